@@ -1,0 +1,447 @@
+//! What a model is made of: its layers, and through them the list of its tensors.
+//!
+//! [`Architecture`] describes a decoder by its blocks. [`tensors`] turns it into the one list
+//! from which every size in Headroom is computed: parameter counts, weight bytes, bytes read per
+//! token.
+
+mod role;
+mod tensors;
+
+pub use role::Role;
+pub use tensors::{Count, Group, Shape, Tensor, count, tensors};
+
+/// A decoder-only language model (or an encoder), block by block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Architecture {
+    /// The name llama.cpp gives this architecture (`general.architecture` in a GGUF file), such
+    /// as `llama`, `qwen3moe` or `deepseek2`; `None` where llama.cpp has none, and then it
+    /// cannot run the model.
+    pub gguf_arch: Option<String>,
+    /// E, the width of the residual stream.
+    pub hidden_size: u64,
+    /// V, rows of the embedding table in the checkpoint.
+    pub vocab_size: u64,
+    /// Rows of the embedding table in a GGUF file, where the converter trims the padding rows
+    /// (Gemma 3: 262144 of 262208); otherwise the same as `vocab_size`.
+    pub gguf_vocab_size: u64,
+    /// The output head is the embedding table itself.
+    pub tied_embeddings: bool,
+    /// Longest context the model was trained for, in tokens.
+    pub max_context: Option<u64>,
+    /// Tokens a sliding-window (or chunked) attention layer looks back, where there are any.
+    pub sliding_window: Option<u64>,
+    /// The repeating layers, in order. MTP layers are not among them.
+    pub layers: Vec<Layer>,
+    /// Tensors outside the repeating layers and beyond embedding, final norm and head, and
+    /// whatever a family adds: see [`Extras`].
+    pub extras: Extras,
+    /// How each normalisation is stored.
+    pub norm: NormKind,
+}
+
+/// One repeating layer: a token mixer followed by a feed-forward block (either may be absent).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Layer {
+    /// The token mixer.
+    pub mixer: Mixer,
+    /// The feed-forward block.
+    pub ffn: Ffn,
+    /// Norms over the hidden size in this layer, each named by its tensor.
+    pub norms: Vec<Role>,
+    /// Attention and FFN read the same input and are added together (Command-R, Phi-2, Falcon).
+    pub parallel: bool,
+}
+
+/// How a normalisation is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NormKind {
+    /// One weight vector.
+    Rms,
+    /// A weight and a bias vector.
+    Layer,
+    /// A layer norm with a weight vector only.
+    LayerNoBias,
+    /// Nothing is stored (OLMo 1).
+    NonParametric,
+}
+
+/// What mixes information between tokens in a layer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Mixer {
+    /// Softmax attention with a key and a value per KV head: MHA, GQA, MQA.
+    Attention(Attention),
+    /// Multi-head latent attention (DeepSeek-V2 and later).
+    Mla(Mla),
+    /// Gated delta net (Qwen3-Next, Qwen3.5).
+    GatedDeltaNet(GatedDeltaNet),
+    /// Kimi delta attention.
+    Kda(Kda),
+    /// Lightning attention (MiniMax-01).
+    Lightning(Lightning),
+    /// Mamba 1.
+    Mamba1(Mamba1),
+    /// Mamba 2.
+    Mamba2(Mamba2),
+    /// Gated short convolution (LFM2).
+    ShortConv {
+        /// Taps of the convolution.
+        kernel: u64,
+    },
+    /// Attention and Mamba 2 side by side in one layer (Falcon-H1).
+    AttentionAndMamba2(Attention, Mamba2),
+    /// No mixer: the layer is a feed-forward block only (Nemotron-H).
+    None,
+}
+
+impl Mixer {
+    /// The softmax attention of this layer, if it has one that keeps K and V per head.
+    pub fn attention(&self) -> Option<&Attention> {
+        match self {
+            Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => Some(a),
+            _ => None,
+        }
+    }
+
+    /// The Mamba-2 block of this layer, if it has one.
+    pub fn mamba2(&self) -> Option<&Mamba2> {
+        match self {
+            Mixer::Mamba2(m) | Mixer::AttentionAndMamba2(_, m) => Some(m),
+            _ => None,
+        }
+    }
+}
+
+/// Which tokens an attention layer can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// All earlier tokens.
+    Full,
+    /// The last `sliding_window` tokens.
+    Sliding,
+    /// The current chunk of `sliding_window` tokens (Llama 4).
+    Chunked,
+    /// A subset picked by an indexer (DeepSeek sparse attention); the cache still holds all.
+    Sparse,
+}
+
+/// Attention with `heads` queries sharing `kv_heads` keys and values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Attention {
+    /// H, query heads.
+    pub heads: u64,
+    /// Key/value heads; divides `heads`.
+    pub kv_heads: u64,
+    /// Elements of a query or key head.
+    pub head_dim: u64,
+    /// Elements of a value head.
+    pub v_head_dim: u64,
+    /// What it can see.
+    pub reach: Reach,
+    /// Biases on the Q, K and V projections.
+    pub qkv_bias: bool,
+    /// A bias on the output projection.
+    pub out_bias: bool,
+    /// Norms on queries and keys.
+    pub qk_norm: QkNorm,
+    /// A gate on the attention output.
+    pub output_gate: OutputGate,
+    /// One learned sink logit a head (gpt-oss).
+    pub sinks: bool,
+    /// Q, K and V are one tensor in a GGUF file (Phi-3, GPT-NeoX, Bloom, Falcon ...).
+    pub fused_qkv: bool,
+    /// Keys are used as values: no V projection is stored (Gemma 4 global layers).
+    pub k_eq_v: bool,
+    /// Where K and V come from.
+    pub kv_source: KvSource,
+    /// A sparse-attention indexer with its own key cache.
+    pub indexer: Option<Indexer>,
+}
+
+/// Where a layer's keys and values come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KvSource {
+    /// The layer computes and caches its own.
+    Own,
+    /// The layer reuses an earlier layer's cache (Gemma 3n, Gemma 4 E2B/E4B); `stored` tells
+    /// whether its unused K/V projections are in the checkpoint all the same.
+    Shared {
+        /// The unused projections are stored.
+        stored: bool,
+    },
+    /// The layer attends to image features only (Llama 3.2 Vision cross attention).
+    Image,
+}
+
+/// Norms on queries and keys before attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QkNorm {
+    /// None.
+    None,
+    /// One vector of `head_dim` for all query heads and one for all key heads.
+    PerHead,
+    /// A vector over all query heads and one over all key heads (OLMo 2, MiniMax-M2).
+    Full,
+    /// A vector of `head_dim` for queries only.
+    QueryOnly,
+}
+
+/// A gate on the attention output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputGate {
+    /// None.
+    None,
+    /// The query projection is twice as wide (Qwen3-Next).
+    InQuery,
+    /// A separate projection E x (heads x head_dim) (AFMoE).
+    Full,
+    /// A separate projection E x (heads x v_head_dim).
+    FullValue,
+    /// One value a head.
+    PerHead,
+}
+
+/// Multi-head latent attention: K and V are rebuilt from one cached latent vector a token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mla {
+    /// H, query heads.
+    pub heads: u64,
+    /// Rank of the query down-projection; `None` means a full query projection.
+    pub q_lora_rank: Option<u64>,
+    /// Rank of the cached latent.
+    pub kv_lora_rank: u64,
+    /// Elements of a query/key head that carry no position.
+    pub qk_nope_head_dim: u64,
+    /// Elements of a query/key head that carry the rotary position; cached beside the latent.
+    pub qk_rope_head_dim: u64,
+    /// Elements of a value head.
+    pub v_head_dim: u64,
+    /// Biases on the down-projections and the output.
+    pub bias: bool,
+    /// A gate on the attention output.
+    pub output_gate: OutputGate,
+    /// What it can see.
+    pub reach: Reach,
+    /// A sparse-attention indexer with its own key cache.
+    pub indexer: Option<Indexer>,
+}
+
+/// The lightning indexer of sparse attention: it scores cached tokens with small keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Indexer {
+    /// Indexer query heads.
+    pub heads: u64,
+    /// Elements of an indexer key; one key is cached a token and layer.
+    pub head_dim: u64,
+    /// Tokens attended to.
+    pub top_k: u64,
+    /// Parameters of this layer's indexer, all tensors.
+    pub params: u64,
+}
+
+/// Gated delta net.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GatedDeltaNet {
+    /// Key (and query) heads.
+    pub key_heads: u64,
+    /// Elements of a key head.
+    pub key_head_dim: u64,
+    /// Value heads.
+    pub value_heads: u64,
+    /// Elements of a value head.
+    pub value_head_dim: u64,
+    /// Taps of the short convolution.
+    pub conv_kernel: u64,
+    /// alpha and beta are one tensor (Qwen3-Next) rather than two (Qwen3.5).
+    pub fused_ba: bool,
+}
+
+/// Kimi delta attention.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Kda {
+    /// Heads.
+    pub heads: u64,
+    /// Elements of a head (keys and values alike).
+    pub head_dim: u64,
+    /// Taps of the short convolutions on q, k and v.
+    pub conv_kernel: u64,
+    /// The decay projection is full rank rather than through `head_dim`.
+    pub full_rank_decay: bool,
+    /// The gate projection is full rank rather than through `head_dim`.
+    pub full_rank_gate: bool,
+}
+
+/// Lightning attention: linear attention with a full-width output gate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lightning {
+    /// Heads.
+    pub heads: u64,
+    /// Elements of a head.
+    pub head_dim: u64,
+}
+
+/// Mamba 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mamba1 {
+    /// Inner width.
+    pub d_inner: u64,
+    /// State size.
+    pub d_state: u64,
+    /// Taps of the convolution.
+    pub d_conv: u64,
+    /// Rank of the time step projection.
+    pub dt_rank: u64,
+    /// The convolution has a bias.
+    pub conv_bias: bool,
+    /// Norms on dt, B and C (Jamba).
+    pub inner_norms: bool,
+}
+
+/// Mamba 2.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mamba2 {
+    /// Inner width = heads x head dim.
+    pub d_inner: u64,
+    /// State size.
+    pub d_state: u64,
+    /// Taps of the convolution.
+    pub d_conv: u64,
+    /// Groups that share B and C.
+    pub groups: u64,
+    /// Heads.
+    pub heads: u64,
+    /// The convolution has a bias.
+    pub conv_bias: bool,
+    /// A gated norm before the output projection.
+    pub norm: bool,
+}
+
+/// The feed-forward block of a layer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Ffn {
+    /// One dense block.
+    Dense(Dense),
+    /// A mixture of experts.
+    Moe(Moe),
+    /// Both, added together (Arctic-like layers; two dense blocks in LongCat count as one of
+    /// doubled width).
+    DenseAndMoe(Dense, Moe),
+    /// No feed-forward block.
+    None,
+}
+
+impl Ffn {
+    /// The mixture of experts of this layer, if it has one.
+    pub fn moe(&self) -> Option<&Moe> {
+        match self {
+            Ffn::Moe(m) | Ffn::DenseAndMoe(_, m) => Some(m),
+            _ => None,
+        }
+    }
+
+    /// The dense block of this layer, if it has one.
+    pub fn dense(&self) -> Option<&Dense> {
+        match self {
+            Ffn::Dense(d) | Ffn::DenseAndMoe(d, _) => Some(d),
+            _ => None,
+        }
+    }
+}
+
+/// A dense feed-forward block.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dense {
+    /// FF, the inner width.
+    pub intermediate_size: u64,
+    /// Gated (SwiGLU and the like: three matrices) or plain (two).
+    pub gated: bool,
+    /// Biases on its projections.
+    pub bias: bool,
+    /// Gate and up are one tensor in a GGUF file (Phi-3, GLM-4).
+    pub fused_gate_up: bool,
+}
+
+/// A mixture of experts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Moe {
+    /// Routed experts.
+    pub experts: u64,
+    /// Routed experts that each token uses.
+    pub experts_per_token: u64,
+    /// FFx, the inner width of one expert.
+    pub intermediate_size: u64,
+    /// Width that experts read and write; differs from E where tokens are first projected to a
+    /// latent (Nemotron 3 Super).
+    pub hidden_size: u64,
+    /// Gated (three matrices an expert) or plain (two).
+    pub gated: bool,
+    /// Experts and router have biases (gpt-oss).
+    pub expert_bias: bool,
+    /// The router's projection has a bias.
+    pub router_linear_bias: bool,
+    /// One selection bias an expert (`e_score_correction_bias`, DeepSeek-V3).
+    pub router_bias: bool,
+    /// Inner width of all shared experts together; 0 where there is none.
+    pub shared_intermediate_size: u64,
+    /// A gate on the shared expert (Qwen2-MoE).
+    pub shared_gate: bool,
+    /// Parameters of the router beyond the above (e.g. an extra norm).
+    pub router_extra: u64,
+}
+
+/// Tensors that belong to no repeating text layer, or that only some families have. Counts are
+/// parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Learned position embeddings: rows (tokens, with any offset).
+    pub learned_positions: u64,
+    /// Token-type embeddings (BERT): rows.
+    pub token_types: u64,
+    /// A norm over the embeddings.
+    pub embedding_norm: bool,
+    /// The final norm is absent.
+    pub no_final_norm: bool,
+    /// A bias on the output head.
+    pub head_bias: bool,
+    /// Rows of the output head where they differ from the embedding's.
+    pub head_vocab: Option<u64>,
+    /// Width of the embedding rows where it differs from the hidden size.
+    pub embedding_size: Option<u64>,
+    /// Per-layer embeddings (Gemma 3n, Gemma 4 E2B/E4B): rows, and elements a layer.
+    pub per_layer_embedding: Option<PerLayerEmbedding>,
+    /// Lookup tables read a few rows a token (Engram, n-gram): parameters.
+    pub lookup_tables: u64,
+    /// Vision and audio towers with their projectors: parameters.
+    pub vision: u64,
+    /// Multi-token-prediction layers stored in the checkpoint: parameters.
+    pub mtp: u64,
+    /// The MTP layers block by block, where they are laid out like a repeating layer and a
+    /// GGUF file carries them.
+    pub mtp_layers: Vec<Layer>,
+    /// Anything else: parameters in all.
+    pub other: u64,
+    /// Other parameters in each repeating layer.
+    pub per_layer: u64,
+    /// `rope_freqs` elements in a GGUF file (Llama 3.1 scaling), or both long and short factors.
+    pub rope_factors: Vec<(Role, u64)>,
+}
+
+/// Per-layer embeddings: a table read once a token, and the projections into each layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerLayerEmbedding {
+    /// Rows of the table.
+    pub vocab_size: u64,
+    /// Elements a layer.
+    pub width: u64,
+}
+
+impl Architecture {
+    /// Number of repeating layers.
+    pub fn n_layers(&self) -> u64 {
+        self.layers.len() as u64
+    }
+
+    /// The largest number of routed experts in any layer; 0 for a dense model.
+    pub fn n_experts(&self) -> u64 {
+        self.layers.iter().filter_map(|l| l.ffn.moe()).map(|m| m.experts).max().unwrap_or(0)
+    }
+}

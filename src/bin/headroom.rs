@@ -1,0 +1,3 @@
+//! The command line: the same question, the same answer, as JSON.
+
+fn main() {}

@@ -1,0 +1,19 @@
+//! Headroom: can this model run on that hardware, and how much room is left?
+//!
+//! A question goes in, an itemised answer comes out, and a page draws it:
+//! [`scenario::Scenario`] is looked up in the [`catalog::Catalog`] and becomes a
+//! [`report::Report`]. Nothing here but `web` knows a screen, a clock or a network.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod architecture;
+pub mod catalog;
+pub mod engine;
+pub mod quant;
+pub mod report;
+pub mod scenario;
+pub mod units;
+
+#[cfg(target_arch = "wasm32")]
+pub mod web;

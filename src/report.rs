@@ -1,0 +1,206 @@
+//! The answer: for each model, machine and quantisation an itemised bill and a verdict.
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Catalog;
+use crate::scenario::{Problem, Scenario};
+use crate::units::{Bytes, Interval};
+
+/// The answer to a [`Scenario`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this structure.
+    pub version: u32,
+    /// The question, as a query string.
+    pub query: String,
+    /// What could not be used of it, and what would be.
+    pub notices: Vec<Notice>,
+    /// One entry for each model x machine x quantisation, in that order.
+    pub cells: Vec<Cell>,
+}
+
+/// Something the reader should know about the question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Notice {
+    /// A pair of the query string was not used.
+    Query(Problem),
+    /// No model has this id.
+    UnknownModel {
+        /// As typed.
+        id: String,
+        /// It is known never to have been released, and why.
+        never_released: Option<String>,
+        /// The nearest real ids.
+        nearest: Vec<String>,
+    },
+    /// No device has this id.
+    UnknownDevice {
+        /// As typed.
+        id: String,
+        /// The nearest real ids.
+        nearest: Vec<String>,
+    },
+    /// A device is not sold with this much memory.
+    UnknownMemory {
+        /// The device.
+        id: String,
+        /// As typed, GB.
+        memory_gb: u32,
+        /// What it is sold with, GB.
+        accepted: Vec<u32>,
+    },
+    /// The context is longer than the model was trained for.
+    ContextBeyondTraining {
+        /// The model.
+        id: String,
+        /// Tokens asked for.
+        context: u64,
+        /// Tokens it was trained for.
+        trained: u64,
+    },
+    /// The engine has no support for this model's architecture.
+    EngineCannotRun {
+        /// The model.
+        id: String,
+        /// The engine.
+        engine: String,
+    },
+}
+
+/// One model on one machine at one quantisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Model id.
+    pub model: String,
+    /// The machine in query notation, such as `rtx-4090*2`.
+    pub hardware: String,
+    /// Quantisation name.
+    pub quant: String,
+    /// Engine name.
+    pub engine: String,
+    /// Parameters of the text model.
+    pub params_total: u64,
+    /// Parameters that take part in one token.
+    pub params_active: u64,
+    /// Bytes of all tensors in the model file.
+    pub weights_bytes: Bytes,
+    /// Bytes of weights as loaded, on devices and host: without MTP layers that the engine does
+    /// not load, with tensors that it keeps twice.
+    pub loaded_bytes: Bytes,
+    /// KV cache of all users, on devices and host.
+    pub kv_bytes: Bytes,
+    /// Recurrent and convolution state of all users.
+    pub recurrent_bytes: Bytes,
+    /// Compute buffers, on devices and host.
+    pub compute_bytes: Interval<Bytes>,
+    /// What the runtime takes on the devices beside the above (CUDA context and the like).
+    pub overhead_bytes: Interval<Bytes>,
+    /// Everything together, on devices and host.
+    pub total_bytes: Interval<Bytes>,
+    /// One entry a device, in the machine's order.
+    pub devices: Vec<DeviceBill>,
+    /// What lies in the host's RAM.
+    pub host: HostBill,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Usable minus expected use on the tightest device: negative means that much is missing.
+    /// The sum over devices where the whole model does not fit.
+    pub headroom_bytes: i64,
+    /// The longest context (tokens for each user) that still fits as `fits`, with the users and
+    /// placement of this cell; 0 if none does.
+    pub max_context: u64,
+    /// The most users that still fit at the context asked for; 0 if none does.
+    pub max_users: u64,
+    /// Whole copies of this setup that fit side by side on one device of the machine's smallest
+    /// kind.
+    pub copies: u64,
+    /// How the model is laid out, in the engine's own flags.
+    pub flags: Vec<String>,
+}
+
+/// What one device holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceBill {
+    /// Device id.
+    pub device: String,
+    /// Memory as sold.
+    pub capacity_bytes: Bytes,
+    /// What the driver reports, less the user's reserve.
+    pub usable_bytes: Bytes,
+    /// The sum of the items.
+    pub used_bytes: Interval<Bytes>,
+    /// Repeating layers on this device.
+    pub layers: u64,
+    /// The bill.
+    pub items: Vec<Item>,
+}
+
+/// What lies in the host's RAM.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostBill {
+    /// The machine's RAM.
+    pub ram_bytes: Bytes,
+    /// The sum of the items.
+    pub used_bytes: Interval<Bytes>,
+    /// The bill.
+    pub items: Vec<Item>,
+}
+
+/// A line of a bill.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// What it is for.
+    pub term: Term,
+    /// How much.
+    pub bytes: Interval<Bytes>,
+    /// The figure is exact for the engine's layout.
+    pub exact: bool,
+    /// The formula, over the names in `inputs`.
+    pub formula: String,
+    /// The numbers put in, in the order of the formula.
+    pub inputs: Vec<(String, f64)>,
+    /// Where the formula or its coefficients come from.
+    pub source: String,
+}
+
+/// What a line of a bill is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// Model weights.
+    Weights,
+    /// The output head's copy of a tied embedding table.
+    TiedOutput,
+    /// Key and value cache.
+    KvCache,
+    /// Recurrent and convolution state.
+    RecurrentState,
+    /// Activations, logits and masks.
+    Compute,
+    /// CUDA context, kernels and the like.
+    Overhead,
+    /// Free by the user's wish.
+    Reserve,
+}
+
+/// Whether it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The high estimate is within usable memory.
+    Fits,
+    /// The expected estimate is, the high one is not.
+    Tight,
+    /// It runs with part of the model on the host.
+    Offload,
+    /// It does not run there at all.
+    No,
+}
+
+impl Report {
+    /// Answers `scenario` from `catalog`.
+    pub fn new(_catalog: &Catalog, scenario: &Scenario) -> Report {
+        Report { version: 1, query: scenario.to_query(), notices: Vec::new(), cells: Vec::new() }
+    }
+}

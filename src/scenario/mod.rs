@@ -1,0 +1,215 @@
+//! The question: which models, on which hardware, at which quantisations, used how.
+//!
+//! The query string ([`Scenario::from_query`], [`Scenario::to_query`]) is the one notation for it:
+//! the page's URL, an embed's attribute and the command line's argument.
+
+mod query;
+
+pub use query::{Problem, ProblemKind};
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quant::{GgmlType, Quant};
+use crate::units::Bytes;
+
+/// The version of the query-string notation that this code writes.
+pub const QUERY_VERSION: u32 = 1;
+
+/// A question, complete with every setting. `Scenario::default()` is what a first visit shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Model ids as typed; resolved against the catalogue when estimating.
+    pub models: Vec<String>,
+    /// Machines to compare; within one, several devices work together.
+    pub machines: Vec<Machine>,
+    /// Quantisations to compare.
+    pub quants: Vec<Quant>,
+    /// The engine that runs the model.
+    pub engine: Engine,
+    /// Context length in tokens, for each user.
+    pub context: u64,
+    /// Sequences served at the same time.
+    pub users: u64,
+    /// Types of the key and value caches.
+    pub kv: KvTypes,
+    /// Flash attention.
+    pub flash_attention: bool,
+    /// Physical batch, in tokens (`--ubatch-size`).
+    pub ubatch: u64,
+    /// What the logits buffer is reserved for.
+    pub mode: Mode,
+    /// One KV buffer shared by all sequences (`--kv-unified`).
+    pub unified_kv: bool,
+    /// Sliding-window layers keep the whole context (`--swa-full`).
+    pub swa_full: bool,
+    /// The GGUF was made with an importance matrix.
+    pub imatrix: bool,
+    /// The machine's RAM.
+    pub ram: Bytes,
+    /// What may be left on the host.
+    pub offload: Offload,
+    /// Memory to keep free on each device.
+    pub reserve: Bytes,
+    /// Interface language, where the link fixes it.
+    pub lang: Option<Lang>,
+    /// The cell whose bill is open.
+    pub selected: Option<Selected>,
+    /// Pairs that could not be used, as typed: unknown keys and refused values. They stay in the
+    /// link so that nothing typed is lost.
+    pub unused: Vec<(String, String)>,
+}
+
+/// Devices that work together in one machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Machine {
+    /// Device ids as typed, each with how many of them there are.
+    pub devices: Vec<DeviceCount>,
+}
+
+/// `count` devices of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DeviceCount {
+    /// Id or alias as typed.
+    pub id: String,
+    /// At least 1.
+    pub count: u32,
+    /// Memory size in GB, where the device is sold in several.
+    pub memory_gb: Option<u32>,
+}
+
+/// The cell whose bill is open: indices into models, machines and quantisations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Selected {
+    /// Index into `models`.
+    pub model: usize,
+    /// Index into `machines`.
+    pub machine: usize,
+    /// Index into `quants`.
+    pub quant: usize,
+}
+
+/// An inference engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Engine {
+    /// llama.cpp.
+    #[default]
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+}
+
+impl Engine {
+    /// Every engine.
+    pub const ALL: &'static [Engine] = &[Engine::LlamaCpp];
+
+    /// The name used in links and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Engine::LlamaCpp => "llama.cpp",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Types of the two halves of the KV cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KvTypes {
+    /// Keys.
+    pub k: GgmlType,
+    /// Values.
+    pub v: GgmlType,
+}
+
+impl KvTypes {
+    /// The types that llama.cpp accepts for a cache (`--cache-type-k`).
+    pub const ACCEPTED: &'static [GgmlType] = &[
+        GgmlType::F32,
+        GgmlType::F16,
+        GgmlType::BF16,
+        GgmlType::Q8_0,
+        GgmlType::Q5_1,
+        GgmlType::Q5_0,
+        GgmlType::Q4_1,
+        GgmlType::Q4_0,
+        GgmlType::IQ4_NL,
+    ];
+
+    /// The same type for keys and values.
+    pub const fn both(ty: GgmlType) -> KvTypes {
+        KvTypes { k: ty, v: ty }
+    }
+}
+
+/// What llama.cpp reserves its logits buffer for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// One row a sequence, as `llama-server` does.
+    #[default]
+    Server,
+    /// One row a token of the physical batch, as `llama-bench` and the library's default do.
+    Batch,
+}
+
+/// What may be left on the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Offload {
+    /// Whatever is needed to make it run; nothing if it fits.
+    #[default]
+    Auto,
+    /// Nothing: the whole model is billed on the devices, whether or not it fits.
+    None,
+    /// The routed experts of every layer (`--cpu-moe`).
+    Experts,
+    /// The routed experts of the first N layers (`--n-cpu-moe N`).
+    ExpertLayers(u32),
+    /// All but N layers (`-ngl N`; the output counts as one).
+    GpuLayers(u32),
+}
+
+/// Interface language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lang {
+    /// English.
+    En,
+    /// Russian.
+    Ru,
+}
+
+impl Default for Scenario {
+    fn default() -> Scenario {
+        let strings = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        Scenario {
+            models: strings(&["qwen3-30b-a3b", "qwen3-32b", "qwen2.5-72b-instruct"]),
+            machines: vec![Machine {
+                devices: vec![DeviceCount {
+                    id: "rtx-pro-6000-blackwell-workstation".to_owned(),
+                    count: 1,
+                    memory_gb: None,
+                }],
+            }],
+            quants: ["BF16", "Q8_0", "Q4_K_M"].into_iter().filter_map(Quant::parse).collect(),
+            engine: Engine::LlamaCpp,
+            context: 32_768,
+            users: 1,
+            kv: KvTypes::both(GgmlType::F16),
+            flash_attention: true,
+            ubatch: 512,
+            mode: Mode::Server,
+            unified_kv: false,
+            swa_full: false,
+            imatrix: false,
+            ram: Bytes::gib(64),
+            offload: Offload::Auto,
+            reserve: Bytes::ZERO,
+            lang: None,
+            selected: None,
+            unused: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Quantities with their units: bytes, and a value known only within bounds.
+//!
+//! GB is 10^9 bytes and GiB is 2^30 bytes; nothing here prints one for the other.
+
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes in a gigabyte (10^9).
+pub const GB: u64 = 1_000_000_000;
+/// Bytes in a mebibyte (2^20).
+pub const MIB: u64 = 1 << 20;
+/// Bytes in a gibibyte (2^30).
+pub const GIB: u64 = 1 << 30;
+
+/// A number of bytes. Arithmetic saturates: no catalogue or URL can make it wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(pub u64);
+
+impl Bytes {
+    /// No bytes.
+    pub const ZERO: Bytes = Bytes(0);
+
+    /// `n` mebibytes (2^20 bytes each).
+    pub const fn mib(n: u64) -> Bytes {
+        Bytes(n.saturating_mul(MIB))
+    }
+
+    /// `n` gibibytes (2^30 bytes each).
+    pub const fn gib(n: u64) -> Bytes {
+        Bytes(n.saturating_mul(GIB))
+    }
+
+    /// The value in gigabytes (10^9 bytes).
+    pub fn to_gb(self) -> f64 {
+        self.0 as f64 / GB as f64
+    }
+
+    /// The value in gibibytes (2^30 bytes).
+    pub fn to_gib(self) -> f64 {
+        self.0 as f64 / GIB as f64
+    }
+
+    /// The value in mebibytes (2^20 bytes).
+    pub fn to_mib(self) -> f64 {
+        self.0 as f64 / MIB as f64
+    }
+
+    /// This many bytes scaled by a ratio, rounded to the nearest byte.
+    pub fn scale(self, ratio: f64) -> Bytes {
+        Bytes((self.0 as f64 * ratio).round().max(0.0) as u64)
+    }
+
+    /// `self - other`, signed: negative where `other` is larger.
+    pub fn minus(self, other: Bytes) -> i64 {
+        let wide = i128::from(self.0) - i128::from(other.0);
+        wide.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+    }
+}
+
+impl Add for Bytes {
+    type Output = Bytes;
+    fn add(self, other: Bytes) -> Bytes {
+        Bytes(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for Bytes {
+    fn add_assign(&mut self, other: Bytes) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Bytes {
+    type Output = Bytes;
+    fn sub(self, other: Bytes) -> Bytes {
+        Bytes(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Mul<u64> for Bytes {
+    type Output = Bytes;
+    fn mul(self, times: u64) -> Bytes {
+        Bytes(self.0.saturating_mul(times))
+    }
+}
+
+impl Div<u64> for Bytes {
+    type Output = Bytes;
+    fn div(self, by: u64) -> Bytes {
+        Bytes(self.0 / by.max(1))
+    }
+}
+
+impl Sum for Bytes {
+    fn sum<I: Iterator<Item = Bytes>>(values: I) -> Bytes {
+        values.fold(Bytes::ZERO, Add::add)
+    }
+}
+
+/// A value known only within bounds: `low <= expected <= high`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interval<T> {
+    /// The lower bound.
+    pub low: T,
+    /// The best single estimate.
+    pub expected: T,
+    /// The upper bound.
+    pub high: T,
+}
+
+impl<T: Copy> Interval<T> {
+    /// A value that is known exactly.
+    pub fn exact(value: T) -> Interval<T> {
+        Interval { low: value, expected: value, high: value }
+    }
+}
+
+impl Interval<Bytes> {
+    /// `expected` with bounds at the given ratios of it.
+    pub fn around(expected: Bytes, low: f64, high: f64) -> Interval<Bytes> {
+        Interval { low: expected.scale(low), expected, high: expected.scale(high) }
+    }
+}
+
+impl<T: Add<Output = T>> Add for Interval<T> {
+    type Output = Interval<T>;
+    fn add(self, other: Interval<T>) -> Interval<T> {
+        Interval {
+            low: self.low + other.low,
+            expected: self.expected + other.expected,
+            high: self.high + other.high,
+        }
+    }
+}
+
+impl<T: Add<Output = T> + Default> Sum for Interval<T> {
+    fn sum<I: Iterator<Item = Interval<T>>>(values: I) -> Interval<T> {
+        values.fold(Interval::default(), Add::add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gb_and_gib_are_different_units() {
+        assert_eq!(Bytes::gib(1).0, 1_073_741_824);
+        assert_eq!(Bytes(1_500_000_000).to_gb(), 1.5);
+        assert_eq!(Bytes::mib(1536).to_gib(), 1.5);
+    }
+
+    #[test]
+    fn arithmetic_saturates_instead_of_wrapping() {
+        assert_eq!(Bytes(u64::MAX) + Bytes(1), Bytes(u64::MAX));
+        assert_eq!(Bytes(1) - Bytes(2), Bytes::ZERO);
+        assert_eq!(Bytes(u64::MAX) * 2, Bytes(u64::MAX));
+        assert_eq!(Bytes(1).minus(Bytes(3)), -2);
+    }
+
+    #[test]
+    fn intervals_add_bound_by_bound() {
+        let sum: Interval<Bytes> = [
+            Interval::exact(Bytes(10)),
+            Interval { low: Bytes(1), expected: Bytes(2), high: Bytes(4) },
+        ]
+        .into_iter()
+        .sum();
+        assert_eq!(sum, Interval { low: Bytes(11), expected: Bytes(12), high: Bytes(14) });
+    }
+}
