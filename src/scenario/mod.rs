@@ -3,8 +3,10 @@
 //! The query string ([`Scenario::from_query`], [`Scenario::to_query`]) is the one notation for it:
 //! the page's URL, an embed's attribute and the command line's argument.
 
+mod limits;
 mod query;
 
+pub use limits::Limit;
 pub use query::{Problem, ProblemKind};
 
 use std::fmt;
@@ -54,6 +56,10 @@ pub struct Scenario {
     pub reserve: Bytes,
     /// Interface language, where the link fixes it.
     pub lang: Option<Lang>,
+    /// Colour scheme, where the link fixes it.
+    pub theme: Option<Theme>,
+    /// The page is embedded in another: it shows the answer and the table only.
+    pub embed: bool,
     /// The cell whose bill is open.
     pub selected: Option<Selected>,
     /// Pairs that could not be used, as typed: unknown keys and refused values. They stay in the
@@ -181,6 +187,15 @@ pub enum Lang {
     Ru,
 }
 
+/// Colour scheme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Theme {
+    /// Dark ink on light paper.
+    Light,
+    /// The reverse.
+    Dark,
+}
+
 impl Default for Scenario {
     fn default() -> Scenario {
         let strings = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
@@ -208,6 +223,8 @@ impl Default for Scenario {
             offload: Offload::Auto,
             reserve: Bytes::ZERO,
             lang: None,
+            theme: None,
+            embed: false,
             selected: None,
             unused: Vec::new(),
         }

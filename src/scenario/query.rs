@@ -1,8 +1,25 @@
-//! The query-string notation of a [`Scenario`]: parsing never fails, it reports.
+//! The query-string notation of a [`Scenario`]. Parsing never fails: what cannot be used is kept
+//! in [`Scenario::unused`] and reported.
+//!
+//! ```text
+//! v=1 & model=a,b & hw=x*2,y;z@64 & quant=Q8_0 & engine=llama.cpp & ctx=32k & users=4
+//!     & kv=q8_0 | kv=f16,q8_0 & fa=on|off & ubatch=512 & logits=server|batch & unified=on
+//!     & swa_full=on & imatrix=on & ram=64GiB & offload=auto|none|experts|experts:N|ngl:N
+//!     & reserve=1GiB & lang=en|ru & theme=light|dark & embed=1 & cell=model.machine.quant
+//! ```
+//! `,` separates list entries, `;` machines, `*N` is a count and `@N` a memory size in GB. A list
+//! key may be repeated; of a repeated single value the last usable one counts. Inside an entry
+//! those characters are percent-encoded once more.
 
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::Scenario;
+use super::{
+    DeviceCount, Engine, KvTypes, Lang, Limit, Machine, Mode, Offload, QUERY_VERSION, Scenario,
+    Selected, Theme,
+};
+use crate::quant::{GgmlType, Quant};
+use crate::units::{Bytes, GB, GIB, MIB};
 
 /// A key of the query string that could not be used as typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,8 +29,8 @@ pub struct Problem {
     /// The value as typed.
     pub value: String,
     /// What went wrong.
-    pub kind: ProblemKind,
-    /// What would be accepted: a range such as `256..=16777216`, or the accepted words.
+    pub reason: ProblemKind,
+    /// What would be accepted: a range such as `1..256`, or the accepted words.
     pub accepted: String,
 }
 
@@ -31,15 +48,706 @@ pub enum ProblemKind {
     TooMany,
 }
 
+/// The keys of the notation.
+const KEYS: &[&str] = &[
+    "v", "model", "hw", "quant", "engine", "ctx", "users", "kv", "fa", "ubatch", "logits",
+    "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "lang", "theme", "embed",
+    "cell",
+];
+
+/// Encoded in a pair of the query string. What is left readable has no meaning there.
+const PAIR: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'+')
+    .add(b'<')
+    .add(b'=')
+    .add(b'>')
+    .add(b'`')
+    .add(b'?')
+    .add(b'\'')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'{')
+    .add(b'}')
+    .add(b'|');
+
+/// Encoded inside an entry of a list, where these characters have a meaning.
+const ENTRY: &AsciiSet = &CONTROLS.add(b',').add(b';').add(b'*').add(b'@').add(b'%');
+
+/// Why a value was refused, and what would be accepted.
+struct Refused(ProblemKind, String);
+
+impl Refused {
+    fn form(accepted: impl Into<String>) -> Refused {
+        Refused(ProblemKind::Malformed, accepted.into())
+    }
+}
+
 impl Scenario {
     /// The question in a query string (with or without a leading `?`). Whatever cannot be used is
     /// kept in [`Scenario::unused`] and reported; the rest still counts.
-    pub fn from_query(_query: &str) -> (Scenario, Vec<Problem>) {
-        (Scenario::default(), Vec::new())
+    pub fn from_query(query: &str) -> (Scenario, Vec<Problem>) {
+        let mut reader = Reader::default();
+        let query = query.strip_prefix('?').unwrap_or(query);
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            reader.pair(&key, &value);
+        }
+        reader.finish()
     }
 
     /// The query string of this question. Defaults are left out.
     pub fn to_query(&self) -> String {
-        String::new()
+        let default = Scenario::default();
+        let mut out = Writer::default();
+        let list = |entries: Vec<String>| entries.join(",");
+        if self.models != default.models {
+            out.pair("model", &list(self.models.iter().map(|id| entry(id)).collect()));
+        }
+        if self.machines != default.machines {
+            let machines: Vec<String> = self.machines.iter().map(Machine::to_query).collect();
+            out.pair("hw", &machines.join(";"));
+        }
+        if self.quants != default.quants {
+            out.pair("quant", &list(self.quants.iter().map(Quant::to_string).collect()));
+        }
+        if self.engine != default.engine {
+            out.pair("engine", self.engine.name());
+        }
+        if self.context != default.context {
+            out.pair("ctx", &self.context.to_string());
+        }
+        if self.users != default.users {
+            out.pair("users", &self.users.to_string());
+        }
+        if self.kv != default.kv {
+            out.pair("kv", &self.kv.to_string());
+        }
+        if self.flash_attention != default.flash_attention {
+            out.pair("fa", switch(self.flash_attention));
+        }
+        if self.ubatch != default.ubatch {
+            out.pair("ubatch", &self.ubatch.to_string());
+        }
+        if self.mode != default.mode {
+            out.pair("logits", mode_name(self.mode));
+        }
+        if self.unified_kv != default.unified_kv {
+            out.pair("unified", switch(self.unified_kv));
+        }
+        if self.swa_full != default.swa_full {
+            out.pair("swa_full", switch(self.swa_full));
+        }
+        if self.imatrix != default.imatrix {
+            out.pair("imatrix", switch(self.imatrix));
+        }
+        if self.ram != default.ram {
+            out.pair("ram", &size(self.ram));
+        }
+        if self.offload != default.offload {
+            out.pair("offload", &self.offload.to_string());
+        }
+        if self.reserve != default.reserve {
+            out.pair("reserve", &size(self.reserve));
+        }
+        if let Some(lang) = self.lang {
+            out.pair("lang", lang.code());
+        }
+        if let Some(theme) = self.theme {
+            out.pair("theme", theme.name());
+        }
+        if self.embed {
+            out.pair("embed", "1");
+        }
+        if let Some(Selected { model, machine, quant }) = self.selected {
+            out.pair("cell", &format!("{model}.{machine}.{quant}"));
+        }
+        for (key, value) in &self.unused {
+            out.pair(key, value);
+        }
+        out.0
+    }
+}
+
+/// Collects pairs into a scenario.
+#[derive(Default)]
+struct Reader {
+    scenario: Scenario,
+    models: Option<Vec<String>>,
+    machines: Option<Vec<Machine>>,
+    quants: Option<Vec<Quant>>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn pair(&mut self, key: &str, value: &str) {
+        match key {
+            "model" => self.list(key, value, ',', Limit::MODELS, |r| &mut r.models, model_id),
+            "hw" => self.list(key, value, ';', Limit::MACHINES, |r| &mut r.machines, machine),
+            "quant" => {
+                let most = Limit { max: Quant::all().count() as u64, ..Limit::MODELS };
+                self.list(key, value, ',', most, |r| &mut r.quants, quant);
+            }
+            _ => {
+                if let Err(refused) = self.single(key, value.trim()) {
+                    self.refuse(key, value, refused);
+                }
+            }
+        }
+    }
+
+    /// A key that holds one value.
+    fn single(&mut self, key: &str, value: &str) -> Result<(), Refused> {
+        let s = &mut self.scenario;
+        match key {
+            "v" => version(value)?,
+            "engine" => {
+                let names: Vec<_> = Engine::ALL.iter().map(|e| (e.name(), *e)).collect();
+                s.engine = word(value, &names)?;
+            }
+            "ctx" => s.context = number(value, Limit::CONTEXT)?,
+            "users" => s.users = number(value, Limit::USERS)?,
+            "kv" => s.kv = kv_types(value)?,
+            "fa" => s.flash_attention = on_off(value)?,
+            "ubatch" => s.ubatch = number(value, Limit::UBATCH)?,
+            "logits" => {
+                s.mode = word(value, &[("server", Mode::Server), ("batch", Mode::Batch)])?;
+            }
+            "unified" => s.unified_kv = on_off(value)?,
+            "swa_full" => s.swa_full = on_off(value)?,
+            "imatrix" => s.imatrix = on_off(value)?,
+            "ram" => s.ram = bytes(value, Limit::RAM)?,
+            "offload" => s.offload = offload(value)?,
+            "reserve" => s.reserve = bytes(value, Limit::RESERVE)?,
+            "lang" => s.lang = Some(word(value, &[("en", Lang::En), ("ru", Lang::Ru)])?),
+            "theme" => {
+                s.theme = Some(word(value, &[("light", Theme::Light), ("dark", Theme::Dark)])?);
+            }
+            "embed" => s.embed = on_off(value)?,
+            "cell" => s.selected = Some(selected(value)?),
+            _ => return Err(Refused(ProblemKind::UnknownKey, KEYS.join(", "))),
+        }
+        Ok(())
+    }
+
+    /// A key that holds a list; an empty value makes the list empty rather than the default.
+    fn list<T: PartialEq>(
+        &mut self,
+        key: &str,
+        value: &str,
+        separator: char,
+        most: Limit,
+        target: fn(&mut Reader) -> &mut Option<Vec<T>>,
+        parse: fn(&str) -> Result<T, Refused>,
+    ) {
+        if value.trim().is_empty() {
+            target(self).get_or_insert_default();
+            return;
+        }
+        for part in value.split(separator).map(str::trim).filter(|part| !part.is_empty()) {
+            match parse(part) {
+                Ok(item) => {
+                    let items = target(self).get_or_insert_default();
+                    if items.contains(&item) {
+                        continue;
+                    }
+                    if items.len() as u64 >= most.max {
+                        self.refuse(key, part, Refused(ProblemKind::TooMany, most.text()));
+                    } else {
+                        items.push(item);
+                    }
+                }
+                Err(refused) => self.refuse(key, part, refused),
+            }
+        }
+    }
+
+    fn refuse(&mut self, key: &str, value: &str, Refused(reason, accepted): Refused) {
+        self.scenario.unused.push((key.to_owned(), value.to_owned()));
+        let (field, value) = (key.to_owned(), value.to_owned());
+        self.problems.push(Problem { field, value, reason, accepted });
+    }
+
+    fn finish(mut self) -> (Scenario, Vec<Problem>) {
+        let s = &mut self.scenario;
+        s.models = self.models.unwrap_or_else(|| std::mem::take(&mut s.models));
+        s.machines = self.machines.unwrap_or_else(|| std::mem::take(&mut s.machines));
+        s.quants = self.quants.unwrap_or_else(|| std::mem::take(&mut s.quants));
+        (self.scenario, self.problems)
+    }
+}
+
+fn version(value: &str) -> Result<(), Refused> {
+    match value.parse::<u32>() {
+        Ok(v) if (1..=QUERY_VERSION).contains(&v) => Ok(()),
+        Ok(_) => Err(Refused(ProblemKind::OutOfRange, format!("1..{QUERY_VERSION}"))),
+        Err(_) => Err(Refused::form(format!("1..{QUERY_VERSION}"))),
+    }
+}
+
+/// One of `words`, in any case.
+fn word<T: Copy>(value: &str, words: &[(&str, T)]) -> Result<T, Refused> {
+    words.iter().find(|(name, _)| name.eq_ignore_ascii_case(value)).map(|(_, t)| *t).ok_or_else(
+        || Refused::form(words.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")),
+    )
+}
+
+fn on_off(value: &str) -> Result<bool, Refused> {
+    match word(value, &[("on", true), ("off", false), ("1", true), ("0", false)]) {
+        Ok(on) => Ok(on),
+        Err(_) => Err(Refused::form("on, off")),
+    }
+}
+
+/// A whole number, with `k` for 1024 and `M` for 1024 x 1024 behind it.
+fn number(value: &str, limit: Limit) -> Result<u64, Refused> {
+    let (digits, times) = match value.as_bytes().last() {
+        Some(b'k' | b'K') => (&value[..value.len() - 1], 1 << 10),
+        Some(b'm' | b'M') => (&value[..value.len() - 1], 1 << 20),
+        _ => (value, 1),
+    };
+    within(digits.trim(), times, limit)
+}
+
+/// A size in bytes: `64GiB`, `64GB`, `512MiB`, or a plain number of bytes.
+fn bytes(value: &str, limit: Limit) -> Result<Bytes, Refused> {
+    const UNITS: &[(&str, u64)] = &[
+        ("tib", GIB << 10),
+        ("gib", GIB),
+        ("mib", MIB),
+        ("tb", GB * 1000),
+        ("gb", GB),
+        ("mb", GB / 1000),
+        ("b", 1),
+    ];
+    let lower = value.to_ascii_lowercase();
+    for (unit, times) in UNITS {
+        if let Some(digits) = lower.strip_suffix(unit) {
+            return within(digits.trim(), *times, limit).map(Bytes).map_err(size_range(limit));
+        }
+    }
+    within(&lower, 1, limit).map(Bytes).map_err(size_range(limit))
+}
+
+fn size_range(limit: Limit) -> impl Fn(Refused) -> Refused {
+    move |refused| {
+        let range =
+            format!("{}..{} (GiB, MiB, GB)", size(Bytes(limit.min)), size(Bytes(limit.max)));
+        Refused(refused.0, range)
+    }
+}
+
+/// `digits` times `times`, within `limit`. Digits alone are accepted: no sign, no exponent.
+fn within(digits: &str, times: u64, limit: Limit) -> Result<u64, Refused> {
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refused::form(limit.text()));
+    }
+    match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(times)) {
+        Some(n) if limit.holds(n) => Ok(n),
+        _ => Err(Refused(ProblemKind::OutOfRange, limit.text())),
+    }
+}
+
+fn model_id(part: &str) -> Result<String, Refused> {
+    Ok(unescape(part))
+}
+
+fn quant(part: &str) -> Result<Quant, Refused> {
+    Quant::parse(part).ok_or_else(|| {
+        Refused::form(Quant::all().map(|q| q.to_string()).collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// One machine: `id*count@memory` entries separated by commas.
+fn machine(part: &str) -> Result<Machine, Refused> {
+    let devices = part
+        .split(',')
+        .map(str::trim)
+        .filter(|device| !device.is_empty())
+        .map(device_count)
+        .collect::<Result<Vec<_>, _>>()?;
+    if devices.is_empty() {
+        return Err(Refused::form("id*count, id@GB"));
+    }
+    if devices.len() as u64 > Limit::KINDS.max {
+        return Err(Refused(ProblemKind::TooMany, Limit::KINDS.text()));
+    }
+    Ok(Machine { devices })
+}
+
+fn device_count(part: &str) -> Result<DeviceCount, Refused> {
+    let (part, count) = match part.rsplit_once('*') {
+        Some((id, count)) => (id, number(count.trim(), Limit::DEVICES)? as u32),
+        None => (part, 1),
+    };
+    let (id, memory_gb) = match part.rsplit_once('@') {
+        Some((id, gb)) => (id, Some(number(gb.trim(), Limit::DEVICE_MEMORY_GB)? as u32)),
+        None => (part, None),
+    };
+    let id = unescape(id.trim());
+    if id.is_empty() {
+        return Err(Refused::form("id*count, id@GB"));
+    }
+    Ok(DeviceCount { id, count, memory_gb })
+}
+
+fn kv_types(value: &str) -> Result<KvTypes, Refused> {
+    let one = |name: &str| {
+        let names: Vec<_> = KvTypes::ACCEPTED.iter().map(|ty| (ty.name(), *ty)).collect();
+        word(name.trim(), &names)
+    };
+    match value.split_once(',') {
+        Some((k, v)) => Ok(KvTypes { k: one(k)?, v: one(v)? }),
+        None => one(value).map(KvTypes::both),
+    }
+}
+
+fn offload(value: &str) -> Result<Offload, Refused> {
+    let lower = value.to_ascii_lowercase();
+    let layers = |n: &str| number(n.trim(), Limit::LAYERS).map(|n| n as u32);
+    match lower.split_once(':') {
+        Some(("ngl", n)) => layers(n).map(Offload::GpuLayers),
+        Some(("experts", n)) => layers(n).map(Offload::ExpertLayers),
+        _ => match lower.as_str() {
+            "auto" => Ok(Offload::Auto),
+            "none" => Ok(Offload::None),
+            "experts" => Ok(Offload::Experts),
+            _ => Err(Refused::form("auto, none, experts, experts:N, ngl:N")),
+        },
+    }
+}
+
+fn selected(value: &str) -> Result<Selected, Refused> {
+    let mut parts = value.split('.').map(|n| within(n, 1, Limit::MODELS).map(|n| n as usize));
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(Ok(model)), Some(Ok(machine)), Some(Ok(quant)), None) => {
+            Ok(Selected { model, machine, quant })
+        }
+        _ => Err(Refused::form("model.machine.quant")),
+    }
+}
+
+/// Writes pairs, each percent-encoded.
+#[derive(Default)]
+struct Writer(String);
+
+impl Writer {
+    fn pair(&mut self, key: &str, value: &str) {
+        if !self.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.extend(utf8_percent_encode(key, PAIR));
+        self.0.push('=');
+        self.0.extend(utf8_percent_encode(value, PAIR));
+    }
+}
+
+impl Machine {
+    /// The machine in query notation, such as `rtx-4090*2,rtx-3090`.
+    pub fn to_query(&self) -> String {
+        let devices: Vec<String> = self.devices.iter().map(DeviceCount::to_query).collect();
+        devices.join(",")
+    }
+}
+
+impl DeviceCount {
+    fn to_query(&self) -> String {
+        let mut out = entry(&self.id);
+        if let Some(gb) = self.memory_gb {
+            out += &format!("@{gb}");
+        }
+        if self.count != 1 {
+            out += &format!("*{}", self.count);
+        }
+        out
+    }
+}
+
+impl std::fmt::Display for KvTypes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = |ty: GgmlType| ty.name().to_ascii_lowercase();
+        match self.k == self.v {
+            true => f.write_str(&name(self.k)),
+            false => write!(f, "{},{}", name(self.k), name(self.v)),
+        }
+    }
+}
+
+impl std::fmt::Display for Offload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Offload::Auto => f.write_str("auto"),
+            Offload::None => f.write_str("none"),
+            Offload::Experts => f.write_str("experts"),
+            Offload::ExpertLayers(n) => write!(f, "experts:{n}"),
+            Offload::GpuLayers(n) => write!(f, "ngl:{n}"),
+        }
+    }
+}
+
+impl Lang {
+    /// The language's BCP 47 code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Ru => "ru",
+        }
+    }
+}
+
+impl Theme {
+    /// The name used in links.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+}
+
+fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Server => "server",
+        Mode::Batch => "batch",
+    }
+}
+
+/// A size in the largest binary unit that holds it exactly.
+fn size(Bytes(n): Bytes) -> String {
+    match n {
+        n if n % GIB == 0 => format!("{}GiB", n / GIB),
+        n if n % MIB == 0 => format!("{}MiB", n / MIB),
+        n => format!("{n}B"),
+    }
+}
+
+/// An id as an entry of a list. Outer spaces are encoded, since the reader trims.
+fn entry(id: &str) -> String {
+    let inner = id.trim();
+    let lead = &id[..id.len() - id.trim_start().len()];
+    let trail = &id[lead.len() + inner.len()..];
+    let spaces = |s: &str| s.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
+    format!("{}{}{}", spaces(lead), utf8_percent_encode(inner, ENTRY), spaces(trail))
+}
+
+fn unescape(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(query: &str) -> Scenario {
+        let (scenario, problems) = Scenario::from_query(query);
+        assert_eq!(problems, [], "of {query:?}");
+        scenario
+    }
+
+    fn problem(query: &str) -> Problem {
+        let (scenario, problems) = Scenario::from_query(query);
+        assert_eq!(problems.len(), 1, "of {query:?}: {problems:?}");
+        assert_eq!(scenario.unused.len(), 1);
+        problems[0].clone()
+    }
+
+    #[test]
+    fn an_empty_query_is_the_first_visit() {
+        assert_eq!(parse(""), Scenario::default());
+        assert_eq!(parse("?"), Scenario::default());
+        assert_eq!(Scenario::default().to_query(), "");
+    }
+
+    #[test]
+    fn the_notation_reads_as_documented() {
+        let s = parse(
+            "?v=1&model=qwen2.5-72b-instruct,Qwen/Qwen3-32B&hw=rtx-4090*2,rtx-3090;m4-max@64\
+             &quant=q8_0,Q4_K_M&ctx=32k&users=4&kv=q8_0&fa=off&ram=128GiB&offload=ngl:20\
+             &reserve=1GiB&lang=ru&cell=1.0.1&logits=batch",
+        );
+        assert_eq!(s.models, ["qwen2.5-72b-instruct", "Qwen/Qwen3-32B"]);
+        assert_eq!(s.machines.len(), 2);
+        assert_eq!(s.machines[0].devices[0].count, 2);
+        assert_eq!(s.machines[1].devices[0].memory_gb, Some(64));
+        assert_eq!(
+            s.quants,
+            [Quant::Gguf(crate::quant::Mix::Q8_0), Quant::Gguf(crate::quant::Mix::Q4_K_M)]
+        );
+        assert_eq!(s.context, 32_768);
+        assert_eq!(s.kv, KvTypes::both(GgmlType::Q8_0));
+        assert!(!s.flash_attention);
+        assert_eq!(s.ram, Bytes::gib(128));
+        assert_eq!(s.offload, Offload::GpuLayers(20));
+        assert_eq!(s.selected, Some(Selected { model: 1, machine: 0, quant: 1 }));
+        assert_eq!(s.lang, Some(Lang::Ru));
+    }
+
+    #[test]
+    fn links_stay_readable() {
+        let mut s = Scenario { users: 4, ..Scenario::default() };
+        s.machines[0].devices[0].id = "RTX 6000 BW".to_owned();
+        s.machines[0].devices[0].count = 2;
+        assert_eq!(s.to_query(), "hw=RTX%206000%20BW*2&users=4");
+    }
+
+    #[test]
+    fn a_wrong_value_names_field_value_and_what_is_accepted() {
+        let p = problem("ctx=lots");
+        assert_eq!((p.field.as_str(), p.value.as_str()), ("ctx", "lots"));
+        assert_eq!(p.reason, ProblemKind::Malformed);
+        assert_eq!(p.accepted, "1..16777216");
+        assert_eq!(problem("users=0").reason, ProblemKind::OutOfRange);
+        assert_eq!(problem("users=99999999999999999999").reason, ProblemKind::OutOfRange);
+        assert_eq!(problem("fa=maybe").accepted, "on, off");
+        assert_eq!(problem("colour=red").reason, ProblemKind::UnknownKey);
+        assert_eq!(problem("v=99").reason, ProblemKind::OutOfRange);
+        assert!(problem("quant=Q9_Z").accepted.contains("Q4_K_M"));
+        assert!(problem("ram=lots").accepted.contains("GiB"));
+    }
+
+    #[test]
+    fn a_wrong_value_leaves_the_rest_and_stays_in_the_link() {
+        let (s, problems) = Scenario::from_query("ctx=lots&users=3&quant=Q8_0,Q9_Z&new=1");
+        assert_eq!(problems.len(), 3);
+        assert_eq!((s.users, s.context), (3, Scenario::default().context));
+        assert_eq!(s.quants.len(), 1);
+        assert_eq!(Scenario::from_query(&s.to_query()), (s, problems));
+    }
+
+    #[test]
+    fn an_empty_list_is_not_the_default_list() {
+        assert_eq!(parse("model=").models, Vec::<String>::new());
+        assert_eq!(parse("quant=&hw=").machines, []);
+        assert_eq!(parse("quant=&hw=").to_query(), "hw=&quant=");
+    }
+
+    fn id() -> impl Strategy<Value = String> {
+        prop_oneof!["[a-z0-9.-]{1,24}", "\\PC{1,12}"]
+            .prop_filter("an entry has a name", |id| !id.trim().is_empty())
+    }
+
+    fn unique<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+        let mut out: Vec<T> = Vec::new();
+        for item in items {
+            if !out.contains(&item) {
+                out.push(item);
+            }
+        }
+        out
+    }
+
+    fn within_limit(limit: Limit) -> impl Strategy<Value = u64> {
+        limit.min..=limit.max
+    }
+
+    fn machine_strategy() -> impl Strategy<Value = Machine> {
+        let device = (id(), 1u32..=1024, proptest::option::of(1u32..=4096))
+            .prop_map(|(id, count, memory_gb)| DeviceCount { id, count, memory_gb });
+        proptest::collection::vec(device, 1..4).prop_map(|devices| Machine { devices })
+    }
+
+    fn offload_strategy() -> impl Strategy<Value = Offload> {
+        prop_oneof![
+            Just(Offload::Auto),
+            Just(Offload::None),
+            Just(Offload::Experts),
+            (0u32..=10_000).prop_map(Offload::ExpertLayers),
+            (0u32..=10_000).prop_map(Offload::GpuLayers),
+        ]
+    }
+
+    fn scenario() -> impl Strategy<Value = Scenario> {
+        let lists = (
+            proptest::collection::vec(id(), 0..5).prop_map(unique),
+            proptest::collection::vec(machine_strategy(), 0..3).prop_map(unique),
+            proptest::sample::subsequence(Quant::all().collect::<Vec<_>>(), 0..4),
+        );
+        let kv = proptest::sample::select(KvTypes::ACCEPTED.to_vec());
+        let numbers = (
+            within_limit(Limit::CONTEXT),
+            within_limit(Limit::USERS),
+            (kv.clone(), kv).prop_map(|(k, v)| KvTypes { k, v }),
+            within_limit(Limit::UBATCH),
+            within_limit(Limit::RAM).prop_map(Bytes),
+            within_limit(Limit::RESERVE).prop_map(Bytes),
+            offload_strategy(),
+        );
+        let switches = proptest::array::uniform6(any::<bool>());
+        let view = (
+            proptest::option::of(prop_oneof![Just(Lang::En), Just(Lang::Ru)]),
+            proptest::option::of(prop_oneof![Just(Theme::Light), Just(Theme::Dark)]),
+            proptest::option::of((0usize..600, 0usize..600, 0usize..600)),
+        );
+        let unused = proptest::collection::vec(("x-\\PC{0,6}", "\\PC{0,8}"), 0..3);
+        (lists, numbers, switches, view, unused).prop_map(
+            |(lists, numbers, switches, view, unused)| {
+                let (models, machines, quants) = lists;
+                let (context, users, kv, ubatch, ram, reserve, offload) = numbers;
+                let [flash_attention, batch, unified_kv, swa_full, imatrix, embed] = switches;
+                let (lang, theme, cell) = view;
+                Scenario {
+                    models,
+                    machines,
+                    quants,
+                    engine: Engine::LlamaCpp,
+                    context,
+                    users,
+                    kv,
+                    flash_attention,
+                    ubatch,
+                    mode: if batch { Mode::Batch } else { Mode::Server },
+                    unified_kv,
+                    swa_full,
+                    imatrix,
+                    ram,
+                    offload,
+                    reserve,
+                    lang,
+                    theme,
+                    embed,
+                    selected: cell.map(|(model, machine, quant)| Selected {
+                        model,
+                        machine,
+                        quant,
+                    }),
+                    unused,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_scenario_survives_its_query(scenario in scenario()) {
+            let (back, problems) = Scenario::from_query(&scenario.to_query());
+            prop_assert_eq!(problems.len(), scenario.unused.len());
+            prop_assert_eq!(back, scenario);
+        }
+
+        #[test]
+        fn no_string_makes_the_parser_panic(text in "\\PC{0,64}") {
+            let _ = Scenario::from_query(&text);
+        }
+
+        #[test]
+        fn no_value_makes_the_parser_panic(
+            key in proptest::sample::select(KEYS.to_vec()),
+            value in "[\\PC]{0,24}|[0-9kKmM*@,;:.%GiB -]{0,24}",
+        ) {
+            let (s, _) = Scenario::from_query(&format!("{key}={value}"));
+            // What was read is written and read again the same, however odd it was.
+            let query = s.to_query();
+            let (again, _) = Scenario::from_query(&query);
+            prop_assert_eq!(again.to_query(), query);
+        }
     }
 }

@@ -1,0 +1,60 @@
+//! The range of every number in a question: one table for the link's reader, the form's inputs
+//! and the error text.
+
+/// The accepted range of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The key in a link.
+    pub key: &'static str,
+    /// Smallest accepted value.
+    pub min: u64,
+    /// Largest accepted value.
+    pub max: u64,
+}
+
+impl Limit {
+    /// Context length in tokens, for each user.
+    pub const CONTEXT: Limit = Limit { key: "ctx", min: 1, max: 16_777_216 };
+    /// Sequences served at the same time. llama.cpp's own limit is 256 (`LLAMA_MAX_SEQ`).
+    pub const USERS: Limit = Limit { key: "users", min: 1, max: 256 };
+    /// Physical batch in tokens.
+    pub const UBATCH: Limit = Limit { key: "ubatch", min: 1, max: 65_536 };
+    /// RAM in bytes: up to 64 TiB.
+    pub const RAM: Limit = Limit { key: "ram", min: 0, max: 64 << 40 };
+    /// Memory kept free on each device, in bytes: up to 1 TiB.
+    pub const RESERVE: Limit = Limit { key: "reserve", min: 0, max: 1 << 40 };
+    /// Devices of one kind in a machine.
+    pub const DEVICES: Limit = Limit { key: "hw", min: 1, max: 1_024 };
+    /// Memory size of a device sold in several, GB.
+    pub const DEVICE_MEMORY_GB: Limit = Limit { key: "hw", min: 1, max: 4_096 };
+    /// Layers, in `offload=ngl:N` and `offload=experts:N`.
+    pub const LAYERS: Limit = Limit { key: "offload", min: 0, max: 10_000 };
+
+    /// Entries in the list of models.
+    pub const MODELS: Limit = Limit { key: "model", min: 0, max: 600 };
+    /// Entries in the list of machines.
+    pub const MACHINES: Limit = Limit { key: "hw", min: 0, max: 32 };
+    /// Kinds of device in one machine.
+    pub const KINDS: Limit = Limit { key: "hw", min: 0, max: 16 };
+
+    /// `value` lies within.
+    pub const fn holds(self, value: u64) -> bool {
+        self.min <= value && value <= self.max
+    }
+
+    /// The nearest value within.
+    pub const fn clamp(self, value: u64) -> u64 {
+        if value < self.min {
+            self.min
+        } else if value > self.max {
+            self.max
+        } else {
+            value
+        }
+    }
+
+    /// The range as text, such as `1..256`.
+    pub fn text(self) -> String {
+        format!("{}..{}", self.min, self.max)
+    }
+}
