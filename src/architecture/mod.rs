@@ -8,10 +8,10 @@ mod role;
 mod tensors;
 
 pub use role::Role;
-pub use tensors::{Count, Group, Shape, Tensor, count, tensors};
+pub use tensors::{Count, Group, Place, Shape, Tensor, count, tensors};
 
 /// A decoder-only language model (or an encoder), block by block.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Architecture {
     /// The name llama.cpp gives this architecture (`general.architecture` in a GGUF file), such
     /// as `llama`, `qwen3moe` or `deepseek2`; `None` where llama.cpp has none, and then it
@@ -32,8 +32,9 @@ pub struct Architecture {
     pub sliding_window: Option<u64>,
     /// The repeating layers, in order. MTP layers are not among them.
     pub layers: Vec<Layer>,
-    /// Tensors outside the repeating layers and beyond embedding, final norm and head, and
-    /// whatever a family adds: see [`Extras`].
+    /// Multi-token-prediction layers, where the checkpoint has some.
+    pub mtp: Option<Mtp>,
+    /// Tensors outside the repeating layers and beyond embedding, final norm and head.
     pub extras: Extras,
     /// How each normalisation is stored.
     pub norm: NormKind,
@@ -48,14 +49,28 @@ pub struct Layer {
     pub ffn: Ffn,
     /// Norms over the hidden size in this layer, each named by its tensor.
     pub norms: Vec<Role>,
+    /// Tensors that only some families have, beyond mixer, feed-forward block and norms.
+    pub extra: Vec<ExtraTensor>,
     /// Attention and FFN read the same input and are added together (Command-R, Phi-2, Falcon).
     pub parallel: bool,
 }
 
-/// How a normalisation is stored.
+/// A tensor that the blocks do not account for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExtraTensor {
+    /// What it is for.
+    pub role: Role,
+    /// Dimensions.
+    pub shape: Shape,
+    /// Which files hold it.
+    pub place: Place,
+}
+
+/// How a normalisation is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum NormKind {
     /// One weight vector.
+    #[default]
     Rms,
     /// A weight and a bias vector.
     Layer,
@@ -82,6 +97,8 @@ pub enum Mixer {
     Mamba1(Mamba1),
     /// Mamba 2.
     Mamba2(Mamba2),
+    /// Attention over compressed blocks of tokens and a sliding window (DeepSeek-V4).
+    Compressed(Compressed),
     /// Gated short convolution (LFM2).
     ShortConv {
         /// Taps of the convolution.
@@ -181,8 +198,8 @@ pub enum QkNorm {
     PerHead,
     /// A vector over all query heads and one over all key heads (OLMo 2, MiniMax-M2).
     Full,
-    /// A vector of `head_dim` for queries only.
-    QueryOnly,
+    /// A vector of `head_dim` for each query head and each key head (Command-R+, StableLM 2 12B).
+    EachHead,
 }
 
 /// A gate on the attention output.
@@ -194,8 +211,6 @@ pub enum OutputGate {
     InQuery,
     /// A separate projection E x (heads x head_dim) (AFMoE).
     Full,
-    /// A separate projection E x (heads x v_head_dim).
-    FullValue,
     /// One value a head.
     PerHead,
 }
@@ -225,17 +240,43 @@ pub struct Mla {
     pub indexer: Option<Indexer>,
 }
 
-/// The lightning indexer of sparse attention: it scores cached tokens with small keys.
+/// The indexer of sparse attention: it scores cached tokens (or blocks) with small keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Indexer {
     /// Indexer query heads.
     pub heads: u64,
     /// Elements of an indexer key; one key is cached a token and layer.
     pub head_dim: u64,
-    /// Tokens attended to.
+    /// Tokens (or blocks) attended to.
     pub top_k: u64,
-    /// Parameters of this layer's indexer, all tensors.
-    pub params: u64,
+    /// Width that the indexer's queries are projected from: the query latent, or E.
+    pub query_rank: u64,
+    /// Query heads are weighted by a projection of their own, and the key norm has a bias
+    /// (DeepSeek-V3.2); otherwise both have a plain norm (MiniMax-M3).
+    pub weighted: bool,
+}
+
+/// DeepSeek-V4 attention: one key/value head of `head_dim`, of which a layer caches the last
+/// `sliding_window` tokens as they are and, where `ratio` is not 0, one entry for each `ratio`
+/// earlier tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Compressed {
+    /// H, query heads.
+    pub heads: u64,
+    /// Elements of a head, rotary part included.
+    pub head_dim: u64,
+    /// Elements of a head that carry the rotary position.
+    pub rope_head_dim: u64,
+    /// Rank of the query down-projection.
+    pub q_lora_rank: u64,
+    /// Groups of the output projection.
+    pub out_groups: u64,
+    /// Rank of each group's output down-projection.
+    pub out_lora_rank: u64,
+    /// Tokens that one compressed entry stands for; 0 where the layer has the window only.
+    pub ratio: u64,
+    /// The indexer that picks compressed entries.
+    pub indexer: Option<Indexer>,
 }
 
 /// Gated delta net.
@@ -322,8 +363,7 @@ pub enum Ffn {
     Dense(Dense),
     /// A mixture of experts.
     Moe(Moe),
-    /// Both, added together (Arctic-like layers; two dense blocks in LongCat count as one of
-    /// doubled width).
+    /// Both, added together (Arctic, Gemma 4 26B-A4B).
     DenseAndMoe(Dense, Moe),
     /// No feed-forward block.
     None,
@@ -384,54 +424,40 @@ pub struct Moe {
     pub shared_intermediate_size: u64,
     /// A gate on the shared expert (Qwen2-MoE).
     pub shared_gate: bool,
-    /// Parameters of the router beyond the above (e.g. an extra norm).
-    pub router_extra: u64,
 }
 
-/// Tensors that belong to no repeating text layer, or that only some families have. Counts are
-/// parameters.
+/// Multi-token-prediction layers: each predicts one more token from the hidden state before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mtp {
+    /// The layers block by block, where they are laid out like a repeating layer.
+    pub layers: Vec<Layer>,
+    /// Parameters beyond `layers` that are known by their number only.
+    pub params: u64,
+    /// Each layer stores a copy of the embedding table.
+    pub own_embedding: bool,
+    /// Each layer stores a copy of the output head.
+    pub own_head: bool,
+    /// llama.cpp's converter writes them into the GGUF file.
+    pub in_gguf: bool,
+}
+
+/// Tensors that belong to no repeating layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
-    /// Learned position embeddings: rows (tokens, with any offset).
-    pub learned_positions: u64,
-    /// Token-type embeddings (BERT): rows.
-    pub token_types: u64,
     /// A norm over the embeddings.
     pub embedding_norm: bool,
     /// The final norm is absent.
     pub no_final_norm: bool,
     /// A bias on the output head.
     pub head_bias: bool,
-    /// Rows of the output head where they differ from the embedding's.
-    pub head_vocab: Option<u64>,
     /// Width of the embedding rows where it differs from the hidden size.
     pub embedding_size: Option<u64>,
-    /// Per-layer embeddings (Gemma 3n, Gemma 4 E2B/E4B): rows, and elements a layer.
-    pub per_layer_embedding: Option<PerLayerEmbedding>,
     /// Lookup tables read a few rows a token (Engram, n-gram): parameters.
     pub lookup_tables: u64,
     /// Vision and audio towers with their projectors: parameters.
     pub vision: u64,
-    /// Multi-token-prediction layers stored in the checkpoint: parameters.
-    pub mtp: u64,
-    /// The MTP layers block by block, where they are laid out like a repeating layer and a
-    /// GGUF file carries them.
-    pub mtp_layers: Vec<Layer>,
-    /// Anything else: parameters in all.
-    pub other: u64,
-    /// Other parameters in each repeating layer.
-    pub per_layer: u64,
-    /// `rope_freqs` elements in a GGUF file (Llama 3.1 scaling), or both long and short factors.
-    pub rope_factors: Vec<(Role, u64)>,
-}
-
-/// Per-layer embeddings: a table read once a token, and the projections into each layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PerLayerEmbedding {
-    /// Rows of the table.
-    pub vocab_size: u64,
-    /// Elements a layer.
-    pub width: u64,
+    /// Anything else: position embeddings, rotary factors, per-layer embeddings ...
+    pub tensors: Vec<ExtraTensor>,
 }
 
 impl Architecture {

@@ -29,6 +29,17 @@ pub enum Group {
     Mtp,
 }
 
+/// Which files hold a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The checkpoint and the GGUF file.
+    Both,
+    /// The checkpoint only.
+    Checkpoint,
+    /// The GGUF file only: the converter makes it (`rope_freqs`), or renames parts.
+    Gguf,
+}
+
 /// One tensor of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tensor {

@@ -1,5 +1,7 @@
 //! The bundled facts: models, accelerators and hosts, each with its sources and confidence.
 
+use std::sync::OnceLock;
+
 use crate::architecture::Architecture;
 
 /// A released open-weight model.
@@ -23,8 +25,8 @@ pub struct Model {
     pub modality: String,
     /// Published total parameters, where there is an exact figure.
     pub params_published: Option<u64>,
-    /// What the architecture is built from.
-    pub architecture: Architecture,
+    /// Built on first use.
+    architecture: OnceLock<Architecture>,
     /// The format the checkpoint was released in where it is not plain BF16/F16 (`fp8`, `mxfp4`).
     pub native_quantization: Option<String>,
     /// Where the facts were seen.
@@ -33,6 +35,13 @@ pub struct Model {
     pub confidence: String,
     /// What is unusual.
     pub note: Option<String>,
+}
+
+impl Model {
+    /// What the model is made of; built on first use.
+    pub fn architecture(&self) -> &Architecture {
+        self.architecture.get_or_init(Architecture::default)
+    }
 }
 
 /// What kind of machine part a device is.
