@@ -7,9 +7,13 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod advice;
 pub mod architecture;
 pub mod catalog;
 pub mod engine;
+pub mod estimate;
+pub mod memory;
+pub mod placement;
 pub mod quant;
 pub mod report;
 pub mod scenario;

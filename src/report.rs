@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Catalog;
-use crate::scenario::{Problem, Scenario};
+use crate::scenario::Problem;
 use crate::units::{Bytes, Interval};
 
 /// The answer to a [`Scenario`].
@@ -66,6 +65,25 @@ pub enum Notice {
         /// The engine.
         engine: String,
     },
+    /// The engine has no backend for this device.
+    EngineCannotUse {
+        /// The device.
+        id: String,
+        /// The engine.
+        engine: String,
+    },
+    /// The engine refuses a quantised value cache without flash attention.
+    QuantisedValuesNeedFlashAttention {
+        /// The value type asked for.
+        kv_type: String,
+    },
+    /// The question has more cells than are answered at once.
+    TooManyCells {
+        /// Cells asked for.
+        cells: u64,
+        /// Cells answered.
+        most: u64,
+    },
 }
 
 /// One model on one machine at one quantisation.
@@ -96,8 +114,10 @@ pub struct Cell {
     pub compute_bytes: Interval<Bytes>,
     /// What the runtime takes on the devices beside the above (CUDA context and the like).
     pub overhead_bytes: Interval<Bytes>,
-    /// Everything together, on devices and host.
+    /// All of the above together, on devices and host.
     pub total_bytes: Interval<Bytes>,
+    /// The part of it on the devices; on a machine without any, all of it.
+    pub device_bytes: Interval<Bytes>,
     /// One entry a device, in the machine's order.
     pub devices: Vec<DeviceBill>,
     /// What lies in the host's RAM.
@@ -107,13 +127,15 @@ pub struct Cell {
     /// Usable minus expected use on the tightest device: negative means that much is missing.
     /// The sum over devices where the whole model does not fit.
     pub headroom_bytes: i64,
-    /// The longest context (tokens for each user) that still fits as `fits`, with the users and
-    /// placement of this cell; 0 if none does.
+    /// The longest context (tokens for each user) at which the verdict is still `fits`; 0 if it
+    /// never is. The engine's and the model's own limits do not count here.
     pub max_context: u64,
-    /// The most users that still fit at the context asked for; 0 if none does.
+    /// The longest context that the model was trained for, in tokens.
+    pub trained_context: Option<u64>,
+    /// The most users at the context asked for with the verdict `fits`; 0 if there are none.
     pub max_users: u64,
-    /// Whole copies of this setup that fit side by side on one device of the machine's smallest
-    /// kind.
+    /// How many copies of the whole setup fit on the machine side by side, each on one device;
+    /// 1 where only all devices together hold it.
     pub copies: u64,
     /// How the model is laid out, in the engine's own flags.
     pub flags: Vec<String>,
@@ -126,8 +148,10 @@ pub struct DeviceBill {
     pub device: String,
     /// Memory as sold.
     pub capacity_bytes: Bytes,
-    /// What the driver reports, less the user's reserve.
+    /// What programs can use: the figure the driver reports, less the user's reserve.
     pub usable_bytes: Bytes,
+    /// Where the usable figure comes from.
+    pub usable_basis: String,
     /// The sum of the items.
     pub used_bytes: Interval<Bytes>,
     /// Repeating layers on this device.
@@ -139,7 +163,7 @@ pub struct DeviceBill {
 /// What lies in the host's RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostBill {
-    /// The machine's RAM.
+    /// The machine's RAM; on unified memory the memory that the device shares.
     pub ram_bytes: Bytes,
     /// The sum of the items.
     pub used_bytes: Interval<Bytes>,
@@ -178,10 +202,8 @@ pub enum Term {
     RecurrentState,
     /// Activations, logits and masks.
     Compute,
-    /// CUDA context, kernels and the like.
+    /// CUDA context, kernels and the like; on the host, the operating system.
     Overhead,
-    /// Free by the user's wish.
-    Reserve,
 }
 
 /// Whether it runs.
@@ -198,9 +220,3 @@ pub enum Verdict {
     No,
 }
 
-impl Report {
-    /// Answers `scenario` from `catalog`.
-    pub fn new(_catalog: &Catalog, scenario: &Scenario) -> Report {
-        Report { version: 1, query: scenario.to_query(), notices: Vec::new(), cells: Vec::new() }
-    }
-}

@@ -72,6 +72,13 @@ pub struct Weight {
     pub ty: GgmlType,
 }
 
+impl Weight {
+    /// Bytes in the file.
+    pub fn bytes(&self) -> Bytes {
+        Bytes(self.ty.bytes(self.tensor.shape.elements()))
+    }
+}
+
 /// Bytes on each device and on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Split {

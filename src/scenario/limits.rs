@@ -23,8 +23,8 @@ impl Limit {
     pub const RAM: Limit = Limit { key: "ram", min: 0, max: 64 << 40 };
     /// Memory kept free on each device, in bytes: up to 1 TiB.
     pub const RESERVE: Limit = Limit { key: "reserve", min: 0, max: 1 << 40 };
-    /// Devices of one kind in a machine.
-    pub const DEVICES: Limit = Limit { key: "hw", min: 1, max: 1_024 };
+    /// Devices in one machine.
+    pub const DEVICES: Limit = Limit { key: "hw", min: 1, max: 128 };
     /// Memory size of a device sold in several, GB.
     pub const DEVICE_MEMORY_GB: Limit = Limit { key: "hw", min: 1, max: 4_096 };
     /// Layers, in `offload=ngl:N` and `offload=experts:N`.

@@ -375,6 +375,9 @@ fn machine(part: &str) -> Result<Machine, Refused> {
     if devices.len() as u64 > Limit::KINDS.max {
         return Err(Refused(ProblemKind::TooMany, Limit::KINDS.text()));
     }
+    if devices.iter().map(|device| u64::from(device.count)).sum::<u64>() > Limit::DEVICES.max {
+        return Err(Refused(ProblemKind::TooMany, Limit::DEVICES.text()));
+    }
     Ok(Machine { devices })
 }
 
@@ -650,7 +653,7 @@ mod tests {
     }
 
     fn machine_strategy() -> impl Strategy<Value = Machine> {
-        let device = (id(), 1u32..=1024, proptest::option::of(1u32..=4096))
+        let device = (id(), 1u32..=32, proptest::option::of(1u32..=4096))
             .prop_map(|(id, count, memory_gb)| DeviceCount { id, count, memory_gb });
         proptest::collection::vec(device, 1..4).prop_map(|devices| Machine { devices })
     }

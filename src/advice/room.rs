@@ -1,0 +1,196 @@
+//! How far a setup could go: the longest context, the most users, the most copies side by side.
+
+use crate::engine::llama_cpp::{Placement, Settings};
+use crate::memory::{Placed, Setup};
+use crate::placement::{Hardware, Load, split_by_memory};
+use crate::report::Verdict;
+use crate::scenario::{Limit, Scenario};
+use crate::units::Bytes;
+
+/// llama.cpp rounds the cells of a sequence up to this many.
+const CELLS: u64 = 256;
+
+/// A setup in a placement, whose context and users can be varied.
+pub struct Room<'a> {
+    scenario: &'a Scenario,
+    setup: &'a Setup<'a>,
+    /// The whole model on the devices where that can fit at all, else the placement of the cell.
+    placed: Placed,
+    verdict: Verdict,
+}
+
+impl<'a> Room<'a> {
+    /// The room around `placed`, on which the verdict is `verdict`.
+    pub fn new(
+        scenario: &'a Scenario,
+        setup: &'a Setup<'a>,
+        placed: &Placed,
+        verdict: Verdict,
+    ) -> Room<'a> {
+        let mut room = Room { scenario, setup, placed: placed.clone(), verdict };
+        if verdict == Verdict::Offload {
+            let n_layers = setup.model.architecture.n_layers();
+            room.placed = setup.place(whole(n_layers, &setup.hardware.usable()));
+            if room.left(CELLS, scenario.users) < 0 {
+                room.placed = placed.clone();
+            }
+        }
+        room
+    }
+
+    /// The longest context, in tokens for each user, at which it still fits; 0 if none.
+    pub fn max_context(&self) -> u64 {
+        let most = Limit::CONTEXT.max / CELLS;
+        last_fitting(most, |n| self.left(n * CELLS, self.scenario.users)) * CELLS
+    }
+
+    /// The most users at the context asked for; 0 if none.
+    pub fn max_users(&self) -> u64 {
+        last_fitting(Limit::USERS.max, |n| self.left(self.scenario.context, n))
+    }
+
+    /// Copies side by side, each on one device; 1 where only all devices together hold one.
+    pub fn copies(&self) -> u64 {
+        let parts = &self.setup.hardware.parts;
+        let host = &self.setup.hardware.host;
+        let settings = settings(self.scenario, self.scenario.context, self.scenario.users);
+        let times = |room: Bytes, used: Bytes| room.0.checked_div(used.0).unwrap_or(0);
+        let copies = match parts.as_slice() {
+            [] => {
+                let used = self.setup.loads(&self.placed, &settings).host.used;
+                times(host.ram - host.system.high, used.high - host.system.high)
+            }
+            _ => {
+                let mut sum = 0;
+                let mut seen: Option<(&str, Bytes, u64)> = None;
+                for part in parts {
+                    let key = (part.device.id.as_str(), part.usable);
+                    let fit = match seen {
+                        Some((id, usable, fit)) if (id, usable) == key => fit,
+                        _ => {
+                            let alone = Hardware { parts: vec![*part], host: *host };
+                            let setup = self.setup.on(&alone);
+                            let n_layers = setup.model.architecture.n_layers();
+                            let placed = setup.place(whole(n_layers, &[part.usable]));
+                            let loads = setup.loads(&placed, &settings);
+                            let mut fit = times(part.usable, loads.devices[0].used.high);
+                            if host.shared {
+                                let used = loads.host.used.high - host.system.high;
+                                fit = fit.min(times(host.ram - host.system.high, used));
+                            }
+                            fit
+                        }
+                    };
+                    seen = Some((key.0, key.1, fit));
+                    sum += fit;
+                }
+                sum
+            }
+        };
+        match self.verdict {
+            Verdict::Fits | Verdict::Tight => copies.max(1),
+            _ => copies,
+        }
+    }
+
+    /// Bytes left on the tightest memory by the high estimate; negative if it does not fit.
+    fn left(&self, context: u64, users: u64) -> i64 {
+        let loads = self.setup.loads(&self.placed, &settings(self.scenario, context, users));
+        let left = |load: &Load| load.usable.minus(load.used.high);
+        match loads.devices.iter().map(left).min() {
+            Some(devices) => devices.min(loads.host.headroom()),
+            None => left(&loads.host),
+        }
+    }
+}
+
+/// The whole model on the devices, split by their memory.
+pub fn whole(n_layers: u64, memory: &[Bytes]) -> Placement {
+    match memory {
+        [] => Placement::cpu(),
+        _ => Placement {
+            device_layers: split_by_memory(n_layers + 1, memory),
+            host_expert_layers: 0,
+        },
+    }
+}
+
+/// How llama.cpp would be started for `scenario` at this context (tokens for each user) and with
+/// this many users.
+pub fn settings(scenario: &Scenario, context: u64, users: u64) -> Settings {
+    Settings {
+        n_ctx: context.saturating_mul(users),
+        n_parallel: users,
+        unified: scenario.unified_kv,
+        n_ubatch: scenario.ubatch,
+        kv: scenario.kv,
+        flash_attention: scenario.flash_attention,
+        swa_full: scenario.swa_full,
+        mode: scenario.mode,
+    }
+}
+
+/// The largest `n` in `1..=most` with `left(n) >= 0`, for `left` that falls as `n` grows; 0 if
+/// there is none. `left` is nearly straight, so the search goes by interpolation, with a bisection
+/// every other step to bound it.
+fn last_fitting(most: u64, left: impl Fn(u64) -> i64) -> u64 {
+    let (mut low, mut high) = (1, most);
+    let (mut left_low, mut left_high) = (left(low), left(high));
+    if left_low < 0 {
+        return 0;
+    }
+    if left_high >= 0 {
+        return most;
+    }
+    let mut bisect = false;
+    while high - low > 1 {
+        let width = high - low;
+        let share = left_low as f64 / (left_low as f64 - left_high as f64);
+        let step = if bisect { width / 2 } else { (width as f64 * share) as u64 };
+        let middle = low + step.clamp(1, width - 1);
+        let left_middle = left(middle);
+        // A step that lands just beside the zero is followed by one to the other side of it.
+        if left_middle >= 0 {
+            bisect = !bisect && (middle - low) * 2 < width;
+            (low, left_low) = (middle, left_middle);
+            if low + 1 < high {
+                let next = left(low + 1);
+                if next < 0 {
+                    return low;
+                }
+            }
+        } else {
+            bisect = !bisect && (high - middle) * 2 < width;
+            (high, left_high) = (middle, left_middle);
+        }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_fitting;
+
+    #[test]
+    fn the_last_fitting_is_found_on_a_line_and_off_it() {
+        for zero in [0i64, 1, 2, 3, 255, 256, 4_000, 65_535, 65_536, 70_000] {
+            let wanted = zero.clamp(0, 65_536) as u64;
+            assert_eq!(last_fitting(65_536, |n| (zero - n as i64) * 1_000_003), wanted);
+            let steps = |n: u64| zero.pow(2) - (n as i64).pow(2);
+            assert_eq!(last_fitting(65_536, steps), wanted, "square, zero {zero}");
+            let stairs = |n: u64| if (n as i64) <= zero { 5 } else { -5 };
+            assert_eq!(last_fitting(65_536, stairs), wanted, "stairs, zero {zero}");
+        }
+    }
+
+    #[test]
+    fn a_straight_line_takes_few_looks() {
+        let looks = std::cell::Cell::new(0);
+        let left = |n: u64| {
+            looks.set(looks.get() + 1);
+            20_000_000_000 - 327_680 * 256 * n as i64
+        };
+        assert_eq!(last_fitting(65_536, left), 238);
+        assert!(looks.get() <= 6, "{} looks", looks.get());
+    }
+}

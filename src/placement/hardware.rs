@@ -1,0 +1,130 @@
+//! A machine of the question, looked up in the catalogue: its devices one by one, and its host.
+
+use crate::catalog::{Catalog, Device, DeviceKind};
+use crate::report::Notice;
+use crate::scenario::{DeviceCount, Machine, Scenario};
+use crate::units::{Bytes, GIB, Interval};
+
+/// Where no driver's figure was seen, the share of the memory as sold that is taken to be usable.
+/// The driver's figures in the catalogue lie between 0.93 and 1.0 of the memory as sold.
+const USABLE_SHARE: f64 = 0.97;
+
+/// On unified memory without a seen figure: the share that a GPU may map by default (Linux TTM
+/// and Windows both stop at half of the RAM).
+const UNIFIED_SHARE: f64 = 0.5;
+
+/// What an operating system with its services keeps of the RAM. An assumption, shown as such.
+const SYSTEM: Interval<Bytes> =
+    Interval { low: Bytes::gib(1), expected: Bytes::gib(2), high: Bytes::gib(4) };
+
+/// A machine whose devices are known.
+#[derive(Clone, Debug)]
+pub struct Hardware<'a> {
+    /// Every device, one entry each, in the order of the question. Empty for a CPU-only machine.
+    pub parts: Vec<Part<'a>>,
+    /// The host.
+    pub host: Host<'a>,
+}
+
+/// One device.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The device.
+    pub device: &'a Device,
+    /// Memory as sold.
+    pub capacity: Bytes,
+    /// What programs can use, less the user's reserve.
+    pub usable: Bytes,
+    /// Where the usable figure comes from.
+    pub basis: &'a str,
+}
+
+/// The host that the devices sit in.
+#[derive(Clone, Copy, Debug)]
+pub struct Host<'a> {
+    /// The CPU with its memory, where the question names one.
+    pub device: Option<&'a Device>,
+    /// RAM; on unified memory the memory that the devices share.
+    pub ram: Bytes,
+    /// What the operating system keeps.
+    pub system: Interval<Bytes>,
+    /// Devices and host share one memory.
+    pub shared: bool,
+}
+
+impl<'a> Hardware<'a> {
+    /// Looks up the devices of `machine`.
+    ///
+    /// # Errors
+    /// The first device that is not in the catalogue, or not sold with the memory asked for.
+    pub fn resolve(
+        catalog: &'a Catalog,
+        scenario: &Scenario,
+        machine: &Machine,
+    ) -> Result<Hardware<'a>, Notice> {
+        let mut parts = Vec::new();
+        let mut host =
+            Host { device: None, ram: scenario.ram, system: SYSTEM, shared: false };
+        for DeviceCount { id, count, memory_gb } in &machine.devices {
+            let device = catalog.device(id).ok_or_else(|| Notice::UnknownDevice {
+                id: id.clone(),
+                nearest: catalog.suggest_device(id).nearest,
+            })?;
+            if device.kind == DeviceKind::Cpu {
+                host.device = Some(device);
+                continue;
+            }
+            let (capacity, usable, basis) = memory(device, *memory_gb)?;
+            if device.kind == DeviceKind::Unified {
+                host.ram = capacity;
+                host.shared = true;
+            }
+            let usable = usable - scenario.reserve;
+            let part = Part { device, capacity, usable, basis };
+            parts.extend(std::iter::repeat_n(part, *count as usize));
+        }
+        Ok(Hardware { parts, host })
+    }
+
+    /// Usable bytes of every device.
+    pub fn usable(&self) -> Vec<Bytes> {
+        self.parts.iter().map(|part| part.usable).collect()
+    }
+}
+
+/// Memory of `device` as sold and as programs can use it, and where the latter comes from.
+fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Bytes, &str), Notice> {
+    let sold = |gb: f64| Bytes::gib(1).scale(gb);
+    let basis = device.memory_usable_basis.as_deref().unwrap_or("");
+    let options = &device.memory_options_gb;
+    let chosen = match asked_gb {
+        Some(gb) if options.is_empty() => device.memory_gb.filter(|sold| *sold == f64::from(gb)),
+        Some(gb) => options.iter().copied().find(|option| *option == f64::from(gb)),
+        None => device.memory_gb,
+    };
+    let Some(gb) = chosen else {
+        let accepted = match options.is_empty() {
+            true => device.memory_gb.map(|gb| gb as u32).into_iter().collect(),
+            false => options.iter().map(|gb| *gb as u32).collect(),
+        };
+        let memory_gb = asked_gb.unwrap_or_default();
+        return Err(Notice::UnknownMemory { id: device.id.clone(), memory_gb, accepted });
+    };
+    let by_option = options
+        .iter()
+        .position(|option| *option == gb)
+        .and_then(|i| device.usable_by_option.get(i))
+        .copied();
+    let whole = device.memory_usable_bytes.filter(|_| device.memory_gb == Some(gb));
+    let (usable, basis) = match (by_option.or(whole), device.kind) {
+        (Some(bytes), _) => (Bytes(bytes), basis),
+        (None, DeviceKind::Unified) => (
+            sold(gb).scale(UNIFIED_SHARE),
+            "no figure seen: half of the RAM, the default limit of Linux and Windows drivers",
+        ),
+        (None, _) => {
+            (sold(gb).scale(USABLE_SHARE), "no driver figure seen: 97 % of the memory as sold")
+        }
+    };
+    Ok((sold(gb), usable.min(Bytes((gb * GIB as f64) as u64)), basis))
+}

@@ -1,0 +1,7 @@
+//! Where a model goes: on one device, over several, or partly in the host's RAM.
+
+mod hardware;
+mod solver;
+
+pub use hardware::{Hardware, Host, Part};
+pub use solver::{Load, Loads, solve, split_by_memory};
