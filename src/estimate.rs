@@ -24,8 +24,7 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
     notices.extend(advisories(catalog, scenario));
     let mut cells = Vec::new();
-    let asked =
-        (scenario.models.len() * scenario.machines.len() * scenario.quants.len()) as u64;
+    let asked = (scenario.models.len() * scenario.machines.len() * scenario.quants.len()) as u64;
     if asked > MAX_CELLS {
         notices.push(Notice::TooManyCells { cells: asked, most: MAX_CELLS });
     }
@@ -54,7 +53,7 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
         notices.push(Notice::QuantisedValuesNeedFlashAttention { kv_type });
     }
     for model in scenario.models.iter().filter_map(|id| catalog.model(id)) {
-        if let Some(trained) = model.architecture.max_context
+        if let Some(trained) = model.architecture().max_context
             && scenario.context > trained
         {
             let (id, context) = (model.id.clone(), scenario.context);
@@ -85,7 +84,7 @@ pub fn cell(
     let setup = Setup::new(model, &hardware, quant, scenario.imatrix)?;
     let settings = settings(scenario, scenario.context, scenario.users);
 
-    let architecture = &model.architecture;
+    let architecture = model.architecture();
     let n_layers = architecture.n_layers();
     let moe_layers = architecture.layers.iter().rposition(|layer| layer.ffn.moe().is_some());
     let expert_layers = moe_layers.map_or(0, |last| last as u64 + 1);
@@ -113,9 +112,8 @@ pub fn cell(
     let (kv_bytes, recurrent_bytes) =
         (term(Term::KvCache).expected, term(Term::RecurrentState).expected);
     let compute_bytes = term(Term::Compute);
-    let total_bytes = Interval::exact(loaded_bytes + kv_bytes + recurrent_bytes)
-        + compute_bytes
-        + overhead_bytes;
+    let total_bytes =
+        Interval::exact(loaded_bytes + kv_bytes + recurrent_bytes) + compute_bytes + overhead_bytes;
     let device_bytes = match devices.is_empty() {
         true => total_bytes,
         false => devices.iter().map(|bill| bill.used_bytes).sum(),

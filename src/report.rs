@@ -219,4 +219,3 @@ pub enum Verdict {
     /// It does not run there at all.
     No,
 }
-

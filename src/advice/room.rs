@@ -29,7 +29,7 @@ impl<'a> Room<'a> {
     ) -> Room<'a> {
         let mut room = Room { scenario, setup, placed: placed.clone(), verdict };
         if verdict == Verdict::Offload {
-            let n_layers = setup.model.architecture.n_layers();
+            let n_layers = setup.model.architecture().n_layers();
             room.placed = setup.place(whole(n_layers, &setup.hardware.usable()));
             if room.left(CELLS, scenario.users) < 0 {
                 room.placed = placed.clone();
@@ -70,7 +70,7 @@ impl<'a> Room<'a> {
                         _ => {
                             let alone = Hardware { parts: vec![*part], host: *host };
                             let setup = self.setup.on(&alone);
-                            let n_layers = setup.model.architecture.n_layers();
+                            let n_layers = setup.model.architecture().n_layers();
                             let placed = setup.place(whole(n_layers, &[part.usable]));
                             let loads = setup.loads(&placed, &settings);
                             let mut fit = times(part.usable, loads.devices[0].used.high);

@@ -1,3 +1,76 @@
 //! The command line: the same question, the same answer, as JSON.
 
-fn main() {}
+use std::io::{self, BufRead, BufWriter, Write};
+use std::process::ExitCode;
+
+use headroom::catalog::Catalog;
+use headroom::estimate::report;
+use headroom::report::Report;
+use headroom::scenario::Scenario;
+
+const USAGE: &str = "\
+headroom: can this model run on that hardware, and how much room is left?
+
+usage:
+  headroom estimate QUERY         answer one question; JSON to standard output
+  headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line
+  headroom models                 ids of the models in the catalogue
+  headroom devices                ids of the accelerators and hosts
+
+QUERY is what follows the ? in a link, such as
+  'model=qwen2.5-72b-instruct&hw=rtx-4090*2&quant=Q4_K_M&ctx=32k&users=1'";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let done = match args.as_slice() {
+        ["estimate", "--batch", file] => batch(file, &mut out),
+        ["estimate", query] if !query.starts_with("--") => single(query, &mut out),
+        ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
+        ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
+        ["help" | "--help" | "-h"] => writeln!(out, "{USAGE}"),
+        ["--version" | "-V"] => writeln!(out, "headroom {}", env!("CARGO_PKG_VERSION")),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done.and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader has seen enough (`headroom models | head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("headroom: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(query: &str) -> Report {
+    let (scenario, problems) = Scenario::from_query(query);
+    report(Catalog::bundled(), &scenario, problems)
+}
+
+fn single(query: &str, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &answer(query))?;
+    writeln!(out)
+}
+
+fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
+    let lines: Box<dyn BufRead> = match file {
+        "-" => Box::new(io::stdin().lock()),
+        _ => Box::new(io::BufReader::new(std::fs::File::open(file).map_err(named)?)),
+    };
+    for line in lines.lines() {
+        let line = line.map_err(named)?;
+        serde_json::to_writer(&mut *out, &answer(line.trim()))?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn list<'a>(ids: impl Iterator<Item = &'a str>, out: &mut impl Write) -> io::Result<()> {
+    ids.into_iter().try_for_each(|id| writeln!(out, "{id}"))
+}

@@ -43,7 +43,7 @@ impl<'a> Setup<'a> {
         imatrix: bool,
     ) -> Result<Setup<'a>, Notice> {
         let engine = || Engine::LlamaCpp.name().to_owned();
-        if model.architecture.gguf_arch.is_none() {
+        if model.architecture().gguf_arch.is_none() {
             return Err(Notice::EngineCannotRun { id: model.id.clone(), engine: engine() });
         }
         let overheads = hardware
@@ -57,8 +57,8 @@ impl<'a> Setup<'a> {
             .collect::<Result<_, _>>()?;
         let Quant::Gguf(mix) = quant;
         let files: Vec<_> =
-            tensors(&model.architecture).into_iter().filter(|tensor| tensor.in_gguf).collect();
-        let context = MixContext { architecture: &model.architecture, imatrix };
+            tensors(model.architecture()).into_iter().filter(|tensor| tensor.in_gguf).collect();
+        let context = MixContext { architecture: model.architecture(), imatrix };
         let types = mix.types(context, &files);
         let weights =
             files.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty }).collect();
@@ -81,13 +81,13 @@ impl<'a> Setup<'a> {
 
     /// Puts the weights where `placement` says.
     pub fn place(&self, placement: Placement) -> Placed {
-        let model = llama_cpp::model_bytes(&self.model.architecture, &self.weights, &placement);
+        let model = llama_cpp::model_bytes(self.model.architecture(), &self.weights, &placement);
         Placed { placement, model }
     }
 
     /// What every memory has to hold.
     pub fn loads(&self, placed: &Placed, settings: &Settings) -> Loads {
-        let states = llama_cpp::layer_states(&self.model.architecture, settings);
+        let states = llama_cpp::layer_states(self.model.architecture(), settings);
         let state = by_place(&states, &placed.placement);
         let compute = self.compute(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
@@ -112,7 +112,7 @@ impl<'a> Setup<'a> {
 
     /// The bill of every device and of the host.
     pub fn bills(&self, placed: &Placed, settings: &Settings) -> (Vec<DeviceBill>, HostBill) {
-        let states = llama_cpp::layer_states(&self.model.architecture, settings);
+        let states = llama_cpp::layer_states(self.model.architecture(), settings);
         let state = by_place(&states, &placed.placement);
         let compute = self.compute(placed, settings);
         let layers = repeating_layers(&placed.placement);
@@ -161,7 +161,7 @@ impl<'a> Setup<'a> {
     }
 
     fn compute(&self, placed: &Placed, settings: &Settings) -> Split {
-        let architecture = &self.model.architecture;
+        let architecture = self.model.architecture();
         llama_cpp::compute(architecture, &self.weights, settings, &placed.placement)
     }
 
@@ -186,7 +186,13 @@ impl<'a> Setup<'a> {
         let items = [
             line(Term::Weights, Interval::exact(weights), true, "sum(tensors)", Vec::new()),
             line(Term::KvCache, Interval::exact(state.kv), true, "sum(layers)", layers.clone()),
-            line(Term::RecurrentState, Interval::exact(state.recurrent), true, "sum(layers)", layers),
+            line(
+                Term::RecurrentState,
+                Interval::exact(state.recurrent),
+                true,
+                "sum(layers)",
+                layers,
+            ),
             line(Term::Compute, llama_cpp::compute_interval(compute), false, "graph", Vec::new()),
         ];
         items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()

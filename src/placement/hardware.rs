@@ -63,8 +63,7 @@ impl<'a> Hardware<'a> {
         machine: &Machine,
     ) -> Result<Hardware<'a>, Notice> {
         let mut parts = Vec::new();
-        let mut host =
-            Host { device: None, ram: scenario.ram, system: SYSTEM, shared: false };
+        let mut host = Host { device: None, ram: scenario.ram, system: SYSTEM, shared: false };
         for DeviceCount { id, count, memory_gb } in &machine.devices {
             let device = catalog.device(id).ok_or_else(|| Notice::UnknownDevice {
                 id: id.clone(),

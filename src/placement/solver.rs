@@ -212,8 +212,10 @@ mod tests {
         // By memory 6 + 5 layers, but the second device also has the 2 GiB output.
         let memory = [GIB * 6 + Bytes(1), GIB * 6 + Bytes(1)];
         assert_eq!(split_by_memory(11, &memory), [6, 5]);
-        assert!(judge(&memory, GIB)(&Placement { device_layers: vec![6, 5], host_expert_layers: 0 })
-            .fit_expectedly());
+        assert!(
+            judge(&memory, GIB)(&Placement { device_layers: vec![6, 5], host_expert_layers: 0 })
+                .fit_expectedly()
+        );
         let memory = [GIB * 7 + Bytes(1), GIB * 5 + Bytes(1)];
         assert_eq!(split_by_memory(11, &memory), [7, 4]);
         let memory = [GIB * 5 + GIB / 2, GIB * 7];
@@ -228,7 +230,9 @@ mod tests {
         let placement = solved(&[GIB * 10], GIB * 64, 10).unwrap();
         assert_eq!(placement.device_layers, [11]);
         assert_eq!(placement.host_expert_layers, 4);
-        assert!(!judge(&[GIB * 10], GIB * 64)(&Placement { host_expert_layers: 3, ..placement }).fit());
+        assert!(
+            !judge(&[GIB * 10], GIB * 64)(&Placement { host_expert_layers: 3, ..placement }).fit()
+        );
     }
 
     #[test]
@@ -247,7 +251,10 @@ mod tests {
     fn a_placement_that_is_asked_for_is_taken_as_it_is() {
         let memory = [GIB];
         let solve = |offload| solve(offload, 10, 10, &memory, judge(&memory, GIB)).unwrap();
-        assert_eq!(solve(Offload::None), Placement { device_layers: vec![11], host_expert_layers: 0 });
+        assert_eq!(
+            solve(Offload::None),
+            Placement { device_layers: vec![11], host_expert_layers: 0 }
+        );
         assert_eq!(solve(Offload::GpuLayers(99)).device_layers, [11]);
         assert_eq!(solve(Offload::GpuLayers(3)).device_layers, [3]);
         assert_eq!(solve(Offload::Experts).host_expert_layers, 10);
