@@ -7,6 +7,7 @@ use crate::units::{Bytes, Interval};
 
 /// The answer to a [`Scenario`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// Version of this structure.
     pub version: u32,
@@ -20,6 +21,7 @@ pub struct Report {
 
 /// Something the reader should know about the question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Notice {
     /// A pair of the query string was not used.
@@ -88,6 +90,7 @@ pub enum Notice {
 
 /// One model on one machine at one quantisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cell {
     /// Model id.
     pub model: String,
@@ -143,6 +146,7 @@ pub struct Cell {
 
 /// What one device holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeviceBill {
     /// Device id.
     pub device: String,
@@ -162,6 +166,7 @@ pub struct DeviceBill {
 
 /// What lies in the host's RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HostBill {
     /// The machine's RAM; on unified memory the memory that the device shares.
     pub ram_bytes: Bytes,
@@ -173,6 +178,7 @@ pub struct HostBill {
 
 /// A line of a bill.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Item {
     /// What it is for.
     pub term: Term,
@@ -190,6 +196,7 @@ pub struct Item {
 
 /// What a line of a bill is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Term {
     /// Model weights.
@@ -208,6 +215,7 @@ pub enum Term {
 
 /// Whether it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The high estimate is within usable memory.
@@ -218,4 +226,21 @@ pub enum Verdict {
     Offload,
     /// It does not run there at all.
     No,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Report;
+
+    /// `docs/report.schema.json` is published with the project; `HEADROOM_BLESS=1` rewrites it.
+    #[test]
+    fn the_published_schema_is_that_of_the_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.schema.json");
+        let schema = serde_json::to_string_pretty(&schemars::schema_for!(Report)).unwrap() + "\n";
+        if std::env::var_os("HEADROOM_BLESS").is_some() {
+            std::fs::write(path, &schema).unwrap();
+        }
+        let published = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(published == schema, "{path} is out of date: run the test with HEADROOM_BLESS=1");
+    }
 }

@@ -18,6 +18,7 @@ pub const GIB: u64 = 1 << 30;
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
@@ -104,6 +105,7 @@ impl Sum for Bytes {
 
 /// A value known only within bounds: `low <= expected <= high`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Interval<T> {
     /// The lower bound.
     pub low: T,

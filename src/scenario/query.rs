@@ -23,6 +23,7 @@ use crate::units::{Bytes, GB, GIB, MIB};
 
 /// A key of the query string that could not be used as typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
     /// The key, such as `ctx`.
     pub field: String,
@@ -36,6 +37,7 @@ pub struct Problem {
 
 /// Why a pair of the query string was not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
     /// The key means nothing to this version.
