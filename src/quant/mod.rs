@@ -2,13 +2,21 @@
 
 mod ggml;
 mod gguf_mix;
+mod gguf_part;
+mod gguf_recipe;
 
 pub use ggml::GgmlType;
-pub use gguf_mix::{Mix, MixContext};
+pub use gguf_mix::{Lineage, Mix, MixContext};
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::architecture::Tensor;
+use crate::units::Bytes;
+
+/// Bytes to whose multiple every tensor of a GGUF file is padded (`GGUF_DEFAULT_ALIGNMENT`).
+pub const GGUF_ALIGNMENT: u64 = 32;
 
 /// A quantisation scheme by the name people use for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +36,39 @@ impl Quant {
     /// Every scheme, largest first.
     pub fn all() -> impl Iterator<Item = Quant> {
         Mix::ALL.iter().map(|mix| Quant::Gguf(*mix))
+    }
+
+    /// It cannot be made without an importance matrix.
+    pub fn requires_imatrix(self) -> bool {
+        let Quant::Gguf(mix) = self;
+        mix.requires_imatrix()
+    }
+
+    /// The bytes of each of `tensors` (those of the GGUF file), in the same order.
+    pub fn tensor_bytes(self, context: MixContext, tensors: &[Tensor]) -> Vec<Bytes> {
+        let Quant::Gguf(mix) = self;
+        let types = mix.types(context, tensors);
+        tensors.iter().zip(types).map(|(t, ty)| Bytes(ty.bytes(t.shape.elements()))).collect()
+    }
+
+    /// The bytes of all `tensors` (those of the GGUF file) together: what they take in memory.
+    pub fn total_bytes(self, context: MixContext, tensors: &[Tensor]) -> Bytes {
+        let Quant::Gguf(mix) = self;
+        mix.total_bytes(context, tensors, 1)
+    }
+
+    /// The bytes that all `tensors` take in a GGUF file, each padded to [`GGUF_ALIGNMENT`]; the
+    /// file has a header besides, of some megabytes, mostly the tokenizer.
+    pub fn file_bytes(self, context: MixContext, tensors: &[Tensor]) -> Bytes {
+        let Quant::Gguf(mix) = self;
+        mix.total_bytes(context, tensors, GGUF_ALIGNMENT)
+    }
+
+    /// Bits for one parameter, on average over `tensors` (those of the GGUF file).
+    pub fn bits_per_weight(self, context: MixContext, tensors: &[Tensor]) -> f64 {
+        let parameters: u64 =
+            tensors.iter().map(|t| t.shape.elements()).fold(0, u64::saturating_add);
+        8.0 * self.total_bytes(context, tensors).0 as f64 / parameters.max(1) as f64
     }
 }
 

@@ -1,0 +1,219 @@
+//! The GGUF mixes against llama.cpp b11434: the type and the bytes of every tensor of 31 models in
+//! 30 mixes, with and without an importance matrix, and the sizes of published files.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use headroom::architecture::{Group, Role, Shape, Tensor};
+use headroom::quant::{GgmlType, Lineage, Mix, MixContext, Quant};
+use serde::Deserialize;
+
+fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+    let mut file = File::open(&path).unwrap();
+    let mut text = String::new();
+    if name.ends_with(".gz") {
+        GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    } else {
+        file.read_to_string(&mut text).unwrap();
+    }
+    text
+}
+
+fn rows<T: for<'de> Deserialize<'de>>(name: &str) -> Vec<T> {
+    csv::Reader::from_reader(fixture(name).as_bytes()).deserialize().map(Result::unwrap).collect()
+}
+
+/// A model as llama.cpp quantised it.
+#[derive(Deserialize)]
+struct Model {
+    model: String,
+    hf_id: String,
+    arch: String,
+    heads: u64,
+    first_layer_kv_heads: u64,
+    experts: u64,
+    layers: u64,
+    tensors: Vec<(String, Vec<u64>)>,
+    /// By mix, `:im` added where an importance matrix is used: a letter a tensor.
+    types: BTreeMap<String, String>,
+}
+
+impl Model {
+    fn all() -> Vec<Model> {
+        serde_json::from_str(&fixture("gguf-types.json.gz")).unwrap()
+    }
+
+    fn context(&self, imatrix: bool) -> MixContext {
+        let lineage = match (self.arch.as_str(), self.layers) {
+            ("llama", 80) => Lineage::SeventyB,
+            _ => Lineage::Other,
+        };
+        MixContext {
+            imatrix,
+            experts: self.experts,
+            heads_per_kv_head: self.heads.checked_div(self.first_layer_kv_heads).unwrap_or(0),
+            lineage,
+        }
+    }
+
+    fn tensors(&self) -> Vec<Tensor> {
+        let tensor = |(name, dimensions): &(String, Vec<u64>)| {
+            let mut shape = [1; 3];
+            shape[..dimensions.len()].copy_from_slice(dimensions);
+            Tensor {
+                role: Role::from_gguf_name(name).unwrap_or_else(|| panic!("no role for {name}")),
+                layer: name.strip_prefix("blk.").map(|rest| {
+                    rest.split('.').next().and_then(|number| number.parse().ok()).unwrap()
+                }),
+                shape: Shape(shape),
+                group: Group::Text,
+                in_checkpoint: true,
+                in_gguf: true,
+            }
+        };
+        self.tensors.iter().map(tensor).collect()
+    }
+}
+
+fn mix(name: &str) -> Mix {
+    Mix::parse(name).unwrap_or_else(|| panic!("no mix is called {name}"))
+}
+
+#[test]
+fn every_tensor_gets_the_type_that_llama_cpp_gives_it() {
+    let mut compared = 0;
+    let mut wrong = Vec::new();
+    for model in Model::all() {
+        let tensors = model.tensors();
+        for (key, letters) in &model.types {
+            let (name, imatrix) = match key.split_once(':') {
+                Some((name, _)) => (name, true),
+                None => (key.as_str(), false),
+            };
+            let types = mix(name).types(model.context(imatrix), &tensors);
+            assert_eq!(types.len(), letters.len());
+            for ((ty, letter), (tensor, _)) in types.iter().zip(letters.bytes()).zip(&model.tensors)
+            {
+                let truth = GgmlType::from_id(u32::from(letter) - 65).unwrap();
+                compared += 1;
+                if *ty != truth {
+                    wrong.push(format!("{} {key} {tensor}: {ty:?}, not {truth:?}", model.model));
+                }
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong, such as {:#?}",
+        wrong.len(),
+        &wrong[..wrong.len().min(20)]
+    );
+    assert_eq!(compared, 534_940);
+}
+
+#[test]
+fn the_order_of_the_tensors_does_not_matter() {
+    for model in Model::all() {
+        let mut tensors = model.tensors();
+        for mix in Mix::ALL {
+            let context = model.context(false);
+            let mut types = mix.types(context, &tensors);
+            types.reverse();
+            tensors.reverse();
+            assert_eq!(mix.types(context, &tensors), types, "{} {mix:?}", model.model);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Size {
+    hf_id: String,
+    quant: String,
+    imatrix: u8,
+    tensor_bytes: u64,
+    tensor_bytes_padded32: u64,
+    by_type: String,
+}
+
+#[test]
+fn bytes_are_exact_on_every_row() {
+    let models: HashMap<_, _> = Model::all().into_iter().map(|m| (m.hf_id.clone(), m)).collect();
+    let sizes: Vec<Size> = rows("gguf-sizes.csv.gz");
+    assert_eq!(sizes.len(), 1085);
+    for row in sizes {
+        let model = &models[&row.hf_id];
+        let (tensors, context) = (model.tensors(), model.context(row.imatrix == 1));
+        let mix = mix(&row.quant);
+        let quant = Quant::Gguf(mix);
+        let label = format!("{} {} imatrix={}", row.hf_id, row.quant, row.imatrix);
+
+        assert_eq!(quant.total_bytes(context, &tensors).0, row.tensor_bytes, "{label}");
+        assert_eq!(quant.file_bytes(context, &tensors).0, row.tensor_bytes_padded32, "{label}");
+
+        let mut by_type: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        let bytes = quant.tensor_bytes(context, &tensors);
+        for (ty, bytes) in mix.types(context, &tensors).into_iter().zip(bytes) {
+            let entry = by_type.entry(ty.name()).or_default();
+            *entry = (entry.0 + 1, entry.1 + bytes.0);
+        }
+        let truth: BTreeMap<&str, (u64, u64)> = row
+            .by_type
+            .split(' ')
+            .map(|entry| {
+                let fields: Vec<&str> = entry.split(':').collect();
+                (fields[0], (fields[1].parse().unwrap(), fields[2].parse().unwrap()))
+            })
+            .collect();
+        assert_eq!(by_type, truth, "{label}");
+    }
+}
+
+#[derive(Deserialize)]
+struct PublicFile {
+    hf_id: String,
+    repo: String,
+    quant: String,
+    public_file_bytes: u64,
+    #[serde(rename = "match")]
+    recipe: String,
+}
+
+/// A published file is the tensors and one header per repository, which differs by what it says
+/// of the quantisation: under 2 KB.
+#[test]
+fn published_files_are_the_tensors_and_a_header() {
+    let models: HashMap<_, _> = Model::all().into_iter().map(|m| (m.hf_id.clone(), m)).collect();
+    let files: Vec<PublicFile> = rows("gguf-public-files.csv");
+    assert_eq!(files.len(), 113);
+    let mut headers: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    let mut own_recipes = Vec::new();
+    for file in &files {
+        if file.recipe == "MISMATCH" {
+            own_recipes.push((file.repo.as_str(), file.quant.as_str()));
+            continue;
+        }
+        let model = &models[&file.hf_id];
+        let context = model.context(file.recipe == "imatrix");
+        let bytes = Quant::Gguf(mix(&file.quant)).file_bytes(context, &model.tensors());
+        headers.entry(&file.repo).or_default().push(file.public_file_bytes as i64 - bytes.0 as i64);
+    }
+    for (repo, headers) in headers {
+        let (low, high) = (headers.iter().min().unwrap(), headers.iter().max().unwrap());
+        assert!(*low > 800_000 && *high < 14_000_000, "{repo}: a header of {low} to {high} bytes");
+        assert!(high - low < 2_048, "{repo}: headers of {low} to {high} bytes");
+    }
+    // Unsloth gives these mixes a recipe of its own.
+    assert_eq!(
+        own_recipes,
+        [
+            ("unsloth/DeepSeek-R1-0528-Qwen3-8B-GGUF", "IQ4_XS"),
+            ("unsloth/Qwen3-30B-A3B-GGUF", "IQ4_XS"),
+        ]
+    );
+}
