@@ -58,7 +58,7 @@ impl<'a> Setup<'a> {
         let Quant::Gguf(mix) = quant;
         let files: Vec<_> =
             tensors(model.architecture()).into_iter().filter(|tensor| tensor.in_gguf).collect();
-        let context = MixContext { architecture: model.architecture(), imatrix };
+        let context = MixContext::new(model.architecture(), imatrix);
         let types = mix.types(context, &files);
         let weights =
             files.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty }).collect();
