@@ -3,9 +3,8 @@
 
 use crate::advice::{Room, flags, headroom, settings, verdict, whole};
 use crate::architecture::count;
-use crate::catalog::Catalog;
-use crate::engine::llama_cpp::Weight;
-use crate::memory::Setup;
+use crate::catalog::{Catalog, Suggestion};
+use crate::memory::{ModelFile, Setup};
 use crate::placement::{Hardware, solve};
 use crate::quant::Quant;
 use crate::report::{Cell, Notice, Report, Term, Verdict};
@@ -29,20 +28,46 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
         notices.push(Notice::TooManyCells { cells: asked, most: MAX_CELLS });
     }
     for id in &scenario.models {
-        for machine in &scenario.machines {
-            for quant in &scenario.quants {
-                if cells.len() as u64 >= MAX_CELLS {
-                    break;
-                }
-                match cell(catalog, scenario, id, machine, *quant) {
-                    Ok(cell) => cells.push(cell),
-                    Err(notice) if notices.contains(&notice) => {}
-                    Err(notice) => notices.push(notice),
-                }
+        if cells.len() as u64 >= MAX_CELLS {
+            break;
+        }
+        for answer in row(catalog, scenario, id) {
+            match answer {
+                Ok(cell) => cells.push(cell),
+                Err(notice) if notices.contains(&notice) => {}
+                Err(notice) => notices.push(notice),
             }
         }
     }
     Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells }
+}
+
+/// The answers for one model: each machine x quantisation, in that order.
+///
+/// An answer is an error where the model or a device is not in the catalogue, or the engine
+/// cannot run the one or use the other; the notice names the id and the nearest real ones.
+pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result<Cell, Notice>> {
+    let Some(model) = catalog.model(model_id) else {
+        let Suggestion { never_released, nearest } = catalog.suggest_model(model_id);
+        return vec![Err(Notice::UnknownModel {
+            id: model_id.to_owned(),
+            never_released,
+            nearest,
+        })];
+    };
+    let file = |quant: &Quant| ModelFile::new(model, *quant, scenario.imatrix);
+    let files: Vec<_> = scenario.quants.iter().map(file).collect();
+    let mut cells = Vec::with_capacity(scenario.machines.len() * files.len());
+    for machine in &scenario.machines {
+        match Hardware::resolve(catalog, scenario, machine) {
+            Err(notice) => cells.push(Err(notice)),
+            Ok(hardware) => cells.extend(files.iter().map(|file| match file {
+                Ok(file) => cell(scenario, file, machine, &hardware),
+                Err(notice) => Err(notice.clone()),
+            })),
+        }
+    }
+    cells
 }
 
 /// What the reader should know although every cell can be answered.
@@ -66,25 +91,17 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
 /// One model on one machine at one quantisation.
 ///
 /// # Errors
-/// The model or a device is not in the catalogue, or the engine cannot run the one or use the
-/// other; the notice names the id and the nearest real ones.
-pub fn cell(
-    catalog: &Catalog,
+/// The engine has no backend for a device.
+fn cell(
     scenario: &Scenario,
-    model_id: &str,
+    file: &ModelFile<'_>,
     machine: &Machine,
-    quant: Quant,
+    hardware: &Hardware<'_>,
 ) -> Result<Cell, Notice> {
-    let model = catalog.model(model_id).ok_or_else(|| {
-        let crate::catalog::Suggestion { never_released, nearest } =
-            catalog.suggest_model(model_id);
-        Notice::UnknownModel { id: model_id.to_owned(), never_released, nearest }
-    })?;
-    let hardware = Hardware::resolve(catalog, scenario, machine)?;
-    let setup = Setup::new(model, &hardware, quant, scenario.imatrix)?;
+    let setup = Setup::new(file, hardware)?;
     let settings = settings(scenario, scenario.context, scenario.users);
 
-    let architecture = model.architecture();
+    let architecture = file.architecture();
     let n_layers = architecture.n_layers();
     let moe_layers = architecture.layers.iter().rposition(|layer| layer.ffn.moe().is_some());
     let expert_layers = moe_layers.map_or(0, |last| last as u64 + 1);
@@ -121,13 +138,13 @@ pub fn cell(
     let params = count(architecture);
     let room = Room::new(scenario, &setup, &placed, verdict);
     Ok(Cell {
-        model: model.id.clone(),
+        model: file.model.id.clone(),
         hardware: machine.to_query(),
-        quant: quant.to_string(),
+        quant: file.quant.to_string(),
         engine: scenario.engine.name().to_owned(),
         params_total: params.text,
         params_active: params.active,
-        weights_bytes: setup.weights.iter().map(Weight::bytes).sum(),
+        weights_bytes: file.bytes(),
         loaded_bytes,
         kv_bytes,
         recurrent_bytes,

@@ -2,7 +2,7 @@
 
 use crate::engine::llama_cpp::{Placement, Settings};
 use crate::memory::{Placed, Setup};
-use crate::placement::{Hardware, Load, split_by_memory};
+use crate::placement::{Hardware, Load, Loads, Part, split_by_memory};
 use crate::report::Verdict;
 use crate::scenario::{Limit, Scenario};
 use crate::units::Bytes;
@@ -29,7 +29,7 @@ impl<'a> Room<'a> {
     ) -> Room<'a> {
         let mut room = Room { scenario, setup, placed: placed.clone(), verdict };
         if verdict == Verdict::Offload {
-            let n_layers = setup.model.architecture().n_layers();
+            let n_layers = setup.file.architecture().n_layers();
             room.placed = setup.place(whole(n_layers, &setup.hardware.usable()));
             if room.left(CELLS, scenario.users) < 0 {
                 room.placed = placed.clone();
@@ -52,45 +52,37 @@ impl<'a> Room<'a> {
     /// Copies side by side, each on one device; 1 where only all devices together hold one.
     pub fn copies(&self) -> u64 {
         let parts = &self.setup.hardware.parts;
-        let host = &self.setup.hardware.host;
-        let settings = settings(self.scenario, self.scenario.context, self.scenario.users);
-        let times = |room: Bytes, used: Bytes| room.0.checked_div(used.0).unwrap_or(0);
         let copies = match parts.as_slice() {
-            [] => {
-                let used = self.setup.loads(&self.placed, &settings).host.used;
-                times(host.ram - host.system.high, used.high - host.system.high)
+            [] => times(&self.loads_here().host, self.setup.hardware.host.system.high),
+            [first, ..] if parts.iter().all(|part| part.is_like(first)) => {
+                self.copies_on(first) * parts.len() as u64
             }
-            _ => {
-                let mut sum = 0;
-                let mut seen: Option<(&str, Bytes, u64)> = None;
-                for part in parts {
-                    let key = (part.device.id.as_str(), part.usable);
-                    let fit = match seen {
-                        Some((id, usable, fit)) if (id, usable) == key => fit,
-                        _ => {
-                            let alone = Hardware { parts: vec![*part], host: *host };
-                            let setup = self.setup.on(&alone);
-                            let n_layers = setup.model.architecture().n_layers();
-                            let placed = setup.place(whole(n_layers, &[part.usable]));
-                            let loads = setup.loads(&placed, &settings);
-                            let mut fit = times(part.usable, loads.devices[0].used.high);
-                            if host.shared {
-                                let used = loads.host.used.high - host.system.high;
-                                fit = fit.min(times(host.ram - host.system.high, used));
-                            }
-                            fit
-                        }
-                    };
-                    seen = Some((key.0, key.1, fit));
-                    sum += fit;
-                }
-                sum
-            }
+            _ => parts.iter().map(|part| self.copies_on(part)).sum(),
         };
         match self.verdict {
             Verdict::Fits | Verdict::Tight => copies.max(1),
             _ => copies,
         }
+    }
+
+    /// Copies that fit on `part` alone.
+    fn copies_on(&self, part: &Part<'_>) -> u64 {
+        let alone = Hardware { parts: vec![*part], host: self.setup.hardware.host };
+        let Ok(setup) = Setup::new(self.setup.file, &alone) else { return 0 };
+        let placed = setup.place(whole(setup.file.architecture().n_layers(), &[part.usable]));
+        let here = settings(self.scenario, self.scenario.context, self.scenario.users);
+        let loads = setup.loads(&placed, &here);
+        let on_device = times(&loads.devices[0], Bytes::ZERO);
+        match alone.host.shared {
+            true => on_device.min(times(&loads.host, alone.host.system.high)),
+            false => on_device,
+        }
+    }
+
+    /// The loads of the cell itself.
+    fn loads_here(&self) -> Loads {
+        let here = settings(self.scenario, self.scenario.context, self.scenario.users);
+        self.setup.loads(&self.placed, &here)
     }
 
     /// Bytes left on the tightest memory by the high estimate; negative if it does not fit.
@@ -128,6 +120,11 @@ pub fn settings(scenario: &Scenario, context: u64, users: u64) -> Settings {
         swa_full: scenario.swa_full,
         mode: scenario.mode,
     }
+}
+
+/// How many times the high estimate of `load` fits, where `once` of it is needed only once.
+fn times(load: &Load, once: Bytes) -> u64 {
+    (load.usable - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
 }
 
 /// The largest `n` in `1..=most` with `left(n) >= 0`, for `left` that falls as `n` grows; 0 if

@@ -1,5 +1,7 @@
 //! The bill: what each device and the host hold, line by line.
 
+mod model_file;
 mod setup;
 
+pub use model_file::ModelFile;
 pub use setup::{Placed, Setup};

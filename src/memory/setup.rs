@@ -1,23 +1,20 @@
 //! One model at one quantisation on one machine: its loads and its bill for any placement.
 
-use crate::architecture::tensors;
-use crate::catalog::{Device, DeviceKind, Model};
-use crate::engine::llama_cpp::{self, LayerState, Placement, Platform, Settings, Split, Weight};
+use crate::catalog::{Device, DeviceKind};
+use crate::engine::llama_cpp::{self, LayerState, Placement, Platform, Settings, Split};
+use crate::memory::ModelFile;
 use crate::placement::{Hardware, Load, Loads};
-use crate::quant::{MixContext, Quant};
 use crate::report::{DeviceBill, HostBill, Item, Notice, Term};
 use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
 
-/// A model at a quantisation on a machine.
+/// A model at a quantisation, on a machine.
 #[derive(Clone, Debug)]
 pub struct Setup<'a> {
-    /// The model.
-    pub model: &'a Model,
+    /// The model with its typed tensors.
+    pub file: &'a ModelFile<'a>,
     /// The machine.
     pub hardware: &'a Hardware<'a>,
-    /// Every tensor of the GGUF file with its type.
-    pub weights: Vec<Weight>,
     /// Runtime overhead of each device.
     overheads: Vec<llama_cpp::Overhead>,
 }
@@ -32,62 +29,31 @@ pub struct Placed {
 }
 
 impl<'a> Setup<'a> {
-    /// Types every tensor of `model` and looks up what its devices need.
+    /// Looks up what the devices of `hardware` need.
     ///
     /// # Errors
-    /// llama.cpp does not know the architecture, or has no backend for a device.
-    pub fn new(
-        model: &'a Model,
-        hardware: &'a Hardware<'a>,
-        quant: Quant,
-        imatrix: bool,
-    ) -> Result<Setup<'a>, Notice> {
-        let engine = || Engine::LlamaCpp.name().to_owned();
-        if model.architecture().gguf_arch.is_none() {
-            return Err(Notice::EngineCannotRun { id: model.id.clone(), engine: engine() });
-        }
-        let overheads = hardware
-            .parts
-            .iter()
-            .map(|part| {
-                platform(part.device).map(llama_cpp::runtime_overhead).ok_or_else(|| {
-                    Notice::EngineCannotUse { id: part.device.id.clone(), engine: engine() }
-                })
+    /// llama.cpp has no backend for a device.
+    pub fn new(file: &'a ModelFile<'a>, hardware: &'a Hardware<'a>) -> Result<Setup<'a>, Notice> {
+        let overhead = |device: &Device| {
+            platform(device).map(llama_cpp::runtime_overhead).ok_or_else(|| {
+                let engine = Engine::LlamaCpp.name().to_owned();
+                Notice::EngineCannotUse { id: device.id.clone(), engine }
             })
-            .collect::<Result<_, _>>()?;
-        let Quant::Gguf(mix) = quant;
-        let files: Vec<_> =
-            tensors(model.architecture()).into_iter().filter(|tensor| tensor.in_gguf).collect();
-        let context = MixContext::new(model.architecture(), imatrix);
-        let types = mix.types(context, &files);
-        let weights =
-            files.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty }).collect();
-        Ok(Setup { model, hardware, weights, overheads })
-    }
-
-    /// The same model and quantisation on `alone`, one device of this machine.
-    pub fn on<'b>(&self, alone: &'b Hardware<'b>) -> Setup<'b>
-    where
-        'a: 'b,
-    {
-        let of = |id: &str| self.hardware.parts.iter().position(|part| part.device.id == id);
-        let overheads = alone
-            .parts
-            .iter()
-            .filter_map(|part| of(&part.device.id).map(|i| self.overheads[i].clone()))
-            .collect();
-        Setup { model: self.model, hardware: alone, weights: self.weights.clone(), overheads }
+        };
+        let overheads = hardware.parts.iter().map(|part| overhead(part.device));
+        Ok(Setup { file, hardware, overheads: overheads.collect::<Result<_, _>>()? })
     }
 
     /// Puts the weights where `placement` says.
     pub fn place(&self, placement: Placement) -> Placed {
-        let model = llama_cpp::model_bytes(self.model.architecture(), &self.weights, &placement);
+        let model =
+            llama_cpp::model_bytes(self.file.architecture(), &self.file.weights, &placement);
         Placed { placement, model }
     }
 
     /// What every memory has to hold.
     pub fn loads(&self, placed: &Placed, settings: &Settings) -> Loads {
-        let states = llama_cpp::layer_states(self.model.architecture(), settings);
+        let states = llama_cpp::layer_states(self.file.architecture(), settings);
         let state = by_place(&states, &placed.placement);
         let compute = self.compute(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
@@ -112,7 +78,7 @@ impl<'a> Setup<'a> {
 
     /// The bill of every device and of the host.
     pub fn bills(&self, placed: &Placed, settings: &Settings) -> (Vec<DeviceBill>, HostBill) {
-        let states = llama_cpp::layer_states(self.model.architecture(), settings);
+        let states = llama_cpp::layer_states(self.file.architecture(), settings);
         let state = by_place(&states, &placed.placement);
         let compute = self.compute(placed, settings);
         let layers = repeating_layers(&placed.placement);
@@ -161,8 +127,8 @@ impl<'a> Setup<'a> {
     }
 
     fn compute(&self, placed: &Placed, settings: &Settings) -> Split {
-        let architecture = self.model.architecture();
-        llama_cpp::compute(architecture, &self.weights, settings, &placed.placement)
+        let architecture = self.file.architecture();
+        llama_cpp::compute(architecture, &self.file.weights, settings, &placed.placement)
     }
 
     /// The lines that a device and the host have in common; empty ones are left out.

@@ -39,6 +39,13 @@ pub struct Part<'a> {
     pub basis: &'a str,
 }
 
+impl Part<'_> {
+    /// Same device, same memory.
+    pub fn is_like(&self, other: &Part<'_>) -> bool {
+        self.device.id == other.device.id && self.usable == other.usable
+    }
+}
+
 /// The host that the devices sit in.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a> {

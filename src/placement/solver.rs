@@ -169,7 +169,7 @@ mod tests {
         move |placement: &Placement| {
             let on_devices: u64 = placement.device_layers.iter().sum();
             let mut layer = 11 - on_devices;
-            let mut host = GIB * layer.min(10) + if on_devices == 0 { GIB * 2 } else { GIB * 0 };
+            let mut host = GIB * layer.min(10) + GIB * u64::from(on_devices == 0) * 2;
             let mut devices = Vec::new();
             for (count, usable) in placement.device_layers.iter().zip(memory) {
                 let mut used = Bytes::ZERO;

@@ -1,0 +1,52 @@
+//! A model at one quantisation: every tensor of its file with the type it has there.
+
+use crate::architecture::{Architecture, tensors};
+use crate::catalog::Model;
+use crate::engine::llama_cpp::Weight;
+use crate::quant::{MixContext, Quant};
+use crate::report::Notice;
+use crate::scenario::Engine;
+use crate::units::Bytes;
+
+/// A model at a quantisation. Made once, it serves every machine.
+#[derive(Clone, Debug)]
+pub struct ModelFile<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The quantisation.
+    pub quant: Quant,
+    /// Every tensor of the GGUF file, in its order.
+    pub weights: Vec<Weight>,
+}
+
+impl<'a> ModelFile<'a> {
+    /// Lists the tensors of `model` and types each; `imatrix` says whether the file is made with
+    /// an importance matrix.
+    ///
+    /// # Errors
+    /// llama.cpp does not know the architecture.
+    pub fn new(model: &'a Model, quant: Quant, imatrix: bool) -> Result<ModelFile<'a>, Notice> {
+        let architecture = model.architecture();
+        if architecture.gguf_arch.is_none() {
+            let engine = Engine::LlamaCpp.name().to_owned();
+            return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
+        }
+        let Quant::Gguf(mix) = quant;
+        let mut files = tensors(architecture);
+        files.retain(|tensor| tensor.in_gguf);
+        let types = mix.types(MixContext::new(architecture, imatrix), &files);
+        let weights = files.into_iter().zip(types);
+        let weights = weights.map(|(tensor, ty)| Weight { tensor, ty }).collect();
+        Ok(ModelFile { model, quant, weights })
+    }
+
+    /// The model's architecture.
+    pub fn architecture(&self) -> &'a Architecture {
+        self.model.architecture()
+    }
+
+    /// Bytes of all tensors together, without the file's header.
+    pub fn bytes(&self) -> Bytes {
+        self.weights.iter().map(Weight::bytes).sum()
+    }
+}
