@@ -23,7 +23,7 @@ pub fn start() {
 fn App() -> impl IntoView {
     view! {
         <main>
-            <h1>"Headroom"</h1>
+            <h1>{headroom_locales::td_string!(headroom_locales::Locale::ru, g.copies, count = 2, n = "2")}</h1>
         </main>
     }
 }
