@@ -11,6 +11,8 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use headroom::architecture::{Group, Role, Shape, Tensor};
 use headroom::quant::{GgmlType, Lineage, Mix, MixContext, Quant};
+use headroom::units::Bytes;
+use proptest::prelude::*;
 use serde::Deserialize;
 
 fn fixture(name: &str) -> String {
@@ -216,4 +218,74 @@ fn published_files_are_the_tensors_and_a_header() {
             ("unsloth/Qwen3-30B-A3B-GGUF", "IQ4_XS"),
         ]
     );
+}
+
+#[test]
+fn mixes_are_listed_largest_first() {
+    let models = Model::all();
+    let moe = models.iter().find(|model| model.model == "Qwen3-30B-A3B").unwrap();
+    let (tensors, context) = (moe.tensors(), moe.context(false));
+    let size = |quant: Quant| (quant.total_bytes(context, &tensors), quant);
+    let sizes: Vec<_> = Quant::all().map(size).collect();
+    for pair in sizes.windows(2) {
+        assert!(pair[0].0 >= pair[1].0, "{} is smaller than {}", pair[0].1, pair[1].1);
+    }
+}
+
+#[test]
+fn bits_per_weight_are_the_known_ones() {
+    let models = Model::all();
+    let model = models.iter().find(|model| model.model == "Llama-3.1-8B").unwrap();
+    let (tensors, context) = (model.tensors(), model.context(false));
+    let bits = |mix| Quant::Gguf(mix).bits_per_weight(context, &tensors);
+    for (mix, known) in [(Mix::BF16, 16.0), (Mix::Q8_0, 8.5), (Mix::Q4_K_M, 4.89)] {
+        assert!((bits(mix) - known).abs() < 0.01, "{mix:?}: {} bits", bits(mix));
+    }
+}
+
+fn any_tensor() -> impl Strategy<Value = Tensor> {
+    let dimension = prop_oneof![Just(0), Just(1), 1u64..9000, Just(4096), any::<u64>()];
+    let layer = proptest::option::of(prop_oneof![0u32..100, any::<u32>()]);
+    (proptest::sample::select(Role::ALL), layer, [dimension.clone(), dimension.clone(), dimension])
+        .prop_map(|(role, layer, shape)| Tensor {
+            role,
+            layer,
+            shape: Shape(shape),
+            group: Group::Text,
+            in_checkpoint: true,
+            in_gguf: true,
+        })
+}
+
+fn any_context() -> impl Strategy<Value = MixContext> {
+    let lineages = [Lineage::Falcon, Lineage::SeventyB, Lineage::Other];
+    (any::<bool>(), 0u64..10, 0u64..10, proptest::sample::select(lineages.to_vec())).prop_map(
+        |(imatrix, experts, heads_per_kv_head, lineage)| MixContext {
+            imatrix,
+            experts,
+            heads_per_kv_head,
+            lineage,
+        },
+    )
+}
+
+proptest! {
+    /// Whatever the tensors are, each gets a type whose blocks divide its rows.
+    #[test]
+    fn any_tensors_get_types_that_fit(
+        tensors in proptest::collection::vec(any_tensor(), 0..60),
+        context in any_context(),
+        mix in proptest::sample::select(Mix::ALL),
+    ) {
+        let types = mix.types(context, &tensors);
+        prop_assert_eq!(types.len(), tensors.len());
+        for (ty, tensor) in types.iter().zip(&tensors) {
+            let fits = tensor.shape.0[0] % ty.block_elements() == 0;
+            prop_assert!(fits || tensor.shape.rank() < 2, "{:?} {:?}", ty, tensor);
+        }
+        let quant = Quant::Gguf(mix);
+        let bytes: Bytes = quant.tensor_bytes(context, &tensors).into_iter().sum();
+        prop_assert_eq!(quant.total_bytes(context, &tensors), bytes);
+        prop_assert!(quant.file_bytes(context, &tensors) >= bytes);
+    }
 }

@@ -18,8 +18,8 @@ macro_rules! mixes {
         pub enum Mix { $($variant,)* }
 
         impl Mix {
-            /// Every mix, largest first (as for a dense model of 8B: `MXFP4_MOE` is as large as
-            /// Q8_0 there, and takes this place in a mixture of experts only).
+            /// Every mix, largest first as for a mixture of experts without an importance
+            /// matrix (in a dense model `MXFP4_MOE` is as large as `Q8_0`).
             pub const ALL: &'static [Mix] = &[$(Mix::$variant,)*];
 
             /// The mix's name.
@@ -46,11 +46,11 @@ mixes! {
     Q5_0 = Q5_0_MIX,
     Q4_1 = Q4_1_MIX,
     Q4_K_M = Q4_K_M,
-    Q4_K_S = Q4_K_S,
     IQ4_NL = IQ4_NL_MIX,
+    Q4_K_S = Q4_K_S,
     Q4_0 = Q4_0_MIX,
-    IQ4_XS = IQ4_XS_MIX,
     MXFP4_MOE = MXFP4_MOE,
+    IQ4_XS = IQ4_XS_MIX,
     Q3_K_L = Q3_K_L,
     Q3_K_M = Q3_K_M,
     IQ3_M = IQ3_M,
@@ -164,8 +164,9 @@ impl Mix {
         alignment: u64,
     ) -> Bytes {
         let chooser = Chooser::new(self.recipe(), context, tensors);
-        let bytes = tensors.iter().map(|t| chooser.type_of(t).bytes(t.shape.elements()));
-        Bytes(bytes.fold(0, |sum, b| b.checked_next_multiple_of(alignment).unwrap_or(b) + sum))
+        let bytes = |tensor| chooser.type_of(tensor).bytes(tensor.shape.elements());
+        let padded = |bytes: u64| bytes.checked_next_multiple_of(alignment).unwrap_or(bytes);
+        tensors.iter().map(|tensor| Bytes(padded(bytes(tensor)))).sum()
     }
 }
 
@@ -330,4 +331,265 @@ fn fit(wanted: GgmlType, tensor: &Tensor) -> GgmlType {
         other => other,
     };
     if divides(narrower) { narrower } else { F16 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{Group, Shape};
+    use GgmlType::*;
+
+    const DENSE: MixContext =
+        MixContext { imatrix: false, experts: 0, heads_per_kv_head: 1, lineage: Lineage::Other };
+    const GQA: MixContext = MixContext { heads_per_kv_head: 4, ..DENSE };
+    const FALCON: MixContext = MixContext { lineage: Lineage::Falcon, ..DENSE };
+    const SEVENTY_B: MixContext = MixContext { lineage: Lineage::SeventyB, ..GQA };
+    const MIXTRAL: MixContext = MixContext { experts: 8, ..GQA };
+
+    fn tensor(role: Role, layer: Option<u32>, shape: [u64; 3]) -> Tensor {
+        let group = Group::Text;
+        Tensor { role, layer, shape: Shape(shape), group, in_checkpoint: true, in_gguf: true }
+    }
+
+    /// One tensor of each of `roles` in each of `layers`, and a head.
+    fn model(layers: u32, roles: &[Role]) -> Vec<Tensor> {
+        let shape = [4096, 4096, 1];
+        let matrices = (0..layers)
+            .flat_map(|layer| roles.iter().map(move |role| tensor(*role, Some(layer), shape)));
+        matrices.chain([tensor(Role::Output, None, shape)]).collect()
+    }
+
+    /// The types that `mix` gives the tensors of `role` in a model of so many layers.
+    fn types_of(mix: Mix, context: MixContext, layers: u32, role: Role) -> Vec<GgmlType> {
+        let tensors = model(layers, &[role]);
+        let mut types = mix.types(context, &tensors);
+        types.truncate(layers as usize);
+        types
+    }
+
+    /// The same for one tensor in a model of one layer.
+    fn type_of(mix: Mix, context: MixContext, role: Role) -> GgmlType {
+        types_of(mix, context, 1, role)[0]
+    }
+
+    fn layers_with(ty: GgmlType, types: &[GgmlType]) -> Vec<usize> {
+        (0..types.len()).filter(|i| types[*i] == ty).collect()
+    }
+
+    #[test]
+    fn vectors_norms_biases_routers_and_convolutions_are_kept() {
+        let kept = [
+            (Role::AttnNorm, [4096, 1, 1]),
+            (Role::SsmNorm, [1024, 8, 1]),
+            (Role::FfnUpExpsBias, [2880, 32, 1]),
+            (Role::FfnGateInp, [4096, 8, 1]),
+            (Role::SsmConv1d, [4, 8192, 1]),
+            (Role::ShortConvConv, [3, 2048, 1]),
+            (Role::PositionEmbd, [4096, 2048, 1]),
+            (Role::SsmA, [1, 128, 1]),
+            (Role::FfnGateInpShexp, [2048, 1, 1]),
+        ];
+        for mix in Mix::ALL {
+            for (role, shape) in kept {
+                let types = mix.types(DENSE, &[tensor(role, Some(0), shape)]);
+                assert_eq!(types, [F32], "{mix:?} {role:?}");
+            }
+        }
+        let projection = [tensor(Role::PerLayerModelProj, None, [2048, 8960, 1])];
+        assert_eq!(Mix::Q4_K_M.types(DENSE, &projection), [BF16]);
+        assert_eq!(Mix::F16.types(DENSE, &projection), [F16]);
+        assert_eq!(Mix::F32.types(DENSE, &projection), [F32]);
+    }
+
+    #[test]
+    fn a_tied_embedding_is_quantised_as_the_head() {
+        let embedding = tensor(Role::TokenEmbd, None, [4096, 32000, 1]);
+        let head = tensor(Role::Output, None, [4096, 32000, 1]);
+        let types = |mix: Mix, tensors: &[Tensor]| mix.types(DENSE, tensors);
+        assert_eq!(types(Mix::Q4_K_M, &[embedding, head]), [Q4_K, Q6_K]);
+        assert_eq!(types(Mix::Q4_K_M, &[embedding]), [Q6_K]);
+        assert_eq!(types(Mix::IQ2_XXS, &[embedding, head]), [Q2_K, Q5_K]);
+        assert_eq!(types(Mix::IQ2_M, &[embedding, head]), [IQ3_S, Q5_K]);
+        assert_eq!(types(Mix::IQ1_S, &[embedding]), [Q5_K]);
+        assert_eq!(types(Mix::Q8_0, &[embedding]), [Q8_0]);
+        assert_eq!(types(Mix::Q5_1, &[embedding, head]), [Q5_1, Q6_K]);
+        assert_eq!(types(Mix::BF16, &[embedding]), [BF16]);
+    }
+
+    #[test]
+    fn rows_that_no_block_divides_get_a_type_of_smaller_blocks() {
+        let with_rows = |mix: Mix, columns, role| {
+            let head = tensor(Role::Output, None, [256, 1, 1]);
+            mix.types(DENSE, &[tensor(role, Some(0), [columns, 64, 1]), head])[0]
+        };
+        assert_eq!(with_rows(Mix::Q4_K_M, 2880, Role::AttnQ), Q5_0);
+        assert_eq!(with_rows(Mix::Q5_K_M, 2880, Role::AttnQ), Q5_1);
+        assert_eq!(with_rows(Mix::Q6_K, 2880, Role::AttnQ), Q8_0);
+        assert_eq!(with_rows(Mix::Q3_K_S, 2880, Role::AttnQ), Q4_0);
+        assert_eq!(with_rows(Mix::Q2_K, 2880, Role::AttnQ), Q4_0);
+        assert_eq!(with_rows(Mix::IQ4_XS, 2880, Role::AttnQ), IQ4_NL);
+        assert_eq!(with_rows(Mix::IQ1_S, 2880, Role::AttnQ), IQ4_NL);
+        assert_eq!(with_rows(Mix::Q4_0, 2880, Role::AttnQ), Q4_0);
+        assert_eq!(with_rows(Mix::Q4_K_M, 2890, Role::AttnQ), F16);
+        assert_eq!(with_rows(Mix::Q8_0, 2890, Role::AttnQ), F16);
+        // A head goes to 8 bits at once.
+        let head = [tensor(Role::Output, None, [2880, 64, 1])];
+        assert_eq!(Mix::Q4_K_M.types(DENSE, &head), [Q8_0]);
+        assert_eq!(Mix::IQ2_XXS.types(DENSE, &head), [Q8_0]);
+        assert_eq!(Mix::Q4_0.types(DENSE, &head), [Q8_0]);
+    }
+
+    #[test]
+    fn medium_mixes_spend_bits_on_sensitive_layers() {
+        let types = types_of(Mix::Q4_K_M, DENSE, 32, Role::FfnDown);
+        let better = [0, 1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 27, 28, 29, 30, 31];
+        assert_eq!(layers_with(Q6_K, &types), better);
+        assert_eq!(layers_with(Q4_K, &types).len(), 16);
+        assert_eq!(types_of(Mix::Q4_K_M, DENSE, 32, Role::AttnV), types);
+        assert_eq!(layers_with(Q6_K, &types_of(Mix::Q5_K_M, DENSE, 32, Role::AttnV)), better);
+        assert_eq!(type_of(Mix::Q4_K_M, DENSE, Role::AttnQ), Q4_K);
+    }
+
+    #[test]
+    fn small_mixes_spend_bits_on_the_first_layers() {
+        let first = |mix, role, ty| layers_with(ty, &types_of(mix, DENSE, 32, role)).len();
+        assert_eq!(first(Mix::Q4_K_S, Role::AttnV, Q5_K), 4);
+        assert_eq!(first(Mix::Q4_K_S, Role::FfnDown, Q5_K), 4);
+        assert_eq!(first(Mix::Q3_K_M, Role::AttnV, Q5_K), 2);
+        assert_eq!(first(Mix::Q3_K_M, Role::FfnDown, Q5_K), 2);
+        assert_eq!(first(Mix::Q2_K_S, Role::FfnDown, Q4_K), 4);
+        assert_eq!(first(Mix::IQ3_M, Role::FfnDown, Q4_K), 4);
+        assert_eq!(first(Mix::IQ2_M, Role::FfnDown, IQ3_S), 4);
+        assert_eq!(first(Mix::IQ2_XXS, Role::FfnDown, Q2_K), 4);
+        assert_eq!(first(Mix::IQ3_XS, Role::FfnUp, IQ3_XXS), 24);
+        assert_eq!(first(Mix::IQ3_XS, Role::FfnGate, IQ3_S), 8);
+    }
+
+    #[test]
+    fn values_that_heads_share_get_more_bits() {
+        for (mix, own, shared) in [
+            (Mix::Q2_K, Q3_K, Q4_K),
+            (Mix::Q2_K_S, Q2_K, Q4_K),
+            (Mix::IQ3_S, IQ3_S, Q4_K),
+            (Mix::IQ3_XS, IQ3_S, Q4_K),
+            (Mix::IQ4_XS, IQ4_XS, Q5_K),
+            (Mix::IQ4_NL, IQ4_NL, Q5_K),
+            (Mix::IQ2_XS, Q2_K, Q4_K),
+            (Mix::IQ2_S, IQ3_S, Q4_K),
+            (Mix::Q3_K_L, Q5_K, Q5_K),
+            (Mix::IQ3_M, Q4_K, Q4_K),
+        ] {
+            assert_eq!(type_of(mix, DENSE, Role::AttnV), own, "{mix:?}");
+            assert_eq!(type_of(mix, GQA, Role::AttnV), shared, "{mix:?}");
+            assert_eq!(type_of(mix, GQA, Role::AttnQkv), shared, "{mix:?}");
+            assert_eq!(type_of(mix, GQA, Role::AttnKvB), shared, "{mix:?}");
+        }
+    }
+
+    #[test]
+    fn a_70b_gets_five_bits_for_its_values() {
+        assert_eq!(types_of(Mix::Q4_K_S, SEVENTY_B, 80, Role::AttnV), [Q5_K; 80]);
+        assert_eq!(types_of(Mix::Q3_K_S, SEVENTY_B, 80, Role::AttnV), [Q5_K; 80]);
+        let types = types_of(Mix::Q4_K_M, SEVENTY_B, 80, Role::AttnV);
+        assert!(!types.contains(&Q4_K));
+        assert_eq!(layers_with(Q5_K, &types).len(), 40);
+        assert_eq!(type_of(Mix::IQ2_XS, SEVENTY_B, Role::AttnV), Q4_K);
+        assert_eq!(type_of(Mix::Q4_K_S, SEVENTY_B, Role::FfnUp), Q4_K);
+    }
+
+    #[test]
+    fn eight_experts_share_good_attention() {
+        for mix in [Mix::Q4_K_M, Mix::Q2_K, Mix::IQ3_XXS, Mix::Q6_K, Mix::Q4_0] {
+            assert_eq!(type_of(mix, MIXTRAL, Role::AttnV), Q8_0);
+            assert_eq!(type_of(mix, MIXTRAL, Role::AttnK), Q8_0);
+        }
+        assert_eq!(type_of(Mix::IQ1_S, MIXTRAL, Role::AttnK), Q4_K);
+        assert_eq!(type_of(Mix::Q4_K_S, MIXTRAL, Role::AttnOutput), Q5_K);
+        assert_eq!(type_of(Mix::Q3_K_L, MIXTRAL, Role::AttnOutput), Q3_K);
+        assert_eq!(type_of(Mix::Q3_K_L, DENSE, Role::AttnOutput), Q5_K);
+        let types = types_of(Mix::IQ3_M, MIXTRAL, 32, Role::FfnDownExps);
+        assert_eq!(layers_with(Q4_K, &types).len(), 16);
+    }
+
+    #[test]
+    fn falcon_has_a_head_of_eight_bits_and_a_cheaper_ffn() {
+        let head = [tensor(Role::Output, None, [4544, 65024, 1])];
+        assert_eq!(Mix::Q4_K_M.types(FALCON, &head), [Q8_0]);
+        let types = types_of(Mix::Q4_K_M, FALCON, 32, Role::FfnDown);
+        assert_eq!(layers_with(Q6_K, &types), [0, 1]);
+        assert_eq!(layers_with(Q5_K, &types).len(), 14);
+        assert_eq!(type_of(Mix::Q3_K_L, FALCON, Role::AttnOutput), Q4_K);
+        assert_eq!(type_of(Mix::Q2_K, FALCON, Role::AttnOutput), Q2_K);
+        assert_eq!(types_of(Mix::Q4_K_S, FALCON, 32, Role::FfnDown), [Q4_K; 32]);
+    }
+
+    /// A mixture of experts goes by the layer's number; a dense hybrid by the tensors there are.
+    #[test]
+    fn layers_are_counted_as_llama_cpp_counts_them() {
+        let ffn_in = |layers: &[u32], role| {
+            let last = tensor(Role::AttnNorm, Some(31), [4096, 1, 1]);
+            let ffn = layers.iter().map(|layer| tensor(role, Some(*layer), [4096, 4096, 1]));
+            let tensors: Vec<Tensor> = ffn.chain([last]).collect();
+            move |mix: Mix, context| {
+                let mut types = mix.types(context, &tensors);
+                types.pop();
+                types
+            }
+        };
+        let odd = [1, 3, 5, 7, 9, 11];
+        let moe = MixContext { experts: 64, ..DENSE };
+        let experts = ffn_in(&odd, Role::FfnDownExps);
+        assert_eq!(experts(Mix::Q4_K_S, moe), [Q5_K, Q5_K, Q4_K, Q4_K, Q4_K, Q4_K]);
+        let dense = ffn_in(&odd, Role::FfnDown);
+        assert_eq!(dense(Mix::Q4_K_S, DENSE), [Q5_K, Q5_K, Q5_K, Q5_K, Q4_K, Q4_K]);
+
+        // The one and two bit mixes count the matrices of a mixture of experts one by one.
+        let tensors = model(32, &[Role::FfnDownShexp, Role::FfnDownExps]);
+        let types = Mix::IQ2_XXS.types(moe, &tensors);
+        assert_eq!(layers_with(Q2_K, &types), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn an_mxfp4_moe_has_only_its_stacked_matrices_in_four_bits() {
+        let experts = tensor(Role::FfnUpExps, Some(0), [2880, 2880, 32]);
+        let tensors = [experts, tensor(Role::AttnQ, Some(0), [2880, 4096, 1])];
+        let moe = MixContext { experts: 32, ..GQA };
+        assert_eq!(Mix::MXFP4_MOE.types(moe, &tensors), [MXFP4, Q8_0]);
+    }
+
+    #[test]
+    fn an_importance_matrix_changes_five_mixes_and_nine_need_one() {
+        let roles = [
+            Role::AttnV,
+            Role::AttnK,
+            Role::AttnQ,
+            Role::AttnOutput,
+            Role::FfnDown,
+            Role::FfnGate,
+            Role::FfnUp,
+        ];
+        let tensors = model(32, &roles);
+        let guided = MixContext { imatrix: true, ..DENSE };
+        let changed = |mix: &Mix| mix.types(DENSE, &tensors) != mix.types(guided, &tensors);
+        let of = |pick: &dyn Fn(&Mix) -> bool| -> Vec<&str> {
+            Mix::ALL.iter().filter(|mix| pick(mix)).map(|mix| mix.name()).collect()
+        };
+        assert_eq!(of(&changed), ["Q5_0", "IQ4_NL", "Q4_0", "IQ4_XS", "IQ3_XXS"]);
+        assert_eq!(
+            of(&|mix| mix.requires_imatrix()),
+            [
+                "IQ3_XS", "IQ3_XXS", "Q2_K_S", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M",
+                "IQ1_S"
+            ]
+        );
+    }
+
+    #[test]
+    fn names_lead_back_to_mixes() {
+        assert_eq!(Mix::ALL.len(), 31);
+        for mix in Mix::ALL {
+            assert_eq!(Mix::parse(&mix.name().to_lowercase()), Some(*mix));
+        }
+        assert_eq!(Mix::parse("Q7_K"), None);
+    }
 }

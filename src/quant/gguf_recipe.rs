@@ -297,3 +297,28 @@ pub(super) const IQ2_XXS_MIX: Recipe =
     very_low!(IQ2_XXS, embedding Q2_K, careful Q2_K, output IQ2_XXS);
 pub(super) const IQ1_M_MIX: Recipe = very_low!(IQ1_M, embedding Q2_K, careful Q2_K, output IQ2_XXS);
 pub(super) const IQ1_S_MIX: Recipe = very_low!(IQ1_S, embedding Q2_K, careful Q2_K, output IQ2_XXS);
+
+#[cfg(test)]
+mod tests {
+    use super::Layers;
+
+    fn of(layers: Layers, count: usize) -> Vec<usize> {
+        (0..count).filter(|layer| layers.contain(*layer, count)).collect()
+    }
+
+    #[test]
+    fn fractions_of_the_layers_round_down() {
+        assert_eq!(of(Layers::FirstEighth, 28), [0, 1, 2]);
+        assert_eq!(of(Layers::FirstSixteenth, 28), [0]);
+        assert_eq!(of(Layers::FirstEighth, 7), [0usize; 0]);
+        assert_eq!(of(Layers::Middle, 16), (2..14).collect::<Vec<_>>());
+        assert_eq!(of(Layers::FirstTwo, 3), [0, 1]);
+        assert_eq!(of(Layers::All, 2), [0, 1]);
+    }
+
+    #[test]
+    fn the_ends_and_every_third_layer_between_them_are_sensitive() {
+        assert_eq!(of(Layers::Sensitive, 24), [0, 1, 2, 5, 8, 11, 14, 17, 20, 21, 22, 23]);
+        assert_eq!(of(Layers::Sensitive, 1), [0]);
+    }
+}
