@@ -64,6 +64,18 @@ impl Quant {
         mix.total_bytes(context, tensors, GGUF_ALIGNMENT)
     }
 
+    /// The bytes of those of `tensors` that are in the safetensors checkpoint, every one in this
+    /// type; `None` for a scheme that is not a type of safetensors.
+    pub fn checkpoint_bytes(self, tensors: &[Tensor]) -> Option<Bytes> {
+        let bytes = match self {
+            Quant::Gguf(Mix::F32) => 4,
+            Quant::Gguf(Mix::BF16 | Mix::F16) => 2,
+            Quant::Gguf(_) => return None,
+        };
+        let stored = tensors.iter().filter(|tensor| tensor.in_checkpoint);
+        Some(stored.map(|tensor| Bytes(tensor.shape.elements()) * bytes).sum())
+    }
+
     /// Bits for one parameter, on average over `tensors` (those of the GGUF file).
     pub fn bits_per_weight(self, context: MixContext, tensors: &[Tensor]) -> f64 {
         let parameters: u64 =
@@ -90,5 +102,40 @@ impl TryFrom<String> for Quant {
 impl From<Quant> for String {
     fn from(quant: Quant) -> String {
         quant.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{Group, Role, Shape};
+
+    #[test]
+    fn a_checkpoint_has_one_type_and_no_gguf_extras() {
+        let tensor = |role, shape, in_checkpoint| Tensor {
+            role,
+            layer: None,
+            shape: Shape(shape),
+            group: Group::Text,
+            in_checkpoint,
+            in_gguf: true,
+        };
+        let tensors = [
+            tensor(Role::TokenEmbd, [64, 100, 1], true),
+            tensor(Role::OutputNorm, [64, 1, 1], true),
+            tensor(Role::RopeFreqs, [32, 1, 1], false),
+        ];
+        assert_eq!(Quant::Gguf(Mix::BF16).checkpoint_bytes(&tensors), Some(Bytes(12_928)));
+        assert_eq!(Quant::Gguf(Mix::F32).checkpoint_bytes(&tensors), Some(Bytes(25_856)));
+        assert_eq!(Quant::Gguf(Mix::Q8_0).checkpoint_bytes(&tensors), None);
+    }
+
+    #[test]
+    fn quants_read_back_from_json() {
+        for quant in Quant::all() {
+            let json = serde_json::to_string(&quant).unwrap();
+            assert_eq!(serde_json::from_str::<Quant>(&json).unwrap(), quant);
+        }
+        assert!(serde_json::from_str::<Quant>("\"Q9\"").is_err());
     }
 }
