@@ -198,15 +198,15 @@ fn by_place(states: &[LayerState], placement: &Placement) -> StateSplit {
     let counts = repeating_layers(placement);
     let on_devices: u64 = counts.iter().sum();
     let mut rest = states.iter();
-    let mut take = |n: u64| {
+    let mut take = |n: u64, on_device: bool| {
         rest.by_ref().take(n as usize).fold(PlaceState::default(), |sum, state| PlaceState {
             layers: sum.layers + 1,
-            kv: sum.kv + state.kv,
+            kv: sum.kv + state.kv + if on_device { state.kv_padding } else { Bytes::ZERO },
             recurrent: sum.recurrent + state.recurrent,
         })
     };
-    let host = take((states.len() as u64).saturating_sub(on_devices));
-    let devices = counts.iter().map(|n| take(*n)).collect();
+    let host = take((states.len() as u64).saturating_sub(on_devices), false);
+    let devices = counts.iter().map(|n| take(*n, true)).collect();
     StateSplit { devices, host }
 }
 

@@ -2,13 +2,26 @@
 //!
 //! Rules as of build b11434 (October 2026).
 
-use crate::architecture::{Architecture, Tensor};
-use crate::quant::GgmlType;
+mod family;
+mod ggml;
+mod graph;
+mod kv_cache;
+mod weights;
+
+pub use kv_cache::{LayerState, layer_states};
+pub use weights::{Weight, model_bytes, tied_output};
+
+use crate::architecture::Architecture;
 use crate::scenario::{KvTypes, Mode};
 use crate::units::{Bytes, Interval};
 
 /// The build whose rules these are.
 pub const VERSION: &str = "b11434 (October 2026)";
+
+/// Tensors begin at multiples of this on the host (`TENSOR_ALIGNMENT`) ...
+const HOST_ALIGNMENT: u64 = 32;
+/// ... and of this on a CUDA device.
+const DEVICE_ALIGNMENT: u64 = 128;
 
 /// How llama.cpp is run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,6 +42,13 @@ pub struct Settings {
     pub swa_full: bool,
     /// What the logits buffer is reserved for.
     pub mode: Mode,
+}
+
+impl Settings {
+    /// Tokens of the largest batch.
+    fn batch(&self) -> u64 {
+        self.n_ubatch.min(self.n_ctx).max(1)
+    }
 }
 
 /// Where the layers are kept, as `--n-gpu-layers`, `--tensor-split` and `--n-cpu-moe` say it.
@@ -61,21 +81,25 @@ impl Placement {
     pub fn gpu_layers(n: u64) -> Placement {
         Placement { device_layers: vec![n], host_expert_layers: 0 }
     }
-}
 
-/// A tensor of the GGUF file with the type it has there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weight {
-    /// The tensor.
-    pub tensor: Tensor,
-    /// Its type.
-    pub ty: GgmlType,
-}
+    /// The device that holds layer `il`, or the output layer where `il` is the number of layers;
+    /// `None`: the host.
+    pub fn device_of_layer(&self, architecture: &Architecture, il: u64) -> Option<usize> {
+        let on_devices = self.device_layers.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
+        let first = (architecture.n_layers() + 1).saturating_sub(on_devices);
+        let mut place = il.checked_sub(first)?;
+        for (device, layers) in self.device_layers.iter().enumerate() {
+            if place < *layers {
+                return Some(device);
+            }
+            place -= layers;
+        }
+        None
+    }
 
-impl Weight {
-    /// Bytes in the file.
-    pub fn bytes(&self) -> Bytes {
-        Bytes(self.ty.bytes(self.tensor.shape.elements()))
+    /// The device that holds the output layer.
+    fn output(&self, architecture: &Architecture) -> Option<usize> {
+        self.device_of_layer(architecture, architecture.n_layers())
     }
 }
 
@@ -88,54 +112,22 @@ pub struct Split {
     pub host: Bytes,
 }
 
-/// Bytes that one layer keeps for all sequences together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LayerState {
-    /// Key and value cache.
-    pub kv: Bytes,
-    /// Recurrent and convolution state.
-    pub recurrent: Bytes,
-}
-
-/// Model buffers: every weight that llama.cpp loads, exact to the byte.
-///
-/// The token embedding stays on the host; where the output head is tied to it, the device of the
-/// output layer gets a copy ([`tied_output`]). MTP layers are not loaded.
-pub fn model_bytes(
-    _architecture: &Architecture,
-    _weights: &[Weight],
-    placement: &Placement,
-) -> Split {
-    Split { devices: vec![Bytes::ZERO; placement.device_layers.len()], host: Bytes::ZERO }
-}
-
-/// Bytes of the copy that a device gets of an embedding table tied to the output head; they are
-/// part of [`model_bytes`]. Zero where the head is a tensor of its own or stays on the host.
-pub fn tied_output(
-    _architecture: &Architecture,
-    _weights: &[Weight],
-    _placement: &Placement,
-) -> Bytes {
-    Bytes::ZERO
-}
-
-/// KV cache and recurrent state of each repeating layer, exact to the byte. A layer's state lies
-/// where the layer does.
-pub fn layer_states(architecture: &Architecture, _settings: &Settings) -> Vec<LayerState> {
-    vec![LayerState::default(); architecture.layers.len()]
-}
-
 /// Compute buffers.
 ///
 /// `weights` matter only where some stay on the host beside a device: large batches are computed
 /// on the device with copies of them.
 pub fn compute(
-    _architecture: &Architecture,
-    _weights: &[Weight],
-    _settings: &Settings,
+    architecture: &Architecture,
+    weights: &[Weight],
+    settings: &Settings,
     placement: &Placement,
 ) -> Split {
-    Split { devices: vec![Bytes::ZERO; placement.device_layers.len()], host: Bytes::ZERO }
+    let graph = graph::build(architecture, weights, settings, placement);
+    let mut align = vec![DEVICE_ALIGNMENT; placement.device_layers.len()];
+    align.push(HOST_ALIGNMENT);
+    let mut buffers = graph.buffers(&align, 1);
+    let host = Bytes(buffers.pop().unwrap_or(0));
+    Split { devices: buffers.into_iter().map(Bytes).collect(), host }
 }
 
 /// What a compute buffer may be in another build of the same year.

@@ -1,0 +1,141 @@
+//! Where llama.cpp puts each weight, and how many bytes it takes there.
+//!
+//! Rules of `llama-model.cpp`, `llama-model-loader.cpp` and the CUDA backend's `get_alloc_size`,
+//! build b11434.
+
+use super::{DEVICE_ALIGNMENT, HOST_ALIGNMENT, Placement, Split};
+use crate::architecture::{Architecture, Group, Role, Tensor};
+use crate::quant::GgmlType;
+use crate::units::Bytes;
+
+/// CUDA's matrix kernels read rows of quantised tensors in steps of this many values, so the last
+/// row of a tensor is padded up to it (`MATRIX_ROW_PADDING`).
+const ROW_STEP: u64 = 512;
+
+/// A tensor of the GGUF file with the type it has there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// The tensor.
+    pub tensor: Tensor,
+    /// Its type.
+    pub ty: GgmlType,
+}
+
+impl Weight {
+    /// Bytes in the file.
+    pub fn bytes(&self) -> Bytes {
+        Bytes(self.ty.bytes(self.tensor.shape.elements()))
+    }
+
+    /// Bytes in a buffer of the host.
+    fn on_host(&self) -> u64 {
+        padded(self.bytes().0, HOST_ALIGNMENT)
+    }
+
+    /// Bytes in a buffer of a CUDA device.
+    fn on_device(&self) -> u64 {
+        let [row, ..] = self.tensor.shape.0;
+        padded(self.bytes().0.saturating_add(row_padding(self.ty, row)), DEVICE_ALIGNMENT)
+    }
+
+    /// It is loaded for text generation: neither an MTP layer nor a vision tower.
+    fn is_loaded(&self) -> bool {
+        self.tensor.in_gguf && self.tensor.group == Group::Text
+    }
+}
+
+/// Bytes that a CUDA device adds to a tensor whose rows have `row` values.
+pub(super) fn row_padding(ty: GgmlType, row: u64) -> u64 {
+    let rest = row % ROW_STEP;
+    if ty.block_elements() == 1 || rest == 0 { 0 } else { ty.bytes(ROW_STEP - rest) }
+}
+
+pub(super) fn padded(bytes: u64, alignment: u64) -> u64 {
+    bytes.checked_next_multiple_of(alignment).unwrap_or(u64::MAX)
+}
+
+/// Read row by row for the tokens of a batch, on the host: there is little to gain from a device.
+fn is_input(role: Role) -> bool {
+    matches!(
+        role,
+        Role::TokenEmbd | Role::PositionEmbd | Role::TokenTypes | Role::PerLayerTokenEmbd
+    )
+}
+
+/// Needed by every repeating layer: each buffer with a layer gets a copy.
+fn is_shared_by_layers(role: Role) -> bool {
+    matches!(role, Role::RopeFreqs | Role::RopeFactorsLong | Role::RopeFactorsShort)
+}
+
+impl Placement {
+    /// The device that holds a weight; `None`: the host.
+    pub(super) fn weight(
+        &self,
+        architecture: &Architecture,
+        role: Role,
+        layer: Option<u64>,
+    ) -> Option<usize> {
+        match layer {
+            None if is_input(role) => None,
+            None => self.output(architecture),
+            Some(il) if role.is_expert() && il < self.host_expert_layers => None,
+            Some(il) => self.device_of_layer(architecture, il),
+        }
+    }
+}
+
+/// Model buffers: every weight that llama.cpp loads, exact to the byte.
+///
+/// The token embedding stays on the host; where the output head is tied to it, the device of the
+/// output layer gets a copy ([`tied_output`]). MTP layers are not loaded. On a device each tensor
+/// begins at a multiple of 128 bytes, and quantised rows are padded to 512 values.
+pub fn model_bytes(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+) -> Split {
+    let mut split =
+        Split { devices: vec![Bytes::ZERO; placement.device_layers.len()], host: Bytes::ZERO };
+    let layers = 0..architecture.n_layers();
+    let used = |device: Option<usize>| {
+        layers.clone().any(|il| placement.device_of_layer(architecture, il) == device)
+    };
+    for weight in weights.iter().filter(|w| w.is_loaded()) {
+        let Tensor { role, layer, .. } = weight.tensor;
+        if is_shared_by_layers(role) {
+            if used(None) {
+                split.host += Bytes(weight.on_host());
+            }
+            for (device, bytes) in split.devices.iter_mut().enumerate() {
+                if used(Some(device)) {
+                    *bytes += Bytes(weight.on_device());
+                }
+            }
+            continue;
+        }
+        match placement.weight(architecture, role, layer.map(u64::from)) {
+            Some(device) => split.devices[device] += Bytes(weight.on_device()),
+            None => split.host += Bytes(weight.on_host()),
+        }
+    }
+    if let Some(device) = placement.output(architecture) {
+        split.devices[device] += tied_output(architecture, weights, placement);
+    }
+    split
+}
+
+/// Bytes of the copy that a device gets of an embedding table tied to the output head; they are
+/// part of [`model_bytes`]. Zero where the head is a tensor of its own or stays on the host.
+pub fn tied_output(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+) -> Bytes {
+    if placement.output(architecture).is_none()
+        || weights.iter().any(|w| w.tensor.role == Role::Output)
+    {
+        return Bytes::ZERO;
+    }
+    let table = weights.iter().find(|w| w.tensor.role == Role::TokenEmbd);
+    table.map_or(Bytes::ZERO, |w| Bytes(w.on_device()))
+}
