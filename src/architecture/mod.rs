@@ -4,6 +4,10 @@
 //! from which every size in Headroom is computed: parameter counts, weight bytes, bytes read per
 //! token.
 
+pub mod config;
+mod family;
+mod from_config;
+mod layout;
 mod role;
 mod tensors;
 
@@ -234,6 +238,11 @@ pub struct Mla {
     pub bias: bool,
     /// A gate on the attention output.
     pub output_gate: OutputGate,
+    /// One learned sink logit a head.
+    pub sinks: bool,
+    /// K and V are rebuilt by one tensor in a GGUF file too (MiniCPM3), rather than two, and
+    /// then llama.cpp caches full keys and values.
+    pub fused_kv_b: bool,
     /// What it can see.
     pub reach: Reach,
     /// A sparse-attention indexer with its own key cache.
@@ -277,6 +286,13 @@ pub struct Compressed {
     pub ratio: u64,
     /// The indexer that picks compressed entries.
     pub indexer: Option<Indexer>,
+}
+
+impl Compressed {
+    /// Blocks of `ratio` tokens overlap, as the short ones (4) do and the long ones (128) don't.
+    pub const fn overlaps(&self) -> bool {
+        self.ratio > 0 && self.ratio < 128
+    }
 }
 
 /// Gated delta net.
@@ -412,14 +428,21 @@ pub struct Moe {
     /// Width that experts read and write; differs from E where tokens are first projected to a
     /// latent (Nemotron 3 Super).
     pub hidden_size: u64,
+    /// A norm on that latent (Kimi K3).
+    pub latent_norm: bool,
     /// Gated (three matrices an expert) or plain (two).
     pub gated: bool,
+    /// Gate and up are one tensor in a GGUF file (Gemma 4).
+    pub fused_gate_up: bool,
     /// Experts and router have biases (gpt-oss).
     pub expert_bias: bool,
     /// The router's projection has a bias.
     pub router_linear_bias: bool,
     /// One selection bias an expert (`e_score_correction_bias`, DeepSeek-V3).
     pub router_bias: bool,
+    /// Rows of a table that gives the experts of each token id, instead of `router_bias`
+    /// (DeepSeek-V4's first layers); 0 where there is none.
+    pub token_table: u64,
     /// Inner width of all shared experts together; 0 where there is none.
     pub shared_intermediate_size: u64,
     /// A gate on the shared expert (Qwen2-MoE).

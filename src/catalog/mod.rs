@@ -1,13 +1,24 @@
 //! The bundled facts: models, accelerators and hosts, each with its sources and confidence.
+//!
+//! `data/*.json` is what people edit and review; `build.rs` checks it and encodes it as postcard;
+//! [`Catalog::bundled`] decodes that once.
 
-use std::sync::OnceLock;
+mod decode;
+mod record;
+mod search;
+
+use std::sync::{LazyLock, OnceLock};
 
 use crate::architecture::Architecture;
+use crate::architecture::config::Config;
+
+pub use record::{DeviceKind, Included, LeftOut};
 
 /// A released open-weight model.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The last part of the Hugging Face id in lower case, such as `qwen2.5-72b-instruct`.
+    /// The last part of the Hugging Face id in lower case, such as `qwen2.5-72b-instruct`; with
+    /// `org--` in front where another model has that too.
     pub id: String,
     /// The Hugging Face id, such as `Qwen/Qwen2.5-72B-Instruct`.
     pub hf_id: String,
@@ -19,14 +30,22 @@ pub struct Model {
     pub org: String,
     /// Month of release, `YYYY-MM`.
     pub release: String,
-    /// Licence tag.
+    /// Licence tag; empty where none is stated.
     pub license: String,
     /// `text`, `image-text` ...
     pub modality: String,
     /// Published total parameters, where there is an exact figure.
     pub params_published: Option<u64>,
-    /// Built on first use.
-    architecture: OnceLock<Architecture>,
+    /// Where the published total was seen.
+    pub params_source: Option<String>,
+    /// What the published total holds beyond the text model, or lacks.
+    pub params_include: Vec<Included>,
+    /// Active parameters as advertised, in billions.
+    pub active_published_b: Option<f64>,
+    /// Where that was seen.
+    pub active_source: Option<String>,
+    /// The checkpoint's main data type, such as `bfloat16`.
+    pub dtype: Option<String>,
     /// The format the checkpoint was released in where it is not plain BF16/F16 (`fp8`, `mxfp4`).
     pub native_quantization: Option<String>,
     /// Where the facts were seen.
@@ -35,24 +54,19 @@ pub struct Model {
     pub confidence: String,
     /// What is unusual.
     pub note: Option<String>,
+    /// Why the parameters counted differ from the published ones by more than 0.1 %.
+    pub count_note: Option<String>,
+    /// What the architecture is built from.
+    config: Config,
+    /// Built on first use.
+    architecture: OnceLock<Architecture>,
 }
 
 impl Model {
     /// What the model is made of; built on first use.
     pub fn architecture(&self) -> &Architecture {
-        self.architecture.get_or_init(Architecture::default)
+        self.architecture.get_or_init(|| Architecture::from(&self.config))
     }
-}
-
-/// What kind of machine part a device is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// A card or chip with memory of its own.
-    Discrete,
-    /// A GPU or NPU that shares the machine's memory (Apple silicon, Strix Halo, DGX Spark).
-    Unified,
-    /// A CPU with its memory: the model runs on the host.
-    Cpu,
 }
 
 /// An accelerator or a host.
@@ -68,7 +82,9 @@ pub struct Device {
     pub vendor: String,
     /// Generation, such as `Ada Lovelace`.
     pub generation: String,
-    /// `consumer`, `workstation`, `datacenter`, `apple`, `cpu-host` ...
+    /// The chip, such as `AD102`.
+    pub chip: Option<String>,
+    /// `consumer`, `workstation`, `datacenter`, `soc` or `cpu-host`.
     pub segment: String,
     /// Kind.
     pub kind: DeviceKind,
@@ -76,32 +92,65 @@ pub struct Device {
     pub memory_gb: Option<f64>,
     /// Memory sizes on sale, in GB, where there are several.
     pub memory_options_gb: Vec<f64>,
-    /// Bytes the driver reports (or the default GPU working set on unified memory).
+    /// Bytes the driver reports (or the default GPU working set on unified memory) with
+    /// `memory_gb`, or with the largest option.
     pub memory_usable_bytes: Option<u64>,
-    /// Usable bytes for each of `memory_options_gb`, same order, where known.
+    /// Usable bytes for each of `memory_options_gb`, same order; empty where not known. On Apple
+    /// silicon the default of macOS 15 and earlier; macOS 26 allows more.
     pub usable_by_option: Vec<u64>,
     /// Where the usable figure comes from.
     pub memory_usable_basis: Option<String>,
+    /// What the usable figure depends on.
+    pub memory_usable_note: Option<String>,
+    /// `GDDR6X`, `HBM3e` ...
+    pub memory_type: String,
     /// Peak memory bandwidth, decimal GB/s.
     pub bandwidth_gb_s: Option<f64>,
     /// Dense peak in TFLOPS or TOPS by format.
     pub tflops_dense: Vec<(String, f64)>,
+    /// How those were arrived at.
+    pub tflops_basis: Option<String>,
     /// CUDA compute capability or gfx id.
     pub compute_target: Option<String>,
     /// Board power in watts.
     pub tdp_w: Option<f64>,
+    /// Host link, such as `PCIe 5.0 x16`.
+    pub pcie: Option<String>,
+    /// NVLink or a like fabric: GB/s of one device, both directions together.
+    pub fabric_gb_s: Option<f64>,
+    /// Devices that such a fabric joins at most.
+    pub fabric_devices: Option<u32>,
     /// Launch price in USD.
     pub msrp_usd: Option<f64>,
+    /// Where the price was seen.
+    pub msrp_source: Option<String>,
+    /// Prices in clouds.
+    pub cloud_prices: Vec<CloudPrice>,
     /// `released`, `announced` ...
     pub status: String,
-    /// Date of release.
-    pub release: String,
+    /// Date of release, as far as known: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    pub release: Option<String>,
     /// How sure the facts are.
     pub confidence: String,
     /// Peculiarities.
     pub flags: Vec<String>,
+    /// What else is unusual.
+    pub note: Option<String>,
     /// Where the facts were seen.
     pub sources: Vec<String>,
+}
+
+/// The price of a device in a cloud.
+#[derive(Clone, Debug)]
+pub struct CloudPrice {
+    /// Lowest and highest US dollars for a device and hour.
+    pub usd_per_hour: (f64, f64),
+    /// Who asks it.
+    pub provider: String,
+    /// Where it was seen.
+    pub source: String,
+    /// When, as far as known.
+    pub date: String,
 }
 
 /// A plausible model name that was never released.
@@ -127,48 +176,59 @@ pub struct Suggestion {
 /// The bundled facts.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
+    /// Day the facts were collected, `YYYY-MM-DD`.
+    pub generated: String,
     /// All models, newest first within a family.
     pub models: Vec<Model>,
     /// All devices.
     pub devices: Vec<Device>,
     /// Names that were never released.
     pub never_released: Vec<NeverReleased>,
+    /// Released models whose tensors are not known well enough, and why.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Catalog {
     /// The catalogue that is compiled in.
     pub fn bundled() -> &'static Catalog {
-        static CATALOG: std::sync::LazyLock<Catalog> = std::sync::LazyLock::new(Catalog::default);
+        static CATALOG: LazyLock<Catalog> = LazyLock::new(decode::bundled);
         &CATALOG
     }
 
     /// The model with this id: the short one, or the full Hugging Face id, in any case.
-    pub fn model(&self, _id: &str) -> Option<&Model> {
-        None
+    pub fn model(&self, id: &str) -> Option<&Model> {
+        let id = id.trim();
+        self.models
+            .iter()
+            .find(|m| m.id.eq_ignore_ascii_case(id) || m.hf_id.eq_ignore_ascii_case(id))
     }
 
-    /// The device with this id or alias, in any case.
-    pub fn device(&self, _id: &str) -> Option<&Device> {
-        None
+    /// The device with this id, alias or name. Case, spaces, hyphens and the maker's name do not
+    /// count; where a short name fits several (`4090`), the plainest of them is meant.
+    pub fn device(&self, id: &str) -> Option<&Device> {
+        search::device(&self.devices, id)
     }
 
     /// Models whose name, id, family or publisher matches every word of `text`, best first.
-    pub fn find_models(&self, _text: &str) -> Vec<&Model> {
-        Vec::new()
+    pub fn find_models(&self, text: &str) -> Vec<&Model> {
+        search::find(&self.models, text, search::model_names)
     }
 
     /// Devices whose name, id, alias or maker matches every word of `text`, best first.
-    pub fn find_devices(&self, _text: &str) -> Vec<&Device> {
-        Vec::new()
+    pub fn find_devices(&self, text: &str) -> Vec<&Device> {
+        search::find(&self.devices, text, search::device_names)
     }
 
     /// What to offer for a model id that is not here.
-    pub fn suggest_model(&self, _unknown: &str) -> Suggestion {
-        Suggestion { never_released: None, nearest: Vec::new() }
+    pub fn suggest_model(&self, unknown: &str) -> Suggestion {
+        search::suggest_model(self, unknown)
     }
 
     /// What to offer for a device id that is not here.
-    pub fn suggest_device(&self, _unknown: &str) -> Suggestion {
-        Suggestion { never_released: None, nearest: Vec::new() }
+    pub fn suggest_device(&self, unknown: &str) -> Suggestion {
+        search::suggest_device(self, unknown)
     }
 }
+
+#[cfg(test)]
+mod tests;

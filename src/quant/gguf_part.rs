@@ -58,7 +58,7 @@ pub(super) const fn part(role: Role) -> Part {
 pub(super) fn storage(tensor: &Tensor) -> Storage {
     match tensor.role {
         // Counts of parameters standing for matrices whose shapes are not known.
-        Role::Indexer | Role::Mtp | Role::Other => return Storage::Picked(Part::Other),
+        Role::Mtp | Role::Other => return Storage::Picked(Part::Other),
         Role::PerLayerModelProj => return Storage::Half,
         Role::FfnGateInp
         | Role::PositionEmbd

@@ -1,0 +1,132 @@
+//! From the encoded data to the catalogue.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use super::record::{self, Devices, Models};
+use super::{Catalog, CloudPrice, Device, Model, NeverReleased};
+
+/// The catalogue that `build.rs` encoded.
+pub(super) fn bundled() -> Catalog {
+    let models: Models = decode(include_bytes!(concat!(env!("OUT_DIR"), "/models.postcard")));
+    let devices: Devices = decode(include_bytes!(concat!(env!("OUT_DIR"), "/devices.postcard")));
+    let mut catalog = Catalog {
+        generated: models.generated,
+        never_released: models.never_released.into_iter().flat_map(never_released).collect(),
+        left_out: models.left_out,
+        ..Catalog::default()
+    };
+    let mut taken = BTreeSet::new();
+    for record in models.models {
+        let model = model(record, &models.sources, &taken);
+        taken.insert(model.id.clone());
+        catalog.models.push(model);
+    }
+    let table = &devices.sources;
+    catalog.devices = devices.devices.into_iter().map(|d| device(d, table)).collect();
+    for never in &mut catalog.never_released {
+        // From Hugging Face ids to those of the catalogue; some are not in it.
+        never.nearest = std::mem::take(&mut never.nearest)
+            .iter()
+            .filter_map(|id| catalog.models.iter().find(|m| m.hf_id == *id))
+            .map(|model| model.id.clone())
+            .collect();
+    }
+    catalog
+}
+
+fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
+    postcard::from_bytes(bytes).expect("build.rs encoded it from the same types")
+}
+
+/// One entry for each of the names.
+fn never_released(record: record::NeverReleased) -> impl Iterator<Item = NeverReleased> {
+    record.names.into_iter().map(move |name| NeverReleased {
+        name,
+        why: record.why.clone(),
+        nearest: record.nearest.clone(),
+    })
+}
+
+fn model(m: record::Model, table: &[String], taken: &BTreeSet<String>) -> Model {
+    let source = |index: u32| table[index as usize].replace("{id}", &m.id);
+    Model {
+        id: short_id(&m.id, taken),
+        params_source: m.params_source.map(source),
+        active_source: m.active_source.map(source),
+        sources: m.sources.iter().copied().map(source).collect(),
+        confidence: source(m.confidence),
+        hf_id: m.id.clone(),
+        name: m.name,
+        family: m.family,
+        org: m.org,
+        release: m.release,
+        license: m.license.unwrap_or_default(),
+        modality: m.modality,
+        params_published: m.params,
+        params_include: m.params_include,
+        active_published_b: m.active_b,
+        dtype: m.dtype,
+        native_quantization: m.native_quantization,
+        note: m.note,
+        count_note: m.count_note,
+        config: m.config,
+        architecture: OnceLock::new(),
+    }
+}
+
+/// The last part of a Hugging Face id in lower case, or `org--name` where that is taken.
+fn short_id(hf_id: &str, taken: &BTreeSet<String>) -> String {
+    let id = hf_id.to_ascii_lowercase();
+    match id.rsplit_once('/') {
+        Some((_, name)) if !taken.contains(name) => name.to_owned(),
+        _ => id.replace('/', "--"),
+    }
+}
+
+fn device(d: record::Device, table: &[String]) -> Device {
+    let source = |index: u32| table[index as usize].clone();
+    Device {
+        id: d.id,
+        name: d.name,
+        aliases: d.aliases,
+        vendor: d.vendor,
+        generation: d.generation,
+        chip: d.chip,
+        segment: d.segment,
+        kind: d.kind,
+        memory_gb: d.memory_gb,
+        memory_options_gb: d.memory_options_gb,
+        memory_usable_bytes: d.memory_usable_bytes,
+        usable_by_option: d.usable_by_option,
+        memory_usable_basis: d.memory_usable_basis,
+        memory_usable_note: d.memory_usable_note,
+        memory_type: d.memory_type,
+        bandwidth_gb_s: d.bandwidth_gb_s,
+        tflops_dense: d.tflops_dense,
+        tflops_basis: d.tflops_basis,
+        compute_target: d.compute_target,
+        tdp_w: d.tdp_w,
+        pcie: d.pcie,
+        fabric_gb_s: d.fabric_gb_s,
+        fabric_devices: d.fabric_devices,
+        msrp_usd: d.msrp_usd,
+        msrp_source: d.msrp_source.map(source),
+        cloud_prices: d
+            .cloud_prices
+            .into_iter()
+            .map(|p| CloudPrice {
+                usd_per_hour: p.usd_per_hour,
+                provider: p.provider,
+                source: source(p.source),
+                date: p.date,
+            })
+            .collect(),
+        status: d.status,
+        release: d.release,
+        confidence: d.confidence,
+        flags: d.flags,
+        note: d.note,
+        sources: d.sources.into_iter().map(source).collect(),
+    }
+}

@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""Refresh src/catalog/data/ from a folder of collected facts.
+
+Usage: python3 src/catalog/import.py FOLDER
+
+FOLDER holds models.json, accelerators.json and check.py (whose `resolve` states what a model's
+family implies). Everything the families imply is written out, one entry a line, so that the data
+can be read and reviewed without knowing any defaults. `cargo test` then checks each entry.
+"""
+import json
+import pathlib
+import re
+import sys
+
+DATA = pathlib.Path(__file__).parent / "data"
+
+# Entries whose tensors the facts do not determine, and why.
+LEFT_OUT = {
+    "deepseek-ai/DeepSeek-V4.1-Flash": "the compression ratio of each layer is not known, so neither are its weights nor its cache",
+    "swiss-ai/Apertus-v1.5-8B": "the text model computed from the known fields is larger than the published total",
+    "swiss-ai/Apertus-v1.5-70B": "the text model computed from the known fields is larger than the published total",
+}
+
+# Why a parameter count differs from the published one by more than 0.1 %.
+COUNT_NOTES = {
+    "xai-org/grok-1": "the published total, 314B, is rounded",
+    "mistralai/Mistral-Large-3-675B-Instruct-2512": "the published total, 675B, is rounded and the vision tower is taken as 2.5B",
+    "nvidia/Nemotron-4-340B-Instruct": "the published total, 340B, is rounded",
+    "inclusionAI/Ling-3.0-tiny": "variants of the attention projections were not seen verbatim",
+    "meituan-longcat/LongCat-Flash-Chat": "the published total also holds an MTP layer whose layout is not known",
+    "thinkingmachines/Inkling": "the published total also holds MTP layers and vision and audio adapters that are not counted here",
+    "thinkingmachines/Inkling-Small": "the published total also holds MTP layers and vision and audio adapters that are not counted here",
+}
+
+# Short names that fit several devices, for the one that is usually meant.
+ALIASES = {
+    "a100-sxm-40gb": ["A100 40GB"],
+    "a100-sxm-80gb": ["A100", "A100 80GB"],
+    "apple-m3-max-40c": ["M3 Max"],
+    "apple-m4-max-40c": ["M4 Max"],
+    "apple-m5-max-40c": ["M5 Max"],
+    "arc-a770-16gb": ["A770"],
+    "gh200-96gb": ["GH200"],
+    "h100-sxm": ["H100", "H100 80GB"],
+    "h200-sxm": ["H200"],
+    "h20": ["H20 96GB"],
+    "instinct-mi50-32gb": ["MI50"],
+    "rtx-3060-12gb": ["RTX 3060", "3060"],
+    "rtx-4060-ti-16gb": ["RTX 4060 Ti", "4060 Ti"],
+    "rtx-5060-ti-16gb": ["RTX 5060 Ti", "5060 Ti"],
+    "rx-9060-xt-16gb": ["RX 9060 XT", "9060 XT"],
+    "rtx-6000-ada": ["RTX 6000 Ada Generation"],
+    "dgx-spark-gb10": ["DGX Spark", "GB10", "Spark"],
+    "strix-halo-395": ["Strix Halo", "Ryzen AI Max+ 395", "AI Max 395"],
+    "tesla-p100-pcie-16gb": ["P100"],
+    "tesla-v100-sxm2-32gb": ["V100", "V100 32GB"],
+    "tesla-v100-sxm2-16gb": ["V100 16GB"],
+}
+
+# Wrappers whose text model is of the plain family that the facts name.
+WRAPPERS = "internvl_chat interns1 minicpmv k2_horizon".split()
+
+# Keys copied as they are where they say something.
+PLAIN = """hidden_size num_hidden_layers vocab_size max_position_embeddings tie_word_embeddings
+ embed_norm layer_pattern ffn_pattern num_attention_heads num_key_value_heads head_dim v_head_dim
+ attention_bias attention_out_bias sinks sliding_window swa_num_attention_heads
+ swa_num_key_value_heads global_head_dim num_global_key_value_heads attention_k_eq_v kv_shared_from
+ cross_attention_layers block_configs q_lora_rank kv_lora_rank qk_nope_head_dim qk_rope_head_dim
+ sublayers_per_layer index_n_heads index_head_dim index_topk indexer_pattern indexer_extra
+ compress_ratios o_groups o_lora_rank hc_mult linear_num_key_heads
+ linear_key_head_dim linear_num_value_heads linear_value_head_dim linear_num_heads linear_head_dim
+ linear_conv_kernel_dim kda_full_rank_f kda_full_rank_gate mamba_d_inner mamba_d_state mamba_d_conv
+ mamba_dt_rank mamba_num_heads mamba_n_groups mamba_inner_norms intermediate_size
+ intermediate_sizes mlp_bias act_params_per_layer num_experts num_experts_per_tok zero_expert_num
+ moe_intermediate_size moe_latent_size latent_norm shared_expert_intermediate_size
+ shared_expert_gate num_hash_layers first_k_dense_replace router_bias router_linear_bias expert_bias router_extra
+ token_type_vocab_size word_embed_proj_dim lm_head_bias hidden_size_per_layer_input
+ vocab_size_per_layer_input engram_params vision_params extra_params per_layer_extra
+ num_nextn_predict_layers mtp_stores_embed mtp_stores_head mtp_params""".split()
+# Known to `resolve` or to other keys, or without bearing on the tensors.
+HANDLED = """model_type norm_type norms_per_layer qk_norm mlp_type attn_output_gate mla_use_output_gate
+ mamba_norm final_norm conv_L_cache attention_chunk_size n_shared_experts mtp_kind mtp_ffn
+ learned_positions position_offset full_attention_interval mamba_head_dim kv_shared_stored
+ hc_head_params layer_order_verified""".split()
+
+
+def config(model):
+    """The normalised configuration of one model, as src/architecture/config.rs describes it."""
+    unknown = set(model["config"]) - set(PLAIN) - set(HANDLED)
+    assert not unknown, (model["id"], unknown)
+    known = resolve(model["config"])
+    wrapped = model["hf_model_type"] in WRAPPERS
+    out = {"model_type": model["config"]["model_type"] if wrapped else model["hf_model_type"]}
+    for key in PLAIN:
+        if known.get(key) and (key != "layer_pattern" or set(known[key]) != {"F"}):
+            out[key] = known[key]
+    layers = known["num_hidden_layers"]
+    if known.get("kv_lora_rank") and known.get("index_n_heads") and not known.get("layer_pattern"):
+        out["layer_pattern"] = "D" * layers
+    if known["norm_type"] != "rmsnorm":
+        out["norm_type"] = {"layernorm": "layer_norm", "layernorm_nobias": "layer_norm_no_bias", "nonparametric": "non_parametric"}[known["norm_type"]]
+    if known["norms_per_layer"] != 2:
+        out["norms_per_layer"] = known["norms_per_layer"]
+    if known["qk_norm"]:
+        out["qk_norm"] = {"head": "head", "headwise": "each_head", "full": "full"}[known["qk_norm"]]
+    gate = known.get("attn_output_gate") or known.get("mla_use_output_gate")
+    if gate:
+        in_query = gate is True and not known.get("mla_use_output_gate")
+        out["attn_output_gate"] = "in_query" if in_query else "full" if gate is True else gate
+    if known["mlp_type"] == "plain":
+        out["mlp_plain"] = True
+    if known.get("mamba_norm") is False:
+        out["mamba_no_norm"] = True
+    if known.get("final_norm") is False:
+        out["no_final_norm"] = True
+    if known.get("conv_L_cache"):
+        out["conv_kernel"] = known["conv_L_cache"]
+    if known.get("attention_chunk_size"):
+        out["sliding_window"] = known["attention_chunk_size"]
+    if known.get("learned_positions"):
+        out["learned_positions"] = known["learned_positions"] + known.get("position_offset", 0)
+    width = known.get("moe_intermediate_size") or known.get("intermediate_size")
+    if known.get("num_experts"):
+        out["moe_intermediate_size"] = width
+        if known.get("n_shared_experts") and not known.get("shared_expert_intermediate_size"):
+            out["shared_expert_intermediate_size"] = known["n_shared_experts"] * width
+    else:
+        for key in "num_experts_per_tok", "moe_intermediate_size":
+            out.pop(key, None)
+    if known.get("num_nextn_predict_layers") and known.get("mtp_kind"):
+        out["mtp_kind"] = {"deepseek": "deepseek", "dsv4": "deepseek_v4"}[known["mtp_kind"]]
+    else:
+        for key in "mtp_stores_embed", "mtp_stores_head":
+            out.pop(key, None)
+    if known.get("hc_head_params") == 0:
+        out["no_hc_head"] = True
+    if known["model_type"] == "deepseek_v4":
+        # What the facts give as a number: tables of the first layers, biases of the others.
+        out.update(num_hash_layers=3, router_bias=True)
+        tables = 3 * known["vocab_size"] * known["num_experts_per_tok"]
+        assert out.pop("extra_params") == tables + (layers - 2) * known["num_experts"]
+    if known.get("mtp_ffn") == "dense":
+        out["mtp_dense"] = True
+    factors = rope_factors(out)
+    if factors:
+        out["rope_factors"] = factors
+    return out
+
+
+def rope_factors(c):
+    """Which rotary factors llama.cpp's converter stores, by the `rope_scaling` of these families."""
+    kind, context = c["model_type"], c.get("max_position_embeddings", 0)
+    llama3 = kind in ("llama", "mllama", "nemotron-nas") and c["vocab_size"] in (128256, 128264)
+    if llama3 and context >= 131072 or kind == "apertus" or kind == "llama4" and c["num_experts"] == 16:
+        return "llama3"
+    if kind in ("phi3", "phi4mm", "phimoe") and context >= 131072:
+        rotary = c["head_dim"] * 3 // 4 if c["vocab_size"] == 200064 else c["head_dim"]
+        return {"long_rope": rotary}
+    return None
+
+
+class Sources:
+    """Source strings, each kept once; `{id}` stands for the entry's own id."""
+
+    def __init__(self):
+        self.known = {}
+
+    def add(self, text, own=None):
+        if not text:
+            return None
+        text = text.replace(own, "{id}") if own else text
+        return self.known.setdefault(text, len(self.known))
+
+    def all(self, texts, own=None):
+        return [self.add(t, own) for t in texts]
+
+
+def names(text):
+    """The names in "Qwen3.5-72B / 32B, Llama-4-8B": a bare size continues the name before it."""
+    out = []
+    for part in re.sub(r" (open weights|weights|naming)$", "", text).replace(", ", " / ").split(" / "):
+        out.append(out[0].rsplit("-", 1)[0] + "-" + part if part[0].isdigit() else part)
+    return out
+
+
+def models(facts):
+    sources = Sources()
+    entries = []
+    for m in facts["models"]:
+        if m["id"] in LEFT_OUT:
+            continue
+        own = m["id"]
+        entry = {
+            "id": own,
+            "name": m["name"],
+            "family": m["family"],
+            "org": m["org"],
+            "release": m["release"],
+            "license": m["license"],
+            "modality": m["modality"],
+            "params": m["params_total"],
+            "params_source": sources.add(m["params_total_source"], own),
+            "params_include": m["published_includes"],
+            "active_b": m["params_active_published_b"],
+            "active_source": sources.add(m["params_active_source"], own),
+            "dtype": m["torch_dtype"],
+            "native_quantization": m["native_quantization"],
+            "confidence": sources.add(m["confidence"]),
+            "sources": sources.all(m["source"], own),
+            "note": m.get("note"),
+            "count_note": COUNT_NOTES.get(own),
+            "config": config(m),
+        }
+        entries.append({k: v for k, v in entry.items() if v not in (None, [])})
+    entries.sort(key=lambda e: e["release"], reverse=True)
+    entries.sort(key=lambda e: e["family"])
+    return {
+        "generated": facts["generated"],
+        "sources": list(sources.known),
+        "models": entries,
+        "left_out": [{"id": k, "why": v} for k, v in LEFT_OUT.items()],
+        "never_released": [
+            {"names": names(n["name"]), "why": n["why"], "nearest": [i for i in n["nearest"] if i not in LEFT_OUT]}
+            for n in facts["not_official"]
+        ],
+    }
+
+
+def price_range(p):
+    """Lowest and highest price of a device and hour."""
+    if "usd_per_gpu_hour" in p:
+        return [p["usd_per_gpu_hour"]] * 2
+    return [float(x) for x in p["usd_per_gpu_hour_range"].split("-")]
+
+
+def device(d, sources):
+    options = d["memory_options_gb"] or []
+    usable = d.get("gpu_usable_mib_by_memory") or {}
+    by_option = [usable[str(gb)]["macos15_and_older"] << 20 for gb in options if str(gb) in usable]
+    link = d["interconnect"]
+    entry = {
+        "id": d["id"],
+        "name": d["name"],
+        "aliases": d["aliases"] + ALIASES.get(d["id"], []),
+        "vendor": d["vendor"],
+        "generation": d["architecture"],
+        "chip": d["chip"],
+        "segment": d["segment"],
+        "kind": "cpu" if d["segment"] == "cpu-host" else "unified" if d["unified_memory"] else "discrete",
+        "release": d["release_date"],
+        "status": d["status"],
+        "memory_gb": d["memory_gb"],
+        "memory_options_gb": options,
+        "memory_usable_bytes": d["memory_bytes_usable"],
+        "usable_by_option": by_option,
+        "memory_usable_basis": d["memory_usable_basis"],
+        "memory_usable_note": d["memory_usable_note"],
+        "memory_type": d["memory_type"],
+        "bandwidth_gb_s": d["bandwidth_gb_s"],
+        "tflops_dense": sorted(d["tflops_dense"].items()),
+        "tflops_basis": d["tflops_basis"],
+        "compute_target": d["compute_target"],
+        "tdp_w": d["tdp_w"],
+        "pcie": link["pcie"],
+        "fabric_gb_s": link["nvlink_or_fabric_gb_s_bidir"],
+        "fabric_devices": link["max_gpus_in_fast_domain"],
+        "msrp_usd": d["msrp_usd"],
+        "msrp_source": sources.add(d["msrp_source"]),
+        "cloud_prices": [
+            {"usd_per_hour": price_range(p), "provider": p["provider"], "source": sources.add(p["source"]), "date": p["date"]}
+            for p in d["cloud_prices"]
+        ],
+        "confidence": d["confidence"],
+        "flags": d["flags"],
+        "note": d["notes"],
+        "sources": sources.all(d["sources"]),
+    }
+    return {k: v for k, v in entry.items() if v not in (None, [])}
+
+
+def devices(facts):
+    sources = Sources()
+    entries = [device(d, sources) for d in facts["devices"]]
+    return {"generated": facts["generated"], "sources": list(sources.known), "devices": entries}
+
+
+def write(name, data):
+    """JSON with one entry a line."""
+    parts = []
+    for key, value in data.items():
+        if isinstance(value, list):
+            lines = ",\n  ".join(json.dumps(v, ensure_ascii=False) for v in value)
+            parts.append(f' "{key}": [\n  {lines}\n ]')
+        else:
+            parts.append(f' "{key}": {json.dumps(value)}')
+    DATA.mkdir(exist_ok=True)
+    (DATA / name).write_text("{\n" + ",\n".join(parts) + "\n}\n")
+
+
+if __name__ == "__main__":
+    folder = pathlib.Path(sys.argv[1])
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(folder))
+    from check import resolve
+
+    write("models.json", models(json.loads((folder / "models.json").read_text())))
+    write("devices.json", devices(json.loads((folder / "accelerators.json").read_text())))

@@ -1,0 +1,193 @@
+//! The bundled data as it lies in `data/*.json`: entries that refer to a table of source strings.
+//!
+//! `build.rs` includes this file, checks the JSON against it and encodes it as postcard; the crate
+//! decodes that with the same types.
+
+use serde::{Deserialize, Serialize};
+
+use crate::architecture::config::Config;
+
+/// `data/models.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Models {
+    /// Day the facts were collected, `YYYY-MM-DD`.
+    pub generated: String,
+    /// Source strings; `{id}` stands for the id of the entry that refers to one.
+    pub sources: Vec<String>,
+    /// The models, by family, newest first.
+    pub models: Vec<Model>,
+    /// Models whose tensors are not known well enough to be here.
+    pub left_out: Vec<LeftOut>,
+    /// Plausible names that were never released.
+    pub never_released: Vec<NeverReleased>,
+}
+
+/// A model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Model {
+    pub id: String,
+    pub name: String,
+    pub family: String,
+    pub org: String,
+    pub release: String,
+    #[serde(default)]
+    pub license: Option<String>,
+    pub modality: String,
+    #[serde(default)]
+    pub params: Option<u64>,
+    #[serde(default)]
+    pub params_source: Option<u32>,
+    #[serde(default)]
+    pub params_include: Vec<Included>,
+    #[serde(default)]
+    pub active_b: Option<f64>,
+    #[serde(default)]
+    pub active_source: Option<u32>,
+    #[serde(default)]
+    pub dtype: Option<String>,
+    #[serde(default)]
+    pub native_quantization: Option<String>,
+    pub confidence: u32,
+    pub sources: Vec<u32>,
+    #[serde(default)]
+    pub note: Option<String>,
+    #[serde(default)]
+    pub count_note: Option<String>,
+    pub config: Config,
+}
+
+/// What a published parameter count holds beyond the text model, or lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Included {
+    /// Vision and audio towers.
+    Vision,
+    /// MTP layers.
+    Mtp,
+    /// A tied head that is stored a second time.
+    StoredLmHead,
+    /// The head is left out.
+    NoLmHead,
+}
+
+/// A model that is not in the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// Hugging Face id.
+    pub id: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Plausible names that were never released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeverReleased {
+    /// The names.
+    pub names: Vec<String>,
+    /// Why there is none.
+    pub why: String,
+    /// Hugging Face ids of the nearest real models.
+    pub nearest: Vec<String>,
+}
+
+/// `data/devices.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Devices {
+    /// Day the facts were collected, `YYYY-MM-DD`.
+    pub generated: String,
+    /// Source strings.
+    pub sources: Vec<String>,
+    /// The devices, by maker and generation.
+    pub devices: Vec<Device>,
+}
+
+/// An accelerator or a host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Device {
+    pub id: String,
+    pub name: String,
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    pub vendor: String,
+    pub generation: String,
+    #[serde(default)]
+    pub chip: Option<String>,
+    pub segment: String,
+    pub kind: DeviceKind,
+    #[serde(default)]
+    pub release: Option<String>,
+    pub status: String,
+    #[serde(default)]
+    pub memory_gb: Option<f64>,
+    #[serde(default)]
+    pub memory_options_gb: Vec<f64>,
+    #[serde(default)]
+    pub memory_usable_bytes: Option<u64>,
+    #[serde(default)]
+    pub usable_by_option: Vec<u64>,
+    #[serde(default)]
+    pub memory_usable_basis: Option<String>,
+    #[serde(default)]
+    pub memory_usable_note: Option<String>,
+    pub memory_type: String,
+    #[serde(default)]
+    pub bandwidth_gb_s: Option<f64>,
+    #[serde(default)]
+    pub tflops_dense: Vec<(String, f64)>,
+    #[serde(default)]
+    pub tflops_basis: Option<String>,
+    #[serde(default)]
+    pub compute_target: Option<String>,
+    #[serde(default)]
+    pub tdp_w: Option<f64>,
+    #[serde(default)]
+    pub pcie: Option<String>,
+    #[serde(default)]
+    pub fabric_gb_s: Option<f64>,
+    #[serde(default)]
+    pub fabric_devices: Option<u32>,
+    #[serde(default)]
+    pub msrp_usd: Option<f64>,
+    #[serde(default)]
+    pub msrp_source: Option<u32>,
+    #[serde(default)]
+    pub cloud_prices: Vec<CloudPrice>,
+    pub confidence: String,
+    #[serde(default)]
+    pub flags: Vec<String>,
+    #[serde(default)]
+    pub note: Option<String>,
+    pub sources: Vec<u32>,
+}
+
+/// What kind of machine part a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// A card or chip with memory of its own.
+    Discrete,
+    /// A GPU or NPU that shares the machine's memory (Apple silicon, Strix Halo, DGX Spark).
+    Unified,
+    /// A CPU with its memory: the model runs on the host.
+    Cpu,
+}
+
+/// The price of a device in a cloud.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct CloudPrice {
+    /// Lowest and highest US dollars for a device and hour.
+    pub usd_per_hour: (f64, f64),
+    pub provider: String,
+    pub source: u32,
+    pub date: String,
+}

@@ -1,0 +1,173 @@
+//! Finding entries by what people type: ids, short names, parts of names, names with a slip.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::{Catalog, Device, Model, Suggestion};
+
+/// Words that name a maker or a brand, and that people leave out.
+const BRANDS: &[&str] =
+    &["nvidia", "geforce", "amd", "radeon", "instinct", "intel", "apple", "tesla", "gpu"];
+
+/// How many entries a suggestion holds.
+const SUGGESTED: usize = 5;
+
+/// Lower-case words of letters, digits and dots.
+fn words(text: &str) -> Vec<String> {
+    text.to_ascii_lowercase()
+        .split(|c: char| !c.is_alphanumeric() && c != '.')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Text without case, spaces, punctuation and brands, to compare names by.
+pub(super) fn key(text: &str) -> String {
+    let mut words = words(text);
+    let plain: Vec<String> =
+        words.iter().filter(|w| !BRANDS.contains(&w.as_str())).cloned().collect();
+    if !plain.is_empty() {
+        words = plain;
+    }
+    words.concat()
+}
+
+/// Every name that a device goes by.
+pub(super) fn device_names(device: &Device) -> Vec<&str> {
+    let mut names = vec![device.id.as_str(), &device.name];
+    names.extend(device.aliases.iter().map(String::as_str));
+    names.push(&device.vendor);
+    names
+}
+
+/// Every name that a model goes by.
+pub(super) fn model_names(model: &Model) -> Vec<&str> {
+    vec![&model.id, &model.name, &model.hf_id, &model.family, &model.org]
+}
+
+/// The device that `id` names: by its id or an alias, else the plainest (fewest words, then first)
+/// of those whose names hold every word of `id`.
+pub(super) fn device<'a>(devices: &'a [Device], id: &str) -> Option<&'a Device> {
+    let wanted = key(id);
+    if wanted.is_empty() {
+        return None;
+    }
+    let named = |d: &&Device| {
+        key(&d.id) == wanted
+            || key(&d.name) == wanted
+            || d.aliases.iter().any(|alias| key(alias) == wanted)
+    };
+    if let Some(device) = devices.iter().find(named) {
+        return Some(device);
+    }
+    let wanted: Vec<String> =
+        words(id).into_iter().filter(|w| !BRANDS.contains(&w.as_str())).collect();
+    // Without a model number (`rtx`, `24gb`) a name says too little.
+    if !wanted.iter().any(|w| w.contains(|c: char| c.is_ascii_digit()) && !w.ends_with("gb")) {
+        return None;
+    }
+    let holds = |d: &&Device| {
+        let names = words(&device_names(d).join(" "));
+        wanted.iter().all(|word| names.contains(word))
+    };
+    devices.iter().filter(holds).min_by_key(|d| words(&d.id).len())
+}
+
+/// Entries whose names match every word of `text`, best first: whole words before beginnings,
+/// beginnings before parts, short names before long ones. All entries where `text` has no word.
+pub(super) fn find<'a, T>(
+    entries: &'a [T],
+    text: &str,
+    names: impl Fn(&T) -> Vec<&str>,
+) -> Vec<&'a T> {
+    let wanted = words(text);
+    let mut found: Vec<(usize, usize, &T)> = entries
+        .iter()
+        .filter_map(|entry| {
+            let names = names(entry);
+            let penalty = mismatch(&wanted, &names)?;
+            let length = if wanted.is_empty() { 0 } else { names[0].len() };
+            Some((penalty, length, entry))
+        })
+        .collect();
+    found.sort_by_key(|(penalty, length, _)| (*penalty, *length));
+    found.into_iter().map(|(_, _, entry)| entry).collect()
+}
+
+/// How far `names` are from holding all of `wanted`: 0 where each is a whole word of the first
+/// name; `None` where one is not there at all.
+fn mismatch(wanted: &[String], names: &[&str]) -> Option<usize> {
+    let split: Vec<Vec<String>> = names.iter().map(|name| words(name)).collect();
+    let of_word = |word: &String| {
+        split
+            .iter()
+            .zip(names)
+            .enumerate()
+            .filter_map(|(place, (parts, name))| {
+                let how = if parts.contains(word) {
+                    0
+                } else if parts.iter().any(|part| part.starts_with(word.as_str())) {
+                    1
+                } else if key(name).contains(&key(word)) {
+                    2
+                } else {
+                    return None;
+                };
+                Some(4 * how + place.min(3))
+            })
+            .min()
+    };
+    wanted.iter().map(of_word).sum()
+}
+
+/// Pairs of neighbouring characters: what two spellings of a name share.
+fn pairs(text: &str) -> BTreeSet<(char, char)> {
+    let key = key(text);
+    key.chars().zip(key.chars().skip(1)).collect()
+}
+
+/// The ids of the entries most like `unknown`, best first (Dice coefficient of letter pairs).
+fn nearest<'a>(unknown: &str, ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let wanted = pairs(unknown);
+    let mut scored: Vec<(u64, &str)> = ids
+        .map(|id| {
+            let pairs = pairs(id);
+            let shared = wanted.intersection(&pairs).count() as u64;
+            (2000 * shared / (wanted.len() + pairs.len()).max(1) as u64, id)
+        })
+        .filter(|(score, _)| *score >= 400)
+        .collect();
+    scored.sort_by_key(|(score, _)| Reverse(*score));
+    scored.truncate(SUGGESTED);
+    scored.into_iter().map(|(_, id)| id.to_owned()).collect()
+}
+
+pub(super) fn suggest_model(catalog: &Catalog, unknown: &str) -> Suggestion {
+    let name = unknown.rsplit('/').next().unwrap_or(unknown);
+    let wanted = words(name);
+    // The longest name that `unknown` begins with: `qwen3-72b-instruct` is meant by `Qwen3-72B`.
+    let never = catalog
+        .never_released
+        .iter()
+        .filter(|never| wanted.starts_with(&words(&never.name)))
+        .max_by_key(|never| never.name.len());
+    match never {
+        Some(never) => Suggestion {
+            never_released: Some(never.why.clone()),
+            nearest: never.nearest.iter().take(SUGGESTED).cloned().collect(),
+        },
+        None => {
+            let ids = catalog.models.iter().map(|m| m.id.as_str());
+            Suggestion { never_released: None, nearest: nearest(name, ids) }
+        }
+    }
+}
+
+pub(super) fn suggest_device(catalog: &Catalog, unknown: &str) -> Suggestion {
+    let mut ids: Vec<String> =
+        catalog.find_devices(unknown).iter().take(SUGGESTED).map(|d| d.id.clone()).collect();
+    if ids.is_empty() {
+        ids = nearest(unknown, catalog.devices.iter().map(|d| d.id.as_str()));
+    }
+    Suggestion { never_released: None, nearest: ids }
+}

@@ -1,0 +1,49 @@
+//! The tensors of catalogue models against the GGUF files that llama.cpp b11434 laid out: same
+//! names, same shapes, same order.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use headroom::architecture::{Shape, tensors};
+use headroom::catalog::Catalog;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Truth {
+    hf_id: String,
+    arch: String,
+    tensors: Vec<(String, Vec<u64>)>,
+}
+
+fn truth() -> Vec<Truth> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gguf-types.json.gz");
+    let mut text = String::new();
+    GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn every_tensor_is_where_llama_cpp_has_it() {
+    let models = truth();
+    assert_eq!(models.len(), 31);
+    for truth in models {
+        let model = Catalog::bundled().model(&truth.hf_id).expect(&truth.hf_id);
+        let architecture = model.architecture();
+        assert_eq!(architecture.gguf_arch.as_deref(), Some(truth.arch.as_str()), "{}", model.id);
+        let ours = tensors(architecture).into_iter().filter(|t| t.in_gguf).map(|t| {
+            let prefix = t.layer.map_or(String::new(), |i| format!("blk.{i}."));
+            (prefix + t.role.gguf_name(), t.shape)
+        });
+        let ours: Vec<(String, Shape)> = ours.collect();
+        for (at, (name, dimensions)) in truth.tensors.iter().enumerate() {
+            let mut shape = Shape([1; 3]);
+            shape.0[..dimensions.len()].copy_from_slice(dimensions);
+            assert_eq!(ours.get(at), Some(&(name.clone(), shape)), "{} tensor {at}", model.id);
+        }
+        assert_eq!(ours.len(), truth.tensors.len(), "{}", model.id);
+    }
+}
