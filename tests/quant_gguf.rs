@@ -9,7 +9,8 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use headroom::architecture::{Group, Role, Shape, Tensor};
+use headroom::architecture::{self, Group, Role, Shape, Tensor};
+use headroom::catalog::Catalog;
 use headroom::quant::{GgmlType, Lineage, Mix, MixContext, Quant};
 use headroom::units::Bytes;
 use proptest::prelude::*;
@@ -173,6 +174,34 @@ fn bytes_are_exact_on_every_row() {
             })
             .collect();
         assert_eq!(by_type, truth, "{label}");
+    }
+}
+
+/// From the catalogue on: architecture, tensors, types, bytes.
+#[test]
+fn the_catalogue_leads_to_the_same_tensors_and_bytes() {
+    let sizes: Vec<Size> = rows("gguf-sizes.csv.gz");
+    for model in Model::all() {
+        let entry = Catalog::bundled().model(&model.hf_id).unwrap();
+        let architecture = entry.architecture();
+        assert_eq!(architecture.gguf_arch.as_deref(), Some(&*model.arch), "{}", model.model);
+
+        let mut tensors = architecture::tensors(architecture);
+        tensors.retain(|tensor| tensor.in_gguf);
+        let count = |tensors: &[Tensor]| {
+            let mut counts = BTreeMap::new();
+            for tensor in tensors {
+                *counts.entry((tensor.layer, tensor.role, tensor.shape.0)).or_insert(0) += 1;
+            }
+            counts
+        };
+        assert_eq!(count(&tensors), count(&model.tensors()), "{}", model.model);
+
+        for row in sizes.iter().filter(|row| row.hf_id == model.hf_id) {
+            let context = MixContext::new(architecture, row.imatrix == 1);
+            let bytes = Quant::Gguf(mix(&row.quant)).total_bytes(context, &tensors);
+            assert_eq!(bytes.0, row.tensor_bytes, "{} {}", model.model, row.quant);
+        }
     }
 }
 

@@ -210,6 +210,7 @@ const fn place(role: Role) -> u8 {
         Role::FfnDownExps | Role::FfnGateExps | Role::FfnUpExps | Role::AttnQkv => 1,
         Role::FfnGateInpShexp | Role::AttnV => 2,
         Role::FfnDownShexp | Role::FfnGateShexp | Role::FfnUpShexp => 3,
+        Role::FfnGateUpExps => 4,
         _ => 0,
     }
 }

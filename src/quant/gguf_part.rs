@@ -26,7 +26,7 @@ pub(super) enum Part {
 /// How a tensor is stored in a quantised file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Storage {
-    /// As the converter wrote it: 32-bit floats.
+    /// As the converter wrote it: 32-bit floats (or integers).
     Full,
     /// As the converter wrote it: 16-bit floats.
     Half,
@@ -40,13 +40,15 @@ pub(super) const fn part(role: Role) -> Part {
         Role::TokenEmbd | Role::PerLayerTokenEmbd => Part::Embedding,
         Role::Output => Part::Head,
         Role::AttnV | Role::AttnQkv | Role::AttnKvB => Part::AttnV,
-        Role::AttnK => Part::AttnK,
+        Role::AttnK | Role::IndexerAttnK => Part::AttnK,
         Role::AttnQ => Part::AttnQ,
         Role::AttnOutput => Part::AttnOutput,
         Role::FfnDown | Role::FfnDownExps | Role::FfnDownShexp => Part::FfnDown,
-        Role::FfnGate | Role::FfnGateExps | Role::FfnGateShexp | Role::FfnGateInpShexp => {
-            Part::FfnGate
-        }
+        Role::FfnGate
+        | Role::FfnGateExps
+        | Role::FfnGateInpShexp
+        | Role::FfnGateShexp
+        | Role::FfnGateUpExps => Part::FfnGate,
         Role::FfnUp | Role::FfnUpExps | Role::FfnUpShexp => Part::FfnUp,
         _ => Part::Other,
     }
@@ -59,8 +61,18 @@ pub(super) fn storage(tensor: &Tensor) -> Storage {
     match tensor.role {
         // Counts of parameters standing for matrices whose shapes are not known.
         Role::Mtp | Role::Other => return Storage::Picked(Part::Other),
-        Role::PerLayerModelProj => return Storage::Half,
+        Role::PerLayerModelProj
+        | Role::AltupProj
+        | Role::AltupUnembdProj
+        | Role::AltupRouter
+        | Role::LaurelL
+        | Role::LaurelR => return Storage::Half,
         Role::FfnGateInp
+        | Role::FfnGateTid2Eid
+        | Role::AltupCorrectCoef
+        | Role::AltupPredictCoef
+        | Role::IndexerQProj
+        | Role::IndexerKProj
         | Role::PositionEmbd
         | Role::TokenTypes
         | Role::SsmConv1d
