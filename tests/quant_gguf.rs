@@ -179,28 +179,20 @@ fn bytes_are_exact_on_every_row() {
 
 /// From the catalogue on: architecture, tensors, types, bytes.
 #[test]
-fn the_catalogue_leads_to_the_same_tensors_and_bytes() {
-    let sizes: Vec<Size> = rows("gguf-sizes.csv.gz");
-    for model in Model::all() {
-        let entry = Catalog::bundled().model(&model.hf_id).unwrap();
-        let architecture = entry.architecture();
-        assert_eq!(architecture.gguf_arch.as_deref(), Some(&*model.arch), "{}", model.model);
-
+fn the_catalogue_leads_to_the_same_bytes() {
+    let mut sizes: HashMap<String, Vec<Size>> = HashMap::new();
+    for row in rows::<Size>("gguf-sizes.csv.gz") {
+        sizes.entry(row.hf_id.clone()).or_default().push(row);
+    }
+    assert_eq!(sizes.len(), 31);
+    for (hf_id, sizes) in sizes {
+        let architecture = Catalog::bundled().model(&hf_id).unwrap().architecture();
         let mut tensors = architecture::tensors(architecture);
         tensors.retain(|tensor| tensor.in_gguf);
-        let count = |tensors: &[Tensor]| {
-            let mut counts = BTreeMap::new();
-            for tensor in tensors {
-                *counts.entry((tensor.layer, tensor.role, tensor.shape.0)).or_insert(0) += 1;
-            }
-            counts
-        };
-        assert_eq!(count(&tensors), count(&model.tensors()), "{}", model.model);
-
-        for row in sizes.iter().filter(|row| row.hf_id == model.hf_id) {
+        for row in sizes {
             let context = MixContext::new(architecture, row.imatrix == 1);
             let bytes = Quant::Gguf(mix(&row.quant)).total_bytes(context, &tensors);
-            assert_eq!(bytes.0, row.tensor_bytes, "{} {}", model.model, row.quant);
+            assert_eq!(bytes.0, row.tensor_bytes, "{hf_id} {}", row.quant);
         }
     }
 }

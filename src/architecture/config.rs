@@ -198,6 +198,10 @@ pub struct Config {
     pub hidden_size_per_layer_input: u64,
     /// Per-layer embeddings: rows.
     pub vocab_size_per_layer_input: u64,
+    /// AltUp: streams that a layer reads and predicts (Gemma 3n).
+    pub altup_num_inputs: u64,
+    /// LAuReL: rank of the learned residual (Gemma 3n).
+    pub laurel_rank: u64,
     /// n-gram or Engram tables: parameters.
     pub engram_params: u64,
     /// Vision and audio towers: parameters.

@@ -109,7 +109,7 @@ pub(super) fn family(config: &Config) -> Family {
         "gemma" => named("gemma"),
         "gemma2" => named("gemma2"),
         "gemma3" | "gemma3_text" => Family { gguf_vocab_size: Some(262_144), ..named("gemma3") },
-        "gemma3n" => Family { gguf_vocab_size: Some(262_144), ..named("gemma3n") },
+        "gemma3n" => named("gemma3n"),
         "gemma4" | "gemma4_unified" => named("gemma4"),
         "glm" => Family { fused_gate_up: true, ..named("chatglm") },
         "glm4" | "glm4v" => Family { fused_gate_up: true, ..named("glm4") },

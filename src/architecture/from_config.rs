@@ -133,6 +133,23 @@ impl Conversion<'_> {
             add(Role::PerLayerProj, Shape::matrix(width, e), Place::Both);
             add(Role::PerLayerPostNorm, Shape::vector(e), Place::Both);
         }
+        let streams = c.altup_num_inputs;
+        if streams > 0 {
+            for (role, shape) in [
+                (Role::AltupCorrectCoef, Shape::matrix(streams, streams)),
+                (Role::AltupCorrectScale, Shape::vector(e)),
+                (Role::AltupPredictCoef, Shape::matrix(streams, streams * streams)),
+                (Role::AltupRouter, Shape::matrix(e, streams)),
+                (Role::AltupRouterNorm, Shape::vector(e)),
+            ] {
+                add(role, shape, Place::Both);
+            }
+        }
+        if c.laurel_rank > 0 {
+            add(Role::LaurelL, Shape::matrix(e, c.laurel_rank), Place::Both);
+            add(Role::LaurelR, Shape::matrix(c.laurel_rank, e), Place::Both);
+            add(Role::LaurelPostNorm, Shape::vector(e), Place::Both);
+        }
     }
 
     fn mixer(&self, i: usize) -> Mixer {
@@ -428,9 +445,21 @@ impl Conversion<'_> {
         if width > 0 {
             let all = width * c.num_hidden_layers;
             let rows = c.vocab_size_per_layer_input;
-            add(Role::PerLayerTokenEmbd, Shape::matrix(all, rows), Place::Both);
+            let gguf_rows = self.gguf_vocab_size();
+            if rows == gguf_rows {
+                add(Role::PerLayerTokenEmbd, Shape::matrix(all, rows), Place::Both);
+            } else {
+                // The converter fills the table up to the vocabulary.
+                add(Role::PerLayerTokenEmbd, Shape::matrix(all, rows), Place::Checkpoint);
+                add(Role::PerLayerTokenEmbd, Shape::matrix(all, gguf_rows), Place::Gguf);
+            }
             add(Role::PerLayerModelProj, Shape::matrix(e, all), Place::Both);
             add(Role::PerLayerProjNorm, Shape::vector(width), Place::Both);
+        }
+        if c.altup_num_inputs > 1 {
+            let shape = Shape([e, e, c.altup_num_inputs - 1]);
+            add(Role::AltupProj, shape, Place::Both);
+            add(Role::AltupUnembdProj, shape, Place::Both);
         }
         if c.extra_params > 0 {
             add(Role::Other, Shape::vector(c.extra_params), Place::Checkpoint);

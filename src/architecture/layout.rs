@@ -1,8 +1,8 @@
 //! Where a family's GGUF file departs from the usual names and order of tensors.
 //!
-//! [`Role`] is declared in the usual order; the exceptions are stated here. The order
-//! matters because llama.cpp's quantisation mixes count tensors of a kind in file order. Seen in
-//! the `load_arch_tensors` of llama.cpp's `src/models` (b11434).
+//! [`Role`] is declared in the usual order; the exceptions are stated here, as seen in the
+//! `load_arch_tensors` of llama.cpp's `src/models` (b11434). No size depends on the order: the
+//! quantisation mixes count tensors by layer and name.
 
 use super::Role;
 use Role::*;

@@ -139,6 +139,18 @@ def config(model):
         out.update(num_hash_layers=3, router_bias=True)
         tables = 3 * known["vocab_size"] * known["num_experts_per_tok"]
         assert out.pop("extra_params") == tables + (layers - 2) * known["num_experts"]
+    if model["hf_model_type"] == "gemma3n":
+        # The facts count AltUp and LAuReL less the keys and values of the layers that share a
+        # cache. These are in the checkpoint: counted, they leave both models the same towers.
+        out.update(altup_num_inputs=4, laurel_rank=64)
+        e, inputs = known["hidden_size"], 4
+        altup = 2 * (inputs - 1) * e * e
+        layer = 2 * e * 64 + e * (inputs + 3) + inputs * inputs * (inputs + 1)
+        head = known["head_dim"]
+        shared = (layers - known["kv_shared_from"]) * (2 * e * known["num_key_value_heads"] + 1) * head
+        assert out.pop("extra_params") == altup + layers * layer - shared
+        out["vision_params"] -= shared
+        assert out["vision_params"] == 983281504
     if known.get("mtp_ffn") == "dense":
         out["mtp_dense"] = True
     factors = rope_factors(out)
