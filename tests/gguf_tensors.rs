@@ -47,3 +47,21 @@ fn every_tensor_is_where_llama_cpp_has_it() {
         assert_eq!(ours.len(), truth.tensors.len(), "{}", model.id);
     }
 }
+
+/// How many tensors llama.cpp counted when it loaded published files of other models.
+#[test]
+fn published_files_have_as_many_tensors() {
+    for (id, count, source) in [
+        ("gemma-7b-it", 254, "ggml-org/llama.cpp#8597"),
+        ("gemma-3n-e2b-it", 727, "invisiofficial/rk-llama.cpp#6"),
+        ("gemma-3n-e4b-it", 847, "mozilla-ai/llamafile#772"),
+        ("gemma-4-e2b-it", 601, "animehacker/llama-turboquant#3"),
+        ("gemma-4-e4b-it", 720, "ggml-org/llama.cpp#21328"),
+        ("gemma-4-26b-a4b-it", 658, "mudler/LocalAI#9240"),
+        ("gemma-4-31b-it", 833, "ggml-org/llama.cpp#21760"),
+    ] {
+        let model = Catalog::bundled().model(id).expect(id);
+        let ours = tensors(model.architecture()).into_iter().filter(|t| t.in_gguf).count();
+        assert_eq!(ours, count, "{id}: {source}");
+    }
+}

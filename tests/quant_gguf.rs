@@ -197,6 +197,19 @@ fn the_catalogue_leads_to_the_same_bytes() {
     }
 }
 
+/// The Q4_K_M file of mozilla-ai/llamafile#772, but for one tensor: since then the per-layer
+/// embedding is quantised as the head too (36 of Q6_K and 281 of Q4_K; 35 and 282 there).
+#[test]
+fn gemma_3n_keeps_altup_and_laurel_in_16_bits() {
+    let architecture = Catalog::bundled().model("gemma-3n-e4b-it").unwrap().architecture();
+    let mut tensors = architecture::tensors(architecture);
+    tensors.retain(|tensor| tensor.in_gguf);
+    let types = Mix::Q4_K_M.types(MixContext::new(architecture, false), &tensors);
+    let count = |ty| types.iter().filter(|other| **other == ty).count();
+    let counts = [GgmlType::F32, GgmlType::BF16, GgmlType::Q4_K, GgmlType::Q6_K].map(count);
+    assert_eq!(counts, [422, 108, 281, 36]);
+}
+
 #[derive(Deserialize)]
 struct PublicFile {
     hf_id: String,

@@ -469,6 +469,12 @@ impl Conversion<'_> {
                 add(extra.role, extra.shape, extra.place);
             }
         }
+        if let Some(head_dim) = c.global_head_dim
+            && self.family.gguf_arch == Some("gemma4")
+        {
+            // Its global layers rotate a part of each head.
+            add(Role::RopeFreqs, Shape::vector(head_dim / 2), Place::Gguf);
+        }
         match c.rope_factors {
             RopeFactors::None => {}
             RopeFactors::Llama3 => {
