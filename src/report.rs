@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::Problem;
 use crate::units::{Bytes, Interval};
 
-/// The answer to a [`Scenario`].
+/// The answer to a [`Scenario`](crate::scenario::Scenario).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
