@@ -1,3 +1,78 @@
 //! The project's tasks: `cargo xtask serve`, `build`, `test`.
+//!
+//! Each one installs what it needs first (see [`tools`] and [`browser`]), so that a fresh clone
+//! on a machine with only Rust and Node works, and says what to do where it cannot.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod browser;
+mod page;
+mod process;
+mod tally;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+const USAGE: &str = "\
+The project's tasks.
+
+    cargo xtask serve [--port N] [--dev]
+        Build the page and serve it, rebuilding on change. --dev: quicker builds, slower page.
+    cargo xtask build
+        Build the page into dist/, a static folder for any web server and any sub-path.
+    cargo xtask test [--only lint|unit|web|e2e]...
+        Run every check and test, or the groups named.
+    cargo xtask screenshots [QUERY]
+        Build the page and photograph it into tests/e2e/artifacts/.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match task(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn task(arguments: &[&str]) -> Result<ExitCode> {
+    match arguments {
+        ["serve", options @ ..] => {
+            let (mut port, mut dev) = (None, false);
+            let mut options = options.iter();
+            while let Some(option) = options.next() {
+                match *option {
+                    "--dev" => dev = true,
+                    "--port" => {
+                        let value = options.next().context("--port takes a number")?;
+                        port = Some(value.parse().with_context(|| format!("--port {value}"))?);
+                    }
+                    other => bail!("unknown option {other}\n\n{USAGE}"),
+                }
+            }
+            page::serve(port, dev)?;
+        }
+        ["build"] => page::build()?,
+        ["screenshots"] => page::screenshots("")?,
+        ["screenshots", query] => page::screenshots(query)?,
+        ["test", options @ ..] => {
+            let mut only = Vec::new();
+            for pair in options.chunks(2) {
+                match pair {
+                    ["--only", group] => only.push(group.parse()?),
+                    _ => bail!("unknown option {}\n\n{USAGE}", pair[0]),
+                }
+            }
+            return test::run(&only);
+        }
+        [] | ["help" | "--help" | "-h"] => print!("{USAGE}"),
+        [other, ..] => bail!("unknown task {other}\n\n{USAGE}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,172 @@
+//! Every check and test, one step after another, and the count of them all.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result, bail};
+
+use crate::browser::Browser;
+use crate::page;
+use crate::process::{cargo, root, run as run_command, watch};
+use crate::tally::Tally;
+use crate::tools::Tools;
+
+/// What `--only` can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Formatting, clippy, documentation.
+    Lint,
+    /// Native tests.
+    Unit,
+    /// Components, tested in the browser.
+    Web,
+    /// The built page, tested in the browser.
+    E2e,
+}
+
+impl FromStr for Group {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Group> {
+        Ok(match name {
+            "lint" => Group::Lint,
+            "unit" => Group::Unit,
+            "web" => Group::Web,
+            "e2e" => Group::E2e,
+            _ => bail!("--only takes lint, unit, web or e2e, not {name}"),
+        })
+    }
+}
+
+const WASM: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
+
+/// Runs the groups named, or all of them. A step that counts no tests of its own counts as one.
+///
+/// # Errors
+/// None at present: what goes wrong is a step that failed.
+pub fn run(only: &[Group]) -> Result<ExitCode> {
+    let wanted = |group: Group| only.is_empty() || only.contains(&group);
+    let mut steps = Steps::default();
+
+    if wanted(Group::Lint) {
+        steps.check("format", || run_command(cargo().args(["fmt", "--all", "--check"])));
+        steps.check("clippy", || {
+            let targets = ["clippy", "--locked", "--workspace", "--all-targets"];
+            run_command(cargo().args(targets).args(["--", "-D", "warnings"]))
+        });
+        steps.check("clippy for wasm32", || {
+            Tools::for_wasm()?;
+            let targets = ["clippy", "--locked", "--package", "headroom", "--lib", "--bins"];
+            let tests = ["--test", "web", "--", "-D", "warnings"];
+            run_command(cargo().args(targets).args(WASM).args(tests))
+        });
+        steps.check("documentation", || {
+            let what = ["doc", "--locked", "--package", "headroom", "--lib", "--no-deps"];
+            run_command(cargo().args(what).env("RUSTDOCFLAGS", "-D warnings"))
+        });
+    }
+    if wanted(Group::Unit) {
+        steps.tests("native tests", || {
+            let mut cargo = cargo();
+            cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+            Ok(cargo)
+        });
+    }
+    if wanted(Group::Web) {
+        steps.tests("tests in the browser", || {
+            let tools = Tools::for_wasm()?;
+            let browser = Browser::find()?;
+            let mut cargo = tools.command("cargo")?;
+            cargo
+                .args(["test", "--locked", "--package", "headroom", "--test", "web"])
+                .args(WASM)
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
+                .env("CHROMEDRIVER", browser.driver);
+            Ok(cargo)
+        });
+    }
+    if wanted(Group::E2e) {
+        let built = steps.check("page", || page::build_with(&Tools::for_page()?));
+        if built {
+            // The figures on the page are compared with what the command line prints.
+            steps.check("command line", || {
+                run_command(cargo().args(["build", "--locked", "--bin", "headroom"]))
+            });
+            steps.tests("tests of the page", || {
+                let mut node = page::node(&mut Tools::for_page()?, &Browser::find()?)?;
+                // One by one: what a folder means here differs from one Node to the next.
+                node.args(["--test", "--test-reporter", "spec"]).args(page_tests()?);
+                Ok(node)
+            });
+        }
+    }
+    Ok(steps.close())
+}
+
+/// The test files of tests/e2e.
+fn page_tests() -> Result<Vec<PathBuf>> {
+    let files = fs::read_dir(root().join("tests").join("e2e"))?;
+    let mut files: Vec<_> = files.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+    files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
+    files.sort();
+    Ok(files)
+}
+
+/// The steps so far.
+#[derive(Default)]
+struct Steps {
+    done: Vec<(&'static str, Tally, Duration)>,
+}
+
+impl Steps {
+    /// A step that passes or fails as a whole.
+    fn check(&mut self, name: &'static str, check: impl FnOnce() -> Result<()>) -> bool {
+        self.step(name, |tally| {
+            check()?;
+            tally.passed = 1;
+            Ok(())
+        })
+    }
+
+    /// A step whose command counts its tests itself.
+    fn tests(&mut self, name: &'static str, command: impl FnOnce() -> Result<Command>) -> bool {
+        self.step(name, |tally| {
+            let status = watch(&mut command()?, |line| tally.read(line))?;
+            if !status.success() && tally.failed == 0 {
+                bail!("it ended with {status}");
+            }
+            if status.success() && tally.passed == 0 {
+                bail!("no test was run");
+            }
+            Ok(())
+        })
+    }
+
+    fn step(&mut self, name: &'static str, step: impl FnOnce(&mut Tally) -> Result<()>) -> bool {
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let mut tally = Tally::default();
+        if let Err(error) = step(&mut tally) {
+            eprintln!("error: {error:#}");
+            tally.failed += 1;
+        }
+        self.done.push((name, tally, start.elapsed()));
+        tally.failed == 0
+    }
+
+    /// Prints what was done and the count, which ends the output.
+    fn close(self) -> ExitCode {
+        println!();
+        let mut total = Tally::default();
+        for (name, tally, time) in self.done {
+            let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
+            println!("{verdict:<7} {name:<22} {:>7.1} s", time.as_secs_f64());
+            total += tally;
+        }
+        println!("{total}");
+        if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
