@@ -1,0 +1,24 @@
+// What the page weighs on its way to the reader: `node tests/e2e/size.mjs`.
+import { readdirSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+
+import { dist } from "./server.mjs";
+
+/** For each kind of file that the first visit loads, its bytes: raw, gzip -9 and brotli -q 11. */
+export function sizes() {
+  const kinds = {};
+  for (const name of readdirSync(dist)) {
+    const kind = extname(name).slice(1);
+    if (!["html", "css", "js", "wasm"].includes(kind)) continue;
+    const body = readFileSync(join(dist, name));
+    kinds[kind] ??= { raw: 0, gzip: 0, brotli: 0 };
+    kinds[kind].raw += body.length;
+    kinds[kind].gzip += gzipSync(body, { level: 9 }).length;
+    kinds[kind].brotli += brotliCompressSync(body).length;
+  }
+  return kinds;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(sizes());
