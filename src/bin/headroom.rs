@@ -57,18 +57,45 @@ fn single(query: &str, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
+/// Questions answered together by the cores of the machine.
+const BLOCK: usize = 4096;
+
 fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
     let lines: Box<dyn BufRead> = match file {
         "-" => Box::new(io::stdin().lock()),
         _ => Box::new(io::BufReader::new(std::fs::File::open(file).map_err(named)?)),
     };
-    for line in lines.lines() {
-        let line = line.map_err(named)?;
-        serde_json::to_writer(&mut *out, &answer(line.trim()))?;
-        writeln!(out)?;
+    let mut lines = lines.lines();
+    loop {
+        let block = lines.by_ref().take(BLOCK).collect::<io::Result<Vec<_>>>().map_err(named)?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        for answers in answer_all(&block) {
+            out.write_all(&answers?)?;
+        }
     }
-    Ok(())
+}
+
+/// The answers to `queries` as lines of JSON, in order, in one piece a core.
+fn answer_all(queries: &[String]) -> Vec<io::Result<Vec<u8>>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let lines = |queries: &[String]| {
+        let mut out = Vec::new();
+        for query in queries {
+            serde_json::to_writer(&mut out, &answer(query.trim()))?;
+            out.push(b'\n');
+        }
+        Ok(out)
+    };
+    std::thread::scope(|scope| {
+        let pieces = queries.chunks(queries.len().div_ceil(cores));
+        let running: Vec<_> = pieces.map(|piece| scope.spawn(move || lines(piece))).collect();
+        let done = running.into_iter().map(|thread| thread.join());
+        let lost = |_| Err(io::Error::other("a thread stopped"));
+        done.map(|lines| lines.unwrap_or_else(lost)).collect()
+    })
 }
 
 fn list<'a>(ids: impl Iterator<Item = &'a str>, out: &mut impl Write) -> io::Result<()> {
