@@ -72,7 +72,8 @@ pub struct Config {
     pub num_global_key_value_heads: Option<u64>,
     /// Full-attention layers use keys as values.
     pub attention_k_eq_v: bool,
-    /// From this layer on, keys and values of an earlier layer are reused.
+    /// From this layer on, keys and values of an earlier layer are reused; the unused
+    /// projections are in the checkpoint all the same.
     pub kv_shared_from: Option<u64>,
     /// Layers that attend to image features only.
     pub cross_attention_layers: u64,
@@ -97,8 +98,8 @@ pub struct Config {
     pub index_topk: u64,
     /// Sparse attention, one letter a layer: f has an indexer, s shares an earlier one. Empty: f.
     pub indexer_pattern: String,
-    /// Further parameters of each indexer.
-    pub indexer_extra: u64,
+    /// Sparse attention: tokens that the indexer's keys are pooled over; 0 where they are not.
+    pub index_pool: u64,
     /// DeepSeek-V4: tokens to a compressed entry in each layer, 0 for the window only.
     pub compress_ratios: Vec<u64>,
     /// DeepSeek-V4: groups of the output projection.

@@ -4,7 +4,7 @@
 //! From llama.cpp's converter (`conversion/*.py`) and loader (`src/models/*.cpp`), b11434.
 
 use super::Role;
-use super::config::Config;
+use super::config::{Config, GateType};
 use Role::*;
 
 /// Facts of one family.
@@ -65,6 +65,7 @@ pub(super) fn family(config: &Config) -> Family {
     let has_mamba = config.mamba_d_inner > 0;
     let has_experts = config.num_experts > 0;
     match config.model_type.as_str() {
+        "llama" if config.attn_output_gate != GateType::None => named("spark2_5"),
         "llama" | "mistral" | "mixtral" | "internlm3" | "iquestcoder" => named("llama"),
         "llama4" => named("llama4"),
         "nemotron-nas" => named("deci"),
@@ -160,7 +161,8 @@ pub(super) fn family(config: &Config) -> Family {
         "phi3" => Family { fused_gate_up: true, ..fused("phi3") },
         "phimoe" => named("phimoe"),
         "qwen" => fused("qwen"),
-        "qwen2" => named("qwen2"),
+        // MiMo-7B is a Qwen 2 with MTP layers, which its GGUF files leave out.
+        "qwen2" | "mimo" => named("qwen2"),
         "qwen2_moe" => named("qwen2moe"),
         "qwen2_vl" | "qwen2_5_vl" => named("qwen2vl"),
         "qwen3" => named("qwen3"),
@@ -172,6 +174,7 @@ pub(super) fn family(config: &Config) -> Family {
         "qwen3_5_moe" | "qwen3_5_moe_text" => {
             Family { norms: TWO_POST_ATTENTION, ..named("qwen35moe") }
         }
+        "qwen4_exp" => named("qwen4exp"),
         "seed_oss" => Family { norms: TWO_POST_ATTENTION, ..named("seed_oss") },
         "smollm3" => named("smollm3"),
         "spark2_5" => named("spark2_5"),

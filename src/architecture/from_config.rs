@@ -293,6 +293,7 @@ impl Conversion<'_> {
             head_dim: c.index_head_dim,
             top_k: c.index_topk,
             query_rank,
+            pool: c.index_pool,
             weighted,
         }
     }
@@ -345,7 +346,7 @@ impl Conversion<'_> {
             hidden_size: c.moe_latent_size.unwrap_or(c.hidden_size),
             latent_norm: c.latent_norm,
             gated: !c.mlp_plain,
-            fused_gate_up: self.family.gguf_arch == Some("gemma4"),
+            fused_gate_up: matches!(self.family.gguf_arch, Some("gemma4" | "mistral4")),
             expert_bias: c.expert_bias,
             router_linear_bias: c.router_linear_bias,
             router_bias: c.router_bias && !by_hash,
@@ -432,8 +433,15 @@ impl Conversion<'_> {
             extras.no_final_norm = true;
         }
         let mut add = |role, shape, place| extras.tensors.push(ExtraTensor { role, shape, place });
-        if c.learned_positions > 0 {
-            add(Role::PositionEmbd, Shape::matrix(e, c.learned_positions), Place::Both);
+        match (c.learned_positions, c.model_type.as_str()) {
+            (0, _) => {}
+            (rows, "xlm-roberta") => {
+                // The first positions stand for padding; the converter drops them.
+                let kept = Shape::matrix(e, rows.saturating_sub(2));
+                add(Role::PositionEmbd, Shape::matrix(e, rows), Place::Checkpoint);
+                add(Role::PositionEmbd, kept, Place::Gguf);
+            }
+            (rows, _) => add(Role::PositionEmbd, Shape::matrix(e, rows), Place::Both),
         }
         if c.token_type_vocab_size > 0 {
             add(Role::TokenTypes, Shape::matrix(e, c.token_type_vocab_size), Place::Both);
@@ -462,7 +470,12 @@ impl Conversion<'_> {
             add(Role::AltupUnembdProj, shape, Place::Both);
         }
         if c.extra_params > 0 {
-            add(Role::Other, Shape::vector(c.extra_params), Place::Checkpoint);
+            // Hyper-connections and the like go into the file, a pooler does not.
+            let place = match self.family.gguf_arch {
+                Some("qwen4exp") => Place::Both,
+                _ => Place::Checkpoint,
+            };
+            add(Role::Other, Shape::vector(c.extra_params), place);
         }
         if c.hc_mult > 0 && !c.no_hc_head {
             for extra in self.hc_head(Place::Both) {

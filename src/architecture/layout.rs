@@ -51,8 +51,10 @@ fn moves(gguf_arch: &str) -> &'static [Move] {
         "gemma" | "gemma2" | "gemma3" | "gemma3n" | "gemma4" | "seed_oss" => GEMMA,
         "gpt-oss" => GPT_OSS,
         "minimax-m2" | "minimax-m3" => MINIMAX_M2,
-        "deepseek2" => DOWN_FIRST,
-        "exaone4" | "exaone-moe" | "olmo2" | "olmoe" => Q_NORM_FIRST,
+        "deepseek2" | "mistral4" | "cohere2moe" | "hy_v3" => DOWN_FIRST,
+        "exaone4" | "exaone-moe" | "olmo2" | "olmoe" | "afmoe" | "laguna" | "step35" => {
+            Q_NORM_FIRST
+        }
         "granitehybrid" | "granitemoe" | "granite" | "hunyuan-moe" => SHARED_UP_FIRST,
         _ => &[],
     }

@@ -260,6 +260,8 @@ pub struct Indexer {
     pub top_k: u64,
     /// Width that the indexer's queries are projected from: the query latent, or E.
     pub query_rank: u64,
+    /// Keys are pooled over this many tokens by a gate (GLM-5.3-Flash); 0 where they are not.
+    pub pool: u64,
     /// Query heads are weighted by a projection of their own, and the key norm has a bias
     /// (DeepSeek-V3.2); otherwise both have a plain norm (MiniMax-M3).
     pub weighted: bool,

@@ -435,6 +435,10 @@ impl<'a> List<'a> {
             self.matrix(Role::IndexerProj, e, i.heads);
             self.matrix(Role::IndexerAttnK, e, i.head_dim);
             self.matrix(Role::IndexerAttnQB, i.query_rank, i.heads * i.head_dim);
+            if i.pool > 0 {
+                self.matrix(Role::IndexerCompressorGate, e, i.head_dim);
+                self.matrix(Role::IndexerCompressorApe, i.head_dim, i.pool);
+            }
         } else {
             self.vector(Role::IndexerQNorm, i.head_dim);
             self.matrix(Role::IndexerKProj, e, i.head_dim);
@@ -604,5 +608,5 @@ impl<'a> List<'a> {
 
 /// Parameters known by number only, which no GGUF tensor stands for.
 fn is_opaque(role: Role) -> bool {
-    matches!(role, Role::Vision | Role::Mtp | Role::LookupTable | Role::Other)
+    matches!(role, Role::Vision | Role::Mtp | Role::LookupTable)
 }

@@ -58,7 +58,7 @@ ALIASES = {
 }
 
 # Wrappers whose text model is of the plain family that the facts name.
-WRAPPERS = "internvl_chat interns1 minicpmv k2_horizon".split()
+WRAPPERS = "internvl_chat interns1 minicpmv mistral3".split()
 
 # Keys copied as they are where they say something.
 PLAIN = """hidden_size num_hidden_layers vocab_size max_position_embeddings tie_word_embeddings
@@ -66,7 +66,7 @@ PLAIN = """hidden_size num_hidden_layers vocab_size max_position_embeddings tie_
  attention_bias attention_out_bias sinks sliding_window swa_num_attention_heads
  swa_num_key_value_heads global_head_dim num_global_key_value_heads attention_k_eq_v kv_shared_from
  cross_attention_layers block_configs q_lora_rank kv_lora_rank qk_nope_head_dim qk_rope_head_dim
- sublayers_per_layer index_n_heads index_head_dim index_topk indexer_pattern indexer_extra
+ sublayers_per_layer index_n_heads index_head_dim index_topk indexer_pattern
  compress_ratios o_groups o_lora_rank hc_mult linear_num_key_heads
  linear_key_head_dim linear_num_value_heads linear_value_head_dim linear_num_heads linear_head_dim
  linear_conv_kernel_dim kda_full_rank_f kda_full_rank_gate mamba_d_inner mamba_d_state mamba_d_conv
@@ -81,7 +81,7 @@ PLAIN = """hidden_size num_hidden_layers vocab_size max_position_embeddings tie_
 HANDLED = """model_type norm_type norms_per_layer qk_norm mlp_type attn_output_gate mla_use_output_gate
  mamba_norm final_norm conv_L_cache attention_chunk_size n_shared_experts mtp_kind mtp_ffn
  learned_positions position_offset full_attention_interval mamba_head_dim kv_shared_stored
- hc_head_params layer_order_verified""".split()
+ hc_head_params indexer_extra layer_order_verified""".split()
 
 
 def config(model):
@@ -91,6 +91,8 @@ def config(model):
     known = resolve(model["config"])
     wrapped = model["hf_model_type"] in WRAPPERS
     out = {"model_type": model["config"]["model_type"] if wrapped else model["hf_model_type"]}
+    if out["model_type"] == "bert" and model["config"]["vocab_size"] > 200000:
+        out["model_type"] = "xlm-roberta"
     for key in PLAIN:
         if known.get(key) and (key != "layer_pattern" or set(known[key]) != {"F"}):
             out[key] = known[key]
@@ -139,6 +141,10 @@ def config(model):
         out.update(num_hash_layers=3, router_bias=True)
         tables = 3 * known["vocab_size"] * known["num_experts_per_tok"]
         assert out.pop("extra_params") == tables + (layers - 2) * known["num_experts"]
+    if known.get("indexer_extra"):
+        # A pooling gate, and an embedding of positions in the pool.
+        width = known["index_head_dim"]
+        out["index_pool"] = known["indexer_extra"] // width - known["hidden_size"]
     if model["hf_model_type"] == "gemma3n":
         # The facts count AltUp and LAuReL less the keys and values of the layers that share a
         # cache. These are in the checkpoint: counted, they leave both models the same towers.
