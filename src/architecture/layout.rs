@@ -64,6 +64,7 @@ fn moves(gguf_arch: &str) -> &'static [Move] {
 pub(super) fn named(gguf_arch: &str, role: Role) -> Role {
     match (gguf_arch, role) {
         ("kimi-k3", SsmGA) => SsmG,
+        ("qwen4exp", LookupTable) => PerLayerTokenEmbd,
         ("kimi-k3", FfnLatentDown) => FfnRoutedDown,
         ("kimi-k3", FfnLatentUp) => FfnRoutedUp,
         ("kimi-k3", FfnLatentNorm) => FfnRoutedNorm,

@@ -477,7 +477,7 @@ pub struct Extras {
     pub head_bias: bool,
     /// Width of the embedding rows where it differs from the hidden size.
     pub embedding_size: Option<u64>,
-    /// Lookup tables read a few rows a token (Engram, n-gram): parameters.
+    /// Lookup tables read a few rows a token (n-gram): parameters, in rows of E.
     pub lookup_tables: u64,
     /// Vision and audio towers with their projectors: parameters.
     pub vision: u64,

@@ -146,8 +146,9 @@ impl<'a> List<'a> {
     }
 
     fn add(&mut self, role: Role, shape: Shape, place: Place) {
+        let role = layout::named(self.arch(), role);
         self.tensors.push(Tensor {
-            role: layout::named(self.arch(), role),
+            role,
             layer: self.layer,
             shape,
             group: self.group,
@@ -206,7 +207,8 @@ impl<'a> List<'a> {
             self.add(extra.role, extra.shape, extra.place);
         }
         if a.extras.lookup_tables > 0 {
-            self.vector(Role::LookupTable, a.extras.lookup_tables);
+            let rows = a.extras.lookup_tables / a.hidden_size.max(1);
+            self.matrix(Role::LookupTable, a.hidden_size, rows);
         }
     }
 
