@@ -45,9 +45,13 @@ pub(super) fn model_names(model: &Model) -> Vec<&str> {
     vec![&model.id, &model.name, &model.hf_id, &model.family, &model.org]
 }
 
-/// The device that `id` names: by its id or an alias, else the plainest (fewest words, then first)
-/// of those whose names hold every word of `id`.
+/// The device that `id` names: by its id, name or an alias; else the plainest (fewest words, then
+/// first) of those whose names hold every word of `id`; else one whose name ends so (`2080ti`).
+/// Words without a model number (`rtx`, `24gb`) must leave no choice.
 pub(super) fn device<'a>(devices: &'a [Device], id: &str) -> Option<&'a Device> {
+    if let Some(device) = devices.iter().find(|d| d.id == id) {
+        return Some(device);
+    }
     let wanted = key(id);
     if wanted.is_empty() {
         return None;
@@ -60,17 +64,21 @@ pub(super) fn device<'a>(devices: &'a [Device], id: &str) -> Option<&'a Device> 
     if let Some(device) = devices.iter().find(named) {
         return Some(device);
     }
-    let wanted: Vec<String> =
-        words(id).into_iter().filter(|w| !BRANDS.contains(&w.as_str())).collect();
-    // Without a model number (`rtx`, `24gb`) a name says too little.
-    if !wanted.iter().any(|w| w.contains(|c: char| c.is_ascii_digit()) && !w.ends_with("gb")) {
-        return None;
-    }
+    let mut parts = words(id);
+    parts.retain(|word| !BRANDS.contains(&word.as_str()));
+    let has_number = |w: &String| w.contains(|c: char| c.is_ascii_digit()) && !w.ends_with("gb");
+    let numbered = parts.iter().any(has_number);
     let holds = |d: &&Device| {
         let names = words(&device_names(d).join(" "));
-        wanted.iter().all(|word| names.contains(word))
+        !parts.is_empty() && parts.iter().all(|word| names.contains(word))
     };
-    devices.iter().filter(holds).min_by_key(|d| words(&d.id).len())
+    let mut found = devices.iter().filter(holds);
+    if !numbered {
+        return found.next().filter(|_| found.next().is_none());
+    }
+    found
+        .min_by_key(|d| words(&d.id).len())
+        .or_else(|| devices.iter().find(|d| wanted.len() > 4 && key(&d.id).ends_with(&wanted)))
 }
 
 /// Entries whose names match every word of `text`, best first: whole words before beginnings,
@@ -97,25 +105,31 @@ pub(super) fn find<'a, T>(
 /// How far `names` are from holding all of `wanted`: 0 where each is a whole word of the first
 /// name; `None` where one is not there at all.
 fn mismatch(wanted: &[String], names: &[&str]) -> Option<usize> {
-    let split: Vec<Vec<String>> = names.iter().map(|name| words(name)).collect();
+    if wanted.is_empty() {
+        return Some(0);
+    }
+    let names: Vec<(Vec<String>, String)> = names
+        .iter()
+        .map(|name| {
+            let words = words(name);
+            let joined = words.concat();
+            (words, joined)
+        })
+        .collect();
     let of_word = |word: &String| {
-        split
-            .iter()
-            .zip(names)
-            .enumerate()
-            .filter_map(|(place, (parts, name))| {
-                let how = if parts.contains(word) {
-                    0
-                } else if parts.iter().any(|part| part.starts_with(word.as_str())) {
-                    1
-                } else if key(name).contains(&key(word)) {
-                    2
-                } else {
-                    return None;
-                };
-                Some(4 * how + place.min(3))
-            })
-            .min()
+        let of_name = |(place, (words, joined)): (usize, &(Vec<String>, String))| {
+            let how = if words.contains(word) {
+                0
+            } else if words.iter().any(|part| part.starts_with(word.as_str())) {
+                1
+            } else if joined.contains(word.as_str()) {
+                2
+            } else {
+                return None;
+            };
+            Some(4 * how + place.min(3))
+        };
+        names.iter().enumerate().filter_map(of_name).min()
     };
     wanted.iter().map(of_word).sum()
 }
@@ -157,17 +171,28 @@ pub(super) fn suggest_model(catalog: &Catalog, unknown: &str) -> Suggestion {
             nearest: never.nearest.iter().take(SUGGESTED).cloned().collect(),
         },
         None => {
-            let ids = catalog.models.iter().map(|m| m.id.as_str());
-            Suggestion { never_released: None, nearest: nearest(name, ids) }
+            let found = catalog.find_models(name).into_iter().map(|m| m.id.as_str());
+            let all = catalog.models.iter().map(|m| m.id.as_str());
+            Suggestion { never_released: None, nearest: best(name, found, all) }
         }
     }
 }
 
 pub(super) fn suggest_device(catalog: &Catalog, unknown: &str) -> Suggestion {
-    let mut ids: Vec<String> =
-        catalog.find_devices(unknown).iter().take(SUGGESTED).map(|d| d.id.clone()).collect();
-    if ids.is_empty() {
-        ids = nearest(unknown, catalog.devices.iter().map(|d| d.id.as_str()));
-    }
-    Suggestion { never_released: None, nearest: ids }
+    let found = catalog.find_devices(unknown).into_iter().map(|d| d.id.as_str());
+    let all = catalog.devices.iter().map(|d| d.id.as_str());
+    Suggestion { never_released: None, nearest: best(unknown, found, all) }
+}
+
+/// The first of `found`, or where there are none those of `all` that are most like `unknown`.
+fn best<'a>(
+    unknown: &str,
+    found: impl Iterator<Item = &'a str>,
+    all: impl Iterator<Item = &'a str>,
+) -> Vec<String> {
+    let found: Vec<String> = match key(unknown).is_empty() {
+        true => Vec::new(),
+        false => found.take(SUGGESTED).map(str::to_owned).collect(),
+    };
+    if found.is_empty() { nearest(unknown, all) } else { found }
 }

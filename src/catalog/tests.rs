@@ -182,7 +182,10 @@ fn devices_answer_to_short_names() {
     expect_device("Apple M2 Ultra", "apple-m2-ultra");
     expect_device("strix halo", "strix-halo-395");
     expect_device("DGX Spark", "dgx-spark-gb10");
-    for nothing in ["", "rtx", "24gb", "4091", "blackwell"] {
+    expect_device("2080ti", "rtx-2080-ti");
+    expect_device("EPYC Genoa", "cpu-epyc-genoa-12ch");
+    expect_device("thor", "jetson-agx-thor-t5000");
+    for nothing in ["", "rtx", "24gb", "4091", "blackwell", "nvidia"] {
         assert!(Catalog::bundled().device(nothing).is_none(), "{nothing}");
     }
 }
@@ -224,6 +227,10 @@ fn an_unknown_model_gets_the_nearest_real_ones() {
     let slip = catalog.suggest_model("qwen2.5-72b-instuct");
     assert_eq!(slip.never_released, None);
     assert_eq!(slip.nearest[0], "qwen2.5-72b-instruct");
-    assert!(catalog.suggest_model("zzz").nearest.is_empty());
+    assert!(catalog.suggest_model("mixtral").nearest[0].starts_with("mixtral"));
+    assert!(catalog.suggest_model("llama3").nearest[0].starts_with("llama-3"));
+    for nothing in ["", "zzz", "///", "\u{1f999}"] {
+        assert!(catalog.suggest_model(nothing).nearest.is_empty(), "{nothing}");
+    }
     assert_eq!(catalog.suggest_device("rtx 4091").nearest[0], "rtx-4090");
 }
