@@ -7,9 +7,8 @@ use crate::architecture::{Architecture, Attention, Reach};
 /// The differences that matter for memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Family {
-    /// Rows for output are picked after the last layer rather than inside it: such a graph may
-    /// also have to feed an MTP head, which wants every row.
-    pub picks_rows_late: bool,
+    /// Where the rows that are to become logits are picked.
+    pub rows: OutputRows,
     /// Rotary positions: how many numbers a token (4 for images and video in time and space).
     pub positions: u64,
     /// Which attention layers rotate.
@@ -18,14 +17,41 @@ pub(super) struct Family {
     pub residual_first: bool,
     /// The same after the feed-forward block.
     pub ffn_residual_first: bool,
-    /// Embeddings are scaled row by row, ready-made ones not.
-    pub scales_rows: bool,
+    /// How embeddings are scaled.
+    pub scale: Scale,
     /// Queries of layers without rotation are scaled by their position.
     pub scales_queries: bool,
     /// Expert inputs, not outputs, are weighted (Llama 4).
     pub weighs_expert_input: bool,
+    /// Keys of a gated delta net are repeated for each of their value heads.
+    pub repeats_keys: bool,
     /// Queries and keys are normalised after rotation, without a weight.
     pub norms_after_rotary: bool,
+}
+
+/// Where the rows that are to become logits are picked. A graph that may also have to feed an MTP
+/// head keeps every row up to the final norm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum OutputRows {
+    /// Between mixer and feed-forward block of the last layer.
+    #[default]
+    InLastLayer,
+    /// After the last layer.
+    BeforeNorm,
+    /// After the final norm.
+    AfterNorm,
+}
+
+/// How embeddings are scaled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// Not at all.
+    #[default]
+    None,
+    /// All by one factor.
+    All,
+    /// Row by row, because ready-made ones are not to be scaled.
+    Rows,
 }
 
 /// Which attention layers rotate queries and keys.
@@ -45,15 +71,20 @@ pub(super) enum Rotary {
 impl Family {
     pub(super) fn of(architecture: &Architecture) -> Family {
         let plain = Family { positions: 1, ..Family::default() };
-        let late = Family { picks_rows_late: true, ..plain };
+        let late = Family { rows: OutputRows::AfterNorm, ..plain };
         match architecture.gguf_arch.as_deref().unwrap_or_default() {
             "qwen35" | "qwen35moe" => Family { positions: 4, ..late },
-            "bailingmoe3" | "cohere2moe" | "hy-v3" | "gpt-oss" | "qwen3next" | "step35"
-            | "mimo2" => late,
-            "gemma4" => Family { scales_rows: true, ..late },
-            "gemma3" | "gemma3n" => Family { scales_rows: true, ..plain },
+            "bailingmoe3" | "cohere2moe" | "hy-v3" => late,
+            "qwen3next" => Family { repeats_keys: true, ..late },
+            "gpt-oss" | "step35" => Family { rows: OutputRows::BeforeNorm, ..plain },
+            "gemma4" => Family { scale: Scale::Rows, ..late },
+            "gemma3" | "gemma3n" => Family { scale: Scale::Rows, ..plain },
             "nemotron_h" | "nemotron_h_moe" => Family { rotary: Rotary::None, ..late },
-            "granitehybrid" | "jamba" | "kimi-linear" => Family { rotary: Rotary::None, ..plain },
+            "gemma" | "gemma2" | "granite" | "granitemoe" | "minicpm" | "minicpm3" => {
+                Family { scale: Scale::All, ..plain }
+            }
+            "granitehybrid" => Family { rotary: Rotary::None, scale: Scale::All, ..plain },
+            "jamba" | "kimi-linear" => Family { rotary: Rotary::None, ..plain },
             "qwen2vl" | "qwen3vl" | "qwen3vlmoe" => Family { positions: 4, ..plain },
             "cohere2" | "exaone4" | "exaone-moe" => Family { rotary: Rotary::Windowed, ..plain },
             "smollm3" => Family { rotary: Rotary::ButEvery(4), ..plain },

@@ -5,9 +5,10 @@
 //! Arithmetic that overwrites its operand (scaling, activation) is left out where nothing depends
 //! on it. A run of layers of one kind repeats the same pattern, so only its first ones are built.
 
-use super::family::Family;
+use super::family::{Family, OutputRows, Scale};
 use super::ggml::{Backend, Graph, Id};
 use super::kv_cache::{Cells, recurrent_values};
+use super::weights::is_rotary_factors;
 use super::{Placement, Settings, Weight};
 use crate::architecture::{
     Architecture, Attention, Dense, Ffn, GatedDeltaNet, KvSource, Layer, Mamba2, Mixer, Mla, Moe,
@@ -24,8 +25,10 @@ const I32: u8 = 4;
 /// i64, the type of cache row numbers.
 const I64: u8 = 8;
 
-/// How often a pair of neighbouring layers is built before further ones count as repetitions.
-const REPEATS: u32 = 3;
+/// How often a block of layers is built before further turns of it count as repetitions.
+const TURNS: usize = 2;
+/// The longest block of layers that is looked for.
+const MAX_BLOCK: usize = 12;
 
 /// The graph of one batch under construction.
 struct Builder<'a> {
@@ -33,8 +36,10 @@ struct Builder<'a> {
     architecture: &'a Architecture,
     family: Family,
     settings: &'a Settings,
-    weights: &'a [Weight],
     placement: &'a Placement,
+    /// Where some weights lie on the host beside a device: those outside the layers, then those
+    /// of each layer, with the bytes that a copy takes on a device.
+    host_weights: Vec<Vec<(Role, u64)>>,
     host: Backend,
     cells: Cells,
     /// E.
@@ -44,6 +49,8 @@ struct Builder<'a> {
     /// Sequences of the batch.
     sequences: u64,
     inputs: Inputs,
+    /// The host's copy of the rotary factors, where the model has some.
+    rotary_factors: Option<Id>,
     /// A weight on each backend whose size doesn't matter, because nobody copies it.
     placeholder: Vec<Id>,
 }
@@ -57,8 +64,10 @@ struct Inputs {
     output_rows: Id,
     full: Cache,
     window: Cache,
-    /// Numbers of the recurrent states of the sequences.
+    /// Numbers of the recurrent states of the sequences: all, those of this batch, the others.
     states: Id,
+    own_states: Id,
+    other_states: Id,
 }
 
 /// What attention over one kind of cache is given.
@@ -84,7 +93,7 @@ pub(super) fn build(
 impl<'a> Builder<'a> {
     fn new(
         architecture: &'a Architecture,
-        weights: &'a [Weight],
+        weights: &[Weight],
         settings: &'a Settings,
         placement: &'a Placement,
     ) -> Builder<'a> {
@@ -99,6 +108,9 @@ impl<'a> Builder<'a> {
         let mut graph = Graph::default();
         let host = placement.device_layers.len() as Backend;
         let placeholder = (0..=host).map(|backend| graph.weight(backend, 0)).collect();
+        let factors = architecture.extras.tensors.iter().find(|t| is_rotary_factors(t.role));
+        let rotary_factors =
+            factors.map(|t| graph.weight(host, t.shape.elements().saturating_mul(u64::from(F32))));
         let family = Family::of(architecture);
         let mut inputs =
             inputs(&mut graph, architecture, settings, cells, tokens, sequences, outputs);
@@ -110,30 +122,36 @@ impl<'a> Builder<'a> {
             architecture,
             family,
             settings,
-            weights,
             placement,
+            host_weights: host_weights(architecture, weights, placement),
             host,
             cells,
             width: architecture.hidden_size,
             tokens,
             sequences,
             inputs,
+            rotary_factors,
             placeholder,
         }
     }
 
     fn model(mut self) -> Graph {
         let mut x = self.embedding();
-        let last = self.architecture.layers.len().saturating_sub(1);
-        let late = self.family.picks_rows_late;
-        for il in self.distinct_layers() {
-            let rows = (il == last && !late).then_some(self.inputs.output_rows);
+        let early = self.family.rows == OutputRows::InLastLayer;
+        let built = self.distinct_layers();
+        for (i, il) in built.iter().copied().enumerate() {
+            let rows = (i + 1 == built.len() && early).then_some(self.inputs.output_rows);
             x = self.layer(il, x, rows);
+        }
+        if self.family.rows == OutputRows::BeforeNorm {
+            self.graph.output(x);
+            x = self.pick(x, self.inputs.output_rows);
         }
         if !self.architecture.extras.no_final_norm {
             x = self.norm(x, None, Role::OutputNorm);
         }
-        if late {
+        if self.family.rows == OutputRows::AfterNorm {
+            self.graph.output(x);
             x = self.pick(x, self.inputs.output_rows);
         }
         let vocabulary = self.architecture.gguf_vocab_size;
@@ -145,33 +163,47 @@ impl<'a> Builder<'a> {
         self.graph
     }
 
-    /// Layers that are built: repetitions add nothing.
+    /// The layers to build. Where a block of layers comes over and over, memory settles into a
+    /// pattern after a few turns and further ones add nothing.
+    ///
+    /// Blocks are of an even number of layers because the residual stream changes places at each
+    /// layer: between two.
     fn distinct_layers(&self) -> Vec<usize> {
-        let layers = &self.architecture.layers;
-        let same = |a: usize, b: usize| {
-            layers[a] == layers[b]
-                && self.place(a) == self.place(b)
-                && self.host_bytes(a) == self.host_bytes(b)
-        };
-        let mut pairs: Vec<(usize, usize, u32)> = Vec::new();
-        let mut built = Vec::new();
-        for il in 0..layers.len() {
-            if il == 0 || il + 1 == layers.len() {
-                built.push(il);
-                continue;
-            }
-            let known = pairs.iter_mut().find(|(a, b, _)| same(*a, il - 1) && same(*b, il));
-            match known {
-                Some((_, _, count)) => *count += 1,
-                None => pairs.push((il - 1, il, 1)),
-            }
-            let count =
-                pairs.iter().find(|(a, b, _)| same(*a, il - 1) && same(*b, il)).map_or(0, |p| p.2);
-            if count <= REPEATS {
-                built.push(il);
+        let kinds = self.kinds();
+        let mut built: Vec<usize> = Vec::new();
+        for il in 0..kinds.len() {
+            built.push(il);
+            let kind = |from_end: usize| kinds[built[built.len() - 1 - from_end]];
+            let turn = (2..=MAX_BLOCK).step_by(2).find(|block| {
+                let turns = block * (TURNS + 1);
+                turns <= built.len() && (0..turns - block).all(|i| kind(i) == kind(i + block))
+            });
+            if let Some(block) = turn {
+                built.truncate(built.len() - block);
             }
         }
         built
+    }
+
+    /// For each layer a number that tells its kind: equal layers in equal places.
+    fn kinds(&self) -> Vec<usize> {
+        let layers = &self.architecture.layers;
+        let traits: Vec<_> = (0..layers.len())
+            .map(|il| {
+                let attention = layers[il].mixer.attention();
+                let rotates = attention.map(|a| self.family.rotates(il, a, self.architecture));
+                (self.place(il), rotates, self.host_bytes(il))
+            })
+            .collect();
+        let mut first: Vec<usize> = Vec::new();
+        let mut kind = |il: usize| {
+            let same = |f: &usize| traits[*f] == traits[il] && layers[*f] == layers[il];
+            first.iter().position(same).unwrap_or_else(|| {
+                first.push(il);
+                first.len() - 1
+            })
+        };
+        (0..layers.len()).map(&mut kind).collect()
     }
 
     // Where things lie.
@@ -194,10 +226,14 @@ impl<'a> Builder<'a> {
         if backend != self.host && !host_experts {
             return 0;
         }
-        self.weights
-            .iter()
-            .filter(|w| w.tensor.layer == Some(il as u32))
-            .fold(0u64, |sum, w| sum.wrapping_mul(31).wrapping_add(w.bytes().0))
+        let hash = |sum: u64, bytes: u64| sum.wrapping_mul(31).wrapping_add(bytes);
+        self.host_weights(Some(il)).iter().fold(0, |sum, (_, bytes)| hash(sum, *bytes))
+    }
+
+    /// The weights of a layer (or those outside the layers) with the bytes that a copy takes.
+    fn host_weights(&self, il: Option<usize>) -> &[(Role, u64)] {
+        let slot = il.map_or(0, |il| il + 1);
+        self.host_weights.get(slot).map_or(&[], Vec::as_slice)
     }
 
     /// A weight; its size is looked up only where a device may get a copy of it.
@@ -212,18 +248,14 @@ impl<'a> Builder<'a> {
         } else {
             role
         };
-        let layer = il.map(|il| il as u32);
-        let bytes = self
-            .weights
-            .iter()
-            .find(|w| w.tensor.role == stored && w.tensor.layer == layer)
-            .map_or(0, |w| w.bytes().0);
+        let known = self.host_weights(il).iter().find(|(role, _)| *role == stored);
+        let bytes = known.map_or(0, |(_, bytes)| *bytes);
         self.graph.weight(backend, bytes)
     }
 
     fn state(&mut self, il: usize) -> Id {
         let (backend, _) = self.place(il);
-        self.graph.state(backend, 0)
+        self.graph.state(backend)
     }
 
     // Small steps.
@@ -302,13 +334,20 @@ impl<'a> Builder<'a> {
         let rows = self.graph.with_rows(rows, 0);
         let merged = self.graph.store(copy, &[rows, mixed_slots, copy]);
         self.graph.expand(merged);
-        if !self.family.scales_rows {
-            return embedded;
+        match self.family.scale {
+            Scale::None => embedded,
+            Scale::All => {
+                let scaled = self.graph.in_place(&[embedded]);
+                self.graph.expand(scaled);
+                scaled
+            }
+            Scale::Rows => {
+                let scales = self.graph.input([1, t, 1, 1], F32);
+                let scaled = self.graph.in_place(&[embedded, scales]);
+                self.graph.expand(scaled);
+                scaled
+            }
         }
-        let scales = self.graph.input([1, t, 1, 1], F32);
-        let scaled = self.graph.in_place(&[embedded, scales]);
-        self.graph.expand(scaled);
-        scaled
     }
 
     // A layer.
@@ -440,8 +479,8 @@ impl<'a> Builder<'a> {
             k = self.rms(k, il, Role::AttnKNorm);
         }
         if self.family.rotates(il, a, self.architecture) {
-            q = self.rope(q);
-            k = self.rope(k);
+            q = self.rope(il, q);
+            k = self.rope(il, k);
             if self.family.norms_after_rotary {
                 q = self.graph.in_place(&[q]);
                 k = self.graph.in_place(&[k]);
@@ -463,9 +502,19 @@ impl<'a> Builder<'a> {
         out
     }
 
-    fn rope(&mut self, x: Id) -> Id {
+    /// Rotates queries or keys by their positions, with the model's own factors where it has
+    /// some.
+    fn rope(&mut self, il: usize, x: Id) -> Id {
         let positions = self.inputs.positions;
-        let turned = self.graph.in_place(&[x, positions]);
+        let (backend, _) = self.place(il);
+        let turned = match self.rotary_factors {
+            Some(host) if backend == self.host => self.graph.in_place(&[x, positions, host]),
+            Some(_) => {
+                let there = self.placeholder[usize::from(backend)];
+                self.graph.in_place(&[x, positions, there])
+            }
+            None => self.graph.in_place(&[x, positions]),
+        };
         self.graph.with_neighbours(turned)
     }
 
@@ -522,13 +571,12 @@ impl<'a> Builder<'a> {
             self.settings.kv.k.bytes(head_dim * kv_heads).saturating_mul(cells * streams);
         let value_bytes =
             self.settings.kv.v.bytes(v_head_dim * kv_heads).saturating_mul(cells * streams);
-        let k = self.graph.stored_view(keys, [head_dim, cells, kv_heads, streams], key_bytes);
-        let v = self.graph.stored_view(values, [v_head_dim, cells, kv_heads, streams], value_bytes);
+        let k = self.graph.spread_view(keys, [head_dim, cells, kv_heads, streams], key_bytes);
+        let v = self.graph.spread_view(values, [v_head_dim, cells, kv_heads, streams], value_bytes);
         let q = self.graph.view(q, [head_dim, t / streams, heads, streams]);
         let scratch = self.f16_copy(self.settings.kv.k, head_dim * kv_heads, cells)
             + self.f16_copy(self.settings.kv.v, v_head_dim * kv_heads, cells);
         let out = self.softmax_attention(q, k, v, cache.mask, scratch);
-        let out = self.graph.view(out, [v_head_dim * heads, t, 1, 1]);
         self.graph.expand(out);
         self.rotate(out, cache.value_rotation)
     }
@@ -548,7 +596,8 @@ impl<'a> Builder<'a> {
         if self.settings.flash_attention {
             let out = self.graph.fresh([v_dim, heads, t, streams], F32, &[q, k, v, mask]);
             let out = self.graph.with_neighbours(out);
-            return self.graph.with_scratch(out, scratch);
+            let out = self.graph.with_scratch(out, scratch);
+            return self.graph.view(out, [v_dim * heads, t * streams, 1, 1]);
         }
         let scores = self.graph.fresh([cells, t, heads, streams], F32, &[k, q]);
         let scores = self.graph.in_place(&[scores, mask]);
@@ -577,8 +626,8 @@ impl<'a> Builder<'a> {
         let both = self.project(x, layer, Role::AttnKvAMqa, latent);
         let compressed = self.graph.view(both, [kv_lora_rank, t, 1, 1]);
         let k_rope = self.graph.view(both, [qk_rope_head_dim, 1, t, 1]);
-        let q_rope = self.rope(q_rope);
-        let k_rope = self.rope(k_rope);
+        let q_rope = self.rope(il, q_rope);
+        let k_rope = self.rope(il, k_rope);
         let compressed = self.rms(compressed, il, Role::AttnKvANorm);
         let k_b = self.weight(layer, Role::AttnKB);
         let absorbed = self.graph.mul_mat(k_b, q_plain, kv_lora_rank);
@@ -597,8 +646,10 @@ impl<'a> Builder<'a> {
         self.graph.expand(stored);
         let (cells, streams) = (self.cells.of(m.reach), self.cells.streams);
         let key_bytes = self.settings.kv.k.bytes(latent).saturating_mul(cells * streams);
-        let k = self.graph.stored_view(keys, [latent, cells, 1, streams], key_bytes);
-        let v = self.graph.view(k, [kv_lora_rank, cells, 1, streams]);
+        let k = self.graph.spread_view(keys, [latent, cells, 1, streams], key_bytes);
+        let rope_bytes = self.settings.kv.k.bytes(qk_rope_head_dim);
+        let value_bytes = key_bytes.saturating_sub(rope_bytes);
+        let v = self.graph.spread_view(k, [kv_lora_rank, cells, 1, streams], value_bytes);
         let q = self.graph.view(q, [latent, t / streams, heads, streams]);
         let v_b = self.weight(layer, Role::AttnVB);
         let mask = cache.mask;
@@ -612,12 +663,13 @@ impl<'a> Builder<'a> {
             let out = self.graph.view(out, [kv_lora_rank, per_stream, heads, streams]);
             let out = self.graph.mul_mat(v_b, out, v_head_dim);
             let out = self.graph.view(out, [v_head_dim, heads, per_stream, streams]);
-            self.cont(out, [v_head_dim, heads, per_stream, streams])
+            let out = self.cont(out, [v_head_dim, heads, per_stream, streams]);
+            self.graph.view(out, [v_head_dim * heads, t, 1, 1])
         } else {
             let scores = self.graph.fresh([cells, per_stream, heads, streams], F32, &[k, q]);
             let scores = self.graph.in_place(&[scores, mask]);
             let turned = self.graph.view(v, [cells, kv_lora_rank, 1, streams]);
-            let turned = self.cont(turned, [cells, kv_lora_rank, 1, streams]);
+            let turned = self.graph.fresh([cells, kv_lora_rank, 1, streams], F16, &[turned]);
             let out = self.graph.fresh(
                 [kv_lora_rank, per_stream, heads, streams],
                 F32,
@@ -627,7 +679,6 @@ impl<'a> Builder<'a> {
             let out = self.graph.view(out, [v_head_dim, heads, per_stream, streams]);
             self.cont(out, [v_head_dim * heads, t, 1, 1])
         };
-        let out = self.graph.view(out, [v_head_dim * heads, t, 1, 1]);
         self.graph.expand(out);
         self.project(out, layer, Role::AttnOutput, self.width)
     }
@@ -636,7 +687,8 @@ impl<'a> Builder<'a> {
 
     /// The states of the batch's sequences, gathered from a recurrent cache of `values` each.
     fn gather(&mut self, state: Id, values: u64, sequences: u64) -> Id {
-        let all = self.graph.stored_view(state, [values, sequences, 1, 1], 0);
+        self.clear(state);
+        let all = self.graph.spread_view(state, [values, sequences, 1, 1], 0);
         let numbers = self.inputs.states;
         let gathered = self.graph.fresh([values, sequences, 1, 1], F32, &[all, numbers]);
         let gathered = self.graph.with_rows(gathered, 0);
@@ -646,6 +698,21 @@ impl<'a> Builder<'a> {
         let kept = self.graph.store(state, &[extra]);
         self.graph.expand(kept);
         seen
+    }
+
+    /// Clears the state that a new sequence starts from.
+    fn clear(&mut self, state: Id) {
+        let cleared = self.graph.store(state, &[]);
+        self.graph.expand(cleared);
+    }
+
+    /// The last `taps` values of each channel: they lie as far apart as the channels do.
+    fn last_taps(&mut self, input: Id, taps: u64, channels: u64) -> Id {
+        let s = self.sequences;
+        let [row, ..] = self.graph.shape(input);
+        let rows = channels.saturating_mul(s).saturating_sub(1);
+        let bytes = rows.saturating_mul(row).saturating_add(taps).saturating_mul(u64::from(F32));
+        self.graph.spread_view(input, [taps, channels, s, 1], bytes)
     }
 
     fn save(&mut self, state: Id, value: Id) {
@@ -665,7 +732,7 @@ impl<'a> Builder<'a> {
             F32,
             &[old, turned],
         );
-        let last = self.graph.view(input, [kernel.saturating_sub(1), channels, s, 1]);
+        let last = self.last_taps(input, kernel.saturating_sub(1), channels);
         self.save(state, last);
         input
     }
@@ -727,7 +794,7 @@ impl<'a> Builder<'a> {
             self.graph.in_place(&[head])
         });
         let v = self.graph.view(mixed, [value_head_dim, value_heads, per, s]);
-        if key_heads != value_heads {
+        if self.family.repeats_keys && key_heads != value_heads {
             heads = heads.map(|head| {
                 let flat = self.graph.view(head, [key_head_dim, 1, key_heads, t]);
                 let times = value_heads / key_heads.max(1);
@@ -772,7 +839,7 @@ impl<'a> Builder<'a> {
         let turned = self.graph.view(xbc, [per, channels, s, 1]);
         let input =
             self.graph.fresh([d_conv.saturating_sub(1) + per, channels, s, 1], F32, &[old, turned]);
-        let last = self.graph.view(input, [d_conv.saturating_sub(1), channels, s, 1]);
+        let last = self.last_taps(input, d_conv.saturating_sub(1), channels);
         self.save(state, last);
         let mut xbc = self.conv(il, input, channels);
         if m.conv_bias {
@@ -788,16 +855,17 @@ impl<'a> Builder<'a> {
 
         let memory = self.state(il);
         let (_, state_values) = recurrent_values(&Mixer::Mamba2(m.clone()), self.width);
-        let numbers = self.inputs.states;
-        let rows = self.graph.stored_view(memory, [state_values, s, 1, 1], 0);
+        self.clear(memory);
+        let (own, others) = (self.inputs.own_states, self.inputs.other_states);
+        let rows = self.graph.spread_view(memory, [state_values, s, 1, 1], 0);
         let scanned = self.graph.fresh(
             [d_inner * t + state_values * s, 1, 1, 1],
             F32,
-            &[rows, inner, dt, decay, b, c, numbers],
+            &[rows, inner, dt, decay, b, c, own],
         );
         self.graph.expand(scanned);
         // States of sequences outside the batch; the first sequence's is never among them.
-        let rest = self.graph.fresh([state_values, s - 1, 1, 1], F32, &[rows, numbers]);
+        let rest = self.graph.fresh([state_values, s - 1, 1, 1], F32, &[rows, others]);
         let rest = self.graph.with_rows(rest, 0);
         let kept = self.graph.view(rest, [state_values, 0, 1, 1]);
         self.save(memory, kept);
@@ -833,7 +901,7 @@ impl<'a> Builder<'a> {
         let old = self.graph.view(old, [taps, width, s, 1]);
         let bx = self.graph.view(bx, [per, width, s, 1]);
         let input = self.graph.fresh([taps + per, width, s, 1], F32, &[old, bx]);
-        let last = self.graph.view(input, [taps, width, s, 1]);
+        let last = self.last_taps(input, taps, width);
         self.save(state, last);
         let kernel = self.weight(layer, Role::ShortConvConv);
         let out = self.graph.fresh([width, per, s, 1], F32, &[input, kernel]);
@@ -1002,6 +1070,25 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// See [`Builder::host_weights`].
+fn host_weights(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+) -> Vec<Vec<(Role, u64)>> {
+    if placement.device_layers.is_empty() {
+        return Vec::new();
+    }
+    let mut slots = vec![Vec::new(); architecture.layers.len() + 1];
+    for weight in weights {
+        let slot = weight.tensor.layer.map_or(0, |il| il as usize + 1);
+        if let Some(list) = slots.get_mut(slot) {
+            list.push((weight.tensor.role, weight.on_device()));
+        }
+    }
+    slots
+}
+
 /// The inputs of a batch.
 fn inputs(
     graph: &mut Graph,
@@ -1052,13 +1139,16 @@ fn inputs(
     };
     let full = cache(false);
     let window = cache(true);
+    let states = graph.input([sequences, 1, 1, 1], I32);
     Inputs {
         positions: graph.input([tokens, 1, 1, 1], I32),
         scales: graph.input([1, 1, tokens, 1], F32),
         output_rows: graph.input([outputs, 1, 1, 1], I32),
         full,
         window,
-        states: graph.input([sequences, 1, 1, 1], I32),
+        states,
+        own_states: graph.view(states, [sequences, 1, 1, 1]),
+        other_states: graph.view(states, [sequences - 1, 1, 1, 1]),
     }
 }
 

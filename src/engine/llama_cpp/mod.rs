@@ -8,6 +8,7 @@ mod graph;
 mod kv_cache;
 mod weights;
 
+use ggml::BufferType;
 pub use kv_cache::{LayerState, layer_states};
 pub use weights::{Weight, model_bytes, tied_output};
 
@@ -123,9 +124,9 @@ pub fn compute(
     placement: &Placement,
 ) -> Split {
     let graph = graph::build(architecture, weights, settings, placement);
-    let mut align = vec![DEVICE_ALIGNMENT; placement.device_layers.len()];
-    align.push(HOST_ALIGNMENT);
-    let mut buffers = graph.buffers(&align, 1);
+    let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
+    types.push(BufferType { alignment: HOST_ALIGNMENT });
+    let mut buffers = graph.buffers(&types, 1);
     let host = Bytes(buffers.pop().unwrap_or(0));
     Split { devices: buffers.into_iter().map(Bytes).collect(), host }
 }

@@ -33,7 +33,7 @@ impl Weight {
     }
 
     /// Bytes in a buffer of a CUDA device.
-    fn on_device(&self) -> u64 {
+    pub(super) fn on_device(&self) -> u64 {
         let [row, ..] = self.tensor.shape.0;
         padded(self.bytes().0.saturating_add(row_padding(self.ty, row)), DEVICE_ALIGNMENT)
     }
@@ -62,8 +62,8 @@ fn is_input(role: Role) -> bool {
     )
 }
 
-/// Needed by every repeating layer: each buffer with a layer gets a copy.
-fn is_shared_by_layers(role: Role) -> bool {
+/// Needed by every repeating layer, so each buffer with a layer gets a copy.
+pub(super) fn is_rotary_factors(role: Role) -> bool {
     matches!(role, Role::RopeFreqs | Role::RopeFactorsLong | Role::RopeFactorsShort)
 }
 
@@ -102,7 +102,7 @@ pub fn model_bytes(
     };
     for weight in weights.iter().filter(|w| w.is_loaded()) {
         let Tensor { role, layer, .. } = weight.tensor;
-        if is_shared_by_layers(role) {
+        if is_rotary_factors(role) {
             if used(None) {
                 split.host += Bytes(weight.on_host());
             }

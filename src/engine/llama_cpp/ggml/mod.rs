@@ -1,0 +1,250 @@
+//! A miniature of ggml: just enough of its graphs, scheduler and allocator to tell how large the
+//! compute buffers of a model become.
+//!
+//! A compute buffer is the high-water mark of one pass over a graph. Inputs are placed first, each
+//! other tensor when it is computed, into the smallest gap that holds it; it is released after the
+//! last operation that reads it ([`allocate`]). Where a graph runs on several backends it is cut
+//! into splits, and each split first gets copies of what it reads from elsewhere ([`schedule`]).
+//!
+//! Rules of `ggml.c`, `ggml-alloc.c` and `ggml-backend.cpp` (ggml 0.26, llama.cpp b11434).
+
+mod allocate;
+mod schedule;
+
+/// Number of a tensor in its [`Graph`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Id(u32);
+
+/// Number of a backend. Devices come first; the last one is the host.
+pub(super) type Backend = u8;
+
+/// A backend's compute buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BufferType {
+    /// Blocks begin at multiples of this.
+    pub alignment: u64,
+}
+
+const UNASSIGNED: Backend = Backend::MAX;
+const NO_TENSOR: u32 = u32::MAX;
+const MAX_SOURCES: usize = 7;
+
+/// How a tensor comes by its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Set from outside before the graph runs.
+    Input,
+    /// A weight in a model buffer.
+    Weight,
+    /// A cache or a state in a context buffer.
+    State,
+    /// The bytes of another tensor, seen in another shape.
+    View,
+    /// Values written into another tensor.
+    Store,
+    /// Computed; may overwrite a source.
+    InPlace,
+    /// Computed; needs memory of its own.
+    Fresh,
+    /// A copy for another backend, made by the scheduler.
+    Copy,
+    /// Keeps its source alive until here: it is being copied.
+    Keep,
+}
+
+/// What the scheduler makes of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pull {
+    /// It runs where its weights are; so many rows decide whether a device computes it all the
+    /// same, with copies of them.
+    Weights(u64),
+    /// It runs where its neighbours run: its weights are too small to matter (rotary factors,
+    /// attention sinks).
+    Neighbours,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tensor {
+    kind: Kind,
+    pull: Pull,
+    /// Where it is computed and lies.
+    backend: Backend,
+    /// Bytes of an element.
+    width: u8,
+    /// The tensor whose bytes a view or a store uses; itself for all others.
+    owner: u32,
+    /// Dimensions, innermost first.
+    shape: [u64; 4],
+    /// Bytes to allocate.
+    bytes: u64,
+    sources: [u32; MAX_SOURCES],
+}
+
+impl Tensor {
+    fn sources(&self) -> impl Iterator<Item = u32> + use<> {
+        self.sources.into_iter().take_while(|source| *source != NO_TENSOR)
+    }
+}
+
+/// A compute graph: tensors, and the order in which they are computed.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    tensors: Vec<Tensor>,
+    visited: Vec<bool>,
+    order: Vec<u32>,
+    inputs: Vec<u32>,
+    outputs: Vec<u32>,
+}
+
+fn product(numbers: impl IntoIterator<Item = u64>) -> u64 {
+    numbers.into_iter().fold(1u64, u64::saturating_mul)
+}
+
+impl Graph {
+    fn at(&self, id: u32) -> &Tensor {
+        &self.tensors[id as usize]
+    }
+
+    fn at_mut(&mut self, id: Id) -> &mut Tensor {
+        &mut self.tensors[id.0 as usize]
+    }
+
+    fn push(&mut self, kind: Kind, shape: [u64; 4], width: u8, sources: &[Id]) -> Id {
+        let id = self.tensors.len() as u32;
+        let mut list = [NO_TENSOR; MAX_SOURCES];
+        for (slot, source) in list.iter_mut().zip(sources) {
+            *slot = source.0;
+        }
+        self.tensors.push(Tensor {
+            kind,
+            pull: Pull::Weights(product([shape[1], shape[2], shape[3]])),
+            backend: UNASSIGNED,
+            width,
+            owner: id,
+            shape,
+            bytes: product(shape).saturating_mul(u64::from(width)),
+            sources: list,
+        });
+        self.visited.push(false);
+        Id(id)
+    }
+
+    /// The dimensions of `x`.
+    pub(super) fn shape(&self, x: Id) -> [u64; 4] {
+        self.at(x.0).shape
+    }
+
+    /// A value set from outside, `width` bytes an element.
+    pub(super) fn input(&mut self, shape: [u64; 4], width: u8) -> Id {
+        self.push(Kind::Input, shape, width, &[])
+    }
+
+    /// A weight on `backend`; a copy of it takes `bytes`.
+    pub(super) fn weight(&mut self, backend: Backend, bytes: u64) -> Id {
+        let id = self.push(Kind::Weight, [1; 4], 1, &[]);
+        let tensor = self.at_mut(id);
+        tensor.backend = backend;
+        tensor.bytes = bytes;
+        id
+    }
+
+    /// A cache or state on `backend`.
+    pub(super) fn state(&mut self, backend: Backend) -> Id {
+        let id = self.push(Kind::State, [1; 4], 1, &[]);
+        self.at_mut(id).backend = backend;
+        id
+    }
+
+    /// The bytes of `x` in another shape (view, reshape, permute, transpose).
+    pub(super) fn view(&mut self, x: Id, shape: [u64; 4]) -> Id {
+        let Tensor { owner, width, .. } = *self.at(x.0);
+        let id = self.push(Kind::View, shape, width, &[x]);
+        self.at_mut(id).owner = owner;
+        id
+    }
+
+    /// A view whose rows do not lie side by side, or whose values have no whole number of bytes:
+    /// `bytes` from its first to its last one, which is what a copy of it takes.
+    pub(super) fn spread_view(&mut self, x: Id, shape: [u64; 4], bytes: u64) -> Id {
+        let id = self.view(x, shape);
+        self.at_mut(id).bytes = bytes;
+        id
+    }
+
+    /// `sources` written into `target` (`set_rows`, and `cpy` into a cache).
+    pub(super) fn store(&mut self, target: Id, sources: &[Id]) -> Id {
+        let owner = self.at(target.0).owner;
+        let id = self.push(Kind::Store, [1; 4], 1, sources);
+        self.at_mut(id).owner = owner;
+        id
+    }
+
+    /// An operation that may overwrite a source of the same shape: element-wise arithmetic, RMS
+    /// norm, softmax. The result has the shape of the first source.
+    pub(super) fn in_place(&mut self, sources: &[Id]) -> Id {
+        let Tensor { shape, width, .. } = *self.at(sources[0].0);
+        self.push(Kind::InPlace, shape, width, sources)
+    }
+
+    /// An operation with a result of its own, `width` bytes an element.
+    pub(super) fn fresh(&mut self, shape: [u64; 4], width: u8, sources: &[Id]) -> Id {
+        self.push(Kind::Fresh, shape, width, sources)
+    }
+
+    /// `weight` times `x`: `rows` values for each column of `x`, in f32.
+    pub(super) fn mul_mat(&mut self, weight: Id, x: Id, rows: u64) -> Id {
+        let [_, n, p, q] = self.shape(x);
+        let id = self.fresh([rows, n, p, q], 4, &[weight, x]);
+        self.with_rows(id, n)
+    }
+
+    /// Sets how many rows count when the scheduler decides about host weights.
+    pub(super) fn with_rows(&mut self, id: Id, rows: u64) -> Id {
+        self.at_mut(id).pull = Pull::Weights(rows);
+        id
+    }
+
+    /// Lets `id` run where its neighbours do, wherever its weights are.
+    pub(super) fn with_neighbours(&mut self, id: Id) -> Id {
+        self.at_mut(id).pull = Pull::Neighbours;
+        id
+    }
+
+    /// Adds bytes that a kernel needs behind its result.
+    pub(super) fn with_scratch(&mut self, id: Id, bytes: u64) -> Id {
+        let tensor = self.at_mut(id);
+        tensor.bytes = tensor.bytes.saturating_add(bytes);
+        id
+    }
+
+    /// Marks `x` as a result of the graph: it is never released nor overwritten.
+    pub(super) fn output(&mut self, x: Id) {
+        self.outputs.push(x.0);
+    }
+
+    /// Puts `x`, and before it whatever it needs that has no place yet, next in the order.
+    pub(super) fn expand(&mut self, x: Id) {
+        if std::mem::replace(&mut self.visited[x.0 as usize], true) {
+            return;
+        }
+        let tensor = *self.at(x.0);
+        for source in tensor.sources() {
+            self.expand(Id(source));
+        }
+        match tensor.kind {
+            Kind::Input => self.inputs.push(x.0),
+            Kind::Weight | Kind::State => {}
+            _ => self.order.push(x.0),
+        }
+    }
+
+    /// Size of the compute buffer of each backend, the host's last.
+    ///
+    /// Where batches are to follow each other through several devices like through a pipeline,
+    /// `copies` of each input are kept; otherwise one.
+    pub(super) fn buffers(mut self, types: &[BufferType], copies: u64) -> Vec<u64> {
+        self.assign(types.len() as u8 - 1);
+        let copied = self.split(types.len());
+        self.allocate(types, &copied, copies)
+    }
+}

@@ -1,0 +1,165 @@
+//! Which backend computes what, and what has to be copied for it.
+
+use super::{Backend, Graph, Id, Kind, NO_TENSOR, Pull, Tensor, UNASSIGNED};
+
+/// A device computes with copies of host weights where there are at least this many rows
+/// (`GGML_OP_OFFLOAD_MIN_BATCH`).
+const OFFLOAD_MIN_ROWS: u64 = 32;
+
+/// Which backends spread to their neighbours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spread {
+    Devices,
+    All,
+}
+
+impl Graph {
+    /// Gives every tensor a backend: operations run where their weights are, the rest where their
+    /// neighbours run, devices before the host.
+    pub(super) fn assign(&mut self, host: Backend) {
+        if host == 0 {
+            for tensor in &mut self.tensors {
+                tensor.backend = host;
+            }
+            return;
+        }
+        for &input in &self.inputs {
+            self.tensors[input as usize].backend = host;
+        }
+        for i in 0..self.order.len() {
+            let id = self.order[i];
+            self.tensors[id as usize].backend = self.pulled_to(self.at(id), host);
+        }
+        let order = std::mem::take(&mut self.order);
+        self.spread(host, Spread::Devices, order.iter());
+        self.spread(host, Spread::Devices, order.iter().rev());
+        self.spread(host, Spread::All, order.iter());
+        self.spread(host, Spread::All, order.iter().rev());
+        for &id in &order {
+            let tensor = self.at(id);
+            if tensor.backend == UNASSIGNED {
+                self.tensors[id as usize].backend = self.at(tensor.owner).backend;
+            }
+        }
+        self.order = order;
+    }
+
+    /// Where stored values or weights want an operation to run.
+    fn pulled_to(&self, tensor: &Tensor, host: Backend) -> Backend {
+        let owner = self.at(tensor.owner);
+        if matches!(owner.kind, Kind::State | Kind::Weight) {
+            return owner.backend;
+        }
+        let Pull::Weights(rows) = tensor.pull else { return UNASSIGNED };
+        match tensor.sources().find(|source| self.at(*source).kind == Kind::Weight) {
+            Some(weight) if self.at(weight).backend == host && rows >= OFFLOAD_MIN_ROWS => 0,
+            Some(weight) => self.at(weight).backend,
+            None => UNASSIGNED,
+        }
+    }
+
+    /// Hands the backend of each operation on to unassigned ones that follow it.
+    fn spread<'o>(&mut self, host: Backend, spread: Spread, order: impl Iterator<Item = &'o u32>) {
+        let mut current = UNASSIGNED;
+        for &id in order {
+            let tensor = &mut self.tensors[id as usize];
+            if tensor.kind == Kind::View {
+                continue;
+            }
+            if tensor.backend == UNASSIGNED {
+                tensor.backend = current;
+            } else if tensor.backend == host && spread == Spread::Devices {
+                current = UNASSIGNED;
+            } else {
+                current = tensor.backend;
+            }
+        }
+    }
+
+    /// Cuts the order into splits, one backend each, and puts at the start of each copies of what
+    /// it reads from elsewhere. Returns the copies.
+    ///
+    /// A host weight begins a split of its own, so that its copy can take the place of the one
+    /// before.
+    pub(super) fn split(&mut self, backends: usize) -> Vec<u32> {
+        if backends == 1 {
+            return Vec::new();
+        }
+        let order = std::mem::take(&mut self.order);
+        let mut copies = Copies::new(self.tensors.len(), backends);
+        let mut steps: Vec<u32> = Vec::with_capacity(order.len());
+        // The split under way: where it begins, and what is copied for it.
+        let (mut start, mut current) = (0, UNASSIGNED);
+        let mut inputs: Vec<(u32, u32)> = Vec::new();
+        for (i, &id) in order.iter().enumerate() {
+            let tensor = *self.at(id);
+            if tensor.kind == Kind::View {
+                continue;
+            }
+            let backend = tensor.backend;
+            let foreign = |source: u32| self.at(source).backend != backend;
+            let needs_weight =
+                tensor.sources().any(|s| self.at(s).kind == Kind::Weight && foreign(s));
+            if backend != current || (needs_weight && !inputs.is_empty()) {
+                self.close_split(&mut steps, &mut inputs, &order[start..i]);
+                (start, current) = (i, backend);
+            }
+            for (slot, source) in tensor.sources().enumerate() {
+                if self.at(source).backend == backend {
+                    continue;
+                }
+                let copy = copies.find(source, backend).unwrap_or_else(|| {
+                    let copy = self.copy(source, backend);
+                    copies.add(source, backend, copy);
+                    inputs.push((source, copy));
+                    copy
+                });
+                self.tensors[id as usize].sources[slot] = copy;
+            }
+        }
+        self.close_split(&mut steps, &mut inputs, &order[start..]);
+        self.order = steps;
+        copies.list
+    }
+
+    fn copy(&mut self, source: u32, backend: Backend) -> u32 {
+        let Tensor { shape, width, bytes, .. } = *self.at(source);
+        let copy = self.push(Kind::Copy, shape, width, &[]);
+        let tensor = self.at_mut(copy);
+        tensor.bytes = bytes;
+        tensor.backend = backend;
+        copy.0
+    }
+
+    fn close_split(&mut self, steps: &mut Vec<u32>, inputs: &mut Vec<(u32, u32)>, ops: &[u32]) {
+        for (source, copy) in inputs.drain(..) {
+            let keep = self.push(Kind::Keep, [1; 4], 1, &[Id(source)]);
+            steps.extend([keep.0, copy]);
+        }
+        steps.extend_from_slice(ops);
+    }
+}
+
+/// The copies made so far.
+struct Copies {
+    backends: usize,
+    /// For each tensor, its copy on each backend.
+    of: Vec<u32>,
+    list: Vec<u32>,
+}
+
+impl Copies {
+    fn new(tensors: usize, backends: usize) -> Copies {
+        Copies { backends, of: vec![NO_TENSOR; tensors * backends], list: Vec::new() }
+    }
+
+    fn find(&self, source: u32, backend: Backend) -> Option<u32> {
+        let copy = self.of[source as usize * self.backends + usize::from(backend)];
+        (copy != NO_TENSOR).then_some(copy)
+    }
+
+    fn add(&mut self, source: u32, backend: Backend, copy: u32) {
+        self.of[source as usize * self.backends + usize::from(backend)] = copy;
+        self.list.push(copy);
+    }
+}
