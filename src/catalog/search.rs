@@ -16,7 +16,7 @@ const SUGGESTED: usize = 5;
 fn words(text: &str) -> Vec<String> {
     text.to_ascii_lowercase()
         .split(|c: char| !c.is_alphanumeric() && c != '.')
-        .filter(|word| !word.is_empty())
+        .filter(|word| word.contains(char::is_alphanumeric))
         .map(str::to_owned)
         .collect()
 }
@@ -112,7 +112,7 @@ fn mismatch(wanted: &[String], names: &[&str]) -> Option<usize> {
         .iter()
         .map(|name| {
             let words = words(name);
-            let joined = words.concat();
+            let joined = words.concat().replace('.', "");
             (words, joined)
         })
         .collect();
@@ -122,7 +122,7 @@ fn mismatch(wanted: &[String], names: &[&str]) -> Option<usize> {
                 0
             } else if words.iter().any(|part| part.starts_with(word.as_str())) {
                 1
-            } else if joined.contains(word.as_str()) {
+            } else if joined.contains(&word.replace('.', "")) {
                 2
             } else {
                 return None;

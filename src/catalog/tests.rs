@@ -95,6 +95,10 @@ fn models_are_whole() {
             }
         }
     }
+    for pair in catalog.models.windows(2) {
+        let (one, next) = (&pair[0], &pair[1]);
+        assert!(one.family != next.family || one.release >= next.release, "{}", next.id);
+    }
     for never in &catalog.never_released {
         assert!(!never.nearest.is_empty(), "{}", never.name);
         assert!(catalog.model(&never.name).is_none(), "{} exists", never.name);
@@ -233,4 +237,31 @@ fn an_unknown_model_gets_the_nearest_real_ones() {
         assert!(catalog.suggest_model(nothing).nearest.is_empty(), "{nothing}");
     }
     assert_eq!(catalog.suggest_device("rtx 4091").nearest[0], "rtx-4090");
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+proptest::proptest! {
+    #[test]
+    fn any_text_can_be_looked_up(text in ".{0,40}") {
+        let catalog = Catalog::bundled();
+        catalog.model(&text);
+        catalog.device(&text);
+        proptest::prop_assert!(catalog.find_models(&text).len() <= catalog.models.len());
+        proptest::prop_assert!(catalog.find_devices(&text).len() <= catalog.devices.len());
+        for id in catalog.suggest_model(&text).nearest {
+            proptest::prop_assert!(catalog.model(&id).is_some());
+        }
+        for id in catalog.suggest_device(&text).nearest {
+            proptest::prop_assert!(catalog.device(&id).is_some());
+        }
+    }
+
+    #[test]
+    fn any_part_of_a_name_finds_it(index in 0usize..546, from in 0usize..20, length in 1usize..20) {
+        let catalog = Catalog::bundled();
+        let id = &catalog.models[index].id;
+        let part: String = id.chars().skip(from).take(length).filter(|c| c.is_alphanumeric()).collect();
+        let found = catalog.find_models(&part);
+        proptest::prop_assert!(found.iter().any(|m| m.id == *id), "{part} of {id}");
+    }
 }
