@@ -1,4 +1,48 @@
-// Starts the app: Trunk leaves the addresses of its script and wasm in <meta name="wasm-app">.
-const { js, wasm } = document.querySelector('meta[name="wasm-app"]').dataset;
-const { default: init } = await import(new URL(js, document.baseURI));
-await init({ module_or_path: new URL(wasm, document.baseURI) });
+// Starts the app, and says why where it cannot start. Trunk leaves the addresses of the app's
+// script and wasm in <meta name="wasm-app">.
+(() => {
+  const root = document.documentElement;
+  const asked = new URLSearchParams(location.search);
+
+  const kept = (key) => {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  };
+  // Before the first paint, so that nothing flashes; the app then keeps these up to date.
+  const [lang] = [asked.get("lang"), kept("headroom.lang"), ...navigator.languages]
+    .map((tag) => tag?.slice(0, 2).toLowerCase())
+    .filter((tag) => tag === "en" || tag === "ru");
+  root.lang = lang ?? "en";
+  const [theme] = [asked.get("theme"), kept("headroom.theme")]
+    .filter((name) => name === "light" || name === "dark");
+  if (theme) root.dataset.theme = theme;
+
+  document.getElementById("reload").onclick = () => location.reload();
+  document.getElementById("afresh").onclick = () => location.assign(location.pathname);
+
+  const fail = (why, error) => {
+    root.dataset.fatal = why;
+    document.getElementById("fatal").hidden = false;
+    document.getElementById("fatal-words").textContent = error ? String(error) : "";
+  };
+
+  const start = async () => {
+    const { js, wasm } = document.querySelector('meta[name="wasm-app"]').dataset;
+    const { default: init } = await import(new URL(js, document.baseURI));
+    await init({ module_or_path: new URL(wasm, document.baseURI) });
+  };
+  if (location.protocol === "file:") {
+    fail("file");
+  } else if (typeof WebAssembly === "undefined") {
+    fail("wasm");
+  } else {
+    start().catch((error) => {
+      // A panic has said so already, in its own words.
+      if (root.dataset.fatal) return;
+      fail(error instanceof WebAssembly.CompileError ? "wasm" : "load", error);
+    });
+  }
+})();

@@ -18,6 +18,4 @@ pub mod quant;
 pub mod report;
 pub mod scenario;
 pub mod units;
-
-#[cfg(target_arch = "wasm32")]
 pub mod web;

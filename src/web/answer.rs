@@ -1,0 +1,153 @@
+//! Which cell of the table the answer sentence speaks of, and what it adds.
+
+use std::cmp::Reverse;
+
+use crate::report::{Cell, Notice, Verdict};
+use crate::scenario::Selected;
+
+/// The answers for one model: each machine x quantisation, in that order.
+pub type Row = Vec<Result<Cell, Notice>>;
+
+/// What the sentence says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The cell of the verdict: the largest model, where it runs best.
+    pub lead: Selected,
+    /// The next larger quantisation of it on the same machine, which does not fit.
+    pub larger: Option<Selected>,
+    /// If the largest model does not fit at all: the largest other one that does.
+    pub other: Option<Selected>,
+}
+
+/// Chooses what to say of `rows`, each with `quants` cells for each machine. `None` if no cell has
+/// a figure.
+pub fn choose(rows: &[Row], quants: usize) -> Option<Answer> {
+    let best = rows.iter().enumerate().filter_map(|(model, row)| best_of(model, row, quants));
+    let best: Vec<(Selected, &Cell)> = best.collect();
+    let (lead, cell) = *best.iter().max_by_key(|(at, c)| (c.params_total, Reverse(at.model)))?;
+    let larger = (0..quants)
+        .filter_map(|quant| {
+            let at = Selected { quant, ..lead };
+            let larger = at_cell(rows, quants, at)?;
+            let worse = larger.verdict > cell.verdict && larger.verdict > Verdict::Tight;
+            (worse && larger.weights_bytes > cell.weights_bytes).then_some((at, larger))
+        })
+        .min_by_key(|(_, larger)| larger.weights_bytes)
+        .map(|(at, _)| at);
+    let fits = |cell: &Cell| cell.verdict == Verdict::Fits;
+    let other = best.iter().filter(|(_, cell)| fits(cell)).max_by_key(|(_, c)| c.params_total);
+    let other = other.filter(|_| cell.verdict == Verdict::No).map(|(at, _)| *at);
+    Some(Answer { lead, larger, other })
+}
+
+/// The cell at `at`, if there is one with a figure.
+pub fn at_cell(rows: &[Row], quants: usize, at: Selected) -> Option<&Cell> {
+    if at.quant >= quants {
+        return None;
+    }
+    rows.get(at.model)?.get(at.machine.checked_mul(quants)?.checked_add(at.quant)?)?.as_ref().ok()
+}
+
+/// Where a model runs best: by verdict, then with the most bytes of weights. Of cells that do not
+/// fit, the one that lacks the least.
+fn best_of(model: usize, row: &Row, quants: usize) -> Option<(Selected, &Cell)> {
+    let cells = row.iter().enumerate().filter_map(|(at, cell)| Some((at, cell.as_ref().ok()?)));
+    let (at, cell) = cells.min_by_key(|(at, cell)| {
+        let then = match cell.verdict {
+            Verdict::No => Reverse(cell.headroom_bytes),
+            _ => Reverse(i64::try_from(cell.weights_bytes.0).unwrap_or(i64::MAX)),
+        };
+        (cell.verdict, then, *at)
+    })?;
+    Some((Selected { model, machine: at / quants, quant: at % quants }, cell))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::HostBill;
+    use crate::units::{Bytes, GB, Interval};
+
+    /// A cell of a model of `params` billions, `weights` GB large.
+    fn cell(params: u64, weights: u64, verdict: Verdict, headroom_gb: i64) -> Result<Cell, Notice> {
+        let bytes = Bytes(weights * GB);
+        let none = Interval::exact(Bytes::ZERO);
+        Ok(Cell {
+            model: String::new(),
+            hardware: String::new(),
+            quant: String::new(),
+            engine: String::new(),
+            params_total: params * GB,
+            params_active: params * GB,
+            weights_bytes: bytes,
+            loaded_bytes: bytes,
+            kv_bytes: Bytes::ZERO,
+            recurrent_bytes: Bytes::ZERO,
+            compute_bytes: none,
+            overhead_bytes: none,
+            total_bytes: Interval::exact(bytes),
+            device_bytes: Interval::exact(bytes),
+            devices: Vec::new(),
+            host: HostBill { ram_bytes: Bytes::ZERO, used_bytes: none, items: Vec::new() },
+            verdict,
+            headroom_bytes: headroom_gb * GB as i64,
+            max_context: 0,
+            trained_context: None,
+            max_users: 0,
+            copies: 0,
+            flags: Vec::new(),
+        })
+    }
+
+    fn at(model: usize, machine: usize, quant: usize) -> Selected {
+        Selected { model, machine, quant }
+    }
+
+    fn unknown() -> Result<Cell, Notice> {
+        Err(Notice::UnknownDevice { id: "x".to_owned(), nearest: Vec::new() })
+    }
+
+    #[test]
+    fn the_largest_model_leads_at_its_best_quantisation() {
+        use Verdict::{Fits, No};
+        let rows = [
+            vec![cell(30, 61, Fits, 30), cell(30, 32, Fits, 60), cell(30, 18, Fits, 70)],
+            vec![cell(72, 145, No, -48), cell(72, 77, Fits, 14), cell(72, 47, Fits, 40)],
+        ];
+        let answer = choose(&rows, 3).unwrap();
+        assert_eq!(answer, Answer { lead: at(1, 0, 1), larger: Some(at(1, 0, 0)), other: None });
+    }
+
+    #[test]
+    fn a_better_verdict_wins_over_a_larger_quantisation() {
+        use Verdict::{Fits, Offload, Tight};
+        let rows = [vec![cell(8, 16, Offload, 0), cell(8, 9, Tight, 0), cell(8, 5, Fits, 2)]];
+        assert_eq!(choose(&rows, 3).unwrap().lead, at(0, 0, 2));
+    }
+
+    #[test]
+    fn where_nothing_fits_the_nearest_is_named_and_another_model_offered() {
+        use Verdict::{Fits, No};
+        let rows = [
+            vec![cell(405, 800, No, -700), cell(405, 240, No, -140)],
+            vec![cell(32, 65, Fits, 30), cell(32, 34, Fits, 60)],
+        ];
+        let answer = choose(&rows, 2).unwrap();
+        assert_eq!((answer.lead, answer.other), (at(0, 0, 1), Some(at(1, 0, 0))));
+    }
+
+    #[test]
+    fn machines_are_told_apart() {
+        use Verdict::{Fits, No};
+        let rows = [vec![cell(72, 77, No, -50), cell(72, 47, No, -20), cell(72, 77, Fits, 9)]];
+        assert_eq!(choose(&[vec![unknown(), rows[0][2].clone()]], 1).unwrap().lead, at(0, 1, 0));
+        assert_eq!(choose(&rows, 2).unwrap().lead, at(0, 1, 0));
+    }
+
+    #[test]
+    fn without_figures_there_is_no_answer() {
+        assert_eq!(choose(&[], 3), None);
+        assert_eq!(choose(&[vec![unknown()]], 1), None);
+        assert_eq!(at_cell(&[vec![unknown()]], 1, at(usize::MAX, usize::MAX, 0)), None);
+    }
+}

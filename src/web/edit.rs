@@ -1,0 +1,222 @@
+//! What a click does to the question.
+//!
+//! Every function leaves the open bill on the cell it was on, or closes it with that cell.
+
+use crate::quant::Quant;
+use crate::scenario::{DeviceCount, Limit, Machine, Scenario};
+
+/// Adds a row, unless it is there.
+pub fn add_model(scenario: &mut Scenario, id: &str) {
+    if !scenario.models.iter().any(|model| model == id) && has_room(&scenario.models, Limit::MODELS)
+    {
+        scenario.models.push(id.to_owned());
+    }
+}
+
+/// Puts another model into a row; if it has a row already, that one stays.
+pub fn replace_model(scenario: &mut Scenario, old: &str, new: &str) {
+    let Some(at) = scenario.models.iter().position(|model| model == old) else { return };
+    if scenario.models.iter().any(|model| model == new) {
+        remove_model(scenario, old);
+    } else {
+        scenario.models[at] = new.to_owned();
+    }
+}
+
+/// Takes a row out.
+pub fn remove_model(scenario: &mut Scenario, id: &str) {
+    let Some(at) = scenario.models.iter().position(|model| model == id) else { return };
+    scenario.models.remove(at);
+    scenario.selected = scenario.selected.and_then(|mut cell| {
+        cell.model = after_removal(cell.model, at)?;
+        Some(cell)
+    });
+}
+
+/// Adds a column, keeping them from the largest to the smallest where they are so.
+pub fn add_quant(scenario: &mut Scenario, quant: Quant) {
+    if scenario.quants.contains(&quant) {
+        return;
+    }
+    let rank = |wanted: &Quant| Quant::all().position(|quant| quant == *wanted);
+    let at = scenario.quants.iter().position(|present| rank(present) > rank(&quant));
+    let at = at.unwrap_or(scenario.quants.len());
+    scenario.quants.insert(at, quant);
+    if let Some(cell) = &mut scenario.selected
+        && cell.quant >= at
+    {
+        cell.quant += 1;
+    }
+}
+
+/// Takes a column out.
+pub fn remove_quant(scenario: &mut Scenario, quant: Quant) {
+    let Some(at) = scenario.quants.iter().position(|present| *present == quant) else { return };
+    scenario.quants.remove(at);
+    scenario.selected = scenario.selected.and_then(|mut cell| {
+        cell.quant = after_removal(cell.quant, at)?;
+        Some(cell)
+    });
+}
+
+/// Adds a machine of one device to compare with.
+pub fn add_machine(scenario: &mut Scenario, id: &str) {
+    if has_room(&scenario.machines, Limit::MACHINES) {
+        scenario.machines.push(Machine { devices: vec![one(id)] });
+    }
+}
+
+/// Adds a device to a machine; one more of it where the machine has it.
+pub fn add_device(scenario: &mut Scenario, machine: usize, id: &str) {
+    let Some(devices) = devices(scenario, machine) else { return };
+    let room = has_room(devices, Limit::KINDS);
+    match devices.iter_mut().find(|device| device.id == id && device.memory_gb.is_none()) {
+        Some(device) => device.count = Limit::DEVICES.clamp(u64::from(device.count) + 1) as u32,
+        None if room => devices.push(one(id)),
+        None => {}
+    }
+}
+
+/// Puts another device in the place of one, keeping the count.
+pub fn replace_device(scenario: &mut Scenario, machine: usize, device: usize, id: &str) {
+    if let Some(entry) = entry(scenario, machine, device) {
+        entry.id = id.to_owned();
+        entry.memory_gb = None;
+    }
+}
+
+/// Sets how many of a device there are, within what is accepted.
+pub fn set_count(scenario: &mut Scenario, machine: usize, device: usize, count: u64) {
+    if let Some(entry) = entry(scenario, machine, device) {
+        entry.count = Limit::DEVICES.clamp(count) as u32;
+    }
+}
+
+/// Chooses the memory size of a device that is sold in several.
+pub fn set_memory(scenario: &mut Scenario, machine: usize, device: usize, gb: Option<u32>) {
+    if let Some(entry) = entry(scenario, machine, device) {
+        entry.memory_gb = gb;
+    }
+}
+
+/// Takes a device out, and its machine with it if it was the only one.
+pub fn remove_device(scenario: &mut Scenario, machine: usize, device: usize) {
+    let Some(devices) = devices(scenario, machine) else { return };
+    if device < devices.len() {
+        devices.remove(device);
+    }
+    if !devices.is_empty() {
+        return;
+    }
+    scenario.machines.remove(machine);
+    scenario.selected = scenario.selected.and_then(|mut cell| {
+        cell.machine = after_removal(cell.machine, machine)?;
+        Some(cell)
+    });
+}
+
+/// Drops what was typed for `key` in the link and could not be used.
+pub fn forget(scenario: &mut Scenario, key: &str) {
+    scenario.unused.retain(|(unused, _)| unused != key);
+}
+
+fn one(id: &str) -> DeviceCount {
+    DeviceCount { id: id.to_owned(), count: 1, memory_gb: None }
+}
+
+fn devices(scenario: &mut Scenario, machine: usize) -> Option<&mut Vec<DeviceCount>> {
+    scenario.machines.get_mut(machine).map(|machine| &mut machine.devices)
+}
+
+fn entry(scenario: &mut Scenario, machine: usize, device: usize) -> Option<&mut DeviceCount> {
+    devices(scenario, machine)?.get_mut(device)
+}
+
+fn has_room<T>(list: &[T], limit: Limit) -> bool {
+    (list.len() as u64) < limit.max
+}
+
+/// Where the entry at `index` is once the one at `removed` is gone.
+fn after_removal(index: usize, removed: usize) -> Option<usize> {
+    match index.cmp(&removed) {
+        std::cmp::Ordering::Less => Some(index),
+        std::cmp::Ordering::Equal => None,
+        std::cmp::Ordering::Greater => Some(index - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Selected;
+
+    fn quant(name: &str) -> Quant {
+        Quant::parse(name).unwrap()
+    }
+
+    fn with_bill_on(model: usize, machine: usize, quant: usize) -> Scenario {
+        Scenario { selected: Some(Selected { model, machine, quant }), ..Scenario::default() }
+    }
+
+    #[test]
+    fn the_open_bill_stays_on_its_cell() {
+        let mut scenario = with_bill_on(2, 0, 1);
+        remove_model(&mut scenario, "qwen3-30b-a3b");
+        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 1 }));
+        remove_quant(&mut scenario, quant("BF16"));
+        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 0 }));
+        add_quant(&mut scenario, quant("F32"));
+        assert_eq!(scenario.quants[0], quant("F32"), "the largest goes first");
+        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 1 }));
+        remove_model(&mut scenario, "qwen2.5-72b-instruct");
+        assert_eq!(scenario.selected, None, "the cell is gone");
+    }
+
+    #[test]
+    fn rows_and_columns_are_not_doubled() {
+        let mut scenario = Scenario::default();
+        add_model(&mut scenario, "qwen3-32b");
+        add_quant(&mut scenario, quant("Q8_0"));
+        assert_eq!(scenario, Scenario::default());
+        replace_model(&mut scenario, "qwen3-30b-a3b", "qwen3-32b");
+        assert_eq!(scenario.models, ["qwen3-32b", "qwen2.5-72b-instruct"]);
+    }
+
+    #[test]
+    fn a_machine_goes_with_its_last_device() {
+        let mut scenario = with_bill_on(0, 1, 0);
+        add_machine(&mut scenario, "rtx-4090");
+        add_device(&mut scenario, 1, "rtx-3090");
+        add_device(&mut scenario, 1, "rtx-3090");
+        assert_eq!(scenario.machines[1].to_query(), "rtx-4090,rtx-3090*2");
+        remove_device(&mut scenario, 1, 0);
+        assert_eq!(scenario.machines[1].to_query(), "rtx-3090*2");
+        remove_device(&mut scenario, 0, 0);
+        assert_eq!(scenario.machines.len(), 1);
+        assert_eq!(scenario.selected, Some(Selected { model: 0, machine: 0, quant: 0 }));
+        remove_device(&mut scenario, 0, 0);
+        assert_eq!((scenario.machines.len(), scenario.selected), (0, None));
+    }
+
+    #[test]
+    fn nothing_out_of_range_panics() {
+        let mut scenario = Scenario::default();
+        remove_device(&mut scenario, 9, 9);
+        remove_device(&mut scenario, 0, 9);
+        replace_device(&mut scenario, 9, 9, "x");
+        set_count(&mut scenario, 9, 9, 1);
+        remove_model(&mut scenario, "no such model");
+        assert_eq!(scenario, Scenario::default());
+        set_count(&mut scenario, 0, 0, 0);
+        assert_eq!(scenario.machines[0].devices[0].count, 1);
+        set_count(&mut scenario, 0, 0, u64::MAX);
+        assert_eq!(u64::from(scenario.machines[0].devices[0].count), Limit::DEVICES.max);
+    }
+
+    #[test]
+    fn what_could_not_be_used_is_forgotten_once_the_field_is_set() {
+        let (mut scenario, _) = Scenario::from_query("ctx=abc&nonsense=1");
+        forget(&mut scenario, "ctx");
+        assert_eq!(scenario.unused, [("nonsense".to_owned(), "1".to_owned())]);
+    }
+}

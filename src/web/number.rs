@@ -1,0 +1,87 @@
+//! Numbers as people type them.
+
+use crate::scenario::Limit;
+use crate::units::{Bytes, GIB};
+
+/// Why what was typed is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is no number.
+    NotANumber,
+    /// It is a number outside the accepted range.
+    OutOfRange,
+}
+
+/// A whole number: `32768`, `32 768`, `32,768`, `32k` (x 1024), `1M` (x 1024 x 1024), with Latin
+/// or Cyrillic letters.
+///
+/// # Errors
+/// It is no number, or not within `limit`.
+pub fn parse_count(text: &str, limit: Limit) -> Result<u64, Refusal> {
+    let text: String = text.chars().filter(|c| !is_group_separator(*c)).collect();
+    let (digits, times) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K' | 'к' | 'К')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M' | 'м' | 'М')) => (&text[..at], 1 << 20),
+        _ => (text.as_str(), 1),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refusal::NotANumber);
+    }
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(times))
+        .filter(|n| limit.holds(*n))
+        .ok_or(Refusal::OutOfRange)
+}
+
+/// A number of gibibytes, with a decimal point or comma; `limit` is in bytes.
+///
+/// # Errors
+/// It is no number, or not within `limit`.
+pub fn parse_gib(text: &str, limit: Limit) -> Result<Bytes, Refusal> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let text = text.replace(',', ".");
+    if !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(Refusal::NotANumber);
+    }
+    let gib: f64 = text.parse().map_err(|_| Refusal::NotANumber)?;
+    let bytes = Bytes((gib * GIB as f64).round() as u64);
+    if limit.holds(bytes.0) { Ok(bytes) } else { Err(Refusal::OutOfRange) }
+}
+
+fn is_group_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | '_' | '\'' | '’')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_as_people_write_them() {
+        for text in ["32768", " 32 768 ", "32\u{a0}768", "32\u{202f}768", "32,768", "32k", "32К"] {
+            assert_eq!(parse_count(text, Limit::CONTEXT), Ok(32_768), "{text:?}");
+        }
+        assert_eq!(parse_count("1М", Limit::CONTEXT), Ok(1 << 20));
+    }
+
+    #[test]
+    fn what_is_not_a_count_is_told_from_what_is_too_large() {
+        for text in ["", "k", "-1", "1e5", "0x10", "много", "1.5"] {
+            assert_eq!(parse_count(text, Limit::CONTEXT), Err(Refusal::NotANumber), "{text:?}");
+        }
+        for text in ["0", "99999999999999999999999", "17M"] {
+            assert_eq!(parse_count(text, Limit::CONTEXT), Err(Refusal::OutOfRange), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn gibibytes_may_have_a_fraction() {
+        assert_eq!(parse_gib("64", Limit::RAM), Ok(Bytes::gib(64)));
+        assert_eq!(parse_gib("1,5", Limit::RAM), Ok(Bytes::mib(1536)));
+        assert_eq!(parse_gib("nan", Limit::RAM), Err(Refusal::NotANumber));
+        assert_eq!(parse_gib(".", Limit::RAM), Err(Refusal::NotANumber));
+        assert_eq!(parse_gib("1000000", Limit::RAM), Err(Refusal::OutOfRange));
+    }
+}

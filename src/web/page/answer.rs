@@ -1,0 +1,111 @@
+//! The answer as a sentence.
+
+use leptos::prelude::*;
+
+use super::empty::Empty;
+use super::state::{State, use_state};
+use super::text::tr;
+use crate::report::{Cell, Verdict};
+use crate::scenario::Selected;
+use crate::web::answer::Answer;
+
+/// The sentence above the table; what is missing to say one, if something is.
+#[component]
+pub fn AnswerLine() -> impl IntoView {
+    let state = use_state();
+    let verdict = Memo::new(move |_| {
+        let lead = state.answer.get()?.lead;
+        state.cell(lead).map(|cell| super::text::verdict_key(cell.verdict))
+    });
+    view! {
+        <section class="answer" aria-label=move || tr!(state, answer_region) aria-live="polite">
+            <Show when=move || state.answer.get().is_some() fallback=|| view! { <Empty /> }>
+                <p class="answer-lead" data-testid="answer" data-verdict=move || verdict.get()>
+                    {move || state.answer.get().and_then(|answer| lead(state, answer))}
+                </p>
+                <p class="answer-then">
+                    {move || state.answer.get().map(|answer| then(state, answer))}
+                </p>
+            </Show>
+        </section>
+    }
+}
+
+/// Names of a cell's parts, for a sentence.
+struct Parts {
+    cell: Cell,
+    model: String,
+    hardware: String,
+    quant: String,
+}
+
+fn parts(state: State, at: Selected) -> Option<Parts> {
+    let cell = state.cell(at)?;
+    let (machine, users) = state.scenario.with(|s| (s.machines.get(at.machine).cloned(), s.users));
+    let machine = machine?;
+    _ = users;
+    let one = matches!(machine.devices.as_slice(), [device] if device.count == 1);
+    let name = state.machine_name(&machine);
+    let hardware = if one { tr!(state, answer.one, device = name) } else { name };
+    Some(Parts { model: state.model_name(&cell.model), quant: cell.quant.clone(), hardware, cell })
+}
+
+fn lead(state: State, answer: Answer) -> Option<String> {
+    let Parts { cell, model, hardware, quant } = parts(state, answer.lead)?;
+    Some(match cell.verdict {
+        Verdict::Fits => {
+            let tokens = state.tokens(cell.max_context);
+            match state.scenario.with(|s| s.users) {
+                1 => tr!(
+                    state,
+                    answer.yes,
+                    model = model,
+                    hardware = hardware,
+                    quant = quant,
+                    tokens = tokens
+                ),
+                n => tr!(
+                    state,
+                    answer.yes_users,
+                    model = model,
+                    hardware = hardware,
+                    quant = quant,
+                    users = tr!(state, counts.users, count = n, n = state.whole(n)),
+                    tokens = tokens
+                ),
+            }
+        }
+        Verdict::Tight => {
+            tr!(state, answer.tight, model = model, hardware = hardware, quant = quant)
+        }
+        Verdict::Offload => {
+            tr!(state, answer.offload, model = model, hardware = hardware, quant = quant)
+        }
+        Verdict::No => tr!(
+            state,
+            answer.no,
+            model = model,
+            hardware = hardware,
+            quant = quant,
+            amount = state.amount(cell.headroom_bytes)
+        ),
+    })
+}
+
+/// What follows the verdict: why nothing larger, what else, or what would help.
+fn then(state: State, answer: Answer) -> String {
+    let larger = answer.larger.and_then(|at| state.cell(at)).map(|cell| match cell.verdict {
+        Verdict::Offload => tr!(state, answer.larger_offload, quant = cell.quant),
+        _ => {
+            let amount = state.amount(cell.headroom_bytes);
+            tr!(state, answer.larger_no, quant = cell.quant, amount = amount)
+        }
+    });
+    let other =
+        answer.other.and_then(|at| parts(state, at)).map(|Parts { model, quant, .. }| {
+            tr!(state, answer.other_fits, model = model, quant = quant)
+        });
+    let refused = state.cell(answer.lead).is_some_and(|cell| cell.verdict == Verdict::No);
+    let advice = refused.then(|| tr!(state, answer.advice).to_owned());
+    [larger, other, advice].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,406 @@
+//! The open cell, itemised: what it could do, what lies in each memory, and how every line comes
+//! about.
+
+use leptos::prelude::*;
+
+use super::bar::Bar;
+use super::icons::VerdictIcon;
+use super::numbers::Style;
+use super::state::{State, use_state};
+use super::text::{self, tr};
+use crate::report::{Cell, DeviceBill, HostBill, Item, Verdict};
+use crate::units::{Bytes, Interval};
+use crate::web::formula::{Piece, pieces};
+
+/// One memory of the open cell: a device, several that are filled alike, or the host's RAM.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// The device; `None` for the host's RAM.
+    pub device: Option<String>,
+    /// How many are filled alike.
+    pub count: u64,
+    /// Memory as sold.
+    pub capacity: Bytes,
+    /// What can be used of it.
+    pub usable: Bytes,
+    /// Where that figure comes from.
+    pub basis: String,
+    /// What is used.
+    pub used: Interval<Bytes>,
+    /// Repeating layers on each.
+    pub layers: u64,
+    /// The lines.
+    pub items: Vec<Item>,
+}
+
+impl Place {
+    fn of_device(bill: &DeviceBill, count: u64) -> Place {
+        Place {
+            device: Some(bill.device.clone()),
+            count,
+            capacity: bill.capacity_bytes,
+            usable: bill.usable_bytes,
+            basis: bill.usable_basis.clone(),
+            used: bill.used_bytes,
+            layers: bill.layers,
+            items: bill.items.clone(),
+        }
+    }
+
+    fn of_host(bill: &HostBill) -> Place {
+        Place {
+            device: None,
+            count: 1,
+            capacity: bill.ram_bytes,
+            usable: bill.ram_bytes,
+            basis: String::new(),
+            used: bill.used_bytes,
+            layers: 0,
+            items: bill.items.clone(),
+        }
+    }
+
+    /// What the bar has to show: what can be used, or what would be if that is more.
+    pub fn length(&self) -> Bytes {
+        self.usable.max(self.used.high)
+    }
+
+    /// The device's name, or the RAM's.
+    pub fn title(&self, state: State) -> String {
+        match &self.device {
+            Some(id) => state.device_name(id),
+            None => tr!(state, bill.host).to_owned(),
+        }
+    }
+}
+
+/// The memories of a cell, devices that are filled alike as one.
+fn places(cell: &Cell) -> Vec<Place> {
+    let alike = cell.devices.chunk_by(|a, b| a == b);
+    let devices = alike.map(|bills| Place::of_device(&bills[0], bills.len() as u64));
+    devices.chain([Place::of_host(&cell.host)]).collect()
+}
+
+/// The bill of the open cell.
+#[component]
+pub fn Bill() -> impl IntoView {
+    let state = use_state();
+    let cell = Memo::new(move |_| state.selected.get().and_then(|at| state.cell(at)));
+    let places =
+        Memo::new(move |_| cell.with(|cell| cell.as_ref().map(places)).unwrap_or_default());
+    let embedded = state.slice(|scenario| scenario.embed);
+    let shown = Memo::new(move |_| cell.with(Option::is_some) && !embedded.get());
+    let ram_matters = Memo::new(move |_| {
+        let part = |cell: &Cell| cell.devices.is_empty() || cell.verdict == Verdict::Offload;
+        cell.with(|cell| cell.as_ref().is_some_and(part))
+    });
+    view! {
+        <Show when=move || shown.get()>
+            <section class="bill" data-testid="bill" aria-label=move || tr!(state, bill.region)>
+                <Head cell />
+                <Facts cell />
+                <For each=move || 0..places.with(Vec::len) key=|place| *place let(at)>
+                    <PlaceBill matters=ram_matters place=Memo::new(move |seen: Option<&Place>| {
+                        let now = places.with(|places| places.get(at).cloned());
+                        now.or(seen.cloned()).unwrap_or_else(|| Place::of_host(&NO_HOST))
+                    }) />
+                </For>
+            </section>
+        </Show>
+    }
+}
+
+/// What a place shows in the moment before it is taken out.
+const NO_HOST: HostBill = HostBill {
+    ram_bytes: Bytes::ZERO,
+    used_bytes: Interval { low: Bytes::ZERO, expected: Bytes::ZERO, high: Bytes::ZERO },
+    items: Vec::new(),
+};
+
+/// Which cell this is, with its verdict.
+#[component]
+fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
+    let state = use_state();
+    let verdict = Memo::new(move |_| cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
+    let name = move || cell.with(|c| c.as_ref().map(|cell| state.model_name(&cell.model)));
+    let machine = move || {
+        let at = state.selected.get()?;
+        let machine = state.scenario.with(|s| s.machines.get(at.machine).cloned())?;
+        Some(state.machine_name(&machine))
+    };
+    let under = move || {
+        let (context, users) = state.scenario.with(|s| (s.context, s.users));
+        let users = tr!(state, counts.at_once, count = users, n = state.whole(users));
+        format!("{} · {users}", state.tokens(context))
+    };
+    let short = move || {
+        let headroom = cell.with(|cell| cell.as_ref().map(|cell| cell.headroom_bytes))?;
+        (verdict.get() == Some(Verdict::No)).then(|| state.amount(headroom))
+    };
+    view! {
+        <header class="bill-head">
+            <h2>
+                <span>{name}</span>
+                " "
+                <span class="bill-quant">
+                    {move || cell.with(|cell| cell.as_ref().map(|cell| cell.quant.clone()))}
+                </span>
+            </h2>
+            <p class="bill-under">{machine} " · " {under}</p>
+            <p class="bill-verdict" data-verdict=move || verdict.get().map(text::verdict_key)>
+                {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
+                <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>
+                " "
+                <span class="bill-short">
+                    {move || short().map(|amount| tr!(state, bill.short, amount = amount))}
+                </span>
+            </p>
+        </header>
+    }
+}
+
+/// How far this setup could go.
+#[component]
+fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
+    let state = use_state();
+    let of = move |part: fn(&Cell) -> u64| cell.with(|cell| cell.as_ref().map(part));
+    let count = move |n: Option<u64>| match n {
+        Some(0) | None => tr!(state, bill.none).to_owned(),
+        Some(n) => state.whole(n),
+    };
+    let trained = move || {
+        let tokens = cell.with(|cell| cell.as_ref().and_then(|cell| cell.trained_context))?;
+        Some(tr!(state, bill.trained, tokens = state.tokens(tokens)))
+    };
+    let file =
+        move || of(|c| c.weights_bytes.0).map(|bytes| state.quantity(Bytes(bytes)).to_string());
+    let flags = move || cell.with(|cell| cell.as_ref().map(|cell| cell.flags.join(" ")));
+    view! {
+        <dl class="facts">
+            <div>
+                <dt>{move || tr!(state, bill.max_context)}</dt>
+                <dd data-testid="max-context" data-value=move || of(|c| c.max_context)>
+                    {move || count(of(|c| c.max_context))}
+                </dd>
+                <dd class="facts-note">
+                    {move || tr!(state, bill.max_context_note)} <br /> {trained}
+                </dd>
+            </div>
+            <div>
+                <dt>{move || tr!(state, bill.max_users)}</dt>
+                <dd data-testid="max-users" data-value=move || of(|c| c.max_users)>
+                    {move || count(of(|c| c.max_users))}
+                </dd>
+                <dd class="facts-note">
+                    {move || {
+                        let tokens = state.tokens(state.scenario.with(|s| s.context));
+                        tr!(state, bill.max_users_note, tokens = tokens)
+                    }}
+                </dd>
+            </div>
+            <div>
+                <dt>{move || tr!(state, bill.copies)}</dt>
+                <dd data-testid="bill-copies" data-value=move || of(|c| c.copies)>
+                    {move || count(of(|c| c.copies))}
+                </dd>
+                <dd class="facts-note">{move || tr!(state, bill.copies_note)}</dd>
+            </div>
+            <div>
+                <dt>{move || tr!(state, bill.file)}</dt>
+                <dd data-testid="file" data-bytes=move || of(|c| c.weights_bytes.0)>
+                    {file}
+                </dd>
+                <dd class="facts-note">
+                    {move || {
+                        let quant = cell.with(|c| c.as_ref().map(|c| c.quant.clone()));
+                        tr!(state, bill.file_note, quant = quant.unwrap_or_default())
+                    }}
+                </dd>
+            </div>
+        </dl>
+        <p class="flags">
+            <span class="flags-label">{move || tr!(state, bill.flags)}</span>
+            <code data-testid="flags">"llama-server " {flags}</code>
+        </p>
+    }
+}
+
+/// One memory: its bar and its lines. RAM is unfolded where it `matters`.
+#[component]
+fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
+    let state = use_state();
+    let is_host = Memo::new(move |_| place.with(|place| place.device.is_none()));
+    let count = Memo::new(move |_| place.with(|place| place.count));
+    let lines = Memo::new(move |_| place.with(|place| place.items.len()));
+    let used = move || state.quantity(place.with(|place| place.used.expected)).to_string();
+    let of = move || {
+        let amount = state.quantity(place.with(|place| place.usable)).to_string();
+        match is_host.get() {
+            true => tr!(state, bill.of_ram, amount = amount),
+            false => tr!(state, bill.of_usable, amount = amount),
+        }
+    };
+    let alike = move || {
+        let n = count.get();
+        (n > 1).then(|| tr!(state, bill.identical, count = n, n = state.whole(n)))
+    };
+    let layers = move || {
+        let n = place.with(|place| place.layers);
+        (n > 0).then(|| tr!(state, counts.layers, count = n, n = state.whole(n)))
+    };
+    let headroom = move || place.with(|place| place.usable.minus(place.used.expected));
+    let basis = move || place.with(|place| place.basis.clone());
+    // RAM that matters is open; RAM that only serves is folded away.
+    let folded = Memo::new(move |_| is_host.get() && !matters.get());
+    view! {
+        <details class="place" data-testid="place" prop:open=move || !folded.get()>
+            <summary class="place-head">
+                <h3>{move || place.with(|place| place.title(state))}</h3>
+                <p class="place-note">
+                    {move || [alike(), layers()].into_iter().flatten().collect::<Vec<_>>().join(" · ")}
+                </p>
+                <p
+                    class="place-total"
+                    data-testid="place-total"
+                    data-bytes=move || place.with(|place| place.used.expected.0.to_string())
+                >
+                    <strong>{used}</strong>
+                    " "
+                    <span>{of}</span>
+                </p>
+            </summary>
+            <Bar place />
+            <ul class="lines">
+                <For each=move || 0..lines.get() key=|line| *line let(at)>
+                    <Line item=Memo::new(move |seen: Option<&Option<Item>>| {
+                        let now = place.with(|place| place.items.get(at).cloned());
+                        now.or(seen.cloned().flatten())
+                    }) />
+                </For>
+                <li class="line line-free" data-over=move || (headroom() < 0).to_string()>
+                    <span class="swatch" data-term="free"></span>
+                    <span class="line-name">
+                        {move || match headroom() < 0 {
+                            true => tr!(state, bill.over),
+                            false => tr!(state, bill.free),
+                        }}
+                    </span>
+                    <Amount
+                        number=Signal::derive(move || state.quantity(Bytes(headroom().unsigned_abs())).number)
+                        unit=Signal::derive(move || state.quantity(Bytes(headroom().unsigned_abs())).unit)
+                    />
+                    <span class="line-certainty">
+                        <Show when=move || !basis().is_empty()>
+                            <details class="basis">
+                                <summary>{move || tr!(state, bill.usable_basis)}</summary>
+                                <p>
+                                    {move || {
+                                        let usable = place.with(|place| place.usable);
+                                        let sold = state.quantity(place.with(|p| p.capacity)).to_string();
+                                        format!(
+                                            "{} ({})",
+                                            state.bytes(usable),
+                                            tr!(state, bill.sold, amount = sold),
+                                        )
+                                    }} <br /> <span lang="en">{basis}</span>
+                                </p>
+                            </details>
+                        </Show>
+                    </span>
+                </li>
+            </ul>
+        </details>
+    }
+}
+
+/// A number with its unit, aligned on the unit.
+#[component]
+fn Amount(
+    #[prop(into)] number: Signal<String>,
+    #[prop(into)] unit: Signal<&'static str>,
+) -> impl IntoView {
+    view! {
+        <span class="figure">
+            <span class="figure-number">{move || number.get()}</span>
+            " "
+            <span class="figure-unit">{move || unit.get()}</span>
+        </span>
+    }
+}
+
+/// One line: how much, how sure, and how it comes about.
+#[component]
+fn Line(item: Memo<Option<Item>>) -> impl IntoView {
+    let state = use_state();
+    let with = move |part: fn(State, &Item) -> String| {
+        item.with(|item| item.as_ref().map(|item| part(state, item))).unwrap_or_default()
+    };
+    let bytes = move || item.with(|item| item.as_ref().map(|item| item.bytes).unwrap_or_default());
+    let certainty = move || {
+        item.with(|item| {
+            let Some(item) = item else { return String::new() };
+            match item.bytes {
+                _ if item.exact => tr!(state, bill.exact).to_owned(),
+                Interval { low, high, .. } if low == high => tr!(state, bill.estimate).to_owned(),
+                Interval { low, high, .. } => tr!(
+                    state,
+                    bill.between,
+                    low = state.quantity(low).to_string(),
+                    high = state.quantity(high).to_string()
+                ),
+            }
+        })
+    };
+    let key = move || item.with(|item| item.as_ref().map(text::item_key));
+    let source = move || with(|_, item| item.source.clone());
+    view! {
+        <li class="line" data-testid="bill-item" data-term=key data-bytes=move || bytes().expected.0.to_string()>
+            <details>
+                <summary>
+                    <span class="swatch" data-term=key></span>
+                    <span class="line-name">{move || with(|s, item| text::item(s, item).to_owned())}</span>
+                    <Amount
+                        number=Signal::derive(move || state.quantity(bytes().expected).number)
+                        unit=Signal::derive(move || state.quantity(bytes().expected).unit)
+                    />
+                    <span class="line-certainty">{certainty}</span>
+                </summary>
+                <div class="derivation">
+                    <p class="derivation-exact">{move || state.bytes(bytes().expected)}</p>
+                    <p class="formula" data-testid="formula">
+                        {move || item.get().map(|item| formula(state, &item))}
+                    </p>
+                    <dl class="inputs">
+                        {move || item.get().map(|item| inputs(state, &item))}
+                    </dl>
+                    <p class="source">
+                        <span>{move || tr!(state, bill.source)} ": "</span>
+                        <span lang="en">{source}</span>
+                    </p>
+                </div>
+            </details>
+        </li>
+    }
+}
+
+/// The formula with its names in the reader's language.
+fn formula(state: State, item: &Item) -> impl IntoView + use<> {
+    let piece = |piece: Piece<'_>| match piece {
+        Piece::Name(name) => view! { <var>{text::input(state, name)}</var> }.into_any(),
+        Piece::Sign(sign) => sign.replace('*', "×").into_any(),
+    };
+    pieces(&item.formula).into_iter().map(piece).collect_view()
+}
+
+/// The numbers put in.
+fn inputs(state: State, item: &Item) -> impl IntoView + use<> {
+    let line = |(name, value): &(String, f64)| {
+        view! {
+            <div>
+                <dt>{text::input(state, name)}</dt>
+                <dd>{state.number(Style::Plain, *value)}</dd>
+            </div>
+        }
+    };
+    item.inputs.iter().map(line).collect_view()
+}

@@ -1,0 +1,85 @@
+//! What the browser may refuse: storage, history, clipboard, media queries. In a sandboxed frame
+//! each of these throws; here each gives `None` or `false` instead.
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsValue;
+use leptos::web_sys;
+use wasm_bindgen_futures::JsFuture;
+
+/// The query string of the address, with its `?`; empty where it can't be read.
+pub fn query() -> String {
+    window().location().search().unwrap_or_default()
+}
+
+/// The address of this page with another query string.
+pub fn address(query: &str) -> Option<String> {
+    let location = window().location();
+    let (origin, path) = (location.origin().ok()?, location.pathname().ok()?);
+    // A page without an origin of its own, such as `srcdoc`, has no address that others could open.
+    let base = if origin == "null" { path } else { format!("{origin}{path}") };
+    Some(if query.is_empty() { base } else { format!("{base}?{query}") })
+}
+
+/// Writes the address bar: a new entry of the history, or the present one. False if refused.
+pub fn write_address(query: &str, new_entry: bool) -> bool {
+    let Some(address) = address(query) else { return false };
+    let Ok(history) = window().history() else { return false };
+    let written = match new_entry {
+        true => history.push_state_with_url(&JsValue::NULL, "", Some(&address)),
+        false => history.replace_state_with_url(&JsValue::NULL, "", Some(&address)),
+    };
+    written.is_ok()
+}
+
+/// A value kept from an earlier visit.
+pub fn remembered(key: &str) -> Option<String> {
+    storage()?.get_item(key).ok()?
+}
+
+/// Keeps a value for later visits, where that is allowed.
+pub fn remember(key: &str, value: &str) {
+    if let Some(storage) = storage() {
+        _ = storage.set_item(key, value);
+    }
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    window().local_storage().ok()?
+}
+
+/// The reader's languages in the order of preference, as BCP 47 tags.
+pub fn languages() -> Vec<String> {
+    let tags = window().navigator().languages();
+    tags.iter().filter_map(|tag| tag.as_string()).collect()
+}
+
+/// Whether the system asks for a dark page.
+pub fn prefers_dark() -> Option<web_sys::MediaQueryList> {
+    window().match_media("(prefers-color-scheme: dark)").ok()?
+}
+
+/// Whether the page is shown on a narrow screen: a phone's.
+pub fn is_narrow() -> bool {
+    let query = window().match_media("(max-width: 720px)").ok().flatten();
+    query.is_some_and(|query| query.matches())
+}
+
+/// Copies text. False if the browser refuses, or has no clipboard (a page over plain HTTP).
+pub async fn copy(text: &str) -> bool {
+    let navigator = window().navigator();
+    let has = js_sys::Reflect::get(&navigator, &JsValue::from_str("clipboard"));
+    if !has.is_ok_and(|clipboard| clipboard.is_object()) {
+        return false;
+    }
+    JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
+}
+
+/// Sets an attribute of `<html>`, or takes it off.
+pub fn mark_root(name: &str, value: Option<&str>) {
+    if let Some(root) = document().document_element() {
+        _ = match value {
+            Some(value) => root.set_attribute(name, value),
+            None => root.remove_attribute(name),
+        };
+    }
+}

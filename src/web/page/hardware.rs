@@ -1,0 +1,246 @@
+//! The machines: which devices, how many of each, with how much memory.
+
+use leptos::prelude::*;
+
+use super::combobox::{Choice, Combobox, Found, LISTED};
+use super::field::{NumberField, Select};
+use super::icons::{Cross, Minus, Plus};
+use super::numbers::Style;
+use super::state::{State, use_state};
+use super::text::tr;
+use crate::catalog::Device;
+use crate::scenario::{DeviceCount, Limit};
+use crate::web::{edit, number};
+
+/// Picks the machines to compare.
+#[component]
+pub fn Hardware() -> impl IntoView {
+    let state = use_state();
+    let machines = state.slice(|scenario| scenario.machines.len());
+    let search = search(state);
+    view! {
+        <div
+            class="group hardware"
+            role="group"
+            aria-labelledby="hardware-title"
+            data-testid="hardware-picker"
+        >
+            <h2 class="group-title" id="hardware-title">{move || tr!(state, hardware.title)}</h2>
+            <div class="group-body">
+            <For each=move || 0..machines.get() key=|machine| *machine let(machine)>
+                <Machine machine search />
+            </For>
+            <Show when=move || machines.get() == 0>
+                <AddMachine search />
+            </Show>
+            </div>
+        </div>
+    }
+}
+
+/// One machine: its devices, and a field that adds one.
+#[component]
+fn Machine(machine: usize, search: Callback<String, Found>) -> impl IntoView {
+    let state = use_state();
+    let devices = state.slice(move |s| s.machines.get(machine).map_or(0, |m| m.devices.len()));
+    let is_last = state.slice(move |scenario| scenario.machines.len() == machine + 1);
+    let add = Callback::new(move |id: String| state.choose(|s| edit::add_device(s, machine, &id)));
+    view! {
+        <div class="machine">
+            <For each=move || 0..devices.get() key=|device| *device let(device)>
+                <DeviceLine machine device search />
+            </For>
+            <div class="adders">
+                <div class="adder">
+                    <Plus />
+                    <Combobox
+                        label=Signal::derive(move || tr!(state, hardware.add).to_owned())
+                        placeholder=Signal::derive(move || tr!(state, hardware.add).to_owned())
+                        search
+                        choose=add
+                        testid="device-add"
+                    />
+                </div>
+                <Show when=move || is_last.get()>
+                    <AddMachine search />
+                </Show>
+            </div>
+        </div>
+    }
+}
+
+/// A field that adds a machine: the first one, or one to compare with.
+#[component]
+fn AddMachine(search: Callback<String, Found>) -> impl IntoView {
+    let state = use_state();
+    let is_first = state.slice(|scenario| scenario.machines.is_empty());
+    let label = Signal::derive(move || match is_first.get() {
+        true => tr!(state, hardware.add).to_owned(),
+        false => tr!(state, hardware.compare).to_owned(),
+    });
+    let add = Callback::new(move |id: String| {
+        state.choose(|s| {
+            edit::add_machine(s, &id);
+            edit::forget(s, "hw");
+        });
+    });
+    view! {
+        <div class="adder">
+            <Plus />
+            <Combobox label placeholder=label search choose=add testid="machine-add" />
+        </div>
+    }
+}
+
+/// One kind of device: which, how many, with how much memory.
+#[component]
+fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) -> impl IntoView {
+    let state = use_state();
+    let entry = state.slice(move |s| {
+        let found = s.machines.get(machine).and_then(|m| m.devices.get(device));
+        found.cloned().unwrap_or(DeviceCount { id: String::new(), count: 1, memory_gb: None })
+    });
+    let id = Memo::new(move |_| entry.with(|entry| entry.id.clone()));
+    let known = move || id.with(|id| state.catalog.device(id));
+    let name = Signal::derive(move || id.with(|id| state.device_name(id)));
+    let count = Memo::new(move |_| u64::from(entry.with(|entry| entry.count)));
+    let replace = Callback::new(move |id: String| {
+        state.choose(|s| {
+            edit::replace_device(s, machine, device, &id);
+            edit::forget(s, "hw");
+        });
+    });
+    let set_count = move |count| {
+        state.choose(|s| edit::set_count(s, machine, device, count));
+    };
+    let type_count = Callback::new(move |text: String| {
+        let count = number::parse_count(&text, Limit::DEVICES)?;
+        state.adjust(|s| edit::set_count(s, machine, device, count));
+        Ok(())
+    });
+    let sizes = Memo::new(move |_| known().map(memory_sizes).unwrap_or_default());
+    view! {
+        <div class="device">
+            <Combobox
+                label=Signal::derive(move || tr!(state, hardware.device).to_owned())
+                placeholder=Signal::derive(move || tr!(state, hardware.placeholder).to_owned())
+                value=name
+                invalid=Signal::derive(move || known().is_none())
+                search
+                choose=replace
+                testid="device"
+            />
+            <Show when=move || { sizes.with(|sizes| sizes.len() > 1) }>
+                <Select
+                    unlabelled=true
+                    label=Signal::derive(move || tr!(state, hardware.memory, name = name.get()))
+                    options=Signal::derive(move || {
+                        let option = |gb: &u32| (gb.to_string(), memory_label(state, *gb));
+                        sizes.with(|sizes| sizes.iter().map(option).collect())
+                    })
+                    value=Signal::derive(move || {
+                        let default = known().and_then(|d| d.memory_gb).map(|gb| gb as u32);
+                        let gb = entry.with(|entry| entry.memory_gb).or(default);
+                        gb.map(|gb| gb.to_string()).unwrap_or_default()
+                    })
+                    choose=Callback::new(move |gb: String| {
+                        let default = known().and_then(|d| d.memory_gb).map(|gb| gb as u32);
+                        let gb = gb.parse().ok().filter(|gb| Some(*gb) != default);
+                        state.choose(|s| edit::set_memory(s, machine, device, gb));
+                    })
+                    testid="device-memory"
+                />
+            </Show>
+            <div class="stepper">
+                <button
+                    type="button"
+                    class="button button-icon"
+                    aria-label=move || tr!(state, field.fewer, name = name.get())
+                    prop:disabled=move || { count.get() <= Limit::DEVICES.min }
+                    on:click=move |_| set_count(count.get_untracked().saturating_sub(1))
+                >
+                    <Minus />
+                </button>
+                <NumberField
+                    unlabelled=true
+                    label=Signal::derive(move || tr!(state, hardware.count, name = name.get()))
+                    value=Signal::derive(move || state.whole(count.get()))
+                    range=Signal::derive(move || {
+                        (state.whole(Limit::DEVICES.min), state.whole(Limit::DEVICES.max))
+                    })
+                    commit=type_count
+                    testid="device-count"
+                />
+                <button
+                    type="button"
+                    class="button button-icon"
+                    aria-label=move || tr!(state, field.another, name = name.get())
+                    prop:disabled=move || { count.get() >= Limit::DEVICES.max }
+                    on:click=move |_| set_count(count.get_untracked() + 1)
+                >
+                    <Plus />
+                </button>
+            </div>
+            <button
+                type="button"
+                class="button button-icon button-quiet"
+                data-testid="device-remove"
+                title=move || tr!(state, hardware.remove, name = name.get())
+                aria-label=move || tr!(state, hardware.remove, name = name.get())
+                on:click=move |_| state.choose(|s| edit::remove_device(s, machine, device))
+            >
+                <Cross />
+            </button>
+        </div>
+    }
+}
+
+/// Finds devices; where none matches, the nearest.
+fn search(state: State) -> Callback<String, Found> {
+    Callback::new(move |text: String| {
+        let devices = state.catalog.find_devices(&text);
+        let total = devices.len();
+        if total > 0 {
+            let choices = devices.into_iter().take(LISTED).map(|d| choice(state, d)).collect();
+            let n = state.whole(total as u64);
+            let status = tr!(state, counts.devices_found, count = total, n = n);
+            return Found { choices, status };
+        }
+        let nearest = state.catalog.suggest_device(&text).nearest;
+        let nearest = nearest.iter().filter_map(|id| state.catalog.device(id));
+        let choices: Vec<Choice> = nearest.map(|device| choice(state, device)).collect();
+        let status = match choices.is_empty() {
+            true => tr!(state, hardware.nothing_near, text = text),
+            false => tr!(state, hardware.nothing, text = text),
+        };
+        Found { choices, status }
+    })
+}
+
+fn choice(state: State, device: &Device) -> Choice {
+    let sizes = memory_sizes(device);
+    let detail = match sizes.as_slice() {
+        [] => String::new(),
+        [.., last] => {
+            let numbers: Vec<String> =
+                sizes.iter().map(|gb| state.number(Style::Whole, f64::from(*gb))).collect();
+            match sizes.len() {
+                1 => memory_label(state, *last),
+                _ => format!("{}\u{a0}{}", numbers.join("/"), tr!(state, units.gb)),
+            }
+        }
+    };
+    Choice { id: device.id.clone(), title: device.name.clone(), detail }
+}
+
+/// The memory sizes that a device is sold with, in GB.
+fn memory_sizes(device: &Device) -> Vec<u32> {
+    match device.memory_options_gb.is_empty() {
+        true => device.memory_gb.into_iter().map(|gb| gb as u32).collect(),
+        false => device.memory_options_gb.iter().map(|gb| *gb as u32).collect(),
+    }
+}
+
+fn memory_label(state: State, gb: u32) -> String {
+    format!("{}\u{a0}{}", state.whole(u64::from(gb)), tr!(state, units.gb))
+}

@@ -1,0 +1,207 @@
+//! The masthead: name, language, units, colours, the link; and the footer.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::browser;
+use super::icons::{HalfDisc, Link, Mark};
+use super::state::{to_lang, use_state};
+use super::text::tr;
+use crate::engine::llama_cpp;
+use crate::scenario::{Lang, Theme};
+use crate::web::quantity::Units;
+
+/// How long the confirmation stays.
+const CONFIRMATION: Duration = Duration::from_secs(3);
+
+/// Name, language, units, colours and the link.
+#[component]
+pub fn Header() -> impl IntoView {
+    let state = use_state();
+    view! {
+        <header class="masthead">
+            <div class="masthead-name">
+                <Mark />
+                <h1>"Headroom"</h1>
+                <p>{move || tr!(state, tagline)}</p>
+            </div>
+            <div class="masthead-tools">
+                <UnitSwitch />
+                <LangSwitch />
+                <ThemeSwitch />
+                <CopyLink />
+            </div>
+        </header>
+    }
+}
+
+/// English or Russian.
+#[component]
+fn LangSwitch() -> impl IntoView {
+    let state = use_state();
+    let button =
+        move |lang: Lang, testid: &'static str, name: &'static str, letters: &'static str| {
+            view! {
+                <button
+                    type="button"
+                    data-testid=testid
+                    lang=lang.code()
+                    title=name
+                    aria-pressed=move || (to_lang(state.locale()) == lang).to_string()
+                    on:click=move |_| state.set_lang(lang)
+                >
+                    {letters}
+                </button>
+            }
+        };
+    view! {
+        <div class="switch" role="group" aria-label=move || tr!(state, language)>
+            {button(Lang::En, "lang-en", "English", "EN")}
+            {button(Lang::Ru, "lang-ru", "Русский", "RU")}
+        </div>
+    }
+}
+
+/// GB or GiB.
+#[component]
+fn UnitSwitch() -> impl IntoView {
+    let state = use_state();
+    let is = move |units| (state.units.get() == units).to_string();
+    view! {
+        <div class="switch" role="group" aria-label=move || tr!(state, units.choice)>
+            <button
+                type="button"
+                data-testid="units-gb"
+                title=move || tr!(state, units.gb_means)
+                aria-pressed=move || is(Units::Decimal)
+                on:click=move |_| state.set_units(Units::Decimal)
+            >
+                {move || tr!(state, units.gb)}
+            </button>
+            <button
+                type="button"
+                data-testid="units-gib"
+                title=move || tr!(state, units.gib_means)
+                aria-pressed=move || is(Units::Binary)
+                on:click=move |_| state.set_units(Units::Binary)
+            >
+                {move || tr!(state, units.gib)}
+            </button>
+        </div>
+    }
+}
+
+/// Light or dark.
+#[component]
+fn ThemeSwitch() -> impl IntoView {
+    let state = use_state();
+    let other = move || match state.theme.get() {
+        Theme::Light => Theme::Dark,
+        Theme::Dark => Theme::Light,
+    };
+    let label = move || match other() {
+        Theme::Dark => tr!(state, theme.to_dark),
+        Theme::Light => tr!(state, theme.to_light),
+    };
+    view! {
+        <button
+            type="button"
+            class="button button-icon"
+            data-testid="theme"
+            title=label
+            aria-label=label
+            on:click=move |_| state.set_theme(other())
+        >
+            <HalfDisc />
+        </button>
+    }
+}
+
+/// What became of the last attempt to copy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Copied {
+    NotYet,
+    Done,
+    Refused,
+}
+
+/// Copies the address of the question; where the browser refuses, shows it to be taken by hand.
+#[component]
+fn CopyLink() -> impl IntoView {
+    let state = use_state();
+    let copied = RwSignal::new(Copied::NotYet);
+    let query = state.slice(|scenario| scenario.to_query());
+    let address = move || browser::address(&query.get()).unwrap_or_else(|| query.get());
+    let copy = move |_| {
+        spawn_local(async move {
+            let done = browser::copy(&address()).await;
+            _ = copied.try_set(if done { Copied::Done } else { Copied::Refused });
+            if done {
+                set_timeout(move || _ = copied.try_set(Copied::NotYet), CONFIRMATION);
+            }
+        });
+    };
+    view! {
+        <div class="copy">
+            <button type="button" class="button button-primary" data-testid="copy-link" on:click=copy>
+                <Link />
+                <span class="copy-label">{move || tr!(state, share.copy)}</span>
+            </button>
+            <span role="status">
+                <Show when=move || copied.get() == Copied::Done>
+                    <span class="copy-confirm" data-testid="copy-confirm">
+                        {move || tr!(state, share.copied)}
+                    </span>
+                </Show>
+            </span>
+            <Show when=move || copied.get() == Copied::Refused>
+                <label class="copy-by-hand" role="status">
+                    <span>{move || tr!(state, share.by_hand)}</span>
+                    <input
+                        type="text"
+                        readonly
+                        data-testid="copy-confirm"
+                        prop:value=address
+                        on:focus:target=move |event| event.target().select()
+                    />
+                </label>
+            </Show>
+        </div>
+    }
+}
+
+/// Whose layout rules these are; in an embedded page, the way to the full one.
+#[component]
+pub fn Footer() -> impl IntoView {
+    let state = use_state();
+    let embedded = state.slice(|scenario| scenario.embed);
+    let full = state.slice(|scenario| {
+        let whole = crate::scenario::Scenario { embed: false, ..scenario.clone() };
+        browser::address(&whole.to_query()).unwrap_or_default()
+    });
+    let (models, devices) = (state.catalog.models.len(), state.catalog.devices.len());
+    let line = move || {
+        tr!(
+            state,
+            footer.engine,
+            engine = "llama.cpp",
+            version = llama_cpp::VERSION,
+            models = tr!(state, footer.models, count = models, n = state.whole(models as u64)),
+            devices = tr!(state, footer.devices, count = devices, n = state.whole(devices as u64))
+        )
+    };
+    view! {
+        <footer class="colophon">
+            <p>{line}</p>
+            <Show when=move || embedded.get()>
+                <p>
+                    <a href=move || full.get() target="_blank" rel="noopener" data-testid="full-page">
+                        {move || tr!(state, share.full)}
+                    </a>
+                </p>
+            </Show>
+        </footer>
+    }
+}

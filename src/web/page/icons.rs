@@ -1,0 +1,106 @@
+//! The few shapes that are drawn, as inline SVG in the colour of the text around them.
+
+use leptos::prelude::*;
+
+use crate::report::Verdict;
+
+/// A verdict's shape: they differ without colour.
+#[component]
+pub fn VerdictIcon(verdict: Verdict) -> impl IntoView {
+    let shape = match verdict {
+        // A full disc with a tick.
+        Verdict::Fits => view! {
+            <circle cx="8" cy="8" r="7" fill="currentColor" />
+            <path d="M4.6 8.2 7 10.6 11.4 5.8" class="icon-cut" />
+        }
+        .into_any(),
+        // A disc filled to the brim but not over it.
+        Verdict::Tight => view! {
+            <circle cx="8" cy="8" r="6.2" class="icon-line" />
+            <path d="M2.6 6.2a6 6 0 1 0 10.8 0Z" fill="currentColor" />
+        }
+        .into_any(),
+        // Two vessels, one poured into the other.
+        Verdict::Offload => view! {
+            <rect x="1.6" y="1.6" width="8" height="12.8" rx="1" class="icon-line" />
+            <rect x="1.6" y="4.8" width="8" height="9.6" rx="1" fill="currentColor" />
+            <rect x="11.2" y="8" width="3.4" height="6.4" rx="1" fill="currentColor" />
+        }
+        .into_any(),
+        // A cross.
+        Verdict::No => {
+            view! { <path d="M3 3 13 13M13 3 3 13" class="icon-line icon-bold" /> }.into_any()
+        }
+    };
+    view! {
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+            {shape}
+        </svg>
+    }
+}
+
+/// Takes something out.
+#[component]
+pub fn Cross() -> impl IntoView {
+    view! {
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+            <path d="M4 4 12 12M12 4 4 12" class="icon-line" />
+        </svg>
+    }
+}
+
+/// One fewer.
+#[component]
+pub fn Minus() -> impl IntoView {
+    view! {
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+            <path d="M3 8H13" class="icon-line" />
+        </svg>
+    }
+}
+
+/// Adds something, or one more.
+#[component]
+pub fn Plus() -> impl IntoView {
+    view! {
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+            <path d="M8 3V13M3 8H13" class="icon-line" />
+        </svg>
+    }
+}
+
+/// A link in a chain.
+#[component]
+pub fn Link() -> impl IntoView {
+    view! {
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+            <path
+                d="M6.5 9.5 9.5 6.5M7.5 4.5 9 3a2.8 2.8 0 0 1 4 4L11.5 8.5M8.5 11.5 7 13a2.8 2.8 0 0 1-4-4L4.5 7.5"
+                class="icon-line"
+            />
+        </svg>
+    }
+}
+
+/// The other colour scheme.
+#[component]
+pub fn HalfDisc() -> impl IntoView {
+    view! {
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+            <circle cx="8" cy="8" r="6.2" class="icon-line" />
+            <path d="M8 1.8a6.2 6.2 0 0 1 0 12.4Z" fill="currentColor" />
+        </svg>
+    }
+}
+
+/// The page's mark: a bar with room left above it.
+#[component]
+pub fn Mark() -> impl IntoView {
+    view! {
+        <svg class="mark" viewBox="0 0 24 24" aria-hidden="true">
+            <path d="M1 3h3M1 7.5h2M1 12h3M1 16.5h2M1 21h3" class="icon-line" />
+            <rect x="7" y="3" width="14" height="18" class="icon-line" />
+            <rect x="10" y="11" width="8" height="7" class="mark-fill" />
+        </svg>
+    }
+}

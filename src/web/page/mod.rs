@@ -1,0 +1,66 @@
+//! What is drawn: one component a file, over one `State`.
+
+mod answer;
+mod bar;
+mod bill;
+mod browser;
+mod combobox;
+mod controls;
+mod empty;
+mod fatal;
+mod field;
+mod hardware;
+mod header;
+mod history;
+mod icons;
+mod models;
+mod notices;
+mod numbers;
+mod quants;
+mod question;
+mod state;
+mod table;
+mod text;
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::web_sys;
+
+use state::State;
+
+/// Mounts the page into `#app` and says so with `<html data-ready>`.
+pub fn start() {
+    fatal::install();
+    let shell = document().get_element_by_id("app");
+    let Some(shell) = shell.and_then(|shell| shell.dyn_into::<web_sys::HtmlElement>().ok()) else {
+        return;
+    };
+    shell.set_text_content(None);
+    mount_to(shell, App).forget();
+    browser::mark_root("data-ready", Some(""));
+}
+
+/// The whole page.
+#[component]
+pub fn App() -> impl IntoView {
+    let state = State::open();
+    provide_context(state);
+    history::follow(state);
+    state.dress_document();
+    let embedded = state.slice(|scenario| scenario.embed);
+    view! {
+        <Show when=move || !embedded.get()>
+            <header::Header />
+        </Show>
+        <main>
+            <Show when=move || !embedded.get()>
+                <question::Question />
+            </Show>
+            <notices::Notices />
+            <answer::AnswerLine />
+            <table::Table />
+            <bill::Bill />
+        </main>
+        <header::Footer />
+    }
+}

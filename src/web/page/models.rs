@@ -1,0 +1,92 @@
+//! The field that adds a model, and the button that takes one out.
+
+use leptos::prelude::*;
+
+use super::combobox::{Choice, Combobox, Found, LISTED};
+use super::icons::{Cross, Plus};
+use super::numbers::Style;
+use super::state::{State, use_state};
+use super::text::tr;
+use crate::catalog::Model;
+use crate::web::edit;
+
+/// Adds a row to the table.
+#[component]
+pub fn AddModel() -> impl IntoView {
+    let state = use_state();
+    let add = Callback::new(move |id: String| {
+        state.choose(|s| {
+            edit::add_model(s, &id);
+            edit::forget(s, "model");
+        });
+    });
+    view! {
+        <div class="adder" data-testid="model-picker">
+            <Plus />
+            <Combobox
+                label=Signal::derive(move || tr!(state, models.add).to_owned())
+                placeholder=Signal::derive(move || tr!(state, models.add).to_owned())
+                search=search(state)
+                choose=add
+            />
+        </div>
+    }
+}
+
+/// Takes a row out of the table.
+#[component]
+pub fn RemoveModel(id: String) -> impl IntoView {
+    let state = use_state();
+    let name = state.model_name(&id);
+    let label = {
+        let name = name.clone();
+        move || tr!(state, models.remove, name = name.as_str())
+    };
+    view! {
+        <button
+            type="button"
+            class="button button-icon button-quiet"
+            data-testid="model-remove"
+            title=label.clone()
+            aria-label=label
+            on:click=move |_| state.choose(|s| edit::remove_model(s, &id))
+        >
+            <Cross />
+        </button>
+    }
+}
+
+/// Finds models; where none matches, the nearest.
+fn search(state: State) -> Callback<String, Found> {
+    Callback::new(move |text: String| {
+        let models = state.catalog.find_models(&text);
+        let total = models.len();
+        if total > 0 {
+            let choices = models.into_iter().take(LISTED).map(|m| choice(state, m)).collect();
+            let n = state.whole(total as u64);
+            let status = tr!(state, counts.models_found, count = total, n = n);
+            return Found { choices, status };
+        }
+        let nearest = state.catalog.suggest_model(&text).nearest;
+        let nearest = nearest.iter().filter_map(|id| state.catalog.model(id));
+        let choices: Vec<Choice> = nearest.map(|model| choice(state, model)).collect();
+        let status = match choices.is_empty() {
+            true => tr!(state, models.nothing_near, text = text),
+            false => tr!(state, models.nothing, text = text),
+        };
+        Found { choices, status }
+    })
+}
+
+fn choice(state: State, model: &Model) -> Choice {
+    let params = model.params_published.map(|n| state.number(Style::Compact, n as f64));
+    Choice {
+        id: model.id.clone(),
+        title: model.name.clone(),
+        detail: [Some(model.org.clone()), params]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" · "),
+    }
+}

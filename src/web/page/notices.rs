@@ -1,0 +1,218 @@
+//! What was not used as asked, each with what would be accepted.
+
+use leptos::prelude::*;
+
+use super::state::{State, use_state};
+use super::text::tr;
+use crate::report::Notice;
+use crate::scenario::{Problem, ProblemKind, Scenario};
+use crate::web::edit;
+
+/// Everything that the reader should know about the question.
+#[component]
+pub fn Notices() -> impl IntoView {
+    let state = use_state();
+    let notices = Memo::new(move |_| state.notices());
+    view! {
+        <section class="notices" aria-label=move || tr!(state, notices.region) aria-live="polite">
+            <For
+                each=move || notices.get()
+                key=|notice| format!("{notice:?}")
+                children=move |notice| view! { <NoticeLine notice /> }
+            />
+        </section>
+    }
+}
+
+/// A way out that a notice offers.
+struct Way {
+    text: String,
+    take: Box<dyn Fn(&mut Scenario) + Send + Sync>,
+}
+
+impl Way {
+    fn new(text: impl Into<String>, take: impl Fn(&mut Scenario) + Send + Sync + 'static) -> Way {
+        Way { text: text.into(), take: Box::new(take) }
+    }
+}
+
+#[component]
+fn NoticeLine(notice: Notice) -> impl IntoView {
+    let state = use_state();
+    let kind = match &notice {
+        Notice::ContextBeyondTraining { .. } => "remark",
+        _ => "refusal",
+    };
+    let shown = StoredValue::new(notice);
+    let why = shown.with_value(|notice| match notice {
+        Notice::UnknownModel { never_released, .. } => never_released.clone(),
+        _ => None,
+    });
+    view! {
+        <div class="notice" data-testid="notice" data-kind=kind>
+            <p>
+                {move || shown.with_value(|notice| words(state, notice))}
+                // The catalogue's own words are English.
+                {why.map(|why| view! { " " <span class="notice-why" lang="en">{why}</span> })}
+            </p>
+            <div class="notice-ways">
+                {move || {
+                    let ways = shown.with_value(|notice| ways(state, notice));
+                    ways.into_iter()
+                        .map(|Way { text, take }| {
+                            view! {
+                                <button
+                                    type="button"
+                                    class="button"
+                                    data-testid="notice-way"
+                                    on:click=move |_| state.choose(|s| take(s))
+                                >
+                                    {text}
+                                </button>
+                            }
+                        })
+                        .collect_view()
+                }}
+            </div>
+        </div>
+    }
+}
+
+/// What a notice says.
+fn words(state: State, notice: &Notice) -> String {
+    match notice {
+        Notice::Query(Problem { field, value, reason, accepted }) => {
+            let (field, value) = (field.as_str(), value.as_str());
+            let accepted = accepted.as_str();
+            match reason {
+                ProblemKind::UnknownKey => {
+                    tr!(state, notices.unknown_key, field = field, value = value)
+                }
+                ProblemKind::Malformed => {
+                    tr!(state, notices.malformed, field = field, value = value, accepted = accepted)
+                }
+                ProblemKind::OutOfRange => tr!(
+                    state,
+                    notices.out_of_range,
+                    field = field,
+                    value = value,
+                    accepted = accepted
+                ),
+                ProblemKind::TooMany => {
+                    tr!(state, notices.too_many, field = field, value = value, accepted = accepted)
+                }
+            }
+        }
+        Notice::UnknownModel { id, never_released, nearest } => {
+            let what = match never_released {
+                Some(_) => tr!(state, notices.never_released, id = id.as_str()),
+                None => tr!(state, notices.unknown_model, id = id.as_str()),
+            };
+            with_nearest(state, what, nearest)
+        }
+        Notice::UnknownDevice { id, nearest } => {
+            with_nearest(state, tr!(state, notices.unknown_device, id = id.as_str()), nearest)
+        }
+        Notice::UnknownMemory { id, memory_gb, .. } => {
+            let n = state.whole(u64::from(*memory_gb));
+            tr!(state, notices.unknown_memory, name = state.device_name(id), n = n)
+        }
+        Notice::ContextBeyondTraining { id, context, trained } => tr!(
+            state,
+            notices.beyond_training,
+            model = state.model_name(id),
+            trained = state.tokens(*trained),
+            asked = state.tokens(*context)
+        ),
+        Notice::EngineCannotRun { id, engine } => {
+            let model = state.model_name(id);
+            tr!(state, notices.engine_cannot_run, engine = engine.as_str(), model = model)
+        }
+        Notice::EngineCannotUse { id, engine } => {
+            let device = state.device_name(id);
+            tr!(state, notices.engine_cannot_use, engine = engine.as_str(), device = device)
+        }
+        Notice::QuantisedValuesNeedFlashAttention { kv_type } => {
+            tr!(state, notices.needs_flash_attention, kv_type = kv_type.as_str())
+        }
+        Notice::TooManyCells { cells, most } => tr!(
+            state,
+            notices.too_many_cells,
+            cells = state.whole(*cells),
+            most = state.whole(*most)
+        ),
+    }
+}
+
+fn with_nearest(state: State, what: String, nearest: &[String]) -> String {
+    match nearest.is_empty() {
+        true => what,
+        false => format!("{what} {}", tr!(state, notices.nearest)),
+    }
+}
+
+/// What can be done about it.
+fn ways(state: State, notice: &Notice) -> Vec<Way> {
+    match notice {
+        Notice::Query(problem) => {
+            let problem = problem.clone();
+            vec![Way::new(tr!(state, notices.drop), move |s| {
+                let dropped =
+                    |(k, v): &(String, String)| (k, v) == (&problem.field, &problem.value);
+                s.unused.retain(|pair| !dropped(pair));
+            })]
+        }
+        Notice::UnknownModel { id, nearest, .. } => {
+            let replace = |new: &String| {
+                let (old, new) = (id.clone(), new.clone());
+                Way::new(state.model_name(&new), move |s| edit::replace_model(s, &old, &new))
+            };
+            let id = id.clone();
+            let drop = Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id));
+            nearest.iter().map(replace).chain([drop]).collect()
+        }
+        Notice::UnknownDevice { id, nearest } => nearest
+            .iter()
+            .map(|new| {
+                let (old, new) = (id.clone(), new.clone());
+                Way::new(state.device_name(&new), move |s| {
+                    for_each_device(s, &old, |s, m, d| edit::replace_device(s, m, d, &new));
+                })
+            })
+            .collect(),
+        Notice::UnknownMemory { id, accepted, .. } => accepted
+            .iter()
+            .map(|gb| {
+                let (id, gb) = (id.clone(), *gb);
+                let text = format!("{}\u{a0}{}", state.whole(u64::from(gb)), tr!(state, units.gb));
+                Way::new(text, move |s| {
+                    for_each_device(s, &id, |s, m, d| edit::set_memory(s, m, d, Some(gb)));
+                })
+            })
+            .collect(),
+        Notice::ContextBeyondTraining { trained, .. } => {
+            let trained = *trained;
+            let text = tr!(state, notices.shorten, tokens = state.tokens(trained));
+            vec![Way::new(text, move |s| s.context = trained)]
+        }
+        Notice::QuantisedValuesNeedFlashAttention { .. } => {
+            vec![Way::new(tr!(state, notices.turn_on), |s| s.flash_attention = true)]
+        }
+        Notice::EngineCannotRun { id, .. } => {
+            let id = id.clone();
+            vec![Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
+        }
+        Notice::EngineCannotUse { .. } | Notice::TooManyCells { .. } => Vec::new(),
+    }
+}
+
+/// Calls `change` for each place in the question where the device `id` is named.
+fn for_each_device(s: &mut Scenario, id: &str, change: impl Fn(&mut Scenario, usize, usize)) {
+    let places = s.machines.iter().enumerate().flat_map(|(m, machine)| {
+        let named = machine.devices.iter().enumerate().filter(|(_, device)| device.id == id);
+        named.map(move |(d, _)| (m, d))
+    });
+    for (machine, device) in places.collect::<Vec<_>>() {
+        change(s, machine, device);
+    }
+}

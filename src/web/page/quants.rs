@@ -1,0 +1,81 @@
+//! The quantisations: the table's columns.
+
+use leptos::prelude::*;
+
+use super::combobox::{Choice, Combobox, Found};
+use super::icons::{Cross, Plus};
+use super::state::{State, use_state};
+use super::text::tr;
+use crate::quant::Quant;
+use crate::web::edit;
+
+/// Picks the quantisations to compare.
+#[component]
+pub fn Quants() -> impl IntoView {
+    let state = use_state();
+    let quants = state.slice(|scenario| scenario.quants.clone());
+    let add = Callback::new(move |name: String| {
+        if let Some(quant) = Quant::parse(&name) {
+            state.choose(|s| {
+                edit::add_quant(s, quant);
+                edit::forget(s, "quant");
+            });
+        }
+    });
+    view! {
+        <div
+            class="group quants"
+            role="group"
+            aria-labelledby="quants-title"
+            data-testid="quant-picker"
+        >
+            <h2 class="group-title" id="quants-title">{move || tr!(state, quants.title)}</h2>
+            <div class="group-body">
+            <ul class="chips">
+                <For each=move || quants.get() key=|quant| *quant let(quant)>
+                    <li class="chip">
+                        <span>{quant.to_string()}</span>
+                        <button
+                            type="button"
+                            class="button button-icon button-quiet"
+                            data-testid="quant-remove"
+                            data-quant=quant.to_string()
+                            aria-label=move || tr!(state, quants.remove, name = quant.to_string())
+                            on:click=move |_| state.choose(|s| edit::remove_quant(s, quant))
+                        >
+                            <Cross />
+                        </button>
+                    </li>
+                </For>
+            </ul>
+            <div class="adder">
+                <Plus />
+                <Combobox
+                    label=Signal::derive(move || tr!(state, quants.add).to_owned())
+                    placeholder=Signal::derive(move || tr!(state, quants.add).to_owned())
+                    search=search(state)
+                    choose=add
+                />
+            </div>
+            </div>
+        </div>
+    }
+}
+
+/// Finds quantisations by a part of the name that are no columns yet.
+fn search(state: State) -> Callback<String, Found> {
+    Callback::new(move |text: String| {
+        let wanted = text.trim().to_ascii_uppercase();
+        let present = state.scenario.with(|scenario| scenario.quants.clone());
+        let names = Quant::all().filter(|quant| !present.contains(quant));
+        let names = names.map(|quant| quant.to_string()).filter(|name| name.contains(&wanted));
+        let choices: Vec<Choice> = names
+            .map(|name| Choice { id: name.clone(), title: name, detail: String::new() })
+            .collect();
+        let status = match choices.len() {
+            0 => tr!(state, quants.nothing_near, text = text),
+            n => tr!(state, counts.quants_found, count = n, n = n),
+        };
+        Found { choices, status }
+    })
+}

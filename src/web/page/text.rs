@@ -1,0 +1,80 @@
+//! Strings in the reader's language, and the words for what the report names.
+
+use crate::report::{Item, Term, Verdict};
+use crate::web::quantity::Unit;
+
+use super::state::State;
+
+/// The string under a key of `locales/*.json`, in the reader's language. Read inside a reactive
+/// closure it follows the language.
+macro_rules! tr {
+    ($state:expr, $($key:tt)*) => {
+        headroom_locales::td_string!($state.locale(), $($key)*)
+    };
+}
+
+pub(super) use tr;
+
+/// The word for a verdict.
+pub fn verdict(state: State, verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fits => tr!(state, verdict.fits),
+        Verdict::Tight => tr!(state, verdict.tight),
+        Verdict::Offload => tr!(state, verdict.offload),
+        Verdict::No => tr!(state, verdict.no),
+    }
+}
+
+/// The name of a verdict in `data-verdict`.
+pub fn verdict_key(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fits => "fits",
+        Verdict::Tight => "tight",
+        Verdict::Offload => "offload",
+        Verdict::No => "no",
+    }
+}
+
+/// What a line of a bill is called.
+pub fn item(state: State, item: &Item) -> &'static str {
+    match item.term {
+        Term::Weights => tr!(state, terms.weights),
+        Term::TiedOutput => tr!(state, terms.tied_output),
+        Term::KvCache => tr!(state, terms.kv_cache),
+        Term::RecurrentState => tr!(state, terms.recurrent_state),
+        Term::Compute => tr!(state, terms.compute),
+        Term::Overhead if item.formula == "operating_system" => tr!(state, terms.system),
+        Term::Overhead => tr!(state, terms.overhead),
+    }
+}
+
+/// The name of a line in `data-term`.
+pub fn item_key(item: &Item) -> &'static str {
+    match item.term {
+        Term::Weights => "weights",
+        Term::TiedOutput => "tied_output",
+        Term::KvCache => "kv_cache",
+        Term::RecurrentState => "recurrent_state",
+        Term::Compute => "compute",
+        Term::Overhead => "overhead",
+    }
+}
+
+/// A name in a formula, in the reader's words.
+pub fn input(_state: State, name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// The symbol of a unit.
+pub fn unit(state: State, unit: Unit) -> &'static str {
+    match unit {
+        Unit::Kb => tr!(state, units.kb),
+        Unit::Mb => tr!(state, units.mb),
+        Unit::Gb => tr!(state, units.gb),
+        Unit::Tb => tr!(state, units.tb),
+        Unit::Kib => tr!(state, units.kib),
+        Unit::Mib => tr!(state, units.mib),
+        Unit::Gib => tr!(state, units.gib),
+        Unit::Tib => tr!(state, units.tib),
+    }
+}
