@@ -162,7 +162,7 @@ pub struct Config {
     pub num_experts: u64,
     /// Routed experts a token.
     pub num_experts_per_tok: u64,
-    /// Router slots that cost nothing (LongCat).
+    /// Further choices of the router that cost nothing (LongCat).
     pub zero_expert_num: u64,
     /// Width of an expert.
     pub moe_intermediate_size: u64,

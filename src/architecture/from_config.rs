@@ -342,6 +342,7 @@ impl Conversion<'_> {
         Moe {
             experts: c.num_experts,
             experts_per_token: c.num_experts_per_tok,
+            idle_experts: c.zero_expert_num,
             intermediate_size: c.moe_intermediate_size,
             hidden_size: c.moe_latent_size.unwrap_or(c.hidden_size),
             latent_norm: c.latent_norm,

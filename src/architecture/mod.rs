@@ -425,6 +425,8 @@ pub struct Moe {
     pub experts: u64,
     /// Routed experts that each token uses.
     pub experts_per_token: u64,
+    /// Further choices of the router that pass the token on as it is (LongCat).
+    pub idle_experts: u64,
     /// FFx, the inner width of one expert.
     pub intermediate_size: u64,
     /// Width that experts read and write; differs from E where tokens are first projected to a

@@ -567,9 +567,10 @@ impl<'a> List<'a> {
     fn moe(&mut self, m: &Moe) {
         let e = self.architecture.hidden_size;
         let (x, ff, n) = (m.hidden_size, m.intermediate_size, m.experts);
-        self.matrix(Role::FfnGateInp, e, n);
-        self.vector_if(m.router_linear_bias, Role::FfnGateInpBias, n);
-        self.vector_if(m.router_bias, Role::ExpProbsBias, n);
+        let choices = n + m.idle_experts;
+        self.matrix(Role::FfnGateInp, e, choices);
+        self.vector_if(m.router_linear_bias, Role::FfnGateInpBias, choices);
+        self.vector_if(m.router_bias, Role::ExpProbsBias, choices);
         if m.token_table > 0 {
             self.matrix(Role::FfnGateTid2Eid, m.experts_per_token, m.token_table);
         }

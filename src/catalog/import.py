@@ -141,6 +141,10 @@ def config(model):
         out.update(num_hash_layers=3, router_bias=True)
         tables = 3 * known["vocab_size"] * known["num_experts_per_tok"]
         assert out.pop("extra_params") == tables + (layers - 2) * known["num_experts"]
+    if known.get("zero_expert_num"):
+        # Rows of the router for choices that are no expert, with their biases.
+        rows = layers * known["zero_expert_num"]
+        assert out.pop("extra_params") == rows * (known["hidden_size"] + 1)
     if known.get("indexer_extra"):
         # A pooling gate, and an embedding of positions in the pool.
         width = known["index_head_dim"]
