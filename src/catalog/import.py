@@ -181,6 +181,32 @@ def rope_factors(c):
     return None
 
 
+# What the collector says of its own ways of looking things up, in words that mean something here.
+PLAIN_WORDS = [
+    (r" \(code index [\d, ]+\)|, code-index file \d+", ""),
+    (r"code index \d[\d, ]*\d", "public repositories"),
+    (r", not re-fetched|; not re-fetched", ", not looked up again"),
+    (r" in the index", ""),
+    (r" \(via docs search\)", ""),
+    (r"no open (\S+) repo appears in the stored sources", r"no open \1 weights were found"),
+    (r" in the stored (sources|pages)", ""),
+    (r"its config was not found here", "its configuration was not found"),
+]
+
+
+def plain_words(value):
+    """`value` with every string in it put in plain words."""
+    if isinstance(value, str):
+        for pattern, words in PLAIN_WORDS:
+            value = re.sub(pattern, words, value)
+        return value
+    if isinstance(value, list):
+        return [plain_words(v) for v in value]
+    if isinstance(value, dict):
+        return {k: plain_words(v) for k, v in value.items()}
+    return value
+
+
 class Sources:
     """Source strings, each kept once; `{id}` stands for the entry's own id."""
 
@@ -325,5 +351,5 @@ if __name__ == "__main__":
     sys.path.insert(0, str(folder))
     from check import resolve
 
-    write("models.json", models(json.loads((folder / "models.json").read_text())))
-    write("devices.json", devices(json.loads((folder / "accelerators.json").read_text())))
+    write("models.json", models(plain_words(json.loads((folder / "models.json").read_text()))))
+    write("devices.json", devices(plain_words(json.loads((folder / "accelerators.json").read_text()))))
