@@ -158,7 +158,7 @@ fn cell(
         trained_context: architecture.max_context,
         max_users: room.max_users(),
         copies: room.copies(),
-        flags: flags(scenario, &placed.placement, n_layers, &memory),
+        flags: flags(scenario, &placed.placement, architecture, &memory),
         devices,
         host,
     })

@@ -1,5 +1,6 @@
 //! A placement in the engine's own flags.
 
+use crate::architecture::Architecture;
 use crate::engine::llama_cpp::Placement;
 use crate::placement::split_by_memory;
 use crate::scenario::{Mode, Scenario};
@@ -10,7 +11,7 @@ use crate::units::Bytes;
 pub fn flags(
     scenario: &Scenario,
     placement: &Placement,
-    n_layers: u64,
+    architecture: &Architecture,
     memory: &[Bytes],
 ) -> Vec<String> {
     let mut out = Vec::new();
@@ -24,7 +25,7 @@ pub fn flags(
     }
     let on_devices: u64 = placement.device_layers.iter().sum();
     if !memory.is_empty() {
-        flag(format!("-ngl {}", on_devices.min(n_layers + 1)));
+        flag(format!("-ngl {}", placement.n_gpu_layers(architecture)));
     }
     if placement.host_expert_layers > 0 {
         flag(format!("--n-cpu-moe {}", placement.host_expert_layers));

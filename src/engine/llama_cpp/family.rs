@@ -42,6 +42,41 @@ pub(super) enum OutputRows {
     AfterNorm,
 }
 
+/// Whether the architecture's sliding windows count: others have their full-attention layers'
+/// cache everywhere (Mistral 7B v0.1, Phi-3, StarCoder 2).
+pub(super) fn has_windows(architecture: &Architecture) -> bool {
+    let windowed = [
+        "afmoe",
+        "cohere2",
+        "cohere2moe",
+        "deepseek4",
+        "dots3note",
+        "exaone-moe",
+        "exaone4",
+        "gemma2",
+        "gemma3",
+        "gemma3n",
+        "gemma4",
+        "gpt-oss",
+        "granite-swa",
+        "laguna",
+        "lfm2",
+        "lfm2moe",
+        "llama4",
+        "maple",
+        "mellum",
+        "mimo2",
+        "muse-glimmer",
+        "olmo2",
+        "plamo3",
+        "smallthinker",
+        "spark2_5",
+        "step35",
+    ];
+    architecture.sliding_window.is_some()
+        && architecture.gguf_arch.as_deref().is_some_and(|arch| windowed.contains(&arch))
+}
+
 /// How embeddings are scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Scale {
@@ -114,7 +149,7 @@ impl Family {
             Rotary::All => true,
             Rotary::None => false,
             Rotary::Windowed => {
-                architecture.sliding_window.is_none()
+                !has_windows(architecture)
                     || matches!(attention.reach, Reach::Sliding | Reach::Chunked)
             }
             Rotary::ButEvery(n) => !(il as u64 + 1).is_multiple_of(n),

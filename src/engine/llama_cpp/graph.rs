@@ -12,7 +12,7 @@ use super::weights::is_rotary_factors;
 use super::{Placement, Settings, Weight};
 use crate::architecture::{
     Architecture, Attention, Dense, Ffn, GatedDeltaNet, KvSource, Layer, Mamba2, Mixer, Mla, Moe,
-    NormKind, OutputGate, QkNorm, Reach, Role,
+    NormKind, OutputGate, QkNorm, Role,
 };
 use crate::quant::GgmlType;
 use crate::scenario::Mode;
@@ -535,10 +535,9 @@ impl<'a> Builder<'a> {
         let Attention { heads, kv_heads, head_dim, v_head_dim, reach, .. } = *a;
         let cells = self.cells.of(reach);
         let streams = self.cells.streams;
-        let windowed = self.architecture.sliding_window.is_some();
-        let cache = match reach {
-            Reach::Full | Reach::Sparse => self.inputs.full,
-            Reach::Sliding | Reach::Chunked => self.inputs.window,
+        let cache = match self.cells.in_window(reach) {
+            true => self.inputs.window,
+            false => self.inputs.full,
         };
         let q = self.rotate(q, cache.key_rotation);
         let keys = self.state(il);
@@ -547,7 +546,7 @@ impl<'a> Builder<'a> {
             let k = self.rotate(k, cache.key_rotation);
             let v = self.rotate(v, cache.value_rotation);
             self.graph.expand(q);
-            if windowed {
+            if self.cells.windowed {
                 self.graph.expand(k);
                 self.graph.expand(v);
             } else {
@@ -1106,10 +1105,8 @@ fn inputs(
     let mut cache = |windowed: bool| {
         let n = if windowed { cells.window } else { cells.full };
         let own = || {
-            attention().filter(|a| {
-                a.kv_source == KvSource::Own
-                    && matches!(a.reach, Reach::Sliding | Reach::Chunked) == windowed
-            })
+            attention()
+                .filter(|a| a.kv_source == KvSource::Own && cells.in_window(a.reach) == windowed)
         };
         // The rotation needs heads of one size, a multiple of 64.
         let one_size = |mut sizes: Box<dyn Iterator<Item = u64> + '_>| {

@@ -3,6 +3,7 @@
 //! Rules of `llama-kv-cache.cpp`, `llama-kv-cache-iswa.cpp`, `llama-memory-recurrent.cpp` and
 //! `llama-hparams.cpp`, build b11434.
 
+use super::family::has_windows;
 use super::weights::{padded, row_padding};
 use super::{DEVICE_ALIGNMENT, Settings};
 use crate::architecture::{
@@ -33,6 +34,8 @@ pub(super) struct Cells {
     pub full: u64,
     /// Cells of a sliding-window or chunked layer in each.
     pub window: u64,
+    /// There are two caches, one for layers with a window and one for the others.
+    pub windowed: bool,
 }
 
 /// Caches are sized in steps of this many cells.
@@ -46,22 +49,25 @@ impl Cells {
         let context = padded(settings.n_ctx.max(1), CELL_STEP);
         let streams = if settings.unified { 1 } else { sequences };
         let full = padded(context / streams, CELL_STEP).max(CELL_STEP);
+        let windowed = has_windows(architecture);
         let window = match architecture.sliding_window {
-            Some(window) if !settings.swa_full => {
+            Some(window) if windowed && !settings.swa_full => {
                 let windows = window.saturating_mul(if settings.unified { sequences } else { 1 });
                 padded(full.min(windows.saturating_add(settings.batch())), CELL_STEP)
             }
             _ => full,
         };
-        Cells { streams, full, window }
+        Cells { streams, full, window, windowed }
+    }
+
+    /// A layer with that reach is in the cache for windows.
+    pub(super) fn in_window(self, reach: Reach) -> bool {
+        self.windowed && matches!(reach, Reach::Sliding | Reach::Chunked)
     }
 
     /// Cells of one stream of a layer with that reach.
     pub(super) fn of(self, reach: Reach) -> u64 {
-        match reach {
-            Reach::Full | Reach::Sparse => self.full,
-            Reach::Sliding | Reach::Chunked => self.window,
-        }
+        if self.in_window(reach) { self.window } else { self.full }
     }
 }
 

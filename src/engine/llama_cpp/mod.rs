@@ -12,7 +12,7 @@ use ggml::BufferType;
 pub use kv_cache::{LayerState, layer_states};
 pub use weights::{Weight, model_bytes, tied_output};
 
-use crate::architecture::Architecture;
+use crate::architecture::{Architecture, Layer, Mixer, Reach};
 use crate::scenario::{KvTypes, Mode};
 use crate::units::{Bytes, Interval};
 
@@ -78,9 +78,24 @@ impl Placement {
         Placement::gpu_layers(architecture.n_layers() + 1)
     }
 
-    /// `-ngl N` with one device: the output layer and the last `n - 1` repeating layers.
+    /// The output layer and the last `n - 1` repeating layers on one device.
     pub fn gpu_layers(n: u64) -> Placement {
         Placement { device_layers: vec![n], host_expert_layers: 0 }
+    }
+
+    /// What `--n-gpu-layers N` puts on one device. llama.cpp counts the MTP layers of the file as
+    /// well, the last ones before the output layer, although it does not load them.
+    pub fn ngl(architecture: &Architecture, n: u64) -> Placement {
+        Placement::gpu_layers(n.saturating_sub(mtp_layers(architecture)).max(n.min(1)))
+    }
+
+    /// The `--n-gpu-layers` that brings this placement about.
+    pub fn n_gpu_layers(&self, architecture: &Architecture) -> u64 {
+        let layers = self.device_layers.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
+        match layers {
+            0 | 1 => layers,
+            _ => layers.saturating_add(mtp_layers(architecture)),
+        }
     }
 
     /// The device that holds layer `il`, or the output layer where `il` is the number of layers;
@@ -102,6 +117,22 @@ impl Placement {
     fn output(&self, architecture: &Architecture) -> Option<usize> {
         self.device_of_layer(architecture, architecture.n_layers())
     }
+}
+
+/// MTP layers in the GGUF file.
+fn mtp_layers(architecture: &Architecture) -> u64 {
+    let mtp = architecture.mtp.as_ref().filter(|mtp| mtp.in_gguf);
+    mtp.map_or(0, |mtp| mtp.layers.len() as u64)
+}
+
+/// The layer's cache is one of those that hold a window only (unless `--swa-full`).
+pub fn has_window(architecture: &Architecture, layer: &Layer) -> bool {
+    let reach = match &layer.mixer {
+        Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => a.reach,
+        Mixer::Mla(m) => m.reach,
+        _ => return false,
+    };
+    family::has_windows(architecture) && matches!(reach, Reach::Sliding | Reach::Chunked)
 }
 
 /// Bytes on each device and on the host.

@@ -1,0 +1,194 @@
+//! llama.cpp's memory against what llama.cpp b11434 itself plans for 31 models: 13,330 records over
+//! context, cache types, flash attention, batch, sequences, mode and offload.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use headroom::architecture::{Architecture, tensors};
+use headroom::catalog::Catalog;
+use headroom::engine::llama_cpp::{
+    self, Placement, Settings, Split, Weight, compute, layer_states, model_bytes,
+};
+use headroom::quant::{GgmlType, Mix, MixContext};
+use headroom::scenario::{KvTypes, Mode};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+struct Record {
+    hf_id: String,
+    quant: String,
+    offload: String,
+    mode: String,
+    n_ctx: u64,
+    n_ubatch: u64,
+    n_parallel: u64,
+    kv_unified: u8,
+    type_k: String,
+    type_v: String,
+    flash_attn: u8,
+    swa_full: u8,
+    model_bytes_dev: u64,
+    model_bytes_host: u64,
+    kv_bytes: u64,
+    kv_base_bytes: u64,
+    kv_swa_bytes: u64,
+    recurrent_bytes: u64,
+    context_bytes_dev: u64,
+    compute_bytes_dev: u64,
+    compute_bytes_host: u64,
+}
+
+fn records() -> Vec<Record> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/llama-cpp-memory.csv.gz");
+    let file = GzDecoder::new(File::open(path).unwrap());
+    csv::Reader::from_reader(file).deserialize().map(Result::unwrap).collect()
+}
+
+fn cache_type(name: &str) -> GgmlType {
+    let ty = GgmlType::ALL.iter().find(|ty| ty.name().eq_ignore_ascii_case(name));
+    *ty.expect(name)
+}
+
+impl Record {
+    fn architecture(&self) -> &'static Architecture {
+        Catalog::bundled().model(&self.hf_id).expect(&self.hf_id).architecture()
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            n_ctx: self.n_ctx,
+            n_parallel: self.n_parallel,
+            unified: self.kv_unified == 1,
+            n_ubatch: self.n_ubatch,
+            kv: KvTypes { k: cache_type(&self.type_k), v: cache_type(&self.type_v) },
+            flash_attention: self.flash_attn == 1,
+            swa_full: self.swa_full == 1,
+            mode: if self.mode == "server" { Mode::Server } else { Mode::Batch },
+        }
+    }
+
+    fn placement(&self) -> Placement {
+        let architecture = self.architecture();
+        match self.offload.as_str() {
+            "cpu" => Placement::cpu(),
+            "gpu" => Placement::gpu(architecture),
+            "cpu-moe" => Placement { host_expert_layers: u64::MAX, ..Placement::gpu(architecture) },
+            ngl => Placement::ngl(architecture, ngl.strip_prefix("ngl=").unwrap().parse().unwrap()),
+        }
+    }
+}
+
+/// The weights of each model and mix, made once.
+#[derive(Default)]
+struct Files(HashMap<(String, String), Vec<Weight>>);
+
+impl Files {
+    fn weights(&mut self, record: &Record) -> &[Weight] {
+        let key = (record.hf_id.clone(), record.quant.clone());
+        self.0.entry(key).or_insert_with(|| {
+            let architecture = record.architecture();
+            let tensors: Vec<_> = tensors(architecture).into_iter().filter(|t| t.in_gguf).collect();
+            let mix = Mix::parse(&record.quant).expect(&record.quant);
+            let types = mix.types(MixContext::new(architecture, false), &tensors);
+            let weight = |(tensor, ty)| Weight { tensor, ty };
+            tensors.into_iter().zip(types).map(weight).collect()
+        })
+    }
+}
+
+fn device(split: &Split) -> u64 {
+    split.devices.first().map_or(0, |bytes| bytes.0)
+}
+
+#[test]
+fn weights_are_exact() {
+    let mut files = Files::default();
+    for record in records() {
+        let weights = files.weights(&record);
+        let split = model_bytes(record.architecture(), weights, &record.placement());
+        assert_eq!(
+            (device(&split), split.host.0),
+            (record.model_bytes_dev, record.model_bytes_host),
+            "{record:?}"
+        );
+    }
+}
+
+#[test]
+fn caches_and_states_are_exact() {
+    for record in records() {
+        let architecture = record.architecture();
+        let placement = record.placement();
+        let states = layer_states(architecture, &record.settings());
+        let [mut full, mut window, mut recurrent, mut on_device] = [0; 4];
+        for (il, (layer, state)) in architecture.layers.iter().zip(&states).enumerate() {
+            let mut kv = state.kv.0;
+            let device = placement.device_of_layer(architecture, il as u64);
+            if device.is_some() {
+                kv += state.kv_padding.0;
+                on_device += kv + state.recurrent.0;
+            }
+            match llama_cpp::has_window(architecture, layer) {
+                true => window += kv,
+                false => full += kv,
+            }
+            recurrent += state.recurrent.0;
+        }
+        assert_eq!(
+            [full + window, full, window, recurrent, on_device],
+            [
+                record.kv_bytes,
+                record.kv_base_bytes,
+                record.kv_swa_bytes,
+                record.recurrent_bytes,
+                record.context_bytes_dev
+            ],
+            "{record:?}"
+        );
+    }
+}
+
+/// How far the estimates of a group of records are from the truth.
+#[derive(Default)]
+struct Errors(Vec<f64>);
+
+impl Errors {
+    fn add(&mut self, estimate: &Split, record: &Record) {
+        let truth = [record.compute_bytes_dev, record.compute_bytes_host];
+        let pairs = [device(estimate), estimate.host.0].into_iter().zip(truth);
+        let worst = pairs
+            .filter(|(_, truth)| *truth > 0)
+            .map(|(estimate, truth)| (estimate as f64 / truth as f64 - 1.0).abs());
+        self.0.push(worst.fold(0.0, f64::max));
+    }
+
+    fn share_within(&self, bound: f64) -> f64 {
+        self.0.iter().filter(|error| **error <= bound).count() as f64 / self.0.len() as f64
+    }
+}
+
+#[test]
+fn compute_buffers_are_within_the_bars() {
+    let mut files = Files::default();
+    let [mut flash, mut plain] = [Errors::default(), Errors::default()];
+    for record in records() {
+        let weights = files.weights(&record);
+        let (settings, placement) = (record.settings(), record.placement());
+        let estimate = compute(record.architecture(), weights, &settings, &placement);
+        let errors = if settings.flash_attention { &mut flash } else { &mut plain };
+        errors.add(&estimate, &record);
+    }
+    println!(
+        "flash attention: exact {:.4}, 1 % {:.4}",
+        flash.share_within(0.0),
+        flash.share_within(0.01)
+    );
+    println!("without: exact {:.4}, 1 % {:.4}", plain.share_within(0.0), plain.share_within(0.01));
+    assert!(flash.share_within(0.0) >= 0.99);
+    assert!(plain.share_within(0.0) >= 0.99);
+    assert_eq!((flash.share_within(0.05), plain.share_within(0.05)), (1.0, 1.0));
+}
