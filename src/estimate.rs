@@ -4,10 +4,11 @@
 use crate::advice::{Room, flags, headroom, settings, verdict, whole};
 use crate::architecture::count;
 use crate::catalog::{Catalog, Suggestion};
+use crate::engine::llama_cpp::layer_states;
 use crate::memory::{ModelFile, Setup};
 use crate::placement::{Hardware, solve};
 use crate::quant::Quant;
-use crate::report::{Cell, Notice, Report, Term, Verdict};
+use crate::report::{Cell, Item, Notice, Report, Term, Verdict};
 use crate::scenario::{Machine, Problem, Scenario};
 use crate::units::{Bytes, Interval};
 
@@ -126,11 +127,13 @@ fn cell(
     let overhead_bytes: Interval<Bytes> =
         on_devices().filter(|item| item.term == Term::Overhead).map(|item| item.bytes).sum();
     let loaded_bytes = placed.model.devices.iter().copied().sum::<Bytes>() + placed.model.host;
-    let (kv_bytes, recurrent_bytes) =
-        (term(Term::KvCache).expected, term(Term::RecurrentState).expected);
+    let states = layer_states(architecture, &settings);
+    let kv_bytes: Bytes = states.iter().map(|state| state.kv).sum();
+    let recurrent_bytes: Bytes = states.iter().map(|state| state.recurrent).sum();
     let compute_bytes = term(Term::Compute);
-    let total_bytes =
-        Interval::exact(loaded_bytes + kv_bytes + recurrent_bytes) + compute_bytes + overhead_bytes;
+    let of_the_model = |item: &&Item| item.term != Term::Overhead;
+    let total_bytes = on_devices().map(|item| item.bytes).sum::<Interval<Bytes>>()
+        + host.items.iter().filter(of_the_model).map(|item| item.bytes).sum();
     let device_bytes = match devices.is_empty() {
         true => total_bytes,
         false => devices.iter().map(|bill| bill.used_bytes).sum(),

@@ -130,8 +130,9 @@ pub struct Cell {
     /// Usable minus expected use on the tightest device: negative means that much is missing.
     /// The sum over devices where the whole model does not fit.
     pub headroom_bytes: i64,
-    /// The longest context (tokens for each user) at which the verdict is still `fits`; 0 if it
-    /// never is. The engine's and the model's own limits do not count here.
+    /// The longest context (tokens for each user) at which the verdict is still `fits`, with the
+    /// layers on the devices as they are here; 0 if it never is. Limits of the engine and of the
+    /// model's training do not count.
     pub max_context: u64,
     /// The longest context that the model was trained for, in tokens.
     pub trained_context: Option<u64>,

@@ -1,5 +1,6 @@
 //! The bill: what each device and the host hold, line by line.
 
+mod lines;
 mod model_file;
 mod setup;
 

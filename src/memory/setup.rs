@@ -1,10 +1,11 @@
 //! One model at one quantisation on one machine: its loads and its bill for any placement.
 
+use crate::architecture::Architecture;
 use crate::catalog::{Device, DeviceKind};
 use crate::engine::llama_cpp::{self, LayerState, Placement, Platform, Settings, Split};
-use crate::memory::ModelFile;
+use crate::memory::{ModelFile, lines};
 use crate::placement::{Hardware, Load, Loads};
-use crate::report::{DeviceBill, HostBill, Item, Notice, Term};
+use crate::report::{DeviceBill, HostBill, Item, Notice};
 use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
 
@@ -53,19 +54,20 @@ impl<'a> Setup<'a> {
 
     /// What every memory has to hold.
     pub fn loads(&self, placed: &Placed, settings: &Settings) -> Loads {
-        let states = llama_cpp::layer_states(self.file.architecture(), settings);
-        let state = by_place(&states, &placed.placement);
+        let architecture = self.file.architecture();
+        let states = llama_cpp::layer_states(architecture, settings);
+        let state = state_split(architecture, &states, &placed.placement);
         let compute = self.compute(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
-                let exact = placed.model.devices[i] + state.devices[i].total();
+                let exact = placed.model.devices[i] + state.devices[i];
                 let used = Interval::exact(exact)
                     + llama_cpp::compute_interval(compute.devices[i])
                     + self.overheads[i].bytes;
                 Load { used, usable: self.hardware.parts[i].usable }
             })
             .collect();
-        let host = Interval::exact(placed.model.host + state.host.total())
+        let host = Interval::exact(placed.model.host + state.host)
             + llama_cpp::compute_interval(compute.host)
             + self.hardware.host.system;
         let shared = match self.hardware.host.shared {
@@ -78,46 +80,23 @@ impl<'a> Setup<'a> {
 
     /// The bill of every device and of the host.
     pub fn bills(&self, placed: &Placed, settings: &Settings) -> (Vec<DeviceBill>, HostBill) {
-        let states = llama_cpp::layer_states(self.file.architecture(), settings);
-        let state = by_place(&states, &placed.placement);
         let compute = self.compute(placed, settings);
-        let layers = repeating_layers(&placed.placement);
         let devices = self.hardware.parts.iter().enumerate().map(|(i, part)| {
-            let overhead = &self.overheads[i];
-            let mut items = self.items(
-                settings,
-                placed.model.devices[i],
-                &state.devices[i],
-                compute.devices[i],
-            );
-            items.push(Item {
-                term: Term::Overhead,
-                bytes: overhead.bytes,
-                exact: false,
-                formula: "overhead".to_owned(),
-                inputs: Vec::new(),
-                source: overhead.source.clone(),
-            });
+            let mut items = self.items(placed, settings, Some(i), compute.devices[i]);
+            items.push(lines::overhead(&self.overheads[i]));
             DeviceBill {
                 device: part.device.id.clone(),
                 capacity_bytes: part.capacity,
                 usable_bytes: part.usable,
                 usable_basis: part.basis.to_owned(),
                 used_bytes: items.iter().map(|item| item.bytes).sum(),
-                layers: layers[i],
+                layers: self.layers(&placed.placement, Some(i)).count() as u64,
                 items,
             }
         });
         let devices = devices.collect();
-        let mut items = self.items(settings, placed.model.host, &state.host, compute.host);
-        items.push(Item {
-            term: Term::Overhead,
-            bytes: self.hardware.host.system,
-            exact: false,
-            formula: "operating_system".to_owned(),
-            inputs: Vec::new(),
-            source: "assumed: 1 to 4 GiB for the operating system and its services".to_owned(),
-        });
+        let mut items = self.items(placed, settings, None, compute.host);
+        items.push(lines::operating_system(self.hardware.host.system));
         let host = HostBill {
             ram_bytes: self.hardware.host.ram,
             used_bytes: items.iter().map(|item| item.bytes).sum(),
@@ -131,83 +110,60 @@ impl<'a> Setup<'a> {
         llama_cpp::compute(architecture, &self.file.weights, settings, &placed.placement)
     }
 
-    /// The lines that a device and the host have in common; empty ones are left out.
+    /// Indices of the repeating layers on `device` (`None`: on the host).
+    fn layers(&self, placement: &Placement, device: Option<usize>) -> impl Iterator<Item = usize> {
+        let architecture = self.file.architecture();
+        let layers = 0..architecture.n_layers();
+        let here = move |il: &u64| placement.device_of_layer(architecture, *il) == device;
+        layers.filter(here).map(|il| il as usize)
+    }
+
+    /// The lines that a device (`None`: the host) has of the model; empty ones are left out.
     fn items(
         &self,
-        _settings: &Settings,
-        weights: Bytes,
-        state: &PlaceState,
+        placed: &Placed,
+        settings: &Settings,
+        device: Option<usize>,
         compute: Bytes,
     ) -> Vec<Item> {
-        let engine = format!("llama.cpp {}", llama_cpp::VERSION);
-        let line = |term, bytes, exact, formula: &str, inputs| Item {
-            term,
-            bytes,
-            exact,
-            formula: formula.to_owned(),
-            inputs,
-            source: engine.clone(),
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
+        let placement = &placed.placement;
+        let by_type = llama_cpp::bytes_by_type(architecture, weights, placement, device);
+        let tied = match device.is_some() && placement.output(architecture) == device {
+            true => llama_cpp::tied_output(architecture, weights, placement),
+            false => Bytes::ZERO,
         };
-        let layers = vec![("layers".to_owned(), state.layers as f64)];
+        let states = llama_cpp::layer_states(architecture, settings);
+        let states: Vec<LayerState> = self.layers(placement, device).map(|il| states[il]).collect();
+        let rows = llama_cpp::cache_rows(architecture, settings);
+        let rows: Vec<_> = self.layers(placement, device).map(|il| rows[il]).collect();
+        let padding = states.iter().map(|state| state.kv_padding).sum();
+        let padding = if device.is_some() { padding } else { Bytes::ZERO };
         let items = [
-            line(Term::Weights, Interval::exact(weights), true, "sum(tensors)", Vec::new()),
-            line(Term::KvCache, Interval::exact(state.kv), true, "sum(layers)", layers.clone()),
-            line(
-                Term::RecurrentState,
-                Interval::exact(state.recurrent),
-                true,
-                "sum(layers)",
-                layers,
-            ),
-            line(Term::Compute, llama_cpp::compute_interval(compute), false, "graph", Vec::new()),
+            lines::weights(&by_type),
+            lines::tied_output(tied),
+            lines::kv_cache(&states, &rows, padding, settings.kv),
+            lines::recurrent_state(&states, settings.n_parallel),
+            lines::compute(compute, settings),
         ];
         items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
     }
 }
 
-/// Context state of the layers in one place.
-#[derive(Clone, Copy, Debug, Default)]
-struct PlaceState {
-    layers: u64,
-    kv: Bytes,
-    recurrent: Bytes,
-}
-
-impl PlaceState {
-    fn total(&self) -> Bytes {
-        self.kv + self.recurrent
+/// Bytes of context state on each device and on the host: a layer's state lies where the layer
+/// does.
+fn state_split(architecture: &Architecture, states: &[LayerState], placement: &Placement) -> Split {
+    let mut split =
+        Split { devices: vec![Bytes::ZERO; placement.device_layers.len()], host: Bytes::ZERO };
+    for (il, state) in states.iter().enumerate() {
+        match placement.device_of_layer(architecture, il as u64) {
+            Some(device) => {
+                split.devices[device] += state.kv + state.kv_padding + state.recurrent;
+            }
+            None => split.host += state.kv + state.recurrent,
+        }
     }
-}
-
-struct StateSplit {
-    devices: Vec<PlaceState>,
-    host: PlaceState,
-}
-
-/// Repeating layers on each device: the output layer is the last of the last device that has any.
-fn repeating_layers(placement: &Placement) -> Vec<u64> {
-    let mut layers = placement.device_layers.clone();
-    if let Some(last) = layers.iter_mut().rev().find(|count| **count > 0) {
-        *last -= 1;
-    }
-    layers
-}
-
-/// Each layer's state lies where the layer does: the first ones, those left over, on the host.
-fn by_place(states: &[LayerState], placement: &Placement) -> StateSplit {
-    let counts = repeating_layers(placement);
-    let on_devices: u64 = counts.iter().sum();
-    let mut rest = states.iter();
-    let mut take = |n: u64, on_device: bool| {
-        rest.by_ref().take(n as usize).fold(PlaceState::default(), |sum, state| PlaceState {
-            layers: sum.layers + 1,
-            kv: sum.kv + state.kv + if on_device { state.kv_padding } else { Bytes::ZERO },
-            recurrent: sum.recurrent + state.recurrent,
-        })
-    };
-    let host = take((states.len() as u64).saturating_sub(on_devices), false);
-    let devices = counts.iter().map(|n| take(*n, true)).collect();
-    StateSplit { devices, host }
+    split
 }
 
 /// What llama.cpp drives a device with; `None` where it has no backend for it.

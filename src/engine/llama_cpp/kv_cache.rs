@@ -7,8 +7,8 @@ use super::family::has_windows;
 use super::weights::{padded, row_padding};
 use super::{DEVICE_ALIGNMENT, Settings};
 use crate::architecture::{
-    Architecture, Attention, Compressed, GatedDeltaNet, Kda, KvSource, Lightning, Mamba1, Mamba2,
-    Mixer, Mla, Reach,
+    Architecture, Attention, Compressed, GatedDeltaNet, Indexer, Kda, KvSource, Layer, Lightning,
+    Mamba1, Mamba2, Mixer, Reach,
 };
 use crate::quant::GgmlType;
 use crate::scenario::KvTypes;
@@ -75,18 +75,12 @@ impl Cells {
 /// where the layer does.
 pub fn layer_states(architecture: &Architecture, settings: &Settings) -> Vec<LayerState> {
     let cells = Cells::new(architecture, settings);
-    let widest_value = architecture
-        .layers
-        .iter()
-        .filter_map(|layer| layer.mixer.attention())
-        .map(|a| a.kv_heads.saturating_mul(a.v_head_dim))
-        .max()
-        .unwrap_or(0);
+    let widest_value = widest_value(architecture);
     architecture
         .layers
         .iter()
         .map(|layer| LayerState {
-            kv: Bytes(kv_bytes(&layer.mixer, cells, widest_value, settings)),
+            kv: kv_bytes(&layer.mixer, cells, widest_value, settings),
             kv_padding: Bytes(kv_padding(&layer.mixer, widest_value, settings)),
             recurrent: Bytes(
                 recurrent_bytes(&layer.mixer, architecture.hidden_size)
@@ -101,41 +95,83 @@ fn rows(ty: GgmlType, width: u64, cells: u64) -> u64 {
     ty.bytes(width).saturating_mul(cells)
 }
 
-fn kv_bytes(mixer: &Mixer, cells: Cells, widest_value: u64, settings: &Settings) -> u64 {
-    let kv = settings.kv;
+/// What a layer caches for each token: how many values, in how many cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheRow {
+    /// Cells of all streams together.
+    pub cells: u64,
+    /// Values of the keys (or of the latent that stands for keys and values), of the key type.
+    pub key: u64,
+    /// Values of the values, of the value type.
+    pub value: u64,
+    /// Values of the indexer's keys, of the key type.
+    pub index: u64,
+}
+
+impl CacheRow {
+    /// Bytes of all cells.
+    pub fn bytes(&self, kv: KvTypes) -> Bytes {
+        let rows = |ty, width| rows(ty, width, self.cells);
+        let bytes = rows(kv.k, self.key).saturating_add(rows(kv.v, self.value));
+        Bytes(bytes.saturating_add(rows(kv.k, self.index)))
+    }
+}
+
+/// The cache of each repeating layer that keeps one row a token; `None` for the others, and for
+/// compressed attention, whose rows are of two kinds.
+pub fn cache_rows(architecture: &Architecture, settings: &Settings) -> Vec<Option<CacheRow>> {
+    let cells = Cells::new(architecture, settings);
+    let widest_value = widest_value(architecture);
+    let row = |layer: &Layer| cache_row(&layer.mixer, cells, widest_value, settings);
+    architecture.layers.iter().map(row).collect()
+}
+
+fn cache_row(
+    mixer: &Mixer,
+    cells: Cells,
+    widest_value: u64,
+    settings: &Settings,
+) -> Option<CacheRow> {
     let all = |reach| cells.of(reach).saturating_mul(cells.streams);
+    let index = |indexer: Option<Indexer>| indexer.map_or(0, |i| i.head_dim);
     match mixer {
-        Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => {
-            let Attention { kv_heads, head_dim, v_head_dim, reach, .. } = *a;
-            if a.kv_source != KvSource::Own {
-                return 0;
-            }
-            // Without flash attention values are stored transposed, and then every layer's rows
-            // are as wide as the widest.
-            let value = if settings.flash_attention {
-                kv_heads.saturating_mul(v_head_dim)
-            } else {
-                widest_value
-            };
-            let key = kv_heads.saturating_mul(head_dim);
-            let n = all(reach);
-            let index = a.indexer.map_or(0, |i| rows(kv.k, i.head_dim, n));
-            rows(kv.k, key, n).saturating_add(rows(kv.v, value, n)).saturating_add(index)
+        Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) if a.kv_source == KvSource::Own => {
+            Some(CacheRow {
+                cells: all(a.reach),
+                key: a.kv_heads.saturating_mul(a.head_dim),
+                value: value_width(a, widest_value, settings),
+                index: index(a.indexer),
+            })
         }
-        Mixer::Mla(m) => {
-            let Mla { kv_lora_rank, qk_rope_head_dim, reach, .. } = *m;
-            let n = all(reach);
-            let index = m.indexer.map_or(0, |i| rows(kv.k, i.head_dim, n));
-            rows(kv.k, kv_lora_rank.saturating_add(qk_rope_head_dim), n).saturating_add(index)
-        }
-        Mixer::Compressed(c) => compressed_bytes(c, cells, settings),
-        Mixer::GatedDeltaNet(_)
-        | Mixer::Kda(_)
-        | Mixer::Lightning(_)
-        | Mixer::Mamba1(_)
-        | Mixer::Mamba2(_)
-        | Mixer::ShortConv { .. }
-        | Mixer::None => 0,
+        Mixer::Mla(m) => Some(CacheRow {
+            cells: all(m.reach),
+            key: m.kv_lora_rank.saturating_add(m.qk_rope_head_dim),
+            value: 0,
+            index: index(m.indexer),
+        }),
+        _ => None,
+    }
+}
+
+/// Without flash attention values are stored transposed, and then every layer's rows are as wide
+/// as the widest.
+fn value_width(a: &Attention, widest_value: u64, settings: &Settings) -> u64 {
+    match settings.flash_attention {
+        true => a.kv_heads.saturating_mul(a.v_head_dim),
+        false => widest_value,
+    }
+}
+
+fn widest_value(architecture: &Architecture) -> u64 {
+    let attentions = architecture.layers.iter().filter_map(|layer| layer.mixer.attention());
+    attentions.map(|a| a.kv_heads.saturating_mul(a.v_head_dim)).max().unwrap_or(0)
+}
+
+fn kv_bytes(mixer: &Mixer, cells: Cells, widest_value: u64, settings: &Settings) -> Bytes {
+    match mixer {
+        Mixer::Compressed(c) => Bytes(compressed_bytes(c, cells, settings)),
+        _ => cache_row(mixer, cells, widest_value, settings)
+            .map_or(Bytes::ZERO, |row| row.bytes(settings.kv)),
     }
 }
 
@@ -145,10 +181,7 @@ fn kv_padding(mixer: &Mixer, widest_value: u64, settings: &Settings) -> u64 {
     let pad = |ty, width| padded(row_padding(ty, width), DEVICE_ALIGNMENT);
     match mixer {
         Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) if a.kv_source == KvSource::Own => {
-            let value = match settings.flash_attention {
-                true => a.kv_heads.saturating_mul(a.v_head_dim),
-                false => widest_value,
-            };
+            let value = value_width(a, widest_value, settings);
             pad(k, a.kv_heads.saturating_mul(a.head_dim)).saturating_add(pad(v, value))
         }
         Mixer::Mla(m) => pad(k, m.kv_lora_rank.saturating_add(m.qk_rope_head_dim)),

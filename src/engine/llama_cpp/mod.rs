@@ -9,8 +9,8 @@ mod kv_cache;
 mod weights;
 
 use ggml::BufferType;
-pub use kv_cache::{LayerState, layer_states};
-pub use weights::{Weight, model_bytes, tied_output};
+pub use kv_cache::{CacheRow, LayerState, cache_rows, layer_states};
+pub use weights::{Weight, bytes_by_type, model_bytes, tied_output};
 
 use crate::architecture::{Architecture, Layer, Mixer, Reach};
 use crate::scenario::{KvTypes, Mode};
@@ -114,7 +114,7 @@ impl Placement {
     }
 
     /// The device that holds the output layer.
-    fn output(&self, architecture: &Architecture) -> Option<usize> {
+    pub fn output(&self, architecture: &Architecture) -> Option<usize> {
         self.device_of_layer(architecture, architecture.n_layers())
     }
 }

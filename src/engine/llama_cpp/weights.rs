@@ -84,11 +84,39 @@ impl Placement {
     }
 }
 
-/// Model buffers: every weight that llama.cpp loads, exact to the byte.
+/// Calls `visit` with every buffer entry that loading the model makes: the device (`None`: the
+/// host), the weight, and its bytes there.
 ///
 /// The token embedding stays on the host; where the output head is tied to it, the device of the
-/// output layer gets a copy ([`tied_output`]). MTP layers are not loaded. On a device each tensor
-/// begins at a multiple of 128 bytes, and quantised rows are padded to 512 values.
+/// output layer gets a copy ([`tied_output`], not visited here). MTP layers are not loaded. On a
+/// device each tensor begins at a multiple of 128 bytes, and quantised rows are padded to 512
+/// values.
+fn visit_buffers(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+    mut visit: impl FnMut(Option<usize>, &Weight, Bytes),
+) {
+    let layers = 0..architecture.n_layers();
+    let used = |device: Option<usize>| {
+        layers.clone().any(|il| placement.device_of_layer(architecture, il) == device)
+    };
+    let mut put = |device: Option<usize>, weight: &Weight| {
+        let bytes = if device.is_some() { weight.on_device() } else { weight.on_host() };
+        visit(device, weight, Bytes(bytes));
+    };
+    for weight in weights.iter().filter(|w| w.is_loaded()) {
+        let Tensor { role, layer, .. } = weight.tensor;
+        if is_rotary_factors(role) {
+            let places = (0..placement.device_layers.len()).map(Some).chain([None]);
+            places.filter(|place| used(*place)).for_each(|place| put(place, weight));
+        } else {
+            put(placement.weight(architecture, role, layer.map(u64::from)), weight);
+        }
+    }
+}
+
+/// Model buffers: every weight that llama.cpp loads, exact to the byte.
 pub fn model_bytes(
     architecture: &Architecture,
     weights: &[Weight],
@@ -96,32 +124,35 @@ pub fn model_bytes(
 ) -> Split {
     let mut split =
         Split { devices: vec![Bytes::ZERO; placement.device_layers.len()], host: Bytes::ZERO };
-    let layers = 0..architecture.n_layers();
-    let used = |device: Option<usize>| {
-        layers.clone().any(|il| placement.device_of_layer(architecture, il) == device)
-    };
-    for weight in weights.iter().filter(|w| w.is_loaded()) {
-        let Tensor { role, layer, .. } = weight.tensor;
-        if is_rotary_factors(role) {
-            if used(None) {
-                split.host += Bytes(weight.on_host());
-            }
-            for (device, bytes) in split.devices.iter_mut().enumerate() {
-                if used(Some(device)) {
-                    *bytes += Bytes(weight.on_device());
-                }
-            }
-            continue;
-        }
-        match placement.weight(architecture, role, layer.map(u64::from)) {
-            Some(device) => split.devices[device] += Bytes(weight.on_device()),
-            None => split.host += Bytes(weight.on_host()),
-        }
-    }
+    visit_buffers(architecture, weights, placement, |device, _, bytes| match device {
+        Some(device) => split.devices[device] += bytes,
+        None => split.host += bytes,
+    });
     if let Some(device) = placement.output(architecture) {
         split.devices[device] += tied_output(architecture, weights, placement);
     }
     split
+}
+
+/// The weights on `device` (`None`: on the host) by type, largest share first; a tied output's
+/// copy is not among them.
+pub fn bytes_by_type(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+    device: Option<usize>,
+) -> Vec<(GgmlType, Bytes)> {
+    let mut sums: Vec<(GgmlType, Bytes)> = Vec::new();
+    visit_buffers(architecture, weights, placement, |place, weight, bytes| {
+        if place == device {
+            match sums.iter_mut().find(|(ty, _)| *ty == weight.ty) {
+                Some((_, sum)) => *sum += bytes,
+                None => sums.push((weight.ty, bytes)),
+            }
+        }
+    });
+    sums.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    sums
 }
 
 /// Bytes of the copy that a device gets of an embedding table tied to the output head; they are
