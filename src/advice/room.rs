@@ -67,14 +67,24 @@ impl<'a> Room<'a> {
 
     /// Copies that fit on `part` alone.
     fn copies_on(&self, part: &Part<'_>) -> u64 {
+        if let [_] = self.setup.hardware.parts.as_slice()
+            && self.verdict != Verdict::Offload
+        {
+            return self.copies_in(&self.loads_here());
+        }
         let alone = Hardware { parts: vec![*part], host: self.setup.hardware.host };
         let Ok(setup) = Setup::new(self.setup.file, &alone) else { return 0 };
         let placed = setup.place(whole(setup.file.architecture().n_layers(), &[part.usable]));
         let here = settings(self.scenario, self.scenario.context, self.scenario.users);
-        let loads = setup.loads(&placed, &here);
-        let on_device = times(&loads.devices[0], Bytes::ZERO);
-        match alone.host.shared {
-            true => on_device.min(times(&loads.host, alone.host.system.high)),
+        self.copies_in(&setup.loads(&placed, &here))
+    }
+
+    /// Copies that fit where `loads` are those of one copy on one device.
+    fn copies_in(&self, loads: &Loads) -> u64 {
+        let host = &self.setup.hardware.host;
+        let on_device = loads.devices.first().map_or(0, |load| times(load, Bytes::ZERO));
+        match host.shared {
+            true => on_device.min(times(&loads.host, host.system.high)),
             false => on_device,
         }
     }

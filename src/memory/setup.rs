@@ -1,5 +1,7 @@
 //! One model at one quantisation on one machine: its loads and its bill for any placement.
 
+use std::cell::RefCell;
+
 use crate::architecture::Architecture;
 use crate::catalog::{Device, DeviceKind};
 use crate::engine::llama_cpp::{self, LayerState, Placement, Platform, Settings, Split};
@@ -18,6 +20,8 @@ pub struct Setup<'a> {
     pub hardware: &'a Hardware<'a>,
     /// Runtime overhead of each device.
     overheads: Vec<llama_cpp::Overhead>,
+    /// Compute buffers that were asked for before.
+    computed: RefCell<Vec<(Placement, Settings, Split)>>,
 }
 
 /// A placement with what does not depend on context or users.
@@ -42,7 +46,8 @@ impl<'a> Setup<'a> {
             })
         };
         let overheads = hardware.parts.iter().map(|part| overhead(part.device));
-        Ok(Setup { file, hardware, overheads: overheads.collect::<Result<_, _>>()? })
+        let overheads = overheads.collect::<Result<_, _>>()?;
+        Ok(Setup { file, hardware, overheads, computed: RefCell::default() })
     }
 
     /// Puts the weights where `placement` says.
@@ -105,9 +110,19 @@ impl<'a> Setup<'a> {
         (devices, host)
     }
 
+    /// Compute buffers. Simulating a graph is the costly part of an answer, and the solver, the
+    /// bill and the advice ask for some of the same ones: those are kept.
     fn compute(&self, placed: &Placed, settings: &Settings) -> Split {
-        let architecture = self.file.architecture();
-        llama_cpp::compute(architecture, &self.file.weights, settings, &placed.placement)
+        let mut computed = self.computed.borrow_mut();
+        let same =
+            |(p, s, _): &&(Placement, Settings, Split)| s == settings && *p == placed.placement;
+        if let Some((_, _, split)) = computed.iter().find(same) {
+            return split.clone();
+        }
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
+        let split = llama_cpp::compute(architecture, weights, settings, &placed.placement);
+        computed.push((placed.placement.clone(), *settings, split.clone()));
+        split
     }
 
     /// Indices of the repeating layers on `device` (`None`: on the host).
