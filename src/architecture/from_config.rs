@@ -489,6 +489,11 @@ impl Conversion<'_> {
             // Its global layers rotate a part of each head.
             add(Role::RopeFreqs, Shape::vector(head_dim / 2), Place::Gguf);
         }
+        if self.family.gguf_arch == Some("falcon") && c.tie_word_embeddings {
+            // Its checkpoints store the tied head a second time, and the converter keeps it.
+            let rows = self.gguf_vocab_size();
+            add(Role::Output, Shape::matrix(e, rows), Place::Gguf);
+        }
         match c.rope_factors {
             RopeFactors::None => {}
             RopeFactors::Llama3 => {
