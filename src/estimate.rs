@@ -1,15 +1,13 @@
 //! From a question to its answer: the one place where catalogue, engine, placement and advice
 //! meet.
 
-use crate::advice::{Room, flags, headroom, settings, verdict, whole};
+use crate::advice::{Room, headroom, verdict};
 use crate::architecture::count;
 use crate::catalog::{Catalog, Suggestion};
-use crate::engine::llama_cpp::layer_states;
-use crate::memory::{ModelFile, Setup};
-use crate::placement::{Hardware, solve};
-use crate::quant::Quant;
-use crate::report::{Cell, Item, Notice, Report, Term, Verdict};
-use crate::scenario::{Machine, Problem, Scenario};
+use crate::engine::{self, File};
+use crate::placement::Hardware;
+use crate::report::{Cell, Item, Notice, Report, Term};
+use crate::scenario::{Engine, Machine, Problem, Scenario};
 use crate::units::{Bytes, Interval};
 
 /// The version of the [`Report`] structure.
@@ -24,7 +22,9 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
     notices.extend(advisories(catalog, scenario));
     let mut cells = Vec::new();
-    let asked = (scenario.models.len() * scenario.machines.len() * scenario.quants.len()) as u64;
+    let asked = [&scenario.models.len(), &scenario.machines.len(), &scenario.quants.len()]
+        .into_iter()
+        .fold(scenario.engines.len() as u64, |n, list| n.saturating_mul(*list as u64));
     if asked > MAX_CELLS {
         notices.push(Notice::TooManyCells { cells: asked, most: MAX_CELLS });
     }
@@ -43,7 +43,7 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells }
 }
 
-/// The answers for one model: each machine x quantisation, in that order.
+/// The answers for one model: each machine x quantisation x engine, in that order.
 ///
 /// An answer is an error where the model or a device is not in the catalogue, or the engine
 /// cannot run the one or use the other; the notice names the id and the nearest real ones.
@@ -56,14 +56,19 @@ pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result
             nearest,
         })];
     };
-    let file = |quant: &Quant| ModelFile::new(model, *quant, scenario.imatrix);
-    let files: Vec<_> = scenario.quants.iter().map(file).collect();
+    let pairs = scenario
+        .quants
+        .iter()
+        .flat_map(|quant| scenario.engines.iter().map(move |engine| (*engine, *quant)));
+    let files: Vec<_> = pairs
+        .map(|(engine, quant)| (engine, engine::file(engine, model, quant, scenario)))
+        .collect();
     let mut cells = Vec::with_capacity(scenario.machines.len() * files.len());
     for machine in &scenario.machines {
         match Hardware::resolve(catalog, scenario, machine) {
             Err(notice) => cells.push(Err(notice)),
-            Ok(hardware) => cells.extend(files.iter().map(|file| match file {
-                Ok(file) => cell(scenario, file, machine, &hardware),
+            Ok(hardware) => cells.extend(files.iter().map(|(engine, file)| match file {
+                Ok(file) => cell(scenario, *engine, file, machine, &hardware),
                 Err(notice) => Err(notice.clone()),
             })),
         }
@@ -89,48 +94,33 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     notices
 }
 
-/// One model on one machine at one quantisation.
+/// One model on one machine at one quantisation under one engine.
 ///
 /// # Errors
-/// The engine has no backend for a device.
+/// The engine has no backend for a device, or refuses a setting.
 fn cell(
     scenario: &Scenario,
-    file: &ModelFile<'_>,
+    engine: Engine,
+    file: &File<'_>,
     machine: &Machine,
     hardware: &Hardware<'_>,
 ) -> Result<Cell, Notice> {
-    let setup = Setup::new(file, hardware)?;
-    let settings = settings(scenario, scenario.context, scenario.users);
+    let run = engine::run(engine, file, hardware, scenario)?;
+    let run = run.as_ref();
+    let loads = run.loads(scenario.context, scenario.users);
+    let verdict = verdict(run, &loads);
 
-    let architecture = file.architecture();
-    let n_layers = architecture.n_layers();
-    let moe_layers = architecture.layers.iter().rposition(|layer| layer.ffn.moe().is_some());
-    let expert_layers = moe_layers.map_or(0, |last| last as u64 + 1);
-    let memory = hardware.usable();
-    let solved = solve(scenario.offload, n_layers, expert_layers, &memory, |placement| {
-        setup.loads(&setup.place(placement.clone()), &settings)
-    });
-    let possible = solved.is_some();
-    let placed = setup.place(solved.unwrap_or_else(|| whole(n_layers, &memory)));
-    let loads = setup.loads(&placed, &settings);
-    let verdict = match possible {
-        true => verdict(&placed.placement, n_layers, &loads),
-        false => Verdict::No,
-    };
-
-    let (devices, host) = setup.bills(&placed, &settings);
+    let (devices, host) = run.bills(scenario.context, scenario.users);
     let on_devices = || devices.iter().flat_map(|bill| &bill.items);
-    let term = |term| {
-        let items = on_devices().chain(&host.items).filter(move |item| item.term == term);
+    let term = |terms: &[Term]| {
+        let items = on_devices().chain(&host.items).filter(|item| terms.contains(&item.term));
         items.map(|item| item.bytes).sum::<Interval<Bytes>>()
     };
     let overhead_bytes: Interval<Bytes> =
         on_devices().filter(|item| item.term == Term::Overhead).map(|item| item.bytes).sum();
-    let loaded_bytes = placed.model.devices.iter().copied().sum::<Bytes>() + placed.model.host;
-    let states = layer_states(architecture, &settings);
-    let kv_bytes: Bytes = states.iter().map(|state| state.kv).sum();
-    let recurrent_bytes: Bytes = states.iter().map(|state| state.recurrent).sum();
-    let compute_bytes = term(Term::Compute);
+    let loaded_bytes = term(&[Term::Weights, Term::TiedOutput]).expected;
+    let [kv, recurrent] = [term(&[Term::KvCache]), term(&[Term::RecurrentState])];
+    let compute_bytes = term(&[Term::Compute, Term::CudaGraphs]);
     let of_the_model = |item: &&Item| item.term != Term::Overhead;
     let total_bytes = on_devices().map(|item| item.bytes).sum::<Interval<Bytes>>()
         + host.items.iter().filter(of_the_model).map(|item| item.bytes).sum();
@@ -138,19 +128,20 @@ fn cell(
         true => total_bytes,
         false => devices.iter().map(|bill| bill.used_bytes).sum(),
     };
+    let architecture = file.model().architecture();
     let params = count(architecture);
-    let room = Room::new(scenario, &setup, &placed, verdict);
+    let room = Room::new(scenario, run, verdict);
     Ok(Cell {
-        model: file.model.id.clone(),
+        model: file.model().id.clone(),
         hardware: machine.to_query(),
-        quant: file.quant.to_string(),
-        engine: scenario.engine.name().to_owned(),
+        quant: file.quant().to_string(),
+        engine: engine.name().to_owned(),
         params_total: params.text,
         params_active: params.active,
         weights_bytes: file.bytes(),
         loaded_bytes,
-        kv_bytes,
-        recurrent_bytes,
+        kv_bytes: kv.expected,
+        recurrent_bytes: recurrent.expected,
         compute_bytes,
         overhead_bytes,
         total_bytes,
@@ -161,7 +152,7 @@ fn cell(
         trained_context: architecture.max_context,
         max_users: room.max_users(),
         copies: room.copies(),
-        flags: flags(scenario, &placed.placement, architecture, &memory),
+        flags: run.flags(),
         devices,
         host,
     })

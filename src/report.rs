@@ -15,7 +15,7 @@ pub struct Report {
     pub query: String,
     /// What could not be used of it, and what would be.
     pub notices: Vec<Notice>,
-    /// One entry for each model x machine x quantisation, in that order.
+    /// One entry for each model x machine x quantisation x engine, in that order.
     pub cells: Vec<Cell>,
 }
 
@@ -74,6 +74,8 @@ pub enum Notice {
         /// The engine.
         engine: String,
     },
+    /// The engine does not run this as asked, by a rule of its own.
+    EngineRefuses(Box<EngineRefusal>),
     /// The engine refuses a quantised value cache without flash attention.
     QuantisedValuesNeedFlashAttention {
         /// The value type asked for.
@@ -88,7 +90,62 @@ pub enum Notice {
     },
 }
 
-/// One model on one machine at one quantisation.
+/// What an engine refuses, and by which rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EngineRefusal {
+    /// The model.
+    pub id: String,
+    /// The engine.
+    pub engine: String,
+    /// What was asked for: a format, a device, a setting.
+    pub asked: String,
+    /// The rule.
+    pub rule: Rule,
+    /// The nearest that the engine does take.
+    pub nearest: Option<String>,
+}
+
+/// A rule by which an engine refuses something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Rule {
+    /// The engine has no implementation of this architecture.
+    UnknownArchitecture,
+    /// The engine does not load this format.
+    FormatNotLoaded,
+    /// The format's kernels need a newer device.
+    ComputeCapability {
+        /// The least compute capability, such as `8.0`.
+        least: String,
+    },
+    /// The engine has no backend for the device.
+    NoBackend,
+    /// The engine runs on one device only.
+    OneDevice,
+    /// The engine needs a device: it does not run on the CPU alone.
+    NeedsDevice,
+    /// Tensor parallelism must divide the model's heads and widths.
+    Indivisible {
+        /// What does not divide, such as `40 attention heads`.
+        what: String,
+    },
+    /// There are fewer devices than tensor-parallel ranks.
+    FewerDevices {
+        /// Devices of the machine.
+        devices: u64,
+    },
+    /// The engine does not keep its cache in this type.
+    CacheType,
+    /// More sequences at once than the engine serves.
+    Sequences {
+        /// The most.
+        most: u64,
+    },
+}
+
+/// One model on one machine at one quantisation under one engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cell {
@@ -210,6 +267,8 @@ pub enum Term {
     RecurrentState,
     /// Activations, logits and masks.
     Compute,
+    /// Captured CUDA graphs.
+    CudaGraphs,
     /// CUDA context, kernels and the like; on the host, the operating system.
     Overhead,
 }

@@ -1,9 +1,7 @@
-//! What the figures mean: the verdict, how far the setup could go, and the flags that run it.
+//! What the figures mean: the verdict, and how far the setup could go.
 
-mod launch;
 mod room;
 mod verdict;
 
-pub use launch::flags;
-pub use room::{Room, settings, whole};
+pub use room::Room;
 pub use verdict::{headroom, verdict};

@@ -1,38 +1,28 @@
 //! How far a setup could go: the longest context, the most users, the most copies side by side.
 
-use crate::engine::llama_cpp::{Placement, Settings};
-use crate::memory::{Placed, Setup};
-use crate::placement::{Hardware, Load, Loads, Part, split_by_memory};
+use crate::engine::Run;
+use crate::placement::{Hardware, Load, Loads, Part};
 use crate::report::Verdict;
 use crate::scenario::{Limit, Scenario};
 use crate::units::Bytes;
 
-/// llama.cpp rounds the cells of a sequence up to this many.
-const CELLS: u64 = 256;
-
-/// A setup in a placement, whose context and users can be varied.
+/// A run whose context and users can be varied.
 pub struct Room<'a> {
     scenario: &'a Scenario,
-    setup: &'a Setup<'a>,
-    /// The whole model on the devices where that can fit at all, else the placement of the cell.
-    placed: Placed,
+    run: &'a dyn Run,
+    /// The run with the whole model on the devices, where that can fit at all.
+    whole: Option<Box<dyn Run + 'a>>,
     verdict: Verdict,
 }
 
 impl<'a> Room<'a> {
-    /// The room around `placed`, on which the verdict is `verdict`.
-    pub fn new(
-        scenario: &'a Scenario,
-        setup: &'a Setup<'a>,
-        placed: &Placed,
-        verdict: Verdict,
-    ) -> Room<'a> {
-        let mut room = Room { scenario, setup, placed: placed.clone(), verdict };
+    /// The room around `run`, on which the verdict is `verdict`.
+    pub fn new(scenario: &'a Scenario, run: &'a dyn Run, verdict: Verdict) -> Room<'a> {
+        let mut room = Room { scenario, run, whole: None, verdict };
         if verdict == Verdict::Offload {
-            let n_layers = setup.file.architecture().n_layers();
-            room.placed = setup.place(whole(n_layers, &setup.hardware.usable()));
-            if room.left(CELLS, scenario.users) < 0 {
-                room.placed = placed.clone();
+            room.whole = run.whole();
+            if room.left(run.context_step(), scenario.users) < 0 {
+                room.whole = None;
             }
         }
         room
@@ -40,20 +30,22 @@ impl<'a> Room<'a> {
 
     /// The longest context, in tokens for each user, at which it still fits; 0 if none.
     pub fn max_context(&self) -> u64 {
-        let most = Limit::CONTEXT.max / CELLS;
-        last_fitting(most, |n| self.left(n * CELLS, self.scenario.users)) * CELLS
+        let step = self.run.context_step().max(1);
+        let most = Limit::CONTEXT.max / step;
+        last_fitting(most, |n| self.left(n * step, self.scenario.users)) * step
     }
 
     /// The most users at the context asked for; 0 if none.
     pub fn max_users(&self) -> u64 {
-        last_fitting(Limit::USERS.max, |n| self.left(self.scenario.context, n))
+        let most = Limit::USERS.max.min(self.run.most_users()).max(1);
+        last_fitting(most, |n| self.left(self.scenario.context, n))
     }
 
     /// Copies side by side, each on one device; 1 where only all devices together hold one.
     pub fn copies(&self) -> u64 {
-        let parts = &self.setup.hardware.parts;
+        let Hardware { parts, host } = self.run.hardware();
         let copies = match parts.as_slice() {
-            [] => times(&self.loads_here().host, self.setup.hardware.host.system.high),
+            [] => times(&self.loads_here().host, host.system.high),
             [first, ..] if parts.iter().all(|part| part.is_like(first)) => {
                 self.copies_on(first) * parts.len() as u64
             }
@@ -67,21 +59,19 @@ impl<'a> Room<'a> {
 
     /// Copies that fit on `part` alone.
     fn copies_on(&self, part: &Part<'_>) -> u64 {
-        if let [_] = self.setup.hardware.parts.as_slice()
+        if let [_] = self.run.hardware().parts.as_slice()
             && self.verdict != Verdict::Offload
         {
             return self.copies_in(&self.loads_here());
         }
-        let alone = Hardware { parts: vec![*part], host: self.setup.hardware.host };
-        let Ok(setup) = Setup::new(self.setup.file, &alone) else { return 0 };
-        let placed = setup.place(whole(setup.file.architecture().n_layers(), &[part.usable]));
-        let here = settings(self.scenario, self.scenario.context, self.scenario.users);
-        self.copies_in(&setup.loads(&placed, &here))
+        let alone = Hardware { parts: vec![*part], host: self.run.hardware().host };
+        let Some(run) = self.run.alone(&alone) else { return 0 };
+        self.copies_in(&run.loads(self.scenario.context, self.scenario.users))
     }
 
     /// Copies that fit where `loads` are those of one copy on one device.
     fn copies_in(&self, loads: &Loads) -> u64 {
-        let host = &self.setup.hardware.host;
+        let host = &self.run.hardware().host;
         let on_device = loads.devices.first().map_or(0, |load| times(load, Bytes::ZERO));
         match host.shared {
             true => on_device.min(times(&loads.host, host.system.high)),
@@ -91,44 +81,21 @@ impl<'a> Room<'a> {
 
     /// The loads of the cell itself.
     fn loads_here(&self) -> Loads {
-        let here = settings(self.scenario, self.scenario.context, self.scenario.users);
-        self.setup.loads(&self.placed, &here)
+        self.run.loads(self.scenario.context, self.scenario.users)
     }
 
     /// Bytes left on the tightest memory by the high estimate; negative if it does not fit.
     fn left(&self, context: u64, users: u64) -> i64 {
-        let loads = self.setup.loads(&self.placed, &settings(self.scenario, context, users));
+        let run: &dyn Run = match &self.whole {
+            Some(whole) => whole.as_ref(),
+            None => self.run,
+        };
+        let loads = run.loads(context, users);
         let left = |load: &Load| load.usable.minus(load.used.high);
         match loads.devices.iter().map(left).min() {
             Some(devices) => devices.min(loads.host.headroom()),
             None => left(&loads.host),
         }
-    }
-}
-
-/// The whole model on the devices, split by their memory.
-pub fn whole(n_layers: u64, memory: &[Bytes]) -> Placement {
-    match memory {
-        [] => Placement::cpu(),
-        _ => Placement {
-            device_layers: split_by_memory(n_layers + 1, memory),
-            host_expert_layers: 0,
-        },
-    }
-}
-
-/// How llama.cpp would be started for `scenario` at this context (tokens for each user) and with
-/// this many users.
-pub fn settings(scenario: &Scenario, context: u64, users: u64) -> Settings {
-    Settings {
-        n_ctx: context.saturating_mul(users),
-        n_parallel: users,
-        unified: scenario.unified_kv,
-        n_ubatch: scenario.ubatch,
-        kv: scenario.kv,
-        flash_attention: scenario.flash_attention,
-        swa_full: scenario.swa_full,
-        mode: scenario.mode,
     }
 }
 

@@ -1,23 +1,21 @@
-//! Whether a placement runs, and by how much.
+//! Whether a run fits, and by how much.
 
-use crate::engine::llama_cpp::Placement;
+use crate::engine::Run;
 use crate::placement::{Load, Loads};
 use crate::report::Verdict;
 
-/// The verdict on `loads` of a model with `n_layers` repeating layers under `placement`.
-pub fn verdict(placement: &Placement, n_layers: u64, loads: &Loads) -> Verdict {
-    let on_devices: u64 = placement.device_layers.iter().sum();
-    let whole = on_devices > n_layers && placement.host_expert_layers == 0;
-    if !loads.fit_expectedly() {
+/// The verdict on `run` with `loads`.
+pub fn verdict(run: &dyn Run, loads: &Loads) -> Verdict {
+    if !run.possible() || !loads.fit_expectedly() {
         return Verdict::No;
     }
     if loads.devices.is_empty() {
         return if loads.host.fits() { Verdict::Fits } else { Verdict::Tight };
     }
-    match (whole, loads.fit()) {
-        (true, true) => Verdict::Fits,
-        (true, false) => Verdict::Tight,
-        (false, _) => Verdict::Offload,
+    match (run.offloads(), loads.fit()) {
+        (false, true) => Verdict::Fits,
+        (false, false) => Verdict::Tight,
+        (true, _) => Verdict::Offload,
     }
 }
 

@@ -1,3 +1,367 @@
 //! The engines: one file each, with the rules by which it lays a model out in memory.
+//!
+//! All of them answer through [`Run`]: a model in a format on a machine, whose bill can be asked
+//! for at any context and number of users. A new engine is one file that implements it and a line
+//! in [`file`] and [`run`].
 
+mod cache;
+pub mod exllamav3;
+pub mod front_end;
+mod launch;
 pub mod llama_cpp;
+pub mod mlx;
+pub mod sglang;
+mod shard;
+mod spread;
+pub mod tensorrt_llm;
+mod torch;
+pub mod transformers;
+pub mod vllm;
+
+pub use cache::{LayerCache, State, layer_caches, mtp_caches};
+pub use shard::{Checkpoint, Fused, Indivisible, Stored, divides, rank};
+pub use torch::allocated;
+
+use crate::architecture::Architecture;
+use crate::catalog::{Device, Model};
+use crate::memory::ModelFile;
+use crate::placement::{Hardware, Load, Loads};
+use crate::quant::Quant;
+pub use crate::report::Rule;
+use crate::report::{DeviceBill, EngineRefusal, HostBill, Item, Notice, Term};
+use crate::scenario::{Engine, Scenario};
+use crate::units::{Bytes, Interval};
+
+/// A model's files in the form that an engine loads. Made once, it serves every machine.
+#[derive(Clone, Debug)]
+pub enum File<'a> {
+    /// A GGUF file: llama.cpp and its front ends.
+    Gguf(ModelFile<'a>),
+    /// A checkpoint in safetensors: every other engine.
+    Checkpoint(Checkpoint<'a>),
+}
+
+impl<'a> File<'a> {
+    /// The model.
+    pub fn model(&self) -> &'a Model {
+        match self {
+            File::Gguf(file) => file.model,
+            File::Checkpoint(file) => file.model,
+        }
+    }
+
+    /// The format.
+    pub fn quant(&self) -> Quant {
+        match self {
+            File::Gguf(file) => file.quant,
+            File::Checkpoint(file) => file.quant,
+        }
+    }
+
+    /// Bytes of all tensors in it.
+    pub fn bytes(&self) -> Bytes {
+        match self {
+            File::Gguf(file) => file.bytes(),
+            File::Checkpoint(file) => file.bytes(),
+        }
+    }
+}
+
+/// A model in a format on a machine, as an engine would run it.
+pub trait Run {
+    /// The machine.
+    fn hardware(&self) -> &Hardware<'_>;
+
+    /// The bill of every device and of the host, with `users` sequences of `context` tokens each.
+    fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill);
+
+    /// What every memory has to hold, against what the engine lets itself use.
+    fn loads(&self, context: u64, users: u64) -> Loads {
+        let (devices, host) = self.bills(context, users);
+        let load = |bill: &DeviceBill| Load { used: bill.used_bytes, usable: bill.usable_bytes };
+        let devices: Vec<Load> = devices.iter().map(load).collect();
+        Loads { host: host_load(self.hardware(), host.used_bytes, &devices), devices }
+    }
+
+    /// A placement was found or asked for. Where it was not, the bill is that of the whole model
+    /// on the devices.
+    fn possible(&self) -> bool {
+        true
+    }
+
+    /// Part of the model is left on the host.
+    fn offloads(&self) -> bool {
+        false
+    }
+
+    /// The same run with nothing left on the host.
+    fn whole(&self) -> Option<Box<dyn Run + '_>> {
+        None
+    }
+
+    /// The same run on one of the machine's devices.
+    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>>;
+
+    /// The engine's flags that start it so.
+    fn flags(&self) -> Vec<String>;
+
+    /// Tokens in which a sequence's context is allotted.
+    fn context_step(&self) -> u64;
+
+    /// The most sequences that the engine serves at once, as it is started.
+    fn most_users(&self) -> u64;
+}
+
+/// The load of the host: what its bill says, and on unified memory that of the devices too.
+pub(crate) fn host_load(hardware: &Hardware<'_>, used: Interval<Bytes>, devices: &[Load]) -> Load {
+    let shared = match hardware.host.shared {
+        true => devices.iter().map(|load| load.used).sum(),
+        false => Interval::default(),
+    };
+    Load { used: used + shared, usable: hardware.host.ram }
+}
+
+/// Why an engine does not run what is asked of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule that stands against it.
+    pub rule: Rule,
+    /// What was asked for: a format, a device, a setting.
+    pub asked: String,
+    /// The nearest that the engine does take, where there is one.
+    pub nearest: Option<String>,
+}
+
+impl Refusal {
+    fn new(rule: Rule, asked: impl ToString) -> Refusal {
+        Refusal { rule, asked: asked.to_string(), nearest: None }
+    }
+
+    fn or(self, nearest: impl ToString) -> Refusal {
+        Refusal { nearest: Some(nearest.to_string()), ..self }
+    }
+
+    /// The refusal as a notice about `model` under `engine`.
+    pub fn notice(self, engine: Engine, model: &Model) -> Notice {
+        let Refusal { rule, asked, nearest } = self;
+        let (id, engine) = (model.id.clone(), engine.name().to_owned());
+        Notice::EngineRefuses(Box::new(EngineRefusal { id, engine, asked, rule, nearest }))
+    }
+}
+
+/// Whether `engine` loads `quant` of any model.
+pub fn loads_format(engine: Engine, quant: Quant) -> bool {
+    format(engine, quant).is_ok()
+}
+
+fn format(engine: Engine, quant: Quant) -> Result<(), Refusal> {
+    match engine {
+        Engine::LlamaCpp | Engine::Ollama | Engine::LmStudio | Engine::KoboldCpp => match quant {
+            Quant::Gguf(_) => Ok(()),
+            Quant::Format(_) => Err(Refusal::new(Rule::FormatNotLoaded, quant).or("Q4_K_M")),
+        },
+        Engine::Vllm => vllm::format(quant),
+        Engine::Sglang => sglang::format(quant),
+        Engine::TensorRtLlm => tensorrt_llm::format(quant),
+        Engine::Mlx => mlx::format(quant),
+        Engine::Transformers => transformers::format(quant),
+        Engine::ExLlamaV3 => exllamav3::format(quant),
+    }
+}
+
+/// Whether `engine` has an implementation of `model`'s architecture, as far as its list is known.
+fn knows(engine: Engine, model: &Model) -> bool {
+    match engine {
+        Engine::TensorRtLlm => tensorrt_llm::knows(model),
+        Engine::ExLlamaV3 => exllamav3::knows(model),
+        _ => true,
+    }
+}
+
+/// The files of `model` in `quant` that `engine` loads.
+///
+/// # Errors
+/// The engine does not know the model's architecture, or does not load the format.
+pub fn file<'a>(
+    engine: Engine,
+    model: &'a Model,
+    quant: Quant,
+    scenario: &Scenario,
+) -> Result<File<'a>, Notice> {
+    let refuse = |refusal: Refusal| refusal.notice(engine, model);
+    if !knows(engine, model) {
+        return Err(refuse(Refusal::new(Rule::UnknownArchitecture, quant)));
+    }
+    format(engine, quant).map_err(refuse)?;
+    let checkpoint = match (engine, quant) {
+        (
+            Engine::LlamaCpp | Engine::Ollama | Engine::LmStudio | Engine::KoboldCpp,
+            Quant::Gguf(mix),
+        ) => return ModelFile::new(model, mix, scenario.imatrix).map(File::Gguf),
+        _ => Checkpoint::new(model, quant),
+    };
+    let refused = || refuse(Refusal::new(Rule::FormatNotLoaded, quant).or("BF16"));
+    checkpoint.map(File::Checkpoint).ok_or_else(refused)
+}
+
+/// `file` on `hardware` as `engine` would run it under `scenario`.
+///
+/// # Errors
+/// The engine has no backend for a device, or refuses a setting.
+pub fn run<'a>(
+    engine: Engine,
+    file: &'a File<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+) -> Result<Box<dyn Run + 'a>, Notice> {
+    let run: Result<Box<dyn Run + 'a>, Refusal> = match (engine, file) {
+        (Engine::Vllm, File::Checkpoint(file)) => vllm::run(file, hardware, scenario),
+        (Engine::Sglang, File::Checkpoint(file)) => sglang::run(file, hardware, scenario),
+        (Engine::TensorRtLlm, File::Checkpoint(file)) => {
+            tensorrt_llm::run(file, hardware, scenario)
+        }
+        (Engine::Mlx, File::Checkpoint(file)) => mlx::run(file, hardware, scenario),
+        (Engine::Transformers, File::Checkpoint(file)) => {
+            transformers::run(file, hardware, scenario)
+        }
+        (Engine::ExLlamaV3, File::Checkpoint(file)) => exllamav3::run(file, hardware, scenario),
+        (engine, File::Gguf(file)) => return front_end::run(engine, file, hardware, scenario),
+        (_, File::Checkpoint(file)) => Err(Refusal::new(Rule::FormatNotLoaded, file.quant)),
+    };
+    run.map_err(|refusal| refusal.notice(engine, file.model()))
+}
+
+/// A line of a bill before it is put into words: cheap to make, for searches that make many.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Line {
+    pub term: Term,
+    pub bytes: Interval<Bytes>,
+    pub exact: bool,
+    pub formula: &'static str,
+    pub inputs: Vec<(&'static str, f64)>,
+    pub source: &'static str,
+}
+
+impl Line {
+    /// A figure that is exact for the engine's layout.
+    pub(crate) fn exact(
+        term: Term,
+        bytes: Bytes,
+        formula: &'static str,
+        source: &'static str,
+    ) -> Line {
+        let bytes = Interval::exact(bytes);
+        Line { term, bytes, exact: true, formula, inputs: Vec::new(), source }
+    }
+
+    /// A figure from a fit or a rule of thumb.
+    pub(crate) fn fitted(
+        term: Term,
+        bytes: Interval<Bytes>,
+        formula: &'static str,
+        source: &'static str,
+    ) -> Line {
+        Line { term, bytes, exact: false, formula, inputs: Vec::new(), source }
+    }
+
+    /// The numbers put in.
+    pub(crate) fn with(mut self, inputs: &[(&'static str, u64)]) -> Line {
+        self.inputs = inputs.iter().map(|(name, value)| (*name, *value as f64)).collect();
+        self
+    }
+
+    fn item(self) -> Item {
+        Item {
+            term: self.term,
+            bytes: self.bytes,
+            exact: self.exact,
+            formula: self.formula.to_owned(),
+            inputs: self.inputs.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
+            source: self.source.to_owned(),
+        }
+    }
+}
+
+/// What a device holds before it is put into words.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    /// What the engine lets itself use of the device.
+    pub usable: Bytes,
+    /// Repeating layers on it.
+    pub layers: u64,
+    /// The bill; empty lines are left out when it is made.
+    pub lines: Vec<Line>,
+}
+
+impl Share {
+    fn load(&self) -> Load {
+        let used = self.lines.iter().map(|line| line.bytes).sum();
+        Load { used, usable: self.usable }
+    }
+}
+
+/// The loads of `shares`, one a device, and of the host with `lines`.
+pub(crate) fn loads(hardware: &Hardware<'_>, shares: &[Share], lines: &[Line]) -> Loads {
+    let devices: Vec<Load> = shares.iter().map(Share::load).collect();
+    let used = lines.iter().map(|line| line.bytes).sum::<Interval<Bytes>>();
+    let host = host_load(hardware, used + hardware.host.system, &devices);
+    Loads { devices, host }
+}
+
+/// The bills of `shares`, one a device, and of the host with `lines`. `basis` says where the
+/// usable figures come from.
+pub(crate) fn bills(
+    hardware: &Hardware<'_>,
+    shares: Vec<Share>,
+    basis: &str,
+    lines: Vec<Line>,
+) -> (Vec<DeviceBill>, HostBill) {
+    let items = |lines: Vec<Line>| -> Vec<Item> {
+        let used = lines.into_iter().filter(|line| line.bytes.high > Bytes::ZERO);
+        used.map(Line::item).collect()
+    };
+    let devices = hardware.parts.iter().zip(shares).map(|(part, share)| {
+        let items = items(share.lines);
+        DeviceBill {
+            device: part.device.id.clone(),
+            capacity_bytes: part.capacity,
+            usable_bytes: share.usable,
+            usable_basis: match basis {
+                "" => part.basis.to_owned(),
+                _ => basis.to_owned(),
+            },
+            used_bytes: items.iter().map(|item| item.bytes).sum(),
+            layers: share.layers,
+            items,
+        }
+    });
+    let devices = devices.collect();
+    let mut host = items(lines);
+    host.push(crate::memory::operating_system(hardware.host.system));
+    let host = HostBill {
+        ram_bytes: hardware.host.ram,
+        used_bytes: host.iter().map(|item| item.bytes).sum(),
+        items: host,
+    };
+    (devices, host)
+}
+
+/// The compute capability of an NVIDIA device times ten: 89 for 8.9.
+pub(crate) fn compute_capability(device: &Device) -> Option<u32> {
+    let (major, minor) = device.compute_target.as_deref()?.split_once('.')?;
+    Some(major.parse::<u32>().ok()? * 10 + minor.parse::<u32>().ok()?)
+}
+
+/// The widest feed-forward block of a token on one rank, in values: the inner width of a dense
+/// block, or of the shared and routed experts that one token uses.
+pub(crate) fn widest_ffn(architecture: &Architecture) -> u64 {
+    let width = |layer: &crate::architecture::Layer| {
+        let dense = layer.ffn.dense().map_or(0, |d| d.intermediate_size);
+        let moe = layer
+            .ffn
+            .moe()
+            .map_or(0, |m| m.experts_per_token * m.intermediate_size + m.shared_intermediate_size);
+        dense + moe
+    };
+    architecture.layers.iter().map(width).max().unwrap_or(0)
+}

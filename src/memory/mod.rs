@@ -4,5 +4,6 @@ mod lines;
 mod model_file;
 mod setup;
 
+pub(crate) use lines::operating_system;
 pub use model_file::ModelFile;
 pub use setup::{Placed, Setup};

@@ -3,7 +3,7 @@
 use crate::architecture::{Architecture, tensors};
 use crate::catalog::Model;
 use crate::engine::llama_cpp::Weight;
-use crate::quant::{MixContext, Quant};
+use crate::quant::{Mix, MixContext, Quant};
 use crate::report::Notice;
 use crate::scenario::Engine;
 use crate::units::Bytes;
@@ -25,19 +25,18 @@ impl<'a> ModelFile<'a> {
     ///
     /// # Errors
     /// llama.cpp does not know the architecture.
-    pub fn new(model: &'a Model, quant: Quant, imatrix: bool) -> Result<ModelFile<'a>, Notice> {
+    pub fn new(model: &'a Model, mix: Mix, imatrix: bool) -> Result<ModelFile<'a>, Notice> {
         let architecture = model.architecture();
         if architecture.gguf_arch.is_none() {
             let engine = Engine::LlamaCpp.name().to_owned();
             return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
         }
-        let Quant::Gguf(mix) = quant;
         let mut files = tensors(architecture);
         files.retain(|tensor| tensor.in_gguf);
         let types = mix.types(MixContext::new(architecture, imatrix), &files);
         let weights = files.into_iter().zip(types);
         let weights = weights.map(|(tensor, ty)| Weight { tensor, ty }).collect();
-        Ok(ModelFile { model, quant, weights })
+        Ok(ModelFile { model, quant: Quant::Gguf(mix), weights })
     }
 
     /// The model's architecture.

@@ -1,10 +1,12 @@
 //! What type every tensor gets, and so how many bytes a model's weights take.
 
+mod format;
 mod ggml;
 mod gguf_mix;
 mod gguf_part;
 mod gguf_recipe;
 
+pub use format::Format;
 pub use ggml::GgmlType;
 pub use gguf_mix::{Lineage, Mix, MixContext};
 
@@ -25,55 +27,75 @@ pub enum Quant {
     /// A llama.cpp mix: `Q4_K_M`, `IQ2_XXS`, `BF16` ... In a safetensors checkpoint only BF16,
     /// F16 and F32 exist.
     Gguf(Mix),
+    /// A quantised checkpoint: `FP8`, `AWQ`, `MLX-4bit` ...
+    Format(Format),
 }
 
 impl Quant {
     /// The scheme of that name, in any case.
     pub fn parse(name: &str) -> Option<Quant> {
-        Mix::parse(name).map(Quant::Gguf)
+        Mix::parse(name).map(Quant::Gguf).or_else(|| Format::parse(name).map(Quant::Format))
     }
 
-    /// Every scheme, largest first.
+    /// Every scheme: the mixes, then the formats, each largest first.
     pub fn all() -> impl Iterator<Item = Quant> {
-        Mix::ALL.iter().map(|mix| Quant::Gguf(*mix))
+        let mixes = Mix::ALL.iter().map(|mix| Quant::Gguf(*mix));
+        mixes.chain(Format::ALL.iter().map(|format| Quant::Format(*format)))
     }
 
     /// It cannot be made without an importance matrix.
     pub fn requires_imatrix(self) -> bool {
-        let Quant::Gguf(mix) = self;
-        mix.requires_imatrix()
+        matches!(self, Quant::Gguf(mix) if mix.requires_imatrix())
     }
 
-    /// The bytes of each of `tensors` (those of the GGUF file), in the same order.
+    /// The bytes of each of `tensors` (those of the GGUF file, or of the checkpoint), in the same
+    /// order.
     pub fn tensor_bytes(self, context: MixContext, tensors: &[Tensor]) -> Vec<Bytes> {
-        let Quant::Gguf(mix) = self;
-        let types = mix.types(context, tensors);
-        tensors.iter().zip(types).map(|(t, ty)| Bytes(ty.bytes(t.shape.elements()))).collect()
+        match self {
+            Quant::Gguf(mix) => {
+                let types = mix.types(context, tensors);
+                let bytes = |(t, ty): (&Tensor, GgmlType)| Bytes(ty.bytes(t.shape.elements()));
+                tensors.iter().zip(types).map(bytes).collect()
+            }
+            Quant::Format(format) => {
+                let experts = tensors.iter().any(|tensor| tensor.role.is_expert());
+                tensors.iter().map(|tensor| format.bytes(experts, tensor)).collect()
+            }
+        }
     }
 
-    /// The bytes of all `tensors` (those of the GGUF file) together: what they take in memory.
+    /// The bytes of all `tensors` (those of the GGUF file, or of the checkpoint) together: what
+    /// they take in memory.
     pub fn total_bytes(self, context: MixContext, tensors: &[Tensor]) -> Bytes {
-        let Quant::Gguf(mix) = self;
-        mix.total_bytes(context, tensors, 1)
+        match self {
+            Quant::Gguf(mix) => mix.total_bytes(context, tensors, 1),
+            Quant::Format(_) => self.tensor_bytes(context, tensors).into_iter().sum(),
+        }
     }
 
-    /// The bytes that all `tensors` take in a GGUF file, each padded to [`GGUF_ALIGNMENT`]; the
-    /// file has a header besides, of some megabytes, mostly the tokenizer.
+    /// The bytes that all `tensors` take in a file, those of a GGUF each padded to
+    /// [`GGUF_ALIGNMENT`]; the file has a header besides, of some megabytes, mostly the tokenizer.
     pub fn file_bytes(self, context: MixContext, tensors: &[Tensor]) -> Bytes {
-        let Quant::Gguf(mix) = self;
-        mix.total_bytes(context, tensors, GGUF_ALIGNMENT)
+        match self {
+            Quant::Gguf(mix) => mix.total_bytes(context, tensors, GGUF_ALIGNMENT),
+            Quant::Format(_) => self.total_bytes(context, tensors),
+        }
     }
 
-    /// The bytes of those of `tensors` that are in the safetensors checkpoint, every one in this
-    /// type; `None` for a scheme that is not a type of safetensors.
+    /// The bytes of those of `tensors` that are in the safetensors checkpoint; `None` for a scheme
+    /// that is not one of safetensors.
     pub fn checkpoint_bytes(self, tensors: &[Tensor]) -> Option<Bytes> {
-        let bytes = match self {
-            Quant::Gguf(Mix::F32) => 4,
-            Quant::Gguf(Mix::BF16 | Mix::F16) => 2,
-            Quant::Gguf(_) => return None,
-        };
-        let stored = tensors.iter().filter(|tensor| tensor.in_checkpoint);
-        Some(stored.map(|tensor| Bytes(tensor.shape.elements()) * bytes).sum())
+        let stored = || tensors.iter().filter(|tensor| tensor.in_checkpoint);
+        let plain = |width| stored().map(|tensor| Bytes(tensor.shape.elements()) * width).sum();
+        match self {
+            Quant::Gguf(Mix::F32) => Some(plain(4)),
+            Quant::Gguf(Mix::BF16 | Mix::F16) => Some(plain(2)),
+            Quant::Gguf(_) => None,
+            Quant::Format(format) => {
+                let experts = tensors.iter().any(|tensor| tensor.role.is_expert());
+                Some(stored().map(|tensor| format.bytes(experts, tensor)).sum())
+            }
+        }
     }
 
     /// Bits for one parameter, on average over `tensors` (those of the GGUF file).
@@ -88,6 +110,7 @@ impl fmt::Display for Quant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Quant::Gguf(mix) => f.write_str(mix.name()),
+            Quant::Format(format) => write!(f, "{format}"),
         }
     }
 }

@@ -23,6 +23,14 @@ impl Limit {
     pub const RAM: Limit = Limit { key: "ram", min: 0, max: 64 << 40 };
     /// Memory kept free on each device, in bytes: up to 1 TiB.
     pub const RESERVE: Limit = Limit { key: "reserve", min: 0, max: 1 << 40 };
+    /// Share of a device that an engine lets itself use, in thousandths.
+    pub const UTILISATION: Limit = Limit { key: "util", min: 10, max: 1000 };
+    /// Sequences that an engine prepares for.
+    pub const SEQUENCES: Limit = Limit { key: "seqs", min: 1, max: 65_536 };
+    /// Tokens that an engine computes at once.
+    pub const BATCHED: Limit = Limit { key: "batched", min: 1, max: 16_777_216 };
+    /// Tensor-parallel ranks.
+    pub const TENSOR_PARALLEL: Limit = Limit { key: "tp", min: 1, max: 128 };
     /// Devices in one machine.
     pub const DEVICES: Limit = Limit { key: "hw", min: 1, max: 128 };
     /// Memory size of a device sold in several, GB.
@@ -32,6 +40,8 @@ impl Limit {
 
     /// Entries in the list of models.
     pub const MODELS: Limit = Limit { key: "model", min: 0, max: 600 };
+    /// Engines side by side.
+    pub const ENGINES: Limit = Limit { key: "engine", min: 0, max: 16 };
     /// Entries in the list of machines.
     pub const MACHINES: Limit = Limit { key: "hw", min: 0, max: 32 };
     /// Kinds of device in one machine.

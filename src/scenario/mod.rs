@@ -28,8 +28,8 @@ pub struct Scenario {
     pub machines: Vec<Machine>,
     /// Quantisations to compare.
     pub quants: Vec<Quant>,
-    /// The engine that runs the model.
-    pub engine: Engine,
+    /// Engines to compare.
+    pub engines: Vec<Engine>,
     /// Context length in tokens, for each user.
     pub context: u64,
     /// Sequences served at the same time.
@@ -54,6 +54,16 @@ pub struct Scenario {
     pub offload: Offload,
     /// Memory to keep free on each device.
     pub reserve: Bytes,
+    /// Share of each device that a serving engine lets itself use, in thousandths
+    /// (`--gpu-memory-utilization`, `--mem-fraction-static`); `None` is the engine's own.
+    pub utilisation: Option<u64>,
+    /// Sequences that a serving engine prepares for (`--max-num-seqs`); `None` is its own.
+    pub sequences: Option<u64>,
+    /// Tokens that a serving engine computes at once (`--max-num-batched-tokens`); `None` is its
+    /// own.
+    pub batched: Option<u64>,
+    /// Tensor-parallel ranks; `None` is one for each device.
+    pub tensor_parallel: Option<u64>,
     /// Interface language, where the link fixes it.
     pub lang: Option<Lang>,
     /// Colour scheme, where the link fixes it.
@@ -85,7 +95,7 @@ pub struct DeviceCount {
     pub memory_gb: Option<u32>,
 }
 
-/// The cell whose bill is open: indices into models, machines and quantisations.
+/// The cell whose bill is open: indices into models, machines, quantisations and engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Selected {
     /// Index into `models`.
@@ -94,6 +104,8 @@ pub struct Selected {
     pub machine: usize,
     /// Index into `quants`.
     pub quant: usize,
+    /// Index into `engines`.
+    pub engine: usize,
 }
 
 /// An inference engine.
@@ -103,16 +115,63 @@ pub enum Engine {
     #[default]
     #[serde(rename = "llama.cpp")]
     LlamaCpp,
+    /// Ollama, over llama.cpp.
+    #[serde(rename = "ollama")]
+    Ollama,
+    /// LM Studio, over llama.cpp.
+    #[serde(rename = "lmstudio")]
+    LmStudio,
+    /// KoboldCpp, over llama.cpp.
+    #[serde(rename = "koboldcpp")]
+    KoboldCpp,
+    /// vLLM.
+    #[serde(rename = "vllm")]
+    Vllm,
+    /// SGLang.
+    #[serde(rename = "sglang")]
+    Sglang,
+    /// TensorRT-LLM.
+    #[serde(rename = "tensorrt-llm")]
+    TensorRtLlm,
+    /// MLX.
+    #[serde(rename = "mlx")]
+    Mlx,
+    /// Hugging Face Transformers.
+    #[serde(rename = "transformers")]
+    Transformers,
+    /// ExLlamaV3.
+    #[serde(rename = "exllamav3")]
+    ExLlamaV3,
 }
 
 impl Engine {
     /// Every engine.
-    pub const ALL: &'static [Engine] = &[Engine::LlamaCpp];
+    pub const ALL: &'static [Engine] = &[
+        Engine::LlamaCpp,
+        Engine::Ollama,
+        Engine::LmStudio,
+        Engine::KoboldCpp,
+        Engine::Vllm,
+        Engine::Sglang,
+        Engine::TensorRtLlm,
+        Engine::Mlx,
+        Engine::Transformers,
+        Engine::ExLlamaV3,
+    ];
 
     /// The name used in links and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Engine::LlamaCpp => "llama.cpp",
+            Engine::Ollama => "ollama",
+            Engine::LmStudio => "lmstudio",
+            Engine::KoboldCpp => "koboldcpp",
+            Engine::Vllm => "vllm",
+            Engine::Sglang => "sglang",
+            Engine::TensorRtLlm => "tensorrt-llm",
+            Engine::Mlx => "mlx",
+            Engine::Transformers => "transformers",
+            Engine::ExLlamaV3 => "exllamav3",
         }
     }
 }
@@ -209,7 +268,7 @@ impl Default for Scenario {
                 }],
             }],
             quants: ["BF16", "Q8_0", "Q4_K_M"].into_iter().filter_map(Quant::parse).collect(),
-            engine: Engine::LlamaCpp,
+            engines: vec![Engine::LlamaCpp],
             context: 32_768,
             users: 1,
             kv: KvTypes::both(GgmlType::F16),
@@ -222,6 +281,10 @@ impl Default for Scenario {
             ram: Bytes::gib(64),
             offload: Offload::Auto,
             reserve: Bytes::ZERO,
+            utilisation: None,
+            sequences: None,
+            batched: None,
+            tensor_parallel: None,
             lang: None,
             theme: None,
             embed: false,

@@ -5,7 +5,8 @@
 //! v=1 & model=a,b & hw=x*2,y;z@64 & quant=Q8_0 & engine=llama.cpp & ctx=32k & users=4
 //!     & kv=q8_0 | kv=f16,q8_0 & fa=on|off & ubatch=512 & logits=server|batch & unified=on
 //!     & swa_full=on & imatrix=on & ram=64GiB & offload=auto|none|experts|experts:N|ngl:N
-//!     & reserve=1GiB & lang=en|ru & theme=light|dark & embed=1 & cell=model.machine.quant
+//!     & reserve=1GiB & util=0.9 & seqs=64 & batched=8192 & tp=2 & lang=en|ru & theme=light|dark
+//!     & embed=1 & cell=model.machine.quant[.engine]
 //! ```
 //! `,` separates list entries, `;` machines, `*N` is a count and `@N` a memory size in GB. A list
 //! key may be repeated; of a repeated single value the last usable one counts. Inside an entry
@@ -53,8 +54,8 @@ pub enum ProblemKind {
 /// The keys of the notation.
 const KEYS: &[&str] = &[
     "v", "model", "hw", "quant", "engine", "ctx", "users", "kv", "fa", "ubatch", "logits",
-    "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "lang", "theme", "embed",
-    "cell",
+    "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "util", "seqs", "batched", "tp",
+    "lang", "theme", "embed", "cell",
 ];
 
 /// Encoded in a pair of the query string. What is left readable has no meaning there.
@@ -116,8 +117,8 @@ impl Scenario {
         if self.quants != default.quants {
             out.pair("quant", &list(self.quants.iter().map(Quant::to_string).collect()));
         }
-        if self.engine != default.engine {
-            out.pair("engine", self.engine.name());
+        if self.engines != default.engines {
+            out.pair("engine", &list(self.engines.iter().map(Engine::to_string).collect()));
         }
         if self.context != default.context {
             out.pair("ctx", &self.context.to_string());
@@ -155,6 +156,16 @@ impl Scenario {
         if self.reserve != default.reserve {
             out.pair("reserve", &size(self.reserve));
         }
+        if let Some(thousandths) = self.utilisation {
+            out.pair("util", &share(thousandths));
+        }
+        for (key, value) in
+            [("seqs", self.sequences), ("batched", self.batched), ("tp", self.tensor_parallel)]
+        {
+            if let Some(value) = value {
+                out.pair(key, &value.to_string());
+            }
+        }
         if let Some(lang) = self.lang {
             out.pair("lang", lang.code());
         }
@@ -164,8 +175,9 @@ impl Scenario {
         if self.embed {
             out.pair("embed", "1");
         }
-        if let Some(Selected { model, machine, quant }) = self.selected {
-            out.pair("cell", &format!("{model}.{machine}.{quant}"));
+        if let Some(Selected { model, machine, quant, engine }) = self.selected {
+            let engine = if engine > 0 { format!(".{engine}") } else { String::new() };
+            out.pair("cell", &format!("{model}.{machine}.{quant}{engine}"));
         }
         for (key, value) in &self.unused {
             out.pair(key, value);
@@ -181,6 +193,7 @@ struct Reader {
     models: Option<Vec<String>>,
     machines: Option<Vec<Machine>>,
     quants: Option<Vec<Quant>>,
+    engines: Option<Vec<Engine>>,
     problems: Vec<Problem>,
 }
 
@@ -193,6 +206,7 @@ impl Reader {
                 let most = Limit { max: Quant::all().count() as u64, ..Limit::MODELS };
                 self.list(key, value, ',', most, |r| &mut r.quants, quant);
             }
+            "engine" => self.list(key, value, ',', Limit::ENGINES, |r| &mut r.engines, engine),
             _ => {
                 if let Err(refused) = self.single(key, value.trim()) {
                     self.refuse(key, value, refused);
@@ -206,10 +220,6 @@ impl Reader {
         let s = &mut self.scenario;
         match key {
             "v" => version(value)?,
-            "engine" => {
-                let names: Vec<_> = Engine::ALL.iter().map(|e| (e.name(), *e)).collect();
-                s.engine = word(value, &names)?;
-            }
             "ctx" => s.context = number(value, Limit::CONTEXT)?,
             "users" => s.users = number(value, Limit::USERS)?,
             "kv" => s.kv = kv_types(value)?,
@@ -224,6 +234,10 @@ impl Reader {
             "ram" => s.ram = bytes(value, Limit::RAM)?,
             "offload" => s.offload = offload(value)?,
             "reserve" => s.reserve = bytes(value, Limit::RESERVE)?,
+            "util" => s.utilisation = Some(thousandths(value, Limit::UTILISATION)?),
+            "seqs" => s.sequences = Some(number(value, Limit::SEQUENCES)?),
+            "batched" => s.batched = Some(number(value, Limit::BATCHED)?),
+            "tp" => s.tensor_parallel = Some(number(value, Limit::TENSOR_PARALLEL)?),
             "lang" => s.lang = Some(word(value, &[("en", Lang::En), ("ru", Lang::Ru)])?),
             "theme" => {
                 s.theme = Some(word(value, &[("light", Theme::Light), ("dark", Theme::Dark)])?);
@@ -278,6 +292,7 @@ impl Reader {
         s.models = self.models.unwrap_or_else(|| std::mem::take(&mut s.models));
         s.machines = self.machines.unwrap_or_else(|| std::mem::take(&mut s.machines));
         s.quants = self.quants.unwrap_or_else(|| std::mem::take(&mut s.quants));
+        s.engines = self.engines.unwrap_or_else(|| std::mem::take(&mut s.engines));
         (self.scenario, self.problems)
     }
 }
@@ -357,6 +372,39 @@ fn model_id(part: &str) -> Result<String, Refused> {
     Ok(unescape(part))
 }
 
+fn engine(part: &str) -> Result<Engine, Refused> {
+    let names: Vec<_> = Engine::ALL.iter().map(|e| (e.name(), *e)).collect();
+    word(part, &names)
+}
+
+/// A share in thousandths: `0.9`, `0.925`, `90%`, `1`.
+fn thousandths(value: &str, limit: Limit) -> Result<u64, Refused> {
+    let range = || format!("{}..{}", share(limit.min), share(limit.max));
+    let (digits, scale) = match value.strip_suffix('%') {
+        Some(percent) => (percent.trim(), 10),
+        None => (value, 1000),
+    };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 9 || part.len() > 3 || !plain(whole) || !plain(part) {
+        return Err(Refused::form(range()));
+    }
+    let places = 10u64.pow(part.len() as u32);
+    let number = |s: &str| s.parse::<u64>().unwrap_or(0);
+    let share = (number(whole) * places + number(part)) * scale;
+    match share.is_multiple_of(places) {
+        true if limit.holds(share / places) => Ok(share / places),
+        true => Err(Refused(ProblemKind::OutOfRange, range())),
+        false => Err(Refused::form(range())),
+    }
+}
+
+/// Thousandths as a decimal fraction without trailing zeros.
+fn share(thousandths: u64) -> String {
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 fn quant(part: &str) -> Result<Quant, Refused> {
     Quant::parse(part).ok_or_else(|| {
         Refused::form(Quant::all().map(|q| q.to_string()).collect::<Vec<_>>().join(", "))
@@ -401,6 +449,10 @@ fn device_count(part: &str) -> Result<DeviceCount, Refused> {
 
 fn kv_types(value: &str) -> Result<KvTypes, Refused> {
     let one = |name: &str| {
+        // Serving engines keep an 8-bit cache as FP8; one word asks all of them for 8 bits.
+        if name.trim().eq_ignore_ascii_case("fp8") {
+            return Ok(GgmlType::Q8_0);
+        }
         let names: Vec<_> = KvTypes::ACCEPTED.iter().map(|ty| (ty.name(), *ty)).collect();
         word(name.trim(), &names)
     };
@@ -426,12 +478,16 @@ fn offload(value: &str) -> Result<Offload, Refused> {
 }
 
 fn selected(value: &str) -> Result<Selected, Refused> {
-    let mut parts = value.split('.').map(|n| within(n, 1, Limit::MODELS).map(|n| n as usize));
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(Ok(model)), Some(Ok(machine)), Some(Ok(quant)), None) => {
-            Ok(Selected { model, machine, quant })
+    let parts = value.split('.').map(|n| within(n, 1, Limit::MODELS).map(|n| n as usize));
+    let parts: Vec<usize> = parts.collect::<Result<_, _>>().unwrap_or_default();
+    match parts.as_slice() {
+        [model, machine, quant] => {
+            Ok(Selected { model: *model, machine: *machine, quant: *quant, engine: 0 })
         }
-        _ => Err(Refused::form("model.machine.quant")),
+        [model, machine, quant, engine] => {
+            Ok(Selected { model: *model, machine: *machine, quant: *quant, engine: *engine })
+        }
+        _ => Err(Refused::form("model.machine.quant, model.machine.quant.engine")),
     }
 }
 
@@ -592,7 +648,7 @@ mod tests {
         assert!(!s.flash_attention);
         assert_eq!(s.ram, Bytes::gib(128));
         assert_eq!(s.offload, Offload::GpuLayers(20));
-        assert_eq!(s.selected, Some(Selected { model: 1, machine: 0, quant: 1 }));
+        assert_eq!(s.selected, Some(Selected { model: 1, machine: 0, quant: 1, engine: 0 }));
         assert_eq!(s.lang, Some(Lang::Ru));
     }
 
@@ -617,6 +673,23 @@ mod tests {
         assert_eq!(problem("v=99").reason, ProblemKind::OutOfRange);
         assert!(problem("quant=Q9_Z").accepted.contains("Q4_K_M"));
         assert!(problem("ram=lots").accepted.contains("GiB"));
+    }
+
+    #[test]
+    fn engines_and_their_settings_are_read() {
+        let s =
+            parse("engine=llama.cpp,VLLM&util=0.95&seqs=64&batched=8k&tp=2&cell=0.0.0.1&kv=fp8");
+        assert_eq!(s.engines, [Engine::LlamaCpp, Engine::Vllm]);
+        assert_eq!((s.utilisation, s.sequences), (Some(950), Some(64)));
+        assert_eq!((s.batched, s.tensor_parallel), (Some(8192), Some(2)));
+        assert_eq!(s.selected.map(|cell| cell.engine), Some(1));
+        assert_eq!(s.kv, KvTypes::both(GgmlType::Q8_0));
+        assert_eq!(parse("util=90%").utilisation, Some(900));
+        assert_eq!(parse("util=1").utilisation, Some(1000));
+        assert_eq!(problem("util=0").accepted, "0.01..1");
+        assert_eq!(problem("util=1.2").reason, ProblemKind::OutOfRange);
+        assert_eq!(problem("util=.9").reason, ProblemKind::Malformed);
+        assert!(problem("engine=lama").accepted.contains("vllm"));
     }
 
     #[test]
@@ -675,6 +748,7 @@ mod tests {
             proptest::collection::vec(id(), 0..5).prop_map(unique),
             proptest::collection::vec(machine_strategy(), 0..3).prop_map(unique),
             proptest::sample::subsequence(Quant::all().collect::<Vec<_>>(), 0..4),
+            proptest::sample::subsequence(Engine::ALL.to_vec(), 0..4),
         );
         let kv = proptest::sample::select(KvTypes::ACCEPTED.to_vec());
         let numbers = (
@@ -685,25 +759,32 @@ mod tests {
             within_limit(Limit::RAM).prop_map(Bytes),
             within_limit(Limit::RESERVE).prop_map(Bytes),
             offload_strategy(),
+            (
+                proptest::option::of(within_limit(Limit::UTILISATION)),
+                proptest::option::of(within_limit(Limit::SEQUENCES)),
+                proptest::option::of(within_limit(Limit::BATCHED)),
+                proptest::option::of(within_limit(Limit::TENSOR_PARALLEL)),
+            ),
         );
         let switches = proptest::array::uniform6(any::<bool>());
         let view = (
             proptest::option::of(prop_oneof![Just(Lang::En), Just(Lang::Ru)]),
             proptest::option::of(prop_oneof![Just(Theme::Light), Just(Theme::Dark)]),
-            proptest::option::of((0usize..600, 0usize..600, 0usize..600)),
+            proptest::option::of((0usize..600, 0usize..600, 0usize..600, 0usize..16)),
         );
         let unused = proptest::collection::vec(("x-\\PC{0,6}", "\\PC{0,8}"), 0..3);
         (lists, numbers, switches, view, unused).prop_map(
             |(lists, numbers, switches, view, unused)| {
-                let (models, machines, quants) = lists;
-                let (context, users, kv, ubatch, ram, reserve, offload) = numbers;
+                let (models, machines, quants, engines) = lists;
+                let (context, users, kv, ubatch, ram, reserve, offload, serving) = numbers;
+                let (utilisation, sequences, batched, tensor_parallel) = serving;
                 let [flash_attention, batch, unified_kv, swa_full, imatrix, embed] = switches;
                 let (lang, theme, cell) = view;
                 Scenario {
                     models,
                     machines,
                     quants,
-                    engine: Engine::LlamaCpp,
+                    engines,
                     context,
                     users,
                     kv,
@@ -716,13 +797,18 @@ mod tests {
                     ram,
                     offload,
                     reserve,
+                    utilisation,
+                    sequences,
+                    batched,
+                    tensor_parallel,
                     lang,
                     theme,
                     embed,
-                    selected: cell.map(|(model, machine, quant)| Selected {
+                    selected: cell.map(|(model, machine, quant, engine)| Selected {
                         model,
                         machine,
                         quant,
+                        engine,
                     }),
                     unused,
                 }

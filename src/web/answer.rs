@@ -3,10 +3,44 @@
 use std::cmp::Reverse;
 
 use crate::report::{Cell, Notice, Verdict};
-use crate::scenario::Selected;
+use crate::scenario::{Scenario, Selected};
 
-/// The answers for one model: each machine x quantisation, in that order.
+/// The answers for one model: each machine x quantisation x engine, in that order.
 pub type Row = Vec<Result<Cell, Notice>>;
+
+/// How many cells a row has for each machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// Quantisations.
+    pub quants: usize,
+    /// Engines, for each of them.
+    pub engines: usize,
+}
+
+impl Columns {
+    /// The columns of `scenario`.
+    pub fn of(scenario: &Scenario) -> Columns {
+        Columns { quants: scenario.quants.len(), engines: scenario.engines.len() }
+    }
+
+    /// Where in a row the cell at `at` is; `None` if there is no such column.
+    pub fn index(self, at: Selected) -> Option<usize> {
+        let Columns { quants, engines } = self;
+        if at.quant >= quants || at.engine >= engines {
+            return None;
+        }
+        let column = at.machine.checked_mul(quants)?.checked_add(at.quant)?;
+        column.checked_mul(engines)?.checked_add(at.engine)
+    }
+
+    /// The cell that stands at `index` in the row of `model`.
+    fn at(self, model: usize, index: usize) -> Selected {
+        let engines = self.engines.max(1);
+        let (column, engine) = (index / engines, index % engines);
+        let quants = self.quants.max(1);
+        Selected { model, machine: column / quants, quant: column % quants, engine }
+    }
+}
 
 /// What the sentence says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +53,15 @@ pub struct Answer {
     pub other: Option<Selected>,
 }
 
-/// Chooses what to say of `rows`, each with `quants` cells for each machine. `None` if no cell has
-/// a figure.
-pub fn choose(rows: &[Row], quants: usize) -> Option<Answer> {
-    let best = rows.iter().enumerate().filter_map(|(model, row)| best_of(model, row, quants));
+/// Chooses what to say of `rows`. `None` if no cell has a figure.
+pub fn choose(rows: &[Row], columns: Columns) -> Option<Answer> {
+    let best = rows.iter().enumerate().filter_map(|(model, row)| best_of(model, row, columns));
     let best: Vec<(Selected, &Cell)> = best.collect();
     let (lead, cell) = *best.iter().max_by_key(|(at, c)| (c.params_total, Reverse(at.model)))?;
-    let larger = (0..quants)
+    let larger = (0..columns.quants)
         .filter_map(|quant| {
             let at = Selected { quant, ..lead };
-            let larger = at_cell(rows, quants, at)?;
+            let larger = at_cell(rows, columns, at)?;
             let worse = larger.verdict > cell.verdict && larger.verdict > Verdict::Tight;
             (worse && larger.weights_bytes > cell.weights_bytes).then_some((at, larger))
         })
@@ -41,16 +74,13 @@ pub fn choose(rows: &[Row], quants: usize) -> Option<Answer> {
 }
 
 /// The cell at `at`, if there is one with a figure.
-pub fn at_cell(rows: &[Row], quants: usize, at: Selected) -> Option<&Cell> {
-    if at.quant >= quants {
-        return None;
-    }
-    rows.get(at.model)?.get(at.machine.checked_mul(quants)?.checked_add(at.quant)?)?.as_ref().ok()
+pub fn at_cell(rows: &[Row], columns: Columns, at: Selected) -> Option<&Cell> {
+    rows.get(at.model)?.get(columns.index(at)?)?.as_ref().ok()
 }
 
 /// Where a model runs best: by verdict, then with the most bytes of weights. Of cells that do not
 /// fit, the one that lacks the least.
-fn best_of(model: usize, row: &Row, quants: usize) -> Option<(Selected, &Cell)> {
+fn best_of(model: usize, row: &Row, columns: Columns) -> Option<(Selected, &Cell)> {
     let cells = row.iter().enumerate().filter_map(|(at, cell)| Some((at, cell.as_ref().ok()?)));
     let (at, cell) = cells.min_by_key(|(at, cell)| {
         let then = match cell.verdict {
@@ -59,7 +89,7 @@ fn best_of(model: usize, row: &Row, quants: usize) -> Option<(Selected, &Cell)> 
         };
         (cell.verdict, then, *at)
     })?;
-    Some((Selected { model, machine: at / quants, quant: at % quants }, cell))
+    Some((columns.at(model, at), cell))
 }
 
 #[cfg(test)]
@@ -100,7 +130,20 @@ mod tests {
     }
 
     fn at(model: usize, machine: usize, quant: usize) -> Selected {
-        Selected { model, machine, quant }
+        Selected { model, machine, quant, engine: 0 }
+    }
+
+    fn choose(rows: &[Row], quants: usize) -> Option<Answer> {
+        super::choose(rows, Columns { quants, engines: 1 })
+    }
+
+    #[test]
+    fn engines_are_told_apart() {
+        let columns = Columns { quants: 3, engines: 2 };
+        for index in 0..24 {
+            assert_eq!(columns.index(columns.at(0, index)), Some(index));
+        }
+        assert_eq!(columns.index(Selected { model: 0, machine: 0, quant: 0, engine: 2 }), None);
     }
 
     fn unknown() -> Result<Cell, Notice> {
@@ -148,6 +191,7 @@ mod tests {
     fn without_figures_there_is_no_answer() {
         assert_eq!(choose(&[], 3), None);
         assert_eq!(choose(&[vec![unknown()]], 1), None);
-        assert_eq!(at_cell(&[vec![unknown()]], 1, at(usize::MAX, usize::MAX, 0)), None);
+        let one = Columns { quants: 1, engines: 1 };
+        assert_eq!(at_cell(&[vec![unknown()]], one, at(usize::MAX, usize::MAX, 0)), None);
     }
 }

@@ -49,6 +49,16 @@ pub fn add_quant(scenario: &mut Scenario, quant: Quant) {
     }
 }
 
+/// Takes what an engine offers instead of what it refuses: a setting in query notation, such as
+/// `kv=fp8`, or a quantisation.
+pub fn take(scenario: &mut Scenario, offered: &str) {
+    if let Some(quant) = Quant::parse(offered) {
+        add_quant(scenario, quant);
+    } else if offered.contains('=') {
+        *scenario = Scenario::from_query(&format!("{}&{offered}", scenario.to_query())).0;
+    }
+}
+
 /// Takes a column out.
 pub fn remove_quant(scenario: &mut Scenario, quant: Quant) {
     let Some(at) = scenario.quants.iter().position(|present| *present == quant) else { return };
@@ -155,21 +165,36 @@ mod tests {
     }
 
     fn with_bill_on(model: usize, machine: usize, quant: usize) -> Scenario {
-        Scenario { selected: Some(Selected { model, machine, quant }), ..Scenario::default() }
+        Scenario {
+            selected: Some(Selected { model, machine, quant, engine: 0 }),
+            ..Scenario::default()
+        }
     }
 
     #[test]
     fn the_open_bill_stays_on_its_cell() {
         let mut scenario = with_bill_on(2, 0, 1);
         remove_model(&mut scenario, "qwen3-30b-a3b");
-        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 1 }));
+        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 1, engine: 0 }));
         remove_quant(&mut scenario, quant("BF16"));
-        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 0 }));
+        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 0, engine: 0 }));
         add_quant(&mut scenario, quant("F32"));
         assert_eq!(scenario.quants[0], quant("F32"), "the largest goes first");
-        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 1 }));
+        assert_eq!(scenario.selected, Some(Selected { model: 1, machine: 0, quant: 1, engine: 0 }));
         remove_model(&mut scenario, "qwen2.5-72b-instruct");
         assert_eq!(scenario.selected, None, "the cell is gone");
+    }
+
+    #[test]
+    fn an_offer_is_taken() {
+        let mut scenario = Scenario::default();
+        take(&mut scenario, "tp=2");
+        assert_eq!(scenario, Scenario { tensor_parallel: Some(2), ..Scenario::default() });
+        take(&mut scenario, "AWQ");
+        assert!(scenario.quants.contains(&quant("AWQ")));
+        let before = scenario.clone();
+        take(&mut scenario, "1 device");
+        assert_eq!(scenario, before, "nothing that can be done here");
     }
 
     #[test]
@@ -193,7 +218,7 @@ mod tests {
         assert_eq!(scenario.machines[1].to_query(), "rtx-3090*2");
         remove_device(&mut scenario, 0, 0);
         assert_eq!(scenario.machines.len(), 1);
-        assert_eq!(scenario.selected, Some(Selected { model: 0, machine: 0, quant: 0 }));
+        assert_eq!(scenario.selected, Some(Selected { model: 0, machine: 0, quant: 0, engine: 0 }));
         remove_device(&mut scenario, 0, 0);
         assert_eq!((scenario.machines.len(), scenario.selected), (0, None));
     }

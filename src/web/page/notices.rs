@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::state::{State, use_state};
 use super::text::tr;
-use crate::report::Notice;
+use crate::report::{EngineRefusal, Notice, Rule};
 use crate::scenario::{Problem, ProblemKind, Scenario};
 use crate::web::edit;
 
@@ -132,6 +132,18 @@ fn words(state: State, notice: &Notice) -> String {
             let device = state.device_name(id);
             tr!(state, notices.engine_cannot_use, engine = engine.as_str(), device = device)
         }
+        Notice::EngineRefuses(refusal) => {
+            let EngineRefusal { id, engine, asked, rule, .. } = refusal.as_ref();
+            let model = state.model_name(id);
+            let what = tr!(
+                state,
+                notices.engine_refuses,
+                engine = engine.as_str(),
+                asked = asked.as_str(),
+                model = model
+            );
+            format!("{what} {}", rule_words(state, rule))
+        }
         Notice::QuantisedValuesNeedFlashAttention { kv_type } => {
             tr!(state, notices.needs_flash_attention, kv_type = kv_type.as_str())
         }
@@ -141,6 +153,26 @@ fn words(state: State, notice: &Notice) -> String {
             cells = state.whole(*cells),
             most = state.whole(*most)
         ),
+    }
+}
+
+/// The rule by which an engine refuses.
+fn rule_words(state: State, rule: &Rule) -> String {
+    match rule {
+        Rule::UnknownArchitecture => tr!(state, rules.unknown_architecture).to_owned(),
+        Rule::FormatNotLoaded => tr!(state, rules.format_not_loaded).to_owned(),
+        Rule::ComputeCapability { least } => {
+            tr!(state, rules.compute_capability, least = least.as_str())
+        }
+        Rule::NoBackend => tr!(state, rules.no_backend).to_owned(),
+        Rule::OneDevice => tr!(state, rules.one_device).to_owned(),
+        Rule::NeedsDevice => tr!(state, rules.needs_device).to_owned(),
+        Rule::Indivisible { what } => tr!(state, rules.indivisible, what = what.as_str()),
+        Rule::FewerDevices { devices } => {
+            tr!(state, rules.fewer_devices, n = state.whole(*devices))
+        }
+        Rule::CacheType => tr!(state, rules.cache_type).to_owned(),
+        Rule::Sequences { most } => tr!(state, rules.sequences, n = state.whole(*most)),
     }
 }
 
@@ -201,6 +233,13 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
         Notice::EngineCannotRun { id, .. } => {
             let id = id.clone();
             vec![Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
+        }
+        Notice::EngineRefuses(refusal) => {
+            let take = |nearest: &String| {
+                let taken = nearest.clone();
+                Way::new(nearest.as_str(), move |s| edit::take(s, &taken))
+            };
+            refusal.nearest.iter().map(take).collect()
         }
         Notice::EngineCannotUse { .. } | Notice::TooManyCells { .. } => Vec::new(),
     }

@@ -6,6 +6,7 @@ use super::combobox::{Choice, Combobox, Found};
 use super::icons::{Cross, Plus};
 use super::state::{State, use_state};
 use super::text::tr;
+use crate::engine;
 use crate::quant::Quant;
 use crate::web::edit;
 
@@ -66,9 +67,13 @@ pub fn Quants() -> impl IntoView {
 fn search(state: State) -> Callback<String, Found> {
     Callback::new(move |text: String| {
         let wanted = text.trim().to_ascii_uppercase();
-        let present = state.scenario.with(|scenario| scenario.quants.clone());
-        let names = Quant::all().filter(|quant| !present.contains(quant));
-        let names = names.map(|quant| quant.to_string()).filter(|name| name.contains(&wanted));
+        let (present, engines) =
+            state.scenario.with(|scenario| (scenario.quants.clone(), scenario.engines.clone()));
+        let loaded = |quant: &Quant| engines.iter().any(|e| engine::loads_format(*e, *quant));
+        let names = Quant::all().filter(|quant| !present.contains(quant) && loaded(quant));
+        let names = names
+            .map(|quant| quant.to_string())
+            .filter(|name| name.to_ascii_uppercase().contains(&wanted));
         let choices: Vec<Choice> = names
             .map(|name| Choice { id: name.clone(), title: name, detail: String::new() })
             .collect();

@@ -14,7 +14,7 @@ use crate::estimate;
 use crate::report::{Cell, Notice};
 use crate::scenario::{Lang, Machine, Problem, Scenario, Selected, Theme};
 use crate::units::Bytes;
-use crate::web::answer::{self, Answer, Row};
+use crate::web::answer::{self, Answer, Columns, Row};
 use crate::web::quantity::Units;
 
 /// Where choices are kept between visits.
@@ -112,7 +112,7 @@ impl State {
         let catalog = Catalog::bundled();
         let answer = Memo::new(move |_| {
             let rows = read_rows(scenario, |id| row(rows, owner, settings, catalog, id));
-            answer::choose(&rows, settings.with(|s| s.quants.len()))
+            answer::choose(&rows, settings.with(Columns::of))
         });
         let selected = Memo::new(move |_| {
             let asked = scenario.with(|s| s.selected.filter(|at| exists(s, *at)));
@@ -164,17 +164,16 @@ impl State {
         self.scenario.set(scenario);
     }
 
-    /// The cells of a model: each machine x quantisation.
+    /// The cells of a model: each machine x quantisation x engine.
     pub fn row(self, id: &str) -> ArcMemo<Row> {
         row(self.rows, self.owner, self.settings, self.catalog, id)
     }
 
     /// A copy of the cell at `at`, followed.
     pub fn cell(self, at: Selected) -> Option<Cell> {
-        let (id, quants) = self
+        let (id, index) = self
             .scenario
-            .with(|s| s.models.get(at.model).map(|id| (id.clone(), s.quants.len())))?;
-        let index = at.machine * quants + at.quant;
+            .with(|s| s.models.get(at.model).cloned().zip(Columns::of(s).index(at)))?;
         self.row(&id).with(|row| row.get(index)?.as_ref().ok().cloned())
     }
 
@@ -334,6 +333,7 @@ fn exists(scenario: &Scenario, at: Selected) -> bool {
     at.model < scenario.models.len()
         && at.machine < scenario.machines.len()
         && at.quant < scenario.quants.len()
+        && at.engine < scenario.engines.len()
 }
 
 fn system_theme() -> Theme {

@@ -10,7 +10,7 @@ use super::text::{self, tr};
 use crate::quant::Quant;
 use crate::report::{Cell, Notice, Verdict};
 use crate::scenario::Selected;
-use crate::web::answer::Row;
+use crate::web::answer::{Columns, Row};
 
 /// The order of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,13 +208,14 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
         state.slice(move |s| {
             let model = s.models.iter().position(|model| *model == id)?;
             let quant = s.quants.iter().position(|present| *present == quant)?;
-            Some((Selected { model, machine, quant }, s.quants.len()))
+            let at = Selected { model, machine, quant, engine: 0 };
+            Some((at, Columns::of(s).index(at)?))
         })
     };
     let cell = Memo::new(move |_| {
-        let (at, quants) = place.get()?;
+        let (_, index) = place.get()?;
         row.with(|row| {
-            let cell = row.get(at.machine * quants + at.quant)?;
+            let cell = row.get(index)?;
             Some(cell.as_ref().map(Shown::new).map_err(Clone::clone))
         })
     });
@@ -292,11 +293,12 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
 #[component]
 fn Copies(row: ArcMemo<Row>, machine: usize) -> impl IntoView {
     let state = use_state();
-    let quants = state.slice(|scenario| scenario.quants.clone());
+    let columns = state.slice(|scenario| (scenario.quants.clone(), Columns::of(scenario)));
     let copies = Memo::new(move |_| {
-        let quants = quants.get();
+        let (quants, Columns { engines, .. }) = columns.get();
         row.with(|row| {
-            let cells = row.iter().skip(machine * quants.len()).take(quants.len());
+            let first = row.iter().step_by(engines.max(1));
+            let cells = first.skip(machine * quants.len()).take(quants.len());
             let copies = cells.map(|cell| cell.as_ref().ok().map(|cell| cell.copies));
             quants.iter().map(Quant::to_string).zip(copies).collect::<Vec<_>>()
         })
@@ -335,6 +337,9 @@ fn refusal(state: State, notice: &Notice) -> String {
         Notice::EngineCannotRun { engine, .. } | Notice::EngineCannotUse { engine, .. } => {
             tr!(state, table.not_in_engine, engine = engine.as_str())
         }
+        Notice::EngineRefuses(refusal) => {
+            tr!(state, table.not_in_engine, engine = refusal.engine.as_str())
+        }
         _ => tr!(state, table.missing_cell).to_owned(),
     }
 }
@@ -352,6 +357,7 @@ fn ordered(state: State, order: Order) -> Vec<String> {
         Order::Name => ids.sort_by_cached_key(|id| state.model_name(id).to_lowercase()),
         Order::Memory(quant) => {
             let Some(at) = quants.iter().position(|present| *present == quant) else { return ids };
+            let at = at * state.scenario.with(|s| s.engines.len());
             ids.sort_by_cached_key(|id| {
                 state.row(id).with(|row| {
                     let cell = row.get(at).and_then(|cell| cell.as_ref().ok());

@@ -43,6 +43,7 @@ pub fn item(state: State, item: &Item) -> &'static str {
         Term::KvCache => tr!(state, terms.kv_cache),
         Term::RecurrentState => tr!(state, terms.recurrent_state),
         Term::Compute => tr!(state, terms.compute),
+        Term::CudaGraphs => tr!(state, terms.cuda_graphs),
         Term::Overhead if item.formula == "operating_system" => tr!(state, terms.system),
         Term::Overhead => tr!(state, terms.overhead),
     }
@@ -56,6 +57,7 @@ pub fn item_key(item: &Item) -> &'static str {
         Term::KvCache => "kv_cache",
         Term::RecurrentState => "recurrent_state",
         Term::Compute => "compute",
+        Term::CudaGraphs => "cuda_graphs",
         Term::Overhead => "overhead",
     }
 }

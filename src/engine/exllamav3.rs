@@ -1,0 +1,230 @@
+//! ExLlamaV3's memory: trellis weights on the devices, the embedding on the host, and a cache of
+//! whole pages that is reserved at the start.
+//!
+//! Rules as of release 1.6 (October 2026): `exllamav3/cache/` (pages of 256 tokens, FP16 or 2 to 8
+//! bits with an FP16 scale for 32 values, latent cache), `modules/embedding.py` (`prefer_cpu`),
+//! `conversion/` (head at 6 bits).
+
+use super::spread::Spread;
+use super::{
+    Checkpoint, LayerCache, Line, Refusal, Rule, Run, Share, bills, compute_capability,
+    layer_caches, loads,
+};
+use crate::catalog::Model;
+use crate::placement::{Hardware, Loads};
+use crate::quant::{Format, GgmlType, Mix, Quant};
+use crate::report::{DeviceBill, HostBill, Term};
+use crate::scenario::{KvTypes, Scenario};
+use crate::units::{Bytes, Interval};
+
+/// The release whose rules these are.
+pub const VERSION: &str = "1.6 (October 2026)";
+
+const SOURCE: &str = "ExLlamaV3 1.6";
+
+/// Tokens in a page (`PAGE_SIZE`).
+const PAGE: u64 = 256;
+
+/// Architectures with an implementation, by their GGUF names (`exllamav3/architecture/`).
+const ARCHITECTURES: &[&str] = &[
+    "afmoe",
+    "apertus",
+    "arcee",
+    "bailingmoe2",
+    "cohere2",
+    "command-r",
+    "deci",
+    "deepseek2",
+    "deepseek4",
+    "dots1",
+    "ernie4_5",
+    "ernie4_5-moe",
+    "exaone4",
+    "gemma2",
+    "gemma3",
+    "gemma4",
+    "glm-dsa",
+    "glm4",
+    "glm4moe",
+    "gpt-oss",
+    "kimi-linear",
+    "lfm2",
+    "lfm2moe",
+    "llama",
+    "mimo2",
+    "minimax-m2",
+    "mistral3",
+    "mistral4",
+    "nemotron_h",
+    "nemotron_h_moe",
+    "olmo2",
+    "phi3",
+    "qwen2",
+    "qwen2vl",
+    "qwen3",
+    "qwen35",
+    "qwen35moe",
+    "qwen3moe",
+    "qwen3next",
+    "qwen3vl",
+    "qwen3vlmoe",
+    "seed_oss",
+    "smollm3",
+    "step35",
+];
+
+/// It has an implementation of `model`'s architecture.
+pub(super) fn knows(model: &Model) -> bool {
+    let known = |arch: &str| ARCHITECTURES.contains(&arch);
+    model.architecture().gguf_arch.as_deref().is_some_and(known)
+}
+
+pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
+    match quant {
+        Quant::Gguf(Mix::BF16 | Mix::F16) | Quant::Format(Format::Exl3(_)) => Ok(()),
+        _ => {
+            let name = quant.to_string();
+            let bits = name.chars().find(char::is_ascii_digit);
+            let bits = bits.and_then(|c| c.to_digit(10)).unwrap_or(4).clamp(1, 8) as u8;
+            Err(Refusal::new(Rule::FormatNotLoaded, quant).or(Format::Exl3(bits * 10)))
+        }
+    }
+}
+
+/// Bits of a cached value in halves: 16, or `n` and half a bit for its scale.
+fn half_bits(kv: KvTypes) -> Result<[u64; 2], Refusal> {
+    let one = |ty| match ty {
+        GgmlType::F16 => Some(32),
+        GgmlType::Q8_0 => Some(17),
+        GgmlType::Q5_0 => Some(11),
+        GgmlType::Q4_0 => Some(9),
+        _ => None,
+    };
+    match (one(kv.k), one(kv.v)) {
+        (Some(k), Some(v)) if (k == 32) == (v == 32) => Ok([k, v]),
+        _ => Err(Refusal::new(Rule::CacheType, format!("kv={kv}")).or("kv=q8_0")),
+    }
+}
+
+struct ExlRun<'a> {
+    checkpoint: &'a Checkpoint<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+    caches: Vec<LayerCache>,
+    half_bits: [u64; 2],
+    spread: Spread,
+}
+
+pub(super) fn run<'a>(
+    checkpoint: &'a Checkpoint<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+) -> Result<Box<dyn Run + 'a>, Refusal> {
+    if hardware.parts.is_empty() {
+        return Err(Refusal::new(Rule::NeedsDevice, "cpu"));
+    }
+    for part in &hardware.parts {
+        match compute_capability(part.device) {
+            Some(80..) if part.device.vendor == "NVIDIA" => {}
+            Some(_) if part.device.vendor == "NVIDIA" => {
+                let rule = Rule::ComputeCapability { least: "8.0".to_owned() };
+                return Err(Refusal::new(rule, &part.device.id));
+            }
+            _ => return Err(Refusal::new(Rule::NoBackend, &part.device.id)),
+        }
+    }
+    Ok(Box::new(ExlRun {
+        checkpoint,
+        hardware,
+        scenario,
+        caches: layer_caches(checkpoint.architecture(), 1),
+        half_bits: half_bits(scenario.kv)?,
+        spread: Spread::new(checkpoint, &hardware.usable(), true),
+    }))
+}
+
+impl ExlRun<'_> {
+    /// The cache of `layers`: every layer keeps every token, a window too.
+    fn kv(&self, layers: std::ops::Range<usize>, context: u64, users: u64) -> (Bytes, Bytes) {
+        let tokens = context.div_ceil(PAGE).saturating_mul(PAGE).saturating_mul(users);
+        let [k, v] = self.half_bits;
+        let caches = self.caches.get(layers).unwrap_or_default();
+        let kv = caches.iter().map(|cache| {
+            let bits = match cache.latent {
+                true => cache.entry() * 32,
+                false => cache.kv_heads * (cache.key * k + cache.value * v),
+            };
+            let values = Bytes(bits.div_ceil(16) + 2 * cache.index_key);
+            values * tokens.div_ceil(cache.ratio.max(1))
+        });
+        let state = caches.iter().map(|cache| Bytes(2 * cache.conv + 4 * cache.recurrent));
+        (kv.sum(), state.sum::<Bytes>() * users)
+    }
+
+    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+        let of = |(i, part): (usize, &crate::placement::Part<'_>)| {
+            let (kv, state) = self.kv(self.spread.range(i), context, users);
+            Share {
+                usable: part.usable,
+                layers: self.spread.layers[i],
+                lines: vec![
+                    Line::exact(Term::Weights, self.spread.weights[i], "sum(tensors)", SOURCE),
+                    Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
+                        .with(&[("context", context), ("users", users)]),
+                    Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
+                    Line::fitted(Term::Compute, SCRATCH, "measured", SOURCE),
+                    Line::fitted(Term::Overhead, CONTEXT, "CUDA context", SOURCE),
+                ],
+            }
+        };
+        self.hardware.parts.iter().enumerate().map(of).collect()
+    }
+
+    fn host(&self) -> Vec<Line> {
+        vec![Line::exact(Term::Weights, self.spread.host, "embedding", SOURCE)]
+    }
+}
+
+/// Scratch for a chunk of 2048 tokens and unpacked weights: what ExLlama's predecessors took over
+/// file and cache with Llama-2-13B (1.0 to 1.5 GB) less the context.
+const SCRATCH: Interval<Bytes> =
+    Interval { low: Bytes::mib(250), expected: Bytes::mib(650), high: Bytes::mib(1_200) };
+
+const CONTEXT: Interval<Bytes> =
+    Interval { low: Bytes::mib(200), expected: Bytes::mib(400), high: Bytes::mib(700) };
+
+impl Run for ExlRun<'_> {
+    fn hardware(&self) -> &Hardware<'_> {
+        self.hardware
+    }
+
+    fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
+        bills(self.hardware, self.shares(context, users), "", self.host())
+    }
+
+    fn loads(&self, context: u64, users: u64) -> Loads {
+        loads(self.hardware, &self.shares(context, users), &self.host())
+    }
+
+    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let tokens = self.scenario.context.div_ceil(PAGE) * PAGE;
+        let mut flags = vec![format!("-cs {}", tokens.saturating_mul(self.scenario.users))];
+        let [k, v] = self.half_bits;
+        if k != 32 {
+            flags.push(format!("-cq {},{}", k / 2, v / 2));
+        }
+        flags
+    }
+
+    fn context_step(&self) -> u64 {
+        PAGE
+    }
+
+    fn most_users(&self) -> u64 {
+        u64::MAX
+    }
+}

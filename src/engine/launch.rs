@@ -1,0 +1,114 @@
+//! A placement in the engine's own flags.
+
+use crate::architecture::Architecture;
+use crate::engine::llama_cpp::Placement;
+use crate::placement::split_by_memory;
+use crate::scenario::{Mode, Scenario};
+use crate::units::Bytes;
+
+/// The flags of `llama-server` for `scenario` under `placement`, defaults left out. `memory` is
+/// what each device can use.
+pub fn flags(
+    scenario: &Scenario,
+    placement: &Placement,
+    architecture: &Architecture,
+    memory: &[Bytes],
+) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut flag = |text: String| out.push(text);
+    flag(format!("-c {}", scenario.context.saturating_mul(scenario.users)));
+    if scenario.mode == Mode::Server {
+        flag(format!("-np {}", scenario.users));
+    }
+    if scenario.unified_kv {
+        flag("--kv-unified".to_owned());
+    }
+    let on_devices: u64 = placement.device_layers.iter().sum();
+    if !memory.is_empty() {
+        flag(format!("-ngl {}", placement.n_gpu_layers(architecture)));
+    }
+    if placement.host_expert_layers > 0 {
+        flag(format!("--n-cpu-moe {}", placement.host_expert_layers));
+    }
+    if memory.len() > 1 && placement.device_layers != split_by_memory(on_devices, memory) {
+        let split: Vec<String> = placement.device_layers.iter().map(u64::to_string).collect();
+        flag(format!("-ts {}", split.join(",")));
+    }
+    flag(format!("-fa {}", if scenario.flash_attention { "on" } else { "off" }));
+    let default = Scenario::default();
+    if scenario.kv != default.kv {
+        let name = |ty: crate::quant::GgmlType| ty.name().to_ascii_lowercase();
+        flag(format!("-ctk {} -ctv {}", name(scenario.kv.k), name(scenario.kv.v)));
+    }
+    if scenario.ubatch != default.ubatch {
+        flag(format!("-ub {0} -b {0}", scenario.ubatch));
+    }
+    if scenario.swa_full {
+        flag("--swa-full".to_owned());
+    }
+    out
+}
+
+/// Ollama's environment for `scenario`; layers that stay on the host are an option of the model.
+pub fn ollama(
+    scenario: &Scenario,
+    placement: &Placement,
+    architecture: &Architecture,
+) -> Vec<String> {
+    let mut out = vec![
+        format!("OLLAMA_CONTEXT_LENGTH={}", scenario.context),
+        format!("OLLAMA_NUM_PARALLEL={}", scenario.users),
+    ];
+    if scenario.kv.k.block_elements() > 1 {
+        out.push("OLLAMA_FLASH_ATTENTION=1".to_owned());
+        out.push(format!("OLLAMA_KV_CACHE_TYPE={}", scenario.kv));
+    }
+    let on_devices: u64 = placement.device_layers.iter().sum();
+    if on_devices <= architecture.n_layers() {
+        out.push(format!("PARAMETER num_gpu {}", placement.n_gpu_layers(architecture)));
+    }
+    out
+}
+
+/// LM Studio's `lms load` flags.
+pub fn lm_studio(scenario: &Scenario, placement: &Placement, n_layers: u64) -> Vec<String> {
+    let context = scenario.context.saturating_mul(scenario.users);
+    let on_devices: u64 = placement.device_layers.iter().sum();
+    let share = on_devices as f64 / (n_layers + 1) as f64;
+    let gpu = match on_devices {
+        0 => "off".to_owned(),
+        n if n > n_layers => "max".to_owned(),
+        _ => format!("{share:.2}"),
+    };
+    vec![format!("--context-length {context}"), format!("--gpu {gpu}")]
+}
+
+/// KoboldCpp's flags. `memory` is what each device can use.
+pub fn kobold_cpp(
+    scenario: &Scenario,
+    placement: &Placement,
+    architecture: &Architecture,
+    memory: &[Bytes],
+) -> Vec<String> {
+    let mut out = vec![format!("--contextsize {}", scenario.context)];
+    if !memory.is_empty() {
+        out.push(format!("--gpulayers {}", placement.n_gpu_layers(architecture)));
+    }
+    if placement.host_expert_layers > 0 {
+        out.push(format!("--moecpu {}", placement.host_expert_layers));
+    }
+    if memory.len() > 1 {
+        let split: Vec<String> = placement.device_layers.iter().map(u64::to_string).collect();
+        out.push(format!("--tensor_split {}", split.join(" ")));
+    }
+    if scenario.kv.k.block_elements() > 1 {
+        out.push(format!("--quantkv {}", scenario.kv));
+    }
+    if !scenario.flash_attention {
+        out.push("--noflashattention".to_owned());
+    }
+    if scenario.ubatch != Scenario::default().ubatch {
+        out.push(format!("--batchsize {}", scenario.ubatch));
+    }
+    out
+}

@@ -1,0 +1,277 @@
+//! SGLang's memory: weights and the cache pools fill a static fraction of the device, the rest is
+//! left for activations and graphs.
+//!
+//! Rules as of release 0.5.23 (October 2026): `srt/arg_groups/memory_hook.py` (the fraction),
+//! `srt/mem_cache/kv_cache_configurator.py` (what is left for the pools),
+//! `srt/model_executor/pool_configurator.py` (bytes a token).
+
+use super::vllm::{self, peak};
+use super::{Checkpoint, LayerCache, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads};
+use crate::placement::{Hardware, Loads, Part};
+use crate::quant::{Format, Mix, Quant};
+use crate::report::{DeviceBill, HostBill, Term};
+use crate::scenario::Scenario;
+use crate::units::{Bytes, Interval, MIB};
+
+/// The release whose rules these are.
+pub const VERSION: &str = "0.5.23 (October 2026)";
+
+const SOURCE: &str = "SGLang 0.5.23";
+
+/// Tokens of a window layer's pool for each token of the full layers' (`swa_full_tokens_ratio`).
+const WINDOW_RATIO: f64 = 0.8;
+
+pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
+    match quant {
+        Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
+        Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) => {
+            Err(Refusal::new(Rule::FormatNotLoaded, quant).or(vllm::nearest_format(quant)))
+        }
+        Quant::Format(_) => Ok(()),
+    }
+}
+
+/// Defaults by the device's memory and the number of ranks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Defaults {
+    /// `--chunked-prefill-size`.
+    chunk: u64,
+    /// The largest decode batch for which a CUDA graph is captured.
+    graph_batch: u64,
+}
+
+impl Defaults {
+    fn new(memory: Bytes, ranks: u64) -> Defaults {
+        let few = ranks < 4;
+        let (chunk, graph_batch) = match memory.0 / MIB {
+            0..20_480 => (2048, 8),
+            20_480..35_840 => (4096, if few { 48 } else { 160 }),
+            35_840..61_440 => (4096, if few { 32 } else { 160 }),
+            61_440..163_840 => (8192, if few { 256 } else { 512 }),
+            _ => (16_384, 512),
+        };
+        Defaults { chunk, graph_batch }
+    }
+
+    /// `--mem-fraction-static` in thousandths: what is left after 512 MiB, 1.5 MiB a token of a
+    /// prefill chunk, 128 MiB a rank, 2 MiB a sequence of the decode graphs and 8 MiB a size of
+    /// the prefill graphs, on devices over 60 GiB at least 10 GiB.
+    fn fraction(self, memory: Bytes, ranks: u64) -> u64 {
+        let sizes = prefill_graph_sizes(self.chunk);
+        let mut reserved =
+            512 + self.chunk * 3 / 2 + ranks * 128 + 2 * self.graph_batch + 8 * sizes;
+        let memory = memory.0 / MIB;
+        if memory > 61_440 {
+            reserved = reserved.max(10_240);
+        }
+        let rest = memory.saturating_sub(reserved) as f64 / memory.max(1) as f64;
+        (rest * 1000.0).round() as u64
+    }
+}
+
+/// Sizes for which a prefill graph is captured, up to `most` tokens
+/// (`generate_prefill_cuda_graph_batch_sizes`): steps widen with the size.
+fn prefill_graph_sizes(most: u64) -> u64 {
+    let steps = [
+        (0, 32, 4),
+        (32, 256, 16),
+        (256, 512, 32),
+        (512, 1024, 64),
+        (1024, 4096, 256),
+        (4096, u64::MAX, 512),
+    ];
+    steps.iter().map(|(from, to, step)| most.min(*to).saturating_sub(*from) / step).sum()
+}
+
+struct SglangRun<'a> {
+    checkpoint: &'a Checkpoint<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+    ranks: u64,
+    defaults: Defaults,
+    value_bytes: u64,
+    caches: Vec<LayerCache>,
+    weights: Interval<Bytes>,
+    activations: Interval<Bytes>,
+}
+
+pub(super) fn run<'a>(
+    checkpoint: &'a Checkpoint<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+) -> Result<Box<dyn Run + 'a>, Refusal> {
+    Ok(Box::new(SglangRun::new(checkpoint, hardware, scenario)?))
+}
+
+impl<'a> SglangRun<'a> {
+    fn new(
+        checkpoint: &'a Checkpoint<'a>,
+        hardware: &'a Hardware<'a>,
+        scenario: &'a Scenario,
+    ) -> Result<SglangRun<'a>, Refusal> {
+        let ranks = vllm::ranks(checkpoint, hardware, scenario)?;
+        for part in &hardware.parts {
+            vllm::usable_device(part.device, checkpoint.quant, 75)?;
+        }
+        let value_bytes = vllm::value_bytes(scenario.kv)?;
+        let first = &hardware.parts[0];
+        let mut defaults = Defaults::new(vllm::visible(first), ranks);
+        defaults.chunk = scenario.batched.unwrap_or(defaults.chunk);
+        let capability = super::compute_capability(first.device);
+        let release = vllm::Release::CURRENT;
+        let batch = vllm::Batch {
+            tokens: defaults.chunk,
+            sequences: scenario.sequences.unwrap_or(scenario.users),
+            ranks,
+            release,
+        };
+        Ok(SglangRun {
+            checkpoint,
+            hardware,
+            scenario,
+            ranks,
+            defaults,
+            value_bytes,
+            caches: layer_caches(checkpoint.architecture(), ranks),
+            weights: vllm::loaded(checkpoint, ranks, capability, release),
+            activations: peak(checkpoint.architecture(), batch),
+        })
+    }
+
+    fn fraction(&self, part: &Part<'_>) -> u64 {
+        let own = || self.defaults.fraction(vllm::visible(part), self.ranks);
+        self.scenario.utilisation.unwrap_or_else(own)
+    }
+
+    /// The pools for `users` sequences of `context` tokens: a slot a token in every full layer,
+    /// 0.8 slots in every window layer; states apart.
+    fn pools(&self, context: u64, users: u64) -> (Bytes, Bytes) {
+        let tokens = context.saturating_mul(users);
+        let window = self.caches.iter().any(|cache| cache.window.is_some() && cache.ratio <= 1);
+        let full = self.caches.iter().any(|cache| cache.has_tokens() && cache.window.is_none());
+        let kv = self.caches.iter().map(|cache| {
+            let index = match cache.index_key {
+                0 => 0,
+                key => key + key.div_ceil(128) * 4,
+            };
+            let entry = cache.entry() * self.value_bytes + index;
+            let slots = match cache.window {
+                _ if cache.ratio > 1 => cache.entries(context).saturating_mul(users),
+                Some(_) if window && full => Bytes(tokens).scale(WINDOW_RATIO).0,
+                _ => tokens,
+            };
+            Bytes(entry) * slots
+        });
+        // FP32 states, BF16 convolutions (`Mamba2StateDType`).
+        let state = |cache: &LayerCache| Bytes(cache.conv * 2 + cache.recurrent * 4) * users;
+        (kv.sum(), self.caches.iter().map(state).sum())
+    }
+
+    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+        let (kv, state) = self.pools(context, users);
+        let of = |(i, part): (usize, &Part<'_>)| {
+            if i as u64 >= self.ranks {
+                return Share { usable: part.usable, layers: 0, lines: Vec::new() };
+            }
+            let fraction = self.fraction(part) as f64 / 1000.0;
+            // Activations and graphs live in what the fraction leaves; where they need more, the
+            // pools must leave it to them.
+            let slack = vllm::visible(part).scale(1.0 - fraction);
+            let runtime = self.activations + vllm::cuda_graphs(false);
+            let beyond = Interval {
+                low: runtime.low - slack,
+                expected: runtime.expected - slack,
+                high: runtime.high - slack,
+            };
+            let source = SOURCE;
+            Share {
+                usable: vllm::visible(part).scale(fraction).min(part.usable),
+                layers: self.checkpoint.architecture().n_layers(),
+                lines: vec![
+                    Line::fitted(Term::Weights, self.weights, "sum(tensors of the rank)", source)
+                        .with(&[("tensor_parallel", self.ranks)]),
+                    Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * slots", source)
+                        .with(&[("context", context), ("users", users)]),
+                    Line::exact(Term::RecurrentState, state, "sum(layers) * users", source)
+                        .with(&[("users", users)]),
+                    Line::fitted(Term::Compute, beyond, "max(activations - slack, 0)", source)
+                        .with(&[("chunked_prefill_size", self.defaults.chunk)]),
+                    Line::fitted(Term::Overhead, vllm::non_torch(self.ranks), "measured", source),
+                ],
+            }
+        };
+        self.hardware.parts.iter().enumerate().map(of).collect()
+    }
+}
+
+impl Run for SglangRun<'_> {
+    fn hardware(&self) -> &Hardware<'_> {
+        self.hardware
+    }
+
+    fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
+        let fraction = self.hardware.parts.first().map_or(0, |part| self.fraction(part));
+        let basis =
+            format!("mem_fraction_static {} of what a process sees", fraction as f64 / 1000.0);
+        bills(self.hardware, self.shares(context, users), &basis, Vec::new())
+    }
+
+    fn loads(&self, context: u64, users: u64) -> Loads {
+        loads(self.hardware, &self.shares(context, users), &[])
+    }
+
+    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let mut flags = vec![format!("--context-length {}", self.scenario.context)];
+        if self.ranks > 1 {
+            flags.push(format!("--tp-size {}", self.ranks));
+        }
+        if let Some(fraction) = self.scenario.utilisation {
+            flags.push(format!("--mem-fraction-static {}", fraction as f64 / 1000.0));
+        }
+        if self.scenario.batched.is_some() {
+            flags.push(format!("--chunked-prefill-size {}", self.defaults.chunk));
+        }
+        if let Some(sequences) = self.scenario.sequences {
+            flags.push(format!("--max-running-requests {sequences}"));
+        }
+        if self.value_bytes == 1 {
+            flags.push("--kv-cache-dtype fp8_e4m3".to_owned());
+        }
+        flags
+    }
+
+    fn context_step(&self) -> u64 {
+        1
+    }
+
+    fn most_users(&self) -> u64 {
+        self.scenario.sequences.unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_static_fraction_follows_memory_and_ranks() {
+        // 79.2 GiB: 10 GiB at least are kept out, unless chunk and graphs ask for more.
+        let h100 = Bytes(85_017_000_000);
+        let fraction = Defaults::new(h100, 1).fraction(h100, 1);
+        assert!((820..=880).contains(&fraction), "{fraction}");
+        let card = Bytes::mib(24_210);
+        let fraction = Defaults::new(card, 1).fraction(card, 1);
+        assert!((680..=760).contains(&fraction), "{fraction}");
+    }
+
+    #[test]
+    fn defaults_step_with_memory() {
+        assert_eq!(Defaults::new(Bytes::gib(16), 1), Defaults { chunk: 2048, graph_batch: 8 });
+        assert_eq!(Defaults::new(Bytes::gib(24), 4).graph_batch, 160);
+        assert_eq!(Defaults::new(Bytes::gib(190), 1).chunk, 16_384);
+    }
+}

@@ -1,0 +1,216 @@
+//! Transformers' memory: weights spread by layers (`device_map="auto"`), a cache that grows with
+//! the text, and the activations of a prompt that is computed at once.
+//!
+//! Rules as of transformers 5.24 (October 2026): `cache_utils.py` (`DynamicLayer`,
+//! `DynamicSlidingWindowLayer` keeps the window less one token), `quantizers/` (bitsandbytes leaves
+//! the head alone), `generation/utils.py` (logits of the last token only).
+
+use super::spread::Spread;
+use super::{
+    Checkpoint, LayerCache, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads, widest_ffn,
+};
+use crate::architecture::{Architecture, Mixer};
+use crate::catalog::DeviceKind;
+use crate::placement::{Hardware, Loads};
+use crate::quant::{Format, GgmlType, Mix, Quant};
+use crate::report::{DeviceBill, HostBill, Term};
+use crate::scenario::Scenario;
+use crate::units::{Bytes, Interval};
+
+/// The release whose rules these are.
+pub const VERSION: &str = "5.24 (October 2026)";
+
+const SOURCE: &str = "transformers 5.24";
+
+pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
+    match quant {
+        Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),
+        // GGUF files are read, but unpacked to 16 bits: no format of its own in memory.
+        Quant::Gguf(_) | Quant::Format(Format::Mlx(_) | Format::Exl3(_) | Format::Nvfp4) => {
+            Err(Refusal::new(Rule::FormatNotLoaded, quant).or(nearest(quant)))
+        }
+        Quant::Format(_) => Ok(()),
+    }
+}
+
+fn nearest(quant: Quant) -> Format {
+    match super::vllm::nearest_format(quant) {
+        Format::Fp8 => Format::BnbInt8,
+        _ => Format::Nf4,
+    }
+}
+
+struct TransformersRun<'a> {
+    checkpoint: &'a Checkpoint<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+    caches: Vec<LayerCache>,
+    spread: Spread,
+}
+
+pub(super) fn run<'a>(
+    checkpoint: &'a Checkpoint<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+) -> Result<Box<dyn Run + 'a>, Refusal> {
+    if !matches!(scenario.kv.k, GgmlType::F16 | GgmlType::BF16) || scenario.kv.k != scenario.kv.v {
+        let asked = format!("kv={}", scenario.kv);
+        return Err(Refusal::new(Rule::CacheType, asked).or("kv=f16"));
+    }
+    let bitsandbytes = matches!(checkpoint.quant, Quant::Format(Format::Nf4 | Format::BnbInt8));
+    for part in &hardware.parts {
+        let known = matches!(part.device.vendor.as_str(), "NVIDIA" | "AMD" | "Intel" | "Apple");
+        if !known || (bitsandbytes && part.device.vendor == "Apple") {
+            return Err(Refusal::new(Rule::NoBackend, &part.device.id));
+        }
+    }
+    Ok(Box::new(TransformersRun {
+        checkpoint,
+        hardware,
+        scenario,
+        caches: caches(checkpoint.architecture()),
+        spread: Spread::new(checkpoint, &hardware.usable(), false),
+    }))
+}
+
+/// What each layer caches: latent attention is computed with full keys and values, and those are
+/// what is cached (`modeling_deepseek_v3.py`).
+fn caches(architecture: &Architecture) -> Vec<LayerCache> {
+    let mut caches = layer_caches(architecture, 1);
+    for (cache, layer) in caches.iter_mut().zip(&architecture.layers) {
+        if let Mixer::Mla(m) = &layer.mixer {
+            cache.kv_heads = m.heads;
+            cache.key = m.qk_nope_head_dim + m.qk_rope_head_dim;
+            cache.value = m.v_head_dim;
+            cache.latent = false;
+        }
+    }
+    caches
+}
+
+impl TransformersRun<'_> {
+    fn kv(&self, layers: std::ops::Range<usize>, context: u64, users: u64) -> (Bytes, Bytes) {
+        let caches = self.caches.get(layers).unwrap_or_default();
+        let kv = caches.iter().map(|cache| {
+            let entries = match cache.window {
+                Some(window) if cache.ratio <= 1 => context.min(window.saturating_sub(1)),
+                _ => cache.entries(context),
+            };
+            Bytes(2 * (cache.entry() + cache.index_key)) * entries
+        });
+        let state = caches.iter().map(|cache| Bytes(2 * cache.conv + 4 * cache.recurrent));
+        (kv.sum::<Bytes>() * users, state.sum::<Bytes>() * users)
+    }
+
+    /// The prompt is computed at once: two hidden-wide and three inner-wide vectors a token, and a
+    /// layer's cache twice while it is extended.
+    fn activations(&self, context: u64, users: u64) -> Interval<Bytes> {
+        let architecture = self.checkpoint.architecture();
+        let values = 3 * widest_ffn(architecture) + 4 * architecture.hidden_size;
+        let tokens = context.saturating_mul(users) as f64;
+        let layer = |cache: &LayerCache| Bytes(2 * cache.entry()) * cache.entries(context);
+        let layer = self.caches.iter().map(layer).max().unwrap_or_default() * users;
+        let logits = Bytes(6 * architecture.vocab_size) * users;
+        // One token at a time it is next to nothing; a prompt of the whole context is the most.
+        Interval {
+            low: layer + logits,
+            expected: Bytes(2 * values).scale(tokens.min(4096.0)) + layer + logits,
+            high: Bytes(2 * values).scale(tokens) + layer + logits,
+        }
+    }
+
+    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+        let activations = self.activations(context, users);
+        let of = |(i, part): (usize, &crate::placement::Part<'_>)| {
+            let (kv, state) = self.kv(self.spread.range(i), context, users);
+            let context_bytes = match part.device.kind {
+                DeviceKind::Discrete => RUNTIME,
+                _ => Interval::exact(Bytes::ZERO),
+            };
+            Share {
+                usable: part.usable,
+                layers: self.spread.layers[i],
+                lines: vec![
+                    Line::exact(Term::Weights, self.spread.weights[i], "sum(tensors)", SOURCE),
+                    Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
+                        .with(&[("context", context), ("users", users)]),
+                    Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
+                    Line::fitted(Term::Compute, activations, "prompt at once", SOURCE)
+                        .with(&[("context", context), ("users", users)]),
+                    Line::fitted(Term::Overhead, context_bytes, "CUDA context", SOURCE),
+                ],
+            }
+        };
+        self.hardware.parts.iter().enumerate().map(of).collect()
+    }
+
+    /// Without a device all of it is on the host.
+    fn host(&self, context: u64, users: u64) -> Vec<Line> {
+        if !self.hardware.parts.is_empty() {
+            return Vec::new();
+        }
+        let (kv, state) = self.kv(0..self.caches.len(), context, users);
+        vec![
+            Line::exact(Term::Weights, self.checkpoint.loaded(), "sum(tensors)", SOURCE),
+            Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE),
+            Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
+            Line::fitted(Term::Compute, self.activations(context, users), "prompt at once", SOURCE),
+        ]
+    }
+}
+
+/// A CUDA context with cuBLAS workspaces, and what the allocator keeps in fragments.
+const RUNTIME: Interval<Bytes> =
+    Interval { low: Bytes::mib(300), expected: Bytes::mib(600), high: Bytes::mib(1_200) };
+
+impl Run for TransformersRun<'_> {
+    fn hardware(&self) -> &Hardware<'_> {
+        self.hardware
+    }
+
+    fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
+        bills(self.hardware, self.shares(context, users), "", self.host(context, users))
+    }
+
+    fn loads(&self, context: u64, users: u64) -> Loads {
+        loads(self.hardware, &self.shares(context, users), &self.host(context, users))
+    }
+
+    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let mut flags = vec!["device_map=\"auto\"".to_owned()];
+        match self.checkpoint.quant {
+            Quant::Format(Format::Nf4) => flags.push(
+                "BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=\"nf4\", \
+                 bnb_4bit_use_double_quant=True)"
+                    .to_owned(),
+            ),
+            Quant::Format(Format::BnbInt8) => {
+                flags.push("BitsAndBytesConfig(load_in_8bit=True)".to_owned());
+            }
+            Quant::Gguf(mix) => {
+                flags.push(format!(
+                    "dtype=torch.{}",
+                    match mix {
+                        Mix::F16 => "float16",
+                        Mix::F32 => "float32",
+                        _ => "bfloat16",
+                    }
+                ));
+            }
+            Quant::Format(_) => {}
+        }
+        flags
+    }
+
+    fn context_step(&self) -> u64 {
+        1
+    }
+
+    fn most_users(&self) -> u64 {
+        u64::MAX
+    }
+}

@@ -1,0 +1,366 @@
+//! vLLM's paged KV cache: pages, groups of layers that share them, and the blocks that a sequence
+//! takes.
+//!
+//! All layers draw from one pool of blocks. A block holds `block_size` tokens of every layer of a
+//! group; groups have equally many layers and pages of equal size, so that any block serves any
+//! group. Layers with a window or a recurrent state form groups of their own and take fewer
+//! blocks. Sources: vLLM 0.33 `v1/kv_cache_interface.py` (specs and what a sequence needs of
+//! each), `v1/core/kv_cache_planning.py` (grouping), `v1/core/kv_cache_utils.py` (concurrency),
+//! `platforms/interface.py` (`_align_hybrid_block_size`), `docs/design/hybrid_kv_cache_manager.md`.
+
+use super::Release;
+use crate::engine::{LayerCache, State};
+use crate::units::Bytes;
+
+/// Tokens in a block where no layer keeps a recurrent state.
+const BLOCK: u64 = 16;
+
+/// By how much the blocks of a compressed cache exceed its entries: compressor states and the
+/// packing of unequal pages. Two logs of DeepSeek-V4-Flash give 2.9 and 3.8.
+const COMPRESSED: u64 = 3;
+
+/// What decides the layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Bytes of a cached value: 2, or 1 with `--kv-cache-dtype fp8`.
+    pub value_bytes: u64,
+    /// `max_num_batched_tokens`.
+    pub batched: u64,
+    /// Tokens drafted at once in speculative decoding; 0 without.
+    pub speculative: u64,
+    /// The release whose rules are applied.
+    pub release: Release,
+}
+
+/// What a group's layers need of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Full,
+    Window(u64),
+    State,
+}
+
+/// One layer's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Page {
+    kind: Kind,
+    /// Bytes of a token, or of the whole state.
+    unit: u64,
+}
+
+/// A group of layers that share their blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Group {
+    kind: Kind,
+    /// Tokens in a block.
+    block: u64,
+}
+
+/// The layout of a model's cache on one rank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvLayout {
+    groups: Vec<Group>,
+    block_bytes: u64,
+    settings: Settings,
+    /// Compressed caches, which are not laid out in groups here: their bytes are summed.
+    compressed: Vec<LayerCache>,
+}
+
+impl KvLayout {
+    /// The layout for layers with `caches` (on one rank).
+    pub fn new(caches: &[LayerCache], settings: Settings) -> KvLayout {
+        let compressed: Vec<LayerCache> = match caches.iter().any(|cache| cache.ratio > 1) {
+            true => caches.to_vec(),
+            false => Vec::new(),
+        };
+        if !compressed.is_empty() {
+            return KvLayout { groups: Vec::new(), block_bytes: 0, settings, compressed };
+        }
+        let pages: Vec<Page> = caches.iter().flat_map(|cache| pages(cache, settings)).collect();
+        let (groups, block_bytes) = group(&pages);
+        KvLayout { groups, block_bytes, settings, compressed }
+    }
+
+    /// Bytes of a block; 0 where the model caches nothing.
+    pub fn block_bytes(&self) -> Bytes {
+        Bytes(self.block_bytes)
+    }
+
+    /// Groups of layers.
+    pub fn groups(&self) -> u64 {
+        self.groups.len() as u64
+    }
+
+    /// The figure is exact: it is not for caches of compressed entries.
+    pub fn is_exact(&self) -> bool {
+        self.compressed.is_empty()
+    }
+
+    /// Tokens in a block of the layers that keep every token.
+    pub fn block_tokens(&self) -> u64 {
+        self.groups.iter().map(|group| group.block).max().unwrap_or(BLOCK).max(1)
+    }
+
+    /// Blocks that a sequence of `context` tokens takes at most, over all groups.
+    pub fn blocks(&self, context: u64) -> u64 {
+        let Settings { batched, speculative, release, .. } = self.settings;
+        let blocks = |group: &Group| match group.kind {
+            Kind::Full => context.div_ceil(group.block),
+            // The window, and what is scheduled but not yet computed; the window need not start
+            // with a block.
+            Kind::Window(window) => {
+                let in_flight = batched.saturating_mul(release.batches_in_flight());
+                let tokens = (window.saturating_sub(1).saturating_add(in_flight)).min(context);
+                tokens.div_ceil(group.block) + 1
+            }
+            Kind::State => release.state_blocks() + speculative,
+        };
+        self.groups.iter().map(blocks).sum()
+    }
+
+    /// Bytes that `users` sequences of `context` tokens each take on one rank.
+    pub fn bytes(&self, context: u64, users: u64) -> Bytes {
+        if !self.compressed.is_empty() {
+            let of = |cache: &LayerCache| compressed_bytes(cache, context, self.settings);
+            return self.compressed.iter().map(of).sum::<Bytes>() * (users * COMPRESSED);
+        }
+        Bytes(self.block_bytes) * self.blocks(context) * users
+    }
+
+    /// Blocks in a pool of `pool` bytes.
+    pub fn pool_blocks(&self, pool: Bytes) -> u64 {
+        pool.0.checked_div(self.block_bytes).unwrap_or(0)
+    }
+
+    /// How many sequences of `context` tokens a pool of `pool` bytes holds, as vLLM prints it
+    /// ("Maximum concurrency").
+    pub fn concurrency(&self, pool: Bytes, context: u64) -> f64 {
+        match self.compressed.is_empty() {
+            true => self.pool_blocks(pool) as f64 / self.blocks(context).max(1) as f64,
+            false => pool.0 as f64 / self.bytes(context, 1).0.max(1) as f64,
+        }
+    }
+
+    /// The tokens that vLLM prints for a pool ("GPU KV cache size"): up to release 0.19 the blocks
+    /// divided among the groups, later the concurrency times the context.
+    pub fn tokens(&self, pool: Bytes, context: u64) -> u64 {
+        match self.settings.release.prints_concurrency() || self.groups.is_empty() {
+            true => (self.concurrency(pool, context) * context as f64) as u64,
+            false => self.pool_blocks(pool) / self.groups() * self.block_tokens(),
+        }
+    }
+}
+
+/// The pages of a layer: its keys and values, its indexer's keys, its state.
+fn pages(cache: &LayerCache, settings: Settings) -> Vec<Page> {
+    let mut pages = Vec::new();
+    let kind = cache.window.map_or(Kind::Full, Kind::Window);
+    if cache.has_tokens() {
+        // FP8 with a sparse indexer is stored with its scales: 656 bytes a token (`fp8_ds_mla`).
+        let unit = match cache.latent && settings.value_bytes == 1 && cache.index_key > 0 {
+            true => 656,
+            false => cache.entry() * settings.value_bytes,
+        };
+        pages.push(Page { kind, unit });
+    }
+    if cache.index_key > 0 {
+        // FP8 keys with one FP32 scale for 128.
+        pages.push(Page { kind, unit: cache.index_key + cache.index_key.div_ceil(128) * 4 });
+    }
+    if cache.has_state() {
+        pages.push(Page { kind: Kind::State, unit: state_bytes(cache, settings) });
+    }
+    pages
+}
+
+/// Bytes of a layer's recurrent state: the convolution in the model's type, the rest in the same
+/// or in FP32 (`mamba_utils.py`, `MambaStateDtypeCalculator`; Qwen3.5's config asks for FP32).
+fn state_bytes(cache: &LayerCache, settings: Settings) -> u64 {
+    let width = match cache.state {
+        Some(State::DeltaNet(true) | State::Kda | State::Lightning) => 4,
+        _ => 2,
+    };
+    // A draft lengthens the convolution's memory by its tokens.
+    (cache.conv + cache.channels * settings.speculative) * 2 + cache.recurrent * width
+}
+
+/// Groups of equally many layers, and the bytes of a block.
+fn group(pages: &[Page]) -> (Vec<Group>, u64) {
+    let state = pages.iter().filter(|p| p.kind == Kind::State).map(|p| p.unit).max();
+    let tokens = || pages.iter().filter(|page| page.kind != Kind::State);
+    let widest = tokens().map(|page| page.unit).max().unwrap_or(0);
+    // Blocks grow until an attention page is no smaller than a state.
+    let block = match state {
+        Some(state) if widest > 0 => BLOCK * state.div_ceil(BLOCK * widest).max(1),
+        _ => BLOCK,
+    };
+    let mut kinds: Vec<(Kind, u64)> = Vec::new();
+    for page in pages {
+        match kinds.iter_mut().find(|(kind, _)| *kind == page.kind) {
+            Some((_, layers)) => *layers += 1,
+            None => kinds.push((page.kind, 1)),
+        }
+    }
+    let [(kind, _)] = kinds.as_slice() else {
+        return several(&kinds, block, widest, state.unwrap_or(0), pages);
+    };
+    // One kind of layer: one group, whatever the pages' sizes.
+    let bytes = match kind {
+        Kind::State => pages.iter().map(|page| page.unit).sum(),
+        _ => pages.iter().map(|page| page.unit * BLOCK).sum(),
+    };
+    (vec![Group { kind: *kind, block: BLOCK }], bytes)
+}
+
+/// Several kinds of layer: groups of the size of the smallest kind, or of the largest where that
+/// is less than half as large again. Pages are of the largest size: a smaller one that divides it
+/// holds more tokens, another is padded.
+fn several(
+    kinds: &[(Kind, u64)],
+    block: u64,
+    widest: u64,
+    state: u64,
+    pages: &[Page],
+) -> (Vec<Group>, u64) {
+    let page = (widest * block).max(state);
+    let counts = || kinds.iter().map(|(_, layers)| *layers);
+    let (fewest, most) = (counts().min().unwrap_or(1), counts().max().unwrap_or(1));
+    let size = if 2 * most < 3 * fewest { most } else { fewest };
+    let groups = kinds.iter().flat_map(|(kind, layers)| {
+        let unit = pages.iter().filter(|p| p.kind == *kind).map(|p| p.unit).max().unwrap_or(1);
+        let tokens = match kind {
+            Kind::State => block,
+            _ if page.is_multiple_of((unit * block).max(1)) => page / unit.max(1),
+            _ => block,
+        };
+        let group = Group { kind: *kind, block: tokens };
+        std::iter::repeat_n(group, layers.div_ceil(size) as usize)
+    });
+    (groups.collect(), size * page)
+}
+
+/// DeepSeek-V4: window and compressed entries of 584 bytes in FP8 (448 values, a BF16 rotary part
+/// and scales), indexer keys with their scales.
+fn compressed_bytes(cache: &LayerCache, context: u64, settings: Settings) -> Bytes {
+    let entry = match settings.value_bytes {
+        1 => 584,
+        width => cache.entry() * width,
+    };
+    let Settings { batched, release, .. } = settings;
+    let window = cache.window.map_or(0, |window| {
+        (window + batched.saturating_mul(release.batches_in_flight())).min(context)
+    });
+    let index = match cache.index_key {
+        0 => 0,
+        key => key + key.div_ceil(128) * 4,
+    };
+    let ratio = cache.ratio.max(1);
+    let long = if ratio > 1 { context.div_ceil(ratio) } else { 0 };
+    Bytes(window * entry + long * (entry + index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::GIB;
+
+    fn settings(release: u16) -> Settings {
+        Settings { value_bytes: 2, batched: 8192, speculative: 0, release: Release(release) }
+    }
+
+    fn attention(kv_heads: u64, head: u64, window: Option<u64>) -> LayerCache {
+        LayerCache { kv_heads, key: head, value: head, window, ratio: 1, ..Default::default() }
+    }
+
+    /// Gemma-3-27B: 10 full layers and 52 with a window of 1024. vLLM 0.11 printed 109.86 GiB,
+    /// 205,696 tokens and 50.05 sequences of 4096.
+    #[test]
+    fn window_layers_take_blocks_of_the_same_pool() {
+        let mut caches = vec![attention(16, 128, Some(1024)); 52];
+        caches.extend([attention(16, 128, None); 10]);
+        let layout = KvLayout::new(&caches, settings(11));
+        assert_eq!(layout.groups(), 7);
+        let pool = Bytes((109.86 * GIB as f64) as u64);
+        assert_eq!(layout.tokens(pool, 4096), 205_696);
+        assert_eq!((layout.concurrency(pool, 4096) * 100.0).round(), 5005.0);
+    }
+
+    /// Qwen3-Next-80B-A3B: 12 attention layers with 2 heads of 256, 36 gated delta nets with a
+    /// state of 32 x 128 x 128 and a convolution of 3 x 8192. vLLM 0.27 printed 5.85 GiB and
+    /// 242,534 tokens of 65,536.
+    #[test]
+    fn blocks_grow_to_the_size_of_a_state() {
+        let state = LayerCache {
+            conv: 3 * 8192,
+            recurrent: 32 * 128 * 128,
+            state: Some(State::DeltaNet(false)),
+            ratio: 1,
+            ..Default::default()
+        };
+        let mut caches = vec![state; 36];
+        caches.extend([attention(2, 256, None); 12]);
+        let layout = KvLayout::new(&caches, settings(27));
+        assert_eq!(layout.groups(), 4);
+        assert_eq!(layout.block_tokens(), 544);
+        let tokens = layout.tokens(Bytes((5.853 * GIB as f64) as u64), 65_536);
+        assert!(tokens.abs_diff(242_534) < 300, "{tokens}");
+    }
+
+    /// Qwen3.6-35B-A3B on two ranks with an FP8 cache: 10 attention layers with a head of 256, 30
+    /// delta nets. vLLM printed 4.55 GiB and 903,602 tokens of 262,144.
+    #[test]
+    fn a_hybrid_pool_is_reproduced_to_the_token() {
+        let state = LayerCache {
+            conv: 3 * 4096,
+            channels: 4096,
+            recurrent: 16 * 128 * 128,
+            state: Some(State::DeltaNet(true)),
+            ratio: 1,
+            ..Default::default()
+        };
+        let mut caches = vec![state; 30];
+        caches.extend([attention(1, 256, None); 10]);
+        let layout = KvLayout::new(&caches, Settings { value_bytes: 1, ..settings(33) });
+        let pool = Bytes((4.55 * GIB as f64) as u64);
+        assert_eq!(layout.tokens(pool, 262_144), 903_602);
+    }
+
+    /// Qwen3.6-27B on two ranks with its MTP layer and two drafted tokens: 17 attention layers
+    /// with two heads of 256, 48 delta nets. vLLM printed 110.59 GiB and 3,233,564 tokens of
+    /// 184,320.
+    #[test]
+    fn drafts_take_state_blocks_too() {
+        let state = LayerCache {
+            conv: 3 * 5120,
+            channels: 5120,
+            recurrent: 24 * 128 * 128,
+            state: Some(State::DeltaNet(true)),
+            ratio: 1,
+            ..Default::default()
+        };
+        let mut caches = vec![state; 48];
+        caches.extend([attention(2, 256, None); 17]);
+        let layout = KvLayout::new(&caches, Settings { speculative: 2, ..settings(33) });
+        assert_eq!(layout.block_tokens(), 800);
+        let pool = Bytes((110.59 * GIB as f64) as u64);
+        assert_eq!(layout.tokens(pool, 184_320), 3_233_564);
+    }
+
+    /// Llama-3.1-70B: 126,832 tokens in 38.71 GiB.
+    #[test]
+    fn one_kind_of_layer_is_one_group() {
+        let layout = KvLayout::new(&[attention(8, 128, None); 80], settings(14));
+        assert_eq!(layout.block_bytes().0, 16 * 80 * 8 * 256 * 2);
+        assert_eq!(layout.bytes(4096, 2).0, 2 * 4096 * 80 * 8 * 256 * 2);
+        assert_eq!(layout.tokens(Bytes(126_832 / 16 * layout.block_bytes().0), 0), 126_832);
+    }
+
+    #[test]
+    fn more_context_never_takes_fewer_blocks() {
+        let mut caches = vec![attention(4, 256, Some(512)); 5];
+        caches.extend([attention(1, 512, None); 2]);
+        let layout = KvLayout::new(&caches, settings(33));
+        let blocks: Vec<u64> = (1..3000).map(|n| layout.blocks(n * 37)).collect();
+        assert!(blocks.is_sorted());
+    }
+}

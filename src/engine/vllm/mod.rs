@@ -1,0 +1,345 @@
+//! vLLM's memory: one budget a device, of which weights, activations and graphs are taken first
+//! and the rest is the pool of the paged KV cache.
+//!
+//! Rules as of release 0.33 (October 2026), V1 engine, read from its source; older releases differ
+//! where [`Release`] says so.
+
+mod activation;
+mod kv_cache;
+mod weights;
+
+pub use activation::{Batch, cuda_graphs, non_torch, peak};
+pub use kv_cache::{KvLayout, Settings as KvSettings};
+pub use weights::loaded;
+
+use super::{
+    Checkpoint, Line, Refusal, Rule, Run, Share, bills, compute_capability, divides, layer_caches,
+    loads,
+};
+use crate::catalog::{Device, DeviceKind};
+use crate::placement::{Hardware, Loads, Part};
+use crate::quant::{Format, GgmlType, Mix, Quant};
+use crate::report::{DeviceBill, HostBill, Term};
+use crate::scenario::{KvTypes, Scenario};
+use crate::units::{Bytes, GIB, Interval};
+
+/// The release whose rules these are.
+pub const VERSION: &str = "0.33 (October 2026)";
+
+/// `gpu_memory_utilization` where it is not given, in thousandths (0.92 since release 0.22; 0.9
+/// before). Source: `config/cache.py`.
+pub const UTILISATION: u64 = 920;
+
+/// What a CUDA process sees less of a device than its driver reports: 24,210 of 24,564 MiB on an
+/// RTX 4090, 79.18 of 79.65 GiB on an H100.
+const CONTEXT: Bytes = Bytes::mib(430);
+
+const SOURCE: &str = "vLLM 0.33";
+
+/// A minor release of the 0.x series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release(pub u16);
+
+impl Release {
+    /// The release whose rules are applied unless another is asked for.
+    pub const CURRENT: Release = Release(33);
+
+    /// Batches that are scheduled before the first is settled: two with asynchronous scheduling
+    /// (`VllmConfig.max_concurrent_batches`), taken to be the default from release 0.20 on.
+    fn batches_in_flight(self) -> u64 {
+        if self.0 >= 20 { 2 } else { 1 }
+    }
+
+    /// Blocks of recurrent state that a sequence keeps: two where prefix caching aligns states
+    /// with blocks (`mamba_cache_mode = "align"`), else one.
+    fn state_blocks(self) -> u64 {
+        if self.0 >= 24 { 2 } else { 1 }
+    }
+
+    /// "GPU KV cache size" is the concurrency times the context.
+    fn prints_concurrency(self) -> bool {
+        self.0 >= 20
+    }
+
+    /// CUDA graphs are part of the budget (since 0.21), no longer on top of it.
+    pub fn budgets_graphs(self) -> bool {
+        self.0 >= 21
+    }
+}
+
+/// Whether vLLM loads `quant`.
+///
+/// # Errors
+/// The format: GGUF mixes (a plug-in, experimental, is not counted), MLX and EXL3 are not loaded.
+pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
+    match quant {
+        Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
+        Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) => {
+            Err(Refusal::new(Rule::FormatNotLoaded, quant).or(nearest_format(quant)))
+        }
+        Quant::Format(_) => Ok(()),
+    }
+}
+
+/// The checkpoint format with about as many bits.
+pub(super) fn nearest_format(quant: Quant) -> Format {
+    let name = quant.to_string();
+    match name.chars().find(char::is_ascii_digit) {
+        Some('5'..='9') => Format::Fp8,
+        _ => Format::Awq,
+    }
+}
+
+/// The least compute capability (times ten) that vLLM's kernels for `quant` run on. Source: the
+/// `get_min_capability` of each quantisation config.
+fn least_capability(quant: Quant) -> u32 {
+    match quant {
+        Quant::Format(Format::Fp8 | Format::Fp8Block | Format::Nvfp4) => 75,
+        Quant::Format(Format::Mxfp4 | Format::Fp8Mxfp4) => 80,
+        Quant::Format(Format::Awq | Format::Int8 | Format::W4a16 | Format::Int4Experts) => 75,
+        Quant::Gguf(Mix::BF16) => 80,
+        _ => 70,
+    }
+}
+
+/// What one rank's bill is made of.
+pub(super) struct VllmRun<'a> {
+    checkpoint: &'a Checkpoint<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+    ranks: u64,
+    sequences: u64,
+    batched: u64,
+    utilisation: u64,
+    kv: KvLayout,
+    /// Weights on each rank.
+    weights: Vec<Interval<Bytes>>,
+    activations: Interval<Bytes>,
+}
+
+pub(super) fn run<'a>(
+    checkpoint: &'a Checkpoint<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+) -> Result<Box<dyn Run + 'a>, Refusal> {
+    Ok(Box::new(VllmRun::new(checkpoint, hardware, scenario)?))
+}
+
+/// The tensor-parallel size: what is asked for, or all devices.
+///
+/// # Errors
+/// There is no device, fewer than asked for, or the size does not divide the model.
+pub(super) fn ranks(
+    checkpoint: &Checkpoint<'_>,
+    hardware: &Hardware<'_>,
+    scenario: &Scenario,
+) -> Result<u64, Refusal> {
+    let devices = hardware.parts.len() as u64;
+    if devices == 0 {
+        return Err(Refusal::new(Rule::NeedsDevice, "cpu"));
+    }
+    let ranks = scenario.tensor_parallel.unwrap_or(devices);
+    if ranks > devices {
+        let refusal = Refusal::new(Rule::FewerDevices { devices }, format!("tp={ranks}"));
+        return Err(refusal.or(format!("tp={devices}")));
+    }
+    let granule = match checkpoint.quant {
+        Quant::Format(format) => format.granule(),
+        Quant::Gguf(_) => 1,
+    };
+    divides(checkpoint.architecture(), ranks, granule).map_err(|uneven| {
+        let rule = Rule::Indivisible { what: uneven.what };
+        Refusal::new(rule, format!("tp={ranks}")).or(format!("tp={}", uneven.nearest))
+    })?;
+    Ok(ranks)
+}
+
+/// Bytes of a cached value for `kv`: 2, or 1 for an 8-bit type, which these engines keep as FP8.
+///
+/// # Errors
+/// Another type, or two that differ.
+pub(super) fn value_bytes(kv: KvTypes) -> Result<u64, Refusal> {
+    match (kv.k, kv.v) {
+        (GgmlType::F16 | GgmlType::BF16, GgmlType::F16 | GgmlType::BF16) => Ok(2),
+        (GgmlType::Q8_0, GgmlType::Q8_0) => Ok(1),
+        _ => {
+            let nearest = if kv.k.block_elements() > 1 { "kv=fp8" } else { "kv=f16" };
+            Err(Refusal::new(Rule::CacheType, format!("kv={kv}")).or(nearest))
+        }
+    }
+}
+
+/// Whether a CUDA or ROCm engine can use `device` with kernels for `least` capability.
+///
+/// # Errors
+/// Another maker's device, or an older one.
+pub(super) fn usable_device(device: &Device, quant: Quant, least: u32) -> Result<(), Refusal> {
+    match (device.vendor.as_str(), device.kind) {
+        ("NVIDIA", _) => match compute_capability(device) {
+            Some(capability) if capability < least => {
+                let least = format!("{}.{}", least / 10, least % 10);
+                Err(Refusal::new(Rule::ComputeCapability { least }, quant))
+            }
+            _ => Ok(()),
+        },
+        ("AMD" | "Intel", DeviceKind::Discrete | DeviceKind::Unified) => Ok(()),
+        _ => Err(Refusal::new(Rule::NoBackend, &device.id)),
+    }
+}
+
+impl<'a> VllmRun<'a> {
+    fn new(
+        checkpoint: &'a Checkpoint<'a>,
+        hardware: &'a Hardware<'a>,
+        scenario: &'a Scenario,
+    ) -> Result<VllmRun<'a>, Refusal> {
+        let ranks = ranks(checkpoint, hardware, scenario)?;
+        for part in &hardware.parts {
+            usable_device(part.device, checkpoint.quant, least_capability(checkpoint.quant))?;
+        }
+        let value_bytes = value_bytes(scenario.kv)?;
+        let release = Release::CURRENT;
+        let (default_sequences, default_batched) = default_batch(&hardware.parts[0]);
+        let batched = scenario.batched.unwrap_or(default_batched);
+        let sequences = scenario.sequences.unwrap_or(default_sequences).max(scenario.users);
+        let architecture = checkpoint.architecture();
+        let settings = KvSettings { value_bytes, batched, speculative: 0, release };
+        let kv = KvLayout::new(&layer_caches(architecture, ranks), settings);
+        let weight =
+            |part: &Part<'_>| loaded(checkpoint, ranks, compute_capability(part.device), release);
+        let on_ranks = hardware.parts.iter().take(ranks as usize);
+        let batch = Batch { tokens: batched, sequences, ranks, release };
+        Ok(VllmRun {
+            checkpoint,
+            hardware,
+            scenario,
+            ranks,
+            sequences,
+            batched,
+            utilisation: scenario.utilisation.unwrap_or(UTILISATION),
+            kv,
+            weights: on_ranks.map(weight).collect(),
+            activations: peak(architecture, batch),
+        })
+    }
+
+    /// What vLLM lets itself use of a device.
+    fn budget(&self, part: &Part<'_>) -> Bytes {
+        let visible = visible(part);
+        visible.scale(self.utilisation as f64 / 1000.0).min(part.usable)
+    }
+
+    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+        let kv = self.kv.bytes(context, users);
+        let kv = match self.kv.is_exact() {
+            true => Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", SOURCE),
+            false => {
+                let kv = Interval::around(kv, 0.4, 1.4);
+                Line::fitted(Term::KvCache, kv, "entries * entry_bytes * users", SOURCE)
+            }
+        };
+        let kv = kv.with(&[
+            ("blocks", self.kv.blocks(context)),
+            ("block_bytes", self.kv.block_bytes().0),
+            ("users", users),
+            ("groups", self.kv.groups()),
+        ]);
+        let of = |(i, part): (usize, &Part<'_>)| {
+            let Some(weights) = self.weights.get(i) else {
+                return Share { usable: part.usable, layers: 0, lines: Vec::new() };
+            };
+            let weights = Line::fitted(Term::Weights, *weights, "sum(tensors of the rank)", SOURCE)
+                .with(&[("tensor_parallel", self.ranks)]);
+            let activations =
+                Line::fitted(Term::Compute, self.activations, "max(prefill, sampler)", SOURCE)
+                    .with(&[
+                        ("max_num_batched_tokens", self.batched),
+                        ("max_num_seqs", self.sequences),
+                    ]);
+            let graphs = cuda_graphs(false);
+            let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
+            let rest = Line::fitted(Term::Overhead, non_torch(self.ranks), "measured", SOURCE);
+            Share {
+                usable: self.budget(part),
+                layers: self.checkpoint.architecture().n_layers(),
+                lines: vec![weights, kv.clone(), activations, graphs, rest],
+            }
+        };
+        self.hardware.parts.iter().enumerate().map(of).collect()
+    }
+}
+
+/// What a CUDA process sees of a device; on unified memory, all of it.
+pub(super) fn visible(part: &Part<'_>) -> Bytes {
+    let driver = part.device.memory_usable_bytes.map_or(part.capacity, Bytes);
+    match part.device.kind {
+        DeviceKind::Discrete => driver.min(part.capacity) - CONTEXT,
+        _ => part.usable.max(driver.min(part.capacity)),
+    }
+}
+
+/// `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
+/// `engine/arg_utils.py`, `get_batch_defaults`.
+fn default_batch(part: &Part<'_>) -> (u64, u64) {
+    let memory = part.capacity.0 / GIB;
+    let device = part.device;
+    let small = device.id.contains("a100") || compute_capability(device) == Some(121);
+    match memory {
+        160.. => (1024, 16_384),
+        70.. if !small => (1024, 8192),
+        _ => (256, 2048),
+    }
+}
+
+impl Run for VllmRun<'_> {
+    fn hardware(&self) -> &Hardware<'_> {
+        self.hardware
+    }
+
+    fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
+        let basis = format!(
+            "gpu_memory_utilization {} of what a process sees; all of it is taken, and what the \
+             bill leaves becomes cache",
+            self.utilisation as f64 / 1000.0
+        );
+        bills(self.hardware, self.shares(context, users), &basis, Vec::new())
+    }
+
+    fn loads(&self, context: u64, users: u64) -> Loads {
+        loads(self.hardware, &self.shares(context, users), &[])
+    }
+
+    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        let run = VllmRun::new(self.checkpoint, hardware, self.scenario).ok()?;
+        Some(Box::new(run))
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let mut flags = vec![format!("--max-model-len {}", self.scenario.context)];
+        if self.ranks > 1 {
+            flags.push(format!("--tensor-parallel-size {}", self.ranks));
+        }
+        if self.utilisation != UTILISATION {
+            let share = self.utilisation as f64 / 1000.0;
+            flags.push(format!("--gpu-memory-utilization {share}"));
+        }
+        if self.scenario.sequences.is_some() {
+            flags.push(format!("--max-num-seqs {}", self.sequences));
+        }
+        if self.scenario.batched.is_some() {
+            flags.push(format!("--max-num-batched-tokens {}", self.batched));
+        }
+        if self.scenario.kv.k.block_elements() > 1 {
+            flags.push("--kv-cache-dtype fp8".to_owned());
+        }
+        flags
+    }
+
+    fn context_step(&self) -> u64 {
+        self.kv.block_tokens()
+    }
+
+    fn most_users(&self) -> u64 {
+        self.sequences
+    }
+}

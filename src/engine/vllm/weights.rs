@@ -1,0 +1,76 @@
+//! Weights as vLLM holds them after loading: fused projections in PyTorch's blocks, vocabulary
+//! padded, rotary tables, and the padding of MXFP4 experts.
+
+use super::Release;
+use crate::architecture::{Architecture, Mixer};
+use crate::engine::{Checkpoint, allocated, rank};
+use crate::quant::{Format, Quant};
+use crate::units::{Bytes, Interval};
+
+/// What vLLM prints as model loading, on one of `ranks` ranks. `capability` is the device's compute
+/// capability times ten.
+///
+/// A GPTQ or AWQ checkpoint is repacked for Marlin in the same bits, and FP8 stays FP8 (on devices
+/// without FP8 arithmetic as weights only). Sources: vLLM 0.33 `model_executor/layers/quantization`;
+/// checked against the load sizes in `tests/data/measured-memory.json`.
+pub fn loaded(
+    checkpoint: &Checkpoint<'_>,
+    ranks: u64,
+    capability: Option<u32>,
+    release: Release,
+) -> Interval<Bytes> {
+    let architecture = checkpoint.architecture();
+    let padding = expert_padding(checkpoint, capability, release);
+    let weights = rank(checkpoint, ranks).into_iter().map(|fused| {
+        let padded = |bytes: Bytes| match fused.expert && fused.quantised {
+            true => bytes.scale(padding),
+            false => bytes,
+        };
+        allocated(padded(fused.weights)) + allocated(padded(fused.beside))
+    });
+    let bytes = weights.sum::<Bytes>() + rotary_tables(architecture);
+    // How far makers differ in what they leave in 16 bits: linear attention, first layers.
+    match checkpoint.quant {
+        Quant::Gguf(_) => Interval::around(bytes, 0.995, 1.006),
+        Quant::Format(_) => Interval::around(bytes, 0.97, 1.075),
+    }
+}
+
+/// Cosines and sines for every position, in 16 bits (`RotaryEmbedding.cos_sin_cache`): one table
+/// for layers whose heads are of one width.
+fn rotary_tables(architecture: &Architecture) -> Bytes {
+    let positions = architecture.max_context.unwrap_or(0);
+    let mut tables: Vec<u64> = Vec::new();
+    for layer in &architecture.layers {
+        let table = match &layer.mixer {
+            Mixer::Mla(m) => Some(m.qk_rope_head_dim),
+            Mixer::Compressed(c) => Some(c.rope_head_dim),
+            mixer => mixer.attention().map(|a| a.head_dim),
+        };
+        if let Some(table) = table
+            && !tables.contains(&table)
+        {
+            tables.push(table);
+        }
+    }
+    tables.iter().map(|width| allocated(Bytes(positions * width * 2))).sum()
+}
+
+/// By how much MXFP4 experts grow to suit a kernel's tiles: Marlin (devices before Hopper) rounds
+/// hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden width to
+/// 256 until release 0.16.
+///
+/// Source: `fused_moe/oracle/mxfp4.py`, `mxfp4_round_up_hidden_size_and_intermediate_size`.
+fn expert_padding(checkpoint: &Checkpoint<'_>, capability: Option<u32>, release: Release) -> f64 {
+    if checkpoint.quant != Quant::Format(Format::Mxfp4) {
+        return 1.0;
+    }
+    let moe = checkpoint.architecture().layers.iter().find_map(|layer| layer.ffn.moe());
+    let Some(moe) = moe else { return 1.0 };
+    let up = |n: u64, to: u64| n.next_multiple_of(to) as f64 / n.max(1) as f64;
+    match (capability, release.0) {
+        (Some(..90), _) => up(moe.hidden_size, 256) * up(moe.intermediate_size, 128),
+        (_, ..=16) => up(moe.hidden_size, 256),
+        _ => up(moe.intermediate_size, 64),
+    }
+}

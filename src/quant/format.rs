@@ -1,0 +1,408 @@
+//! The checkpoint formats of the serving engines: what a safetensors file stores for each tensor.
+//!
+//! A format quantises the projections and leaves the rest of the model alone; which tensors those
+//! are, and what stands beside the quantised values (scales, zero points, permutations), is the
+//! whole difference between the formats.
+
+use std::fmt;
+
+use crate::architecture::{Group, Role, Tensor};
+use crate::units::Bytes;
+
+/// A quantised checkpoint format by the name people use for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// FP8 (E4M3) with one scale a tensor or output row (llm-compressor `FP8_DYNAMIC`).
+    Fp8,
+    /// FP8 with one FP32 scale for each block of 128 x 128 (DeepSeek-V3, Qwen's `-FP8`).
+    Fp8Block,
+    /// INT8 weights with one scale an output row (llm-compressor `W8A8`).
+    Int8,
+    /// FP4 (E2M1) with an FP8 scale for each 16 inputs (ModelOpt and llm-compressor `NVFP4`).
+    Nvfp4,
+    /// FP4 (E2M1) with a power-of-two scale for each 32 inputs. A mixture of experts has its
+    /// experts quantised only (gpt-oss).
+    Mxfp4,
+    /// Experts in MXFP4, the other projections in FP8 by blocks (DeepSeek-V4 as released).
+    Fp8Mxfp4,
+    /// Experts in 4 bits with a scale for each 32 inputs, the rest in 16 bits (Kimi-K2.5 as
+    /// released: compressed-tensors `pack-quantized`).
+    Int4Experts,
+    /// 4 bits with scales and zero points for each 128 inputs (AutoAWQ).
+    Awq,
+    /// 4 bits with scales, zero points and a group index an input (AutoGPTQ, GPTQModel).
+    Gptq,
+    /// 4 bits with a scale for each 128 inputs, symmetric (compressed-tensors `pack-quantized`).
+    W4a16,
+    /// bitsandbytes LLM.int8().
+    BnbInt8,
+    /// bitsandbytes NF4 with nested (double) quantisation, as pre-quantised repositories store it.
+    Nf4,
+    /// MLX affine quantisation with groups of 64, by its bits (2, 3, 4, 5, 6 or 8).
+    Mlx(u8),
+    /// ExLlamaV3 by its bits a weight in tenths, the output head at 6 bits.
+    Exl3(u8),
+}
+
+/// What is stored for a quantised matrix of `inputs` x `outputs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Scheme {
+    /// Bits a weight, in tenths.
+    decibits: u64,
+    /// What shares a scale.
+    share: Share,
+    /// Bits that each of them has beside its weights: scale, zero point, bias.
+    shared_bits: u64,
+    /// Bytes for each input: a permutation, a sign or scale vector.
+    per_input: u64,
+    /// Bytes for each output: a scale or sign vector.
+    per_output: u64,
+    /// Bytes a matrix: global scales.
+    per_matrix: u64,
+}
+
+/// The weights that share a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Share {
+    /// No scale but those per input or output.
+    Nothing,
+    /// This many inputs of one output.
+    Inputs(u64),
+    /// A block of this many inputs x outputs.
+    Block(u64),
+}
+
+impl Scheme {
+    const fn plain(decibits: u64) -> Scheme {
+        Scheme {
+            decibits,
+            share: Share::Nothing,
+            shared_bits: 0,
+            per_input: 0,
+            per_output: 0,
+            per_matrix: 0,
+        }
+    }
+
+    const fn grouped(bits: u64, inputs: u64, shared_bits: u64) -> Scheme {
+        Scheme { share: Share::Inputs(inputs), shared_bits, ..Scheme::plain(bits * 10) }
+    }
+
+    fn bytes(&self, inputs: u64, outputs: u64) -> u64 {
+        let elements = inputs.saturating_mul(outputs);
+        let weights = elements.saturating_mul(self.decibits).div_ceil(80);
+        let groups = match self.share {
+            Share::Nothing => 0,
+            Share::Inputs(n) => inputs.div_ceil(n).saturating_mul(outputs),
+            Share::Block(n) => inputs.div_ceil(n).saturating_mul(outputs.div_ceil(n)),
+        };
+        weights
+            .saturating_add(groups.saturating_mul(self.shared_bits).div_ceil(8))
+            .saturating_add(self.per_input * inputs)
+            .saturating_add(self.per_output * outputs)
+            .saturating_add(self.per_matrix)
+    }
+}
+
+/// What a tensor is to a quantiser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The token embedding table.
+    Embedding,
+    /// The output head.
+    Head,
+    /// A projection of attention, state space or a dense or shared feed-forward block.
+    Linear,
+    /// The stacked matrices of routed experts.
+    Expert,
+    /// The router of a mixture of experts, or the gate of a shared expert.
+    Router,
+    /// A norm, a bias, a convolution, a state-space vector, a vision tower: never quantised.
+    Rest,
+}
+
+fn part(tensor: &Tensor) -> Part {
+    use Role::*;
+    if tensor.group == Group::Vision {
+        return Part::Rest;
+    }
+    match tensor.role {
+        TokenEmbd | PerLayerTokenEmbd | NextnEmbedTokens | LookupTable => Part::Embedding,
+        Output | NextnSharedHeadHead => Part::Head,
+        FfnGateExps | FfnGateUpExps | FfnUpExps | FfnDownExps => Part::Expert,
+        FfnGateInp | FfnGateInpShexp => Part::Router,
+        AttnQ | AttnK | AttnV | AttnQkv | AttnOutput | AttnOutputA | AttnOutputB | AttnGate
+        | AttnQA | AttnQB | AttnKvAMqa | AttnKvB | AttnKB | AttnVB | AttnKv | IndexerAttnK
+        | IndexerAttnQB | IndexerQProj | IndexerKProj | FfnGate | FfnUp | FfnDown
+        | FfnGateShexp | FfnUpShexp | FfnDownShexp | FfnLatentDown | FfnLatentUp | SsmIn | SsmX
+        | SsmOut | SsmFA | SsmFB | SsmGA | SsmGB | ShortConvIn | ShortConvOut | NextnEhProj
+        | PerLayerInpGate | PerLayerProj | PerLayerModelProj => Part::Linear,
+        _ => Part::Rest,
+    }
+}
+
+impl Format {
+    /// Every format that is offered by name, largest first.
+    pub const ALL: &'static [Format] = &[
+        Format::Fp8,
+        Format::Fp8Block,
+        Format::Int8,
+        Format::BnbInt8,
+        Format::Mlx(8),
+        Format::Exl3(80),
+        Format::Mlx(6),
+        Format::Exl3(60),
+        Format::Mlx(5),
+        Format::Exl3(50),
+        Format::Fp8Mxfp4,
+        Format::Nvfp4,
+        Format::Int4Experts,
+        Format::Mlx(4),
+        Format::Mxfp4,
+        Format::Gptq,
+        Format::Awq,
+        Format::W4a16,
+        Format::Nf4,
+        Format::Exl3(40),
+        Format::Mlx(3),
+        Format::Exl3(35),
+        Format::Exl3(30),
+        Format::Mlx(2),
+        Format::Exl3(25),
+        Format::Exl3(20),
+    ];
+
+    /// The format of that name, in any case.
+    pub fn parse(name: &str) -> Option<Format> {
+        let lower = name.to_ascii_lowercase();
+        if let Some(bits) = lower.strip_prefix("exl3-").and_then(|rest| rest.strip_suffix("bpw")) {
+            return decibits(bits).map(Format::Exl3);
+        }
+        Format::ALL.iter().copied().find(|f| f.to_string().eq_ignore_ascii_case(name))
+    }
+
+    /// Bytes that a checkpoint stores for `tensor`; `experts` says whether the model has routed
+    /// experts.
+    pub fn bytes(self, experts: bool, tensor: &Tensor) -> Bytes {
+        let [inputs, outputs, matrices] = tensor.shape.0;
+        match self.scheme(experts, tensor) {
+            Some(scheme) => Bytes(scheme.bytes(inputs, outputs).saturating_mul(matrices)),
+            None => Bytes(2 * tensor.shape.elements()),
+        }
+    }
+
+    /// The part of [`Format::bytes`] that holds the weights themselves, without scales and the
+    /// like.
+    pub fn weight_bytes(self, experts: bool, tensor: &Tensor) -> Bytes {
+        let bits = self.scheme(experts, tensor).map_or(160, |scheme| scheme.decibits);
+        Bytes(tensor.shape.elements().saturating_mul(bits).div_ceil(80))
+    }
+
+    /// Inputs of a projection that share a scale: a tensor-parallel rank must hold a multiple of
+    /// them. 1 where scales follow outputs.
+    pub const fn granule(self) -> u64 {
+        match self {
+            Format::Fp8Block | Format::Awq | Format::Gptq | Format::W4a16 => 128,
+            Format::Mxfp4 | Format::Fp8Mxfp4 | Format::Int4Experts => 32,
+            Format::Nvfp4 => 16,
+            _ => 1,
+        }
+    }
+
+    /// `tensor` is stored in less than 16 bits a weight.
+    pub fn quantises(self, experts: bool, tensor: &Tensor) -> bool {
+        self.scheme(experts, tensor).is_some()
+    }
+
+    /// What the format does to a tensor; `None` leaves it in 16 bits.
+    fn scheme(self, experts: bool, tensor: &Tensor) -> Option<Scheme> {
+        // A matrix known by its size only has no inputs and outputs; its rows count as one.
+        let inputs = tensor.shape.0[0];
+        let part = part(tensor);
+        let projection = matches!(part, Part::Linear | Part::Expert);
+        match self {
+            // llm-compressor's recipes ignore `lm_head` and the routers.
+            Format::Fp8 => projection.then_some(Scheme { per_output: 4, ..Scheme::plain(80) }),
+            // config.json `weight_block_size: [128, 128]`, tensors `weight_scale_inv` (FP32).
+            Format::Fp8Block => projection.then_some(Scheme {
+                share: Share::Block(128),
+                shared_bits: 32,
+                ..Scheme::plain(80)
+            }),
+            Format::Int8 => projection.then_some(Scheme { per_output: 4, ..Scheme::plain(80) }),
+            // `weight_scale` (FP8) a group of 16, `weight_scale_2` and `input_scale` (FP32).
+            Format::Nvfp4 => {
+                projection.then_some(Scheme { per_matrix: 8, ..Scheme::grouped(4, 16, 8) })
+            }
+            // OCP Microscaling v1.0: E8M0 scale for 32 elements. gpt-oss's config.json lists
+            // attention, router, embeddings and head under `modules_to_not_convert`.
+            Format::Mxfp4 => match experts {
+                false => projection.then_some(Scheme::grouped(4, 32, 8)),
+                true => (part == Part::Expert).then_some(Scheme::grouped(4, 32, 8)),
+            },
+            Format::Fp8Mxfp4 => match part {
+                Part::Expert => Some(Scheme::grouped(4, 32, 8)),
+                _ => Format::Fp8Block.scheme(experts, tensor),
+            },
+            Format::Int4Experts => (part == Part::Expert)
+                .then_some(Scheme { per_matrix: 16, ..Scheme::grouped(4, 32, 16) }),
+            // `scales` FP16 and `qzeros` 4 bits a group (AutoAWQ WQLinear_GEMM).
+            Format::Awq => projection.then_some(Scheme::grouped(4, 128, 16 + 4)),
+            // The same, and `g_idx`: INT32 an input.
+            Format::Gptq => {
+                projection.then_some(Scheme { per_input: 4, ..Scheme::grouped(4, 128, 16 + 4) })
+            }
+            // `weight_packed`, `weight_scale` BF16, `weight_shape` (two INT64).
+            Format::W4a16 => {
+                projection.then_some(Scheme { per_matrix: 16, ..Scheme::grouped(4, 128, 16) })
+            }
+            // `SCB`: FP32 an output row.
+            Format::BnbInt8 => projection.then_some(Scheme { per_output: 4, ..Scheme::plain(80) }),
+            // absmax in 8 bits for 64 weights (QLoRA, section 3); the FP32 for 256 of those, 0.002
+            // bits a weight, is left out.
+            Format::Nf4 => projection.then_some(Scheme {
+                share: Share::Inputs(64),
+                shared_bits: 8,
+                ..Scheme::plain(40)
+            }),
+            // FP16 scale and bias for 64 inputs; embeddings and head too, routers of models with
+            // a predicate of their own in 8 bits, others in 16 (mlx-lm utils.quantize_model).
+            Format::Mlx(bits) => match part {
+                Part::Linear | Part::Expert | Part::Embedding | Part::Head
+                    if inputs.is_multiple_of(64) =>
+                {
+                    Some(Scheme::grouped(u64::from(bits), 64, 32))
+                }
+                Part::Router if inputs.is_multiple_of(64) => Some(Scheme::grouped(8, 64, 32)),
+                _ => None,
+            },
+            // Trellis tiles, sign and scale vectors `suh` and `svh` in FP16; the head at 6 bits
+            // (`--head_bits`), embeddings and routers in 16.
+            Format::Exl3(decibits) => match part {
+                Part::Linear | Part::Expert => Some(Scheme {
+                    per_input: 2,
+                    per_output: 2,
+                    ..Scheme::plain(u64::from(decibits))
+                }),
+                Part::Head => Some(Scheme { per_input: 2, per_output: 2, ..Scheme::plain(60) }),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Bits a weight in tenths, from 1 to 8.
+fn decibits(text: &str) -> Option<u8> {
+    let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
+    let digit = |s: &str| match s.as_bytes() {
+        [d @ b'0'..=b'9'] => Some(d - b'0'),
+        _ => None,
+    };
+    let bits = digit(whole)? * 10 + digit(tenth)?;
+    (10..=80).contains(&bits).then_some(bits)
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Format::Fp8 => f.write_str("FP8"),
+            Format::Fp8Block => f.write_str("FP8-block"),
+            Format::Int8 => f.write_str("INT8"),
+            Format::Nvfp4 => f.write_str("NVFP4"),
+            Format::Mxfp4 => f.write_str("MXFP4"),
+            Format::Fp8Mxfp4 => f.write_str("FP8-MXFP4"),
+            Format::Int4Experts => f.write_str("INT4-experts"),
+            Format::Awq => f.write_str("AWQ"),
+            Format::Gptq => f.write_str("GPTQ"),
+            Format::W4a16 => f.write_str("W4A16"),
+            Format::BnbInt8 => f.write_str("BNB-INT8"),
+            Format::Nf4 => f.write_str("NF4"),
+            Format::Mlx(bits) => write!(f, "MLX-{bits}bit"),
+            Format::Exl3(decibits) => write!(f, "EXL3-{}.{}bpw", decibits / 10, decibits % 10),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::Shape;
+
+    fn tensor(role: Role, shape: [u64; 3]) -> Tensor {
+        Tensor {
+            role,
+            layer: Some(0),
+            shape: Shape(shape),
+            group: Group::Text,
+            in_checkpoint: true,
+            in_gguf: true,
+        }
+    }
+
+    fn bytes(format: Format, role: Role, shape: [u64; 3]) -> u64 {
+        format.bytes(false, &tensor(role, shape)).0
+    }
+
+    #[test]
+    fn a_name_leads_back_to_its_format() {
+        for format in Format::ALL {
+            assert_eq!(Format::parse(&format.to_string()), Some(*format));
+        }
+        assert_eq!(Format::parse("exl3-4.3bpw"), Some(Format::Exl3(43)));
+        assert_eq!(Format::parse("EXL3-9.0bpw"), None);
+        assert_eq!(Format::parse("MLX-7bit"), None);
+        assert_eq!(Format::parse("fp8-BLOCK"), Some(Format::Fp8Block));
+    }
+
+    #[test]
+    fn a_projection_takes_its_bits_and_what_stands_beside_them() {
+        let shape = [4096, 1024, 1];
+        let n = 4096 * 1024;
+        assert_eq!(bytes(Format::Fp8, Role::AttnK, shape), n + 4 * 1024);
+        assert_eq!(bytes(Format::Fp8Block, Role::AttnK, shape), n + 4 * 32 * 8);
+        assert_eq!(bytes(Format::Nvfp4, Role::AttnK, shape), n / 2 + n / 16 + 8);
+        assert_eq!(bytes(Format::Mxfp4, Role::AttnK, shape), n / 2 + n / 32);
+        assert_eq!(bytes(Format::Awq, Role::AttnK, shape), n / 2 + n / 128 * 20 / 8);
+        let awq = bytes(Format::Awq, Role::AttnK, shape);
+        assert_eq!(bytes(Format::Gptq, Role::AttnK, shape), awq + 4 * 4096);
+        assert_eq!(bytes(Format::W4a16, Role::AttnK, shape), n / 2 + n / 64 + 16);
+        assert_eq!(bytes(Format::Nf4, Role::AttnK, shape), n / 2 + n / 64);
+        assert_eq!(bytes(Format::Mlx(4), Role::AttnK, shape), n / 2 + n / 64 * 4);
+        assert_eq!(bytes(Format::Mlx(3), Role::AttnK, shape), n * 3 / 8 + n / 64 * 4);
+        assert_eq!(bytes(Format::Exl3(40), Role::AttnK, shape), n / 2 + 2 * (4096 + 1024));
+        assert_eq!(bytes(Format::Exl3(25), Role::AttnK, shape), n * 10 / 32 + 2 * (4096 + 1024));
+    }
+
+    #[test]
+    fn embeddings_head_router_and_norms_are_left_alone_but_by_mlx_and_exl3() {
+        let matrix = [4096, 1000, 1];
+        for format in [Format::Fp8Block, Format::Awq, Format::Nf4, Format::Nvfp4] {
+            for role in [Role::TokenEmbd, Role::Output, Role::FfnGateInp] {
+                assert_eq!(bytes(format, role, matrix), 2 * 4096 * 1000, "{format} {role:?}");
+            }
+            assert_eq!(bytes(format, Role::AttnNorm, [4096, 1, 1]), 8192);
+        }
+        assert_eq!(bytes(Format::Mlx(4), Role::TokenEmbd, matrix), 4096 * 1000 * 9 / 16);
+        assert_eq!(bytes(Format::Mlx(4), Role::FfnGateInp, matrix), 4096 * 1000 * 17 / 16);
+        assert_eq!(bytes(Format::Exl3(30), Role::TokenEmbd, matrix), 2 * 4096 * 1000);
+        assert_eq!(
+            bytes(Format::Exl3(30), Role::Output, matrix),
+            4096 * 1000 * 6 / 8 + 2 * (4096 + 1000)
+        );
+    }
+
+    #[test]
+    fn experts_are_counted_matrix_by_matrix() {
+        let shape = [2048, 768, 128];
+        let one = bytes(Format::Awq, Role::FfnUp, [2048, 768, 1]);
+        assert_eq!(bytes(Format::Awq, Role::FfnUpExps, shape), 128 * one);
+    }
+
+    #[test]
+    fn no_quantised_format_stores_more_than_eight_bits_and_its_scales() {
+        for format in Format::ALL.iter().filter(|format| **format != Format::Int4Experts) {
+            let size = bytes(*format, Role::FfnDown, [8192, 4096, 1]) as f64;
+            assert!(size / (8192.0 * 4096.0) < 1.07, "{format}");
+        }
+    }
+}

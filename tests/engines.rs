@@ -1,0 +1,376 @@
+//! The engines end to end: golden figures, refusals with their rules, and laws that every engine
+//! obeys.
+
+use headroom::catalog::Catalog;
+use headroom::estimate::report;
+use headroom::report::{Cell, Notice, Report, Rule, Term, Verdict};
+use headroom::scenario::{Engine, Scenario};
+use headroom::units::{Bytes, GIB, Interval};
+use proptest::prelude::*;
+
+fn answer(query: &str) -> Report {
+    let (scenario, problems) = Scenario::from_query(query);
+    assert_eq!(problems, [], "of {query}");
+    report(Catalog::bundled(), &scenario, problems)
+}
+
+#[track_caller]
+fn cell(query: &str) -> Cell {
+    let report = answer(query);
+    match report.cells.as_slice() {
+        [cell] => cell.clone(),
+        cells => panic!("{} cells of {query}: {:?}", cells.len(), report.notices),
+    }
+}
+
+#[track_caller]
+fn refusal(query: &str) -> (Rule, Option<String>) {
+    let report = answer(query);
+    let refused = report.notices.into_iter().find_map(|notice| match notice {
+        Notice::EngineRefuses(refusal) => Some((refusal.rule, refusal.nearest)),
+        _ => None,
+    });
+    assert_eq!(report.cells, [], "of {query}");
+    refused.unwrap_or_else(|| panic!("nothing refuses {query}"))
+}
+
+/// The sum of a term's lines on device `i`.
+fn on(cell: &Cell, i: usize, term: Term) -> Interval<Bytes> {
+    let items = cell.devices[i].items.iter().filter(|item| item.term == term);
+    items.map(|item| item.bytes).sum()
+}
+
+#[track_caller]
+fn near(measured_gib: f64, bytes: Bytes, tolerance: f64) {
+    let got = bytes.0 as f64 / GIB as f64;
+    assert!((got / measured_gib - 1.0).abs() <= tolerance, "{got} instead of {measured_gib} GiB");
+}
+
+#[test]
+fn vllm_shares_its_budget_between_weights_activations_and_pool() {
+    let query = "model=qwen3-32b&hw=h100-sxm&quant=BF16&engine=vllm&ctx=16000&util=0.9&seqs=1024";
+    let cell = cell(query);
+    near(61.03, on(&cell, 0, Term::Weights).expected, 0.001);
+    // One sequence of 16,000 tokens: 64 layers of 8 heads of 128, keys and values.
+    assert_eq!(on(&cell, 0, Term::KvCache).expected.0, 16_000 * 64 * 8 * 256 * 2);
+    near(71.26, cell.devices[0].usable_bytes, 0.003);
+    assert!(cell.devices[0].usable_basis.contains("0.9"));
+}
+
+#[test]
+fn tensor_parallel_halves_what_is_divided() {
+    let one = cell("model=qwen3-32b&hw=h100-sxm&quant=BF16&engine=vllm");
+    let two = cell("model=qwen3-32b&hw=h100-sxm*2&quant=BF16&engine=vllm");
+    near(30.59, on(&two, 0, Term::Weights).expected, 0.001);
+    let kv = |cell: &Cell| on(cell, 0, Term::KvCache).expected.0;
+    assert_eq!(2 * kv(&two), kv(&one));
+    assert!(two.flags.contains(&"--tensor-parallel-size 2".to_owned()));
+    // Sixteen ranks share eight key heads: each keeps one.
+    let sixteen = cell("model=qwen3-32b&hw=rtx-4090*16&quant=BF16&engine=vllm");
+    let eight = cell("model=qwen3-32b&hw=rtx-4090*8&quant=BF16&engine=vllm");
+    assert_eq!(kv(&sixteen), kv(&eight));
+}
+
+#[test]
+fn an_8_bit_cache_takes_half() {
+    for engine in ["vllm", "sglang"] {
+        let of = |kv| {
+            let query = format!(
+                "model=qwen3-32b&hw=h200-sxm&quant=FP8-block&engine={engine}&ctx=32k&kv={kv}"
+            );
+            on(&cell(&query), 0, Term::KvCache).expected.0
+        };
+        assert_eq!(2 * of("fp8"), of("f16"), "{engine}");
+    }
+}
+
+#[test]
+fn a_window_is_kept_by_some_engines_and_not_by_others() {
+    let of = |engine: &str, hw: &str, quant: &str| {
+        let query = format!("model=gemma-3-27b-it&hw={hw}&quant={quant}&engine={engine}&ctx=128k");
+        cell(&query).kv_bytes.to_gib()
+    };
+    // 10 of 62 layers keep every token: 10 x 131,072 x 16 heads x 256 x 2 bytes is 10 GiB.
+    let vllm = of("vllm", "h200-sxm", "BF16");
+    assert!((10.0..22.0).contains(&vllm), "{vllm}");
+    let mlx = of("mlx", "m3-ultra@512", "BF16");
+    assert!((10.0..12.0).contains(&mlx), "{mlx}");
+    let transformers = of("transformers", "h200-sxm", "BF16");
+    assert!((10.0..11.0).contains(&transformers), "{transformers}");
+    // ExLlamaV3 reserves every layer in full, SGLang four fifths of it in window layers.
+    let exl = of("exllamav3", "h200-sxm", "EXL3-4.0bpw");
+    assert!((61.0..63.0).contains(&exl), "{exl}");
+    let sglang = of("sglang", "h200-sxm", "BF16");
+    assert!((50.0..53.0).contains(&sglang), "{sglang}");
+}
+
+#[test]
+fn latent_attention_is_cached_as_such_but_by_transformers() {
+    let of = |engine: &str| {
+        let query =
+            format!("model=deepseek-v2.5&hw=h200-sxm*8&quant=BF16&engine={engine}&ctx=4096");
+        let cell = cell(&query);
+        on(&cell, 0, Term::KvCache).expected.0
+    };
+    // 60 layers x 576 values, on every rank.
+    assert_eq!(of("vllm"), 4096 * 60 * 576 * 2);
+    assert_eq!(of("sglang"), 4096 * 60 * 576 * 2);
+    // Full keys of 192 and values of 128 for 128 heads; eight layers on the first device.
+    assert_eq!(of("transformers"), 4096 * 8 * 128 * 320 * 2);
+}
+
+#[test]
+fn mlx_quantises_embeddings_and_head_as_well() {
+    let cell = cell("model=qwen3-4b-instruct-2507&hw=m3-pro@36&quant=MLX-4bit&engine=mlx&ctx=4096");
+    // 4.02 B weights of 4.5 bits.
+    near(2.107, on(&cell, 0, Term::Weights).expected, 0.003);
+    assert_eq!(on(&cell, 0, Term::KvCache).expected.0, 4096 * 36 * 8 * 256 * 2);
+}
+
+#[test]
+fn mlx_peaks_lie_within_the_stated_interval() {
+    // Peaks as mlx-lm or a server on it printed them, GB (`tests/data/measured-memory.json`).
+    for (model, context, peak) in [
+        ("qwen3-4b-instruct-2507", 2176, 3.30),
+        ("qwen3.6-35b-a3b", 512, 21.408),
+        ("qwen3.6-35b-a3b", 1024, 21.925),
+        ("granite-4.0-h-small", 2048, 23.501),
+    ] {
+        let query =
+            format!("model={model}&hw=m3-ultra@512&quant=MLX-4bit&engine=mlx&ctx={context}");
+        let total = cell(&query).device_bytes;
+        let (low, high) = (total.low.to_gb(), total.high.to_gb());
+        assert!(low <= peak && peak <= high, "{model} {context}: {low}..{high} GB, not {peak}");
+    }
+}
+
+#[test]
+fn sglang_loads_and_caches_as_it_printed() {
+    // Kimi-K2.5 on eight ranks: 73.58 GiB of weights, 70,272 bytes a token.
+    let cell = cell("model=kimi-k2.5&hw=b300*8&quant=INT4-experts&engine=sglang&ctx=1000");
+    let weights = on(&cell, 0, Term::Weights);
+    let printed = (73.58 * GIB as f64) as u64;
+    assert!(weights.low.0 <= printed && printed <= weights.high.0, "{weights:?}");
+    assert_eq!(on(&cell, 0, Term::KvCache).expected.0, 70_272 * 1000);
+}
+
+#[test]
+fn exllamav3_keeps_the_embedding_on_the_host() {
+    let cell =
+        cell("model=llama-3.1-70b-instruct&hw=rtx-3090*2&quant=EXL3-4.0bpw&engine=exllamav3");
+    let host = cell.host.items.iter().find(|item| item.term == Term::Weights).unwrap();
+    assert_eq!(host.bytes.expected.0, 128_256 * 8192 * 2);
+    assert_eq!(cell.devices.iter().map(|device| device.layers).sum::<u64>(), 80);
+    // A cache of 4 bits and its scales: 9 halves of a bit a value.
+    let q4 = answer(
+        "model=llama-3.1-70b-instruct&hw=rtx-3090*2&quant=EXL3-4.0bpw&engine=exllamav3&kv=q4_0",
+    );
+    assert_eq!(q4.cells[0].kv_bytes.0 * 32, cell.kv_bytes.0 * 9);
+}
+
+#[test]
+fn nf4_leaves_embeddings_and_head_in_16_bits() {
+    let cell = cell("model=qwen3-8b&hw=rtx-4090&quant=NF4&engine=transformers&ctx=2048");
+    let embeddings = 2 * 151_936 * 4096 * 2;
+    let linear = 6_945_767_424u64;
+    let expected = embeddings + linear / 2 + linear / 64;
+    let weights = on(&cell, 0, Term::Weights).expected.0;
+    assert!(weights.abs_diff(expected) < 4_000_000, "{weights} instead of {expected}");
+}
+
+#[test]
+fn tensorrt_llm_leaves_a_part_of_what_is_free() {
+    let cell = cell("model=qwen2.5-7b-instruct&hw=rtx-4090&quant=FP8&engine=tensorrt-llm");
+    let part = &cell.devices[0];
+    assert!(part.usable_bytes < Bytes::gib(24));
+    assert!(part.usable_basis.contains("free_gpu_memory_fraction"));
+    assert_eq!(cell.verdict, Verdict::Fits);
+}
+
+#[test]
+fn front_ends_are_llama_cpp_with_defaults_of_their_own() {
+    let of = |engine| {
+        cell(&format!("model=gemma-3-27b-it&hw=rtx-5090&quant=Q4_K_M&engine={engine}&ctx=32k"))
+    };
+    let llama = of("llama.cpp");
+    assert_eq!(of("ollama").kv_bytes, llama.kv_bytes);
+    assert!(of("lmstudio").kv_bytes > llama.kv_bytes, "four slots each keep a window");
+    assert!(of("koboldcpp").kv_bytes > llama.kv_bytes * 2, "no window cache");
+    assert!(of("ollama").flags.contains(&"OLLAMA_CONTEXT_LENGTH=32768".to_owned()));
+    assert_eq!(llama.engine, "llama.cpp");
+}
+
+#[test]
+fn engines_stand_side_by_side() {
+    let report = answer("model=qwen3-8b&hw=rtx-4090&quant=BF16&engine=llama.cpp,vllm,sglang");
+    let engines: Vec<&str> = report.cells.iter().map(|cell| cell.engine.as_str()).collect();
+    assert_eq!(engines, ["llama.cpp", "vllm", "sglang"]);
+    // A format that one of them lacks leaves the others.
+    let report = answer("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp,vllm");
+    assert_eq!(report.cells.len(), 1);
+    assert!(report.notices.iter().any(|n| matches!(n, Notice::EngineRefuses(_))));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_rule_and_the_nearest() {
+    let vllm = "model=qwen3-32b&hw=rtx-4090*4&engine=vllm";
+    let text = |value: &str| Some(value.to_owned());
+    let check = |query: String, rule: Rule, nearest: Option<String>| {
+        assert_eq!(refusal(&query), (rule, nearest), "of {query}");
+    };
+    let format = Rule::FormatNotLoaded;
+    check(format!("{vllm}&quant=Q4_K_M"), format.clone(), text("AWQ"));
+    check(format!("{vllm}&quant=Q8_0"), format.clone(), text("FP8"));
+    check(format!("{vllm}&quant=BF16&tp=8"), Rule::FewerDevices { devices: 4 }, text("tp=4"));
+    check(
+        format!("{vllm}&quant=BF16&tp=3"),
+        Rule::Indivisible { what: "64 attention heads".to_owned() },
+        text("tp=2"),
+    );
+    check(format!("{vllm}&quant=BF16&kv=q4_0"), Rule::CacheType, text("kv=fp8"));
+    let old = Rule::ComputeCapability { least: "8.0".to_owned() };
+    check("model=qwen3-8b&hw=gtx-1080-ti&quant=BF16&engine=vllm".to_owned(), old, None);
+    let cpu = "model=qwen3-8b&hw=&quant=BF16&engine=llama.cpp";
+    assert_eq!(answer(cpu).cells.len(), 0, "no machine, no cell");
+    let mlx = "model=qwen3-8b&quant=MLX-4bit&engine=mlx";
+    check(format!("{mlx}&hw=rtx-4090"), Rule::NoBackend, None);
+    check(format!("{mlx}&hw=m3-ultra@512*2"), Rule::OneDevice, text("1 device"));
+    check(
+        "model=qwen3-8b&hw=m3-ultra@512&quant=AWQ&engine=mlx".to_owned(),
+        format.clone(),
+        text("MLX-4bit"),
+    );
+    check(
+        "model=qwen3-8b&hw=rtx-4090&quant=FP8&engine=llama.cpp".to_owned(),
+        format.clone(),
+        text("Q4_K_M"),
+    );
+    check(
+        "model=qwen3-8b&hw=rx-7900-xtx&quant=EXL3-4.0bpw&engine=exllamav3".to_owned(),
+        Rule::NoBackend,
+        None,
+    );
+    check(
+        "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=koboldcpp&users=2".to_owned(),
+        Rule::Sequences { most: 1 },
+        text("users=1"),
+    );
+}
+
+/// Queries of engines that run anywhere, with a machine and a format that suit them.
+const SETUPS: &[&str] = &[
+    "engine=vllm&hw=h200-sxm*2&quant=BF16",
+    "engine=vllm&hw=rtx-pro-6000-blackwell-workstation&quant=AWQ",
+    "engine=sglang&hw=h200-sxm*2&quant=FP8-block",
+    "engine=tensorrt-llm&hw=h200-sxm*2&quant=FP8",
+    "engine=mlx&hw=m3-ultra@512&quant=MLX-4bit",
+    "engine=transformers&hw=h200-sxm*3&quant=NF4",
+    "engine=exllamav3&hw=rtx-4090*4&quant=EXL3-3.5bpw",
+    "engine=ollama&hw=rtx-4090*2&quant=Q4_K_M",
+    "engine=lmstudio&hw=rtx-4090*2&quant=Q4_K_M",
+];
+
+const MODELS: &[&str] =
+    &["qwen3-32b", "gemma-3-27b-it", "qwen3-30b-a3b", "qwen3-next-80b-a3b-instruct", "gpt-oss-20b"];
+
+/// The cell, or `None` where the engine refuses the model.
+fn maybe(query: &str) -> Option<Cell> {
+    answer(query).cells.into_iter().next()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    #[test]
+    fn more_context_or_users_never_need_less(
+        setup in proptest::sample::select(SETUPS),
+        model in proptest::sample::select(MODELS),
+        context in 1u64..200_000,
+        more in 1u64..50_000,
+        users in 1u64..8,
+    ) {
+        let of = |context: u64, users: u64| {
+            maybe(&format!("{setup}&model={model}&ctx={context}&users={users}"))
+        };
+        let Some(cell) = of(context, users) else { return Ok(()) };
+        let longer = of(context + more, users).unwrap();
+        let busier = of(context, users + 1).unwrap();
+        for larger in [longer, busier] {
+            prop_assert!(larger.kv_bytes >= cell.kv_bytes);
+            prop_assert!(larger.recurrent_bytes >= cell.recurrent_bytes);
+            if larger.verdict == cell.verdict {
+                prop_assert!(larger.total_bytes.expected >= cell.total_bytes.expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_bill_adds_up(
+        setup in proptest::sample::select(SETUPS),
+        model in proptest::sample::select(MODELS),
+        context in 1u64..100_000,
+    ) {
+        let Some(cell) = maybe(&format!("{setup}&model={model}&ctx={context}")) else {
+            return Ok(());
+        };
+        for device in &cell.devices {
+            let sum: Interval<Bytes> = device.items.iter().map(|item| item.bytes).sum();
+            prop_assert_eq!(sum, device.used_bytes);
+            for item in &device.items {
+                prop_assert!(item.bytes.low <= item.bytes.expected);
+                prop_assert!(item.bytes.expected <= item.bytes.high);
+                let stated = !item.source.is_empty() && !item.formula.is_empty();
+                prop_assert!(stated || item.bytes.high == Bytes::ZERO);
+                prop_assert!(!item.exact || item.bytes.low == item.bytes.high);
+            }
+        }
+        // Nothing of the file is lost: on all devices and the host there is at least the file,
+        // less the layers for speculative decoding and rounding between ranks.
+        prop_assert!(cell.loaded_bytes.0 as f64 >= cell.weights_bytes.0 as f64 * 0.96);
+    }
+
+    #[test]
+    fn a_larger_card_never_turns_fits_into_no(
+        engine in proptest::sample::select(
+            &["vllm&quant=BF16", "sglang&quant=AWQ", "transformers&quant=NF4",
+              "exllamav3&quant=EXL3-4.0bpw", "tensorrt-llm&quant=FP8"][..]),
+        model in proptest::sample::select(MODELS),
+        context in 1u64..60_000,
+    ) {
+        // The same generation, so that only the memory differs.
+        let mut fitted = false;
+        for card in ["l4", "l40s", "rtx-4090-48gb-mod"] {
+            let query = format!("engine={engine}&hw={card}&model={model}&ctx={context}&seqs=64&batched=2048");
+            let Some(cell) = maybe(&query) else { continue };
+            let fits = matches!(cell.verdict, Verdict::Fits | Verdict::Tight);
+            prop_assert!(fits || !fitted, "{} on {}", model, card);
+            fitted |= fits;
+        }
+    }
+
+    #[test]
+    fn the_longest_context_fits_and_a_longer_one_does_not(
+        setup in proptest::sample::select(SETUPS),
+        model in proptest::sample::select(MODELS),
+    ) {
+        let Some(cell) = maybe(&format!("{setup}&model={model}&ctx=4096")) else {
+            return Ok(());
+        };
+        // llama.cpp's front ends level layers out between devices for the cell, not for the search.
+        prop_assume!(!setup.contains("Q4_K_M"));
+        prop_assume!(cell.max_context > 0 && cell.max_context < 8_000_000);
+        let of = |context: u64| maybe(&format!("{setup}&model={model}&ctx={context}")).unwrap();
+        prop_assert_eq!(of(cell.max_context).verdict, Verdict::Fits);
+        let beyond = of(cell.max_context + cell.max_context / 2 + 2048);
+        prop_assert_ne!(beyond.verdict, Verdict::Fits);
+    }
+}
+
+#[test]
+fn every_engine_has_a_setup_here() {
+    for engine in Engine::ALL {
+        let known = SETUPS.iter().any(|setup| setup.starts_with(&format!("engine={engine}")));
+        let elsewhere = matches!(engine, Engine::LlamaCpp | Engine::KoboldCpp);
+        assert!(known || elsewhere, "{engine}");
+    }
+}
