@@ -6,7 +6,7 @@ use crate::architecture::Architecture;
 use crate::catalog::{Device, DeviceKind};
 use crate::engine::llama_cpp::{self, LayerState, Placement, Platform, Settings, Split};
 use crate::memory::{ModelFile, lines};
-use crate::placement::{Hardware, Load, Loads};
+use crate::placement::{Hardware, Load, Loads, Part};
 use crate::report::{DeviceBill, HostBill, Item, Notice};
 use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
@@ -39,13 +39,14 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// llama.cpp has no backend for a device.
     pub fn new(file: &'a ModelFile<'a>, hardware: &'a Hardware<'a>) -> Result<Setup<'a>, Notice> {
-        let overhead = |device: &Device| {
-            platform(device).map(llama_cpp::runtime_overhead).ok_or_else(|| {
+        let overhead = |part: &Part<'_>| {
+            let overhead = |platform| llama_cpp::runtime_overhead(platform, part.capacity);
+            platform(part.device).map(overhead).ok_or_else(|| {
                 let engine = Engine::LlamaCpp.name().to_owned();
-                Notice::EngineCannotUse { id: device.id.clone(), engine }
+                Notice::EngineCannotUse { id: part.device.id.clone(), engine }
             })
         };
-        let overheads = hardware.parts.iter().map(|part| overhead(part.device));
+        let overheads = hardware.parts.iter().map(overhead);
         let overheads = overheads.collect::<Result<_, _>>()?;
         Ok(Setup { file, hardware, overheads, computed: RefCell::default() })
     }

@@ -6,15 +6,17 @@ mod family;
 mod ggml;
 mod graph;
 mod kv_cache;
+mod overhead;
 mod weights;
 
 use ggml::BufferType;
 pub use kv_cache::{CacheRow, LayerState, cache_rows, layer_states};
+pub use overhead::{Overhead, Platform, compute_interval, runtime_overhead};
 pub use weights::{Weight, bytes_by_type, model_bytes, tied_output};
 
 use crate::architecture::{Architecture, Layer, Mixer, Reach};
 use crate::scenario::{KvTypes, Mode};
-use crate::units::{Bytes, Interval};
+use crate::units::Bytes;
 
 /// The build whose rules these are.
 pub const VERSION: &str = "b11434 (October 2026)";
@@ -160,38 +162,4 @@ pub fn compute(
     let mut buffers = graph.buffers(&types, 1);
     let host = Bytes(buffers.pop().unwrap_or(0));
     Split { devices: buffers.into_iter().map(Bytes).collect(), host }
-}
-
-/// What a compute buffer may be in another build of the same year.
-pub fn compute_interval(expected: Bytes) -> Interval<Bytes> {
-    Interval::exact(expected)
-}
-
-/// What a driver and its libraries take beside the buffers above.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Overhead {
-    /// On each device.
-    pub bytes: Interval<Bytes>,
-    /// Where the figure comes from.
-    pub source: String,
-}
-
-/// The software a device is driven by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Platform {
-    /// NVIDIA.
-    Cuda,
-    /// AMD.
-    Rocm,
-    /// Apple.
-    Metal,
-    /// Any GPU through Vulkan.
-    Vulkan,
-    /// No device.
-    Cpu,
-}
-
-/// Memory that the driver, its kernels and libraries take on each device.
-pub fn runtime_overhead(_platform: Platform) -> Overhead {
-    Overhead { bytes: Interval::exact(Bytes::ZERO), source: String::new() }
 }
