@@ -105,6 +105,8 @@ fn device(d: record::Device, table: &[String]) -> Device {
         bandwidth_gb_s: d.bandwidth_gb_s,
         tflops_dense: d.tflops_dense,
         tflops_basis: d.tflops_basis,
+        compute_units: d.compute_units,
+        boost_mhz: d.boost_mhz,
         compute_target: d.compute_target,
         tdp_w: d.tdp_w,
         pcie: d.pcie,

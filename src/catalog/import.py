@@ -32,6 +32,28 @@ COUNT_NOTES = {
     "thinkingmachines/Inkling-Small": "the published total also holds MTP layers and vision and audio adapters that are not counted here",
 }
 
+# Compute units and their boost clock in MHz, where the collected facts lack them: makers' data
+# sheets and, for Apple, the clock at which 256 operations a core give the published rate.
+UNITS = {
+    "h20": (78, 1830), "h20-141gb": (78, 1830),
+    "gh200-96gb": (132, 1830), "gh200-144gb": (132, 1830),
+    "b200": (148, 1850), "b300": (148, 1850), "gb200": (148, 1850), "gb300": (148, 1850),
+    "dgx-spark-gb10": (48, 2500), "rtx-2080-ti-22gb-mod": (68, 1545), "rtx-4090-48gb-mod": (128, 2520),
+    "jetson-agx-orin-64gb": (16, 1300), "jetson-agx-orin-32gb": (14, 930),
+    "jetson-orin-nx-16gb": (8, 918), "jetson-orin-nx-8gb": (8, 765), "jetson-orin-nano-8gb-super": (8, 1020),
+    "jetson-orin-nano-4gb": (4, 625), "jetson-agx-thor-t5000": (20, 1575), "jetson-agx-xavier-32gb": (8, 1377),
+    "instinct-mi50-16gb": (60, 1725), "instinct-mi50-32gb": (60, 1725), "instinct-mi60": (64, 1800),
+    "instinct-mi100": (120, 1502), "instinct-mi210": (104, 1700), "instinct-mi250": (208, 1700),
+    "instinct-mi250x": (220, 1700), "instinct-mi300x": (304, 2100), "instinct-mi300a": (228, 2100),
+    "instinct-mi325x": (304, 2100), "instinct-mi350x": (256, 2200), "instinct-mi355x": (256, 2400),
+    "strix-halo-395": (40, 2900), "strix-halo-385": (32, 2800), "radeon-890m": (16, 2900), "radeon-780m": (12, 2700),
+    "arc-a380": (8, 2000), "arc-a580": (24, 2000), "arc-a750": (28, 2400), "arc-a770-8gb": (32, 2400),
+    "arc-a770-16gb": (32, 2400), "arc-b570": (18, 2750), "arc-b580": (20, 2850), "arc-pro-b50": (16, 2600),
+    "arc-pro-b60": (20, 2400), "arc-pro-b65": (20, 2400), "arc-pro-b70": (32, 2800), "arc-140v": (8, 2050),
+    "max-1550": (128, 1600), "max-1100": (56, 1550),
+}
+APPLE_MHZ = {"Apple M1": 1280, "Apple M2": 1400, "Apple M3": 1380, "Apple M4": 1580, "Apple M5": 1620}
+
 # Short names that fit several devices, for the one that is usually meant.
 ALIASES = {
     "a100-sxm-40gb": ["A100 40GB"],
@@ -286,6 +308,8 @@ def device(d, sources):
     usable = d.get("gpu_usable_mib_by_memory") or {}
     by_option = [usable[str(gb)]["macos15_and_older"] << 20 for gb in options if str(gb) in usable]
     link = d["interconnect"]
+    units = d.get("sm_count") or d.get("cu_count") or d.get("gpu_cores") or UNITS.get(d["id"], (None,))[0]
+    mhz = d.get("boost_mhz") or APPLE_MHZ.get(d["architecture"]) or UNITS.get(d["id"], (None, None))[1]
     entry = {
         "id": d["id"],
         "name": d["name"],
@@ -307,6 +331,8 @@ def device(d, sources):
         "bandwidth_gb_s": d["bandwidth_gb_s"],
         "tflops_dense": sorted(d["tflops_dense"].items()),
         "tflops_basis": d["tflops_basis"],
+        "compute_units": units,
+        "boost_mhz": mhz,
         "compute_target": d["compute_target"],
         "tdp_w": d["tdp_w"],
         "pcie": link["pcie"],

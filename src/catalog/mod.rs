@@ -110,6 +110,10 @@ pub struct Device {
     pub tflops_dense: Vec<(String, f64)>,
     /// How those were arrived at.
     pub tflops_basis: Option<String>,
+    /// Streaming multiprocessors, compute units, Xe cores or GPU cores.
+    pub compute_units: Option<u32>,
+    /// Their boost clock, MHz.
+    pub boost_mhz: Option<f64>,
     /// CUDA compute capability or gfx id.
     pub compute_target: Option<String>,
     /// Board power in watts.

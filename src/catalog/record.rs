@@ -145,6 +145,10 @@ pub struct Device {
     #[serde(default)]
     pub tflops_basis: Option<String>,
     #[serde(default)]
+    pub compute_units: Option<u32>,
+    #[serde(default)]
+    pub boost_mhz: Option<f64>,
+    #[serde(default)]
     pub compute_target: Option<String>,
     #[serde(default)]
     pub tdp_w: Option<f64>,
