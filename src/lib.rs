@@ -17,5 +17,6 @@ pub mod placement;
 pub mod quant;
 pub mod report;
 pub mod scenario;
+pub mod speed;
 pub mod units;
 pub mod web;

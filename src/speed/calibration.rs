@@ -1,0 +1,322 @@
+//! The coefficients fitted to public measurements, and how far to trust them.
+//!
+//! `calibration.json` is written by `fit/fit.py` from `tests/data/measured-speed.csv`: each class
+//! (an engine on a backend in a period) states how many measurements it rests on, their median
+//! and 90th-percentile errors, and the spread within which leave-one-out predictions fell.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::chip::Backend;
+use crate::scenario;
+
+/// An engine, as far as speed goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// llama.cpp and what is built on it: Ollama, LM Studio, KoboldCpp.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+    /// vLLM.
+    Vllm,
+    /// SGLang.
+    Sglang,
+    /// TensorRT-LLM and NIM.
+    #[serde(rename = "tensorrt-llm")]
+    TensorRtLlm,
+    /// MLX.
+    Mlx,
+    /// ExLlamaV2 and V3.
+    #[serde(rename = "exllama")]
+    ExLlama,
+    /// Hugging Face Transformers.
+    Transformers,
+    /// MLC-LLM.
+    MlcLlm,
+    /// AutoAWQ's own inference.
+    AutoAwq,
+    /// DeepSpeed (MII; Habana's fork on Gaudi).
+    DeepSpeed,
+}
+
+impl From<scenario::Engine> for Engine {
+    fn from(engine: scenario::Engine) -> Engine {
+        match engine {
+            scenario::Engine::LlamaCpp
+            | scenario::Engine::Ollama
+            | scenario::Engine::LmStudio
+            | scenario::Engine::KoboldCpp => Engine::LlamaCpp,
+            scenario::Engine::Vllm => Engine::Vllm,
+            scenario::Engine::Sglang => Engine::Sglang,
+            scenario::Engine::TensorRtLlm => Engine::TensorRtLlm,
+            scenario::Engine::Mlx => Engine::Mlx,
+            scenario::Engine::Transformers => Engine::Transformers,
+            scenario::Engine::ExLlamaV3 => Engine::ExLlama,
+        }
+    }
+}
+
+/// When the software was built: kernels and schedulers got faster every year.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Era {
+    /// 2023.
+    Y2023,
+    /// 2024.
+    Y2024,
+    /// The first half of 2025: vLLM 0.7, SGLang 0.4.
+    #[serde(rename = "early2025")]
+    Early2025,
+    /// Later: what is installed today.
+    #[default]
+    Current,
+}
+
+/// Which software runs the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Software {
+    /// The engine.
+    pub engine: Engine,
+    /// The interface to the device.
+    pub backend: Backend,
+    /// Its age.
+    pub era: Era,
+}
+
+impl Software {
+    /// Today's release of `engine` with the backend that `chip` is used with by default.
+    pub fn on(engine: Engine, chip: &super::chip::Chip) -> Software {
+        Software { engine, backend: chip.backend, era: Era::Current }
+    }
+}
+
+/// Coefficients of one engine on one backend in one period.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Class {
+    /// Engines that it stands for.
+    pub engines: Vec<Engine>,
+    /// The backend.
+    pub backend: Backend,
+    /// The period.
+    pub era: Era,
+    /// What a decode step costs.
+    pub step: StepCosts,
+    /// What a prompt costs.
+    pub prefill: PrefillCosts,
+    /// Measurements of decoding for one user.
+    pub decode_evidence: Evidence,
+    /// Measurements of decoding in batches.
+    pub batch_evidence: Evidence,
+    /// Measurements of prefill.
+    pub prefill_evidence: Evidence,
+    /// Families of devices measured, each with its own small factor; empty where no difference
+    /// between families was told apart.
+    #[serde(default)]
+    pub families: BTreeMap<String, Family>,
+}
+
+/// What a decode step costs; see [`super::roofline`] for the formula.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepCosts {
+    /// Microseconds a layer whatever the model's size, at a clock of 2 GHz: kernel launches and
+    /// their latency.
+    pub layer_us: f64,
+    /// That cost goes with the clock to minus this power; 0 where the host launches are the cost.
+    pub clock_exponent: f64,
+    /// What a layer with routed experts adds to it, as a ratio.
+    pub moe_layer: f64,
+    /// What a recurrent layer adds to it.
+    pub recurrent_layer: f64,
+    /// What a layer with latent attention adds to it.
+    pub latent_layer: f64,
+    /// Microseconds for each sequence beyond the first: sampling, scheduling.
+    pub sequence_us: f64,
+    /// Microseconds for each further device in a layer split.
+    pub hop_us: f64,
+    /// Microseconds a layer and doubling of devices for the all-reduces of tensor parallelism.
+    pub reduce_us: f64,
+    /// Share of the link's rate that all-reduces get.
+    pub link_share: f64,
+    /// Share of the memory bandwidth that reading weights gets at best.
+    pub bandwidth_share: f64,
+    /// Bytes of weights that a compute unit takes in a clock at most.
+    pub unit_bytes: Option<f64>,
+    /// Share of the memory bandwidth that reading the cache gets.
+    pub cache_share: f64,
+    /// The same for a latent (MLA) cache, as a ratio of it.
+    pub latent_cache: f64,
+    /// The same without flash attention, as a ratio of it.
+    pub plain_attention_cache: f64,
+    /// The kernel reads the cache once for each query head: bytes grow with the heads for a KV
+    /// head to this power. 0 in all current engines.
+    pub repeated_heads: f64,
+    /// Bytes of 16-bit routed experts count this much (no native kernel).
+    pub half_experts: f64,
+    /// Rate of arithmetic.
+    pub compute: Rate,
+    /// The same through routed experts, as a ratio of it.
+    pub moe_compute: f64,
+    /// The same for 4-bit weights that are widened before use, as a ratio of it.
+    pub widened_compute: f64,
+}
+
+/// A rate of arithmetic: `share x peak^g x (512 x unit_hz)^(1 - g)` operations a second.
+///
+/// With `g = 1` it is a share of the device's peak, with `g = 0` a number of operations for each
+/// compute unit and clock; kernels not written for a device lie in between.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// The share.
+    pub share: f64,
+    /// g.
+    pub peak_exponent: f64,
+    /// The peak counted is that with FP16 accumulate, which GeForce does at twice the rate.
+    pub fast_accumulate: bool,
+}
+
+/// What a prompt costs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrefillCosts {
+    /// Rate of the matrix products.
+    pub compute: Rate,
+    /// The rate goes with the board power a unit and clock to this power: boards with little
+    /// power do not hold their boost clock. 1.5 W for each unit and GHz is the reference.
+    pub power_exponent: f64,
+    /// Rate with 16-bit weights, as a ratio of that with quantised ones.
+    pub half_weights: f64,
+    /// Rate of attention, as a ratio of the matrix products' one.
+    pub attention: f64,
+    /// The same for latent attention, as a further ratio.
+    pub latent_attention: f64,
+    /// The same without flash attention, as a further ratio.
+    pub plain_attention: f64,
+    /// Tokens for each expert at which its products reach half their rate.
+    pub expert_tokens: f64,
+    /// Rate through routed experts, as a ratio.
+    pub moe: f64,
+    /// Microseconds a layer for each microbatch.
+    pub layer_us: f64,
+    /// Milliseconds a request: tokenising, scheduling, transport.
+    pub request_ms: f64,
+    /// Share of a layer split's ideal pipelining that is reached.
+    pub pipeline: f64,
+}
+
+/// What a class's coefficients rest on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Measurements.
+    pub n: u32,
+    /// Median error of the fit, in %.
+    pub median_pct: f64,
+    /// 90th percentile of it, in %.
+    pub p90_pct: f64,
+    /// Factor within which predictions of left-out (device, model, engine) groups fell.
+    pub spread: f64,
+    /// The same for left-out device families.
+    pub spread_unseen: f64,
+    /// Where the measurements come from.
+    #[serde(default)]
+    pub sources: Vec<String>,
+}
+
+/// A family of devices in one class.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    /// Step times are multiplied by this.
+    pub step: f64,
+    /// Prefill rates are multiplied by this.
+    pub prefill: f64,
+    /// Measurements of steps.
+    pub n_step: u32,
+    /// Measurements of prefill.
+    pub n_prefill: u32,
+}
+
+/// The whole table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    classes: Vec<Class>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    // A test parses the table; were it damaged all the same, estimates would be none.
+    serde_json::from_str(include_str!("calibration.json")).unwrap_or(Table { classes: Vec::new() })
+});
+
+/// How well the software is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Measured.
+    Measured,
+    /// Another engine or period stands in for it.
+    StandIn,
+}
+
+/// Every class.
+pub fn classes() -> &'static [Class] {
+    &TABLE.classes
+}
+
+/// The class of `software`, or the one that stands in for it: of llama.cpp for llama.cpp and of
+/// the serving engines for all others, then of the same period, engine and backend as far as
+/// there is one; `None` only where the table is empty. The period counts more than the backend:
+/// servers of 2024 on AMD ran at half the speed that today's reach there (MLPerf 5.1).
+pub fn class(software: Software) -> Option<(&'static Class, Known)> {
+    let classes = classes();
+    let Software { engine, backend, era } = software;
+    let exact = classes
+        .iter()
+        .find(|c| c.engines.contains(&engine) && c.backend == backend && c.era == era);
+    if let Some(class) = exact {
+        return Some((class, Known::Measured));
+    }
+    let llama = engine == Engine::LlamaCpp;
+    let nearest = classes.iter().max_by_key(|c| {
+        let (same, on) = (c.engines.contains(&engine), c.backend == backend);
+        let alike = c.engines.contains(&Engine::LlamaCpp) == llama;
+        (alike, c.era == era, same, on, c.decode_evidence.n)
+    });
+    nearest.map(|class| (class, Known::StandIn))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_parses_and_its_shares_are_physical() {
+        let table: Table = serde_json::from_str(include_str!("calibration.json")).unwrap();
+        assert!(!table.classes.is_empty());
+        for class in &table.classes {
+            let StepCosts { bandwidth_share, cache_share, .. } = class.step;
+            assert!((0.0..=1.0).contains(&bandwidth_share), "{class:?}");
+            assert!((0.0..=1.0).contains(&cache_share), "{class:?}");
+            assert!(class.decode_evidence.spread >= 1.0);
+        }
+    }
+
+    #[test]
+    fn unknown_software_is_said_to_be_stood_in_for() {
+        let software = |engine, backend, era| Software { engine, backend, era };
+        let known = |s| class(s).map(|(_, known)| known);
+        let (llama, current) = (Engine::LlamaCpp, Era::Current);
+        assert_eq!(known(software(llama, Backend::Cuda, current)), Some(Known::Measured));
+        assert_eq!(known(software(llama, Backend::Other, current)), Some(Known::StandIn));
+        let (nearest, _) = class(software(Engine::Transformers, Backend::Cuda, current)).unwrap();
+        assert!(nearest.engines.contains(&Engine::Vllm));
+        let (nearest, _) = class(software(Engine::Vllm, Backend::Rocm, current)).unwrap();
+        assert_eq!(nearest.era, current);
+        let (nearest, _) = class(software(llama, Backend::Metal, Era::Y2023)).unwrap();
+        assert_eq!(nearest.backend, Backend::Metal);
+    }
+}

@@ -1,0 +1,231 @@
+//! What a device can do: bandwidth, compute rates, links and power, in SI units.
+
+use crate::catalog::{Device, DeviceKind};
+
+/// Operations a clock that one compute unit does in FP32 on most of today's designs; used to tell
+/// `units x clock` of a device whose units are not known.
+const FP32_OPS_PER_UNIT: f64 = 256.0;
+
+/// Operations that a CPU does for each byte a second of its memory bandwidth. No data sheet
+/// states a peak for a machine; this stands for AVX2 on a two-channel desktop and is no better
+/// than a factor of 2.
+const CPU_OPS_PER_BYTE: f64 = 16.0;
+
+/// The physical limits of one device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chip {
+    /// Peak memory bandwidth, bytes a second.
+    pub bandwidth: f64,
+    /// Compute units (SM, CU, Xe core, GPU core) times boost clock, in unit-hertz.
+    pub unit_hz: Option<f64>,
+    /// Boost clock, hertz.
+    pub clock_hz: Option<f64>,
+    /// Dense peak rates.
+    pub peaks: Peaks,
+    /// Board power, watts.
+    pub power_w: Option<f64>,
+    /// Bytes a second to its neighbours, one direction: NVLink or the like, else PCIe.
+    pub link: f64,
+    /// It has a fabric faster than PCIe.
+    pub fabric: bool,
+    /// Bytes a second to the host, one direction.
+    pub host_link: f64,
+    /// The family that calibration knows it by, such as `Ada Lovelace` or `Hopper datacenter`.
+    pub family: String,
+    /// The backend that engines use on it unless told otherwise.
+    pub backend: Backend,
+}
+
+/// Dense peaks, operations a second; 0 where the device has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Peaks {
+    /// FP16 or BF16 with FP32 accumulate (on GeForce half the rate below).
+    pub half: f64,
+    /// FP16 with FP16 accumulate, where that is faster; else the same.
+    pub half_fast: f64,
+    /// FP8.
+    pub fp8: f64,
+    /// INT8.
+    pub int8: f64,
+    /// FP4.
+    pub fp4: f64,
+}
+
+/// The number format that products are computed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// FP16 or BF16: plain weights, and 4- or 8-bit weights that are widened first.
+    #[default]
+    Half,
+    /// FP8.
+    Fp8,
+    /// INT8.
+    Int8,
+    /// FP4.
+    Fp4,
+}
+
+impl Peaks {
+    /// The rate for `precision`; where the device lacks that format, of the next wider one.
+    pub fn at(&self, precision: Precision) -> f64 {
+        let first = |rates: &[f64]| rates.iter().copied().find(|rate| *rate > 0.0).unwrap_or(0.0);
+        match precision {
+            Precision::Half => self.half,
+            Precision::Fp8 => first(&[self.fp8, self.half]),
+            Precision::Int8 => first(&[self.int8, self.half]),
+            Precision::Fp4 => first(&[self.fp4, self.fp8, self.half]),
+        }
+    }
+}
+
+/// The programming interface that an engine drives a device by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// NVIDIA CUDA.
+    #[default]
+    Cuda,
+    /// AMD ROCm (HIP).
+    Rocm,
+    /// Apple Metal.
+    Metal,
+    /// Vulkan.
+    Vulkan,
+    /// Intel oneAPI (XPU).
+    Xpu,
+    /// Intel Gaudi.
+    Hpu,
+    /// The CPU.
+    Cpu,
+    /// Anything else: TPU, Trainium, Ascend.
+    Other,
+}
+
+impl Chip {
+    /// The limits of `device`; `None` where its bandwidth is not known.
+    pub fn of(device: &Device) -> Option<Chip> {
+        let bandwidth = device.bandwidth_gb_s? * 1e9;
+        let peaks = peaks(device, bandwidth);
+        let fp32 = tflops(device, "fp32");
+        let clock_hz = device.boost_mhz.map(|mhz| mhz * 1e6);
+        let unit_hz = match (device.compute_units, clock_hz) {
+            (Some(units), Some(hz)) => Some(f64::from(units) * hz),
+            _ if device.kind == DeviceKind::Cpu || fp32 == 0.0 => None,
+            _ => Some(fp32 / FP32_OPS_PER_UNIT),
+        };
+        let host_link = device.pcie.as_deref().and_then(pcie_bytes);
+        // Devices that share the host's memory read it at their own bandwidth.
+        let host_link = host_link.unwrap_or(match device.kind {
+            DeviceKind::Discrete => 16e9,
+            DeviceKind::Unified | DeviceKind::Cpu => bandwidth,
+        });
+        let fabric = device.fabric_gb_s.map(|gb_s| gb_s * 1e9 / 2.0);
+        Some(Chip {
+            bandwidth,
+            unit_hz,
+            clock_hz,
+            peaks,
+            power_w: device.tdp_w,
+            link: fabric.unwrap_or(host_link).max(host_link),
+            fabric: fabric.is_some_and(|rate| rate > host_link),
+            host_link,
+            family: family(device),
+            backend: backend(device),
+        })
+    }
+}
+
+fn tflops(device: &Device, key: &str) -> f64 {
+    let found = device.tflops_dense.iter().find(|(name, _)| name == key);
+    found.map_or(0.0, |(_, tflops)| tflops * 1e12)
+}
+
+fn peaks(device: &Device, bandwidth: f64) -> Peaks {
+    if device.kind == DeviceKind::Cpu {
+        let rate = bandwidth * CPU_OPS_PER_BYTE;
+        return Peaks { half: rate, half_fast: rate, ..Peaks::default() };
+    }
+    let rate = |key| tflops(device, key);
+    // A device without fast half precision (Pascal) computes in FP32.
+    let half = rate("fp16").max(rate("bf16")).max(rate("fp32"));
+    Peaks {
+        half,
+        half_fast: rate("fp16_fp16acc").max(half),
+        fp8: rate("fp8"),
+        int8: rate("int8"),
+        fp4: rate("fp4"),
+    }
+}
+
+/// Bytes a second in one direction of a link such as `PCIe 4.0 x16`.
+fn pcie_bytes(link: &str) -> Option<f64> {
+    let mut words = link.split_whitespace().skip(1);
+    let lane = match words.next()?.split('.').next()? {
+        "1" => 0.25e9,
+        "2" => 0.5e9,
+        "3" => 0.985e9,
+        "4" => 1.969e9,
+        "5" => 3.938e9,
+        "6" => 7.563e9,
+        _ => return None,
+    };
+    let lanes: f64 = words.next()?.strip_prefix('x')?.parse().ok()?;
+    Some(lane * lanes)
+}
+
+fn family(device: &Device) -> String {
+    match (device.vendor.as_str(), device.segment.as_str()) {
+        ("NVIDIA", "datacenter") => format!("{} datacenter", device.generation),
+        _ => device.generation.clone(),
+    }
+}
+
+fn backend(device: &Device) -> Backend {
+    match (device.kind, device.vendor.as_str(), device.generation.as_str()) {
+        (DeviceKind::Cpu, ..) => Backend::Cpu,
+        (_, "NVIDIA", _) => Backend::Cuda,
+        (_, "AMD", _) => Backend::Rocm,
+        (_, "Apple", _) => Backend::Metal,
+        (_, "Intel (Habana)", _) => Backend::Hpu,
+        (_, "Intel", "Xe-HPC") => Backend::Xpu,
+        (_, "Intel", _) => Backend::Vulkan,
+        _ => Backend::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn chip(id: &str) -> Chip {
+        Chip::of(Catalog::bundled().device(id).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn geforce_halves_its_rate_with_fp32_accumulate() {
+        let chip = chip("rtx-4090");
+        assert!((chip.peaks.half_fast / chip.peaks.half - 2.0).abs() < 0.01);
+        assert_eq!(chip.peaks.at(Precision::Fp4), chip.peaks.fp8);
+        assert_eq!(chip.unit_hz, Some(128.0 * 2.52e9));
+        assert!(!chip.fabric);
+    }
+
+    #[test]
+    fn links_are_one_way() {
+        assert_eq!(chip("h100-sxm").link, 450e9);
+        assert!((chip("rtx-4090").host_link - 31.5e9).abs() < 0.1e9);
+    }
+
+    #[test]
+    fn every_device_with_a_bandwidth_has_a_chip() {
+        for device in &Catalog::bundled().devices {
+            let Some(chip) = Chip::of(device) else { continue };
+            assert!(
+                chip.bandwidth > 0.0 && chip.link > 0.0 && chip.host_link > 0.0,
+                "{}",
+                device.id
+            );
+        }
+    }
+}

@@ -1,0 +1,500 @@
+#!/usr/bin/env python3
+"""Fit the coefficients of src/speed/calibration.json to tests/data/measured-speed.csv.
+
+    HEADROOM_SPEED_INPUTS=/tmp/inputs.csv cargo test --test speed write_inputs
+    python3 src/speed/fit/fit.py /tmp/inputs.csv
+
+Needs numpy and scipy. The formulas are those of src/speed/roofline.rs; the inputs (bytes,
+operations, chips) are the crate's own. Each fit minimises a robust norm of the logarithm of
+predicted over measured time, with a normal prior on every parameter: what few measurements bear
+on stays near what is common to all backends. Prints errors in the sample and of predictions with
+whole devices, sources, models or (device, model, engine) groups left out; the last set, and that
+with device families left out, give the spread of the shown intervals.
+"""
+import collections
+import csv
+import json
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+import numpy as np
+from scipy.optimize import least_squares
+
+ROOT = pathlib.Path(__file__).parents[3]
+OUT = ROOT / "src/speed/calibration.json"
+TEXT = "id source engine era backend model quant device kind family".split()
+
+
+def read(inputs):
+    facts = {r["id"]: r for r in csv.DictReader(open(ROOT / "tests/data/measured-speed.csv"))}
+    rows = []
+    for row in csv.DictReader(open(inputs)):
+        row = {**facts[row["id"]], **row}
+        rows.append({k: v if k in TEXT else float(v or "nan") for k, v in row.items()})
+    return rows
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def join(a, b, power):
+    return (a**power + b**power) ** (1 / power)
+
+
+class Data:
+    """Columns of the rows; `by(names, key)` is the index of each row's key."""
+
+    def __init__(self, rows):
+        self.rows = rows
+        for name in rows[0]:
+            if name not in TEXT:
+                setattr(self, name, np.array([r[name] for r in rows]))
+
+    def flag(self, test):
+        return np.array([float(test(r)) for r in self.rows])
+
+    def by(self, names, key):
+        return np.array([names.index(key(r)) for r in self.rows])
+
+
+class Fit:
+    """`parameters`: name -> (prior mean, prior standard deviation). `predict(p, data)`: seconds."""
+
+    def __init__(self, parameters, predict, columns, measured, robust, noise):
+        self.names = list(parameters)
+        self.mean = np.array([m for m, _ in parameters.values()], float)
+        self.sd = np.array([s for _, s in parameters.values()], float)
+        self.predict, self.columns, self.measured = predict, columns, measured
+        self.robust, self.noise = robust, noise
+
+    def solve(self, data, seconds, start=None, steps=60):
+        def residuals(x):
+            z = np.log(self.predict(dict(zip(self.names, x)), data) / seconds) / self.robust
+            huber = np.sign(z) * np.sqrt(2 * (np.sqrt(1 + z * z) - 1)) * self.robust
+            return np.concatenate([huber / self.noise, (x - self.mean) / self.sd])
+
+        start = self.mean if start is None else start
+        return least_squares(residuals, start, max_nfev=steps, ftol=1e-5, xtol=1e-5).x
+
+    def run(self, rows):
+        self.rows = rows
+        self.data, self.seconds = self.columns(rows), np.array([self.measured(r) for r in rows])
+        self.x = self.solve(self.data, self.seconds)
+        self.p = dict(zip(self.names, self.x))
+        self.error = np.log(self.predict(self.p, self.data) / self.seconds)
+        return self
+
+    def left_out(self, key, folds=10):
+        """Errors of predictions for groups of rows that the fit did not see."""
+        groups = collections.defaultdict(list)
+        for i, row in enumerate(self.rows):
+            groups[key(row)].append(i)
+        bins = [[] for _ in range(min(folds, len(groups)))]
+        for members in sorted(groups.values(), key=len, reverse=True):
+            min(bins, key=len).extend(members)
+        error = np.zeros(len(self.rows))
+        for out in bins:
+            seen = np.ones(len(self.rows), bool)
+            seen[out] = False
+            inside = {k: v[seen] for k, v in self.data.items()}
+            outside = {k: v[~seen] for k, v in self.data.items()}
+            x = self.solve(inside, self.seconds[seen], self.x, 10)
+            error[~seen] = np.log(self.predict(dict(zip(self.names, x)), outside) / self.seconds[~seen])
+        return error
+
+
+def error_pct(error):
+    """Errors of the rate, in %."""
+    return np.abs(np.exp(-np.asarray(error)) - 1) * 100
+
+
+def show(error):
+    e = error_pct(error)
+    return f"{np.median(e):5.1f} / {np.percentile(e, 90):4.0f}" if len(e) else "    -"
+
+
+GROUPS = {
+    "devices": lambda r: r["device"] + str(r["cores"]),
+    "sources": lambda r: r["source"],
+    "models": lambda r: r["model"],
+    "groups": lambda r: (r["device"], r["model"], r["engine"]),
+}
+
+
+def report(title, fit, parts):
+    """Prints the table of errors; returns those of left-out groups and families."""
+    print(f"\n{title}: n = {len(fit.rows)}")
+    tables = {"in sample": fit.error}
+    for name, key in GROUPS.items():
+        tables["without " + name] = fit.left_out(key)
+    family = fit.left_out(lambda r: (r["backend"], r["family"]))
+    for part, test in parts.items():
+        chosen = np.array([test(r) for r in fit.rows])
+        if chosen.any():
+            line = "; ".join(f"{name} {show(e[chosen])}" for name, e in tables.items())
+            print(f"  {part:24} n = {chosen.sum():4}  {line}")
+    return tables["without groups"], family
+
+
+def evidence(fit, chosen, group, family):
+    """What a class's figure rests on. The spread holds 92 % of left-out predictions."""
+    chosen = np.array(chosen)
+    n = int(chosen.sum())
+    if n == 0:
+        return dict(n=0, median_pct=0.0, p90_pct=0.0, spread=2.5, spread_unseen=2.5)
+    e = error_pct(fit.error[chosen])
+
+    def spread(errors, floor):
+        # Few measurements say little about the tails.
+        wide = np.percentile(np.abs(errors), 92) * (1 + 2 / n)
+        return round(float(min(max(np.exp(wide), floor), 6.0)), 3)
+
+    near = spread(group[chosen], 1.1)
+    return dict(
+        n=n,
+        median_pct=round(float(np.median(e)), 1),
+        p90_pct=round(float(np.percentile(e, 90)), 1),
+        spread=near,
+        spread_unseen=max(near, spread(family[chosen], 1.3)),
+        sources=sorted({r["source"] for r, c in zip(fit.rows, chosen) if c}),
+    )
+
+
+# --------------------------------------------------------------------------- llama.cpp: a step
+
+LLAMA = ["cuda", "metal", "vulkan", "rocm", "cpu"]
+
+
+def family_key(row):
+    return row["backend"] + ":" + row["family"]
+
+
+def rate(share, g, units, peak):
+    return share * np.exp(g * np.log(peak) + (1 - g) * np.log(units))
+
+
+def chip_columns(d, peak):
+    known = ~np.isnan(d.unit_hz)
+    units = np.where(known, 512 * d.unit_hz, peak)
+    return dict(
+        bandwidth=d.bandwidth,
+        unit_hz=np.where(known, d.unit_hz, 1e18),
+        units=units,
+        peak=np.where(peak > 0, peak, units),
+        clock=np.where(np.isnan(d.clock_hz), 1, d.clock_hz / 2e9),
+        power=np.where(np.isnan(d.power) | ~known, 1, d.power / d.unit_hz / 1.5e-9),
+    )
+
+
+def llama_columns(rows):
+    d = Data(rows)
+    return dict(
+        chip_columns(d, d.half_fast),
+        backend=d.by(LLAMA, lambda r: r["backend"]),
+        family=d.by(llama_families, family_key),
+        layers=d.layers, moe=d.moe_layers, recurrent=d.recurrent_layers, latent=d.latent_layers,
+        dense=d.dense_bytes, experts=d.expert_bytes * (1 - (1 - d.expert_share) ** d.batch),
+        plain=d.cache_plain, latents=d.cache_latent, state=d.state_bytes, flops=d.decode_flops,
+        routed=d.expert_share > 0, batch=d.batch, split=d.split, flash=d.flash,
+        half_vulkan=d.flag(lambda r: r["quant"] == "BF16" and r["backend"] == "vulkan"),
+        old_cuda=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "cuda"),
+        old_metal=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "metal"),
+    )
+
+
+def llama_step(p, d):
+    of = lambda name: (p[name] + np.array([p[f"{name}.{b}"] for b in LLAMA]))[d["backend"]]
+    old = d["old_cuda"] * p["old_cuda"] + d["old_metal"] * p["old_metal"]
+    layers = d["layers"] + np.exp(p["moe"]) * d["moe"] + np.exp(p["recurrent"]) * d["recurrent"] + np.exp(p["latent"]) * d["latent"]
+    clock = np.where(d["backend"] == LLAMA.index("cpu"), 1, d["clock"] ** -p["clock"])
+    fixed = np.exp(of("layer_us") + old) * 1e-6 * layers * clock
+    weights = d["dense"] + d["experts"] * np.exp(p["half_experts"] * d["half_vulkan"])
+    stream = weights / (sigmoid(of("bandwidth")) * d["bandwidth"])
+    unit = np.exp(of("unit_bytes")) * d["unit_hz"]
+    memory = join(stream, weights / unit, 4)
+    metal = d["backend"] == LLAMA.index("metal")
+    cache = np.exp(p["plain"] * (1 - d["flash"])) * sigmoid(p["cache"] + p["cache_metal"] * metal) * d["bandwidth"]
+    latent = np.exp(-p["latent_cache"] - p["latent_cache_metal"] * metal)
+    memory = memory + d["batch"] * (d["plain"] + d["latents"] / latent) / cache + d["batch"] * d["state"] / (sigmoid(p["cache"]) * d["bandwidth"])
+    compute = d["batch"] * d["flops"] / rate(np.exp(of("compute") + p["moe_compute"] * d["routed"]), p["peak_exponent"], d["units"], d["peak"])
+    time = fixed + join(memory, compute, 3)
+    time = time * np.exp(np.array([p["family." + f] for f in llama_families])[d["family"]])
+    return time + np.exp(p["hop_us"]) * 1e-6 * (d["split"] - 1) + np.exp(p["sequence_us"]) * 1e-6 * (d["batch"] - 1)
+
+
+def llama_step_fit(rows):
+    parameters = {
+        "layer_us": (np.log(60), 2), "bandwidth": (2.3, 0.7), "unit_bytes": (np.log(7), 2), "compute": (np.log(0.12), 1),
+        "clock": (0.5, 0.3), "moe": (-0.5, 0.7), "recurrent": (-0.5, 1), "latent": (-0.5, 1),
+        "old_cuda": (0.5, 1), "old_metal": (0.2, 1),
+        "cache": (1, 1), "cache_metal": (0, 0.5), "plain": (-0.5, 1), "latent_cache": (0.5, 1), "latent_cache_metal": (1, 1),
+        "hop_us": (np.log(50), 1.5), "half_experts": (1, 1), "sequence_us": (np.log(5), 1), "moe_compute": (-0.3, 0.5),
+        "peak_exponent": (0.5, 0.3),
+    }
+    for b in LLAMA:
+        wide = 2 if b == "cpu" else 1
+        parameters |= {f"layer_us.{b}": (0, 0.4 * wide), f"bandwidth.{b}": (0, 0.4 * wide), f"unit_bytes.{b}": (0, 0.3), f"compute.{b}": (0, 0.5)}
+    parameters |= {"family." + f: (0, 0.1) for f in llama_families}
+    fit = Fit(parameters, llama_step, llama_columns, lambda r: r["batch"] / r["value"], 0.08, 0.1)
+    return fit.run(rows)
+
+
+# --------------------------------------------------------------------------- llama.cpp: a prompt
+
+
+def prompt_columns(rows):
+    d = Data(rows)
+    count = np.ceil(d.prompt / d.ubatch)
+    size = d.prompt / count
+    return dict(
+        chip_columns(d, d.half_fast),
+        backend=d.by(LLAMA, lambda r: r["backend"]),
+        family=d.by(llama_families, family_key),
+        products=d.prompt * d.dense_flops, routed_products=d.prompt * d.expert_flops, attention=d.attention_flops,
+        routed=np.where(d.expert_share > 0, size * d.expert_share, 1e18), count=count, layers=d.layers, split=d.split,
+        weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** size), flash=d.flash, latent=d.latent_layers > 0,
+        half=d.flag(lambda r: r["quant"] in ("F16", "FP16", "BF16")),
+        bf16=d.flag(lambda r: r["quant"] == "BF16"),
+        old_cuda=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "cuda"),
+        old_metal=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "metal"),
+    )
+
+
+def llama_prompt(p, d):
+    of = lambda name: (p[name] + np.array([p[f"{name}.{b}"] for b in LLAMA]))[d["backend"]]
+    family = np.array([p["family." + f] for f in llama_families])[d["family"]]
+    old = p["old_cuda"] * d["old_cuda"] + p["old_metal"] * d["old_metal"]
+    half = of("half") * d["half"]
+    speed = rate(np.exp(of("compute") + family + old + half), p["peak_exponent"], d["units"], d["peak"])
+    speed = speed * d["power"] ** p["power"]
+    attention = np.exp(of("attention") - half + p["plain"] * (1 - d["flash"]) + p["latent"] * d["latent"])
+    compute = (d["products"] + d["routed_products"] * (1 + np.exp(p["expert_tokens"]) / d["routed"]) / np.exp(p["moe"]) + d["attention"] / attention) / speed
+    memory = d["count"] * d["weights"] / (0.9 * d["bandwidth"])
+    time = join(memory, compute, 4) + d["count"] * np.exp(of("layer_us")) * 1e-6 * d["layers"]
+    ideal = (d["count"] + d["split"] - 1) / (d["count"] * d["split"])
+    return time * (1 - sigmoid(p["pipeline"]) * (1 - ideal))
+
+
+def llama_prompt_fit(rows):
+    parameters = {
+        "compute": (np.log(0.4), 1), "peak_exponent": (0.6, 0.3), "power": (0.4, 0.3), "half": (0.1, 0.3),
+        "attention": (np.log(0.4), 1), "plain": (-0.5, 0.5), "latent": (-0.5, 0.5), "expert_tokens": (np.log(60), 1), "moe": (0, 0.3),
+        "layer_us": (np.log(50), 1), "pipeline": (0, 1), "old_cuda": (-0.3, 0.5), "old_metal": (-0.1, 0.3),
+    }
+    for b in LLAMA:
+        parameters |= {f"compute.{b}": (0, 0.7), f"attention.{b}": (0, 0.4), f"half.{b}": (0, 0.3), f"layer_us.{b}": (0, 0.3)}
+    parameters |= {"family." + f: (0, 0.15) for f in llama_families}
+    fit = Fit(parameters, llama_prompt, prompt_columns, lambda r: r["prompt"] / r["value"], 0.12, 0.15)
+    return fit.run(rows)
+
+
+# --------------------------------------------------------------------------- serving engines
+
+
+def serving_key(row):
+    engine, era, backend = row["engine"], row["era"], row["backend"]
+    if era == "current" and backend == "cuda" and engine in ("vllm", "sglang", "tensorrt-llm"):
+        engine = "serving"
+    return f"{engine}/{backend}/{era}"
+
+
+def serving_columns(rows):
+    d = Data(rows)
+    # Sequences that run at once: as many as fit, and no more than the scheduler's usual 256.
+    running = np.minimum(np.minimum(d.batch, np.floor(d.fits)), np.where(d.flag(lambda r: r["source"] == "accelmark") > 0, 256, 1e9))
+    output = np.where(np.isnan(d.output) | (d.output == 0), 128, d.output)
+    rocm = d.flag(lambda r: serving_key(r) == "vllm/rocm/y2024")
+    return dict(
+        chip_columns(d, d.peak),
+        key=d.by(serving_keys, serving_key),
+        layers=d.layers, moe=d.moe_layers, hidden=d.hidden, width=d.tp, link=d.link, running=running, waves=d.batch / running,
+        weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** running),
+        cache=d.cache_plain * np.where(rocm > 0, d.heads_per_kv_head, 1) + d.cache_latent + d.state_bytes,
+        flops=d.decode_flops, prompt=d.prompt, output=output,
+        prompt_flops=d.prompt * d.dense_flops + d.attention_flops, routed_flops=d.prompt * d.expert_flops,
+        prompt_weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** d.prompt),
+        routed=d.expert_share > 0,
+        widened=d.flag(lambda r: r["quant"] in ("GPTQ-Int4", "AWQ", "INT4", "W4A16")),
+        step=d.flag(lambda r: r["kind"] in ("decode", "tpot")),
+        first=d.flag(lambda r: r["kind"] in ("ttft", "prefill")), latency=d.flag(lambda r: r["kind"] == "ttft"),
+    )
+
+
+def serving_step_prompt(p, d):
+    of = lambda name: (p[name] + np.array([p.get(f"{name}.{k}", 0) for k in serving_keys]))[d["key"]]
+    b, width = d["running"], d["width"]
+    fixed = np.exp(of("layer_us")) * 1e-6 * (d["layers"] + (np.exp(p["moe"]) - 1) * d["moe"])
+    memory = d["weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"])
+    memory = memory + b * d["cache"] / (width * sigmoid(of("cache")) * d["bandwidth"])
+    compute = b * d["flops"] / (width * np.exp(of("compute") + p["moe_compute"] * d["routed"] + p["widened"] * d["widened"]) * d["peak"])
+    reduce = lambda tokens: np.where(width > 1, d["layers"] * (np.exp(p["reduce_us"]) * 1e-6 * np.log2(width) + 4 * tokens * d["hidden"] * 2 * (width - 1) / width / (sigmoid(p["link"]) * d["link"])), 0)
+    step = fixed + join(memory, compute, 3) + reduce(b) + np.exp(of("sequence_us")) * 1e-6 * (b - 1)
+    prompt = (d["prompt_flops"] + d["routed_flops"] / np.exp(p["moe_prompt"])) / (width * np.exp(of("prompt")) * d["peak"])
+    prompt = join(d["prompt_weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"]), prompt, 4) + fixed + reduce(d["prompt"])
+    return step, prompt
+
+
+def serving(p, d):
+    step, prompt = serving_step_prompt(p, d)
+    request = np.exp((p["request_ms"] + np.array([p.get(f"request_ms.{k}", 0) for k in serving_keys]))[d["key"]]) * 1e-3
+    whole = d["waves"] * (d["output"] * step + d["running"] * prompt)
+    loaded = step + (d["running"] - 1) * prompt / d["output"]
+    return np.where(d["first"] > 0, prompt + request * d["latency"], np.where(d["step"] > 0, loaded, whole))
+
+
+def serving_seconds(row):
+    kind, value, batch = row["kind"], row["value"], row["batch"]
+    if kind in ("tpot", "ttft"):
+        return value / 1e3
+    if kind == "prefill":
+        return row["prompt"] / value
+    if kind == "decode":
+        return batch / value
+    output = row["output"] or 128
+    return batch * (output + (row["prompt"] if kind == "total" else 0)) / value
+
+
+def serving_fit(rows):
+    parameters = {
+        "layer_us": (np.log(90), 1), "bandwidth": (2.3, 0.7), "cache": (0.8, 1), "reduce_us": (np.log(8), 1), "link": (-1, 0.7),
+        "sequence_us": (np.log(10), 1), "compute": (np.log(0.45), 0.7), "prompt": (np.log(0.5), 0.7), "request_ms": (np.log(15), 1),
+        "moe": (0.1, 0.3), "moe_compute": (-0.3, 0.4), "moe_prompt": (-0.3, 0.4), "widened": (-0.5, 0.4),
+    }
+    counts = collections.Counter(serving_key(r) for r in rows)
+    for key in serving_keys:
+        parameters[f"layer_us.{key}"] = (0, 0.7)
+        if counts[key] > 40:
+            parameters |= {f"{name}.{key}": (0, sd) for name, sd in
+                           dict(bandwidth=0.4, cache=0.4, sequence_us=0.4, compute=0.3, prompt=0.3, request_ms=0.5).items()}
+    fit = Fit(parameters, serving, serving_columns, serving_seconds, 0.12, 0.15)
+    return fit.run(rows)
+
+
+# --------------------------------------------------------------------------- the table
+
+
+def llama_classes(step, prompt, steps, prompts):
+    p, q = step.p, prompt.p
+    of = lambda p, name, b: p[name] + p[f"{name}.{b}"]
+    classes = []
+    for backend, era in [(b, "current") for b in LLAMA] + [("cuda", "y2024"), ("metal", "y2024")]:
+        old = era == "y2024"
+        metal, cpu = backend == "metal", backend == "cpu"
+        of_class = lambda r: r["backend"] == backend and (r["era"] == era or backend not in ("cuda", "metal"))
+        families = {}
+        for name in llama_families:
+            where, family = name.split(":")
+            if where == backend:
+                families[family] = dict(
+                    step=round(float(np.exp(p["family." + name])), 4), prefill=round(float(np.exp(q["family." + name])), 4),
+                    n_step=sum(family_key(r) == name for r in step.rows), n_prefill=sum(family_key(r) == name for r in prompt.rows),
+                )
+        classes.append(dict(
+            engines=["llama.cpp"], backend=backend, era=era,
+            step=dict(
+                layer_us=np.exp(of(p, "layer_us", backend) + old * p.get("old_" + backend, 0)),
+                clock_exponent=0 if cpu else p["clock"], moe_layer=np.exp(p["moe"]), recurrent_layer=np.exp(p["recurrent"]),
+                latent_layer=np.exp(p["latent"]), sequence_us=np.exp(p["sequence_us"]), hop_us=np.exp(p["hop_us"]),
+                reduce_us=15, link_share=0.2, bandwidth_share=sigmoid(of(p, "bandwidth", backend)),
+                unit_bytes=None if cpu else np.exp(of(p, "unit_bytes", backend)),
+                cache_share=sigmoid(p["cache"] + metal * p["cache_metal"]),
+                latent_cache=np.exp(-p["latent_cache"] - metal * p["latent_cache_metal"]),
+                plain_attention_cache=np.exp(p["plain"]), repeated_heads=0,
+                half_experts=np.exp(p["half_experts"]) if backend == "vulkan" else 1,
+                compute=dict(share=np.exp(of(p, "compute", backend)), peak_exponent=p["peak_exponent"], fast_accumulate=True),
+                moe_compute=np.exp(p["moe_compute"]), widened_compute=1,
+            ),
+            prefill=dict(
+                compute=dict(share=np.exp(of(q, "compute", backend) + old * q.get("old_" + backend, 0)), peak_exponent=q["peak_exponent"], fast_accumulate=True),
+                power_exponent=q["power"], half_weights=np.exp(of(q, "half", backend)),
+                attention=np.exp(of(q, "attention", backend)), latent_attention=np.exp(q["latent"]), plain_attention=np.exp(q["plain"]),
+                expert_tokens=np.exp(q["expert_tokens"]), moe=np.exp(q["moe"]), layer_us=np.exp(of(q, "layer_us", backend)),
+                request_ms=5, pipeline=sigmoid(q["pipeline"]),
+            ),
+            decode_evidence=evidence(step, [of_class(r) and r["batch"] == 1 for r in step.rows], *steps),
+            batch_evidence=evidence(step, [of_class(r) and r["batch"] > 1 for r in step.rows], *steps),
+            prefill_evidence=evidence(prompt, [of_class(r) for r in prompt.rows], *prompts),
+            families=families,
+        ))
+    return classes
+
+
+def serving_classes(fit, errors):
+    p, classes = fit.p, []
+    of = lambda name, key: p[name] + p.get(f"{name}.{key}", 0)
+    for key in serving_keys:
+        engine, backend, era = key.split("/")
+        rocm = key == "vllm/rocm/y2024"
+        mine = lambda test: [serving_key(r) == key and test(r) for r in fit.rows]
+        layer = np.exp(of("layer_us", key))
+        classes.append(dict(
+            engines=["vllm", "sglang", "tensorrt-llm"] if engine == "serving" else [engine], backend=backend, era=era,
+            step=dict(
+                layer_us=layer, clock_exponent=0, moe_layer=np.exp(p["moe"]) - 1, recurrent_layer=0.5, latent_layer=0.3,
+                sequence_us=np.exp(of("sequence_us", key)), hop_us=200, reduce_us=np.exp(p["reduce_us"]), link_share=sigmoid(p["link"]),
+                bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=None, cache_share=sigmoid(of("cache", key)), latent_cache=1,
+                plain_attention_cache=1, repeated_heads=1 if rocm else 0, half_experts=1,
+                compute=dict(share=np.exp(of("compute", key)), peak_exponent=1, fast_accumulate=False),
+                moe_compute=np.exp(p["moe_compute"]), widened_compute=np.exp(p["widened"]),
+            ),
+            prefill=dict(
+                compute=dict(share=np.exp(of("prompt", key)), peak_exponent=1, fast_accumulate=False), power_exponent=0, half_weights=1,
+                attention=1, latent_attention=1, plain_attention=1, expert_tokens=0, moe=np.exp(p["moe_prompt"]), layer_us=layer,
+                request_ms=np.exp(of("request_ms", key)), pipeline=0.7,
+            ),
+            decode_evidence=evidence(fit, mine(lambda r: r["batch"] == 1 and r["kind"] not in ("ttft", "prefill")), *errors),
+            batch_evidence=evidence(fit, mine(lambda r: r["batch"] > 1), *errors),
+            prefill_evidence=evidence(fit, mine(lambda r: r["kind"] in ("ttft", "prefill")), *errors),
+        ))
+    return classes
+
+
+def rounded(value):
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    return float(f"{float(value):.4g}") if isinstance(value, (float, np.floating)) else value
+
+
+def write(classes):
+    lines = ",\n".join(" " + json.dumps(rounded(c)) for c in classes)
+    OUT.write_text('{"classes": [\n' + lines + "\n]}\n")
+
+
+if __name__ == "__main__":
+    rows = read(sys.argv[1])
+    llama = [r for r in rows if r["engine"] == "llama.cpp"]
+    llama_families = sorted({family_key(r) for r in llama})
+    step = llama_step_fit([r for r in llama if r["kind"] == "decode"])
+    gpu = lambda r: r["backend"] != "cpu"
+    steps = report("llama.cpp decode", step, {
+        "one sequence": lambda r: r["batch"] == 1 and gpu(r),
+        "one sequence, current": lambda r: r["batch"] == 1 and gpu(r) and r["era"] == "current",
+        "batches": lambda r: r["batch"] > 1, "CPU": lambda r: not gpu(r),
+        **{b: lambda r, b=b: r["backend"] == b and r["batch"] == 1 for b in LLAMA[:4]},
+    })
+    prompt = llama_prompt_fit([r for r in llama if r["kind"] == "prefill"])
+    prompts = report("llama.cpp prefill", prompt, {
+        "all": gpu, "current": lambda r: gpu(r) and r["era"] == "current", "CPU": lambda r: not gpu(r),
+        **{b: lambda r, b=b: r["backend"] == b for b in LLAMA[:4]},
+    })
+    others = [r for r in rows if r["engine"] != "llama.cpp" and not (r["kind"] == "ttft" and r["batch"] > 1)]
+    serving_keys = sorted({serving_key(r) for r in others})
+    served = serving_fit(others)
+    first = lambda r: r["kind"] in ("ttft", "prefill")
+    errors = report("serving engines", served, {
+        "decode, batch 1": lambda r: r["batch"] == 1 and not first(r),
+        "throughput at a batch": lambda r: r["batch"] > 1,
+        "first token": first, "first token, 1k+": lambda r: first(r) and r["prompt"] >= 1024,
+        **{k: lambda r, k=k: serving_key(r) == k for k in serving_keys},
+    })
+    if "--dry" not in sys.argv:
+        write(llama_classes(step, prompt, steps, prompts) + serving_classes(served, errors))
+    if "--tail" in sys.argv:
+        for fit in step, prompt, served:
+            print()
+            for i in np.argsort(-np.abs(fit.error))[:60]:
+                r = fit.rows[i]
+                print(f"{np.exp(-fit.error[i]):6.2f}", *(r[k] for k in "id engine era backend device model quant tp split kind prompt output depth batch value".split()))

@@ -1,0 +1,43 @@
+//! How fast a model answers, for how many, at what cost.
+//!
+//! A model's [`Work`] and a device's [`Chip`] meet in a roofline ([`Stage`], [`Setup`]) whose
+//! coefficients ([`calibration`]) are fitted to public measurements. From its two times, a decode
+//! step and a prompt, follow all figures: tokens a second, first-token latency, throughput
+//! against users ([`serving`]).
+//!
+//! ```
+//! use headroom::architecture::tensors;
+//! use headroom::catalog::Catalog;
+//! use headroom::quant::{MixContext, Quant};
+//! use headroom::speed::{CacheTypes, Chip, Engine, Numerics, Part, Setup, Software, Work};
+//!
+//! let catalog = Catalog::bundled();
+//! let architecture = catalog.model("qwen3-32b").unwrap().architecture();
+//! let tensors = tensors(architecture);
+//! let quant = Quant::parse("Q4_K_M").unwrap();
+//! let bytes = quant.tensor_bytes(MixContext::new(architecture, false), &tensors);
+//! let weights = tensors.iter().zip(bytes.iter().map(|b| b.0));
+//! let work = Work::whole(architecture, weights, CacheTypes::SIXTEEN_BIT);
+//! let chip = Chip::of(catalog.device("rtx-4090").unwrap()).unwrap();
+//!
+//! let software = Software::on(Engine::LlamaCpp, &chip);
+//! let setup = Setup::new(software, [Part::on(chip, work)], Numerics::of(quant, true), 512.0).unwrap();
+//! let tokens_a_second = setup.decode_tps(4096.0);
+//! assert!(tokens_a_second.low > 25.0 && tokens_a_second.high < 60.0);
+//! ```
+
+pub mod calibration;
+mod chip;
+mod numerics;
+mod roofline;
+pub mod serving;
+mod setup;
+mod work;
+
+pub use calibration::{Engine, Era, Known, Software};
+pub use chip::{Backend, Chip, Peaks, Precision};
+pub use numerics::Numerics;
+pub use roofline::{Limit, Stage, Time};
+pub use serving::{Load, Service};
+pub use setup::{Part, Setup, UNCALIBRATED};
+pub use work::{Cache, CacheTypes, Work};

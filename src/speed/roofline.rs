@@ -1,0 +1,305 @@
+//! The time of a decode step and of a prompt on one stage: fixed cost, memory, arithmetic, links.
+//!
+//! ```text
+//! step    = fixed + (memory^3 + compute^3)^(1/3) + links
+//! fixed   = layer_us x (layers + those with experts, recurrence, a latent) x (2 GHz / clock)^c
+//! memory  = [ (W / (e BW))^4 + (W / (r x units x clock))^4 ]^(1/4) + B x K / (ek BW)
+//! compute = B x F / rate
+//! ```
+//! W is what the batch reads of the weights, K what a sequence reads of its cache, F a token's
+//! operations. A per-layer cost and a cap on what a compute unit can take in a clock are what
+//! makes one set of coefficients serve a phone chip and an H100: achieved bandwidth rises with
+//! the model's size and falls with bandwidth per unit. The powers let the larger term win
+//! smoothly. Everything is divided by the devices of a tensor-parallel group, which pay for
+//! exchanging the residual stream twice a layer.
+
+use super::calibration::{Class, Family, Rate};
+use super::chip::{Chip, Precision};
+use super::numerics::Numerics;
+use super::work::Work;
+
+/// What binds a step or a prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Memory bandwidth of the devices.
+    #[default]
+    Bandwidth,
+    /// Arithmetic.
+    Compute,
+    /// Kernel launches and scheduling: a cost that no faster memory removes.
+    Overhead,
+    /// Links between devices.
+    Interconnect,
+    /// The host's memory or its link to the devices.
+    Host,
+    /// Memory size: no more sequences fit.
+    Memory,
+}
+
+/// A time in seconds by its causes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Time {
+    /// Kernel launches, scheduling.
+    pub fixed: f64,
+    /// Memory and arithmetic together, as far as they overlap.
+    pub busy: f64,
+    /// Memory alone.
+    pub memory: f64,
+    /// Arithmetic alone.
+    pub compute: f64,
+    /// Links between devices.
+    pub links: f64,
+    /// The part of `busy` spent on the host or on its link.
+    pub host: f64,
+}
+
+impl Time {
+    /// All of it, in seconds.
+    pub fn total(&self) -> f64 {
+        self.fixed + self.busy + self.links
+    }
+
+    /// The largest cause.
+    pub fn limit(&self) -> Limit {
+        let device = self.busy - self.host;
+        let (memory, compute) = match self.memory >= self.compute {
+            true => (device, 0.0),
+            false => (0.0, device),
+        };
+        let causes = [
+            (memory, Limit::Bandwidth),
+            (compute, Limit::Compute),
+            (self.fixed, Limit::Overhead),
+            (self.links, Limit::Interconnect),
+            (self.host, Limit::Host),
+        ];
+        causes.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or(Limit::Bandwidth, |c| c.1)
+    }
+
+    /// The same causes, each `factor` times as long.
+    pub fn scaled(self, factor: f64) -> Time {
+        Time {
+            fixed: self.fixed * factor,
+            busy: self.busy * factor,
+            memory: self.memory * factor,
+            compute: self.compute * factor,
+            links: self.links * factor,
+            host: self.host * factor,
+        }
+    }
+}
+
+impl std::ops::Add for Time {
+    type Output = Time;
+    fn add(self, other: Time) -> Time {
+        Time {
+            fixed: self.fixed + other.fixed,
+            busy: self.busy + other.busy,
+            memory: self.memory + other.memory,
+            compute: self.compute + other.compute,
+            links: self.links + other.links,
+            host: self.host + other.host,
+        }
+    }
+}
+
+impl std::iter::Sum for Time {
+    fn sum<I: Iterator<Item = Time>>(times: I) -> Time {
+        times.fold(Time::default(), std::ops::Add::add)
+    }
+}
+
+/// The part of a model that a device, or a tensor-parallel group of like devices, runs.
+#[derive(Clone, Debug)]
+pub struct Stage<'a> {
+    /// Its work.
+    pub work: Work,
+    /// The device.
+    pub chip: Chip,
+    /// Devices in the tensor-parallel group.
+    pub width: f64,
+    /// Coefficients.
+    pub class: &'a Class,
+    /// Where the work lies on the host: the device that computes prompts, to which the weights
+    /// are streamed. Tokens are decoded on the host itself.
+    pub prompts_on: Option<Chip>,
+}
+
+/// A prompt shorter than this is computed where the weights lie (llama.cpp's threshold for
+/// sending an operation to the device, `GGML_OP_OFFLOAD_MIN_BATCH`).
+const STREAM_FROM_TOKENS: f64 = 32.0;
+
+/// The larger of two times wins smoothly.
+fn join(a: f64, b: f64, power: f64) -> f64 {
+    (a.powf(power) + b.powf(power)).powf(1.0 / power)
+}
+
+impl Rate {
+    /// Operations a second on `chip` with `precision`.
+    pub fn on(&self, chip: &Chip, precision: Precision) -> f64 {
+        let peak = match self.fast_accumulate {
+            true => chip.peaks.half_fast,
+            false => chip.peaks.at(precision),
+        };
+        let units = chip.unit_hz.map_or(peak, |unit_hz| 512.0 * unit_hz);
+        let peak = if peak > 0.0 { peak } else { units };
+        let g = self.peak_exponent;
+        self.share * peak.powf(g) * units.powf(1.0 - g)
+    }
+}
+
+/// The clock that `layer_us` is stated at.
+const REFERENCE_CLOCK_HZ: f64 = 2e9;
+/// The board power for each unit and clock that prefill rates are stated at: 1.5 W a GHz.
+const REFERENCE_POWER: f64 = 1.5e-9;
+/// Share of a link's rate that a copy between host and device reaches.
+const COPY_SHARE: f64 = 0.8;
+
+impl Stage<'_> {
+    /// What is known of the device's family.
+    pub fn family(&self) -> Option<&Family> {
+        self.class.families.get(&self.chip.family)
+    }
+
+    /// One decode step of `batch` sequences, each with `depth` earlier tokens.
+    pub fn step(&self, batch: f64, depth: f64, numerics: &Numerics) -> Time {
+        let costs = &self.class.step;
+        let memory = self.read_weights(batch, numerics) + self.read_caches(batch, depth, numerics);
+        let compute = batch * self.work.decode_flops(depth) / self.step_rate(numerics);
+        let time = Time {
+            fixed: self.launch(),
+            busy: join(memory, compute, 3.0),
+            memory,
+            compute,
+            links: self.reduce(batch, costs.reduce_us),
+            host: 0.0,
+        };
+        let time = time.scaled(self.family().map_or(1.0, |family| family.step));
+        // No coefficient may promise more than the memory gives.
+        let bytes = self.work.weight_bytes(batch) + batch * self.work.cache_bytes(depth);
+        let floor = bytes / (self.width * self.chip.bandwidth);
+        self.on_host(Time { busy: time.busy.max(floor), ..time })
+    }
+
+    /// Kernel launches of one step.
+    fn launch(&self) -> f64 {
+        let (costs, work) = (&self.class.step, &self.work);
+        let layers = work.layers
+            + costs.moe_layer * work.moe_layers
+            + costs.recurrent_layer * work.recurrent_layers
+            + costs.latent_layer * work.latent_layers;
+        let clock = self.chip.clock_hz.map_or(1.0, |hz| hz / REFERENCE_CLOCK_HZ);
+        costs.layer_us * 1e-6 * layers * clock.powf(-costs.clock_exponent)
+    }
+
+    /// Reading the weights that `batch` tokens need.
+    fn read_weights(&self, batch: f64, numerics: &Numerics) -> f64 {
+        let (costs, work) = (&self.class.step, &self.work);
+        let experts = if numerics.half_weights { costs.half_experts } else { 1.0 };
+        let experts = work.expert_bytes * work.distinct_experts(batch) * experts;
+        let bytes = (work.dense_bytes + experts) / self.width;
+        let stream = bytes / (costs.bandwidth_share * self.chip.bandwidth);
+        match (costs.unit_bytes, self.chip.unit_hz) {
+            (Some(unit_bytes), Some(unit_hz)) => join(stream, bytes / (unit_bytes * unit_hz), 4.0),
+            _ => stream,
+        }
+    }
+
+    /// Reading the caches and states of `batch` sequences.
+    fn read_caches(&self, batch: f64, depth: f64, numerics: &Numerics) -> f64 {
+        let costs = &self.class.step;
+        let plain = if numerics.flash_attention { 1.0 } else { costs.plain_attention_cache };
+        let caches = self.work.caches.iter().map(|cache| {
+            let latent = if cache.latent { costs.latent_cache } else { 1.0 };
+            let repeated = match cache.latent {
+                true => 1.0,
+                false => cache.heads_per_kv_head.powf(costs.repeated_heads),
+            };
+            cache.entry_bytes * cache.entries(depth) * repeated / (latent * plain)
+        });
+        let bytes = batch * (caches.sum::<f64>() + self.work.state_bytes) / self.width;
+        bytes / (costs.cache_share * self.chip.bandwidth)
+    }
+
+    /// Rate of arithmetic of a decode step, all devices of the group together.
+    fn step_rate(&self, numerics: &Numerics) -> f64 {
+        let costs = &self.class.step;
+        let mut rate = costs.compute.on(&self.chip, numerics.precision) * self.width;
+        if self.work.expert_flops > 0.0 {
+            rate *= costs.moe_compute;
+        }
+        if numerics.widened {
+            rate *= costs.widened_compute;
+        }
+        rate
+    }
+
+    /// Two all-reduces a layer of the residual stream (16 bits a value) of `tokens`, by a ring,
+    /// and their latency, which grows with every doubling of the devices.
+    fn reduce(&self, tokens: f64, reduce_us: f64) -> f64 {
+        if self.width <= 1.0 {
+            return 0.0;
+        }
+        let layers = self.work.layers;
+        let bytes = 2.0 * 2.0 * tokens * self.work.hidden * 2.0 * (self.width - 1.0) / self.width;
+        let rate = self.class.step.link_share * self.chip.link;
+        layers * (reduce_us * 1e-6 * self.width.log2() + bytes / rate)
+    }
+
+    /// One microbatch of `tokens` of a prompt after `depth` earlier ones.
+    pub fn microbatch(&self, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
+        let costs = &self.class.prefill;
+        let streamed = self.prompts_on.as_ref().filter(|_| tokens >= STREAM_FROM_TOKENS);
+        let chip = streamed.unwrap_or(&self.chip);
+        let work = &self.work;
+        let rate = self.prompt_rate(chip, numerics) * self.width;
+        let routed = tokens * work.expert_share;
+        let filling = match routed > 0.0 {
+            true => (1.0 + costs.expert_tokens / routed) / costs.moe,
+            false => 1.0,
+        };
+        let products = tokens * (work.dense_flops + work.expert_flops * filling);
+        let mut attention = costs.attention;
+        if work.latent_layers > 0.0 {
+            attention *= costs.latent_attention;
+        }
+        if !numerics.flash_attention {
+            attention *= costs.plain_attention;
+        }
+        let compute = (products + work.attention_flops(depth, tokens) / attention) / rate;
+        let bytes = work.weight_bytes(tokens) / self.width;
+        let memory = bytes / (self.class.step.bandwidth_share * chip.bandwidth);
+        let copy = streamed.map_or(0.0, |chip| bytes / (COPY_SHARE * chip.host_link));
+        let busy = join(join(memory, compute, 4.0), copy, 4.0);
+        let time = Time {
+            fixed: costs.layer_us * 1e-6 * work.layers,
+            busy,
+            memory,
+            compute,
+            links: self.reduce(tokens, self.class.step.reduce_us),
+            host: if copy > memory.max(compute) { busy } else { 0.0 },
+        };
+        if streamed.is_some() { time } else { self.on_host(time) }
+    }
+
+    /// Rate of a prompt's matrix products on one device.
+    fn prompt_rate(&self, chip: &Chip, numerics: &Numerics) -> f64 {
+        let costs = &self.class.prefill;
+        let mut rate = costs.compute.on(chip, numerics.precision);
+        if numerics.half_weights {
+            rate *= costs.half_weights;
+        }
+        if let (Some(power), Some(unit_hz)) = (chip.power_w, chip.unit_hz) {
+            rate *= (power / unit_hz / REFERENCE_POWER).powf(costs.power_exponent);
+        }
+        rate * self.class.families.get(&chip.family).map_or(1.0, |family| family.prefill)
+    }
+
+    /// A stage whose prompts run elsewhere lies on the host.
+    fn on_host(&self, time: Time) -> Time {
+        match self.prompts_on {
+            Some(_) => Time { host: time.busy, ..time },
+            None => time,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Many users: continuous batching, first-token latency, and how many can be served.
+//!
+//! A closed system: each of the users sends a prompt, reads the answer and sends the next. The
+//! engine decodes all running sequences in one step and computes new prompts between steps. With
+//! B sequences running, a request takes `output` steps and waits for the B prompts that fall into
+//! that time, its own included, so the run delivers
+//! `B x output / (output x step(B) + B x prompt)` tokens a second.
+
+use super::roofline::Limit;
+use super::setup::Setup;
+use crate::units::Interval;
+
+/// What the users ask for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    /// Users at the same time, at least 1.
+    pub users: f64,
+    /// Tokens of a prompt.
+    pub prompt: f64,
+    /// Tokens of an answer.
+    pub output: f64,
+    /// Tokens at the start of the prompt that are already in the cache (prefix sharing).
+    pub cached_prefix: f64,
+    /// Sequences that fit into memory beside each other.
+    pub fits: f64,
+    /// Sequences that the scheduler runs at most (`--max-num-seqs`).
+    pub scheduled: f64,
+    /// Copies of the whole setup among which the users are divided (data parallelism); `fits` and
+    /// `scheduled` are those of one.
+    pub copies: f64,
+}
+
+/// How the users fare.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Service {
+    /// Sequences that run at once on each copy; the other users wait.
+    pub running: f64,
+    /// Seconds to the first token, waiting included.
+    pub ttft_s: Interval<f64>,
+    /// Seconds a token after that.
+    pub tpot_s: Interval<f64>,
+    /// Tokens of answers a second, all users and copies together.
+    pub throughput: Interval<f64>,
+    /// Share of the time that goes into prompts, 0 to 1.
+    pub prompt_share: f64,
+    /// What binds.
+    pub limit: Limit,
+}
+
+impl Load {
+    /// One user, nothing shared.
+    pub fn single(prompt: f64, output: f64) -> Load {
+        let (fits, scheduled) = (f64::INFINITY, 256.0);
+        Load { users: 1.0, prompt, output, cached_prefix: 0.0, fits, scheduled, copies: 1.0 }
+    }
+
+    /// Users of one copy.
+    fn share(&self) -> f64 {
+        (self.users / self.copies.max(1.0)).max(1.0)
+    }
+
+    /// Sequences that run at once on one copy.
+    pub fn running(&self) -> f64 {
+        self.share().min(self.fits).min(self.scheduled).max(1.0)
+    }
+
+    /// Tokens before the middle one of an answer.
+    fn depth(&self) -> f64 {
+        self.prompt + self.output / 2.0
+    }
+}
+
+impl Setup<'_> {
+    /// How the users of `load` fare.
+    pub fn serve(&self, load: &Load) -> Service {
+        let running = load.running();
+        let output = load.output.max(1.0);
+        let cached = load.cached_prefix.clamp(0.0, load.prompt);
+        let step = self.step(running, load.depth());
+        let prompt = self.prefill(load.prompt - cached, cached);
+        let (step_s, prompt_s) = (step.total(), prompt.total());
+        let cycle = output * step_s + running * prompt_s;
+        let prompt_share = running * prompt_s / cycle;
+        let tpot = step_s + (running - 1.0) * prompt_s / output;
+        // Prompts of others that are being computed or wait as a new one arrives, and a place
+        // among the running sequences where there are more users than places.
+        let waiting = prompt_share * (running - 1.0) * prompt_s / 2.0;
+        let queue = (load.share() / running - 1.0).max(0.0) * cycle;
+        let ttft = self.request_s() + prompt_s + waiting + queue;
+        let batched = running > 1.0;
+        // With fewer users than copies some of those stand idle.
+        let copies = load.copies.max(1.0).min(load.users.max(1.0));
+        let spread = self.decode_spread(batched);
+        let limit = match load.share() > running && load.fits < load.scheduled {
+            true => Limit::Memory,
+            false if prompt_share > 0.5 => prompt.limit(),
+            false => step.limit(),
+        };
+        Service {
+            running,
+            ttft_s: around(ttft, self.prefill_spread()),
+            tpot_s: around(tpot, spread),
+            throughput: around(copies * running * output / cycle, spread),
+            prompt_share,
+            limit,
+        }
+    }
+
+    /// The most users whose expected latencies keep to `ttft_s` and `tpot_s`; 0 if even one is
+    /// too many. `load.users` does not count.
+    pub fn users_within(&self, load: &Load, ttft_s: f64, tpot_s: f64) -> u64 {
+        let keeps = |users: u64| {
+            let service = self.serve(&Load { users: users as f64, ..*load });
+            service.ttft_s.expected <= ttft_s && service.tpot_s.expected <= tpot_s
+        };
+        if !keeps(1) {
+            return 0;
+        }
+        let (mut good, mut bad) = (1u64, 2u64);
+        while keeps(bad) {
+            (good, bad) = (bad, bad * 2);
+            if bad > 1 << 20 {
+                return good;
+            }
+        }
+        while bad - good > 1 {
+            let middle = good.midpoint(bad);
+            if keeps(middle) { good = middle } else { bad = middle }
+        }
+        good
+    }
+
+    /// Tokens a second for one user, decoding after `depth` tokens.
+    pub fn decode_tps(&self, depth: f64) -> Interval<f64> {
+        self.batch_tps(1.0, depth)
+    }
+
+    /// Tokens a second of `batch` sequences together, decoding after `depth` tokens each.
+    pub fn batch_tps(&self, batch: f64, depth: f64) -> Interval<f64> {
+        around(batch / self.step(batch, depth).total(), self.decode_spread(batch > 1.0))
+    }
+
+    /// Tokens of a prompt a second, after `depth` earlier tokens.
+    pub fn prefill_tps(&self, tokens: f64, depth: f64) -> Interval<f64> {
+        around(tokens / self.prefill(tokens, depth).total(), self.prefill_spread())
+    }
+
+    /// Seconds from request to first token when no one else asks.
+    pub fn ttft_s(&self, tokens: f64, depth: f64) -> Interval<f64> {
+        around(self.request_s() + self.prefill(tokens, depth).total(), self.prefill_spread())
+    }
+
+    /// Seconds that a request takes before the device starts on it.
+    fn request_s(&self) -> f64 {
+        self.stages.first().map_or(0.0, |s| s.class.prefill.request_ms * 1e-3)
+    }
+
+    fn decode_spread(&self, batched: bool) -> f64 {
+        match batched {
+            true => self.spread(|class| &class.batch_evidence),
+            false => self.spread(|class| &class.decode_evidence),
+        }
+    }
+
+    fn prefill_spread(&self) -> f64 {
+        self.spread(|class| &class.prefill_evidence)
+    }
+}
+
+/// `expected` within a factor both ways.
+pub fn around(expected: f64, spread: f64) -> Interval<f64> {
+    Interval { low: expected / spread, expected, high: expected * spread }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::speed::{Chip, Engine, Numerics, Part, Software, Work};
+
+    /// An 8B model in BF16 on an H100 under vLLM.
+    fn setup() -> Setup<'static> {
+        let chip = Chip::of(Catalog::bundled().device("h100-sxm").unwrap()).unwrap();
+        let work = Work {
+            layers: 32.0,
+            dense_bytes: 15e9,
+            dense_flops: 14e9,
+            head_flops: 1e9,
+            hidden: 4096.0,
+            ..Work::default()
+        };
+        let software = Software::on(Engine::Vllm, &chip);
+        Setup::new(software, [Part::on(chip, work)], Numerics::default(), 8192.0).unwrap()
+    }
+
+    #[test]
+    fn a_target_is_kept_by_the_most_users_and_broken_by_one_more() {
+        let (setup, load) = (setup(), Load::single(2000.0, 200.0));
+        let most = setup.users_within(&load, 1.0, 0.03);
+        let keeps = |users: u64| {
+            let service = setup.serve(&Load { users: users as f64, ..load });
+            service.ttft_s.expected <= 1.0 && service.tpot_s.expected <= 0.03
+        };
+        assert!(most > 1 && keeps(most) && !keeps(most + 1), "{most}");
+        assert_eq!(setup.users_within(&load, 1.0, 0.001), 0);
+    }
+
+    #[test]
+    fn a_shared_prefix_saves_its_prompt_and_copies_multiply_throughput() {
+        let (setup, load) = (setup(), Load { users: 32.0, ..Load::single(4000.0, 200.0) });
+        let shared = setup.serve(&Load { cached_prefix: 3500.0, ..load });
+        let alone = setup.serve(&load);
+        assert!(shared.ttft_s.expected < 0.5 * alone.ttft_s.expected);
+        assert!(shared.throughput.expected > alone.throughput.expected);
+        let two = setup.serve(&Load { users: 64.0, copies: 2.0, ..load });
+        assert_eq!(two.running, alone.running);
+        let ratio = two.throughput.expected / alone.throughput.expected;
+        assert!((ratio - 2.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,209 @@
+//! A model on its devices: one step and one prompt through all stages.
+
+use super::calibration::{Class, Evidence, Known, Software, class};
+use super::chip::{Backend, Chip};
+use super::numerics::Numerics;
+use super::roofline::{Stage, Time};
+use super::work::Work;
+
+/// A part of a model and where it lies.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What it reads and computes.
+    pub work: Work,
+    /// The device that it lies on; the host's CPU for what is left there.
+    pub chip: Chip,
+    /// Like devices that share every tensor of it (tensor parallelism), at least 1.
+    pub width: u32,
+    /// For a part on the host: the device that computes long prompts, to which its weights are
+    /// streamed; it decodes on the host.
+    pub prompts_on: Option<Chip>,
+}
+
+impl Part {
+    /// A part that a single device holds.
+    pub fn on(chip: Chip, work: Work) -> Part {
+        Part { work, chip, width: 1, prompts_on: None }
+    }
+}
+
+/// A model as it is run.
+#[derive(Clone, Debug)]
+pub struct Setup<'a> {
+    /// Its stages in the order of the layers: one in tensor parallelism, several in a layer
+    /// split or with a part on the host. Never empty.
+    pub stages: Vec<Stage<'a>>,
+    /// Numbers and kernels.
+    pub numerics: Numerics,
+    /// The longest microbatch of a prompt, in tokens (`--ubatch-size`,
+    /// `--max-num-batched-tokens`).
+    pub microbatch: f64,
+    /// How well the software is known.
+    pub known: Known,
+}
+
+impl Setup<'static> {
+    /// `parts` in the order of the layers, run by `software`; `None` where there are none.
+    /// `microbatch` is the most tokens of a prompt at once.
+    pub fn new(
+        software: Software,
+        parts: impl IntoIterator<Item = Part>,
+        numerics: Numerics,
+        microbatch: f64,
+    ) -> Option<Setup<'static>> {
+        let mut known = Known::Measured;
+        let stages = parts.into_iter().map(|part| {
+            let backend = match part.chip.backend {
+                Backend::Cpu => Backend::Cpu,
+                _ => software.backend,
+            };
+            let (class, how) = class(Software { backend, ..software })?;
+            if how == Known::StandIn {
+                known = Known::StandIn;
+            }
+            let Part { work, chip, width, prompts_on } = part;
+            Some(Stage { work, chip, width: f64::from(width.max(1)), class, prompts_on })
+        });
+        let stages = stages.collect::<Option<Vec<_>>>()?;
+        (!stages.is_empty()).then_some(Setup { stages, numerics, microbatch, known })
+    }
+}
+
+impl Setup<'_> {
+    /// One decode step of `batch` sequences, each with `depth` earlier tokens. Stages of a layer
+    /// split work one after another.
+    pub fn step(&self, batch: f64, depth: f64) -> Time {
+        let stages = self.stages.iter().map(|s| s.step(batch, depth, &self.numerics));
+        let mut time: Time = stages.sum();
+        if let Some(first) = self.stages.first() {
+            let costs = &first.class.step;
+            time.fixed += costs.sequence_us * 1e-6 * (batch - 1.0).max(0.0);
+            time.links += costs.hop_us * 1e-6 * (self.devices() - 1.0);
+        }
+        time
+    }
+
+    /// Stages on devices.
+    fn devices(&self) -> f64 {
+        self.stages.iter().filter(|s| s.prompts_on.is_none()).count().max(1) as f64
+    }
+
+    /// A prompt of `tokens` after `depth` earlier ones, up to its first new token. Microbatches
+    /// of a layer split follow each other through the stages, as far as the engine overlaps them.
+    pub fn prefill(&self, tokens: f64, depth: f64) -> Time {
+        let Some(first) = self.stages.first() else { return Time::default() };
+        let tokens = tokens.max(1.0);
+        let count = (tokens / self.microbatch.max(1.0)).ceil().max(1.0);
+        // Attention grows linearly along the prompt: the mean microbatch stands for all.
+        let size = tokens / count;
+        let middle = depth + (tokens - size) / 2.0;
+        let stages: Vec<Time> =
+            self.stages.iter().map(|s| s.microbatch(size, middle, &self.numerics)).collect();
+        let through: Time = stages.iter().copied().sum();
+        let slowest = stages.iter().map(Time::total).fold(0.0, f64::max);
+        let sequential = through.total() * count;
+        let pipelined = through.total() + (count - 1.0) * slowest;
+        let share = first.class.prefill.pipeline;
+        let overlap = (sequential - share * (sequential - pipelined)) / through.total();
+        through.scaled(overlap)
+    }
+
+    /// The factor within which a figure resting on `evidence` is expected, both ways.
+    pub fn spread(&self, evidence: fn(&Class) -> &Evidence) -> f64 {
+        let stage = |stage: &Stage<'_>| {
+            let measured = stage.class.families.is_empty() || stage.family().is_some();
+            let evidence = evidence(stage.class);
+            let spread = if measured { evidence.spread } else { evidence.spread_unseen };
+            // A figure without any measurement behind it.
+            if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread }
+        };
+        let worst = self.stages.iter().map(stage).fold(1.0, f64::max);
+        match self.known {
+            Known::Measured => worst,
+            Known::StandIn => worst.max(UNCALIBRATED),
+        }
+    }
+
+    /// Every figure rests on measurements of this software on this family of devices.
+    pub fn is_calibrated(&self) -> bool {
+        let measured = |s: &Stage<'_>| s.class.families.is_empty() || s.family().is_some();
+        self.known == Known::Measured && self.stages.iter().all(measured)
+    }
+}
+
+/// The factor, both ways, where nothing was measured.
+pub const UNCALIBRATED: f64 = 2.5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{Architecture, Role, Tensor, tensors};
+    use crate::catalog::Catalog;
+    use crate::quant::{MixContext, Quant};
+    use crate::speed::{CacheTypes, Engine, Limit};
+
+    fn weights(architecture: &Architecture) -> Vec<(Tensor, u64)> {
+        let list = tensors(architecture);
+        let quant = Quant::parse("Q4_K_M").unwrap();
+        let bytes = quant.tensor_bytes(MixContext::new(architecture, false), &list);
+        list.into_iter().zip(bytes.into_iter().map(|b| b.0)).collect()
+    }
+
+    fn work(model: &str, holds: impl Fn(Role, Option<u32>) -> bool) -> Work {
+        let architecture = Catalog::bundled().model(model).unwrap().architecture();
+        let weights = weights(architecture);
+        let weights = weights.iter().map(|(tensor, bytes)| (tensor, *bytes));
+        Work::of(architecture, weights, CacheTypes::SIXTEEN_BIT, holds)
+    }
+
+    fn chip(id: &str) -> Chip {
+        Chip::of(Catalog::bundled().device(id).unwrap()).unwrap()
+    }
+
+    fn run(parts: impl IntoIterator<Item = Part>) -> Setup<'static> {
+        let software = Software::on(Engine::LlamaCpp, &chip("rtx-4090"));
+        Setup::new(software, parts, Numerics::default(), 512.0).unwrap()
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let whole = work("qwen3-30b-a3b", |_, _| true);
+        let first = work("qwen3-30b-a3b", |_, layer| layer.is_some_and(|i| i < 20));
+        let rest = work("qwen3-30b-a3b", |_, layer| layer.is_none_or(|i| i >= 20));
+        assert_eq!(first.layers + rest.layers, whole.layers);
+        assert_eq!(first.expert_bytes + rest.expert_bytes, whole.expert_bytes);
+        assert_eq!(first.dense_bytes + rest.dense_bytes, whole.dense_bytes);
+        let depth = 10_000.0;
+        assert_eq!(first.cache_bytes(depth) + rest.cache_bytes(depth), whole.cache_bytes(depth));
+        // 8 of 128 experts, and all of the rest.
+        let active = whole.weight_bytes(1.0) / (whole.dense_bytes + whole.expert_bytes);
+        assert!((0.08..0.2).contains(&active), "{active}");
+    }
+
+    #[test]
+    fn experts_left_on_the_host_bind_decoding_and_long_prompts_stream_them() {
+        let gpu = chip("rtx-4090");
+        let whole = run([Part::on(gpu.clone(), work("qwen3-30b-a3b", |_, _| true))]);
+        let kept = Part::on(gpu.clone(), work("qwen3-30b-a3b", |role, _| !role.is_expert()));
+        let mut left =
+            Part::on(chip("cpu-ddr5-5600-dual"), work("qwen3-30b-a3b", |role, _| role.is_expert()));
+        left.prompts_on = Some(gpu);
+        let split = run([kept, left]);
+        assert!(split.step(1.0, 0.0).total() > 2.0 * whole.step(1.0, 0.0).total());
+        assert_eq!(split.step(1.0, 0.0).limit(), Limit::Host);
+        // 16 GB of experts over PCIe 4.0 for every microbatch: some 0.7 s.
+        let prompt = split.prefill(512.0, 0.0);
+        assert_eq!(prompt.limit(), Limit::Host);
+        assert!((0.5..1.5).contains(&prompt.total()), "{prompt:?}");
+        assert!(split.spread(|class| &class.decode_evidence) > 2.0);
+    }
+
+    #[test]
+    fn a_device_of_an_unmeasured_family_is_said_to_be_uncalibrated() {
+        let on = |id: &str| run([Part::on(chip(id), work("qwen3-8b", |_, _| true))]);
+        let (known, unknown) = (on("rtx-3090"), on("rubin"));
+        assert!(known.is_calibrated() && !unknown.is_calibrated());
+        let width = |setup: &Setup<'_>| setup.decode_tps(0.0).high / setup.decode_tps(0.0).low;
+        assert!(width(&unknown) > width(&known));
+    }
+}

@@ -1,0 +1,423 @@
+//! What a model has to read and compute for a token: bytes and operations, no device yet.
+
+use crate::architecture::{
+    Architecture, Attention, Compressed, Group, KvSource, Layer, Mixer, Mla, Reach, Role, Tensor,
+};
+
+/// The work of a model, or of the part of it that one device holds. Parts add up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Repeating layers.
+    pub layers: f64,
+    /// Layers with routed experts.
+    pub moe_layers: f64,
+    /// Layers with a recurrent mixer (state space, linear attention, short convolution).
+    pub recurrent_layers: f64,
+    /// Layers with multi-head latent attention.
+    pub latent_layers: f64,
+    /// Bytes of the weights that every step reads: all but embedding tables and routed experts.
+    pub dense_bytes: f64,
+    /// Bytes of all routed experts.
+    pub expert_bytes: f64,
+    /// Share of the routed experts that one token uses, 0 to 1.
+    pub expert_share: f64,
+    /// Operations a token through the dense weights of the layers: 2 a weight.
+    pub dense_flops: f64,
+    /// Operations a token through its routed experts.
+    pub expert_flops: f64,
+    /// Operations a token through the output head; a prompt needs them for its last token only.
+    pub head_flops: f64,
+    /// What attention keeps of earlier tokens, one entry for each kind of layer.
+    pub caches: Vec<Cache>,
+    /// Bytes of recurrent state that a step reads and writes for each sequence.
+    pub state_bytes: f64,
+    /// E, the width of the residual stream: what devices exchange, in values a token.
+    pub hidden: f64,
+}
+
+/// What the attention layers of one kind keep of earlier tokens, all of them together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cache {
+    /// Bytes of one entry.
+    pub entry_bytes: f64,
+    /// Tokens that an entry stands for: 1 but in compressed attention.
+    pub tokens_per_entry: f64,
+    /// The most entries that a step reads: the sliding window, or what an indexer picks.
+    pub window: Option<f64>,
+    /// Operations that decoding one token spends on an entry.
+    pub decode_flops: f64,
+    /// Operations that prefill spends on each pair of a token and an entry.
+    pub prefill_flops: f64,
+    /// Query heads for each key/value head.
+    pub heads_per_kv_head: f64,
+    /// Of multi-head latent attention.
+    pub latent: bool,
+}
+
+impl Cache {
+    /// Entries that one token at `depth` earlier tokens reads.
+    pub fn entries(&self, depth: f64) -> f64 {
+        let entries = depth / self.tokens_per_entry;
+        self.window.map_or(entries, |window| entries.min(window))
+    }
+
+    /// Entries that `tokens` new ones read on average, the first of them at `depth`.
+    pub fn mean_entries(&self, depth: f64, tokens: f64) -> f64 {
+        let end = depth + tokens;
+        let Some(window) = self.window else {
+            return (depth + tokens / 2.0) / self.tokens_per_entry;
+        };
+        let full_from = window * self.tokens_per_entry;
+        if end <= full_from || tokens <= 0.0 {
+            return ((depth + tokens / 2.0) / self.tokens_per_entry).min(window);
+        }
+        let rising = (full_from - depth).max(0.0);
+        let rising_mean = (depth + rising / 2.0) / self.tokens_per_entry;
+        (rising * rising_mean + (tokens - rising) * window) / tokens
+    }
+}
+
+/// Bytes that one value of the cache takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CacheTypes {
+    /// A key (and the latent of MLA).
+    pub key: f64,
+    /// A value.
+    pub value: f64,
+}
+
+impl CacheTypes {
+    /// F16 or BF16.
+    pub const SIXTEEN_BIT: CacheTypes = CacheTypes { key: 2.0, value: 2.0 };
+}
+
+impl Work {
+    /// The work of `architecture` whose loaded `weights` take these bytes, as far as `holds` says
+    /// that the part in question has them. Caches and states belong to the mixer's output
+    /// projection ([`Role::AttnOutput`]) of their layer.
+    ///
+    /// `weights` are the tensors that the engine loads; vision towers and MTP layers among them do
+    /// not count. Where none of them is an
+    /// output head the embedding table is read as one.
+    pub fn of<'a>(
+        architecture: &Architecture,
+        weights: impl IntoIterator<Item = (&'a Tensor, u64)>,
+        types: CacheTypes,
+        holds: impl Fn(Role, Option<u32>) -> bool,
+    ) -> Work {
+        let mut work = Work { hidden: architecture.hidden_size as f64, ..Work::default() };
+        let (mut head, mut table) = (None, None);
+        for (tensor, bytes) in weights {
+            if tensor.group != Group::Text {
+                continue;
+            }
+            let weight = (bytes as f64, 2.0 * tensor.shape.elements() as f64);
+            match tensor.role {
+                Role::Output => head = Some(weight),
+                Role::TokenEmbd => table = Some(weight),
+                role if is_lookup(role) || !holds(role, tensor.layer) => {}
+                role if role.is_expert() => {
+                    work.expert_bytes += weight.0;
+                    work.expert_flops += weight.1 * share(architecture, tensor);
+                }
+                _ => {
+                    work.dense_bytes += weight.0;
+                    work.dense_flops += weight.1;
+                }
+            }
+        }
+        if let Some((bytes, flops)) = head.or(table)
+            && holds(Role::Output, None)
+        {
+            work.dense_bytes += bytes;
+            work.head_flops += flops;
+        }
+        for (index, layer) in architecture.layers.iter().enumerate() {
+            let index = Some(index as u32);
+            if let Some(moe) = layer.ffn.moe()
+                && holds(Role::FfnDownExps, index)
+            {
+                work.moe_layers += 1.0;
+                let share = moe.experts_per_token as f64 / moe.experts.max(1) as f64;
+                work.expert_share = work.expert_share.max(share.min(1.0));
+            }
+            if holds(Role::AttnOutput, index) {
+                work.add_layer(layer, architecture, types);
+            }
+        }
+        work
+    }
+
+    /// The work of the whole model.
+    pub fn whole<'a>(
+        architecture: &Architecture,
+        weights: impl IntoIterator<Item = (&'a Tensor, u64)>,
+        types: CacheTypes,
+    ) -> Work {
+        Work::of(architecture, weights, types, |_, _| true)
+    }
+
+    /// An even share of this work: what one of several devices holds in a layer split. The head is
+    /// shared out too, which leaves the sum over the devices as it is.
+    pub fn scaled(&self, share: f64) -> Work {
+        let cache = |cache: &Cache| Cache {
+            entry_bytes: cache.entry_bytes * share,
+            decode_flops: cache.decode_flops * share,
+            prefill_flops: cache.prefill_flops * share,
+            ..*cache
+        };
+        Work {
+            layers: self.layers * share,
+            moe_layers: self.moe_layers * share,
+            recurrent_layers: self.recurrent_layers * share,
+            latent_layers: self.latent_layers * share,
+            dense_bytes: self.dense_bytes * share,
+            expert_bytes: self.expert_bytes * share,
+            expert_share: self.expert_share,
+            dense_flops: self.dense_flops * share,
+            expert_flops: self.expert_flops * share,
+            head_flops: self.head_flops * share,
+            caches: self.caches.iter().map(cache).collect(),
+            state_bytes: self.state_bytes * share,
+            hidden: self.hidden,
+        }
+    }
+
+    fn add_layer(&mut self, layer: &Layer, architecture: &Architecture, types: CacheTypes) {
+        self.layers += 1.0;
+        let window = architecture.sliding_window.map(|tokens| tokens as f64);
+        match &layer.mixer {
+            Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => {
+                self.add_attention(a, window, types);
+            }
+            Mixer::Mla(m) => self.add_latent(m, window, types),
+            Mixer::Compressed(c) => self.add_compressed(c, window, types),
+            _ => {}
+        }
+        let state = state_values(&layer.mixer, architecture.hidden_size);
+        if state > 0.0 {
+            self.recurrent_layers += 1.0;
+            // Four bytes each, read and written.
+            self.state_bytes += 8.0 * state;
+        }
+    }
+
+    fn add_attention(&mut self, a: &Attention, window: Option<f64>, types: CacheTypes) {
+        if a.kv_source == KvSource::Image {
+            return;
+        }
+        let (kv_heads, heads) = (a.kv_heads as f64, a.heads as f64);
+        let (key, value) = (a.head_dim as f64, a.v_head_dim as f64);
+        let flops = 2.0 * heads * (key + value);
+        let cache = Cache {
+            entry_bytes: kv_heads * (key * types.key + value * types.value),
+            tokens_per_entry: 1.0,
+            window: match a.reach {
+                Reach::Sliding | Reach::Chunked => window,
+                Reach::Sparse => a.indexer.map(|i| i.top_k as f64).filter(|k| *k > 0.0),
+                Reach::Full => None,
+            },
+            decode_flops: flops,
+            prefill_flops: flops,
+            heads_per_kv_head: heads / kv_heads.max(1.0),
+            latent: false,
+        };
+        self.add_cache(cache);
+        if let Some(indexer) = a.indexer {
+            self.add_index(indexer.heads as f64, indexer.head_dim as f64, 1.0, types);
+        }
+    }
+
+    fn add_latent(&mut self, m: &Mla, window: Option<f64>, types: CacheTypes) {
+        self.latent_layers += 1.0;
+        let heads = m.heads as f64;
+        let (latent, rope) = (m.kv_lora_rank as f64, m.qk_rope_head_dim as f64);
+        let head = (m.qk_nope_head_dim + m.qk_rope_head_dim + m.v_head_dim) as f64;
+        self.add_cache(Cache {
+            entry_bytes: (latent + rope) * types.key,
+            tokens_per_entry: 1.0,
+            window: match m.reach {
+                Reach::Sliding | Reach::Chunked => window,
+                Reach::Sparse => m.indexer.map(|i| i.top_k as f64).filter(|k| *k > 0.0),
+                Reach::Full => None,
+            },
+            // Decoding works on the latent itself, prefill on the keys and values made from it.
+            decode_flops: 2.0 * heads * (2.0 * latent + rope),
+            prefill_flops: 2.0 * heads * head,
+            heads_per_kv_head: heads,
+            latent: true,
+        });
+        if let Some(indexer) = m.indexer {
+            self.add_index(indexer.heads as f64, indexer.head_dim as f64, 1.0, types);
+        }
+    }
+
+    fn add_compressed(&mut self, c: &Compressed, window: Option<f64>, types: CacheTypes) {
+        let (heads, head) = (c.heads as f64, c.head_dim as f64);
+        let cache = |tokens_per_entry, window| Cache {
+            entry_bytes: head * types.key,
+            tokens_per_entry,
+            window,
+            decode_flops: 4.0 * heads * head,
+            prefill_flops: 4.0 * heads * head,
+            heads_per_kv_head: heads,
+            latent: true,
+        };
+        self.add_cache(cache(1.0, window));
+        if c.ratio > 0 {
+            let picked = c.indexer.map(|i| i.top_k as f64).filter(|k| *k > 0.0);
+            self.add_cache(cache(c.ratio as f64, picked));
+            if let Some(indexer) = c.indexer {
+                let (heads, head) = (indexer.heads as f64, indexer.head_dim as f64);
+                self.add_index(heads, head, c.ratio as f64, types);
+            }
+        }
+    }
+
+    /// The keys of a sparse-attention indexer: all of them are read.
+    fn add_index(&mut self, heads: f64, head: f64, tokens_per_entry: f64, types: CacheTypes) {
+        self.add_cache(Cache {
+            entry_bytes: head * types.key,
+            tokens_per_entry,
+            window: None,
+            decode_flops: 2.0 * heads * head,
+            prefill_flops: 2.0 * heads * head,
+            heads_per_kv_head: heads,
+            latent: false,
+        });
+    }
+
+    /// Layers of one kind are one cache.
+    fn add_cache(&mut self, cache: Cache) {
+        let alike = |c: &&mut Cache| {
+            c.window == cache.window
+                && c.tokens_per_entry == cache.tokens_per_entry
+                && c.heads_per_kv_head == cache.heads_per_kv_head
+                && c.latent == cache.latent
+        };
+        match self.caches.iter_mut().find(alike) {
+            Some(known) => {
+                known.entry_bytes += cache.entry_bytes;
+                known.decode_flops += cache.decode_flops;
+                known.prefill_flops += cache.prefill_flops;
+            }
+            None => self.caches.push(cache),
+        }
+    }
+
+    /// Share of the routed experts that a batch of `tokens` is expected to use when each token
+    /// picks its own evenly: `1 - (1 - k/E)^B`.
+    pub fn distinct_experts(&self, tokens: f64) -> f64 {
+        1.0 - (1.0 - self.expert_share).powf(tokens)
+    }
+
+    /// Bytes of weights that a step over `tokens` reads.
+    pub fn weight_bytes(&self, tokens: f64) -> f64 {
+        self.dense_bytes + self.expert_bytes * self.distinct_experts(tokens)
+    }
+
+    /// Bytes of cache and state that a step reads for one sequence at `depth` tokens.
+    pub fn cache_bytes(&self, depth: f64) -> f64 {
+        let caches = self.caches.iter().map(|c| c.entry_bytes * c.entries(depth));
+        caches.sum::<f64>() + self.state_bytes
+    }
+
+    /// Operations of decoding one token at `depth`.
+    pub fn decode_flops(&self, depth: f64) -> f64 {
+        let attention = self.caches.iter().map(|c| c.decode_flops * c.entries(depth));
+        self.dense_flops + self.expert_flops + self.head_flops + attention.sum::<f64>()
+    }
+
+    /// Operations that attention spends on `tokens` new ones after `depth` earlier ones.
+    pub fn attention_flops(&self, depth: f64, tokens: f64) -> f64 {
+        let pairs = self.caches.iter().map(|c| c.prefill_flops * c.mean_entries(depth, tokens));
+        tokens * pairs.sum::<f64>()
+    }
+}
+
+/// Read a few rows a token.
+fn is_lookup(role: Role) -> bool {
+    matches!(
+        role,
+        Role::PositionEmbd
+            | Role::TokenTypes
+            | Role::PerLayerTokenEmbd
+            | Role::LookupTable
+            | Role::Vision
+    )
+}
+
+/// The share of an expert tensor that one token goes through.
+fn share(architecture: &Architecture, tensor: &Tensor) -> f64 {
+    let layer = tensor.layer.and_then(|i| architecture.layers.get(i as usize));
+    layer
+        .and_then(|layer| layer.ffn.moe())
+        .map_or(1.0, |moe| moe.experts_per_token as f64 / moe.experts.max(1) as f64)
+}
+
+/// Values of recurrent state that a layer keeps for one sequence.
+fn state_values(mixer: &Mixer, hidden: u64) -> f64 {
+    let taps = |kernel: u64, channels: f64| kernel.saturating_sub(1) as f64 * channels;
+    let mamba = |inner: u64, state: u64, kernel: u64, shared: u64| {
+        taps(kernel, (inner + shared) as f64) + inner as f64 * state as f64
+    };
+    match mixer {
+        Mixer::GatedDeltaNet(g) => {
+            let keys = (g.key_heads * g.key_head_dim) as f64;
+            let values = (g.value_heads * g.value_head_dim) as f64;
+            taps(g.conv_kernel, 2.0 * keys + values) + g.key_head_dim as f64 * values
+        }
+        Mixer::Kda(k) => {
+            let width = (k.heads * k.head_dim) as f64;
+            taps(k.conv_kernel, 3.0 * width) + k.head_dim as f64 * width
+        }
+        Mixer::Lightning(l) => l.heads as f64 * (l.head_dim as f64).powi(2),
+        Mixer::Mamba1(m) => mamba(m.d_inner, m.d_state, m.d_conv, 0),
+        Mixer::Mamba2(m) | Mixer::AttentionAndMamba2(_, m) => {
+            mamba(m.d_inner, m.d_state, m.d_conv, 2 * m.groups * m.d_state)
+        }
+        Mixer::ShortConv { kernel } => taps(*kernel, hidden as f64),
+        Mixer::Attention(_) | Mixer::Mla(_) | Mixer::Compressed(_) | Mixer::None => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(window: Option<f64>, tokens_per_entry: f64) -> Cache {
+        Cache {
+            entry_bytes: 1.0,
+            tokens_per_entry,
+            window,
+            decode_flops: 1.0,
+            prefill_flops: 1.0,
+            heads_per_kv_head: 1.0,
+            latent: false,
+        }
+    }
+
+    #[test]
+    fn a_window_caps_what_is_read() {
+        assert_eq!(cache(None, 1.0).entries(5000.0), 5000.0);
+        assert_eq!(cache(Some(1024.0), 1.0).entries(5000.0), 1024.0);
+        assert_eq!(cache(Some(1024.0), 1.0).entries(10.0), 10.0);
+        assert_eq!(cache(None, 4.0).entries(5000.0), 1250.0);
+    }
+
+    #[test]
+    fn new_tokens_see_on_average_half_of_themselves() {
+        assert_eq!(cache(None, 1.0).mean_entries(100.0, 50.0), 125.0);
+        // 100 tokens climb to the window and 100 stay there.
+        assert_eq!(cache(Some(100.0), 1.0).mean_entries(0.0, 200.0), 75.0);
+        assert_eq!(cache(Some(100.0), 1.0).mean_entries(500.0, 200.0), 100.0);
+    }
+
+    #[test]
+    fn a_batch_meets_more_experts_than_a_token() {
+        let work = Work { expert_share: 0.0625, expert_bytes: 16.0, ..Work::default() };
+        assert_eq!(work.weight_bytes(1.0), 1.0);
+        assert!(work.weight_bytes(8.0) > 6.0 && work.weight_bytes(8.0) < 7.0);
+        assert!(work.weight_bytes(1e4) <= 16.0);
+    }
+}

@@ -1,0 +1,242 @@
+//! The speed model against public measurements, and the laws it must obey.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+mod speed_cases;
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use headroom::speed::{Backend, Engine, Era, Load, Part, Setup};
+use headroom::units::Interval;
+use speed_cases::{Case, Kind, cases};
+
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(cases);
+
+/// `HEADROOM_SPEED_INPUTS=FILE` writes the physical inputs of every case, from which
+/// `src/speed/fit/fit.py` fits the coefficients.
+#[test]
+fn write_inputs_of_the_fit() {
+    let Some(path) = std::env::var_os("HEADROOM_SPEED_INPUTS") else { return };
+    let mut out = String::new();
+    for (i, case) in CASES.iter().enumerate() {
+        let row = inputs(case);
+        if i == 0 {
+            let names: Vec<_> = row.iter().map(|(name, _)| *name).collect();
+            writeln!(out, "id,family,{}", names.join(",")).unwrap();
+        }
+        let values: Vec<_> = row.iter().map(|(_, value)| value.to_string()).collect();
+        writeln!(out, "{},{},{}", case.id, case.chip.family, values.join(",")).unwrap();
+    }
+    std::fs::write(path, out).unwrap();
+}
+
+fn inputs(case: &Case) -> Vec<(&'static str, f64)> {
+    let (work, chip) = (&case.work, &case.chip);
+    let depth = case.depth;
+    let read = |latent: bool| -> f64 {
+        let caches = work.caches.iter().filter(|c| c.latent == latent);
+        caches.map(|c| c.entry_bytes * c.entries(depth)).sum()
+    };
+    let heads = work.caches.iter().map(|c| c.heads_per_kv_head).fold(1.0, f64::max);
+    vec![
+        ("layers", work.layers),
+        ("moe_layers", work.moe_layers),
+        ("recurrent_layers", work.recurrent_layers),
+        ("latent_layers", work.latent_layers),
+        ("dense_bytes", work.dense_bytes),
+        ("expert_bytes", work.expert_bytes),
+        ("expert_share", work.expert_share),
+        ("dense_flops", work.dense_flops),
+        ("expert_flops", work.expert_flops),
+        ("hidden", work.hidden),
+        ("state_bytes", work.state_bytes),
+        ("cache_plain", read(false)),
+        ("cache_latent", read(true)),
+        ("heads_per_kv_head", heads),
+        ("decode_flops", work.decode_flops(depth)),
+        ("prompt", case.prompt),
+        ("attention_flops", work.attention_flops(case.prompt_depth(), case.prompt)),
+        ("bandwidth", chip.bandwidth),
+        ("unit_hz", chip.unit_hz.unwrap_or(f64::NAN)),
+        ("clock_hz", chip.clock_hz.unwrap_or(f64::NAN)),
+        ("half_fast", chip.peaks.half_fast),
+        ("peak", chip.peaks.at(case.numerics.precision)),
+        ("power", chip.power_w.unwrap_or(f64::NAN)),
+        ("link", chip.link),
+        ("fits", case.fits),
+    ]
+}
+
+/// Predicted and measured figure of a case, with the bounds shown: tokens a second, or seconds.
+fn predict(case: &Case) -> (Interval<f64>, f64) {
+    let split = case.layer_split;
+    let parts = (0..split as u32).map(|_| Part {
+        work: case.work.scaled(1.0 / split),
+        chip: case.chip.clone(),
+        width: case.tensor_parallel as u32,
+        prompts_on: None,
+    });
+    let setup = Setup::new(case.software, parts, case.numerics, case.microbatch).unwrap();
+    let load = Load {
+        users: case.batch,
+        prompt: case.prompt,
+        output: if case.output > 0.0 { case.output } else { 128.0 },
+        cached_prefix: 0.0,
+        fits: case.fits,
+        scheduled: if case.source == "accelmark" { 256.0 } else { 1e9 },
+        copies: 1.0,
+    };
+    let per_answer = |factor: f64, rate: Interval<f64>| Interval {
+        low: rate.low * factor,
+        expected: rate.expected * factor,
+        high: rate.high * factor,
+    };
+    let ms = case.value / 1e3;
+    match case.kind {
+        Kind::Decode => (setup.batch_tps(case.batch, case.depth), case.value),
+        Kind::Prefill => (setup.prefill_tps(case.prompt, case.depth), case.value),
+        Kind::Ttft => (setup.ttft_s(case.prompt, 0.0), ms),
+        Kind::Tpot => (setup.serve(&load).tpot_s, ms),
+        Kind::Output => (setup.serve(&load).throughput, case.value),
+        Kind::Total => {
+            let factor = (load.prompt + load.output) / load.output;
+            (per_answer(factor, setup.serve(&load).throughput), case.value)
+        }
+    }
+}
+
+/// A group of cases with the errors that it may have, in %.
+struct Bar {
+    name: &'static str,
+    holds: fn(&Case) -> bool,
+    median: f64,
+    p90: f64,
+}
+
+fn llama(case: &Case) -> bool {
+    case.software.engine == Engine::LlamaCpp
+}
+
+fn prompt(case: &Case) -> bool {
+    matches!(case.kind, Kind::Prefill | Kind::Ttft)
+}
+
+const BARS: &[Bar] = &[
+    Bar {
+        name: "llama.cpp, one sequence",
+        holds: |c| llama(c) && c.kind == Kind::Decode && c.batch == 1.0 && gpu(c),
+        median: 7.0,
+        p90: 20.0,
+    },
+    Bar {
+        name: "llama.cpp since 2025, one sequence",
+        holds: |c| llama(c) && c.kind == Kind::Decode && c.batch == 1.0 && gpu(c) && current(c),
+        median: 7.0,
+        p90: 20.0,
+    },
+    Bar {
+        name: "serving engines, one sequence",
+        holds: |c| !llama(c) && !prompt(c) && c.batch == 1.0,
+        median: 12.0,
+        p90: 30.0,
+    },
+    Bar {
+        name: "prefill",
+        holds: |c| llama(c) && c.kind == Kind::Prefill && gpu(c),
+        median: 15.0,
+        p90: 50.0,
+    },
+    Bar {
+        name: "throughput at a stated batch",
+        holds: |c| c.batch > 1.0 && !prompt(c),
+        median: 20.0,
+        p90: 75.0,
+    },
+    // No bar is set for these: what they reach.
+    Bar {
+        name: "first token, alone",
+        holds: |c| c.kind == Kind::Ttft && c.batch == 1.0,
+        median: 25.0,
+        p90: 60.0,
+    },
+    Bar { name: "llama.cpp on a CPU", holds: |c| llama(c) && !gpu(c), median: 35.0, p90: 120.0 },
+];
+
+fn gpu(case: &Case) -> bool {
+    case.software.backend != Backend::Cpu
+}
+
+fn current(case: &Case) -> bool {
+    case.software.era == Era::Current
+}
+
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+}
+
+/// Errors in % of the rate, sorted, and the share of measured figures within the shown bounds.
+fn errors<'a>(cases: impl Iterator<Item = &'a Case>) -> (Vec<f64>, f64) {
+    let (mut errors, mut inside) = (Vec::new(), 0.0);
+    for case in cases {
+        let (predicted, measured) = predict(case);
+        let seconds = matches!(case.kind, Kind::Tpot | Kind::Ttft);
+        let ratio = match seconds {
+            true => measured / predicted.expected,
+            false => predicted.expected / measured,
+        };
+        errors.push((ratio - 1.0).abs() * 100.0);
+        if (predicted.low..=predicted.high).contains(&measured) {
+            inside += 1.0;
+        }
+    }
+    errors.sort_by(f64::total_cmp);
+    let coverage = inside / errors.len() as f64;
+    (errors, coverage)
+}
+
+/// Median and 90th percentile of the error, and coverage of the shown interval, for each kind of
+/// figure on the public measurements (`cargo test --test speed -- --nocapture` prints them).
+#[test]
+fn predictions_keep_to_the_bars() {
+    let mut failures = String::new();
+    for bar in BARS {
+        let (errors, coverage) = errors(CASES.iter().filter(|c| (bar.holds)(c)));
+        let (median, p90) = (percentile(&errors, 0.5), percentile(&errors, 0.9));
+        let line = format!(
+            "{:36} n = {:4}  median {median:5.1} % (bar {})  90th {p90:5.1} % (bar {})  covered {:.0} %",
+            bar.name,
+            errors.len(),
+            bar.median,
+            bar.p90,
+            coverage * 100.0
+        );
+        println!("{line}");
+        if median > bar.median || p90 > bar.p90 || coverage < 0.85 {
+            writeln!(failures, "{line}").unwrap();
+        }
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
+
+/// The shown interval covers 85 % for every engine, backend and period with 20 cases or more.
+#[test]
+fn intervals_cover_every_class() {
+    let mut classes: Vec<_> = CASES.iter().map(|c| (c.software, prompt(c))).collect();
+    classes.dedup();
+    let mut seen = std::collections::HashSet::new();
+    for (software, prompts) in classes {
+        let alike = |c: &&Case| c.software == software && prompt(c) == prompts && !queued(c);
+        if !seen.insert((software, prompts)) || CASES.iter().filter(alike).count() < 20 {
+            continue;
+        }
+        let (errors, coverage) = errors(CASES.iter().filter(alike));
+        println!("{software:?} prompts {prompts}: n = {}, {coverage:.2}", errors.len());
+        assert!(coverage >= 0.85, "{software:?} prompts {prompts}: {coverage}");
+    }
+}
+
+/// First-token times under load depend on how requests arrive, which the cases do not tell.
+fn queued(case: &Case) -> bool {
+    case.kind == Kind::Ttft && case.batch > 1.0
+}
