@@ -3,7 +3,7 @@
 //! A model's [`Work`] and a device's [`Chip`] meet in a roofline ([`Stage`], [`Setup`]) whose
 //! coefficients ([`calibration`]) are fitted to public measurements. From its two times, a decode
 //! step and a prompt, follow all figures: tokens a second, first-token latency, throughput
-//! against users ([`serving`]).
+//! against users ([`serving`]), energy ([`energy`]) and money ([`money`]).
 //!
 //! ```
 //! use headroom::architecture::tensors;
@@ -28,10 +28,13 @@
 
 pub mod calibration;
 mod chip;
+pub mod energy;
+pub mod money;
 mod numerics;
 mod roofline;
 pub mod serving;
 mod setup;
+mod speculative;
 mod work;
 
 pub use calibration::{Engine, Era, Known, Software};
@@ -40,4 +43,5 @@ pub use numerics::Numerics;
 pub use roofline::{Limit, Stage, Time};
 pub use serving::{Load, Service};
 pub use setup::{Part, Setup, UNCALIBRATED};
+pub use speculative::Draft;
 pub use work::{Cache, CacheTypes, Work};
