@@ -48,8 +48,11 @@ fn near(measured_gib: f64, bytes: Bytes, tolerance: f64) {
 
 #[test]
 fn vllm_shares_its_budget_between_weights_activations_and_pool() {
-    let query = "model=qwen3-32b&hw=h100-sxm&quant=BF16&engine=vllm&ctx=16000&util=0.9&seqs=1024";
+    let query = "model=qwen3-32b&hw=h100-sxm&quant=BF16&engine=vllm&vllm=0.11&ctx=16000&eager=on";
     let cell = cell(query);
+    // As release 0.11 printed it with its defaults, 1024 sequences and 0.9 of the card.
+    near(5.64, on(&cell, 0, Term::Compute).expected, 0.01);
+    assert_eq!(on(&cell, 0, Term::CudaGraphs).high, Bytes::ZERO);
     near(61.03, on(&cell, 0, Term::Weights).expected, 0.001);
     // One sequence of 16,000 tokens: 64 layers of 8 heads of 128, keys and values.
     assert_eq!(on(&cell, 0, Term::KvCache).expected.0, 16_000 * 64 * 8 * 256 * 2);

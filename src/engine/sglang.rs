@@ -177,7 +177,7 @@ impl<'a> SglangRun<'a> {
             // Activations and graphs live in what the fraction leaves; where they need more, the
             // pools must leave it to them.
             let slack = vllm::visible(part).scale(1.0 - fraction);
-            let runtime = self.activations + vllm::cuda_graphs(false);
+            let runtime = self.activations + vllm::cuda_graphs(self.scenario.eager);
             let beyond = Interval {
                 low: runtime.low - slack,
                 expected: runtime.expected - slack,
@@ -240,6 +240,9 @@ impl Run for SglangRun<'_> {
         }
         if self.value_bytes == 1 {
             flags.push("--kv-cache-dtype fp8_e4m3".to_owned());
+        }
+        if self.scenario.eager {
+            flags.push("--disable-cuda-graph".to_owned());
         }
         flags
     }

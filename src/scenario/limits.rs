@@ -31,6 +31,9 @@ impl Limit {
     pub const BATCHED: Limit = Limit { key: "batched", min: 1, max: 16_777_216 };
     /// Tensor-parallel ranks.
     pub const TENSOR_PARALLEL: Limit = Limit { key: "tp", min: 1, max: 128 };
+    /// Minor release of vLLM 0.x: from the first with a memory profile to the one whose source was
+    /// read.
+    pub const VLLM_RELEASE: Limit = Limit { key: "vllm", min: 6, max: 33 };
     /// Devices in one machine.
     pub const DEVICES: Limit = Limit { key: "hw", min: 1, max: 128 };
     /// Memory size of a device sold in several, GB.

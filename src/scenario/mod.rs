@@ -64,6 +64,10 @@ pub struct Scenario {
     pub batched: Option<u64>,
     /// Tensor-parallel ranks; `None` is one for each device.
     pub tensor_parallel: Option<u64>,
+    /// No CUDA graphs are captured (`--enforce-eager`).
+    pub eager: bool,
+    /// The minor release of vLLM 0.x whose rules are applied; `None` is the newest known.
+    pub vllm_release: Option<u64>,
     /// Interface language, where the link fixes it.
     pub lang: Option<Lang>,
     /// Colour scheme, where the link fixes it.
@@ -285,6 +289,8 @@ impl Default for Scenario {
             sequences: None,
             batched: None,
             tensor_parallel: None,
+            eager: false,
+            vllm_release: None,
             lang: None,
             theme: None,
             embed: false,

@@ -5,8 +5,8 @@
 //! v=1 & model=a,b & hw=x*2,y;z@64 & quant=Q8_0 & engine=llama.cpp & ctx=32k & users=4
 //!     & kv=q8_0 | kv=f16,q8_0 & fa=on|off & ubatch=512 & logits=server|batch & unified=on
 //!     & swa_full=on & imatrix=on & ram=64GiB & offload=auto|none|experts|experts:N|ngl:N
-//!     & reserve=1GiB & util=0.9 & seqs=64 & batched=8192 & tp=2 & lang=en|ru & theme=light|dark
-//!     & embed=1 & cell=model.machine.quant[.engine]
+//!     & reserve=1GiB & util=0.9 & seqs=64 & batched=8192 & tp=2 & eager=on & vllm=0.11
+//!     & lang=en|ru & theme=light|dark & embed=1 & cell=model.machine.quant[.engine]
 //! ```
 //! `,` separates list entries, `;` machines, `*N` is a count and `@N` a memory size in GB. A list
 //! key may be repeated; of a repeated single value the last usable one counts. Inside an entry
@@ -55,7 +55,7 @@ pub enum ProblemKind {
 const KEYS: &[&str] = &[
     "v", "model", "hw", "quant", "engine", "ctx", "users", "kv", "fa", "ubatch", "logits",
     "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "util", "seqs", "batched", "tp",
-    "lang", "theme", "embed", "cell",
+    "eager", "vllm", "lang", "theme", "embed", "cell",
 ];
 
 /// Encoded in a pair of the query string. What is left readable has no meaning there.
@@ -166,6 +166,12 @@ impl Scenario {
                 out.pair(key, &value.to_string());
             }
         }
+        if self.eager != default.eager {
+            out.pair("eager", switch(self.eager));
+        }
+        if let Some(minor) = self.vllm_release {
+            out.pair("vllm", &format!("0.{minor}"));
+        }
         if let Some(lang) = self.lang {
             out.pair("lang", lang.code());
         }
@@ -237,6 +243,8 @@ impl Reader {
             "util" => s.utilisation = Some(thousandths(value, Limit::UTILISATION)?),
             "seqs" => s.sequences = Some(number(value, Limit::SEQUENCES)?),
             "batched" => s.batched = Some(number(value, Limit::BATCHED)?),
+            "eager" => s.eager = on_off(value)?,
+            "vllm" => s.vllm_release = Some(release(value, Limit::VLLM_RELEASE)?),
             "tp" => s.tensor_parallel = Some(number(value, Limit::TENSOR_PARALLEL)?),
             "lang" => s.lang = Some(word(value, &[("en", Lang::En), ("ru", Lang::Ru)])?),
             "theme" => {
@@ -375,6 +383,17 @@ fn model_id(part: &str) -> Result<String, Refused> {
 fn engine(part: &str) -> Result<Engine, Refused> {
     let names: Vec<_> = Engine::ALL.iter().map(|e| (e.name(), *e)).collect();
     word(part, &names)
+}
+
+/// The minor number of a release of the 0.x series: `0.11`, `0.11.2`.
+fn release(value: &str, limit: Limit) -> Result<u64, Refused> {
+    let range = || format!("0.{}..0.{}", limit.min, limit.max);
+    let mut parts = value.trim_start_matches('v').split('.');
+    match (parts.next(), parts.next().map(|minor| within(minor, 1, limit))) {
+        (Some("0"), Some(Ok(minor))) => Ok(minor),
+        (Some("0"), Some(Err(Refused(reason, _)))) => Err(Refused(reason, range())),
+        _ => Err(Refused::form(range())),
+    }
 }
 
 /// A share in thousandths: `0.9`, `0.925`, `90%`, `1`.
@@ -684,6 +703,10 @@ mod tests {
         assert_eq!((s.batched, s.tensor_parallel), (Some(8192), Some(2)));
         assert_eq!(s.selected.map(|cell| cell.engine), Some(1));
         assert_eq!(s.kv, KvTypes::both(GgmlType::Q8_0));
+        assert_eq!(parse("vllm=0.11.2").vllm_release, Some(11));
+        assert_eq!(problem("vllm=1.0").accepted, "0.6..0.33");
+        assert_eq!(problem("vllm=0.99").reason, ProblemKind::OutOfRange);
+        assert!(parse("eager=on").eager);
         assert_eq!(parse("util=90%").utilisation, Some(900));
         assert_eq!(parse("util=1").utilisation, Some(1000));
         assert_eq!(problem("util=0").accepted, "0.01..1");
@@ -764,9 +787,10 @@ mod tests {
                 proptest::option::of(within_limit(Limit::SEQUENCES)),
                 proptest::option::of(within_limit(Limit::BATCHED)),
                 proptest::option::of(within_limit(Limit::TENSOR_PARALLEL)),
+                proptest::option::of(within_limit(Limit::VLLM_RELEASE)),
             ),
         );
-        let switches = proptest::array::uniform6(any::<bool>());
+        let switches = proptest::array::uniform7(any::<bool>());
         let view = (
             proptest::option::of(prop_oneof![Just(Lang::En), Just(Lang::Ru)]),
             proptest::option::of(prop_oneof![Just(Theme::Light), Just(Theme::Dark)]),
@@ -777,8 +801,9 @@ mod tests {
             |(lists, numbers, switches, view, unused)| {
                 let (models, machines, quants, engines) = lists;
                 let (context, users, kv, ubatch, ram, reserve, offload, serving) = numbers;
-                let (utilisation, sequences, batched, tensor_parallel) = serving;
-                let [flash_attention, batch, unified_kv, swa_full, imatrix, embed] = switches;
+                let (utilisation, sequences, batched, tensor_parallel, vllm_release) = serving;
+                let [flash_attention, batch, unified_kv, swa_full, imatrix, embed, eager] =
+                    switches;
                 let (lang, theme, cell) = view;
                 Scenario {
                     models,
@@ -801,6 +826,8 @@ mod tests {
                     sequences,
                     batched,
                     tensor_parallel,
+                    eager,
+                    vllm_release,
                     lang,
                     theme,
                     embed,

@@ -26,10 +26,6 @@ use crate::units::{Bytes, GIB, Interval};
 /// The release whose rules these are.
 pub const VERSION: &str = "0.33 (October 2026)";
 
-/// `gpu_memory_utilization` where it is not given, in thousandths (0.92 since release 0.22; 0.9
-/// before). Source: `config/cache.py`.
-pub const UTILISATION: u64 = 920;
-
 /// What a CUDA process sees less of a device than its driver reports: 24,210 of 24,564 MiB on an
 /// RTX 4090, 79.18 of 79.65 GiB on an H100.
 const CONTEXT: Bytes = Bytes::mib(430);
@@ -43,6 +39,18 @@ pub struct Release(pub u16);
 impl Release {
     /// The release whose rules are applied unless another is asked for.
     pub const CURRENT: Release = Release(33);
+
+    /// The release that `scenario` asks for.
+    fn of(scenario: &Scenario) -> Release {
+        let minor = scenario.vllm_release.and_then(|minor| u16::try_from(minor).ok());
+        minor.map_or(Release::CURRENT, Release)
+    }
+
+    /// `gpu_memory_utilization` where it is not given, in thousandths: 0.92 since graphs are part
+    /// of it, 0.9 before. Source: `config/cache.py`.
+    fn utilisation(self) -> u64 {
+        if self.budgets_graphs() { 920 } else { 900 }
+    }
 
     /// Batches that are scheduled before the first is settled: two with asynchronous scheduling
     /// (`VllmConfig.max_concurrent_batches`), taken to be the default from release 0.20 on.
@@ -111,6 +119,8 @@ pub(super) struct VllmRun<'a> {
     sequences: u64,
     batched: u64,
     utilisation: u64,
+    release: Release,
+    graphs: Interval<Bytes>,
     kv: KvLayout,
     /// Weights on each rank.
     weights: Vec<Interval<Bytes>>,
@@ -198,8 +208,9 @@ impl<'a> VllmRun<'a> {
             usable_device(part.device, checkpoint.quant, least_capability(checkpoint.quant))?;
         }
         let value_bytes = value_bytes(scenario.kv)?;
-        let release = Release::CURRENT;
-        let (default_sequences, default_batched) = default_batch(&hardware.parts[0]);
+        let release = Release::of(scenario);
+        let (default_sequences, default_batched) =
+            default_batch(&hardware.parts[0], release, scenario.context);
         let batched = scenario.batched.unwrap_or(default_batched);
         let sequences = scenario.sequences.unwrap_or(default_sequences).max(scenario.users);
         let architecture = checkpoint.architecture();
@@ -216,7 +227,9 @@ impl<'a> VllmRun<'a> {
             ranks,
             sequences,
             batched,
-            utilisation: scenario.utilisation.unwrap_or(UTILISATION),
+            utilisation: scenario.utilisation.unwrap_or(release.utilisation()),
+            release,
+            graphs: cuda_graphs(scenario.eager),
             kv,
             weights: on_ranks.map(weight).collect(),
             activations: peak(architecture, batch),
@@ -226,7 +239,13 @@ impl<'a> VllmRun<'a> {
     /// What vLLM lets itself use of a device.
     fn budget(&self, part: &Part<'_>) -> Bytes {
         let visible = visible(part);
-        visible.scale(self.utilisation as f64 / 1000.0).min(part.usable)
+        let budget = visible.scale(self.utilisation as f64 / 1000.0);
+        // Older releases capture graphs on top of the budget.
+        let on_top = match self.release.budgets_graphs() {
+            true => Bytes::ZERO,
+            false => self.graphs.high,
+        };
+        (budget + on_top).min(visible).min(part.usable)
     }
 
     fn shares(&self, context: u64, users: u64) -> Vec<Share> {
@@ -256,8 +275,7 @@ impl<'a> VllmRun<'a> {
                         ("max_num_batched_tokens", self.batched),
                         ("max_num_seqs", self.sequences),
                     ]);
-            let graphs = cuda_graphs(false);
-            let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
+            let graphs = Line::fitted(Term::CudaGraphs, self.graphs, "measured", SOURCE);
             let rest = Line::fitted(Term::Overhead, non_torch(self.ranks), "measured", SOURCE);
             Share {
                 usable: self.budget(part),
@@ -280,7 +298,11 @@ pub(super) fn visible(part: &Part<'_>) -> Bytes {
 
 /// `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
 /// `engine/arg_utils.py`, `get_batch_defaults`.
-fn default_batch(part: &Part<'_>) -> (u64, u64) {
+fn default_batch(part: &Part<'_>, release: Release, context: u64) -> (u64, u64) {
+    // The V0 engine computed a prompt at once.
+    if release < Release(8) {
+        return (256, context.max(2048));
+    }
     let memory = part.capacity.0 / GIB;
     let device = part.device;
     let small = device.id.contains("a100") || compute_capability(device) == Some(121);
@@ -319,7 +341,7 @@ impl Run for VllmRun<'_> {
         if self.ranks > 1 {
             flags.push(format!("--tensor-parallel-size {}", self.ranks));
         }
-        if self.utilisation != UTILISATION {
+        if self.scenario.utilisation.is_some() {
             let share = self.utilisation as f64 / 1000.0;
             flags.push(format!("--gpu-memory-utilization {share}"));
         }
@@ -331,6 +353,9 @@ impl Run for VllmRun<'_> {
         }
         if self.scenario.kv.k.block_elements() > 1 {
             flags.push("--kv-cache-dtype fp8".to_owned());
+        }
+        if self.scenario.eager {
+            flags.push("--enforce-eager".to_owned());
         }
         flags
     }
