@@ -68,6 +68,10 @@ fn tensor_parallel_halves_what_is_divided() {
     let kv = |cell: &Cell| on(cell, 0, Term::KvCache).expected.0;
     assert_eq!(2 * kv(&two), kv(&one));
     assert!(two.flags.contains(&"--tensor-parallel-size 2".to_owned()));
+    // Of three devices two divide 64 heads; the third stays idle.
+    let three = cell("model=qwen3-32b&hw=h100-sxm*3&quant=BF16&engine=vllm");
+    assert_eq!(three.devices[2].used_bytes.high, Bytes::ZERO);
+    assert!(three.flags.contains(&"--tensor-parallel-size 2".to_owned()));
     // Sixteen ranks share eight key heads: each keeps one.
     let sixteen = cell("model=qwen3-32b&hw=rtx-4090*16&quant=BF16&engine=vllm");
     let eight = cell("model=qwen3-32b&hw=rtx-4090*8&quant=BF16&engine=vllm");

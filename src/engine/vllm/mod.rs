@@ -135,10 +135,10 @@ pub(super) fn run<'a>(
     Ok(Box::new(VllmRun::new(checkpoint, hardware, scenario)?))
 }
 
-/// The tensor-parallel size: what is asked for, or all devices.
+/// The tensor-parallel size: what is asked for, or as many of the devices as divide the model.
 ///
 /// # Errors
-/// There is no device, fewer than asked for, or the size does not divide the model.
+/// There is no device, fewer than asked for, or the size asked for does not divide the model.
 pub(super) fn ranks(
     checkpoint: &Checkpoint<'_>,
     hardware: &Hardware<'_>,
@@ -148,16 +148,20 @@ pub(super) fn ranks(
     if devices == 0 {
         return Err(Refusal::new(Rule::NeedsDevice, "cpu"));
     }
-    let ranks = scenario.tensor_parallel.unwrap_or(devices);
-    if ranks > devices {
-        let refusal = Refusal::new(Rule::FewerDevices { devices }, format!("tp={ranks}"));
-        return Err(refusal.or(format!("tp={devices}")));
-    }
     let granule = match checkpoint.quant {
         Quant::Format(format) => format.granule(),
         Quant::Gguf(_) => 1,
     };
-    divides(checkpoint.architecture(), ranks, granule).map_err(|uneven| {
+    let architecture = checkpoint.architecture();
+    let Some(ranks) = scenario.tensor_parallel else {
+        let all = divides(architecture, devices, granule);
+        return Ok(all.map_or_else(|uneven| uneven.nearest, |()| devices));
+    };
+    if ranks > devices {
+        let refusal = Refusal::new(Rule::FewerDevices { devices }, format!("tp={ranks}"));
+        return Err(refusal.or(format!("tp={devices}")));
+    }
+    divides(architecture, ranks, granule).map_err(|uneven| {
         let rule = Rule::Indivisible { what: uneven.what };
         Refusal::new(rule, format!("tp={ranks}")).or(format!("tp={}", uneven.nearest))
     })?;
