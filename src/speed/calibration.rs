@@ -118,7 +118,7 @@ pub struct Class {
     pub families: BTreeMap<String, Family>,
 }
 
-/// What a decode step costs; see [`super::roofline`] for the formula.
+/// What a decode step costs; `roofline.rs` and docs/speed.md have the formula.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepCosts {
