@@ -60,6 +60,8 @@ def model_id(name, models):
     exact = [full for low, full in short if low == name]
     near = sorted((len(low), full) for low, full in short if name in low)
     found = exact or [full for _, full in near]
+    if not found and name.startswith("meta"):
+        return model_id(name[4:], models)
     return found[0].split("/")[-1].lower() if found else None
 
 
@@ -204,11 +206,14 @@ def main():
     print("\nBudget left for activations, graphs and the rest (releases from 0.17), GiB")
     for c in vllm:
         m, u = c["measured"], c["utilisation"]
-        if not (u and c["visible_bytes"] and m.get("weights") and m.get("kv_cache_memory")):
+        newer = (c["release"] or 99) > 16 and not c["batch_unknown"]
+        if not (newer and u and c["visible_bytes"] and m.get("weights")
+                and m.get("kv_cache_memory")):
             continue
         rest = (u * c["visible_bytes"] - m["weights"] - m["kv_cache_memory"]) / GIB
         shape = config[c["model"]]
-        seqs = c["sequences"] or (256 if c["visible_bytes"] < 70 * GIB else 1024)
+        small = c["visible_bytes"] < 70 * GIB or c["capability"] == 80
+        seqs = c["sequences"] or (256 if small else 1024)
         print(f"  {c['id']}: release {c['release']} tp {c['ranks']} rest {rest:.2f} = "
               f"{rest * GIB / (seqs * shape['vocab_size']):.1f} B x {seqs} x {shape['vocab_size']}"
               f"{' (capacity inferred)' if c['visible_inferred'] else ''}")
