@@ -43,7 +43,8 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells }
 }
 
-/// The answers for one model: each machine x quantisation x engine, in that order.
+/// The answers for one model: each machine x quantisation x engine, in that order; a single error
+/// where the model itself is not in the catalogue.
 ///
 /// An answer is an error where the model or a device is not in the catalogue, or the engine
 /// cannot run the one or use the other; the notice names the id and the nearest real ones.
@@ -66,7 +67,7 @@ pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result
     let mut cells = Vec::with_capacity(scenario.machines.len() * files.len());
     for machine in &scenario.machines {
         match Hardware::resolve(catalog, scenario, machine) {
-            Err(notice) => cells.push(Err(notice)),
+            Err(notice) => cells.extend(files.iter().map(|_| Err(notice.clone()))),
             Ok(hardware) => cells.extend(files.iter().map(|(engine, file)| match file {
                 Ok(file) => cell(scenario, *engine, file, machine, &hardware),
                 Err(notice) => Err(notice.clone()),

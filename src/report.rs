@@ -202,6 +202,13 @@ pub struct Cell {
     pub flags: Vec<String>,
 }
 
+impl Cell {
+    /// The part of it in the host's RAM, expected; nothing on a machine without devices.
+    pub fn ram_bytes(&self) -> Bytes {
+        self.total_bytes.expected - self.device_bytes.expected
+    }
+}
+
 /// What one device holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -222,6 +229,13 @@ pub struct DeviceBill {
     pub items: Vec<Item>,
 }
 
+impl DeviceBill {
+    /// Usable minus expected use: negative means that much is missing.
+    pub fn headroom_bytes(&self) -> i64 {
+        self.usable_bytes.minus(self.used_bytes.expected)
+    }
+}
+
 /// What lies in the host's RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -232,6 +246,13 @@ pub struct HostBill {
     pub used_bytes: Interval<Bytes>,
     /// The bill.
     pub items: Vec<Item>,
+}
+
+impl HostBill {
+    /// RAM minus expected use: negative means that much is missing.
+    pub fn headroom_bytes(&self) -> i64 {
+        self.ram_bytes.minus(self.used_bytes.expected)
+    }
 }
 
 /// A line of a bill.

@@ -1,11 +1,206 @@
-//! The page's components in a real browser: `cargo xtask test --only web`.
+//! The page in a browser: mounted, clicked, typed into, read.
 
 #![cfg(target_arch = "wasm32")]
 
-use leptos::prelude::document;
+use headroom::web::App;
+use leptos::prelude::*;
+use leptos::task::tick;
+use leptos::wasm_bindgen::{JsCast as _, JsValue};
+use leptos::web_sys::{Event, EventInit, HtmlElement, HtmlInputElement};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
+
+/// The page at a query; gone when dropped.
+struct Page {
+    root: HtmlElement,
+    _mounted: Box<dyn std::any::Any>,
+}
+
+impl Page {
+    async fn open(query: &str) -> Page {
+        let history = window().history().unwrap();
+        let address = format!("{}{query}", window().location().pathname().unwrap());
+        history.replace_state_with_url(&JsValue::NULL, "", Some(&address)).unwrap();
+        let root: HtmlElement = document().create_element("div").unwrap().unchecked_into();
+        document().body().unwrap().append_child(&root).unwrap();
+        let page = Page { _mounted: Box::new(mount_to(root.clone(), App)), root };
+        tick().await;
+        page
+    }
+
+    fn all(&self, selector: &str) -> Vec<HtmlElement> {
+        let found = self.root.query_selector_all(selector).unwrap();
+        (0..found.length()).map(|i| found.get(i).unwrap().unchecked_into()).collect()
+    }
+
+    #[track_caller]
+    fn one(&self, selector: &str) -> HtmlElement {
+        let found = self.all(selector);
+        assert!(!found.is_empty(), "nothing matches {selector}");
+        found[0].clone()
+    }
+
+    #[track_caller]
+    fn part(&self, id: &str) -> HtmlElement {
+        self.one(&format!("[data-testid={id}]"))
+    }
+
+    #[track_caller]
+    fn cell(&self, model: &str, quant: &str) -> HtmlElement {
+        self.one(&format!("[data-testid=cell][data-model='{model}'][data-quant='{quant}']"))
+    }
+
+    /// Types into the field `id` as a user does.
+    async fn type_into(&self, id: &str, text: &str) -> HtmlInputElement {
+        let input: HtmlInputElement = self.part(id).unchecked_into();
+        input.focus().unwrap();
+        input.set_value(text);
+        let bubbling = EventInit::new();
+        bubbling.set_bubbles(true);
+        let event = Event::new_with_event_init_dict("input", &bubbling).unwrap();
+        input.dispatch_event(&event).unwrap();
+        tick().await;
+        input
+    }
+
+    async fn click(&self, element: &HtmlElement) {
+        element.click();
+        tick().await;
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.root.remove();
+    }
+}
+
+fn text(element: &HtmlElement) -> String {
+    element.text_content().unwrap_or_default().replace(['\u{a0}', '\u{202f}'], " ")
+}
+
+fn data(element: &HtmlElement, name: &str) -> String {
+    element.get_attribute(&format!("data-{name}")).unwrap_or_default()
+}
+
+fn bytes(element: &HtmlElement) -> u64 {
+    data(element, "bytes").parse().unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn the_first_visit_is_answered() {
+    let page = Page::open("?lang=en").await;
+    assert_eq!(page.all("[data-testid=cell]").len(), 9);
+    assert_eq!(data(&page.cell("qwen2.5-72b-instruct", "Q8_0"), "verdict"), "fits");
+    assert_eq!(data(&page.cell("qwen2.5-72b-instruct", "BF16"), "verdict"), "no");
+    let answer = text(&page.part("answer"));
+    assert!(answer.starts_with("Yes: Qwen2.5-72B-Instruct runs on one RTX PRO 6000"), "{answer}");
+    assert!(answer.contains("at Q8_0, with room for"), "{answer}");
+    assert_eq!(page.all("[data-testid=notice]").len(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn a_click_opens_the_cell_s_bill_and_it_adds_up() {
+    let page = Page::open("?lang=en").await;
+    let cell = page.cell("qwen3-32b", "Q4_K_M");
+    page.click(&cell).await;
+    assert_eq!(cell.get_attribute("aria-pressed").as_deref(), Some("true"));
+    assert!(text(&page.one(".bill-head")).contains("Qwen3-32B"));
+    let place = page.part("place");
+    let items = place.query_selector_all("[data-testid=bill-item]").unwrap();
+    let sum: u64 = (0..items.length())
+        .map(|i| bytes(items.get(i).unwrap().unchecked_ref::<HtmlElement>()))
+        .sum();
+    assert_eq!(sum, bytes(&page.part("place-total")));
+    assert_eq!(sum, bytes(&cell));
+}
+
+#[wasm_bindgen_test]
+async fn a_cell_shows_the_new_figure_and_stays_the_same_element() {
+    let page = Page::open("?lang=en").await;
+    let cell = page.cell("qwen3-32b", "Q8_0");
+    let (before, shown) = (bytes(&cell), text(&cell));
+    page.type_into("context-input", "128k").await;
+    assert!(bytes(&cell) > before);
+    assert_ne!(text(&cell), shown);
+    assert!(cell.is_connected(), "the row was not built anew");
+}
+
+#[wasm_bindgen_test]
+async fn what_is_out_of_range_stays_in_its_field() {
+    let page = Page::open("?lang=en").await;
+    let before = bytes(&page.cell("qwen3-32b", "Q8_0"));
+    let input = page.type_into("users-input", "9999").await;
+    assert_eq!(input.value(), "9999");
+    assert_eq!(input.get_attribute("aria-invalid").as_deref(), Some("true"));
+    let note = input.get_attribute("aria-describedby").unwrap();
+    let note = text(&page.one(&format!("#{note}")));
+    assert!(note.contains("1 to 256"), "{note}");
+    assert_eq!(bytes(&page.cell("qwen3-32b", "Q8_0")), before);
+    page.type_into("users-input", "2").await;
+    assert_eq!(input.get_attribute("aria-invalid"), None);
+    assert!(bytes(&page.cell("qwen3-32b", "Q8_0")) > before);
+}
+
+#[wasm_bindgen_test]
+async fn a_model_that_never_was_is_replaced_by_a_real_one() {
+    let page = Page::open("?lang=en&model=qwen3-72b").await;
+    assert!(text(&page.part("notice")).contains("qwen3-72b"));
+    assert_eq!(page.part("cell").get_attribute("data-verdict"), None);
+    page.click(&page.part("notice-way")).await;
+    assert_eq!(page.all("[data-testid=notice]").len(), 0);
+    assert_ne!(data(&page.part("cell"), "verdict"), "");
+    let query = window().location().search().unwrap();
+    assert!(!query.contains("qwen3-72b"), "{query}");
+}
+
+#[wasm_bindgen_test]
+async fn russian_has_its_own_numbers_and_plurals() {
+    let page = Page::open("?lang=ru&ctx=1").await;
+    let html = document().document_element().unwrap();
+    assert_eq!(html.get_attribute("lang").as_deref(), Some("ru"));
+    assert!(text(&page.one(".bill-under")).contains("1 токен · 1 пользователь"));
+    for (tokens, words) in
+        [("2", "2 токена"), ("5", "5 токенов"), ("21", "21 токен "), ("1024", "1 024 токена")]
+    {
+        page.type_into("context-input", tokens).await;
+        let under = text(&page.one(".bill-under"));
+        assert!(under.contains(words), "{under}");
+    }
+    let cell = text(&page.cell("qwen3-32b", "Q8_0"));
+    assert!(cell.contains(',') && cell.contains("ГБ"), "{cell}");
+    page.click(&page.part("lang-en")).await;
+    assert_eq!(html.get_attribute("lang").as_deref(), Some("en"));
+    assert!(text(&page.part("answer")).starts_with("Yes"));
+}
+
+#[wasm_bindgen_test]
+async fn no_link_makes_the_page_panic() {
+    for query in [
+        "?model=&hw=&quant=",
+        "?cell=99.99.99",
+        "?hw=rtx-4090*128,%F0%9F%98%80;apple-m4-max-40c@7",
+        "?model=,,,&quant=Q0,Q8_0&ctx=99999999999999999999999&users=0&kv=q9_9&%00=%00",
+        "?model=qwen3-32b,QWEN3-32B,Qwen/Qwen3-32B&quant=Q8_0,q8_0",
+        "?offload=ngl:9999&ram=0&reserve=1024GiB&ubatch=65536&users=256&ctx=16777216",
+    ] {
+        let page = Page::open(query).await;
+        assert_eq!(page.all("h1").len(), 1, "{query}");
+        for more in page.all("[data-testid=cell]:enabled") {
+            page.click(&more).await;
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+async fn an_embedded_page_has_the_table_and_a_way_out() {
+    let page = Page::open("?embed=1&lang=en").await;
+    assert_eq!(page.all("[data-testid=cell]").len(), 9);
+    assert_eq!(page.all("[data-testid=hardware-picker]").len(), 0);
+    let link = page.part("full-page").get_attribute("href").unwrap();
+    assert!(!link.contains("embed"), "{link}");
+}
 
 #[wasm_bindgen_test]
 fn the_page_mounts_into_its_shell_and_says_so() {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crate::report::{Cell, Notice, Verdict};
 use crate::scenario::{Scenario, Selected};
 
-/// The answers for one model: each machine x quantisation x engine, in that order.
+/// The answers for one model: see [`crate::estimate::row`].
 pub type Row = Vec<Result<Cell, Notice>>;
 
 /// How many cells a row has for each machine.
@@ -33,6 +33,15 @@ impl Columns {
         column.checked_mul(engines)?.checked_add(at.engine)
     }
 
+    /// The entry of a row for the cell at `at`. A row that is a single error, as of an unknown
+    /// model, has that for each.
+    pub fn entry(self, row: &Row, at: Selected) -> Option<&Result<Cell, Notice>> {
+        match row.as_slice() {
+            [whole @ Err(_)] => Some(whole),
+            _ => row.get(self.index(at)?),
+        }
+    }
+
     /// The cell that stands at `index` in the row of `model`.
     fn at(self, model: usize, index: usize) -> Selected {
         let engines = self.engines.max(1);
@@ -49,7 +58,7 @@ pub struct Answer {
     pub lead: Selected,
     /// The next larger quantisation of it on the same machine, which does not fit.
     pub larger: Option<Selected>,
-    /// If the largest model does not fit at all: the largest other one that does.
+    /// If the largest model does not fit on the devices: the largest other one that does.
     pub other: Option<Selected>,
 }
 
@@ -62,20 +71,24 @@ pub fn choose(rows: &[Row], columns: Columns) -> Option<Answer> {
         .filter_map(|quant| {
             let at = Selected { quant, ..lead };
             let larger = at_cell(rows, columns, at)?;
-            let worse = larger.verdict > cell.verdict && larger.verdict > Verdict::Tight;
+            let worse = larger.verdict > cell.verdict && !runs_whole(larger);
             (worse && larger.weights_bytes > cell.weights_bytes).then_some((at, larger))
         })
         .min_by_key(|(_, larger)| larger.weights_bytes)
         .map(|(at, _)| at);
     let fits = |cell: &Cell| cell.verdict == Verdict::Fits;
     let other = best.iter().filter(|(_, cell)| fits(cell)).max_by_key(|(_, c)| c.params_total);
-    let other = other.filter(|_| cell.verdict == Verdict::No).map(|(at, _)| *at);
+    let other = other.filter(|_| !runs_whole(cell)).map(|(at, _)| *at);
     Some(Answer { lead, larger, other })
+}
+
+fn runs_whole(cell: &Cell) -> bool {
+    matches!(cell.verdict, Verdict::Fits | Verdict::Tight)
 }
 
 /// The cell at `at`, if there is one with a figure.
 pub fn at_cell(rows: &[Row], columns: Columns, at: Selected) -> Option<&Cell> {
-    rows.get(at.model)?.get(columns.index(at)?)?.as_ref().ok()
+    columns.entry(rows.get(at.model)?, at)?.as_ref().ok()
 }
 
 /// Where a model runs best: by verdict, then with the most bytes of weights. Of cells that do not
@@ -193,5 +206,11 @@ mod tests {
         assert_eq!(choose(&[vec![unknown()]], 1), None);
         let one = Columns { quants: 1, engines: 1 };
         assert_eq!(at_cell(&[vec![unknown()]], one, at(usize::MAX, usize::MAX, 0)), None);
+    }
+
+    #[test]
+    fn an_unknown_model_has_its_notice_in_every_cell() {
+        let columns = Columns { quants: 3, engines: 2 };
+        assert_eq!(columns.entry(&vec![unknown()], at(0, 1, 2)), Some(&unknown()));
     }
 }

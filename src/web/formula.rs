@@ -24,6 +24,11 @@ pub fn pieces(formula: &str) -> Vec<Piece<'_>> {
     out
 }
 
+/// A name without the number of its group: `layers2` is `layers` of group 2.
+pub fn group(name: &str) -> (&str, &str) {
+    name.split_at(name.trim_end_matches(|c: char| c.is_ascii_digit()).len())
+}
+
 fn starts_name(c: char) -> bool {
     c.is_ascii_alphabetic() || c == '_'
 }
@@ -41,6 +46,13 @@ mod tests {
         let pieces = pieces("layers * (k_bytes2 + 2) / 1.5");
         use Piece::{Name, Sign};
         assert_eq!(pieces, [Name("layers"), Sign(" * ("), Name("k_bytes2"), Sign(" + 2) / 1.5")]);
+    }
+
+    #[test]
+    fn a_group_is_told_from_its_name() {
+        assert_eq!(group("layers"), ("layers", ""));
+        assert_eq!(group("layers12"), ("layers", "12"));
+        assert_eq!(group("_"), ("_", ""));
     }
 
     #[test]

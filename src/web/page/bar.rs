@@ -83,7 +83,7 @@ fn words(state: State, place: &Place) -> String {
         format!("{} {}", text::item(state, item), state.quantity(item.bytes.expected))
     };
     let mut parts: Vec<String> = place.items.iter().map(item).collect();
-    let headroom = place.usable.minus(place.used.expected);
+    let headroom = place.headroom;
     parts.push(match headroom >= 0 {
         true => format!("{} {}", tr!(state, bill.free), state.amount(headroom)),
         false => tr!(state, bill.short, amount = state.amount(headroom)),

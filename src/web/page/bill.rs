@@ -10,7 +10,7 @@ use super::state::{State, use_state};
 use super::text::{self, tr};
 use crate::report::{Cell, DeviceBill, HostBill, Item, Verdict};
 use crate::units::{Bytes, Interval};
-use crate::web::formula::{Piece, pieces};
+use crate::web::formula::{self, Piece, pieces};
 
 /// One memory of the open cell: a device, several that are filled alike, or the host's RAM.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Place {
     pub basis: String,
     /// What is used.
     pub used: Interval<Bytes>,
+    /// What is left; negative where that much is missing.
+    pub headroom: i64,
     /// Repeating layers on each.
     pub layers: u64,
     /// The lines.
@@ -42,6 +44,7 @@ impl Place {
             usable: bill.usable_bytes,
             basis: bill.usable_basis.clone(),
             used: bill.used_bytes,
+            headroom: bill.headroom_bytes(),
             layers: bill.layers,
             items: bill.items.clone(),
         }
@@ -55,6 +58,7 @@ impl Place {
             usable: bill.ram_bytes,
             basis: String::new(),
             used: bill.used_bytes,
+            headroom: bill.headroom_bytes(),
             layers: 0,
             items: bill.items.clone(),
         }
@@ -174,6 +178,9 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
     };
     let file =
         move || of(|c| c.weights_bytes.0).map(|bytes| state.quantity(Bytes(bytes)).to_string());
+    let runs = Memo::new(move |_| {
+        cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
+    });
     let flags = move || cell.with(|cell| cell.as_ref().map(|cell| cell.flags.join(" ")));
     view! {
         <dl class="facts">
@@ -218,10 +225,12 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
                 </dd>
             </div>
         </dl>
-        <p class="flags">
-            <span class="flags-label">{move || tr!(state, bill.flags)}</span>
-            <code data-testid="flags">"llama-server " {flags}</code>
-        </p>
+        <Show when=move || runs.get()>
+            <p class="flags">
+                <span class="flags-label">{move || tr!(state, bill.flags)}</span>
+                <code data-testid="flags">"llama-server " {flags}</code>
+            </p>
+        </Show>
     }
 }
 
@@ -248,7 +257,7 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
         let n = place.with(|place| place.layers);
         (n > 0).then(|| tr!(state, counts.layers, count = n, n = state.whole(n)))
     };
-    let headroom = move || place.with(|place| place.usable.minus(place.used.expected));
+    let headroom = move || place.with(|place| place.headroom);
     let basis = move || place.with(|place| place.basis.clone());
     // RAM that matters is open; RAM that only serves is folded away.
     let folded = Memo::new(move |_| is_host.get() && !matters.get());
@@ -296,11 +305,12 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
                                 <p>
                                     {move || {
                                         let usable = place.with(|place| place.usable);
-                                        let sold = state.quantity(place.with(|p| p.capacity)).to_string();
+                                        let sold = place.with(|place| place.capacity.to_gib());
+                                        let sold = state.number(Style::Plain, sold);
                                         format!(
-                                            "{} ({})",
+                                            "{} · {}",
                                             state.bytes(usable),
-                                            tr!(state, bill.sold, amount = sold),
+                                            tr!(state, bill.sold, gib = sold),
                                         )
                                     }} <br /> <span lang="en">{basis}</span>
                                 </p>
@@ -352,6 +362,9 @@ fn Line(item: Memo<Option<Item>>) -> impl IntoView {
         })
     };
     let key = move || item.with(|item| item.as_ref().map(text::item_key));
+    let has_inputs = Memo::new(move |_| {
+        item.with(|item| item.as_ref().is_some_and(|item| !item.inputs.is_empty()))
+    });
     let source = move || with(|_, item| item.source.clone());
     view! {
         <li class="line" data-testid="bill-item" data-term=key data-bytes=move || bytes().expected.0.to_string()>
@@ -366,13 +379,15 @@ fn Line(item: Memo<Option<Item>>) -> impl IntoView {
                     <span class="line-certainty">{certainty}</span>
                 </summary>
                 <div class="derivation">
-                    <p class="derivation-exact">{move || state.bytes(bytes().expected)}</p>
                     <p class="formula" data-testid="formula">
-                        {move || item.get().map(|item| formula(state, &item))}
+                        {move || item.get().map(|item| in_words(state, &item))}
                     </p>
-                    <dl class="inputs">
-                        {move || item.get().map(|item| inputs(state, &item))}
-                    </dl>
+                    <Show when=move || has_inputs.get()>
+                        <p class="formula-numbers" data-testid="numbers">
+                            {move || item.get().map(|item| with_numbers(state, &item))}
+                        </p>
+                    </Show>
+                    <p class="formula-result">"= " {move || state.bytes(bytes().expected)}</p>
                     <p class="source">
                         <span>{move || tr!(state, bill.source)} ": "</span>
                         <span lang="en">{source}</span>
@@ -384,23 +399,31 @@ fn Line(item: Memo<Option<Item>>) -> impl IntoView {
 }
 
 /// The formula with its names in the reader's language.
-fn formula(state: State, item: &Item) -> impl IntoView + use<> {
+fn in_words(state: State, item: &Item) -> impl IntoView + use<> {
     let piece = |piece: Piece<'_>| match piece {
-        Piece::Name(name) => view! { <var>{text::input(state, name)}</var> }.into_any(),
+        Piece::Name(name) => name_in_words(state, name).into_any(),
         Piece::Sign(sign) => sign.replace('*', "×").into_any(),
     };
     pieces(&item.formula).into_iter().map(piece).collect_view()
 }
 
-/// The numbers put in.
-fn inputs(state: State, item: &Item) -> impl IntoView + use<> {
-    let line = |(name, value): &(String, f64)| {
-        view! {
-            <div>
-                <dt>{text::input(state, name)}</dt>
-                <dd>{state.number(Style::Plain, *value)}</dd>
-            </div>
-        }
+/// The formula with the numbers put in; what is no number stays a name.
+fn with_numbers(state: State, item: &Item) -> impl IntoView + use<> {
+    let value = |name: &str| item.inputs.iter().find(|(input, _)| input == name);
+    let piece = |piece: Piece<'_>| match piece {
+        Piece::Name(name) => match value(name) {
+            Some((_, value)) => state.number(Style::Plain, *value).into_any(),
+            None => name_in_words(state, name).into_any(),
+        },
+        Piece::Sign(sign) => sign.replace('*', "×").into_any(),
     };
-    item.inputs.iter().map(line).collect_view()
+    pieces(&item.formula).into_iter().map(piece).collect_view()
+}
+
+fn name_in_words(state: State, name: &str) -> impl IntoView + use<> {
+    let (base, group) = formula::group(name);
+    match text::input(state, base) {
+        "" => view! { <var>{name.to_owned()}</var> }.into_any(),
+        words => view! { <var>{words}<sub>{group.to_owned()}</sub></var> }.into_any(),
+    }
 }

@@ -33,11 +33,11 @@ pub fn NumberField(
     let state = use_state();
     let typed = RwSignal::new(None::<String>);
     let refusal = RwSignal::new(None::<Refusal>);
-    let focused = RwSignal::new(false);
-    // A value set elsewhere replaces what was typed.
+    // The value that what was typed stands for; any other was set elsewhere and replaces it.
+    let meant = StoredValue::new(None::<String>);
     Effect::new(move |seen: Option<String>| {
         let now = value.get();
-        let elsewhere = refusal.get_untracked().is_some() || !focused.get_untracked();
+        let elsewhere = meant.with_value(|meant| meant.as_ref() != Some(&now));
         if seen.is_some_and(|seen| seen != now) && elsewhere {
             typed.set(None);
             refusal.set(None);
@@ -73,17 +73,14 @@ pub fn NumberField(
                 aria-describedby=described
                 aria-invalid=move || refusal.get().is_some().then_some("true")
                 prop:value=move || typed.get().unwrap_or_else(|| value.get())
-                on:focus:target=move |event| {
-                    focused.set(true);
-                    event.target().select();
-                }
+                on:focus:target=move |event| event.target().select()
                 on:input:target=move |event| {
                     let text = event.target().value();
                     refusal.set(commit.run(text.clone()).err());
+                    meant.set_value(Some(value.get_untracked()));
                     typed.set(Some(text));
                 }
                 on:blur=move |_| {
-                    focused.set(false);
                     if refusal.get_untracked().is_none() {
                         typed.set(None);
                     }

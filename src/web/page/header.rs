@@ -136,7 +136,7 @@ fn CopyLink() -> impl IntoView {
     let address = move || browser::address(&query.get()).unwrap_or_else(|| query.get());
     let copy = move |_| {
         spawn_local(async move {
-            let done = browser::copy(&address()).await;
+            let done = browser::copy(&untrack(address)).await;
             _ = copied.try_set(if done { Copied::Done } else { Copied::Refused });
             if done {
                 set_timeout(move || _ = copied.try_set(Copied::NotYet), CONFIRMATION);

@@ -49,8 +49,11 @@ pub fn App() -> impl IntoView {
     state.dress_document();
     let embedded = state.slice(|scenario| scenario.embed);
     view! {
-        <Show when=move || !embedded.get()>
-            <header::Header />
+        <Show
+            when=move || embedded.get()
+            fallback=|| view! { <header::Header /> }
+        >
+            <h1 class="vh">"Headroom"</h1>
         </Show>
         <main>
             <Show when=move || !embedded.get()>

@@ -44,16 +44,24 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
         _ => "refusal",
     };
     let shown = StoredValue::new(notice);
+    // The catalogue's own words are English.
     let why = shown.with_value(|notice| match notice {
         Notice::UnknownModel { never_released, .. } => never_released.clone(),
         _ => None,
+    });
+    let nearest = shown.with_value(|notice| {
+        let (Notice::UnknownModel { nearest, .. } | Notice::UnknownDevice { nearest, .. }) = notice
+        else {
+            return false;
+        };
+        !nearest.is_empty()
     });
     view! {
         <div class="notice" data-testid="notice" data-kind=kind>
             <p>
                 {move || shown.with_value(|notice| words(state, notice))}
-                // The catalogue's own words are English.
                 {why.map(|why| view! { " " <span class="notice-why" lang="en">{why}</span> })}
+                {nearest.then(|| view! { " " {move || tr!(state, notices.nearest)} })}
             </p>
             <div class="notice-ways">
                 {move || {
@@ -83,7 +91,7 @@ fn words(state: State, notice: &Notice) -> String {
     match notice {
         Notice::Query(Problem { field, value, reason, accepted }) => {
             let (field, value) = (field.as_str(), value.as_str());
-            let accepted = accepted.as_str();
+            let accepted = acceptance(state, accepted);
             match reason {
                 ProblemKind::UnknownKey => {
                     tr!(state, notices.unknown_key, field = field, value = value)
@@ -103,16 +111,11 @@ fn words(state: State, notice: &Notice) -> String {
                 }
             }
         }
-        Notice::UnknownModel { id, never_released, nearest } => {
-            let what = match never_released {
-                Some(_) => tr!(state, notices.never_released, id = id.as_str()),
-                None => tr!(state, notices.unknown_model, id = id.as_str()),
-            };
-            with_nearest(state, what, nearest)
+        Notice::UnknownModel { id, never_released: Some(_), .. } => {
+            tr!(state, notices.never_released, id = id.as_str())
         }
-        Notice::UnknownDevice { id, nearest } => {
-            with_nearest(state, tr!(state, notices.unknown_device, id = id.as_str()), nearest)
-        }
+        Notice::UnknownModel { id, .. } => tr!(state, notices.unknown_model, id = id.as_str()),
+        Notice::UnknownDevice { id, .. } => tr!(state, notices.unknown_device, id = id.as_str()),
         Notice::UnknownMemory { id, memory_gb, .. } => {
             let n = state.whole(u64::from(*memory_gb));
             tr!(state, notices.unknown_memory, name = state.device_name(id), n = n)
@@ -176,10 +179,16 @@ fn rule_words(state: State, rule: &Rule) -> String {
     }
 }
 
-fn with_nearest(state: State, what: String, nearest: &[String]) -> String {
-    match nearest.is_empty() {
-        true => what,
-        false => format!("{what} {}", tr!(state, notices.nearest)),
+/// What would be accepted: a range in the reader's numbers, anything else as it is written in
+/// links.
+fn acceptance(state: State, accepted: &str) -> String {
+    let range = accepted.split_once("..").and_then(|(min, max)| {
+        let number = |text: &str| text.parse().ok().map(|n| state.whole(n));
+        Some((number(min)?, number(max)?))
+    });
+    match range {
+        Some((min, max)) => tr!(state, notices.range, min = min, max = max),
+        None => accepted.to_owned(),
     }
 }
 

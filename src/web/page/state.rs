@@ -171,10 +171,10 @@ impl State {
 
     /// A copy of the cell at `at`, followed.
     pub fn cell(self, at: Selected) -> Option<Cell> {
-        let (id, index) = self
+        let (id, columns) = self
             .scenario
-            .with(|s| s.models.get(at.model).cloned().zip(Columns::of(s).index(at)))?;
-        self.row(&id).with(|row| row.get(index)?.as_ref().ok().cloned())
+            .with(|s| s.models.get(at.model).map(|id| (id.clone(), Columns::of(s))))?;
+        self.row(&id).with(|row| columns.entry(row, at)?.as_ref().ok().cloned())
     }
 
     /// What the reader should know: of the link, of the settings, of the rows.

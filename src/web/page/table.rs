@@ -10,6 +10,7 @@ use super::text::{self, tr};
 use crate::quant::Quant;
 use crate::report::{Cell, Notice, Verdict};
 use crate::scenario::Selected;
+use crate::units::Bytes;
 use crate::web::answer::{Columns, Row};
 
 /// The order of the rows.
@@ -63,12 +64,7 @@ pub fn Table() -> impl IntoView {
                                 </For>
                                 <th scope="col" class="copies-head">
                                     {move || tr!(state, table.side_by_side)}
-                                    <small>
-                                        {move || {
-                                            let names = quants.get().into_iter().map(|q| q.to_string());
-                                            names.collect::<Vec<_>>().join(" / ")
-                                        }}
-                                    </small>
+                                    <small>{move || quants.with(|quants| names(quants))}</small>
                                 </th>
                             </tr>
                         </thead>
@@ -177,8 +173,9 @@ fn ModelRow(id: String, machine: usize) -> impl IntoView {
 #[derive(Clone, Debug, PartialEq)]
 struct Shown {
     verdict: Verdict,
-    used: crate::units::Interval<crate::units::Bytes>,
+    used: Bytes,
     headroom: i64,
+    in_ram: Bytes,
     /// How full the devices are, 1 at the brim.
     fill: f64,
 }
@@ -191,8 +188,9 @@ impl Shown {
         };
         Shown {
             verdict: cell.verdict,
-            used: cell.device_bytes,
+            used: cell.device_bytes.expected,
             headroom: cell.headroom_bytes,
+            in_ram: cell.ram_bytes(),
             fill: cell.device_bytes.expected.0 as f64 / usable.max(1) as f64,
         }
     }
@@ -209,13 +207,13 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
             let model = s.models.iter().position(|model| *model == id)?;
             let quant = s.quants.iter().position(|present| *present == quant)?;
             let at = Selected { model, machine, quant, engine: 0 };
-            Some((at, Columns::of(s).index(at)?))
+            Some((at, Columns::of(s)))
         })
     };
     let cell = Memo::new(move |_| {
-        let (_, index) = place.get()?;
+        let (at, columns) = place.get()?;
         row.with(|row| {
-            let cell = row.get(index)?;
+            let cell = columns.entry(row, at)?;
             Some(cell.as_ref().map(Shown::new).map_err(Clone::clone))
         })
     });
@@ -225,10 +223,15 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
         state.selected.get().is_some_and(|at| Some(at) == place.get().map(|(at, _)| at))
     });
     let hardware = state.slice(move |s| s.machines.get(machine).map(|m| m.to_query()));
-    let quantity = move || shown.get().map(|shown| state.quantity(shown.used.expected));
-    let missing = move || {
-        let shown = shown.get().filter(|shown| shown.verdict == Verdict::No)?;
-        Some(format!("+{}", state.amount(shown.headroom)))
+    let quantity = move || shown.get().map(|shown| state.quantity(shown.used));
+    let beside = move || {
+        let shown = shown.get()?;
+        let beside = match shown.verdict {
+            Verdict::No => state.amount(shown.headroom),
+            Verdict::Offload => state.quantity(shown.in_ram).to_string(),
+            Verdict::Fits | Verdict::Tight => return None,
+        };
+        Some(format!("+{beside}"))
     };
     let name = state.model_name(&id);
     let select = move |_| {
@@ -246,8 +249,8 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
                 data-quant=quant.to_string()
                 data-machine=move || hardware.get()
                 data-verdict=move || verdict.get().map(text::verdict_key)
-                data-bytes=move || shown.get().map(|shown| shown.used.expected.0.to_string())
-                title=move || shown.get().map(|shown| state.bytes(shown.used.expected))
+                data-bytes=move || shown.get().map(|shown| shown.used.0.to_string())
+                title=move || shown.get().map(|shown| state.bytes(shown.used))
                 aria-pressed=move || open.get().to_string()
                 prop:disabled=move || shown.get().is_none()
                 on:click=select
@@ -278,7 +281,7 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
                                 {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
                                 <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>
                                 " "
-                                <span class="cell-missing">{missing}</span>
+                                <span class="cell-beside">{beside}</span>
                             </span>
                         }
                             .into_any()
@@ -295,12 +298,14 @@ fn Copies(row: ArcMemo<Row>, machine: usize) -> impl IntoView {
     let state = use_state();
     let columns = state.slice(|scenario| (scenario.quants.clone(), Columns::of(scenario)));
     let copies = Memo::new(move |_| {
-        let (quants, Columns { engines, .. }) = columns.get();
+        let (quants, columns) = columns.get();
         row.with(|row| {
-            let first = row.iter().step_by(engines.max(1));
-            let cells = first.skip(machine * quants.len()).take(quants.len());
-            let copies = cells.map(|cell| cell.as_ref().ok().map(|cell| cell.copies));
-            quants.iter().map(Quant::to_string).zip(copies).collect::<Vec<_>>()
+            let copies = |quant: usize| {
+                let at = Selected { model: 0, machine, quant, engine: 0 };
+                columns.entry(row, at)?.as_ref().ok().map(|cell| cell.copies)
+            };
+            let each = quants.iter().enumerate();
+            each.map(|(at, quant)| (quant.to_string(), copies(at))).collect::<Vec<_>>()
         })
     });
     let words = move |quant: &str, copies: Option<u64>| {
@@ -375,5 +380,13 @@ fn sorted(state: State, order: Order) -> String {
         Order::Asked => String::new(),
         Order::Name => tr!(state, table.sorted_name).to_owned(),
         Order::Memory(quant) => tr!(state, table.sorted_memory, quant = quant.to_string()),
+    }
+}
+
+/// The quantisations in the order of the numbers below, as far as they have room.
+fn names(quants: &[Quant]) -> String {
+    match quants.len() {
+        0..=4 => quants.iter().map(Quant::to_string).collect::<Vec<_>>().join(" / "),
+        _ => String::new(),
     }
 }

@@ -62,9 +62,29 @@ pub fn item_key(item: &Item) -> &'static str {
     }
 }
 
-/// A name in a formula, in the reader's words.
-pub fn input(_state: State, name: &str) -> String {
-    name.replace('_', " ")
+/// A name in a formula, in the reader's words; the name itself where it is a term of the engine's
+/// (`Q8_0`).
+pub fn input(state: State, name: &str) -> &'static str {
+    match name {
+        "layers" => tr!(state, inputs.layers),
+        "cells" => tr!(state, inputs.cells),
+        "key_values" => tr!(state, inputs.key_values),
+        "value_values" => tr!(state, inputs.value_values),
+        "index_values" => tr!(state, inputs.index_values),
+        "key_bytes" => tr!(state, inputs.key_bytes),
+        "value_bytes" => tr!(state, inputs.value_bytes),
+        "compressed_cache" => tr!(state, inputs.compressed_cache),
+        "padding" => tr!(state, inputs.padding),
+        "sequences" => tr!(state, inputs.sequences),
+        "state_bytes" => tr!(state, inputs.state_bytes),
+        "graph" => tr!(state, inputs.graph),
+        "ubatch" => tr!(state, inputs.ubatch),
+        "context" => tr!(state, inputs.context),
+        "runtime" => tr!(state, inputs.runtime),
+        "operating_system" => tr!(state, inputs.operating_system),
+        "token_embd" => tr!(state, inputs.token_embd),
+        _ => "",
+    }
 }
 
 /// The symbol of a unit.
