@@ -2,7 +2,7 @@
 //!
 //! Everything else about a graph follows from the blocks of an [`Architecture`].
 
-use crate::architecture::{Architecture, Attention, Reach};
+use crate::architecture::Architecture;
 
 /// The differences that matter for memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,20 +13,30 @@ pub(super) struct Family {
     pub positions: u64,
     /// Which attention layers rotate.
     pub rotary: Rotary,
+    /// Which attention layers scale their queries by position.
+    pub query_scale: QueryScale,
+    /// How embeddings are scaled.
+    pub scale: Scale,
+    /// The first layers, this many, are given image features besides.
+    pub deepstack: u64,
     /// The residual is the first operand of the addition after the mixer, and so overwritten.
     pub residual_first: bool,
     /// The same after the feed-forward block.
     pub ffn_residual_first: bool,
-    /// How embeddings are scaled.
-    pub scale: Scale,
-    /// Queries of layers without rotation are scaled by their position.
-    pub scales_queries: bool,
+    /// The residual is taken after the norm.
+    pub normed_residual: bool,
+    /// Attention and feed-forward block are added together although each has its own norm.
+    pub parallel: bool,
+    /// In which order they are added.
+    pub parallel_sum: ParallelSum,
     /// Expert inputs, not outputs, are weighted (Llama 4).
     pub weighs_expert_input: bool,
     /// Keys of a gated delta net are repeated for each of their value heads.
     pub repeats_keys: bool,
     /// Queries and keys are normalised after rotation, without a weight.
     pub norms_after_rotary: bool,
+    /// Values are normalised, without a weight.
+    pub norms_values: bool,
 }
 
 /// Where the rows that are to become logits are picked. A graph that may also have to feed an MTP
@@ -103,56 +113,95 @@ pub(super) enum Rotary {
     ButEvery(u64),
 }
 
+/// Which attention layers scale queries by their position, so that long contexts are not washed
+/// out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum QueryScale {
+    /// None.
+    #[default]
+    None,
+    /// Those that don't rotate.
+    Unrotated,
+    /// All.
+    All,
+}
+
+/// The order in which a parallel layer adds up its parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ParallelSum {
+    /// Feed-forward block, residual, mixer.
+    #[default]
+    FfnResidualMixer,
+    /// Feed-forward block, mixer, residual.
+    FfnMixerResidual,
+    /// Mixer, feed-forward block, residual.
+    MixerFfnResidual,
+}
+
 impl Family {
     pub(super) fn of(architecture: &Architecture) -> Family {
         let plain = Family { positions: 1, ..Family::default() };
         let late = Family { rows: OutputRows::AfterNorm, ..plain };
+        let scaled = Family { scale: Scale::All, ..plain };
+        let unrotated = Family { rotary: Rotary::None, ..plain };
         match architecture.gguf_arch.as_deref().unwrap_or_default() {
-            "qwen35" | "qwen35moe" => Family { positions: 4, ..late },
-            "bailingmoe3" | "cohere2moe" | "hy-v3" => late,
-            "qwen3next" => Family { repeats_keys: true, ..late },
-            "gpt-oss" | "step35" => Family { rows: OutputRows::BeforeNorm, ..plain },
-            "gemma4" => Family { scale: Scale::Rows, ..late },
-            "gemma3" | "gemma3n" => Family { scale: Scale::Rows, ..plain },
-            "nemotron_h" | "nemotron_h_moe" => Family { rotary: Rotary::None, ..late },
-            "gemma" | "gemma2" | "granite" | "granitemoe" | "minicpm" | "minicpm3" => {
-                Family { scale: Scale::All, ..plain }
-            }
-            "granitehybrid" => Family { rotary: Rotary::None, scale: Scale::All, ..plain },
-            "jamba" | "kimi-linear" => Family { rotary: Rotary::None, ..plain },
-            "qwen2vl" | "qwen3vl" | "qwen3vlmoe" => Family { positions: 4, ..plain },
+            "afmoe" => Family { rotary: Rotary::ButEvery(4), ..scaled },
+            "bailingmoe3" | "hy_v3" => late,
+            "bloom" | "gpt2" | "jais" | "kimi-linear" | "mpt" | "refact" | "starcoder" => unrotated,
             "cohere2" | "exaone4" | "exaone-moe" => Family { rotary: Rotary::Windowed, ..plain },
-            "smollm3" => Family { rotary: Rotary::ButEvery(4), ..plain },
+            "cohere2moe" => Family { rotary: Rotary::Windowed, ..late },
+            "falcon" => Family { parallel_sum: ParallelSum::FfnMixerResidual, ..plain },
+            "gemma" | "gemma2" | "granite" | "granitemoe" | "grok" | "minicpm" | "minicpm3" => {
+                scaled
+            }
+            "gemma3" => Family { scale: Scale::Rows, ..plain },
+            "gemma3n" => Family { scale: Scale::Rows, norms_values: true, ..plain },
+            "gemma4" => Family { scale: Scale::Rows, norms_values: true, ..late },
+            "gpt-oss" | "step35" => Family { rows: OutputRows::BeforeNorm, ..plain },
+            "gptneox" => Family { parallel: true, ..plain },
+            "granitehybrid" => Family { rotary: Rotary::None, ..scaled },
+            "jamba" => Family { residual_first: true, ffn_residual_first: true, ..unrotated },
+            "lfm2" | "lfm2moe" => {
+                Family { residual_first: true, ffn_residual_first: true, ..plain }
+            }
             "llama4" => Family {
                 rotary: Rotary::ButEvery(4),
-                scales_queries: true,
+                query_scale: QueryScale::Unrotated,
                 weighs_expert_input: true,
                 norms_after_rotary: true,
                 ..plain
             },
-            "lfm2" | "lfm2moe" => {
-                Family { residual_first: true, ffn_residual_first: true, ..plain }
-            }
+            "minimax-01" => Family { normed_residual: true, ..plain },
+            "mistral3" | "mistral4" => Family { query_scale: QueryScale::All, ..plain },
+            "nemotron_h" | "nemotron_h_moe" => Family { rotary: Rotary::None, ..late },
+            "phi2" => Family { parallel_sum: ParallelSum::MixerFfnResidual, ..plain },
             "phi3" => Family { ffn_residual_first: true, ..plain },
+            "qwen2vl" => Family { positions: 4, ..plain },
+            "qwen35" | "qwen35moe" => Family { positions: 4, ..late },
+            "qwen3next" => Family { repeats_keys: true, ..late },
+            "qwen3vl" | "qwen3vlmoe" => Family { positions: 4, deepstack: 3, ..plain },
+            "smollm3" => Family { rotary: Rotary::ButEvery(4), ..plain },
             _ => plain,
         }
     }
 
-    /// Whether attention layer number `il` rotates.
-    pub(super) fn rotates(
-        &self,
-        il: usize,
-        attention: &Attention,
-        architecture: &Architecture,
-    ) -> bool {
+    /// Whether attention layer `il` rotates; `windowed`: it has a window, `has_windows`: some
+    /// layer has.
+    pub(super) fn rotates(&self, il: usize, windowed: bool, has_windows: bool) -> bool {
         match self.rotary {
             Rotary::All => true,
             Rotary::None => false,
-            Rotary::Windowed => {
-                !has_windows(architecture)
-                    || matches!(attention.reach, Reach::Sliding | Reach::Chunked)
-            }
+            Rotary::Windowed => windowed || !has_windows,
             Rotary::ButEvery(n) => !(il as u64 + 1).is_multiple_of(n),
+        }
+    }
+
+    /// Whether an attention layer scales its queries.
+    pub(super) fn scales_queries(&self, rotates: bool) -> bool {
+        match self.query_scale {
+            QueryScale::None => false,
+            QueryScale::Unrotated => !rotates,
+            QueryScale::All => true,
         }
     }
 }

@@ -1,0 +1,461 @@
+//! Softmax attention: grouped queries, latent attention, sparse attention.
+
+use super::inputs::Cache;
+use super::{Builder, F16, F32, I32};
+use crate::architecture::{
+    Attention, Compressed, Indexer, KvSource, Mixer, Mla, OutputGate, QkNorm, Role,
+};
+use crate::engine::llama_cpp::ggml::Id;
+use crate::quant::GgmlType;
+
+/// Queries, keys and values of one attention, and the cache that they go to.
+struct Heads {
+    query: Id,
+    /// New keys and values; none where a layer uses another layer's cache.
+    new: Option<(Id, Id)>,
+    heads: u64,
+    kv_heads: u64,
+    head_dim: u64,
+    v_head_dim: u64,
+    /// Cells of each stream.
+    cells: u64,
+    cache: Cache,
+    /// New values lie apart from each other, between queries and keys.
+    spread_values: bool,
+}
+
+impl Builder<'_> {
+    /// Whether layer `il` rotates queries and keys by their positions.
+    pub(super) fn rotates(&self, il: usize) -> bool {
+        let windowed = match &self.architecture.layers[il].mixer {
+            Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => self.cells.in_window(a.reach),
+            Mixer::Mla(m) => self.cells.in_window(m.reach),
+            _ => false,
+        };
+        self.family.rotates(il, windowed, self.cells.windowed)
+    }
+
+    pub(super) fn attention(&mut self, il: usize, a: &Attention, x: Id) -> Id {
+        let t = self.tokens;
+        let Attention { heads, kv_heads, head_dim, v_head_dim, .. } = *a;
+        let own = a.kv_source == KvSource::Own;
+        let q_shape = [head_dim, heads, t, 1];
+        let k_shape = [head_dim, kv_heads, t, 1];
+        let v_shape = [v_head_dim, kv_heads, t, 1];
+        // The gate is as wide as the output, or has one value a head.
+        let mut gate = None;
+        let (mut q, mut k, mut v);
+        if a.fused_qkv {
+            let width = heads * head_dim + kv_heads * (head_dim + v_head_dim);
+            let mut qkv = self.project(x, il, Role::AttnQkv, width);
+            if a.qkv_bias {
+                qkv = self.times(qkv, il, Role::AttnQkvBias);
+            }
+            q = self.graph.view(qkv, q_shape);
+            k = self.graph.view(qkv, k_shape);
+            v = self.graph.view(qkv, v_shape);
+        } else {
+            let per_head = head_dim * if a.output_gate == OutputGate::InQuery { 2 } else { 1 };
+            q = self.project(x, il, Role::AttnQ, heads * per_head);
+            k = self.project(x, il, Role::AttnK, kv_heads * head_dim);
+            v = match a.k_eq_v {
+                true => k,
+                false => self.project(x, il, Role::AttnV, kv_heads * v_head_dim),
+            };
+            if a.qkv_bias {
+                q = self.times(q, il, Role::AttnQBias);
+                k = self.times(k, il, Role::AttnKBias);
+                v = self.times(v, il, Role::AttnVBias);
+            }
+            if a.qk_norm == QkNorm::Full {
+                q = self.rms(q, il, Role::AttnQNorm);
+                k = self.rms(k, il, Role::AttnKNorm);
+            }
+            if a.output_gate == OutputGate::InQuery {
+                q = self.graph.view(q, [per_head, heads, t, 1]);
+                gate = Some(self.graph.view(q, q_shape));
+            }
+            q = self.graph.view(q, q_shape);
+            k = self.graph.view(k, k_shape);
+            v = self.graph.view(v, v_shape);
+        }
+        match a.output_gate {
+            OutputGate::Full => gate = Some(self.project(x, il, Role::AttnGate, heads * head_dim)),
+            OutputGate::PerHead => gate = Some(self.project(x, il, Role::AttnGate, heads)),
+            OutputGate::None | OutputGate::InQuery => {}
+        }
+        if matches!(a.qk_norm, QkNorm::PerHead | QkNorm::EachHead) {
+            q = self.rms(q, il, Role::AttnQNorm);
+            k = self.rms(k, il, Role::AttnKNorm);
+        }
+        if self.family.norms_values {
+            v = self.map(v);
+        }
+        if self.rotates(il) {
+            q = self.rope(il, q);
+            k = self.rope(il, k);
+            if self.family.norms_after_rotary {
+                q = self.map(q);
+                k = self.map(k);
+            }
+        }
+        if self.family.scales_queries(self.rotates(il)) {
+            q = self.graph.in_place(&[q, self.inputs.scales]);
+        }
+        let windowed = self.cells.in_window(a.reach);
+        let out = self.attend(
+            il,
+            Heads {
+                query: q,
+                new: own.then_some((k, v)),
+                heads,
+                kv_heads,
+                head_dim,
+                v_head_dim,
+                cells: self.cells.of(a.reach),
+                cache: if windowed { self.inputs.window } else { self.inputs.full },
+                spread_values: a.fused_qkv,
+            },
+        );
+        let out = match (a.output_gate, gate) {
+            (OutputGate::PerHead, Some(gate)) => {
+                let gate = self.map(gate);
+                let gate = self.graph.view(gate, [1, heads, t, 1]);
+                let out = self.graph.view(out, [v_head_dim, heads, t, 1]);
+                let gated = self.graph.in_place(&[out, gate]);
+                self.graph.view(gated, [v_head_dim * heads, t, 1, 1])
+            }
+            (OutputGate::InQuery, Some(gate)) => {
+                let gate = self.cont(gate, [head_dim * heads, t, 1, 1]);
+                let gate = self.map(gate);
+                self.graph.in_place(&[out, gate])
+            }
+            (_, Some(gate)) => {
+                let gate = self.map(gate);
+                self.graph.in_place(&[out, gate])
+            }
+            (_, None) => out,
+        };
+        let out = self.project(out, il, Role::AttnOutput, self.width);
+        match a.out_bias {
+            true => self.times(out, il, Role::AttnOutputBias),
+            false => out,
+        }
+    }
+
+    /// Rotates queries or keys by their positions, with the model's own factors where it has
+    /// some.
+    fn rope(&mut self, il: usize, x: Id) -> Id {
+        let positions = self.inputs.positions;
+        let (backend, _) = self.place(il);
+        let turned = match self.rotary_factors {
+            Some(on_host) if backend == self.host => self.graph.in_place(&[x, positions, on_host]),
+            Some(_) => {
+                let there = self.placeholder[usize::from(backend)];
+                self.graph.in_place(&[x, positions, there])
+            }
+            None => self.graph.in_place(&[x, positions]),
+        };
+        self.graph.with_neighbours(turned)
+    }
+
+    /// Multiplies heads by a Hadamard matrix, if there is one.
+    fn hadamard(&mut self, x: Id, rotation: Option<Id>, spread: bool) -> Id {
+        let Some(rotation) = rotation else { return x };
+        let shape = self.graph.shape(x);
+        let [n, ..] = self.graph.shape(rotation);
+        let rows = shape.iter().fold(1u64, |n, d| n.saturating_mul(*d)) / n.max(1);
+        let flat = match spread {
+            true => self.cont(x, [n, rows, 1, 1]),
+            false => self.graph.view(x, [n, rows, 1, 1]),
+        };
+        let turned = self.graph.mul_mat(rotation, flat, n);
+        self.graph.view(turned, shape)
+    }
+
+    /// Stores new keys and values, and attends from the queries to the cache.
+    fn attend(&mut self, il: usize, h: Heads) -> Id {
+        let (t, streams) = (self.tokens, self.cells.streams);
+        let Heads { heads, kv_heads, head_dim, v_head_dim, cells, cache, .. } = h;
+        let (key_width, value_width) = (head_dim * kv_heads, v_head_dim * kv_heads);
+        let flash = self.settings.flash_attention;
+        let q = self.hadamard(h.query, cache.key_rotation, false);
+        let keys = self.state(il);
+        let values = self.state(il);
+        self.graph.expand(q);
+        if let Some((k, v)) = h.new {
+            let k = self.hadamard(k, cache.key_rotation, false);
+            let rotated = cache.value_rotation.is_some();
+            let v = self.hadamard(v, cache.value_rotation, h.spread_values);
+            let order = if self.cells.windowed { [k, v] } else { [v, k] };
+            order.into_iter().for_each(|new| self.graph.expand(new));
+            let k = self.graph.view(k, [key_width, t, 1, 1]);
+            self.store(keys, &[k, cache.key_rows]);
+            let v = match h.spread_values && !rotated && !flash {
+                true => self.cont(v, [value_width, t, 1, 1]),
+                false => self.graph.view(v, [value_width, t, 1, 1]),
+            };
+            self.store(values, &[v, cache.value_rows]);
+        }
+        let kv = self.settings.kv;
+        let all = cells.saturating_mul(streams);
+        let bytes = |ty: GgmlType, width| ty.bytes(width).saturating_mul(all);
+        let k = [head_dim, cells, kv_heads, streams];
+        let k = self.graph.spread_view(keys, k, bytes(kv.k, key_width));
+        let v = [v_head_dim, cells, kv_heads, streams];
+        let v = self.graph.spread_view(values, v, bytes(kv.v, value_width));
+        let q = self.graph.view(q, [head_dim, t / streams, heads, streams]);
+        let out = if flash {
+            let scratch = [(kv.k, key_width), (kv.v, value_width)]
+                .into_iter()
+                .fold(0u64, |sum, (ty, width)| sum.saturating_add(self.f16_copy(ty, width, all)));
+            let out = [v_head_dim, heads, t / streams, streams];
+            let out = self.flash_attention(out, &[q, k, v, cache.mask], scratch);
+            self.graph.view(out, [v_head_dim * heads, t, 1, 1])
+        } else {
+            let scores = self.graph.fresh([cells, t / streams, heads, streams], F32, &[k, q]);
+            let scores = self.graph.in_place(&[scores, cache.mask]);
+            let out =
+                self.graph.fresh([v_head_dim, t / streams, heads, streams], F32, &[v, scores]);
+            let out = self.graph.view(out, [v_head_dim, heads, t / streams, streams]);
+            self.cont(out, [v_head_dim * heads, t, 1, 1])
+        };
+        self.graph.expand(out);
+        self.hadamard(out, cache.value_rotation, false)
+    }
+
+    fn store(&mut self, state: Id, sources: &[Id]) {
+        let stored = self.graph.store(state, sources);
+        self.graph.expand(stored);
+    }
+
+    fn flash_attention(&mut self, out: [u64; 4], sources: &[Id], scratch: u64) -> Id {
+        let out = self.graph.fresh(out, F32, sources);
+        let out = self.graph.with_neighbours(out);
+        self.graph.with_scratch(out, scratch)
+    }
+
+    /// Bytes of the f16 copy that CUDA's flash attention makes of a quantised cache.
+    fn f16_copy(&self, ty: GgmlType, width: u64, rows: u64) -> u64 {
+        match ty == GgmlType::F16 || self.host == 0 {
+            true => 0,
+            false => width.saturating_mul(rows).saturating_mul(u64::from(F16)),
+        }
+    }
+
+    // Latent attention.
+
+    pub(super) fn mla(&mut self, il: usize, m: &Mla, x: Id) -> Id {
+        let t = self.tokens;
+        let Mla { heads, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, .. } = *m;
+        let head_dim = qk_nope_head_dim + qk_rope_head_dim;
+        let latent = kv_lora_rank + qk_rope_head_dim;
+        let (mut q_role, mut q_input) = (Role::AttnQ, x);
+        if let Some(rank) = m.q_lora_rank {
+            let down = self.project(x, il, Role::AttnQA, rank);
+            q_input = self.rms(down, il, Role::AttnQANorm);
+            q_role = Role::AttnQB;
+        }
+        if let Some(indexer) = m.indexer {
+            self.picked = Some(self.index(il, &indexer, x, q_input));
+        }
+        let q = self.project(q_input, il, q_role, heads * head_dim);
+        let q = self.graph.view(q, [head_dim, heads, t, 1]);
+        let both = self.project(x, il, Role::AttnKvAMqa, latent);
+        let compressed = self.graph.view(both, [kv_lora_rank, t, 1, 1]);
+        let mut k_rope = self.graph.view(both, [qk_rope_head_dim, 1, t, 1]);
+        if m.fused_kv_b {
+            let compressed = self.rms(compressed, il, Role::AttnKvANorm);
+            return self.expanded_mla(il, m, q, compressed, k_rope);
+        }
+        let q_plain = self.graph.view(q, [qk_nope_head_dim, t, heads, 1]);
+        let mut q_rope = self.graph.view(q, [qk_rope_head_dim, heads, t, 1]);
+        if self.rotates(il) {
+            q_rope = self.rope(il, q_rope);
+            k_rope = self.rope(il, k_rope);
+        }
+        let compressed = self.rms(compressed, il, Role::AttnKvANorm);
+        let absorbed = self.project(q_plain, il, Role::AttnKB, kv_lora_rank);
+        let absorbed = self.graph.view(absorbed, [kv_lora_rank, heads, t, 1]);
+        let mut q = self.graph.fresh([latent, heads, t, 1], F32, &[absorbed, q_rope]);
+        let compressed = self.graph.view(compressed, [kv_lora_rank, 1, t, 1]);
+        let k = self.graph.fresh([latent, 1, t, 1], F32, &[compressed, k_rope]);
+        if self.family.scales_queries(self.rotates(il)) {
+            q = self.graph.in_place(&[q, self.inputs.scales]);
+        }
+        let out = self.attend_latent(il, m, [q, compressed, k]);
+        let out = self.gate_latent(il, m, x, out);
+        self.project(out, il, Role::AttnOutput, self.width)
+    }
+
+    /// Attention to the cached latents: values are the first part of the keys.
+    fn attend_latent(&mut self, il: usize, m: &Mla, [q, values, k]: [Id; 3]) -> Id {
+        let (t, streams) = (self.tokens, self.cells.streams);
+        let Mla { heads, kv_lora_rank, v_head_dim, .. } = *m;
+        let latent = kv_lora_rank + m.qk_rope_head_dim;
+        let cells = self.cells.of(m.reach);
+        let windowed = self.cells.in_window(m.reach);
+        let cache = if windowed { self.inputs.window } else { self.inputs.full };
+        [q, values, k].into_iter().for_each(|x| self.graph.expand(x));
+        let keys = self.state(il);
+        let flat = self.graph.view(k, [latent, t, 1, 1]);
+        self.store(keys, &[flat, cache.key_rows]);
+        let mask = match self.picked.filter(|_| m.reach == crate::architecture::Reach::Sparse) {
+            Some(picked) => self.sparse_mask(cache.mask, picked),
+            None => cache.mask,
+        };
+        let ty = self.settings.kv.k;
+        let all = cells.saturating_mul(streams);
+        let bytes = ty.bytes(latent).saturating_mul(all);
+        let k = self.graph.spread_view(keys, [latent, cells, 1, streams], bytes);
+        let bytes = bytes.saturating_sub(ty.bytes(m.qk_rope_head_dim));
+        let v = self.graph.spread_view(k, [kv_lora_rank, cells, 1, streams], bytes);
+        let n = t / streams;
+        let q = self.graph.view(q, [latent, n, heads, streams]);
+        let out = if self.settings.flash_attention {
+            let scratch = self.f16_copy(ty, latent, all);
+            let out = [kv_lora_rank, heads, n, streams];
+            let out = self.flash_attention(out, &[q, k, v, mask], scratch);
+            let out = self.graph.view(out, [kv_lora_rank, n, heads, streams]);
+            let out = self.project(out, il, Role::AttnVB, v_head_dim);
+            let out = self.graph.view(out, [v_head_dim, heads, n, streams]);
+            let out = self.cont(out, [v_head_dim, heads, n, streams]);
+            self.graph.view(out, [v_head_dim * heads, t, 1, 1])
+        } else {
+            let scores = self.graph.fresh([cells, n, heads, streams], F32, &[k, q]);
+            let scores = self.graph.in_place(&[scores, mask]);
+            let turned = self.graph.view(v, [cells, kv_lora_rank, 1, streams]);
+            let turned = self.graph.fresh([cells, kv_lora_rank, 1, streams], F16, &[turned]);
+            let out = self.graph.fresh([kv_lora_rank, n, heads, streams], F32, &[turned, scores]);
+            let out = self.project(out, il, Role::AttnVB, v_head_dim);
+            let out = self.graph.view(out, [v_head_dim, heads, n, streams]);
+            self.cont(out, [v_head_dim * heads, t, 1, 1])
+        };
+        self.graph.expand(out);
+        out
+    }
+
+    fn gate_latent(&mut self, il: usize, m: &Mla, x: Id, out: Id) -> Id {
+        if m.output_gate == OutputGate::None {
+            return out;
+        }
+        let gate = self.project(x, il, Role::AttnGate, m.heads * m.v_head_dim);
+        let gate = self.map(gate);
+        self.graph.in_place(&[out, gate])
+    }
+
+    /// Keys and values are rebuilt for every head and cached in full.
+    fn expanded_mla(&mut self, il: usize, m: &Mla, q: Id, compressed: Id, k_rope: Id) -> Id {
+        let t = self.tokens;
+        let Mla { heads, qk_nope_head_dim, qk_rope_head_dim, v_head_dim, .. } = *m;
+        let head_dim = qk_nope_head_dim + qk_rope_head_dim;
+        let rows = heads * (qk_nope_head_dim + v_head_dim);
+        let kv = self.project(compressed, il, Role::AttnKvB, rows);
+        let k_plain = self.graph.view(kv, [qk_nope_head_dim, heads, t, 1]);
+        let v = self.graph.view(kv, [v_head_dim, heads, t, 1]);
+        let v = self.cont(v, [v_head_dim, heads, t, 1]);
+        let q = self.rope(il, q);
+        let k_rope = self.rope(il, k_rope);
+        let repeated = self.graph.fresh([qk_rope_head_dim, heads, t, 1], F32, &[k_rope]);
+        let k = self.graph.fresh([head_dim, heads, t, 1], F32, &[k_plain, repeated]);
+        let out = self.attend(
+            il,
+            Heads {
+                query: q,
+                new: Some((k, v)),
+                heads,
+                kv_heads: heads,
+                head_dim,
+                v_head_dim,
+                cells: self.cells.of(m.reach),
+                cache: self.inputs.full,
+                spread_values: false,
+            },
+        );
+        self.project(out, il, Role::AttnOutput, self.width)
+    }
+
+    // Sparse attention.
+
+    /// Numbers of the cached tokens that the indexer picks for each token of the batch.
+    fn index(&mut self, il: usize, i: &Indexer, x: Id, query_input: Id) -> Id {
+        let (t, streams) = (self.tokens, self.cells.streams);
+        let Indexer { heads, head_dim, .. } = *i;
+        let cache = self.inputs.index;
+        let q = self.project(query_input, il, Role::IndexerAttnQB, heads * head_dim);
+        let q = self.graph.view(q, [head_dim, heads, t, 1]);
+        let q = self.rope(il, q);
+        let k = self.project(x, il, Role::IndexerAttnK, head_dim);
+        let k = self.layer_norm(k, il, Role::IndexerKNorm);
+        let k = self.graph.view(k, [head_dim, 1, t, 1]);
+        let k = self.rope(il, k);
+        let (q, k) = match cache.key_rotation {
+            Some(rotation) => {
+                let q = self.graph.mul_mat(rotation, q, head_dim);
+                (q, self.graph.mul_mat(rotation, k, head_dim))
+            }
+            None => (q, k),
+        };
+        let keys = self.state(il);
+        let flat = self.graph.view(k, [head_dim, t, 1, 1]);
+        self.store(keys, &[flat, cache.key_rows]);
+        let weights = self.project(x, il, Role::IndexerProj, heads);
+        let cells = self.cells.full;
+        let bytes = self.settings.kv.k.bytes(head_dim).saturating_mul(cells * streams);
+        let k = self.graph.spread_view(keys, [head_dim, 1, cells, streams], bytes);
+        let q = self.graph.view(q, [head_dim, heads, t / streams, streams]);
+        let weights = self.graph.view(weights, [heads, t / streams, 1, streams]);
+        let weights = self.map(weights);
+        let scores = [cells, t / streams, 1, streams];
+        let scores = self.graph.fresh(scores, F32, &[q, k, weights, cache.mask]);
+        let top = [i.top_k.min(cells), t / streams, 1, streams];
+        let picked = self.graph.fresh(top, I32, &[scores]);
+        self.graph.fresh(top, I32, &[picked])
+    }
+
+    /// The mask with all but the picked tokens hidden.
+    fn sparse_mask(&mut self, mask: Id, picked: Id) -> Id {
+        let shape = self.graph.shape(mask);
+        let [cells, n, _, streams] = shape;
+        let [top, ..] = self.graph.shape(picked);
+        let width = if self.settings.flash_attention { F16 } else { F32 };
+        let hidden = self.graph.in_place(&[mask]);
+        let rows = self.graph.view(hidden, [1, cells, n, streams]);
+        let numbers = self.graph.view(picked, [top, n, streams, 1]);
+        let zeros = self.graph.input([1, top, n, streams], F32);
+        let zeros = self.map(zeros);
+        let shown = self.graph.store(rows, &[zeros, numbers, rows]);
+        let shown = self.graph.view(shown, shape);
+        self.graph.fresh(shape, width, &[shown, mask])
+    }
+
+    /// DeepSeek-V4's attention over a window and compressed entries, without its compressors.
+    pub(super) fn compressed(&mut self, il: usize, c: &Compressed, x: Id) -> Id {
+        let t = self.tokens;
+        let down = self.project(x, il, Role::AttnQA, c.q_lora_rank);
+        let down = self.rms(down, il, Role::AttnQANorm);
+        let q = self.project(down, il, Role::AttnQB, c.heads * c.head_dim);
+        let q = self.graph.view(q, [c.head_dim, c.heads, t, 1]);
+        let q = self.rope(il, q);
+        let k = self.project(x, il, Role::AttnKv, c.head_dim);
+        let k = self.graph.view(k, [c.head_dim, 1, t, 1]);
+        let k = self.rope(il, k);
+        let compressed = self.cells.full.checked_div(c.ratio).unwrap_or(0);
+        let out = self.attend(
+            il,
+            Heads {
+                query: q,
+                new: Some((k, k)),
+                heads: c.heads,
+                kv_heads: 1,
+                head_dim: c.head_dim,
+                v_head_dim: c.head_dim,
+                cells: self.cells.window.saturating_add(compressed),
+                cache: self.inputs.window,
+                spread_values: false,
+            },
+        );
+        let low = self.project(out, il, Role::AttnOutputA, c.out_groups * c.out_lora_rank);
+        self.project(low, il, Role::AttnOutputB, self.width)
+    }
+}

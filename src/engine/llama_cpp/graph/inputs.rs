@@ -1,0 +1,224 @@
+//! What is set from outside for a batch: tokens, positions, masks, cache rows, and the embeddings
+//! looked up from them.
+
+use super::{Builder, F16, F32, I32, I64};
+use crate::architecture::{Architecture, KvSource, Mixer, Role};
+use crate::engine::llama_cpp::Settings;
+use crate::engine::llama_cpp::family::{Family, Scale};
+use crate::engine::llama_cpp::ggml::{Graph, Id};
+use crate::engine::llama_cpp::kv_cache::Cells;
+use crate::quant::GgmlType;
+
+/// The values that are set from outside; those that nothing reads take no memory.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs {
+    pub positions: Id,
+    /// One factor a token.
+    pub scales: Id,
+    /// Numbers of the rows that become logits.
+    pub output_rows: Id,
+    pub full: Cache,
+    pub window: Cache,
+    /// The keys of a sparse-attention indexer.
+    pub index: Cache,
+    /// Numbers of the recurrent states of the sequences: all, those of this batch, the others.
+    pub states: Id,
+    pub own_states: Id,
+    pub other_states: Id,
+    pub decays: Decays,
+    /// The looked-up embeddings with the image features behind them, where there are some.
+    pub features: Option<Id>,
+}
+
+/// How fast lightning attention forgets.
+#[derive(Clone, Copy)]
+pub(super) struct Decays {
+    pub slopes: Id,
+    pub query: Id,
+    pub key: Id,
+    pub within: Id,
+}
+
+/// What attention over one kind of cache is given.
+#[derive(Clone, Copy)]
+pub(super) struct Cache {
+    pub mask: Id,
+    pub key_rows: Id,
+    pub value_rows: Id,
+    /// Hadamard matrices that spread outliers before a quantised cache.
+    pub key_rotation: Option<Id>,
+    pub value_rotation: Option<Id>,
+}
+
+impl Inputs {
+    pub(super) fn new(
+        graph: &mut Graph,
+        architecture: &Architecture,
+        settings: &Settings,
+        cells: Cells,
+        tokens: u64,
+        outputs: u64,
+    ) -> Inputs {
+        let sequences = settings.n_parallel.max(1);
+        let positions = Family::of(architecture).positions.saturating_mul(tokens);
+        let full = cache(graph, architecture, settings, cells, tokens, false);
+        let window = cache(graph, architecture, settings, cells, tokens, true);
+        let mask = graph.shape(full.mask);
+        let states = graph.input([sequences, 1, 1, 1], I32);
+        Inputs {
+            positions: graph.input([positions, 1, 1, 1], I32),
+            scales: graph.input([1, 1, tokens, 1], F32),
+            output_rows: graph.input([outputs, 1, 1, 1], I32),
+            full,
+            window,
+            index: Cache {
+                mask: graph.input(mask, F16),
+                key_rows: graph.input([tokens, 1, 1, 1], I64),
+                value_rows: full.value_rows,
+                key_rotation: index_rotation(graph, architecture),
+                value_rotation: None,
+            },
+            states,
+            own_states: graph.view(states, [sequences, 1, 1, 1]),
+            other_states: graph.view(states, [sequences - 1, 1, 1, 1]),
+            decays: decays(graph, architecture, tokens / sequences, sequences),
+            features: None,
+        }
+    }
+}
+
+fn decays(graph: &mut Graph, architecture: &Architecture, tokens: u64, sequences: u64) -> Decays {
+    let heads = architecture.layers.iter().find_map(|layer| match &layer.mixer {
+        Mixer::Lightning(l) => Some(l.heads),
+        _ => None,
+    });
+    let heads = heads.unwrap_or(0);
+    Decays {
+        slopes: graph.input([heads, 1, 1, 1], F32),
+        query: graph.input([1, heads, tokens, sequences], F32),
+        key: graph.input([1, heads, tokens, sequences], F32),
+        within: graph.input([tokens, tokens, heads, sequences], F32),
+    }
+}
+
+fn cache(
+    graph: &mut Graph,
+    architecture: &Architecture,
+    settings: &Settings,
+    cells: Cells,
+    tokens: u64,
+    windowed: bool,
+) -> Cache {
+    let flash = settings.flash_attention;
+    let attention = || architecture.layers.iter().filter_map(|layer| layer.mixer.attention());
+    let own = || {
+        let here = move |reach| cells.in_window(reach) == windowed;
+        attention().filter(move |a| a.kv_source == KvSource::Own && here(a.reach))
+    };
+    let values = attention().map(|a| a.kv_heads.saturating_mul(a.v_head_dim)).max();
+    let n = if windowed { cells.window } else { cells.full };
+    let mask = [n, tokens / cells.streams, 1, cells.streams];
+    // Without flash attention values are stored transposed, one by one.
+    let value_rows = if flash { 1 } else { values.unwrap_or(1) }.saturating_mul(tokens);
+    let key_size = one_size(own().map(|a| a.head_dim)).filter(|_| quantised(settings.kv.k));
+    let value_size = one_size(own().map(|a| a.v_head_dim)).filter(|_| quantised(settings.kv.v));
+    Cache {
+        mask: graph.input(mask, if flash { F16 } else { F32 }),
+        key_rows: graph.input([tokens, 1, 1, 1], I64),
+        value_rows: graph.input([value_rows, 1, 1, 1], I64),
+        key_rotation: key_size.map(|size| {
+            let n = 1 << size.trailing_zeros();
+            graph.input([n, n, 1, 1], F32)
+        }),
+        value_rotation: value_size.map(|_| graph.input([64, 64, 1, 1], F32)),
+    }
+}
+
+/// The keys of an indexer are rotated whatever their type.
+fn index_rotation(graph: &mut Graph, architecture: &Architecture) -> Option<Id> {
+    let indexer = architecture.layers.iter().find_map(|layer| match &layer.mixer {
+        Mixer::Mla(m) => m.indexer,
+        _ => None,
+    })?;
+    let n = 1 << indexer.head_dim.max(64).trailing_zeros();
+    Some(graph.input([n, n, 1, 1], F32))
+}
+
+/// The size of all heads, where it is one and a multiple of 64: then they can be rotated.
+fn one_size(mut sizes: impl Iterator<Item = u64>) -> Option<u64> {
+    let first = sizes.next().filter(|size| *size > 0 && size % 64 == 0)?;
+    sizes.all(|size| size == first).then_some(first)
+}
+
+fn quantised(ty: GgmlType) -> bool {
+    ty.block_elements() > 1
+}
+
+impl Builder<'_> {
+    /// The embeddings of the batch. Three ways to feed a batch are kept side by side so that the
+    /// graph is the same for all: tokens, ready-made embeddings, and a mixture.
+    pub(super) fn embedding(&mut self) -> Id {
+        let (width, t) = (self.width, self.tokens);
+        // Image features of several layers come behind the embedding.
+        let wide = [width.saturating_mul(self.family.deepstack + 1), t, 1, 1];
+        let table = self.weight(None, Role::TokenEmbd);
+        let tokens = self.graph.input([t, 1, 1, 1], I32);
+        let ready = self.graph.input(wide, F32);
+        let mut embedded = self.embed(table, tokens, wide);
+        self.graph.expand(embedded);
+        self.graph.expand(ready);
+        let mixed_tokens = self.graph.input([t, 1, 1, 1], I32);
+        let mixed_slots = self.graph.input([t, 1, 1, 1], I64);
+        let mixed = self.graph.input(wide, F32);
+        let copy = self.graph.fresh(wide, F32, &[mixed]);
+        let rows = self.embed(table, mixed_tokens, wide);
+        let merged = self.graph.store(copy, &[rows, mixed_slots, copy]);
+        self.graph.expand(merged);
+        if self.family.deepstack > 0 {
+            self.inputs.features = Some(embedded);
+            embedded = self.graph.view(embedded, [width, t, 1, 1]);
+        }
+        match self.family.scale {
+            Scale::None => {}
+            Scale::All => {
+                embedded = self.map(embedded);
+                self.graph.expand(embedded);
+            }
+            Scale::Rows => {
+                let scales = self.graph.input([1, t, 1, 1], F32);
+                embedded = self.graph.in_place(&[embedded, scales]);
+                self.graph.expand(embedded);
+            }
+        }
+        let extra = |role| self.architecture.extras.tensors.iter().any(|t| t.role == role);
+        if extra(Role::PositionEmbd) {
+            let table = self.weight(None, Role::PositionEmbd);
+            let places = self.look_up(table, self.inputs.positions, [width, t, 1, 1]);
+            embedded = self.add(embedded, places);
+        }
+        if self.architecture.extras.embedding_norm {
+            embedded = self.norm(embedded, None, Role::TokenEmbdNorm);
+        }
+        embedded
+    }
+
+    fn embed(&mut self, table: Id, tokens: Id, wide: [u64; 4]) -> Id {
+        let embedded = self.look_up(table, tokens, [self.width, self.tokens, 1, 1]);
+        match self.family.deepstack {
+            0 => embedded,
+            _ => self.graph.fresh(wide, F32, &[embedded]),
+        }
+    }
+
+    /// Adds the image features that are meant for layer `il`.
+    pub(super) fn add_image_features(&mut self, il: usize, x: Id) -> Id {
+        match self.inputs.features {
+            Some(features) if (il as u64) < self.family.deepstack => {
+                let shape = self.graph.shape(x);
+                let of_layer = self.graph.view(features, shape);
+                self.add(x, of_layer)
+            }
+            _ => x,
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! The compute graph of a model, operation by operation, as llama.cpp builds it for its largest
+//! batch (`llama-graph.cpp` and `src/models/*.cpp`, build b11434).
+//!
+//! Only what decides memory is kept: the size of each result, what reads it, and the order.
+//! Arithmetic that overwrites its operand (scaling, activation) is left out where nothing depends
+//! on it. A block of layers that comes over and over is built a few times only.
+
+mod attention;
+mod feed_forward;
+mod inputs;
+mod per_layer;
+mod recurrent;
+
+use super::family::{Family, OutputRows, ParallelSum};
+use super::ggml::{Backend, Graph, Id};
+use super::kv_cache::Cells;
+use super::weights::is_rotary_factors;
+use super::{Placement, Settings, Weight};
+use crate::architecture::{Architecture, Ffn, Mixer, NormKind, Role};
+use crate::scenario::Mode;
+use inputs::Inputs;
+use per_layer::PerLayer;
+
+/// f32, the type of activations.
+const F32: u8 = 4;
+const F16: u8 = 2;
+/// i32, the type of token, position and expert numbers.
+const I32: u8 = 4;
+/// i64, the type of cache row numbers.
+const I64: u8 = 8;
+
+/// How often a block of layers is built before further turns of it count as repetitions.
+const TURNS: usize = 2;
+/// The longest block of layers that is looked for.
+const MAX_BLOCK: usize = 12;
+
+/// The graph for the largest batch of tokens.
+pub(super) fn build(
+    architecture: &Architecture,
+    weights: &[Weight],
+    settings: &Settings,
+    placement: &Placement,
+) -> Graph {
+    Builder::new(architecture, weights, settings, placement).model()
+}
+
+/// The graph of one batch under construction.
+struct Builder<'a> {
+    graph: Graph,
+    architecture: &'a Architecture,
+    family: Family,
+    settings: &'a Settings,
+    placement: &'a Placement,
+    /// Where some weights lie on the host beside a device: those outside the layers, then those
+    /// of each layer, with the bytes that a copy takes on a device.
+    host_weights: Vec<Vec<(Role, u64)>>,
+    host: Backend,
+    cells: Cells,
+    /// E.
+    width: u64,
+    /// Tokens of the batch: a multiple of the sequences.
+    tokens: u64,
+    /// Sequences of the batch.
+    sequences: u64,
+    inputs: Inputs,
+    /// The host's copy of the rotary factors, where the model has some.
+    rotary_factors: Option<Id>,
+    /// Tokens that a sparse-attention layer picked, for the layers that share its choice.
+    picked: Option<Id>,
+    /// A weight on each backend whose size doesn't matter, because nobody copies it.
+    placeholder: Vec<Id>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(
+        architecture: &'a Architecture,
+        weights: &[Weight],
+        settings: &'a Settings,
+        placement: &'a Placement,
+    ) -> Builder<'a> {
+        let family = Family::of(architecture);
+        let cells = Cells::new(architecture, settings);
+        let sequences = settings.n_parallel.max(1);
+        let batch = settings.batch();
+        let tokens = batch.checked_next_multiple_of(sequences).unwrap_or(batch);
+        let outputs = match settings.mode {
+            Mode::Batch => batch,
+            Mode::Server => sequences.min(batch),
+        };
+        let mut graph = Graph::default();
+        let host = placement.device_layers.len() as Backend;
+        let placeholder = (0..=host).map(|backend| graph.weight(backend, 0)).collect();
+        let factors = architecture.extras.tensors.iter().find(|t| is_rotary_factors(t.role));
+        let rotary_factors =
+            factors.map(|t| graph.weight(host, t.shape.elements().saturating_mul(u64::from(F32))));
+        let inputs = Inputs::new(&mut graph, architecture, settings, cells, tokens, outputs);
+        Builder {
+            graph,
+            architecture,
+            family,
+            settings,
+            placement,
+            host_weights: host_weights(architecture, weights, placement),
+            host,
+            cells,
+            width: architecture.hidden_size,
+            tokens,
+            sequences,
+            inputs,
+            rotary_factors,
+            picked: None,
+            placeholder,
+        }
+    }
+
+    fn model(mut self) -> Graph {
+        let mut x = self.embedding();
+        let per_layer = self.per_layer_inputs(x);
+        x = self.widen(x);
+        let early = self.family.rows == OutputRows::InLastLayer;
+        let built = self.distinct_layers();
+        for (i, il) in built.iter().copied().enumerate() {
+            let rows = (i + 1 == built.len() && early).then_some(self.inputs.output_rows);
+            x = match self.is_widened() {
+                true => self.widened_layer(il, x, per_layer),
+                false => self.layer(il, x, rows, per_layer),
+            };
+        }
+        x = self.narrow(x);
+        if self.family.rows == OutputRows::BeforeNorm {
+            self.graph.output(x);
+            x = self.pick(x, self.inputs.output_rows);
+        }
+        if !self.architecture.extras.no_final_norm {
+            x = self.norm(x, None, Role::OutputNorm);
+        }
+        if self.family.rows == OutputRows::AfterNorm {
+            self.graph.output(x);
+            x = self.pick(x, self.inputs.output_rows);
+        }
+        let vocabulary = self.architecture.gguf_vocab_size;
+        let mut logits = self.project(x, None, Role::Output, vocabulary);
+        if self.architecture.extras.head_bias {
+            logits = self.times(logits, None, Role::OutputBias);
+        }
+        self.graph.expand(logits);
+        self.graph
+    }
+
+    /// The layers to build. Where a block of layers comes over and over, memory settles into a
+    /// pattern after a few turns and further ones add nothing.
+    ///
+    /// Blocks are of an even number of layers because the residual stream changes places at each
+    /// layer: between two.
+    fn distinct_layers(&self) -> Vec<usize> {
+        let kinds = self.kinds();
+        let mut built: Vec<usize> = Vec::new();
+        for il in 0..kinds.len() {
+            built.push(il);
+            let kind = |from_end: usize| kinds[built[built.len() - 1 - from_end]];
+            let turn = (2..=MAX_BLOCK).step_by(2).find(|block| {
+                let turns = block * (TURNS + 1);
+                turns <= built.len() && (0..turns - block).all(|i| kind(i) == kind(i + block))
+            });
+            if let Some(block) = turn {
+                built.truncate(built.len() - block);
+            }
+        }
+        built
+    }
+
+    /// For each layer a number that tells its kind: equal layers in equal places.
+    fn kinds(&self) -> Vec<usize> {
+        let layers = &self.architecture.layers;
+        let traits: Vec<_> = (0..layers.len())
+            .map(|il| {
+                let adds_image_features = (il as u64) < self.family.deepstack;
+                (self.place(il), self.rotates(il), self.host_bytes(il), adds_image_features)
+            })
+            .collect();
+        let mut first: Vec<usize> = Vec::new();
+        let mut kind = |il: usize| {
+            let same = |f: &usize| traits[*f] == traits[il] && layers[*f] == layers[il];
+            first.iter().position(same).unwrap_or_else(|| {
+                first.push(il);
+                first.len() - 1
+            })
+        };
+        (0..layers.len()).map(&mut kind).collect()
+    }
+
+    // Where things lie.
+
+    /// The backend of a repeating layer, and whether its experts are on the host.
+    fn place(&self, il: usize) -> (Backend, bool) {
+        let device = self.placement.device_of_layer(self.architecture, il as u64);
+        let backend = device.map_or(self.host, |d| d as Backend);
+        (backend, (il as u64) < self.placement.host_expert_layers)
+    }
+
+    /// A figure that tells the sizes of the weights of a layer that lie on the host beside a
+    /// device.
+    fn host_bytes(&self, il: usize) -> u64 {
+        let (backend, host_experts) = self.place(il);
+        if backend != self.host && !host_experts {
+            return 0;
+        }
+        let hash = |sum: u64, bytes: u64| sum.wrapping_mul(31).wrapping_add(bytes);
+        self.host_weights(Some(il)).iter().fold(0, |sum, (_, bytes)| hash(sum, *bytes))
+    }
+
+    /// The weights of a layer (or those outside the layers) with the bytes that a copy takes.
+    fn host_weights(&self, il: Option<usize>) -> &[(Role, u64)] {
+        let slot = il.map_or(0, |il| il + 1);
+        self.host_weights.get(slot).map_or(&[], Vec::as_slice)
+    }
+
+    /// A weight; its size is looked up only where a device may get a copy of it.
+    fn weight(&mut self, il: impl Into<Option<usize>>, role: Role) -> Id {
+        let il = il.into();
+        let device = self.placement.weight(self.architecture, role, il.map(|il| il as u64));
+        let backend = device.map_or(self.host, |d| d as Backend);
+        if backend != self.host || self.host == 0 {
+            return self.placeholder[usize::from(backend)];
+        }
+        let stored = match role {
+            Role::Output if self.architecture.tied_embeddings => Role::TokenEmbd,
+            role => role,
+        };
+        let known = self.host_weights(il).iter().find(|(role, _)| *role == stored);
+        let bytes = known.map_or(0, |(_, bytes)| *bytes);
+        self.graph.weight(backend, bytes)
+    }
+
+    /// A cache or state of a layer.
+    fn state(&mut self, il: usize) -> Id {
+        let (backend, _) = self.place(il);
+        self.graph.state(backend)
+    }
+
+    // Small steps.
+
+    /// A matrix of the model times `x`.
+    fn project(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role, rows: u64) -> Id {
+        let weight = self.weight(il, role);
+        self.graph.mul_mat(weight, x, rows)
+    }
+
+    /// A vector of the model combined with each column of `x`: a bias, or the weight of a norm.
+    fn times(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role) -> Id {
+        let weight = self.weight(il, role);
+        self.graph.in_place(&[x, weight])
+    }
+
+    /// The model's kind of norm.
+    fn norm(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role) -> Id {
+        let il = il.into();
+        if self.architecture.norm == NormKind::Rms {
+            return self.rms(x, il, role);
+        }
+        let shape = self.graph.shape(x);
+        let normed = self.graph.fresh(shape, F32, &[x]);
+        match self.architecture.norm {
+            NormKind::Layer => {
+                let scaled = self.times(normed, il, role);
+                self.times(scaled, il, role)
+            }
+            NormKind::LayerNoBias => self.times(normed, il, role),
+            NormKind::Rms | NormKind::NonParametric => normed,
+        }
+    }
+
+    /// RMS norm with a weight.
+    fn rms(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role) -> Id {
+        let normed = self.graph.in_place(&[x]);
+        self.times(normed, il, role)
+    }
+
+    /// Layer norm with weight and bias.
+    fn layer_norm(&mut self, x: Id, il: usize, role: Role) -> Id {
+        let shape = self.graph.shape(x);
+        let normed = self.graph.fresh(shape, F32, &[x]);
+        let scaled = self.times(normed, il, role);
+        self.times(scaled, il, role)
+    }
+
+    fn add(&mut self, a: Id, b: Id) -> Id {
+        self.graph.in_place(&[a, b])
+    }
+
+    /// Rows of `x` by number.
+    fn pick(&mut self, x: Id, rows: Id) -> Id {
+        let [width, ..] = self.graph.shape(x);
+        let [n, ..] = self.graph.shape(rows);
+        self.look_up(x, rows, [width, n, 1, 1])
+    }
+
+    /// Rows of a table or a tensor by number.
+    fn look_up(&mut self, table: Id, rows: Id, shape: [u64; 4]) -> Id {
+        let picked = self.graph.fresh(shape, F32, &[table, rows]);
+        self.graph.with_rows(picked, 0)
+    }
+
+    /// A copy whose values lie side by side.
+    fn cont(&mut self, x: Id, shape: [u64; 4]) -> Id {
+        self.graph.fresh(shape, F32, &[x])
+    }
+
+    /// An activation, or another function of single values.
+    fn map(&mut self, x: Id) -> Id {
+        self.graph.in_place(&[x])
+    }
+
+    // A layer.
+
+    fn layer(&mut self, il: usize, x: Id, rows: Option<Id>, per_layer: Option<PerLayer>) -> Id {
+        let layer = &self.architecture.layers[il];
+        let has = |role| layer.norms.contains(&role);
+        let first = |roles: &[Role]| roles.iter().copied().find(|role| has(*role));
+        let after_ffn = first(&[Role::PostFfwNorm, Role::LayerOutputNorm]);
+        // A norm named after attention is the one before the feed-forward block, unless that has
+        // one of its own or one after it.
+        let named_after = first(&[Role::PostAttentionNorm, Role::AttnOutputNorm]);
+        let sandwiched = has(Role::FfnNorm) || after_ffn.is_some();
+        let after_mixer = named_after.filter(|_| sandwiched);
+        let before_ffn = match has(Role::FfnNorm) {
+            true => Some(Role::FfnNorm),
+            false => named_after.filter(|_| !sandwiched),
+        };
+
+        let h = match has(Role::AttnNorm) {
+            true => self.norm(x, il, Role::AttnNorm),
+            false => x,
+        };
+        if layer.mixer == Mixer::None {
+            return match layer.ffn {
+                Ffn::None => x,
+                _ => {
+                    let h = match before_ffn {
+                        Some(role) => self.norm(x, il, role),
+                        None => h,
+                    };
+                    let out = self.ffn(il, &layer.ffn, h);
+                    self.add(out, x)
+                }
+            };
+        }
+        let mixer_input = match has(Role::AttnNorm2) && layer.parallel {
+            true => self.norm(x, il, Role::AttnNorm2),
+            false => h,
+        };
+        let mut mixed = self.mixer(il, &layer.mixer, mixer_input, x);
+        let mut residual = if self.family.normed_residual { h } else { x };
+        let mut ffn_input = h;
+        if let Some(rows) = rows {
+            mixed = self.pick(mixed, rows);
+            residual = self.pick(residual, rows);
+            if layer.parallel && before_ffn.is_none() {
+                ffn_input = self.pick(ffn_input, rows);
+            }
+        }
+        let out = if layer.parallel || self.family.parallel {
+            if let Some(role) = before_ffn {
+                ffn_input = self.norm(residual, il, role);
+            }
+            let out = self.ffn(il, &layer.ffn, ffn_input);
+            let [a, b, c] = match self.family.parallel_sum {
+                ParallelSum::FfnResidualMixer => [out, residual, mixed],
+                ParallelSum::FfnMixerResidual => [out, mixed, residual],
+                ParallelSum::MixerFfnResidual => [mixed, out, residual],
+            };
+            let sum = self.add(a, b);
+            self.add(sum, c)
+        } else {
+            if let Some(role) = after_mixer {
+                mixed = self.norm(mixed, il, role);
+            }
+            let before = residual;
+            residual = match self.family.residual_first {
+                true => self.add(residual, mixed),
+                false => self.add(mixed, residual),
+            };
+            if layer.ffn == Ffn::None {
+                return residual;
+            }
+            if has(Role::FfnNormExps) {
+                return self.dense_then_experts(il, residual, before);
+            }
+            let mut out = match (has(Role::FfnPreNorm2), before_ffn) {
+                (true, _) => self.dense_beside_experts(il, residual),
+                (false, Some(role)) => {
+                    let h = self.norm(residual, il, role);
+                    if self.family.normed_residual {
+                        residual = h;
+                    }
+                    self.ffn(il, &layer.ffn, h)
+                }
+                (false, None) => self.ffn(il, &layer.ffn, residual),
+            };
+            if let Some(role) = after_ffn {
+                out = self.norm(out, il, role);
+            }
+            match self.family.ffn_residual_first {
+                true => self.add(residual, out),
+                false => self.add(out, residual),
+            }
+        };
+        let out = self.add_image_features(il, out);
+        let out = match per_layer {
+            Some(inputs) => self.add_per_layer_input(il, out, inputs),
+            None => out,
+        };
+        match layer.extra.iter().any(|t| t.role == Role::LayerOutputScale) {
+            true => self.times(out, il, Role::LayerOutputScale),
+            false => out,
+        }
+    }
+
+    /// `x` is the layer's input after its norm, `raw` before it.
+    fn mixer(&mut self, il: usize, mixer: &'a Mixer, x: Id, raw: Id) -> Id {
+        match mixer {
+            Mixer::Attention(a) => self.attention(il, a, x),
+            Mixer::Mla(m) => self.mla(il, m, x),
+            Mixer::Compressed(c) => self.compressed(il, c, x),
+            Mixer::GatedDeltaNet(g) => self.gated_delta_net(il, g, x),
+            Mixer::Kda(k) => self.kda(il, k, x),
+            Mixer::Lightning(l) => self.lightning(il, l, x),
+            Mixer::Mamba1(m) => self.mamba1(il, m, x),
+            Mixer::Mamba2(m) => self.mamba2(il, m, x),
+            Mixer::ShortConv { kernel } => self.short_conv(il, *kernel, x),
+            Mixer::AttentionAndMamba2(a, m) => {
+                let attention = self.attention(il, a, x);
+                let again = self.norm(raw, il, Role::AttnNorm);
+                let state_space = self.mamba2(il, m, again);
+                self.add(attention, state_space)
+            }
+            Mixer::None => x,
+        }
+    }
+}
+
+/// See [`Builder::host_weights`].
+fn host_weights(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+) -> Vec<Vec<(Role, u64)>> {
+    if placement.device_layers.is_empty() {
+        return Vec::new();
+    }
+    let mut slots = vec![Vec::new(); architecture.layers.len() + 1];
+    for weight in weights {
+        let slot = weight.tensor.layer.map_or(0, |il| il as usize + 1);
+        if let Some(list) = slots.get_mut(slot) {
+            list.push((weight.tensor.role, weight.on_device()));
+        }
+    }
+    slots
+}
