@@ -43,7 +43,11 @@ export function pageTest(name, options, act) {
       if (response.status() >= 400) wrong.push(`${response.url()}: ${response.status()}`);
     });
     try {
-      await act(new HeadroomPage(await context.newPage(), host.url));
+      await act(new HeadroomPage(await context.newPage(), host.url)).catch((error) => {
+        // What went wrong in the page is why the test could not go on.
+        if (wrong.length > 0) error.message += `\nErrors in the browser:\n${wrong.join("\n")}`;
+        throw error;
+      });
       assert.deepEqual(wrong, [], "errors in the browser");
     } finally {
       await context.close();

@@ -9,9 +9,9 @@ import { dist } from "./server.mjs";
 /** For each kind of file that the first visit loads, its bytes: raw, gzip -9 and brotli -q 11. */
 export function sizes() {
   const kinds = {};
-  for (const name of readdirSync(dist)) {
+  for (const name of readdirSync(dist, { recursive: true })) {
     const kind = extname(name).slice(1);
-    if (!["html", "css", "js", "wasm"].includes(kind)) continue;
+    if (!["html", "css", "js", "wasm", "woff2"].includes(kind)) continue;
     const body = readFileSync(join(dist, name));
     kinds[kind] ??= { raw: 0, gzip: 0, brotli: 0 };
     kinds[kind].raw += body.length;

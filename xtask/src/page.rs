@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
@@ -36,11 +37,24 @@ pub fn build() -> Result<()> {
 /// The build fails.
 pub fn build_with(tools: &Tools) -> Result<()> {
     run(trunk(tools, "build")?.arg("--release"))?;
-    let mut files: Vec<_> = fs::read_dir(root().join("dist"))?.collect::<Result<_, _>>()?;
-    files.sort_by_key(fs::DirEntry::file_name);
-    for file in files {
-        let bytes = file.metadata()?.len();
-        println!("{bytes:>10} bytes  dist/{}", file.file_name().to_string_lossy());
+    let mut files = Vec::new();
+    list(&root().join("dist"), &mut files)?;
+    files.sort();
+    for (file, bytes) in files {
+        println!("{bytes:>10} bytes  {}", file.strip_prefix(root()).unwrap_or(&file).display());
+    }
+    Ok(())
+}
+
+/// The files of `folder` and its folders, with their sizes in bytes.
+fn list(folder: &Path, files: &mut Vec<(PathBuf, u64)>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        match about.is_dir() {
+            true => list(&entry.path(), files)?,
+            false => files.push((entry.path(), about.len())),
+        }
     }
     Ok(())
 }
