@@ -253,8 +253,11 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
         let n = count.get();
         (n > 1).then(|| tr!(state, bill.identical, count = n, n = state.whole(n)))
     };
+    // A memo as `count` is: a reader of both `count` and `place` itself would miss changes of
+    // `place` that leave `count` as it is.
+    let layer_count = Memo::new(move |_| place.with(|place| place.layers));
     let layers = move || {
-        let n = place.with(|place| place.layers);
+        let n = layer_count.get();
         (n > 0).then(|| tr!(state, counts.layers, count = n, n = state.whole(n)))
     };
     let headroom = move || place.with(|place| place.headroom);

@@ -1,0 +1,47 @@
+// The address bar follows every choice; back and forward walk through them.
+import assert from "node:assert/strict";
+
+import { pageTest } from "./harness.mjs";
+
+pageTest("back and forward walk through the choices", {}, async (headroom) => {
+  const { page } = headroom;
+  await headroom.open();
+  const steps = [{ query: headroom.query, table: await headroom.readTable() }];
+  const step = async (act) => {
+    await act();
+    steps.push({ query: headroom.query, table: await headroom.readTable() });
+  };
+  await step(() => headroom.pickDevice("4090", "rtx-4090"));
+  await step(() => headroom.part("kv-select").selectOption("Q8_0"));
+  assert.equal(new Set(steps.map(({ query }) => query)).size, 3);
+  assert.notDeepEqual(steps[0].table, steps[1].table);
+  assert.notDeepEqual(steps[1].table, steps[2].table);
+
+  for (const { query, table } of [steps[1], steps[0]]) {
+    await page.goBack();
+    assert.equal(headroom.query, query);
+    assert.deepEqual(await headroom.readTable(), table);
+  }
+  for (const { query, table } of [steps[1], steps[2]]) {
+    await page.goForward();
+    assert.equal(headroom.query, query);
+    assert.deepEqual(await headroom.readTable(), table);
+  }
+});
+
+pageTest("dragging the context leaves one entry in the history", {}, async (headroom) => {
+  const { page } = headroom;
+  await headroom.open();
+  const before = await headroom.readTable();
+  const entries = await page.evaluate(() => history.length);
+  await headroom.part("context-slider").focus();
+  for (let press = 0; press < 5; press += 1) await page.keyboard.press("ArrowLeft");
+  await page.waitForURL(/[?&]ctx=\d+/u);
+  assert.equal(await page.evaluate(() => history.length), entries);
+  const after = await headroom.readTable();
+  assert.ok(after.every(({ bytes }, at) => bytes < before[at].bytes));
+  // The link has the context that is shown.
+  const context = new URLSearchParams(headroom.query).get("ctx");
+  const shown = await headroom.part("context-input").inputValue();
+  assert.equal(shown.replace(/\D/gu, ""), context);
+});
