@@ -85,6 +85,9 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
             cargo
                 .args(["test", "--locked", "--package", "headroom", "--test", "web"])
                 .args(WASM)
+                // A few clicks need no fast code, and optimising the framework takes minutes.
+                .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
+                .env("CARGO_PROFILE_DEV_DEBUG", "0")
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
                 .env("CHROMEDRIVER", browser.driver);
             Ok(cargo)
