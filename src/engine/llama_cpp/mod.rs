@@ -115,11 +115,25 @@ impl Placement {
         None
     }
 
+    /// How many batches pass through the devices at the same time: several devices that hold all
+    /// layers form a pipeline.
+    fn pipeline_copies(&self, architecture: &Architecture) -> u64 {
+        let all_on_devices = self.device_of_layer(architecture, 0).is_some();
+        match self.device_layers.len() > 1 && all_on_devices && self.host_expert_layers == 0 {
+            true => PIPELINE_COPIES,
+            false => 1,
+        }
+    }
+
     /// The device that holds the output layer.
     pub fn output(&self, architecture: &Architecture) -> Option<usize> {
         self.device_of_layer(architecture, architecture.n_layers())
     }
 }
+
+/// Batches that are under way at the same time where a pipeline is formed
+/// (`GGML_SCHED_MAX_COPIES`).
+const PIPELINE_COPIES: u64 = 4;
 
 /// MTP layers in the GGUF file.
 fn mtp_layers(architecture: &Architecture) -> u64 {
@@ -159,7 +173,7 @@ pub fn compute(
     let graph = graph::build(architecture, weights, settings, placement);
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });
-    let mut buffers = graph.buffers(&types, 1);
+    let mut buffers = graph.buffers(&types, placement.pipeline_copies(architecture));
     let host = Bytes(buffers.pop().unwrap_or(0));
     Split { devices: buffers.into_iter().map(Bytes).collect(), host }
 }

@@ -15,13 +15,21 @@ struct Life {
 
 impl Graph {
     /// Places every tensor in order and returns the high-water mark of each buffer.
-    pub(super) fn allocate(&self, types: &[BufferType], _copied: &[u32], _copies: u64) -> Vec<u64> {
+    ///
+    /// `copied` are the copies that the splits make. Of those and of the inputs a pipeline keeps
+    /// several, for batches that are under way at the same time, and never releases any.
+    pub(super) fn allocate(&self, types: &[BufferType], copied: &[u32], copies: u64) -> Vec<u64> {
         let mut arenas: Vec<Arena> = types.iter().map(|ty| Arena::new(ty.alignment)).collect();
         let mut lives = vec![Life::default(); self.tensors.len()];
-        for &id in &self.inputs {
+        let pipeline = copies > 1;
+        let copied = if pipeline { copied } else { &[] };
+        for &id in self.inputs.iter().chain(copied) {
             let tensor = self.at(id);
-            lives[id as usize].offset =
-                Some(arenas[usize::from(tensor.backend)].take(tensor.bytes));
+            let arena = &mut arenas[usize::from(tensor.backend)];
+            let life = &mut lives[id as usize];
+            life.offset = Some(arena.take(tensor.bytes));
+            life.readers += u32::from(pipeline);
+            (1..copies).for_each(|_| _ = arena.take(tensor.bytes));
         }
         for &id in &self.outputs {
             lives[id as usize].readers += 1;
@@ -37,7 +45,8 @@ impl Graph {
         }
         for &id in &self.order {
             let tensor = self.at(id);
-            if matches!(tensor.kind, Kind::InPlace | Kind::Fresh | Kind::Copy) {
+            let placed = lives[id as usize].offset.is_some();
+            if !placed && matches!(tensor.kind, Kind::InPlace | Kind::Fresh | Kind::Copy) {
                 let reused = match tensor.kind {
                     Kind::InPlace => self.overwrite(id, &mut lives, &mut arenas),
                     _ => None,

@@ -157,10 +157,28 @@ impl Graph {
 
     /// The bytes of `x` in another shape (view, reshape, permute, transpose).
     pub(super) fn view(&mut self, x: Id, shape: [u64; 4]) -> Id {
-        let Tensor { owner, width, .. } = *self.at(x.0);
-        let id = self.push(Kind::View, shape, width, &[x]);
-        self.at_mut(id).owner = owner;
+        let seen = *self.at(x.0);
+        let id = self.push(Kind::View, shape, seen.width, &[x]);
+        let view = self.at_mut(id);
+        view.owner = seen.owner;
+        if seen.kind == Kind::View && product(seen.shape) == product(shape) {
+            view.bytes = seen.bytes;
+        }
         id
+    }
+
+    /// The first `width` values of each row of `x` or as many further on, in another shape.
+    pub(super) fn part(&mut self, x: Id, width: u64, shape: [u64; 4]) -> Id {
+        let [row, columns @ ..] = self.shape(x);
+        let gaps = row.saturating_mul(product(columns).saturating_sub(1));
+        let bytes = gaps.saturating_add(width).saturating_mul(u64::from(self.at(x.0).width));
+        self.spread_view(x, shape, bytes)
+    }
+
+    /// The values of `x` do not lie side by side.
+    pub(super) fn is_spread(&self, x: Id) -> bool {
+        let Tensor { kind, shape, width, bytes, .. } = *self.at(x.0);
+        kind == Kind::View && bytes > product(shape).saturating_mul(u64::from(width))
     }
 
     /// A view whose rows do not lie side by side, or whose values have no whole number of bytes:

@@ -20,8 +20,6 @@ struct Heads {
     /// Cells of each stream.
     cells: u64,
     cache: Cache,
-    /// New values lie apart from each other, between queries and keys.
-    spread_values: bool,
 }
 
 impl Builder<'_> {
@@ -51,9 +49,9 @@ impl Builder<'_> {
             if a.qkv_bias {
                 qkv = self.times(qkv, il, Role::AttnQkvBias);
             }
-            q = self.graph.view(qkv, q_shape);
-            k = self.graph.view(qkv, k_shape);
-            v = self.graph.view(qkv, v_shape);
+            q = self.graph.part(qkv, heads * head_dim, q_shape);
+            k = self.graph.part(qkv, kv_heads * head_dim, k_shape);
+            v = self.graph.part(qkv, kv_heads * v_head_dim, v_shape);
         } else {
             let per_head = head_dim * if a.output_gate == OutputGate::InQuery { 2 } else { 1 };
             q = self.project(x, il, Role::AttnQ, heads * per_head);
@@ -73,7 +71,8 @@ impl Builder<'_> {
             }
             if a.output_gate == OutputGate::InQuery {
                 q = self.graph.view(q, [per_head, heads, t, 1]);
-                gate = Some(self.graph.view(q, q_shape));
+                gate = Some(self.graph.part(q, head_dim, q_shape));
+                q = self.graph.part(q, head_dim, q_shape);
             }
             q = self.graph.view(q, q_shape);
             k = self.graph.view(k, k_shape);
@@ -114,7 +113,6 @@ impl Builder<'_> {
                 v_head_dim,
                 cells: self.cells.of(a.reach),
                 cache: if windowed { self.inputs.window } else { self.inputs.full },
-                spread_values: a.fused_qkv,
             },
         );
         let out = match (a.output_gate, gate) {
@@ -160,12 +158,12 @@ impl Builder<'_> {
     }
 
     /// Multiplies heads by a Hadamard matrix, if there is one.
-    fn hadamard(&mut self, x: Id, rotation: Option<Id>, spread: bool) -> Id {
+    fn hadamard(&mut self, x: Id, rotation: Option<Id>) -> Id {
         let Some(rotation) = rotation else { return x };
         let shape = self.graph.shape(x);
         let [n, ..] = self.graph.shape(rotation);
         let rows = shape.iter().fold(1u64, |n, d| n.saturating_mul(*d)) / n.max(1);
-        let flat = match spread {
+        let flat = match self.graph.is_spread(x) {
             true => self.cont(x, [n, rows, 1, 1]),
             false => self.graph.view(x, [n, rows, 1, 1]),
         };
@@ -179,19 +177,18 @@ impl Builder<'_> {
         let Heads { heads, kv_heads, head_dim, v_head_dim, cells, cache, .. } = h;
         let (key_width, value_width) = (head_dim * kv_heads, v_head_dim * kv_heads);
         let flash = self.settings.flash_attention;
-        let q = self.hadamard(h.query, cache.key_rotation, false);
+        let q = self.hadamard(h.query, cache.key_rotation);
         let keys = self.state(il);
         let values = self.state(il);
         self.graph.expand(q);
         if let Some((k, v)) = h.new {
-            let k = self.hadamard(k, cache.key_rotation, false);
-            let rotated = cache.value_rotation.is_some();
-            let v = self.hadamard(v, cache.value_rotation, h.spread_values);
+            let k = self.hadamard(k, cache.key_rotation);
+            let v = self.hadamard(v, cache.value_rotation);
             let order = if self.cells.windowed { [k, v] } else { [v, k] };
             order.into_iter().for_each(|new| self.graph.expand(new));
             let k = self.graph.view(k, [key_width, t, 1, 1]);
             self.store(keys, &[k, cache.key_rows]);
-            let v = match h.spread_values && !rotated && !flash {
+            let v = match self.graph.is_spread(v) && !flash {
                 true => self.cont(v, [value_width, t, 1, 1]),
                 false => self.graph.view(v, [value_width, t, 1, 1]),
             };
@@ -221,7 +218,7 @@ impl Builder<'_> {
             self.cont(out, [v_head_dim * heads, t, 1, 1])
         };
         self.graph.expand(out);
-        self.hadamard(out, cache.value_rotation, false)
+        self.hadamard(out, cache.value_rotation)
     }
 
     fn store(&mut self, state: Id, sources: &[Id]) {
@@ -262,14 +259,14 @@ impl Builder<'_> {
         let q = self.project(q_input, il, q_role, heads * head_dim);
         let q = self.graph.view(q, [head_dim, heads, t, 1]);
         let both = self.project(x, il, Role::AttnKvAMqa, latent);
-        let compressed = self.graph.view(both, [kv_lora_rank, t, 1, 1]);
-        let mut k_rope = self.graph.view(both, [qk_rope_head_dim, 1, t, 1]);
+        let compressed = self.graph.part(both, kv_lora_rank, [kv_lora_rank, t, 1, 1]);
+        let mut k_rope = self.graph.part(both, qk_rope_head_dim, [qk_rope_head_dim, 1, t, 1]);
         if m.fused_kv_b {
             let compressed = self.rms(compressed, il, Role::AttnKvANorm);
             return self.expanded_mla(il, m, q, compressed, k_rope);
         }
-        let q_plain = self.graph.view(q, [qk_nope_head_dim, t, heads, 1]);
-        let mut q_rope = self.graph.view(q, [qk_rope_head_dim, heads, t, 1]);
+        let q_plain = self.graph.part(q, qk_nope_head_dim, [qk_nope_head_dim, t, heads, 1]);
+        let mut q_rope = self.graph.part(q, qk_rope_head_dim, [qk_rope_head_dim, heads, t, 1]);
         if self.rotates(il) {
             q_rope = self.rope(il, q_rope);
             k_rope = self.rope(il, k_rope);
@@ -351,8 +348,9 @@ impl Builder<'_> {
         let head_dim = qk_nope_head_dim + qk_rope_head_dim;
         let rows = heads * (qk_nope_head_dim + v_head_dim);
         let kv = self.project(compressed, il, Role::AttnKvB, rows);
-        let k_plain = self.graph.view(kv, [qk_nope_head_dim, heads, t, 1]);
-        let v = self.graph.view(kv, [v_head_dim, heads, t, 1]);
+        let kv = self.graph.view(kv, [qk_nope_head_dim + v_head_dim, heads, t, 1]);
+        let k_plain = self.graph.part(kv, qk_nope_head_dim, [qk_nope_head_dim, heads, t, 1]);
+        let v = self.graph.part(kv, v_head_dim, [v_head_dim, heads, t, 1]);
         let v = self.cont(v, [v_head_dim, heads, t, 1]);
         let q = self.rope(il, q);
         let k_rope = self.rope(il, k_rope);
@@ -369,7 +367,6 @@ impl Builder<'_> {
                 v_head_dim,
                 cells: self.cells.of(m.reach),
                 cache: self.inputs.full,
-                spread_values: false,
             },
         );
         self.project(out, il, Role::AttnOutput, self.width)
@@ -452,7 +449,6 @@ impl Builder<'_> {
                 v_head_dim: c.head_dim,
                 cells: self.cells.window.saturating_add(compressed),
                 cache: self.inputs.window,
-                spread_values: false,
             },
         );
         let low = self.project(out, il, Role::AttnOutputA, c.out_groups * c.out_lora_rank);

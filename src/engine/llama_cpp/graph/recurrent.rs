@@ -83,10 +83,10 @@ impl Builder<'_> {
         let (beta, a);
         if g.fused_ba {
             let both = self.project(x, il, Role::SsmBa, 2 * value_heads);
-            let b = self.graph.view(both, [value_heads, per, s, 1]);
+            let b = self.graph.part(both, value_heads, [value_heads, per, s, 1]);
             let b = self.cont(b, [value_heads, per, s, 1]);
             beta = self.map(b);
-            let view = self.graph.view(both, [value_heads, per, s, 1]);
+            let view = self.graph.part(both, value_heads, [value_heads, per, s, 1]);
             a = self.cont(view, [value_heads, per, s, 1]);
         } else {
             let b = self.project(x, il, Role::SsmBeta, value_heads);
@@ -109,10 +109,11 @@ impl Builder<'_> {
         let mixed = self.conv(il, Role::SsmConv1d, input, channels);
         let mixed = self.map(mixed);
         let mut heads = [0, 1].map(|_| {
-            let head = self.graph.view(mixed, [key_head_dim, key_heads, per, s]);
+            let head = [key_head_dim, key_heads, per, s];
+            let head = self.graph.part(mixed, key_heads * key_head_dim, head);
             self.unit_length(head)
         });
-        let v = self.graph.view(mixed, [value_head_dim, value_heads, per, s]);
+        let v = self.graph.part(mixed, values, [value_head_dim, value_heads, per, s]);
         if self.family.repeats_keys && key_heads != value_heads {
             heads = heads.map(|head| {
                 let flat = self.graph.view(head, [key_head_dim, 1, key_heads, t]);
@@ -228,7 +229,8 @@ impl Builder<'_> {
         let x = self.graph.view(x, [self.width, per, 1, s]);
         let qkv = self.project(x, il, Role::AttnQkv, 3 * width);
         let qkv = self.map(qkv);
-        let [q, k, v] = [0; 3].map(|_| self.graph.view(qkv, [head_dim, heads, per, s]));
+        let qkv = self.graph.view(qkv, [3 * head_dim, heads, per, s]);
+        let [q, k, v] = [0; 3].map(|_| self.graph.part(qkv, head_dim, [head_dim, heads, per, s]));
         let state = self.state(il);
         let old = self.gather(state, head_dim * width);
         let old = self.graph.view(old, [head_dim, head_dim, heads, s]);
@@ -281,8 +283,7 @@ impl Builder<'_> {
         let (conv_state, old) = self.conv_state(il, taps, d_inner);
         let x = self.graph.view(x, [self.width, per, s, 1]);
         let xz = self.project(x, il, Role::SsmIn, 2 * d_inner);
-        let x = self.graph.view(xz, [d_inner, per, s, 1]);
-        let z = self.graph.view(xz, [d_inner, per, s, 1]);
+        let [x, z] = [0; 2].map(|_| self.graph.part(xz, d_inner, [d_inner, per, s, 1]));
         let input = self.conv_input(conv_state, old, x, taps, d_inner);
         let mut x = self.conv(il, Role::SsmConv1d, input, d_inner);
         if m.conv_bias {
@@ -290,8 +291,8 @@ impl Builder<'_> {
         }
         let x = self.map(x);
         let parts = self.project(x, il, Role::SsmX, dt_rank + 2 * d_state);
-        let mut dt = self.graph.view(parts, [dt_rank, per, s, 1]);
-        let [mut b, mut c] = [0; 2].map(|_| self.graph.view(parts, [d_state, 1, per, s]));
+        let mut dt = self.graph.part(parts, dt_rank, [dt_rank, per, s, 1]);
+        let [mut b, mut c] = [0; 2].map(|_| self.graph.part(parts, d_state, [d_state, 1, per, s]));
         if m.inner_norms {
             dt = self.rms(dt, il, Role::SsmDtNorm);
             b = self.rms(b, il, Role::SsmBNorm);
@@ -323,17 +324,17 @@ impl Builder<'_> {
         let all = 2 * d_inner + 2 * shared + heads;
         let projected = self.project(x, il, Role::SsmIn, all);
         let projected = self.graph.view(projected, [all, per, s, 1]);
-        let z = self.graph.view(projected, [head_dim, heads, per, s]);
-        let xbc = self.graph.view(projected, [channels, per, s, 1]);
-        let dt = self.graph.view(projected, [heads, per, s, 1]);
+        let z = self.graph.part(projected, d_inner, [head_dim, heads, per, s]);
+        let xbc = self.graph.part(projected, channels, [channels, per, s, 1]);
+        let dt = self.graph.part(projected, heads, [heads, per, s, 1]);
         let input = self.conv_input(conv_state, old, xbc, taps, channels);
         let mut xbc = self.conv(il, Role::SsmConv1d, input, channels);
         if m.conv_bias {
             xbc = self.times(xbc, il, Role::SsmConv1dBias);
         }
         let xbc = self.map(xbc);
-        let inner = self.graph.view(xbc, [head_dim, heads, per, s]);
-        let [b, c] = [0; 2].map(|_| self.graph.view(xbc, [d_state, groups, per, s]));
+        let inner = self.graph.part(xbc, d_inner, [head_dim, heads, per, s]);
+        let [b, c] = [0; 2].map(|_| self.graph.part(xbc, shared, [d_state, groups, per, s]));
         let dt = self.cont(dt, [heads, per, s, 1]);
         let dt = self.times(dt, il, Role::SsmDtBias);
         let scanned = self.scan(il, d_state * d_inner, [inner, dt, b, c]);
@@ -380,7 +381,7 @@ impl Builder<'_> {
         let width = self.width;
         let x = self.graph.view(x, [width, per, s, 1]);
         let bcx = self.project(x, il, Role::ShortConvIn, 3 * width);
-        let [b, c, x] = [0; 3].map(|_| self.graph.view(bcx, [width, per, s, 1]));
+        let [b, c, x] = [0; 3].map(|_| self.graph.part(bcx, width, [width, per, s, 1]));
         let bx = self.graph.in_place(&[b, x]);
         let taps = kernel.saturating_sub(1);
         let (state, old) = self.conv_state(il, taps, width);
