@@ -145,7 +145,7 @@ impl<'a> Setup<'a> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;
         let by_type = llama_cpp::bytes_by_type(architecture, weights, placement, device);
-        let tied = match device.is_some() && placement.output(architecture) == device {
+        let tied = match placement.output(architecture) == device {
             true => llama_cpp::tied_output(architecture, weights, placement),
             false => Bytes::ZERO,
         };

@@ -33,10 +33,19 @@ pub(super) struct Family {
     pub weighs_expert_input: bool,
     /// Keys of a gated delta net are repeated for each of their value heads.
     pub repeats_keys: bool,
-    /// Queries and keys are normalised after rotation, without a weight.
-    pub norms_after_rotary: bool,
+    /// Queries and keys are rotated before their norms, not after.
+    pub rotates_first: bool,
+    /// Rotated queries and keys are normalised, without a weight (Llama 4).
+    pub norms_rotated: bool,
     /// Values are normalised, without a weight.
     pub norms_values: bool,
+    /// Attention scores are capped in a way that rules out flash attention.
+    pub no_flash_attention: bool,
+    /// A tied output head is loaded before the embedding table and then takes memory of its own
+    /// even in the same place.
+    pub copies_tied_head: bool,
+    /// Of the MTP layers, which are left in the file, the router's biases are loaded all the same.
+    pub loads_mtp_router_bias: bool,
 }
 
 /// Where the rows that are to become logits are picked. A graph that may also have to feed an MTP
@@ -146,20 +155,26 @@ impl Family {
         let unrotated = Family { rotary: Rotary::None, ..plain };
         match architecture.gguf_arch.as_deref().unwrap_or_default() {
             "afmoe" => Family { rotary: Rotary::ButEvery(4), ..scaled },
-            "bailingmoe3" | "hy_v3" => late,
+            "bailingmoe3" => late,
+            "deepseek32" | "glm-dsa" => Family { loads_mtp_router_bias: true, ..plain },
+            "hy_v3" => Family { loads_mtp_router_bias: true, ..late },
             "bloom" | "gpt2" | "jais" | "kimi-linear" | "mpt" | "refact" | "starcoder" => unrotated,
             "cohere2" | "exaone4" | "exaone-moe" => Family { rotary: Rotary::Windowed, ..plain },
             "cohere2moe" => Family { rotary: Rotary::Windowed, ..late },
             "falcon" => Family { parallel_sum: ParallelSum::FfnMixerResidual, ..plain },
-            "gemma" | "gemma2" | "granite" | "granitemoe" | "grok" | "minicpm" | "minicpm3" => {
-                scaled
-            }
+            "gemma" | "gemma2" | "granite" | "granitemoe" | "minicpm" | "minicpm3" => scaled,
+            "grok" => Family { no_flash_attention: true, ..scaled },
             "gemma3" => Family { scale: Scale::Rows, ..plain },
-            "gemma3n" => Family { scale: Scale::Rows, norms_values: true, ..plain },
-            "gemma4" => Family { scale: Scale::Rows, norms_values: true, ..late },
+            "gemma3n" => {
+                Family { scale: Scale::Rows, norms_values: true, copies_tied_head: true, ..plain }
+            }
+            "gemma4" => {
+                Family { scale: Scale::Rows, norms_values: true, copies_tied_head: true, ..late }
+            }
             "gpt-oss" | "step35" => Family { rows: OutputRows::BeforeNorm, ..plain },
             "gptneox" => Family { parallel: true, ..plain },
             "granitehybrid" => Family { rotary: Rotary::None, ..scaled },
+            "hunyuan-dense" | "hunyuan-moe" => Family { rotates_first: true, ..plain },
             "jamba" => Family { residual_first: true, ffn_residual_first: true, ..unrotated },
             "lfm2" | "lfm2moe" => {
                 Family { residual_first: true, ffn_residual_first: true, ..plain }
@@ -168,7 +183,7 @@ impl Family {
                 rotary: Rotary::ButEvery(4),
                 query_scale: QueryScale::Unrotated,
                 weighs_expert_input: true,
-                norms_after_rotary: true,
+                norms_rotated: true,
                 ..plain
             },
             "minimax-01" => Family { normed_residual: true, ..plain },

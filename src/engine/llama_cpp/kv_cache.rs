@@ -7,8 +7,8 @@ use super::family::has_windows;
 use super::weights::{padded, row_padding};
 use super::{DEVICE_ALIGNMENT, Settings};
 use crate::architecture::{
-    Architecture, Attention, Compressed, GatedDeltaNet, Indexer, Kda, KvSource, Layer, Lightning,
-    Mamba1, Mamba2, Mixer, Reach,
+    Architecture, Compressed, GatedDeltaNet, Indexer, Kda, KvSource, Layer, Lightning, Mamba1,
+    Mamba2, Mixer, Reach,
 };
 use crate::quant::GgmlType;
 use crate::scenario::KvTypes;
@@ -45,15 +45,15 @@ impl Cells {
     /// The context is padded, then divided among the streams and padded again. A window layer
     /// holds the windows of all sequences of its stream and one physical batch.
     pub(super) fn new(architecture: &Architecture, settings: &Settings) -> Cells {
-        let sequences = settings.n_parallel.max(1);
-        let context = padded(settings.n_ctx.max(1), CELL_STEP);
+        let sequences = settings.n_parallel;
+        let context = padded(settings.n_ctx, CELL_STEP);
         let streams = if settings.unified { 1 } else { sequences };
         let full = padded(context / streams, CELL_STEP).max(CELL_STEP);
         let windowed = has_windows(architecture);
         let window = match architecture.sliding_window {
             Some(window) if windowed && !settings.swa_full => {
                 let windows = window.saturating_mul(if settings.unified { sequences } else { 1 });
-                padded(full.min(windows.saturating_add(settings.batch())), CELL_STEP)
+                padded(full.min(windows.saturating_add(settings.n_ubatch)), CELL_STEP)
             }
             _ => full,
         };
@@ -74,20 +74,17 @@ impl Cells {
 /// KV cache and recurrent state of each repeating layer, exact to the byte. A layer's state lies
 /// where the layer does.
 pub fn layer_states(architecture: &Architecture, settings: &Settings) -> Vec<LayerState> {
-    let cells = Cells::new(architecture, settings);
-    let widest_value = widest_value(architecture);
-    architecture
-        .layers
-        .iter()
-        .map(|layer| LayerState {
-            kv: kv_bytes(&layer.mixer, cells, widest_value, settings),
-            kv_padding: Bytes(kv_padding(&layer.mixer, widest_value, settings)),
-            recurrent: Bytes(
-                recurrent_bytes(&layer.mixer, architecture.hidden_size)
-                    .saturating_mul(settings.n_parallel.max(1)),
-            ),
-        })
-        .collect()
+    let settings = settings.effective(architecture);
+    let caches = Caches::new(architecture, &settings);
+    let state = |layer: &Layer| {
+        let recurrent = recurrent_bytes(&layer.mixer, architecture.hidden_size);
+        LayerState {
+            kv: caches.bytes(&layer.mixer),
+            kv_padding: caches.padding(&layer.mixer),
+            recurrent: Bytes(recurrent.saturating_mul(settings.n_parallel)),
+        }
+    };
+    architecture.layers.iter().map(state).collect()
 }
 
 /// Bytes of `cells` rows of `width` values.
@@ -120,79 +117,100 @@ impl CacheRow {
 /// The cache of each repeating layer that keeps one row a token; `None` for the others, and for
 /// compressed attention, whose rows are of two kinds.
 pub fn cache_rows(architecture: &Architecture, settings: &Settings) -> Vec<Option<CacheRow>> {
-    let cells = Cells::new(architecture, settings);
-    let widest_value = widest_value(architecture);
-    let row = |layer: &Layer| cache_row(&layer.mixer, cells, widest_value, settings);
-    architecture.layers.iter().map(row).collect()
+    let settings = settings.effective(architecture);
+    let caches = Caches::new(architecture, &settings);
+    architecture.layers.iter().map(|layer| caches.row(&layer.mixer)).collect()
 }
 
-fn cache_row(
-    mixer: &Mixer,
+/// The caches of a model.
+struct Caches {
     cells: Cells,
-    widest_value: u64,
-    settings: &Settings,
-) -> Option<CacheRow> {
-    let all = |reach| cells.of(reach).saturating_mul(cells.streams);
-    let index = |indexer: Option<Indexer>| indexer.map_or(0, |i| i.head_dim);
-    match mixer {
-        Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) if a.kv_source == KvSource::Own => {
-            Some(CacheRow {
-                cells: all(a.reach),
-                key: a.kv_heads.saturating_mul(a.head_dim),
-                value: value_width(a, widest_value, settings),
-                index: index(a.indexer),
-            })
+    kv: KvTypes,
+    /// Without flash attention values are stored transposed, and then every layer's rows are as
+    /// wide as the widest: even those of layers without attention, where no layer is recurrent.
+    transposed: Option<u64>,
+    hybrid: bool,
+}
+
+impl Caches {
+    fn new(architecture: &Architecture, settings: &Settings) -> Caches {
+        let mixers = || architecture.layers.iter().map(|layer| &layer.mixer);
+        let widest = mixers().filter_map(values).max().unwrap_or(0);
+        Caches {
+            cells: Cells::new(architecture, settings),
+            kv: settings.kv,
+            transposed: (!settings.flash_attention).then_some(widest),
+            hybrid: mixers().any(|mixer| recurrent_bytes(mixer, architecture.hidden_size) > 0),
         }
-        Mixer::Mla(m) => Some(CacheRow {
-            cells: all(m.reach),
-            key: m.kv_lora_rank.saturating_add(m.qk_rope_head_dim),
-            value: 0,
-            index: index(m.indexer),
-        }),
+    }
+
+    fn row(&self, mixer: &Mixer) -> Option<CacheRow> {
+        let all = |reach| self.cells.of(reach).saturating_mul(self.cells.streams);
+        let index = |indexer: Option<Indexer>| indexer.map_or(0, |i| i.head_dim);
+        let value = |width: Option<u64>| width.map_or(0, |width| self.transposed.unwrap_or(width));
+        match mixer {
+            Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _)
+                if a.kv_source == KvSource::Own =>
+            {
+                // A block indexer's cache has values as well, though nothing reads them.
+                let unread = a.indexer.map_or(0, |_| a.v_head_dim);
+                Some(CacheRow {
+                    cells: all(a.reach),
+                    key: a.kv_heads.saturating_mul(a.head_dim),
+                    value: value(values(mixer)).saturating_add(unread),
+                    index: index(a.indexer),
+                })
+            }
+            Mixer::Mla(m) => {
+                let nope = if m.fused_kv_b { m.qk_nope_head_dim } else { m.kv_lora_rank };
+                let heads = if m.fused_kv_b { m.heads } else { 1 };
+                Some(CacheRow {
+                    cells: all(m.reach),
+                    key: heads.saturating_mul(nope.saturating_add(m.qk_rope_head_dim)),
+                    value: value(values(mixer)),
+                    index: index(m.indexer),
+                })
+            }
+            Mixer::None if !self.hybrid && self.transposed.is_some() => Some(CacheRow {
+                cells: all(Reach::Full),
+                value: value(Some(0)),
+                ..CacheRow::default()
+            }),
+            _ => None,
+        }
+    }
+
+    fn bytes(&self, mixer: &Mixer) -> Bytes {
+        match mixer {
+            Mixer::Compressed(c) => Bytes(compressed_bytes(c, self.cells, self.kv.k)),
+            _ => self.row(mixer).map_or(Bytes::ZERO, |row| row.bytes(self.kv)),
+        }
+    }
+
+    /// Padding of the last row of each tensor of a layer's cache on a CUDA device.
+    fn padding(&self, mixer: &Mixer) -> Bytes {
+        let pad = |ty, width| padded(row_padding(ty, width), DEVICE_ALIGNMENT);
+        self.row(mixer).map_or(Bytes::ZERO, |CacheRow { key, value, index, .. }| {
+            let KvTypes { k, v } = self.kv;
+            Bytes(pad(k, key).saturating_add(pad(v, value)).saturating_add(pad(k, index)))
+        })
+    }
+}
+
+/// Values that a layer caches for a token beside its keys; none where it caches latents.
+pub(super) fn values(mixer: &Mixer) -> Option<u64> {
+    match mixer {
+        Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => {
+            Some(a.kv_heads.saturating_mul(a.v_head_dim))
+        }
+        Mixer::Mla(m) if m.fused_kv_b => Some(m.heads.saturating_mul(m.v_head_dim)),
         _ => None,
-    }
-}
-
-/// Without flash attention values are stored transposed, and then every layer's rows are as wide
-/// as the widest.
-fn value_width(a: &Attention, widest_value: u64, settings: &Settings) -> u64 {
-    match settings.flash_attention {
-        true => a.kv_heads.saturating_mul(a.v_head_dim),
-        false => widest_value,
-    }
-}
-
-fn widest_value(architecture: &Architecture) -> u64 {
-    let attentions = architecture.layers.iter().filter_map(|layer| layer.mixer.attention());
-    attentions.map(|a| a.kv_heads.saturating_mul(a.v_head_dim)).max().unwrap_or(0)
-}
-
-fn kv_bytes(mixer: &Mixer, cells: Cells, widest_value: u64, settings: &Settings) -> Bytes {
-    match mixer {
-        Mixer::Compressed(c) => Bytes(compressed_bytes(c, cells, settings)),
-        _ => cache_row(mixer, cells, widest_value, settings)
-            .map_or(Bytes::ZERO, |row| row.bytes(settings.kv)),
-    }
-}
-
-/// Padding of the last row of each tensor of a layer's cache on a CUDA device.
-fn kv_padding(mixer: &Mixer, widest_value: u64, settings: &Settings) -> u64 {
-    let KvTypes { k, v } = settings.kv;
-    let pad = |ty, width| padded(row_padding(ty, width), DEVICE_ALIGNMENT);
-    match mixer {
-        Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) if a.kv_source == KvSource::Own => {
-            let value = value_width(a, widest_value, settings);
-            pad(k, a.kv_heads.saturating_mul(a.head_dim)).saturating_add(pad(v, value))
-        }
-        Mixer::Mla(m) => pad(k, m.kv_lora_rank.saturating_add(m.qk_rope_head_dim)),
-        _ => 0,
     }
 }
 
 /// A window of plain entries and, for each `ratio` tokens of the context, one compressed entry;
 /// where there is an indexer, its keys for those.
-fn compressed_bytes(c: &Compressed, cells: Cells, settings: &Settings) -> u64 {
-    let key = settings.kv.k;
+fn compressed_bytes(c: &Compressed, cells: Cells, key: GgmlType) -> u64 {
     let window = rows(key, c.head_dim, cells.window.saturating_mul(cells.streams));
     if c.ratio == 0 {
         return window;

@@ -9,6 +9,7 @@ mod kv_cache;
 mod overhead;
 mod weights;
 
+use family::Family;
 use ggml::BufferType;
 pub use kv_cache::{CacheRow, LayerState, cache_rows, layer_states};
 pub use overhead::{Overhead, Platform, compute_interval, runtime_overhead};
@@ -47,10 +48,23 @@ pub struct Settings {
     pub mode: Mode,
 }
 
+/// Sequences that llama.cpp can tell apart (`LLAMA_MAX_SEQ`).
+const MAX_SEQUENCES: u64 = 256;
+/// Contexts are counted in 32 bits.
+const MAX_CONTEXT: u64 = 1 << 31;
+
 impl Settings {
-    /// Tokens of the largest batch.
-    fn batch(&self) -> u64 {
-        self.n_ubatch.min(self.n_ctx).max(1)
+    /// The settings that llama.cpp goes by: in its limits, a batch no longer than the context, and
+    /// flash attention only where the architecture has it.
+    fn effective(&self, architecture: &Architecture) -> Settings {
+        let n_ctx = self.n_ctx.clamp(1, MAX_CONTEXT);
+        Settings {
+            n_ctx,
+            n_parallel: self.n_parallel.clamp(1, MAX_SEQUENCES),
+            n_ubatch: self.n_ubatch.clamp(1, n_ctx),
+            flash_attention: self.flash_attention && !Family::of(architecture).no_flash_attention,
+            ..*self
+        }
     }
 }
 
@@ -170,7 +184,8 @@ pub fn compute(
     settings: &Settings,
     placement: &Placement,
 ) -> Split {
-    let graph = graph::build(architecture, weights, settings, placement);
+    let settings = settings.effective(architecture);
+    let graph = graph::build(architecture, weights, &settings, placement);
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });
     let mut buffers = graph.buffers(&types, placement.pipeline_copies(architecture));

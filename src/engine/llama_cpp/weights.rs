@@ -3,6 +3,7 @@
 //! Rules of `llama-model.cpp`, `llama-model-loader.cpp` and the CUDA backend's `get_alloc_size`,
 //! build b11434.
 
+use super::family::Family;
 use super::{DEVICE_ALIGNMENT, HOST_ALIGNMENT, Placement, Split};
 use crate::architecture::{Architecture, Group, Role, Tensor};
 use crate::quant::GgmlType;
@@ -39,8 +40,9 @@ impl Weight {
     }
 
     /// It is loaded for text generation: neither an MTP layer nor a vision tower.
-    fn is_loaded(&self) -> bool {
-        self.tensor.in_gguf && self.tensor.group == Group::Text
+    fn is_loaded(&self, family: Family) -> bool {
+        let stray = family.loads_mtp_router_bias && self.tensor.role == Role::ExpProbsBias;
+        self.tensor.in_gguf && (self.tensor.group == Group::Text || stray)
     }
 }
 
@@ -62,6 +64,17 @@ fn is_input(role: Role) -> bool {
     )
 }
 
+/// Applied to the embeddings, where the first layer is.
+fn is_with_first_layer(role: Role) -> bool {
+    matches!(
+        role,
+        Role::TokenEmbdNorm
+            | Role::TokenEmbdNormBias
+            | Role::PerLayerModelProj
+            | Role::PerLayerProjNorm
+    )
+}
+
 /// Needed by every repeating layer, so each buffer with a layer gets a copy.
 pub(super) fn is_rotary_factors(role: Role) -> bool {
     matches!(role, Role::RopeFreqs | Role::RopeFactorsLong | Role::RopeFactorsShort)
@@ -77,6 +90,7 @@ impl Placement {
     ) -> Option<usize> {
         match layer {
             None if is_input(role) => None,
+            None if is_with_first_layer(role) => self.device_of_layer(architecture, 0),
             None => self.output(architecture),
             Some(il) if role.is_expert() && il < self.host_expert_layers => None,
             Some(il) => self.device_of_layer(architecture, il),
@@ -97,6 +111,7 @@ fn visit_buffers(
     placement: &Placement,
     mut visit: impl FnMut(Option<usize>, &Weight, Bytes),
 ) {
+    let family = Family::of(architecture);
     let layers = 0..architecture.n_layers();
     let used = |device: Option<usize>| {
         layers.clone().any(|il| placement.device_of_layer(architecture, il) == device)
@@ -105,7 +120,7 @@ fn visit_buffers(
         let bytes = if device.is_some() { weight.on_device() } else { weight.on_host() };
         visit(device, weight, Bytes(bytes));
     };
-    for weight in weights.iter().filter(|w| w.is_loaded()) {
+    for weight in weights.iter().filter(|w| w.is_loaded(family)) {
         let Tensor { role, layer, .. } = weight.tensor;
         if is_rotary_factors(role) {
             let places = (0..placement.device_layers.len()).map(Some).chain([None]);
@@ -128,8 +143,10 @@ pub fn model_bytes(
         Some(device) => split.devices[device] += bytes,
         None => split.host += bytes,
     });
-    if let Some(device) = placement.output(architecture) {
-        split.devices[device] += tied_output(architecture, weights, placement);
+    let tied = tied_output(architecture, weights, placement);
+    match placement.output(architecture) {
+        Some(device) => split.devices[device] += tied,
+        None => split.host += tied,
     }
     split
 }
@@ -155,18 +172,20 @@ pub fn bytes_by_type(
     sums
 }
 
-/// Bytes of the copy that a device gets of an embedding table tied to the output head; they are
-/// part of [`model_bytes`]. Zero where the head is a tensor of its own or stays on the host.
+/// Bytes of the copy of an embedding table tied to the output head, in the place of the output
+/// layer; they are part of [`model_bytes`]. Zero where the head is a tensor of its own, or the
+/// table itself serves as one because it is in the same place.
 pub fn tied_output(
     architecture: &Architecture,
     weights: &[Weight],
     placement: &Placement,
 ) -> Bytes {
-    if placement.output(architecture).is_none()
-        || weights.iter().any(|w| w.tensor.role == Role::Output)
-    {
-        return Bytes::ZERO;
-    }
+    let mut heads = weights.iter().filter(|w| w.tensor.role == Role::Output);
     let table = weights.iter().find(|w| w.tensor.role == Role::TokenEmbd);
-    table.map_or(Bytes::ZERO, |w| Bytes(w.on_device()))
+    let (None, Some(table)) = (heads.next(), table) else { return Bytes::ZERO };
+    match placement.output(architecture) {
+        Some(_) => Bytes(table.on_device()),
+        None if Family::of(architecture).copies_tied_head => Bytes(table.on_host()),
+        None => Bytes::ZERO,
+    }
 }

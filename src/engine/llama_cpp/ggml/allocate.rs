@@ -28,8 +28,10 @@ impl Graph {
             let arena = &mut arenas[usize::from(tensor.backend)];
             let life = &mut lives[id as usize];
             life.offset = Some(arena.take(tensor.bytes));
-            life.readers += u32::from(pipeline);
-            (1..copies).for_each(|_| _ = arena.take(tensor.bytes));
+            if pipeline && tensor.kind != Kind::Blank {
+                life.readers += 1;
+                (1..copies).for_each(|_| _ = arena.take(tensor.bytes));
+            }
         }
         for &id in &self.outputs {
             lives[id as usize].readers += 1;

@@ -34,6 +34,8 @@ const MAX_SOURCES: usize = 7;
 enum Kind {
     /// Set from outside before the graph runs.
     Input,
+    /// Memory that an operation fills; there from the beginning, as inputs are.
+    Blank,
     /// A weight in a model buffer.
     Weight,
     /// A cache or a state in a context buffer.
@@ -92,6 +94,7 @@ pub(super) struct Graph {
     tensors: Vec<Tensor>,
     visited: Vec<bool>,
     order: Vec<u32>,
+    /// Inputs and blanks.
     inputs: Vec<u32>,
     outputs: Vec<u32>,
 }
@@ -137,6 +140,11 @@ impl Graph {
     /// A value set from outside, `width` bytes an element.
     pub(super) fn input(&mut self, shape: [u64; 4], width: u8) -> Id {
         self.push(Kind::Input, shape, width, &[])
+    }
+
+    /// Memory for an operation to fill, `width` bytes an element.
+    pub(super) fn blank(&mut self, shape: [u64; 4], width: u8) -> Id {
+        self.push(Kind::Blank, shape, width, &[])
     }
 
     /// A weight on `backend`; a copy of it takes `bytes`.
@@ -250,7 +258,7 @@ impl Graph {
             self.expand(Id(source));
         }
         match tensor.kind {
-            Kind::Input => self.inputs.push(x.0),
+            Kind::Input | Kind::Blank => self.inputs.push(x.0),
             Kind::Weight | Kind::State => {}
             _ => self.order.push(x.0),
         }

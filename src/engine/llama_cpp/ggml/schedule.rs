@@ -24,7 +24,10 @@ impl Graph {
             return;
         }
         for &input in &self.inputs {
-            self.tensors[input as usize].backend = host;
+            let tensor = &mut self.tensors[input as usize];
+            if tensor.kind == Kind::Input {
+                tensor.backend = host;
+            }
         }
         for i in 0..self.order.len() {
             let id = self.order[i];
@@ -39,6 +42,13 @@ impl Graph {
             let tensor = self.at(id);
             if tensor.backend == UNASSIGNED {
                 self.tensors[id as usize].backend = self.at(tensor.owner).backend;
+            }
+            let Tensor { backend, .. } = *self.at(id);
+            for source in self.at(id).sources() {
+                let source = &mut self.tensors[source as usize];
+                if source.backend == UNASSIGNED && source.kind == Kind::Blank {
+                    source.backend = backend;
+                }
             }
         }
         self.order = order;

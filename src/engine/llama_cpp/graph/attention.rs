@@ -1,25 +1,23 @@
 //! Softmax attention: grouped queries, latent attention, sparse attention.
 
 use super::inputs::Cache;
-use super::{Builder, F16, F32, I32};
-use crate::architecture::{
-    Attention, Compressed, Indexer, KvSource, Mixer, Mla, OutputGate, QkNorm, Role,
-};
+use super::{Builder, F16, F32};
+use crate::architecture::{Attention, KvSource, Mixer, Mla, OutputGate, QkNorm, Role};
 use crate::engine::llama_cpp::ggml::Id;
 use crate::quant::GgmlType;
 
 /// Queries, keys and values of one attention, and the cache that they go to.
-struct Heads {
-    query: Id,
+pub(super) struct Heads {
+    pub query: Id,
     /// New keys and values; none where a layer uses another layer's cache.
-    new: Option<(Id, Id)>,
-    heads: u64,
-    kv_heads: u64,
-    head_dim: u64,
-    v_head_dim: u64,
+    pub new: Option<(Id, Id)>,
+    pub heads: u64,
+    pub kv_heads: u64,
+    pub head_dim: u64,
+    pub v_head_dim: u64,
     /// Cells of each stream.
-    cells: u64,
-    cache: Cache,
+    pub cells: u64,
+    pub cache: Cache,
 }
 
 impl Builder<'_> {
@@ -83,7 +81,8 @@ impl Builder<'_> {
             OutputGate::PerHead => gate = Some(self.project(x, il, Role::AttnGate, heads)),
             OutputGate::None | OutputGate::InQuery => {}
         }
-        if matches!(a.qk_norm, QkNorm::PerHead | QkNorm::EachHead) {
+        let per_head = matches!(a.qk_norm, QkNorm::PerHead | QkNorm::EachHead);
+        if per_head && !self.family.rotates_first {
             q = self.rms(q, il, Role::AttnQNorm);
             k = self.rms(k, il, Role::AttnKNorm);
         }
@@ -93,15 +92,23 @@ impl Builder<'_> {
         if self.rotates(il) {
             q = self.rope(il, q);
             k = self.rope(il, k);
-            if self.family.norms_after_rotary {
+            if self.family.norms_rotated {
                 q = self.map(q);
                 k = self.map(k);
             }
+        }
+        if per_head && self.family.rotates_first {
+            q = self.rms(q, il, Role::AttnQNorm);
+            k = self.rms(k, il, Role::AttnKNorm);
         }
         if self.family.scales_queries(self.rotates(il)) {
             q = self.graph.in_place(&[q, self.inputs.scales]);
         }
         let windowed = self.cells.in_window(a.reach);
+        if let Some(indexer) = a.indexer.filter(|_| self.picks_blocks()) {
+            let out = self.block_attention(il, a, &indexer, x, [q, k, v]);
+            return self.project(out, il, Role::AttnOutput, self.width);
+        }
         let out = self.attend(
             il,
             Heads {
@@ -143,7 +150,7 @@ impl Builder<'_> {
 
     /// Rotates queries or keys by their positions, with the model's own factors where it has
     /// some.
-    fn rope(&mut self, il: usize, x: Id) -> Id {
+    pub(super) fn rope(&mut self, il: usize, x: Id) -> Id {
         let positions = self.inputs.positions;
         let (backend, _) = self.place(il);
         let turned = match self.rotary_factors {
@@ -158,7 +165,7 @@ impl Builder<'_> {
     }
 
     /// Multiplies heads by a Hadamard matrix, if there is one.
-    fn hadamard(&mut self, x: Id, rotation: Option<Id>) -> Id {
+    pub(super) fn hadamard(&mut self, x: Id, rotation: Option<Id>) -> Id {
         let Some(rotation) = rotation else { return x };
         let shape = self.graph.shape(x);
         let [n, ..] = self.graph.shape(rotation);
@@ -172,7 +179,7 @@ impl Builder<'_> {
     }
 
     /// Stores new keys and values, and attends from the queries to the cache.
-    fn attend(&mut self, il: usize, h: Heads) -> Id {
+    pub(super) fn attend(&mut self, il: usize, h: Heads) -> Id {
         let (t, streams) = (self.tokens, self.cells.streams);
         let Heads { heads, kv_heads, head_dim, v_head_dim, cells, cache, .. } = h;
         let (key_width, value_width) = (head_dim * kv_heads, v_head_dim * kv_heads);
@@ -221,19 +228,19 @@ impl Builder<'_> {
         self.hadamard(out, cache.value_rotation)
     }
 
-    fn store(&mut self, state: Id, sources: &[Id]) {
+    pub(super) fn store(&mut self, state: Id, sources: &[Id]) {
         let stored = self.graph.store(state, sources);
         self.graph.expand(stored);
     }
 
-    fn flash_attention(&mut self, out: [u64; 4], sources: &[Id], scratch: u64) -> Id {
+    pub(super) fn flash_attention(&mut self, out: [u64; 4], sources: &[Id], scratch: u64) -> Id {
         let out = self.graph.fresh(out, F32, sources);
         let out = self.graph.with_neighbours(out);
         self.graph.with_scratch(out, scratch)
     }
 
     /// Bytes of the f16 copy that CUDA's flash attention makes of a quantised cache.
-    fn f16_copy(&self, ty: GgmlType, width: u64, rows: u64) -> u64 {
+    pub(super) fn f16_copy(&self, ty: GgmlType, width: u64, rows: u64) -> u64 {
         match ty == GgmlType::F16 || self.host == 0 {
             true => 0,
             false => width.saturating_mul(rows).saturating_mul(u64::from(F16)),
@@ -370,88 +377,5 @@ impl Builder<'_> {
             },
         );
         self.project(out, il, Role::AttnOutput, self.width)
-    }
-
-    // Sparse attention.
-
-    /// Numbers of the cached tokens that the indexer picks for each token of the batch.
-    fn index(&mut self, il: usize, i: &Indexer, x: Id, query_input: Id) -> Id {
-        let (t, streams) = (self.tokens, self.cells.streams);
-        let Indexer { heads, head_dim, .. } = *i;
-        let cache = self.inputs.index;
-        let q = self.project(query_input, il, Role::IndexerAttnQB, heads * head_dim);
-        let q = self.graph.view(q, [head_dim, heads, t, 1]);
-        let q = self.rope(il, q);
-        let k = self.project(x, il, Role::IndexerAttnK, head_dim);
-        let k = self.layer_norm(k, il, Role::IndexerKNorm);
-        let k = self.graph.view(k, [head_dim, 1, t, 1]);
-        let k = self.rope(il, k);
-        let (q, k) = match cache.key_rotation {
-            Some(rotation) => {
-                let q = self.graph.mul_mat(rotation, q, head_dim);
-                (q, self.graph.mul_mat(rotation, k, head_dim))
-            }
-            None => (q, k),
-        };
-        let keys = self.state(il);
-        let flat = self.graph.view(k, [head_dim, t, 1, 1]);
-        self.store(keys, &[flat, cache.key_rows]);
-        let weights = self.project(x, il, Role::IndexerProj, heads);
-        let cells = self.cells.full;
-        let bytes = self.settings.kv.k.bytes(head_dim).saturating_mul(cells * streams);
-        let k = self.graph.spread_view(keys, [head_dim, 1, cells, streams], bytes);
-        let q = self.graph.view(q, [head_dim, heads, t / streams, streams]);
-        let weights = self.graph.view(weights, [heads, t / streams, 1, streams]);
-        let weights = self.map(weights);
-        let scores = [cells, t / streams, 1, streams];
-        let scores = self.graph.fresh(scores, F32, &[q, k, weights, cache.mask]);
-        let top = [i.top_k.min(cells), t / streams, 1, streams];
-        let picked = self.graph.fresh(top, I32, &[scores]);
-        self.graph.fresh(top, I32, &[picked])
-    }
-
-    /// The mask with all but the picked tokens hidden.
-    fn sparse_mask(&mut self, mask: Id, picked: Id) -> Id {
-        let shape = self.graph.shape(mask);
-        let [cells, n, _, streams] = shape;
-        let [top, ..] = self.graph.shape(picked);
-        let width = if self.settings.flash_attention { F16 } else { F32 };
-        let hidden = self.graph.in_place(&[mask]);
-        let rows = self.graph.view(hidden, [1, cells, n, streams]);
-        let numbers = self.graph.view(picked, [top, n, streams, 1]);
-        let zeros = self.graph.input([1, top, n, streams], F32);
-        let zeros = self.map(zeros);
-        let shown = self.graph.store(rows, &[zeros, numbers, rows]);
-        let shown = self.graph.view(shown, shape);
-        self.graph.fresh(shape, width, &[shown, mask])
-    }
-
-    /// DeepSeek-V4's attention over a window and compressed entries, without its compressors.
-    pub(super) fn compressed(&mut self, il: usize, c: &Compressed, x: Id) -> Id {
-        let t = self.tokens;
-        let down = self.project(x, il, Role::AttnQA, c.q_lora_rank);
-        let down = self.rms(down, il, Role::AttnQANorm);
-        let q = self.project(down, il, Role::AttnQB, c.heads * c.head_dim);
-        let q = self.graph.view(q, [c.head_dim, c.heads, t, 1]);
-        let q = self.rope(il, q);
-        let k = self.project(x, il, Role::AttnKv, c.head_dim);
-        let k = self.graph.view(k, [c.head_dim, 1, t, 1]);
-        let k = self.rope(il, k);
-        let compressed = self.cells.full.checked_div(c.ratio).unwrap_or(0);
-        let out = self.attend(
-            il,
-            Heads {
-                query: q,
-                new: Some((k, k)),
-                heads: c.heads,
-                kv_heads: 1,
-                head_dim: c.head_dim,
-                v_head_dim: c.head_dim,
-                cells: self.cells.window.saturating_add(compressed),
-                cache: self.inputs.window,
-            },
-        );
-        let low = self.project(out, il, Role::AttnOutputA, c.out_groups * c.out_lora_rank);
-        self.project(low, il, Role::AttnOutputB, self.width)
     }
 }

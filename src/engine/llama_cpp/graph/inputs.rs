@@ -1,12 +1,14 @@
 //! What is set from outside for a batch: tokens, positions, masks, cache rows, and the embeddings
 //! looked up from them.
 
+use super::sparse::{BLOCK, RESERVED_POSITIONS};
 use super::{Builder, F16, F32, I32, I64};
-use crate::architecture::{Architecture, KvSource, Mixer, Role};
+use crate::architecture::{Architecture, KvSource, Mixer, Reach, Role};
 use crate::engine::llama_cpp::Settings;
 use crate::engine::llama_cpp::family::{Family, Scale};
 use crate::engine::llama_cpp::ggml::{Graph, Id};
-use crate::engine::llama_cpp::kv_cache::Cells;
+use crate::engine::llama_cpp::kv_cache::{Cells, values};
+
 use crate::quant::GgmlType;
 
 /// The values that are set from outside; those that nothing reads take no memory.
@@ -26,6 +28,7 @@ pub(super) struct Inputs {
     pub own_states: Id,
     pub other_states: Id,
     pub decays: Decays,
+    pub blocks: Blocks,
     /// The looked-up embeddings with the image features behind them, where there are some.
     pub features: Option<Id>,
 }
@@ -37,6 +40,21 @@ pub(super) struct Decays {
     pub query: Id,
     pub key: Id,
     pub within: Id,
+}
+
+/// What picking blocks of tokens needs.
+#[derive(Clone, Copy)]
+pub(super) struct Blocks {
+    /// Blocks near a token, which are always picked.
+    pub forced: Id,
+    /// Positions that a token does not see.
+    pub hidden: Id,
+    /// The cache row of each position.
+    pub slots: Id,
+    /// The block of each cache row.
+    pub cell_blocks: Id,
+    /// The mask in f32.
+    pub causal: Id,
 }
 
 /// What attention over one kind of cache is given.
@@ -59,7 +77,7 @@ impl Inputs {
         tokens: u64,
         outputs: u64,
     ) -> Inputs {
-        let sequences = settings.n_parallel.max(1);
+        let sequences = settings.n_parallel;
         let positions = Family::of(architecture).positions.saturating_mul(tokens);
         let full = cache(graph, architecture, settings, cells, tokens, false);
         let window = cache(graph, architecture, settings, cells, tokens, true);
@@ -81,9 +99,22 @@ impl Inputs {
             states,
             own_states: graph.view(states, [sequences, 1, 1, 1]),
             other_states: graph.view(states, [sequences - 1, 1, 1, 1]),
+            blocks: blocks(graph, full.mask, tokens),
             decays: decays(graph, architecture, tokens / sequences, sequences),
             features: None,
         }
+    }
+}
+
+fn blocks(graph: &mut Graph, mask: Id, tokens: u64) -> Blocks {
+    let shape = graph.shape(mask);
+    let [cells, _, _, streams] = shape;
+    Blocks {
+        forced: graph.input([RESERVED_POSITIONS / BLOCK, tokens, 1, 1], F32),
+        hidden: graph.input([RESERVED_POSITIONS, tokens, 1, 1], F32),
+        slots: graph.input([RESERVED_POSITIONS, streams, 1, 1], I32),
+        cell_blocks: graph.input([cells, streams, 1, 1], I32),
+        causal: graph.fresh(shape, F32, &[mask]),
     }
 }
 
@@ -110,18 +141,16 @@ fn cache(
     windowed: bool,
 ) -> Cache {
     let flash = settings.flash_attention;
-    let attention = || architecture.layers.iter().filter_map(|layer| layer.mixer.attention());
-    let own = || {
-        let here = move |reach| cells.in_window(reach) == windowed;
-        attention().filter(move |a| a.kv_source == KvSource::Own && here(a.reach))
-    };
-    let values = attention().map(|a| a.kv_heads.saturating_mul(a.v_head_dim)).max();
+    let heads = || architecture.layers.iter().filter_map(|layer| head_sizes(&layer.mixer));
+    let own = || heads().filter(move |(reach, _, _)| cells.in_window(*reach) == windowed);
+    let values = architecture.layers.iter().filter_map(|layer| values(&layer.mixer)).max();
     let n = if windowed { cells.window } else { cells.full };
     let mask = [n, tokens / cells.streams, 1, cells.streams];
     // Without flash attention values are stored transposed, one by one.
     let value_rows = if flash { 1 } else { values.unwrap_or(1) }.saturating_mul(tokens);
-    let key_size = one_size(own().map(|a| a.head_dim)).filter(|_| quantised(settings.kv.k));
-    let value_size = one_size(own().map(|a| a.v_head_dim)).filter(|_| quantised(settings.kv.v));
+    let key_size = one_size(own().map(|(_, key, _)| key)).filter(|_| quantised(settings.kv.k));
+    let value_size =
+        one_size(own().map(|(_, _, value)| value)).filter(|_| quantised(settings.kv.v));
     Cache {
         mask: graph.input(mask, if flash { F16 } else { F32 }),
         key_rows: graph.input([tokens, 1, 1, 1], I64),
@@ -131,6 +160,19 @@ fn cache(
             graph.input([n, n, 1, 1], F32)
         }),
         value_rotation: value_size.map(|_| graph.input([64, 64, 1, 1], F32)),
+    }
+}
+
+/// Reach, and sizes of a key and a value head, of a layer with a cache of its own.
+fn head_sizes(mixer: &Mixer) -> Option<(Reach, u64, u64)> {
+    match mixer {
+        Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) if a.kv_source == KvSource::Own => {
+            Some((a.reach, a.head_dim, a.v_head_dim))
+        }
+        Mixer::Mla(m) if m.fused_kv_b => {
+            Some((m.reach, m.qk_nope_head_dim + m.qk_rope_head_dim, m.v_head_dim))
+        }
+        _ => None,
     }
 }
 
@@ -176,7 +218,7 @@ impl Builder<'_> {
         self.graph.expand(merged);
         if self.family.deepstack > 0 {
             self.inputs.features = Some(embedded);
-            embedded = self.graph.view(embedded, [width, t, 1, 1]);
+            embedded = self.graph.part(embedded, width, [width, t, 1, 1]);
         }
         match self.family.scale {
             Scale::None => {}
@@ -215,7 +257,7 @@ impl Builder<'_> {
         match self.inputs.features {
             Some(features) if (il as u64) < self.family.deepstack => {
                 let shape = self.graph.shape(x);
-                let of_layer = self.graph.view(features, shape);
+                let of_layer = self.graph.part(features, self.width, shape);
                 self.add(x, of_layer)
             }
             _ => x,

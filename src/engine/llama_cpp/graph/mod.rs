@@ -10,13 +10,14 @@ mod feed_forward;
 mod inputs;
 mod per_layer;
 mod recurrent;
+mod sparse;
 
 use super::family::{Family, OutputRows, ParallelSum};
 use super::ggml::{Backend, Graph, Id};
 use super::kv_cache::Cells;
 use super::weights::is_rotary_factors;
 use super::{Placement, Settings, Weight};
-use crate::architecture::{Architecture, Ffn, Mixer, NormKind, Role};
+use crate::architecture::{Architecture, Ffn, Layer, Mixer, NormKind, Reach, Role};
 use crate::scenario::Mode;
 use inputs::Inputs;
 use per_layer::PerLayer;
@@ -80,8 +81,8 @@ impl<'a> Builder<'a> {
     ) -> Builder<'a> {
         let family = Family::of(architecture);
         let cells = Cells::new(architecture, settings);
-        let sequences = settings.n_parallel.max(1);
-        let batch = settings.batch();
+        let sequences = settings.n_parallel;
+        let batch = settings.n_ubatch;
         let tokens = batch.checked_next_multiple_of(sequences).unwrap_or(batch);
         let outputs = match settings.mode {
             Mode::Batch => batch,
@@ -151,8 +152,16 @@ impl<'a> Builder<'a> {
     /// pattern after a few turns and further ones add nothing.
     ///
     /// Blocks are of an even number of layers because the residual stream changes places at each
-    /// layer: between two.
+    /// layer: between two. Sparse attention sets memory aside for every layer from the beginning.
     fn distinct_layers(&self) -> Vec<usize> {
+        let layers = &self.architecture.layers;
+        let sparse = |layer: &Layer| match &layer.mixer {
+            Mixer::Mla(m) => m.reach == Reach::Sparse,
+            mixer => mixer.attention().is_some_and(|a| a.indexer.is_some()),
+        };
+        if layers.iter().any(sparse) {
+            return (0..layers.len()).collect();
+        }
         let kinds = self.kinds();
         let mut built: Vec<usize> = Vec::new();
         for il in 0..kinds.len() {
