@@ -93,7 +93,7 @@ async fn the_first_visit_is_answered() {
     let page = Page::open("?lang=en").await;
     assert_eq!(page.all("[data-testid=cell]").len(), 9);
     assert_eq!(data(&page.cell("qwen2.5-72b-instruct", "Q8_0"), "verdict"), "fits");
-    assert_eq!(data(&page.cell("qwen2.5-72b-instruct", "BF16"), "verdict"), "no");
+    assert_eq!(data(&page.cell("qwen2.5-72b-instruct", "BF16"), "verdict"), "offload");
     let answer = text(&page.part("answer"));
     assert!(answer.starts_with("Yes: Qwen2.5-72B-Instruct runs on one RTX PRO 6000"), "{answer}");
     assert!(answer.contains("at Q8_0, with room for"), "{answer}");

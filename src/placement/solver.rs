@@ -109,12 +109,14 @@ pub fn solve(
     if let Some(whole) = level(place(all, 0), &judge) {
         return Some(whole);
     }
-    let experts = first_true(1, expert_layers, |n| judge(&place(all, n)).fit());
-    if let Some(n) = experts {
-        return Some(place(all, n));
-    }
-    let host_layers = first_true(1, all - 1, |host| judge(&place(all - host, 0)).fit());
-    host_layers.map(|host| place(all - host, 0))
+    // The more is on the host, the less is on the devices: the first step that relieves them is
+    // also the one that burdens the RAM least.
+    let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement| {
+        let n = first_true(1, high, |n| judge(&on_host(n)).devices.iter().all(Load::fits))?;
+        Some(on_host(n)).filter(|placement| judge(placement).fit())
+    };
+    relieved(expert_layers, &|n| place(all, n))
+        .or_else(|| relieved(n_layers, &|n| place(all - n, 0)))
 }
 
 /// `placement`, or one with layers moved from the fullest device to the emptiest until all fit;
@@ -239,6 +241,13 @@ mod tests {
     fn a_dense_model_leaves_layers_on_the_host() {
         let placement = solved(&[GIB * 6], GIB * 64, 0).unwrap();
         assert_eq!(placement.device_layers, [4]);
+    }
+
+    #[test]
+    fn ram_for_a_part_is_enough_when_only_a_part_is_left_over() {
+        // All ten layers would not fit in this RAM, the three that have to do.
+        let placement = solved(&[GIB * 10], GIB * 4, 0).unwrap();
+        assert_eq!(placement.device_layers, [8]);
     }
 
     #[test]

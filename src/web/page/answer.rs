@@ -95,7 +95,10 @@ fn lead(state: State, answer: Answer) -> Option<String> {
 /// What follows the verdict: why nothing larger, what else, or what would help.
 fn then(state: State, answer: Answer) -> String {
     let larger = answer.larger.and_then(|at| state.cell(at)).map(|cell| match cell.verdict {
-        Verdict::Offload => tr!(state, answer.larger_offload, quant = cell.quant),
+        Verdict::Offload => {
+            let amount = state.quantity(cell.ram_bytes()).to_string();
+            tr!(state, answer.larger_offload, quant = cell.quant, amount = amount)
+        }
         _ => {
             let amount = state.amount(cell.headroom_bytes);
             tr!(state, answer.larger_no, quant = cell.quant, amount = amount)
