@@ -43,6 +43,7 @@ pub fn remember(key: &str, value: &str) {
     }
 }
 
+/// `gloo::storage` panics where a sandboxed frame has no storage.
 fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok()?
 }

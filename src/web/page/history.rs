@@ -1,18 +1,18 @@
 //! The address bar follows the question, and the question follows back and forward.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
-use leptos::ev;
-use leptos::leptos_dom::helpers::TimeoutHandle;
+use gloo::events::EventListener;
+use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
+use send_wrapper::SendWrapper;
 
 use super::browser;
 use super::state::State;
 
-/// How long a movement rests before the address is written. Safari refuses more than 100 writes
-/// in 30 seconds.
-const REST: Duration = Duration::from_millis(350);
+/// How long a movement rests before the address is written, in milliseconds. Safari refuses more
+/// than 100 writes in 30 seconds.
+const REST: u32 = 350;
 
 /// Which entry of the history a change belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Step {
 
 thread_local! {
     /// A write to the present entry that waits for the movement to rest.
-    static WAITING: RefCell<Option<(TimeoutHandle, String)>> = const { RefCell::new(None) };
+    static WAITING: RefCell<Option<(Timeout, String)>> = const { RefCell::new(None) };
 }
 
 /// Writes the question into the address bar.
@@ -37,23 +37,20 @@ pub fn write(state: State, step: Step) {
             browser::write_address(&query, true);
         }
         Step::Same => {
-            cancel();
-            let handle = set_timeout_with_handle(flush, REST);
-            match handle {
-                Ok(handle) => WAITING.with_borrow_mut(|w| *w = Some((handle, query))),
-                Err(_) => _ = browser::write_address(&query, false),
-            }
+            let waiting = (Timeout::new(REST, flush), query);
+            WAITING.with_borrow_mut(|w| *w = Some(waiting));
         }
     }
 }
 
 /// Takes the question from the address on back and forward.
 pub fn follow(state: State) {
-    let listener = window_event_listener(ev::popstate, move |_| {
+    let listener = EventListener::new(&window(), "popstate", move |_| {
         cancel();
         state.read_link(&browser::query());
     });
-    on_cleanup(move || listener.remove());
+    let listener = SendWrapper::new(listener);
+    on_cleanup(move || drop(listener));
 }
 
 fn flush() {
@@ -62,10 +59,7 @@ fn flush() {
     }
 }
 
-fn cancel() -> Option<(TimeoutHandle, String)> {
-    let waiting = WAITING.with_borrow_mut(Option::take);
-    if let Some((handle, _)) = &waiting {
-        handle.clear();
-    }
-    waiting
+/// Takes back a write that waits; a timeout that is dropped does not fire.
+fn cancel() -> Option<(Timeout, String)> {
+    WAITING.with_borrow_mut(Option::take)
 }
