@@ -2,7 +2,7 @@
 //!
 //! All of them answer through [`Run`]: a model in a format on a machine, whose bill can be asked
 //! for at any context and number of users. A new engine is one file that implements it and a line
-//! in [`file`] and [`run`].
+//! in [`file()`] and [`run`].
 
 mod cache;
 pub mod exllamav3;
