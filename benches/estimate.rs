@@ -1,5 +1,5 @@
-//! What an answer costs: one cell, the first visit's table, one table of all models, and every
-//! model x device x quantisation there is.
+//! What an answer costs: one cell, the first visit's table, one table of all models, and models x devices
+//! x quantisations.
 //!
 //! `cargo bench --bench estimate`. The page's budget: a row of three cells within 1 ms, so that a
 //! table of fifteen rows is redone within one frame.
@@ -8,7 +8,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use headroom::catalog::Catalog;
 use headroom::estimate::{MAX_CELLS, report, row};
-use headroom::quant::Quant;
+use headroom::quant::{Mix, Quant};
 use headroom::scenario::{DeviceCount, Machine, Scenario};
 
 fn main() {
@@ -66,14 +66,28 @@ fn table_of_all_models(bencher: Bencher) {
         .bench(|| report(Catalog::bundled(), black_box(&scenario), Vec::new()));
 }
 
+/// Every model on every device, the quantisations taking turns: one in 31 of the whole product,
+/// spread evenly over it. The whole takes as many times as long as there are quantisations.
 #[divan::bench(sample_count = 1, sample_size = 1)]
-fn all_models_x_devices_x_quants(bencher: Bencher) {
+fn models_x_devices_x_quants_in_turns(bencher: Bencher) {
     let catalog = Catalog::bundled();
-    let quants: Vec<Quant> = Quant::all().collect();
-    let scenario = Scenario { machines: machines(), quants, ..Scenario::default() };
-    let cells = catalog.models.len() * scenario.machines.len() * scenario.quants.len();
+    let quants: Vec<Quant> = Mix::ALL.iter().copied().map(Quant::Gguf).collect();
+    let machines = machines();
+    let turns = quants.len();
+    let cells = catalog.models.len() * machines.len();
     bencher.counter(ItemsCount::new(cells)).bench(|| {
-        let answered = |id: &str| row(catalog, black_box(&scenario), id).iter().flatten().count();
-        catalog.models.iter().map(|model| answered(&model.id)).sum::<usize>()
+        let mut answered = 0;
+        for (i, model) in catalog.models.iter().enumerate() {
+            for (q, quant) in quants.iter().enumerate() {
+                let machines = machines.iter().skip((q + i) % turns).step_by(turns);
+                let scenario = Scenario {
+                    machines: machines.cloned().collect(),
+                    quants: vec![*quant],
+                    ..Scenario::default()
+                };
+                answered += row(catalog, black_box(&scenario), &model.id).iter().flatten().count();
+            }
+        }
+        answered
     });
 }
