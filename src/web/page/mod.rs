@@ -49,13 +49,13 @@ pub fn App() -> impl IntoView {
     state.dress_document();
     let embedded = state.slice(|scenario| scenario.embed);
     view! {
-        <Show
-            when=move || embedded.get()
-            fallback=|| view! { <header::Header /> }
-        >
-            <h1 class="vh">"Headroom"</h1>
+        <Show when=move || !embedded.get()>
+            <header::Header />
         </Show>
         <main>
+            <Show when=move || embedded.get()>
+                <h1 class="vh">"Headroom"</h1>
+            </Show>
             <Show when=move || !embedded.get()>
                 <question::Question />
             </Show>
