@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::empty::Empty;
 use super::state::{State, use_state};
-use super::text::tr;
+use super::text::{tr, words};
 use crate::report::{Cell, Verdict};
 use crate::scenario::Selected;
 use crate::web::answer::Answer;
@@ -18,7 +18,7 @@ pub fn AnswerLine() -> impl IntoView {
         state.cell(lead).map(|cell| super::text::verdict_key(cell.verdict))
     });
     view! {
-        <section class="answer" aria-label=move || tr!(state, answer_region) aria-live="polite">
+        <section class="answer" aria-label=words!(state, answer_region) aria-live="polite">
             <Show when=move || state.answer.get().is_some() fallback=|| view! { <Empty /> }>
                 <p class="answer-lead" data-testid="answer" data-verdict=move || verdict.get()>
                     {move || state.answer.get().and_then(|answer| lead(state, answer))}

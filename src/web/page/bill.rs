@@ -7,7 +7,7 @@ use super::bar::Bar;
 use super::icons::VerdictIcon;
 use super::numbers::Style;
 use super::state::{State, use_state};
-use super::text::{self, tr};
+use super::text::{self, tr, words};
 use crate::report::{Cell, DeviceBill, HostBill, Item, Verdict};
 use crate::units::{Bytes, Interval};
 use crate::web::formula::{self, Piece, pieces};
@@ -100,7 +100,7 @@ pub fn Bill() -> impl IntoView {
     });
     view! {
         <Show when=move || shown.get()>
-            <section class="bill" data-testid="bill" aria-label=move || tr!(state, bill.region)>
+            <section class="bill" data-testid="bill" aria-label=words!(state, bill.region)>
                 <Head cell />
                 <Facts cell />
                 <For each=move || 0..places.with(Vec::len) key=|place| *place let(at)>
@@ -185,16 +185,16 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
     view! {
         <dl class="facts">
             <div>
-                <dt>{move || tr!(state, bill.max_context)}</dt>
+                <dt>{words!(state, bill.max_context)}</dt>
                 <dd data-testid="max-context" data-value=move || of(|c| c.max_context)>
                     {move || count(of(|c| c.max_context))}
                 </dd>
                 <dd class="facts-note">
-                    {move || tr!(state, bill.max_context_note)} <br /> {trained}
+                    {words!(state, bill.max_context_note)} <br /> {trained}
                 </dd>
             </div>
             <div>
-                <dt>{move || tr!(state, bill.max_users)}</dt>
+                <dt>{words!(state, bill.max_users)}</dt>
                 <dd data-testid="max-users" data-value=move || of(|c| c.max_users)>
                     {move || count(of(|c| c.max_users))}
                 </dd>
@@ -206,14 +206,14 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
                 </dd>
             </div>
             <div>
-                <dt>{move || tr!(state, bill.copies)}</dt>
+                <dt>{words!(state, bill.copies)}</dt>
                 <dd data-testid="bill-copies" data-value=move || of(|c| c.copies)>
                     {move || count(of(|c| c.copies))}
                 </dd>
-                <dd class="facts-note">{move || tr!(state, bill.copies_note)}</dd>
+                <dd class="facts-note">{words!(state, bill.copies_note)}</dd>
             </div>
             <div>
-                <dt>{move || tr!(state, bill.file)}</dt>
+                <dt>{words!(state, bill.file)}</dt>
                 <dd data-testid="file" data-bytes=move || of(|c| c.weights_bytes.0)>
                     {file}
                 </dd>
@@ -227,7 +227,7 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
         </dl>
         <Show when=move || runs.get()>
             <p class="flags">
-                <span class="flags-label">{move || tr!(state, bill.flags)}</span>
+                <span class="flags-label">{words!(state, bill.flags)}</span>
                 <code data-testid="flags">"llama-server " {flags}</code>
             </p>
         </Show>
@@ -304,7 +304,7 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
                     <span class="line-certainty">
                         <Show when=move || !basis().is_empty()>
                             <details class="basis">
-                                <summary>{move || tr!(state, bill.usable_basis)}</summary>
+                                <summary>{words!(state, bill.usable_basis)}</summary>
                                 <p>
                                     {move || {
                                         let usable = place.with(|place| place.usable);
@@ -392,7 +392,7 @@ fn Line(item: Memo<Option<Item>>) -> impl IntoView {
                     </Show>
                     <p class="formula-result">"= " {move || state.bytes(bytes().expected)}</p>
                     <p class="source">
-                        <span>{move || tr!(state, bill.source)} ": "</span>
+                        <span>{words!(state, bill.source)} ": "</span>
                         <span lang="en">{source}</span>
                     </p>
                 </div>

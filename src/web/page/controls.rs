@@ -6,7 +6,7 @@ use super::field::{Checkbox, NumberField, Select};
 use super::icons::{Minus, Plus};
 use super::numbers::Style;
 use super::state::{State, use_state};
-use super::text::tr;
+use super::text::{tr, words};
 use crate::quant::GgmlType;
 use crate::scenario::{KvTypes, Limit, Mode, Offload, Scenario};
 use crate::units::Bytes;
@@ -52,11 +52,11 @@ fn Context() -> impl IntoView {
     view! {
         <div class="context">
             <NumberField
-                label=Signal::derive(move || tr!(state, controls.context).to_owned())
+                label=words!(state, controls.context)
                 value=Signal::derive(move || state.whole(context.get()))
                 range=limits(state, Limit::CONTEXT)
                 commit
-                hint=Signal::derive(move || tr!(state, controls.context_unit).to_owned())
+                hint=words!(state, controls.context_unit)
                 testid="context-input"
             />
             <div class="slider">
@@ -70,7 +70,7 @@ fn Context() -> impl IntoView {
                     min="0"
                     max=scale::LAST.to_string()
                     step="1"
-                    aria-label=move || tr!(state, controls.context_slider)
+                    aria-label=words!(state, controls.context_slider)
                     aria-valuetext=move || state.tokens(context.get())
                     prop:value=move || scale::position(context.get()).to_string()
                     on:input:target=move |event| {
@@ -112,14 +112,14 @@ fn Users() -> impl IntoView {
             <button
                 type="button"
                 class="button button-icon"
-                aria-label=move || tr!(state, field.fewer, name = tr!(state, controls.users))
+                aria-label=words!(state, field.fewer, name = tr!(state, controls.users))
                 prop:disabled=move || { users.get() <= Limit::USERS.min }
                 on:click=move |_| step(users.get_untracked().saturating_sub(1))
             >
                 <Minus />
             </button>
             <NumberField
-                label=Signal::derive(move || tr!(state, controls.users).to_owned())
+                label=words!(state, controls.users)
                 value=Signal::derive(move || state.whole(users.get()))
                 range
                 commit
@@ -128,7 +128,7 @@ fn Users() -> impl IntoView {
             <button
                 type="button"
                 class="button button-icon"
-                aria-label=move || tr!(state, field.another, name = tr!(state, controls.users))
+                aria-label=words!(state, field.another, name = tr!(state, controls.users))
                 prop:disabled=move || { users.get() >= Limit::USERS.max }
                 on:click=move |_| step(users.get_untracked() + 1)
             >
@@ -152,7 +152,7 @@ fn KvType() -> impl IntoView {
     };
     view! {
         <Select
-            label=Signal::derive(move || tr!(state, controls.kv).to_owned())
+            label=words!(state, controls.kv)
             options=Signal::derive(options)
             value=Signal::derive(move || match kv.get() {
                 KvTypes { k, v } if k == v => k.name().to_owned(),
@@ -176,39 +176,39 @@ pub fn More() -> impl IntoView {
     view! {
         <details class="more" data-testid="more">
             <summary>
-                <span>{move || tr!(state, controls.more)}</span>
+                <span>{words!(state, controls.more)}</span>
                 <Show when=move || changed.get()>
-                    <span class="tag">{move || tr!(state, controls.changed)}</span>
+                    <span class="tag">{words!(state, controls.changed)}</span>
                 </Show>
             </summary>
             <div class="more-grid">
                 <OffloadFields />
                 <SizeField
-                    label=Signal::derive(move || tr!(state, controls.ram).to_owned())
+                    label=words!(state, controls.ram)
                     limit=Limit::RAM
                     read=|s| s.ram
                     write=|s, bytes| s.ram = bytes
                     testid="ram-input"
                 />
                 <SizeField
-                    label=Signal::derive(move || tr!(state, controls.reserve).to_owned())
+                    label=words!(state, controls.reserve)
                     limit=Limit::RESERVE
                     read=|s| s.reserve
                     write=|s, bytes| s.reserve = bytes
                     testid="reserve-input"
                 />
                 <CacheType
-                    label=Signal::derive(move || tr!(state, controls.kv_keys).to_owned())
+                    label=words!(state, controls.kv_keys)
                     read=|kv| kv.k
                     write=|kv, ty| kv.k = ty
                 />
                 <CacheType
-                    label=Signal::derive(move || tr!(state, controls.kv_values).to_owned())
+                    label=words!(state, controls.kv_values)
                     read=|kv| kv.v
                     write=|kv, ty| kv.v = ty
                 />
                 <CountField
-                    label=Signal::derive(move || tr!(state, controls.ubatch).to_owned())
+                    label=words!(state, controls.ubatch)
                     limit=Limit::UBATCH
                     read=|s| s.ubatch
                     write=|s, n| s.ubatch = n
@@ -217,25 +217,25 @@ pub fn More() -> impl IntoView {
                 <ModeField />
                 <div class="more-switches">
                     <Switch
-                        label=Signal::derive(move || tr!(state, controls.flash_attention).to_owned())
+                        label=words!(state, controls.flash_attention)
                         key="fa"
                         read=|s| s.flash_attention
                         write=|s, on| s.flash_attention = on
                     />
                     <Switch
-                        label=Signal::derive(move || tr!(state, controls.imatrix).to_owned())
+                        label=words!(state, controls.imatrix)
                         key="imatrix"
                         read=|s| s.imatrix
                         write=|s, on| s.imatrix = on
                     />
                     <Switch
-                        label=Signal::derive(move || tr!(state, controls.unified).to_owned())
+                        label=words!(state, controls.unified)
                         key="unified"
                         read=|s| s.unified_kv
                         write=|s, on| s.unified_kv = on
                     />
                     <Switch
-                        label=Signal::derive(move || tr!(state, controls.swa_full).to_owned())
+                        label=words!(state, controls.swa_full)
                         key="swa_full"
                         read=|s| s.swa_full
                         write=|s, on| s.swa_full = on
@@ -374,7 +374,7 @@ fn ModeField() -> impl IntoView {
     };
     view! {
         <Select
-            label=Signal::derive(move || tr!(state, controls.mode).to_owned())
+            label=words!(state, controls.mode)
             options=Signal::derive(options)
             value=Signal::derive(move || match mode.get() {
                 Mode::Server => "server".to_owned(),
@@ -427,7 +427,7 @@ fn OffloadFields() -> impl IntoView {
     });
     view! {
         <Select
-            label=Signal::derive(move || tr!(state, controls.offload).to_owned())
+            label=words!(state, controls.offload)
             options=Signal::derive(options)
             value=Signal::derive(move || {
                 match offload.get() {

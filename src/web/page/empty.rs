@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::state::use_state;
-use super::text::tr;
+use super::text::{tr, words};
 use crate::scenario::Scenario;
 
 /// Says which part of the question is missing, and offers the example.
@@ -29,7 +29,7 @@ pub fn Empty() -> impl IntoView {
         <div class="empty" data-testid="empty">
             <p>{words}</p>
             <button type="button" class="button" data-testid="example" on:click=example>
-                {move || tr!(state, empty.example)}
+                {words!(state, empty.example)}
             </button>
         </div>
     }

@@ -7,7 +7,7 @@ use super::field::{NumberField, Select};
 use super::icons::{Cross, Minus, Plus};
 use super::numbers::Style;
 use super::state::{State, use_state};
-use super::text::tr;
+use super::text::{tr, words};
 use crate::catalog::Device;
 use crate::scenario::{DeviceCount, Limit};
 use crate::web::{edit, number};
@@ -25,7 +25,7 @@ pub fn Hardware() -> impl IntoView {
             aria-labelledby="hardware-title"
             data-testid="hardware-picker"
         >
-            <h2 class="group-title" id="hardware-title">{move || tr!(state, hardware.title)}</h2>
+            <h2 class="group-title" id="hardware-title">{words!(state, hardware.title)}</h2>
             <div class="group-body">
             <For each=move || 0..machines.get() key=|machine| *machine let(machine)>
                 <Machine machine search />
@@ -54,8 +54,8 @@ fn Machine(machine: usize, search: Callback<String, Found>) -> impl IntoView {
                 <div class="adder">
                     <Plus />
                     <Combobox
-                        label=Signal::derive(move || tr!(state, hardware.add).to_owned())
-                        placeholder=Signal::derive(move || tr!(state, hardware.add).to_owned())
+                        label=words!(state, hardware.add)
+                        placeholder=words!(state, hardware.add)
                         search
                         choose=add
                         testid="device-add"
@@ -122,8 +122,8 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
     view! {
         <div class="device">
             <Combobox
-                label=Signal::derive(move || tr!(state, hardware.device).to_owned())
-                placeholder=Signal::derive(move || tr!(state, hardware.placeholder).to_owned())
+                label=words!(state, hardware.device)
+                placeholder=words!(state, hardware.placeholder)
                 value=name
                 invalid=Signal::derive(move || known().is_none())
                 search
@@ -133,7 +133,7 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
             <Show when=move || { sizes.with(|sizes| sizes.len() > 1) }>
                 <Select
                     unlabelled=true
-                    label=Signal::derive(move || tr!(state, hardware.memory, name = name.get()))
+                    label=words!(state, hardware.memory, name = name.get())
                     options=Signal::derive(move || {
                         let option = |gb: &u32| (gb.to_string(), memory_label(state, *gb));
                         sizes.with(|sizes| sizes.iter().map(option).collect())
@@ -155,7 +155,7 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
                 <button
                     type="button"
                     class="button button-icon"
-                    aria-label=move || tr!(state, field.fewer, name = name.get())
+                    aria-label=words!(state, field.fewer, name = name.get())
                     prop:disabled=move || { count.get() <= Limit::DEVICES.min }
                     on:click=move |_| set_count(count.get_untracked().saturating_sub(1))
                 >
@@ -163,7 +163,7 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
                 </button>
                 <NumberField
                     unlabelled=true
-                    label=Signal::derive(move || tr!(state, hardware.count, name = name.get()))
+                    label=words!(state, hardware.count, name = name.get())
                     value=Signal::derive(move || state.whole(count.get()))
                     range=Signal::derive(move || {
                         (state.whole(Limit::DEVICES.min), state.whole(Limit::DEVICES.max))
@@ -174,7 +174,7 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
                 <button
                     type="button"
                     class="button button-icon"
-                    aria-label=move || tr!(state, field.another, name = name.get())
+                    aria-label=words!(state, field.another, name = name.get())
                     prop:disabled=move || { count.get() >= Limit::DEVICES.max }
                     on:click=move |_| set_count(count.get_untracked() + 1)
                 >
@@ -185,8 +185,8 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
                 type="button"
                 class="button button-icon button-quiet"
                 data-testid="device-remove"
-                title=move || tr!(state, hardware.remove, name = name.get())
-                aria-label=move || tr!(state, hardware.remove, name = name.get())
+                title=words!(state, hardware.remove, name = name.get())
+                aria-label=words!(state, hardware.remove, name = name.get())
                 on:click=move |_| state.choose(|s| edit::remove_device(s, machine, device))
             >
                 <Cross />

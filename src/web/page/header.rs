@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 use super::browser;
 use super::icons::{HalfDisc, Link, Mark};
 use super::state::{to_lang, use_state};
-use super::text::tr;
+use super::text::{tr, words};
 use crate::engine::llama_cpp;
 use crate::scenario::{Lang, Theme};
 use crate::web::quantity::Units;
@@ -25,7 +25,7 @@ pub fn Header() -> impl IntoView {
             <div class="masthead-name">
                 <Mark />
                 <h1>"Headroom"</h1>
-                <p>{move || tr!(state, tagline)}</p>
+                <p>{words!(state, tagline)}</p>
             </div>
             <div class="masthead-tools">
                 <UnitSwitch />
@@ -57,7 +57,7 @@ fn LangSwitch() -> impl IntoView {
             }
         };
     view! {
-        <div class="switch" role="group" aria-label=move || tr!(state, language)>
+        <div class="switch" role="group" aria-label=words!(state, language)>
             {button(Lang::En, "lang-en", "English", "EN")}
             {button(Lang::Ru, "lang-ru", "Русский", "RU")}
         </div>
@@ -70,24 +70,24 @@ fn UnitSwitch() -> impl IntoView {
     let state = use_state();
     let is = move |units| (state.units.get() == units).to_string();
     view! {
-        <div class="switch" role="group" aria-label=move || tr!(state, units.choice)>
+        <div class="switch" role="group" aria-label=words!(state, units.choice)>
             <button
                 type="button"
                 data-testid="units-gb"
-                title=move || tr!(state, units.gb_means)
+                title=words!(state, units.gb_means)
                 aria-pressed=move || is(Units::Decimal)
                 on:click=move |_| state.set_units(Units::Decimal)
             >
-                {move || tr!(state, units.gb)}
+                {words!(state, units.gb)}
             </button>
             <button
                 type="button"
                 data-testid="units-gib"
-                title=move || tr!(state, units.gib_means)
+                title=words!(state, units.gib_means)
                 aria-pressed=move || is(Units::Binary)
                 on:click=move |_| state.set_units(Units::Binary)
             >
-                {move || tr!(state, units.gib)}
+                {words!(state, units.gib)}
             </button>
         </div>
     }
@@ -147,18 +147,18 @@ fn CopyLink() -> impl IntoView {
         <div class="copy">
             <button type="button" class="button button-primary" data-testid="copy-link" on:click=copy>
                 <Link />
-                <span class="copy-label">{move || tr!(state, share.copy)}</span>
+                <span class="copy-label">{words!(state, share.copy)}</span>
             </button>
             <span role="status">
                 <Show when=move || copied.get() == Copied::Done>
                     <span class="copy-confirm" data-testid="copy-confirm">
-                        {move || tr!(state, share.copied)}
+                        {words!(state, share.copied)}
                     </span>
                 </Show>
             </span>
             <Show when=move || copied.get() == Copied::Refused>
                 <label class="copy-by-hand" role="status">
-                    <span>{move || tr!(state, share.by_hand)}</span>
+                    <span>{words!(state, share.by_hand)}</span>
                     <input
                         type="text"
                         readonly
@@ -198,7 +198,7 @@ pub fn Footer() -> impl IntoView {
             <Show when=move || embedded.get()>
                 <p>
                     <a href=move || full.get() target="_blank" rel="noopener" data-testid="full-page">
-                        {move || tr!(state, share.full)}
+                        {words!(state, share.full)}
                     </a>
                 </p>
             </Show>

@@ -6,7 +6,7 @@ use super::combobox::{Choice, Combobox, Found, LISTED};
 use super::icons::{Cross, Plus};
 use super::numbers::Style;
 use super::state::{State, use_state};
-use super::text::tr;
+use super::text::{tr, words};
 use crate::catalog::Model;
 use crate::web::edit;
 
@@ -24,8 +24,8 @@ pub fn AddModel() -> impl IntoView {
         <div class="adder" data-testid="model-picker">
             <Plus />
             <Combobox
-                label=Signal::derive(move || tr!(state, models.add).to_owned())
-                placeholder=Signal::derive(move || tr!(state, models.add).to_owned())
+                label=words!(state, models.add)
+                placeholder=words!(state, models.add)
                 search=search(state)
                 choose=add
             />

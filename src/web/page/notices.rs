@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::state::{State, use_state};
-use super::text::tr;
+use super::text::{tr, words};
 use crate::report::{EngineRefusal, Notice, Rule};
 use crate::scenario::{Problem, ProblemKind, Scenario};
 use crate::web::edit;
@@ -14,7 +14,7 @@ pub fn Notices() -> impl IntoView {
     let state = use_state();
     let notices = Memo::new(move |_| state.notices());
     view! {
-        <section class="notices" aria-label=move || tr!(state, notices.region) aria-live="polite">
+        <section class="notices" aria-label=words!(state, notices.region) aria-live="polite">
             <For
                 each=move || notices.get()
                 key=|notice| format!("{notice:?}")
@@ -61,7 +61,7 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
             <p>
                 {move || shown.with_value(|notice| words(state, notice))}
                 {why.map(|why| view! { " " <span class="notice-why" lang="en">{why}</span> })}
-                {nearest.then(|| view! { " " {move || tr!(state, notices.nearest)} })}
+                {nearest.then(|| view! { " " {words!(state, notices.nearest)} })}
             </p>
             <div class="notice-ways">
                 {move || {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::combobox::{Choice, Combobox, Found};
 use super::icons::{Cross, Plus};
 use super::state::{State, use_state};
-use super::text::tr;
+use super::text::{tr, words};
 use crate::engine;
 use crate::quant::Quant;
 use crate::web::edit;
@@ -30,7 +30,7 @@ pub fn Quants() -> impl IntoView {
             aria-labelledby="quants-title"
             data-testid="quant-picker"
         >
-            <h2 class="group-title" id="quants-title">{move || tr!(state, quants.title)}</h2>
+            <h2 class="group-title" id="quants-title">{words!(state, quants.title)}</h2>
             <div class="group-body">
             <ul class="chips">
                 <For each=move || quants.get() key=|quant| *quant let(quant)>
@@ -41,7 +41,7 @@ pub fn Quants() -> impl IntoView {
                             class="button button-icon button-quiet"
                             data-testid="quant-remove"
                             data-quant=quant.to_string()
-                            aria-label=move || tr!(state, quants.remove, name = quant.to_string())
+                            aria-label=words!(state, quants.remove, name = quant.to_string())
                             on:click=move |_| state.choose(|s| edit::remove_quant(s, quant))
                         >
                             <Cross />
@@ -52,8 +52,8 @@ pub fn Quants() -> impl IntoView {
             <div class="adder">
                 <Plus />
                 <Combobox
-                    label=Signal::derive(move || tr!(state, quants.add).to_owned())
-                    placeholder=Signal::derive(move || tr!(state, quants.add).to_owned())
+                    label=words!(state, quants.add)
+                    placeholder=words!(state, quants.add)
                     search=search(state)
                     choose=add
                 />

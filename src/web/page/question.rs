@@ -8,7 +8,7 @@ use super::controls::{Controls, More};
 use super::hardware::Hardware;
 use super::quants::Quants;
 use super::state::use_state;
-use super::text::tr;
+use super::text::{tr, words};
 
 /// The whole question.
 #[component]
@@ -27,7 +27,7 @@ pub fn Question() -> impl IntoView {
         [state.tokens(context), users, kv].join(" · ")
     };
     view! {
-        <details class="question" open=open aria-label=move || tr!(state, settings)>
+        <details class="question" open=open aria-label=words!(state, settings)>
             <summary>
                 <span class="question-machines">{machines}</span>
                 <span class="question-use">{used}</span>

@@ -6,7 +6,7 @@ use super::icons::VerdictIcon;
 use super::models::{AddModel, RemoveModel};
 use super::numbers::Style;
 use super::state::{State, use_state};
-use super::text::{self, tr};
+use super::text::{self, tr, words};
 use crate::quant::Quant;
 use crate::report::{Cell, Notice, Verdict};
 use crate::scenario::Selected;
@@ -42,7 +42,7 @@ pub fn Table() -> impl IntoView {
                     class="table-scroll"
                     role="region"
                     tabindex="0"
-                    aria-label=move || tr!(state, table.caption)
+                    aria-label=words!(state, table.caption)
                 >
                     <table
                         class="table"
@@ -50,12 +50,12 @@ pub fn Table() -> impl IntoView {
                         style:--columns=move || (columns() - 1).to_string()
                     >
                         <caption class="vh">
-                            {move || tr!(state, table.caption)} ". " {move || sorted(state, order.get())}
+                            {words!(state, table.caption)} ". " {move || sorted(state, order.get())}
                         </caption>
                         <thead>
                             <tr>
                                 <SortHeader order this=Order::Name>
-                                    {move || tr!(state, table.model)}
+                                    {words!(state, table.model)}
                                 </SortHeader>
                                 <For each=move || quants.get() key=|quant| *quant let(quant)>
                                     <SortHeader order this=Order::Memory(quant)>
@@ -63,7 +63,7 @@ pub fn Table() -> impl IntoView {
                                     </SortHeader>
                                 </For>
                                 <th scope="col" class="copies-head">
-                                    {move || tr!(state, table.side_by_side)}
+                                    {words!(state, table.side_by_side)}
                                     <small>{move || quants.with(|quants| names(quants))}</small>
                                 </th>
                             </tr>
@@ -331,7 +331,7 @@ fn Copies(row: ArcMemo<Row>, machine: usize) -> impl IntoView {
             </li>
         }
     };
-    view! { <ul class="copies-list" data-title=move || tr!(state, table.side_by_side)>{move || copies.get().into_iter().map(one).collect_view()}</ul> }
+    view! { <ul class="copies-list" data-title=words!(state, table.side_by_side)>{move || copies.get().into_iter().map(one).collect_view()}</ul> }
 }
 
 /// Why a cell has no figure, in a word or two; the notice says the rest.

@@ -13,7 +13,16 @@ macro_rules! tr {
     };
 }
 
-pub(super) use tr;
+/// The same as a signal, for a child, an attribute or a prop.
+macro_rules! words {
+    ($state:expr, $($key:tt)*) => {
+        leptos::prelude::Signal::derive(move || {
+            $crate::web::page::text::tr!($state, $($key)*).to_string()
+        })
+    };
+}
+
+pub(super) use {tr, words};
 
 /// The word for a verdict.
 pub fn verdict(state: State, verdict: Verdict) -> &'static str {
