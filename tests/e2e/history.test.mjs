@@ -39,7 +39,9 @@ pageTest("dragging the context leaves one entry in the history", {}, async (head
   await page.waitForURL(/[?&]ctx=\d+/u);
   assert.equal(await page.evaluate(() => history.length), entries);
   const after = await headroom.readTable();
-  assert.ok(after.every(({ bytes }, at) => bytes < before[at].bytes));
+  // What is partly in RAM fills the device at any context.
+  const wholes = after.map((cell, at) => [cell, before[at]]).filter(([{ verdict }]) => verdict === "fits");
+  assert.ok(wholes.length > 0 && wholes.every(([now, then]) => now.bytes < then.bytes));
   // The link has the context that is shown.
   const context = new URLSearchParams(headroom.query).get("ctx");
   const shown = await headroom.part("context-input").inputValue();
