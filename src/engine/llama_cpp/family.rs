@@ -13,6 +13,8 @@ pub(super) struct Family {
     pub positions: u64,
     /// Which attention layers rotate.
     pub rotary: Rotary,
+    /// Layers with a window rotate without the model's rotary factors.
+    pub plain_window_rotary: bool,
     /// Which attention layers scale their queries by position.
     pub query_scale: QueryScale,
     /// How embeddings are scaled.
@@ -33,6 +35,8 @@ pub(super) struct Family {
     pub weighs_expert_input: bool,
     /// Keys of a gated delta net are repeated for each of their value heads.
     pub repeats_keys: bool,
+    /// The convolution state of a delta net is gathered before the layer's norm, not after.
+    pub gathers_first: bool,
     /// Queries and keys are rotated before their norms, not after.
     pub rotates_first: bool,
     /// Rotated queries and keys are normalised, without a weight (Llama 4).
@@ -55,6 +59,8 @@ pub(super) enum OutputRows {
     /// Between mixer and feed-forward block of the last layer.
     #[default]
     InLastLayer,
+    /// There too, but after the mixer is added to the residual.
+    AfterResidual,
     /// After the last layer.
     BeforeNorm,
     /// After the final norm.
@@ -155,7 +161,7 @@ impl Family {
         let unrotated = Family { rotary: Rotary::None, ..plain };
         match architecture.gguf_arch.as_deref().unwrap_or_default() {
             "afmoe" => Family { rotary: Rotary::ButEvery(4), ..scaled },
-            "bailingmoe3" => late,
+            "bailingmoe3" => Family { gathers_first: true, ..late },
             "deepseek32" | "glm-dsa" => Family { loads_mtp_router_bias: true, ..plain },
             "hy_v3" => Family { loads_mtp_router_bias: true, ..late },
             "bloom" | "gpt2" | "jais" | "kimi-linear" | "mpt" | "refact" | "starcoder" => unrotated,
@@ -164,14 +170,20 @@ impl Family {
             "falcon" => Family { parallel_sum: ParallelSum::FfnMixerResidual, ..plain },
             "gemma" | "gemma2" | "granite" | "granitemoe" | "minicpm" | "minicpm3" => scaled,
             "grok" => Family { no_flash_attention: true, ..scaled },
+            "falcon-h1" => Family { rows: OutputRows::AfterResidual, ..plain },
             "gemma3" => Family { scale: Scale::Rows, ..plain },
             "gemma3n" => {
                 Family { scale: Scale::Rows, norms_values: true, copies_tied_head: true, ..plain }
             }
-            "gemma4" => {
-                Family { scale: Scale::Rows, norms_values: true, copies_tied_head: true, ..late }
-            }
-            "gpt-oss" | "step35" => Family { rows: OutputRows::BeforeNorm, ..plain },
+            "gemma4" => Family {
+                scale: Scale::Rows,
+                plain_window_rotary: true,
+                norms_values: true,
+                copies_tied_head: true,
+                ..late
+            },
+            "gpt-oss" => Family { rows: OutputRows::BeforeNorm, ..plain },
+            "step35" => Family { rows: OutputRows::BeforeNorm, plain_window_rotary: true, ..plain },
             "gptneox" => Family { parallel: true, ..plain },
             "granitehybrid" => Family { rotary: Rotary::None, ..scaled },
             "hunyuan-dense" | "hunyuan-moe" => Family { rotates_first: true, ..plain },

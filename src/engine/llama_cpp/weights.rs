@@ -64,15 +64,33 @@ fn is_input(role: Role) -> bool {
     )
 }
 
+/// The norm before the output head. LFM2's has the name of a norm over the embeddings.
+pub(super) fn final_norm(architecture: &Architecture) -> Option<Role> {
+    let extras = &architecture.extras;
+    match (extras.no_final_norm, extras.embedding_norm) {
+        (false, _) => Some(Role::OutputNorm),
+        (true, true) => Some(Role::TokenEmbdNorm),
+        (true, false) => None,
+    }
+}
+
+/// There is a norm over the embeddings.
+pub(super) fn has_embedding_norm(architecture: &Architecture) -> bool {
+    architecture.extras.embedding_norm && final_norm(architecture) != Some(Role::TokenEmbdNorm)
+}
+
 /// Applied to the embeddings, where the first layer is.
-fn is_with_first_layer(role: Role) -> bool {
-    matches!(
-        role,
-        Role::TokenEmbdNorm
-            | Role::TokenEmbdNormBias
-            | Role::PerLayerModelProj
-            | Role::PerLayerProjNorm
-    )
+fn is_with_first_layer(architecture: &Architecture, role: Role) -> bool {
+    match role {
+        Role::TokenEmbdNorm | Role::TokenEmbdNormBias => has_embedding_norm(architecture),
+        Role::PerLayerModelProj | Role::PerLayerProjNorm => true,
+        _ => false,
+    }
+}
+
+/// Kept on the host by `--n-cpu-moe`, which goes by names.
+fn is_with_experts(role: Role) -> bool {
+    role.is_expert() || role == Role::FfnDownExpsScale
 }
 
 /// Needed by every repeating layer, so each buffer with a layer gets a copy.
@@ -90,9 +108,11 @@ impl Placement {
     ) -> Option<usize> {
         match layer {
             None if is_input(role) => None,
-            None if is_with_first_layer(role) => self.device_of_layer(architecture, 0),
+            None if is_with_first_layer(architecture, role) => {
+                self.device_of_layer(architecture, 0)
+            }
             None => self.output(architecture),
-            Some(il) if role.is_expert() && il < self.host_expert_layers => None,
+            Some(il) if is_with_experts(role) && il < self.host_expert_layers => None,
             Some(il) => self.device_of_layer(architecture, il),
         }
     }

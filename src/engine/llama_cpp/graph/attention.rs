@@ -21,14 +21,18 @@ pub(super) struct Heads {
 }
 
 impl Builder<'_> {
-    /// Whether layer `il` rotates queries and keys by their positions.
-    pub(super) fn rotates(&self, il: usize) -> bool {
-        let windowed = match &self.architecture.layers[il].mixer {
+    /// Whether layer `il` attends within a window.
+    fn is_windowed(&self, il: usize) -> bool {
+        match &self.architecture.layers[il].mixer {
             Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => self.cells.in_window(a.reach),
             Mixer::Mla(m) => self.cells.in_window(m.reach),
             _ => false,
-        };
-        self.family.rotates(il, windowed, self.cells.windowed)
+        }
+    }
+
+    /// Whether layer `il` rotates queries and keys by their positions.
+    pub(super) fn rotates(&self, il: usize) -> bool {
+        self.family.rotates(il, self.is_windowed(il), self.cells.windowed)
     }
 
     pub(super) fn attention(&mut self, il: usize, a: &Attention, x: Id) -> Id {
@@ -153,7 +157,8 @@ impl Builder<'_> {
     pub(super) fn rope(&mut self, il: usize, x: Id) -> Id {
         let positions = self.inputs.positions;
         let (backend, _) = self.place(il);
-        let turned = match self.rotary_factors {
+        let plain = self.family.plain_window_rotary && self.is_windowed(il);
+        let turned = match self.rotary_factors.filter(|_| !plain) {
             Some(on_host) if backend == self.host => self.graph.in_place(&[x, positions, on_host]),
             Some(_) => {
                 let there = self.placeholder[usize::from(backend)];
@@ -340,12 +345,24 @@ impl Builder<'_> {
     }
 
     fn gate_latent(&mut self, il: usize, m: &Mla, x: Id, out: Id) -> Id {
-        if m.output_gate == OutputGate::None {
-            return out;
+        let t = self.tokens;
+        let Mla { heads, v_head_dim, .. } = *m;
+        match m.output_gate {
+            OutputGate::None => out,
+            OutputGate::PerHead => {
+                let gate = self.project(x, il, Role::AttnGate, heads);
+                let gate = self.graph.view(gate, [1, heads, t, 1]);
+                let gate = self.map(gate);
+                let out = self.graph.view(out, [v_head_dim, heads, t, 1]);
+                let gated = self.graph.in_place(&[out, gate]);
+                self.cont(gated, [v_head_dim * heads, t, 1, 1])
+            }
+            OutputGate::InQuery | OutputGate::Full => {
+                let gate = self.project(x, il, Role::AttnGate, heads * v_head_dim);
+                let gate = self.map(gate);
+                self.graph.in_place(&[out, gate])
+            }
         }
-        let gate = self.project(x, il, Role::AttnGate, m.heads * m.v_head_dim);
-        let gate = self.map(gate);
-        self.graph.in_place(&[out, gate])
     }
 
     /// Keys and values are rebuilt for every head and cached in full.

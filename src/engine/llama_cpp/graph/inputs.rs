@@ -8,6 +8,7 @@ use crate::engine::llama_cpp::Settings;
 use crate::engine::llama_cpp::family::{Family, Scale};
 use crate::engine::llama_cpp::ggml::{Graph, Id};
 use crate::engine::llama_cpp::kv_cache::{Cells, values};
+use crate::engine::llama_cpp::weights::has_embedding_norm;
 
 use crate::quant::GgmlType;
 
@@ -238,7 +239,7 @@ impl Builder<'_> {
             let places = self.look_up(table, self.inputs.positions, [width, t, 1, 1]);
             embedded = self.add(embedded, places);
         }
-        if self.architecture.extras.embedding_norm {
+        if has_embedding_norm(self.architecture) {
             embedded = self.norm(embedded, None, Role::TokenEmbdNorm);
         }
         embedded

@@ -15,9 +15,11 @@ mod sparse;
 use super::family::{Family, OutputRows, ParallelSum};
 use super::ggml::{Backend, Graph, Id};
 use super::kv_cache::Cells;
-use super::weights::is_rotary_factors;
+use super::weights::{final_norm, is_rotary_factors};
 use super::{Placement, Settings, Weight};
-use crate::architecture::{Architecture, Ffn, Layer, Mixer, NormKind, Reach, Role};
+use crate::architecture::{
+    Architecture, Attention, Ffn, KvSource, Layer, Mixer, NormKind, Reach, Role,
+};
 use crate::scenario::Mode;
 use inputs::Inputs;
 use per_layer::PerLayer;
@@ -68,6 +70,8 @@ struct Builder<'a> {
     rotary_factors: Option<Id>,
     /// Tokens that a sparse-attention layer picked, for the layers that share its choice.
     picked: Option<Id>,
+    /// The host weights of the layer under construction: one copy serves all that read it.
+    copied: (Option<usize>, Vec<(Role, Id)>),
     /// A weight on each backend whose size doesn't matter, because nobody copies it.
     placeholder: Vec<Id>,
 }
@@ -110,6 +114,7 @@ impl<'a> Builder<'a> {
             inputs,
             rotary_factors,
             picked: None,
+            copied: (None, Vec::new()),
             placeholder,
         }
     }
@@ -118,27 +123,26 @@ impl<'a> Builder<'a> {
         let mut x = self.embedding();
         let per_layer = self.per_layer_inputs(x);
         x = self.widen(x);
-        let early = self.family.rows == OutputRows::InLastLayer;
         let built = self.distinct_layers();
         for (i, il) in built.iter().copied().enumerate() {
-            let rows = (i + 1 == built.len() && early).then_some(self.inputs.output_rows);
+            let last = i + 1 == built.len();
             x = match self.is_widened() {
                 true => self.widened_layer(il, x, per_layer),
-                false => self.layer(il, x, rows, per_layer),
+                false => self.layer(il, x, last, per_layer),
             };
         }
         x = self.narrow(x);
         if self.family.rows == OutputRows::BeforeNorm {
             self.graph.output(x);
-            x = self.pick(x, self.inputs.output_rows);
         }
-        if !self.architecture.extras.no_final_norm {
-            x = self.norm(x, None, Role::OutputNorm);
+        x = self.picked(x, OutputRows::BeforeNorm, true);
+        if let Some(role) = final_norm(self.architecture) {
+            x = self.norm(x, None, role);
         }
         if self.family.rows == OutputRows::AfterNorm {
             self.graph.output(x);
-            x = self.pick(x, self.inputs.output_rows);
         }
+        x = self.picked(x, OutputRows::AfterNorm, true);
         let vocabulary = self.architecture.gguf_vocab_size;
         let mut logits = self.project(x, None, Role::Output, vocabulary);
         if self.architecture.extras.head_bias {
@@ -152,15 +156,10 @@ impl<'a> Builder<'a> {
     /// pattern after a few turns and further ones add nothing.
     ///
     /// Blocks are of an even number of layers because the residual stream changes places at each
-    /// layer: between two. Sparse attention sets memory aside for every layer from the beginning.
+    /// layer: between two.
     fn distinct_layers(&self) -> Vec<usize> {
-        let layers = &self.architecture.layers;
-        let sparse = |layer: &Layer| match &layer.mixer {
-            Mixer::Mla(m) => m.reach == Reach::Sparse,
-            mixer => mixer.attention().is_some_and(|a| a.indexer.is_some()),
-        };
-        if layers.iter().any(sparse) {
-            return (0..layers.len()).collect();
+        if self.holds_memory_for_every_layer() {
+            return (0..self.architecture.layers.len()).collect();
         }
         let kinds = self.kinds();
         let mut built: Vec<usize> = Vec::new();
@@ -176,6 +175,18 @@ impl<'a> Builder<'a> {
             }
         }
         built
+    }
+
+    /// Every layer has memory set aside before the first one is computed: blanks of sparse
+    /// attention, or copies of another backend's cache.
+    fn holds_memory_for_every_layer(&self) -> bool {
+        let layers = &self.architecture.layers;
+        let sparse = |layer: &Layer| match &layer.mixer {
+            Mixer::Mla(m) => m.reach == Reach::Sparse,
+            mixer => mixer.attention().is_some_and(|a| a.indexer.is_some()),
+        };
+        let borrows = |il: usize| self.place(il).0 != self.place(self.cache_layer(il)).0;
+        layers.iter().any(sparse) || (0..layers.len()).any(borrows)
     }
 
     /// For each layer a number that tells its kind: equal layers in equal places.
@@ -236,15 +247,39 @@ impl<'a> Builder<'a> {
             Role::Output if self.architecture.tied_embeddings => Role::TokenEmbd,
             role => role,
         };
+        if self.copied.0 != il {
+            self.copied = (il, Vec::new());
+        }
+        if let Some((_, weight)) = self.copied.1.iter().find(|(known, _)| *known == role) {
+            return *weight;
+        }
         let known = self.host_weights(il).iter().find(|(role, _)| *role == stored);
         let bytes = known.map_or(0, |(_, bytes)| *bytes);
-        self.graph.weight(backend, bytes)
+        let weight = self.graph.weight(backend, bytes);
+        self.copied.1.push((role, weight));
+        weight
     }
 
     /// A cache or state of a layer.
     fn state(&mut self, il: usize) -> Id {
-        let (backend, _) = self.place(il);
+        let (backend, _) = self.place(self.cache_layer(il));
         self.graph.state(backend)
+    }
+
+    /// The layer whose cache layer `il` uses: its own, or that of the last layer before it that
+    /// has one and reaches as far.
+    fn cache_layer(&self, il: usize) -> usize {
+        let layers = &self.architecture.layers;
+        let Some(Attention { kv_source: KvSource::Shared { .. }, reach, .. }) =
+            layers[il].mixer.attention()
+        else {
+            return il;
+        };
+        let has_cache = |layer: &Layer| {
+            let attention = layer.mixer.attention();
+            attention.is_some_and(|a| a.kv_source == KvSource::Own && a.reach == *reach)
+        };
+        layers[..il].iter().rposition(has_cache).unwrap_or(il)
     }
 
     // Small steps.
@@ -304,6 +339,15 @@ impl<'a> Builder<'a> {
         self.look_up(x, rows, [width, n, 1, 1])
     }
 
+    /// The rows of `x` that are to become logits, where `place` is where the family picks them
+    /// and `last` tells that no layer follows.
+    fn picked(&mut self, x: Id, place: OutputRows, last: bool) -> Id {
+        match last && self.family.rows == place {
+            true => self.pick(x, self.inputs.output_rows),
+            false => x,
+        }
+    }
+
     /// Rows of a table or a tensor by number.
     fn look_up(&mut self, table: Id, rows: Id, shape: [u64; 4]) -> Id {
         let picked = self.graph.fresh(shape, F32, &[table, rows]);
@@ -322,7 +366,7 @@ impl<'a> Builder<'a> {
 
     // A layer.
 
-    fn layer(&mut self, il: usize, x: Id, rows: Option<Id>, per_layer: Option<PerLayer>) -> Id {
+    fn layer(&mut self, il: usize, x: Id, last: bool, per_layer: Option<PerLayer>) -> Id {
         let layer = &self.architecture.layers[il];
         let has = |role| layer.norms.contains(&role);
         let first = |roles: &[Role]| roles.iter().copied().find(|role| has(*role));
@@ -358,15 +402,13 @@ impl<'a> Builder<'a> {
             true => self.norm(x, il, Role::AttnNorm2),
             false => h,
         };
-        let mut mixed = self.mixer(il, &layer.mixer, mixer_input, x);
-        let mut residual = if self.family.normed_residual { h } else { x };
+        let mixed = self.mixer(il, &layer.mixer, mixer_input, x);
+        let residual = if self.family.normed_residual { h } else { x };
+        let mut mixed = self.picked(mixed, OutputRows::InLastLayer, last);
+        let mut residual = self.picked(residual, OutputRows::InLastLayer, last);
         let mut ffn_input = h;
-        if let Some(rows) = rows {
-            mixed = self.pick(mixed, rows);
-            residual = self.pick(residual, rows);
-            if layer.parallel && before_ffn.is_none() {
-                ffn_input = self.pick(ffn_input, rows);
-            }
+        if layer.parallel && before_ffn.is_none() {
+            ffn_input = self.picked(ffn_input, OutputRows::InLastLayer, last);
         }
         let out = if layer.parallel || self.family.parallel {
             if let Some(role) = before_ffn {
@@ -389,6 +431,7 @@ impl<'a> Builder<'a> {
                 true => self.add(residual, mixed),
                 false => self.add(mixed, residual),
             };
+            residual = self.picked(residual, OutputRows::AfterResidual, last);
             if layer.ffn == Ffn::None {
                 return residual;
             }

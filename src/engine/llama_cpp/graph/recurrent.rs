@@ -140,7 +140,9 @@ impl Builder<'_> {
         let Kda { heads, head_dim, .. } = *k;
         let width = heads * head_dim;
         let per_head = [head_dim, heads, per, s];
-        self.graph.expand(x);
+        if !self.family.gathers_first {
+            self.graph.expand(x);
+        }
 
         let taps = k.conv_kernel.saturating_sub(1);
         let (conv_state, old) = self.conv_state(il, taps, 3 * width);
