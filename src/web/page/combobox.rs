@@ -127,11 +127,13 @@ pub fn Combobox(
         }
         event.prevent_default();
     };
+    // A field that is taken out loses the focus too, and by then its signals are gone.
     let on_blur = move |_| {
-        close();
+        _ = open.try_set(false);
+        _ = active.try_set(None);
         // A field that adds keeps what was typed; one that shows a choice shows it again.
-        if !value.with_untracked(String::is_empty) {
-            typed.set(None);
+        if value.try_with_untracked(String::is_empty) == Some(false) {
+            _ = typed.try_set(None);
         }
     };
     Effect::new(move |_| {

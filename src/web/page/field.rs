@@ -81,8 +81,9 @@ pub fn NumberField(
                     typed.set(Some(text));
                 }
                 on:blur=move |_| {
-                    if refusal.get_untracked().is_none() {
-                        typed.set(None);
+                    // A field that is taken out loses the focus too, and by then it has no signals.
+                    if refusal.try_get_untracked() == Some(None) {
+                        _ = typed.try_set(None);
                     }
                 }
             />

@@ -30,9 +30,7 @@ pub fn Hardware() -> impl IntoView {
             <For each=move || 0..machines.get() key=|machine| *machine let(machine)>
                 <Machine machine search />
             </For>
-            <Show when=move || machines.get() == 0>
-                <AddMachine search />
-            </Show>
+            <AddMachine search />
             </div>
         </div>
     }
@@ -43,27 +41,21 @@ pub fn Hardware() -> impl IntoView {
 fn Machine(machine: usize, search: Callback<String, Found>) -> impl IntoView {
     let state = use_state();
     let devices = state.slice(move |s| s.machines.get(machine).map_or(0, |m| m.devices.len()));
-    let is_last = state.slice(move |scenario| scenario.machines.len() == machine + 1);
     let add = Callback::new(move |id: String| state.choose(|s| edit::add_device(s, machine, &id)));
     view! {
         <div class="machine">
             <For each=move || 0..devices.get() key=|device| *device let(device)>
                 <DeviceLine machine device search />
             </For>
-            <div class="adders">
-                <div class="adder">
-                    <Plus />
-                    <Combobox
-                        label=words!(state, hardware.add)
-                        placeholder=words!(state, hardware.add)
-                        search
-                        choose=add
-                        testid="device-add"
-                    />
-                </div>
-                <Show when=move || is_last.get()>
-                    <AddMachine search />
-                </Show>
+            <div class="adder">
+                <Plus />
+                <Combobox
+                    label=words!(state, hardware.add)
+                    placeholder=words!(state, hardware.add)
+                    search
+                    choose=add
+                    testid="device-add"
+                />
             </div>
         </div>
     }

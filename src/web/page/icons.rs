@@ -14,17 +14,16 @@ pub fn VerdictIcon(verdict: Verdict) -> impl IntoView {
             <path d="M4.6 8.2 7 10.6 11.4 5.8" class="icon-cut" />
         }
         .into_any(),
-        // A disc filled to the brim but not over it.
+        // A triangle: take care.
         Verdict::Tight => view! {
-            <circle cx="8" cy="8" r="6.2" class="icon-line" />
-            <path d="M2.6 6.2a6 6 0 1 0 10.8 0Z" fill="currentColor" />
+            <path d="M8 2 14.6 13.6H1.4Z" class="icon-line" />
+            <path d="M8 6.2V9.8M8 11.2V12.6" class="icon-line" />
         }
         .into_any(),
-        // Two vessels, one poured into the other.
+        // A square in two halves, one of them filled.
         Verdict::Offload => view! {
-            <rect x="1.6" y="1.6" width="8" height="12.8" rx="1" class="icon-line" />
-            <rect x="1.6" y="4.8" width="8" height="9.6" rx="1" fill="currentColor" />
-            <rect x="11.2" y="8" width="3.4" height="6.4" rx="1" fill="currentColor" />
+            <rect x="2" y="2" width="12" height="12" class="icon-line" />
+            <rect x="2" y="2" width="6" height="12" fill="currentColor" />
         }
         .into_any(),
         // A cross.
