@@ -231,7 +231,7 @@ impl Role {
 
 impl Role {
     /// The bias that goes with a norm.
-    pub(super) const fn bias(self) -> Option<Role> {
+    pub(crate) const fn bias(self) -> Option<Role> {
         Some(match self {
             Role::TokenEmbdNorm => Role::TokenEmbdNormBias,
             Role::OutputNorm => Role::OutputNormBias,

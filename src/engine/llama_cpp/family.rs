@@ -43,6 +43,10 @@ pub(super) struct Family {
     pub norms_rotated: bool,
     /// Values are normalised, without a weight.
     pub norms_values: bool,
+    /// Each sequence has a cache of its own, as long as the context, even where it is unified.
+    pub separate_streams: bool,
+    /// An encoder: no cache, norms after each block, embeddings for a result.
+    pub encoder: bool,
     /// Attention scores are capped in a way that rules out flash attention.
     pub no_flash_attention: bool,
     /// A tied output head is loaded before the embedding table and then takes memory of its own
@@ -164,9 +168,11 @@ impl Family {
             "bailingmoe3" => Family { gathers_first: true, ..late },
             "deepseek32" | "glm-dsa" => Family { loads_mtp_router_bias: true, ..plain },
             "hy_v3" => Family { loads_mtp_router_bias: true, ..late },
+            "bert" => Family { encoder: true, ..unrotated },
             "bloom" | "gpt2" | "jais" | "kimi-linear" | "mpt" | "refact" | "starcoder" => unrotated,
             "cohere2" | "exaone4" | "exaone-moe" => Family { rotary: Rotary::Windowed, ..plain },
             "cohere2moe" => Family { rotary: Rotary::Windowed, ..late },
+            "deepseek4" => Family { separate_streams: true, ..plain },
             "falcon" => Family { parallel_sum: ParallelSum::FfnMixerResidual, ..plain },
             "gemma" | "gemma2" | "granite" | "granitemoe" | "minicpm" | "minicpm3" => scaled,
             "grok" => Family { no_flash_attention: true, ..scaled },

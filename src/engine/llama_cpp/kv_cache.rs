@@ -3,7 +3,7 @@
 //! Rules of `llama-kv-cache.cpp`, `llama-kv-cache-iswa.cpp`, `llama-memory-recurrent.cpp` and
 //! `llama-hparams.cpp`, build b11434.
 
-use super::family::has_windows;
+use super::family::{Family, has_windows};
 use super::weights::{padded, row_padding};
 use super::{DEVICE_ALIGNMENT, Settings};
 use crate::architecture::{
@@ -46,13 +46,15 @@ impl Cells {
     /// holds the windows of all sequences of its stream and one physical batch.
     pub(super) fn new(architecture: &Architecture, settings: &Settings) -> Cells {
         let sequences = settings.n_parallel;
+        let shared = settings.unified && !Family::of(architecture).separate_streams;
+        let streams = if shared { 1 } else { sequences };
         let context = padded(settings.n_ctx, CELL_STEP);
-        let streams = if settings.unified { 1 } else { sequences };
-        let full = padded(context / streams, CELL_STEP).max(CELL_STEP);
+        let contexts = if settings.unified { 1 } else { sequences };
+        let full = padded(context / contexts, CELL_STEP).max(CELL_STEP);
         let windowed = has_windows(architecture);
         let window = match architecture.sliding_window {
             Some(window) if windowed && !settings.swa_full => {
-                let windows = window.saturating_mul(if settings.unified { sequences } else { 1 });
+                let windows = window.saturating_mul(if shared { sequences } else { 1 });
                 padded(full.min(windows.saturating_add(settings.n_ubatch)), CELL_STEP)
             }
             _ => full,
@@ -60,9 +62,19 @@ impl Cells {
         Cells { streams, full, window, windowed }
     }
 
+    /// What an encoder attends to: its batch.
+    pub(super) fn of_batch(tokens: u64) -> Cells {
+        Cells { streams: 1, full: tokens, window: tokens, windowed: false }
+    }
+
     /// A layer with that reach is in the cache for windows.
     pub(super) fn in_window(self, reach: Reach) -> bool {
         self.windowed && matches!(reach, Reach::Sliding | Reach::Chunked)
+    }
+
+    /// Cells for compressed entries, one for `ratio` tokens, of one stream.
+    pub(super) fn compressed(self, ratio: u64) -> u64 {
+        self.full.checked_div(ratio).map_or(0, |n| padded(n.max(1), CELL_STEP))
     }
 
     /// Cells of one stream of a layer with that reach.
@@ -130,6 +142,8 @@ struct Caches {
     /// wide as the widest: even those of layers without attention, where no layer is recurrent.
     transposed: Option<u64>,
     hybrid: bool,
+    /// An encoder keeps nothing between batches.
+    absent: bool,
 }
 
 impl Caches {
@@ -139,12 +153,16 @@ impl Caches {
         Caches {
             cells: Cells::new(architecture, settings),
             kv: settings.kv,
+            absent: Family::of(architecture).encoder,
             transposed: (!settings.flash_attention).then_some(widest),
             hybrid: mixers().any(|mixer| recurrent_bytes(mixer, architecture.hidden_size) > 0),
         }
     }
 
     fn row(&self, mixer: &Mixer) -> Option<CacheRow> {
+        if self.absent {
+            return None;
+        }
         let all = |reach| self.cells.of(reach).saturating_mul(self.cells.streams);
         let index = |indexer: Option<Indexer>| indexer.map_or(0, |i| i.head_dim);
         let value = |width: Option<u64>| width.map_or(0, |width| self.transposed.unwrap_or(width));
@@ -189,11 +207,18 @@ impl Caches {
 
     /// Padding of the last row of each tensor of a layer's cache on a CUDA device.
     fn padding(&self, mixer: &Mixer) -> Bytes {
+        let KvTypes { k, v } = self.kv;
         let pad = |ty, width| padded(row_padding(ty, width), DEVICE_ALIGNMENT);
-        self.row(mixer).map_or(Bytes::ZERO, |CacheRow { key, value, index, .. }| {
-            let KvTypes { k, v } = self.kv;
-            Bytes(pad(k, key).saturating_add(pad(v, value)).saturating_add(pad(k, index)))
-        })
+        let tensors = match (mixer, self.row(mixer)) {
+            (Mixer::Compressed(c), _) => {
+                let compressed = if c.ratio > 0 { c.head_dim } else { 0 };
+                let index = c.indexer.map_or(0, |i| i.head_dim);
+                [pad(k, c.head_dim), pad(k, compressed), pad(k, index)]
+            }
+            (_, Some(row)) => [pad(k, row.key), pad(v, row.value), pad(k, row.index)],
+            (_, None) => [0; 3],
+        };
+        Bytes(tensors.into_iter().fold(0, u64::saturating_add))
     }
 }
 
@@ -215,13 +240,22 @@ fn compressed_bytes(c: &Compressed, cells: Cells, key: GgmlType) -> u64 {
     if c.ratio == 0 {
         return window;
     }
-    let n = padded(cells.full.div_ceil(c.ratio), CELL_STEP).saturating_mul(cells.streams);
+    let n = cells.compressed(c.ratio).saturating_mul(cells.streams);
     let index = c.indexer.map_or(0, |i| rows(key, i.head_dim, n));
     window.saturating_add(rows(key, c.head_dim, n)).saturating_add(index)
 }
 
+/// Values (f32) of the tokens that are yet to be compressed, and their scores; blocks that overlap
+/// are two at a time.
+fn compressor_values(c: &Compressed) -> u64 {
+    let blocks = if c.overlaps() { 2 } else { 1 };
+    let indexed = c.indexer.map_or(0, |i| i.head_dim);
+    let width = c.head_dim.saturating_add(indexed).saturating_mul(blocks);
+    width.saturating_mul(c.ratio.saturating_mul(blocks)).saturating_mul(2)
+}
+
 /// Values (f32) that the layer keeps for one sequence: of its convolution, and of its state.
-pub(super) fn recurrent_values(mixer: &Mixer, hidden_size: u64) -> (u64, u64) {
+fn recurrent_values(mixer: &Mixer, hidden_size: u64) -> (u64, u64) {
     let taps = |kernel: u64, channels: u64| kernel.saturating_sub(1).saturating_mul(channels);
     match mixer {
         Mixer::GatedDeltaNet(g) => {
@@ -248,7 +282,8 @@ pub(super) fn recurrent_values(mixer: &Mixer, hidden_size: u64) -> (u64, u64) {
             (taps(d_conv, d_inner.saturating_add(shared)), d_state.saturating_mul(d_inner))
         }
         Mixer::ShortConv { kernel } => (taps(*kernel, hidden_size), 0),
-        Mixer::Attention(_) | Mixer::Mla(_) | Mixer::Compressed(_) | Mixer::None => (0, 0),
+        Mixer::Compressed(c) => (0, compressor_values(c)),
+        Mixer::Attention(_) | Mixer::Mla(_) | Mixer::None => (0, 0),
     }
 }
 

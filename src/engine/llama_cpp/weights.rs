@@ -67,10 +67,10 @@ fn is_input(role: Role) -> bool {
 /// The norm before the output head. LFM2's has the name of a norm over the embeddings.
 pub(super) fn final_norm(architecture: &Architecture) -> Option<Role> {
     let extras = &architecture.extras;
-    match (extras.no_final_norm, extras.embedding_norm) {
-        (false, _) => Some(Role::OutputNorm),
-        (true, true) => Some(Role::TokenEmbdNorm),
-        (true, false) => None,
+    let named_otherwise = extras.embedding_norm && !Family::of(architecture).encoder;
+    match extras.no_final_norm {
+        false => Some(Role::OutputNorm),
+        true => named_otherwise.then_some(Role::TokenEmbdNorm),
     }
 }
 
@@ -203,9 +203,13 @@ pub fn tied_output(
     let mut heads = weights.iter().filter(|w| w.tensor.role == Role::Output);
     let table = weights.iter().find(|w| w.tensor.role == Role::TokenEmbd);
     let (None, Some(table)) = (heads.next(), table) else { return Bytes::ZERO };
+    let family = Family::of(architecture);
+    if family.encoder {
+        return Bytes::ZERO;
+    }
     match placement.output(architecture) {
         Some(_) => Bytes(table.on_device()),
-        None if Family::of(architecture).copies_tied_head => Bytes(table.on_host()),
+        None if family.copies_tied_head => Bytes(table.on_host()),
         None => Bytes::ZERO,
     }
 }

@@ -186,38 +186,15 @@ impl Builder<'_> {
     /// Stores new keys and values, and attends from the queries to the cache.
     pub(super) fn attend(&mut self, il: usize, h: Heads) -> Id {
         let (t, streams) = (self.tokens, self.cells.streams);
-        let Heads { heads, kv_heads, head_dim, v_head_dim, cells, cache, .. } = h;
-        let (key_width, value_width) = (head_dim * kv_heads, v_head_dim * kv_heads);
-        let flash = self.settings.flash_attention;
+        let Heads { heads, v_head_dim, cells, cache, .. } = h;
         let q = self.hadamard(h.query, cache.key_rotation);
-        let keys = self.state(il);
-        let values = self.state(il);
         self.graph.expand(q);
-        if let Some((k, v)) = h.new {
-            let k = self.hadamard(k, cache.key_rotation);
-            let v = self.hadamard(v, cache.value_rotation);
-            let order = if self.cells.windowed { [k, v] } else { [v, k] };
-            order.into_iter().for_each(|new| self.graph.expand(new));
-            let k = self.graph.view(k, [key_width, t, 1, 1]);
-            self.store(keys, &[k, cache.key_rows]);
-            let v = match self.graph.is_spread(v) && !flash {
-                true => self.cont(v, [value_width, t, 1, 1]),
-                false => self.graph.view(v, [value_width, t, 1, 1]),
-            };
-            self.store(values, &[v, cache.value_rows]);
-        }
-        let kv = self.settings.kv;
-        let all = cells.saturating_mul(streams);
-        let bytes = |ty: GgmlType, width| ty.bytes(width).saturating_mul(all);
-        let k = [head_dim, cells, kv_heads, streams];
-        let k = self.graph.spread_view(keys, k, bytes(kv.k, key_width));
-        let v = [v_head_dim, cells, kv_heads, streams];
-        let v = self.graph.spread_view(values, v, bytes(kv.v, value_width));
-        let q = self.graph.view(q, [head_dim, t / streams, heads, streams]);
-        let out = if flash {
-            let scratch = [(kv.k, key_width), (kv.v, value_width)]
-                .into_iter()
-                .fold(0u64, |sum, (ty, width)| sum.saturating_add(self.f16_copy(ty, width, all)));
+        let (k, v, scratch) = match (self.family.encoder, h.new) {
+            (true, Some(new)) => self.uncached(new),
+            _ => self.cached(il, &h),
+        };
+        let q = self.graph.view(q, [h.head_dim, t / streams, heads, streams]);
+        let out = if self.settings.flash_attention {
             let out = [v_head_dim, heads, t / streams, streams];
             let out = self.flash_attention(out, &[q, k, v, cache.mask], scratch);
             self.graph.view(out, [v_head_dim * heads, t, 1, 1])
@@ -231,6 +208,56 @@ impl Builder<'_> {
         };
         self.graph.expand(out);
         self.hadamard(out, cache.value_rotation)
+    }
+
+    /// The keys and values in a layer's cache once the new ones are stored there, and the bytes
+    /// that a kernel needs for them besides.
+    fn cached(&mut self, il: usize, h: &Heads) -> (Id, Id, u64) {
+        let (t, streams) = (self.tokens, self.cells.streams);
+        let Heads { kv_heads, head_dim, v_head_dim, cells, cache, .. } = *h;
+        let (key_width, value_width) = (head_dim * kv_heads, v_head_dim * kv_heads);
+        let keys = self.state(il);
+        let values = self.state(il);
+        if let Some((k, v)) = h.new {
+            let k = self.hadamard(k, cache.key_rotation);
+            let v = self.hadamard(v, cache.value_rotation);
+            let order = if self.cells.windowed { [k, v] } else { [v, k] };
+            order.into_iter().for_each(|new| self.graph.expand(new));
+            let k = self.graph.view(k, [key_width, t, 1, 1]);
+            self.store(keys, &[k, cache.key_rows]);
+            let v = match self.graph.is_spread(v) && !self.settings.flash_attention {
+                true => self.cont(v, [value_width, t, 1, 1]),
+                false => self.graph.view(v, [value_width, t, 1, 1]),
+            };
+            self.store(values, &[v, cache.value_rows]);
+        }
+        let kv = self.settings.kv;
+        let all = cells.saturating_mul(streams);
+        let bytes = |ty: GgmlType, width| ty.bytes(width).saturating_mul(all);
+        let k = [head_dim, cells, kv_heads, streams];
+        let k = self.graph.spread_view(keys, k, bytes(kv.k, key_width));
+        let v = [v_head_dim, cells, kv_heads, streams];
+        let v = self.graph.spread_view(values, v, bytes(kv.v, value_width));
+        let copies = [(kv.k, key_width), (kv.v, value_width)];
+        let copies = copies.map(|(ty, width)| self.f16_copy(ty, width, all));
+        (k, v, copies.into_iter().fold(0, u64::saturating_add))
+    }
+
+    /// The keys and values of the batch itself, where nothing is cached.
+    fn uncached(&mut self, (k, v): (Id, Id)) -> (Id, Id, u64) {
+        [k, v].into_iter().for_each(|new| self.graph.expand(new));
+        let [head_dim, kv_heads, t, _] = self.graph.shape(k);
+        let [v_head_dim, ..] = self.graph.shape(v);
+        let k = self.graph.view(k, [head_dim, t, kv_heads, 1]);
+        if self.settings.flash_attention {
+            let v = self.graph.view(v, [v_head_dim, t, kv_heads, 1]);
+            let [k, v] = [k, v].map(|x| {
+                let shape = self.graph.shape(x);
+                self.graph.fresh(shape, F16, &[x])
+            });
+            return (k, v, 0);
+        }
+        (k, self.cont(v, [t, v_head_dim, kv_heads, 1]), 0)
     }
 
     pub(super) fn store(&mut self, state: Id, sources: &[Id]) {

@@ -143,7 +143,8 @@ fn cache(
 ) -> Cache {
     let flash = settings.flash_attention;
     let heads = || architecture.layers.iter().filter_map(|layer| head_sizes(&layer.mixer));
-    let own = || heads().filter(move |(reach, _, _)| cells.in_window(*reach) == windowed);
+    let cached = !Family::of(architecture).encoder;
+    let own = || heads().filter(move |(reach, ..)| cached && cells.in_window(*reach) == windowed);
     let values = architecture.layers.iter().filter_map(|layer| values(&layer.mixer)).max();
     let n = if windowed { cells.window } else { cells.full };
     let mask = [n, tokens / cells.streams, 1, cells.streams];
@@ -234,6 +235,11 @@ impl Builder<'_> {
             }
         }
         let extra = |role| self.architecture.extras.tensors.iter().any(|t| t.role == role);
+        if extra(Role::TokenTypes) {
+            let table = self.weight(None, Role::TokenTypes);
+            let first = self.graph.spread_view(table, [width, 1, 1, 1], width * u64::from(F32));
+            embedded = self.graph.in_place(&[embedded, first]);
+        }
         if extra(Role::PositionEmbd) {
             let table = self.weight(None, Role::PositionEmbd);
             let places = self.look_up(table, self.inputs.positions, [width, t, 1, 1]);

@@ -84,10 +84,13 @@ impl<'a> Builder<'a> {
         placement: &'a Placement,
     ) -> Builder<'a> {
         let family = Family::of(architecture);
-        let cells = Cells::new(architecture, settings);
         let sequences = settings.n_parallel;
         let batch = settings.n_ubatch;
         let tokens = batch.checked_next_multiple_of(sequences).unwrap_or(batch);
+        let cells = match family.encoder {
+            true => Cells::of_batch(tokens),
+            false => Cells::new(architecture, settings),
+        };
         let outputs = match settings.mode {
             Mode::Batch => batch,
             Mode::Server => sequences.min(batch),
@@ -126,10 +129,17 @@ impl<'a> Builder<'a> {
         let built = self.distinct_layers();
         for (i, il) in built.iter().copied().enumerate() {
             let last = i + 1 == built.len();
-            x = match self.is_widened() {
-                true => self.widened_layer(il, x, per_layer),
-                false => self.layer(il, x, last, per_layer),
+            x = if self.family.encoder {
+                self.encoder_layer(il, x, last)
+            } else if self.is_widened() {
+                self.widened_layer(il, x, per_layer)
+            } else {
+                self.layer(il, x, last, per_layer)
             };
+        }
+        if self.family.encoder {
+            self.graph.expand(x);
+            return self.graph;
         }
         x = self.narrow(x);
         if self.family.rows == OutputRows::BeforeNorm {
@@ -299,18 +309,11 @@ impl<'a> Builder<'a> {
     /// The model's kind of norm.
     fn norm(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role) -> Id {
         let il = il.into();
-        if self.architecture.norm == NormKind::Rms {
-            return self.rms(x, il, role);
-        }
-        let shape = self.graph.shape(x);
-        let normed = self.graph.fresh(shape, F32, &[x]);
         match self.architecture.norm {
-            NormKind::Layer => {
-                let scaled = self.times(normed, il, role);
-                self.times(scaled, il, role)
-            }
-            NormKind::LayerNoBias => self.times(normed, il, role),
-            NormKind::Rms | NormKind::NonParametric => normed,
+            NormKind::Rms => self.rms(x, il, role),
+            NormKind::Layer => self.layer_norm(x, il, &[Some(role), role.bias()]),
+            NormKind::LayerNoBias => self.layer_norm(x, il, &[Some(role)]),
+            NormKind::NonParametric => self.layer_norm(x, il, &[]),
         }
     }
 
@@ -320,12 +323,13 @@ impl<'a> Builder<'a> {
         self.times(normed, il, role)
     }
 
-    /// Layer norm with weight and bias.
-    fn layer_norm(&mut self, x: Id, il: usize, role: Role) -> Id {
+    /// Layer norm with those weights.
+    fn layer_norm(&mut self, x: Id, il: impl Into<Option<usize>>, weights: &[Option<Role>]) -> Id {
+        let il = il.into();
         let shape = self.graph.shape(x);
         let normed = self.graph.fresh(shape, F32, &[x]);
-        let scaled = self.times(normed, il, role);
-        self.times(scaled, il, role)
+        let weights = weights.iter().flatten();
+        weights.fold(normed, |normed, role| self.times(normed, il, *role))
     }
 
     fn add(&mut self, a: Id, b: Id) -> Id {
@@ -466,6 +470,19 @@ impl<'a> Builder<'a> {
             true => self.times(out, il, Role::LayerOutputScale),
             false => out,
         }
+    }
+
+    /// A layer with a norm after each of its blocks.
+    fn encoder_layer(&mut self, il: usize, x: Id, last: bool) -> Id {
+        let layer = &self.architecture.layers[il];
+        let mixed = self.mixer(il, &layer.mixer, x, x);
+        let mixed = self.picked(mixed, OutputRows::InLastLayer, last);
+        let x = self.picked(x, OutputRows::InLastLayer, last);
+        let sum = self.add(mixed, x);
+        let h = self.norm(sum, il, Role::AttnOutputNorm);
+        let out = self.ffn(il, &layer.ffn, h);
+        let sum = self.add(out, h);
+        self.norm(sum, il, Role::LayerOutputNorm)
     }
 
     /// `x` is the layer's input after its norm, `raw` before it.

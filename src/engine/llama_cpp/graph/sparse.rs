@@ -20,7 +20,8 @@ impl Builder<'_> {
         let q = self.graph.view(q, [head_dim, heads, t, 1]);
         let q = self.rope(il, q);
         let k = self.project(x, il, Role::IndexerAttnK, head_dim);
-        let k = self.layer_norm(k, il, Role::IndexerKNorm);
+        let weights = [Role::IndexerKNorm, Role::IndexerKNormBias].map(Some);
+        let k = self.layer_norm(k, il, &weights);
         let k = self.graph.view(k, [head_dim, 1, t, 1]);
         let k = self.rope(il, k);
         let (q, k) = match cache.key_rotation {
@@ -74,7 +75,7 @@ impl Builder<'_> {
         let k = self.project(x, il, Role::AttnKv, c.head_dim);
         let k = self.graph.view(k, [c.head_dim, 1, t, 1]);
         let k = self.rope(il, k);
-        let compressed = self.cells.full.checked_div(c.ratio).unwrap_or(0);
+        let compressed = self.cells.compressed(c.ratio);
         let out = self.attend(
             il,
             Heads {
