@@ -143,6 +143,8 @@ fn CopyLink() -> impl IntoView {
             }
         });
     };
+    let by_hand = NodeRef::<leptos::html::Input>::new();
+    by_hand.on_load(|input| _ = input.focus());
     view! {
         <div class="copy">
             <button type="button" class="button button-primary" data-testid="copy-link" on:click=copy>
@@ -162,9 +164,11 @@ fn CopyLink() -> impl IntoView {
                     <input
                         type="text"
                         readonly
+                        node_ref=by_hand
                         data-testid="copy-confirm"
                         prop:value=address
                         on:focus:target=move |event| event.target().select()
+                        on:blur=move |_| _ = copied.try_set(Copied::NotYet)
                     />
                 </label>
             </Show>
