@@ -22,9 +22,10 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
     notices.extend(advisories(catalog, scenario));
     let mut cells = Vec::new();
-    let asked = [&scenario.models.len(), &scenario.machines.len(), &scenario.quants.len()]
+    let Scenario { models, machines, quants, engines, .. } = scenario;
+    let asked = [models.len(), machines.len(), quants.len(), engines.len()]
         .into_iter()
-        .fold(scenario.engines.len() as u64, |n, list| n.saturating_mul(*list as u64));
+        .fold(1u64, |n, entries| n.saturating_mul(entries as u64));
     if asked > MAX_CELLS {
         notices.push(Notice::TooManyCells { cells: asked, most: MAX_CELLS });
     }
@@ -131,7 +132,7 @@ fn cell(
     };
     let architecture = file.model().architecture();
     let params = count(architecture);
-    let room = Room::new(scenario, run, verdict);
+    let room = Room::new(scenario, run, &loads, verdict);
     Ok(Cell {
         model: file.model().id.clone(),
         hardware: machine.to_query(),

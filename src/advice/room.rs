@@ -10,15 +10,23 @@ use crate::units::Bytes;
 pub struct Room<'a> {
     scenario: &'a Scenario,
     run: &'a dyn Run,
+    /// The loads at the context and users asked for.
+    loads: &'a Loads,
     /// The run with the whole model on the devices, where that can fit at all.
     whole: Option<Box<dyn Run + 'a>>,
     verdict: Verdict,
 }
 
 impl<'a> Room<'a> {
-    /// The room around `run`, on which the verdict is `verdict`.
-    pub fn new(scenario: &'a Scenario, run: &'a dyn Run, verdict: Verdict) -> Room<'a> {
-        let mut room = Room { scenario, run, whole: None, verdict };
+    /// The room around `run`, whose loads under `scenario` are `loads` and on which the verdict is
+    /// `verdict`.
+    pub fn new(
+        scenario: &'a Scenario,
+        run: &'a dyn Run,
+        loads: &'a Loads,
+        verdict: Verdict,
+    ) -> Room<'a> {
+        let mut room = Room { scenario, run, loads, whole: None, verdict };
         if verdict == Verdict::Offload {
             room.whole = run.whole();
             if room.left(run.context_step(), scenario.users) < 0 {
@@ -45,7 +53,7 @@ impl<'a> Room<'a> {
     pub fn copies(&self) -> u64 {
         let Hardware { parts, host } = self.run.hardware();
         let copies = match parts.as_slice() {
-            [] => times(&self.loads_here().host, host.system.high),
+            [] => times(&self.loads.host, host.system.high),
             [first, ..] if parts.iter().all(|part| part.is_like(first)) => {
                 self.copies_on(first) * parts.len() as u64
             }
@@ -62,7 +70,7 @@ impl<'a> Room<'a> {
         if let [_] = self.run.hardware().parts.as_slice()
             && self.verdict != Verdict::Offload
         {
-            return self.copies_in(&self.loads_here());
+            return self.copies_in(self.loads);
         }
         let alone = Hardware { parts: vec![*part], host: self.run.hardware().host };
         let Some(run) = self.run.alone(&alone) else { return 0 };
@@ -77,11 +85,6 @@ impl<'a> Room<'a> {
             true => on_device.min(times(&loads.host, host.system.high)),
             false => on_device,
         }
-    }
-
-    /// The loads of the cell itself.
-    fn loads_here(&self) -> Loads {
-        self.run.loads(self.scenario.context, self.scenario.users)
     }
 
     /// Bytes left on the tightest memory by the high estimate; negative if it does not fit.

@@ -24,7 +24,7 @@ pub use torch::allocated;
 
 use crate::architecture::Architecture;
 use crate::catalog::{Device, Model};
-use crate::memory::ModelFile;
+use crate::memory::{ModelFile, bill};
 use crate::placement::{Hardware, Load, Loads};
 use crate::quant::Quant;
 pub use crate::report::Rule;
@@ -80,7 +80,7 @@ pub trait Run {
         let (devices, host) = self.bills(context, users);
         let load = |bill: &DeviceBill| Load { used: bill.used_bytes, usable: bill.usable_bytes };
         let devices: Vec<Load> = devices.iter().map(load).collect();
-        Loads { host: host_load(self.hardware(), host.used_bytes, &devices), devices }
+        Loads { host: self.hardware().host_load(host.used_bytes, &devices), devices }
     }
 
     /// A placement was found or asked for. Where it was not, the bill is that of the whole model
@@ -110,15 +110,6 @@ pub trait Run {
 
     /// The most sequences that the engine serves at once, as it is started.
     fn most_users(&self) -> u64;
-}
-
-/// The load of the host: what its bill says, and on unified memory that of the devices too.
-pub(crate) fn host_load(hardware: &Hardware<'_>, used: Interval<Bytes>, devices: &[Load]) -> Load {
-    let shared = match hardware.host.shared {
-        true => devices.iter().map(|load| load.used).sum(),
-        false => Interval::default(),
-    };
-    Load { used: used + shared, usable: hardware.host.ram }
 }
 
 /// Why an engine does not run what is asked of it.
@@ -304,7 +295,7 @@ impl Share {
 pub(crate) fn loads(hardware: &Hardware<'_>, shares: &[Share], lines: &[Line]) -> Loads {
     let devices: Vec<Load> = shares.iter().map(Share::load).collect();
     let used = lines.iter().map(|line| line.bytes).sum::<Interval<Bytes>>();
-    let host = host_load(hardware, used + hardware.host.system, &devices);
+    let host = hardware.host_load(used + hardware.host.system, &devices);
     Loads { devices, host }
 }
 
@@ -321,29 +312,10 @@ pub(crate) fn bills(
         used.map(Line::item).collect()
     };
     let devices = hardware.parts.iter().zip(shares).map(|(part, share)| {
-        let items = items(share.lines);
-        DeviceBill {
-            device: part.device.id.clone(),
-            capacity_bytes: part.capacity,
-            usable_bytes: share.usable,
-            usable_basis: match basis {
-                "" => part.basis.to_owned(),
-                _ => basis.to_owned(),
-            },
-            used_bytes: items.iter().map(|item| item.bytes).sum(),
-            layers: share.layers,
-            items,
-        }
+        let basis = if basis.is_empty() { part.basis } else { basis };
+        bill::device(part, share.usable, basis, share.layers, items(share.lines))
     });
-    let devices = devices.collect();
-    let mut host = items(lines);
-    host.push(crate::memory::operating_system(hardware.host.system));
-    let host = HostBill {
-        ram_bytes: hardware.host.ram,
-        used_bytes: host.iter().map(|item| item.bytes).sum(),
-        items: host,
-    };
-    (devices, host)
+    (devices.collect(), bill::host(&hardware.host, items(lines)))
 }
 
 /// The compute capability of an NVIDIA device times ten: 89 for 8.9.

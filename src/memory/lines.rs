@@ -133,7 +133,7 @@ pub(super) fn overhead(overhead: &Overhead) -> Item {
 }
 
 /// What the operating system keeps of the RAM.
-pub(crate) fn operating_system(bytes: Interval<Bytes>) -> Item {
+pub(super) fn operating_system(bytes: Interval<Bytes>) -> Item {
     Item {
         term: Term::Overhead,
         bytes,

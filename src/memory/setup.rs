@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use crate::architecture::Architecture;
 use crate::catalog::{Device, DeviceKind};
-use crate::engine::llama_cpp::{self, LayerState, Placement, Platform, Settings, Split};
-use crate::memory::{ModelFile, lines};
+use crate::engine::llama_cpp::{self, CacheRow, LayerState, Placement, Platform, Settings, Split};
+use crate::memory::{ModelFile, bill, lines};
 use crate::placement::{Hardware, Load, Loads, Part};
 use crate::report::{DeviceBill, HostBill, Item, Notice};
 use crate::scenario::Engine;
@@ -31,6 +31,12 @@ pub struct Placed {
     pub placement: Placement,
     /// Weights on each device and on the host.
     pub model: Split,
+}
+
+/// What every repeating layer keeps between tokens.
+struct Caches {
+    states: Vec<LayerState>,
+    rows: Vec<Option<CacheRow>>,
 }
 
 impl<'a> Setup<'a> {
@@ -76,39 +82,26 @@ impl<'a> Setup<'a> {
         let host = Interval::exact(placed.model.host + state.host)
             + llama_cpp::compute_interval(compute.host)
             + self.hardware.host.system;
-        let shared = match self.hardware.host.shared {
-            true => devices.iter().map(|load| load.used).sum(),
-            false => Interval::default(),
-        };
-        let host = Load { used: host + shared, usable: self.hardware.host.ram };
-        Loads { devices, host }
+        Loads { host: self.hardware.host_load(host, &devices), devices }
     }
 
     /// The bill of every device and of the host.
     pub fn bills(&self, placed: &Placed, settings: &Settings) -> (Vec<DeviceBill>, HostBill) {
+        let architecture = self.file.architecture();
         let compute = self.compute(placed, settings);
+        let caches = Caches {
+            states: llama_cpp::layer_states(architecture, settings),
+            rows: llama_cpp::cache_rows(architecture, settings),
+        };
         let devices = self.hardware.parts.iter().enumerate().map(|(i, part)| {
-            let mut items = self.items(placed, settings, Some(i), compute.devices[i]);
+            let mut items = self.items(placed, settings, &caches, Some(i), compute.devices[i]);
             items.push(lines::overhead(&self.overheads[i]));
-            DeviceBill {
-                device: part.device.id.clone(),
-                capacity_bytes: part.capacity,
-                usable_bytes: part.usable,
-                usable_basis: part.basis.to_owned(),
-                used_bytes: items.iter().map(|item| item.bytes).sum(),
-                layers: self.layers(&placed.placement, Some(i)).count() as u64,
-                items,
-            }
+            let layers = self.layers(&placed.placement, Some(i)).count() as u64;
+            bill::device(part, part.usable, part.basis, layers, items)
         });
         let devices = devices.collect();
-        let mut items = self.items(placed, settings, None, compute.host);
-        items.push(lines::operating_system(self.hardware.host.system));
-        let host = HostBill {
-            ram_bytes: self.hardware.host.ram,
-            used_bytes: items.iter().map(|item| item.bytes).sum(),
-            items,
-        };
-        (devices, host)
+        let items = self.items(placed, settings, &caches, None, compute.host);
+        (devices, bill::host(&self.hardware.host, items))
     }
 
     /// Compute buffers. Simulating a graph is the costly part of an answer, and the solver, the
@@ -139,6 +132,7 @@ impl<'a> Setup<'a> {
         &self,
         placed: &Placed,
         settings: &Settings,
+        caches: &Caches,
         device: Option<usize>,
         compute: Bytes,
     ) -> Vec<Item> {
@@ -149,10 +143,9 @@ impl<'a> Setup<'a> {
             true => llama_cpp::tied_output(architecture, weights, placement),
             false => Bytes::ZERO,
         };
-        let states = llama_cpp::layer_states(architecture, settings);
-        let states: Vec<LayerState> = self.layers(placement, device).map(|il| states[il]).collect();
-        let rows = llama_cpp::cache_rows(architecture, settings);
-        let rows: Vec<_> = self.layers(placement, device).map(|il| rows[il]).collect();
+        let layers = || self.layers(placement, device);
+        let states: Vec<LayerState> = layers().map(|il| caches.states[il]).collect();
+        let rows: Vec<_> = layers().map(|il| caches.rows[il]).collect();
         let padding = states.iter().map(|state| state.kv_padding).sum();
         let padding = if device.is_some() { padding } else { Bytes::ZERO };
         let items = [

@@ -1,6 +1,7 @@
 //! A machine of the question, looked up in the catalogue: its devices one by one, and its host.
 
 use crate::catalog::{Catalog, Device, DeviceKind};
+use crate::placement::Load;
 use crate::report::Notice;
 use crate::scenario::{DeviceCount, Machine, Scenario};
 use crate::units::{Bytes, GIB, Interval};
@@ -90,6 +91,15 @@ impl<'a> Hardware<'a> {
             parts.extend(std::iter::repeat_n(part, *count as usize));
         }
         Ok(Hardware { parts, host })
+    }
+
+    /// The load of the host that holds `used` itself; on unified memory `devices` add theirs.
+    pub fn host_load(&self, used: Interval<Bytes>, devices: &[Load]) -> Load {
+        let shared = match self.host.shared {
+            true => devices.iter().map(|load| load.used).sum(),
+            false => Interval::default(),
+        };
+        Load { used: used + shared, usable: self.host.ram }
     }
 
     /// Usable bytes of every device.
