@@ -40,13 +40,14 @@ impl<'a> Room<'a> {
     pub fn max_context(&self) -> u64 {
         let step = self.run.context_step().max(1);
         let most = Limit::CONTEXT.max / step;
-        last_fitting(most, |n| self.left(n * step, self.scenario.users)) * step
+        let known = self.scenario.context.div_ceil(step);
+        last_fitting(most, known, |n| self.left(n * step, self.scenario.users)) * step
     }
 
     /// The most users at the context asked for; 0 if none.
     pub fn max_users(&self) -> u64 {
         let most = Limit::USERS.max.min(self.run.most_users()).max(1);
-        last_fitting(most, |n| self.left(self.scenario.context, n))
+        last_fitting(most, self.scenario.users, |n| self.left(self.scenario.context, n))
     }
 
     /// Copies side by side, each on one device; 1 where only all devices together hold one.
@@ -108,40 +109,39 @@ fn times(load: &Load, once: Bytes) -> u64 {
 }
 
 /// The largest `n` in `1..=most` with `left(n) >= 0`, for `left` that falls as `n` grows; 0 if
-/// there is none. `left` is nearly straight, so the search goes by interpolation, with a bisection
-/// every other step to bound it.
-fn last_fitting(most: u64, left: impl Fn(u64) -> i64) -> u64 {
-    let (mut low, mut high) = (1, most);
-    let (mut left_low, mut left_high) = (left(low), left(high));
-    if left_low < 0 {
+/// there is none. `left` is nearly straight, so the line through two looks tells where it ends;
+/// `known` is an `n` at which looking costs nothing. Nothing far beyond the end is looked at, where
+/// looks cost the most.
+fn last_fitting(most: u64, known: u64, left: impl Fn(u64) -> i64) -> u64 {
+    let mut low = (1, left(1));
+    if low.1 < 0 {
         return 0;
     }
-    if left_high >= 0 {
-        return most;
-    }
-    let mut bisect = false;
-    while high - low > 1 {
-        let width = high - low;
-        let share = left_low as f64 / (left_low as f64 - left_high as f64);
-        let step = if bisect { width / 2 } else { (width as f64 * share) as u64 };
-        let middle = low + step.clamp(1, width - 1);
-        let left_middle = left(middle);
-        // A step that lands just beside the zero is followed by one to the other side of it.
-        if left_middle >= 0 {
-            bisect = !bisect && (middle - low) * 2 < width;
-            (low, left_low) = (middle, left_middle);
-            if low + 1 < high {
-                let next = left(low + 1);
-                if next < 0 {
-                    return low;
-                }
-            }
+    let mut before = low;
+    let mut high = None;
+    let mut next = if (2..=most).contains(&known) { known } else { most.min(2) };
+    let mut looks = 0;
+    while low.0 < most && high.is_none_or(|(n, _)| low.0 + 1 < n) {
+        let look = (next, left(next));
+        if look.1 >= 0 {
+            (before, low) = (low, look);
         } else {
-            bisect = !bisect && (high - middle) * 2 < width;
-            (high, left_high) = (middle, left_middle);
+            high = Some(look);
         }
+        looks += 1;
+        let end = high.unwrap_or((most + 1, i64::MIN));
+        let (from, to) = if high.is_some() { (low, end) } else { (before, low) };
+        let fall = (from.1 as f64 - to.1 as f64) / (to.0 - from.0).max(1) as f64;
+        let straight = if fall > 0.0 { (low.1 as f64 / fall) as u64 } else { u64::MAX };
+        // Where the line misleads, halving or doubling bounds the search.
+        let step = match (looks % 3, high) {
+            (0, Some(_)) => (end.0 - low.0) / 2,
+            (0, None) if straight > 0 => straight.max(low.0),
+            _ => straight,
+        };
+        next = low.0.saturating_add(step.max(1)).min(end.0 - 1).max(low.0 + 1);
     }
-    low
+    low.0
 }
 
 #[cfg(test)]
@@ -152,22 +152,32 @@ mod tests {
     fn the_last_fitting_is_found_on_a_line_and_off_it() {
         for zero in [0i64, 1, 2, 3, 255, 256, 4_000, 65_535, 65_536, 70_000] {
             let wanted = zero.clamp(0, 65_536) as u64;
-            assert_eq!(last_fitting(65_536, |n| (zero - n as i64) * 1_000_003), wanted);
-            let steps = |n: u64| zero.pow(2) - (n as i64).pow(2);
-            assert_eq!(last_fitting(65_536, steps), wanted, "square, zero {zero}");
-            let stairs = |n: u64| if (n as i64) <= zero { 5 } else { -5 };
-            assert_eq!(last_fitting(65_536, stairs), wanted, "stairs, zero {zero}");
+            let lines: [&dyn Fn(u64) -> i64; 4] = [
+                &|n| (zero - n as i64) * 1_000_003,
+                &|n| zero.pow(2) - (n as i64).pow(2),
+                &|n| if (n as i64) <= zero { 5 } else { -5 },
+                &|n| ((zero as f64).sqrt() * 1e9) as i64 - ((n as f64).sqrt() * 1e9) as i64,
+            ];
+            for (i, left) in lines.iter().enumerate() {
+                for known in [0, 1, 2, 100, 65_536, 1 << 40] {
+                    let found = last_fitting(65_536, known, left);
+                    assert_eq!(found, wanted, "line {i}, zero {zero}, known {known}");
+                }
+            }
         }
     }
 
     #[test]
     fn a_straight_line_takes_few_looks() {
-        let looks = std::cell::Cell::new(0);
-        let left = |n: u64| {
-            looks.set(looks.get() + 1);
-            20_000_000_000 - 327_680 * 256 * n as i64
-        };
-        assert_eq!(last_fitting(65_536, left), 238);
-        assert!(looks.get() <= 6, "{} looks", looks.get());
+        for known in [1, 128, 400] {
+            let looks = std::cell::Cell::new(0);
+            let left = |n: u64| {
+                looks.set(looks.get() + 1);
+                assert!(n <= 400, "looked as far as {n}");
+                20_000_000_000 - 327_680 * 256 * n as i64
+            };
+            assert_eq!(last_fitting(65_536, known, left), 238);
+            assert!(looks.get() <= 4, "{} looks", looks.get());
+        }
     }
 }
