@@ -4,9 +4,11 @@
 //! the page's URL, an embed's attribute and the command line's argument.
 
 mod limits;
+mod money;
 mod query;
 
 pub use limits::Limit;
+pub use money::{Currency, Input, Money};
 pub use query::{Problem, ProblemKind};
 
 use std::fmt;
@@ -68,6 +70,8 @@ pub struct Scenario {
     pub eager: bool,
     /// The minor release of vLLM 0.x whose rules are applied; `None` is the newest known.
     pub vllm_release: Option<u64>,
+    /// Prices, power and currency.
+    pub money: Money,
     /// Interface language, where the link fixes it.
     pub lang: Option<Lang>,
     /// Colour scheme, where the link fixes it.
@@ -291,6 +295,7 @@ impl Default for Scenario {
             tensor_parallel: None,
             eager: false,
             vllm_release: None,
+            money: Money::default(),
             lang: None,
             theme: None,
             embed: false,

@@ -6,6 +6,8 @@
 //!     & kv=q8_0 | kv=f16,q8_0 & fa=on|off & ubatch=512 & logits=server|batch & unified=on
 //!     & swa_full=on & imatrix=on & ram=64GiB & offload=auto|none|experts|experts:N|ngl:N
 //!     & reserve=1GiB & util=0.9 & seqs=64 & batched=8192 & tp=2 & eager=on & vllm=0.11
+//!     & price=1599 & rent=0.4 & kwh=0.17 & duty=0.5 & years=3 & pue=1.1 & boards_w=450 & host_w=100
+//!     & idle=0.15 & prefill=0.95 & decode=0.6 & cur=EUR & rate=0.92
 //!     & lang=en|ru & theme=light|dark & embed=1 & cell=model.machine.quant[.engine]
 //! ```
 //! `,` separates list entries, `;` machines, `*N` is a count and `@N` a memory size in GB. A list
@@ -16,8 +18,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeviceCount, Engine, KvTypes, Lang, Limit, Machine, Mode, Offload, QUERY_VERSION, Scenario,
-    Selected, Theme,
+    Currency, DeviceCount, Engine, Input, KvTypes, Lang, Limit, Machine, Mode, Offload,
+    QUERY_VERSION, Scenario, Selected, Theme,
 };
 use crate::quant::{GgmlType, Quant};
 use crate::units::{Bytes, GB, GIB, MIB};
@@ -55,7 +57,8 @@ pub enum ProblemKind {
 const KEYS: &[&str] = &[
     "v", "model", "hw", "quant", "engine", "ctx", "users", "kv", "fa", "ubatch", "logits",
     "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "util", "seqs", "batched", "tp",
-    "eager", "vllm", "lang", "theme", "embed", "cell",
+    "eager", "vllm", "price", "rent", "kwh", "duty", "years", "pue", "boards_w", "host_w", "idle",
+    "prefill", "decode", "cur", "rate", "lang", "theme", "embed", "cell",
 ];
 
 /// Encoded in a pair of the query string. What is left readable has no meaning there.
@@ -172,6 +175,14 @@ impl Scenario {
         if let Some(minor) = self.vllm_release {
             out.pair("vllm", &format!("0.{minor}"));
         }
+        if self.money.currency != default.money.currency {
+            out.pair("cur", self.money.currency.code());
+        }
+        for input in Input::ALL {
+            if let Some(value) = self.money.get(input) {
+                out.pair(input.key(), &value.to_string());
+            }
+        }
         if let Some(lang) = self.lang {
             out.pair("lang", lang.code());
         }
@@ -246,13 +257,20 @@ impl Reader {
             "eager" => s.eager = on_off(value)?,
             "vllm" => s.vllm_release = Some(release(value, Limit::VLLM_RELEASE)?),
             "tp" => s.tensor_parallel = Some(number(value, Limit::TENSOR_PARALLEL)?),
+            "cur" => {
+                let code = || Refused::form("a code of three letters, such as EUR");
+                s.money.currency = Currency::parse(value).ok_or_else(code)?;
+            }
             "lang" => s.lang = Some(word(value, &[("en", Lang::En), ("ru", Lang::Ru)])?),
             "theme" => {
                 s.theme = Some(word(value, &[("light", Theme::Light), ("dark", Theme::Dark)])?);
             }
             "embed" => s.embed = on_off(value)?,
             "cell" => s.selected = Some(selected(value)?),
-            _ => return Err(Refused(ProblemKind::UnknownKey, KEYS.join(", "))),
+            _ => match Input::ALL.into_iter().find(|input| input.key() == key) {
+                Some(input) => s.money.set(input, Some(decimal(value, input)?)),
+                None => return Err(Refused(ProblemKind::UnknownKey, KEYS.join(", "))),
+            },
         }
         Ok(())
     }
@@ -373,6 +391,17 @@ fn within(digits: &str, times: u64, limit: Limit) -> Result<u64, Refused> {
     match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(times)) {
         Some(n) if limit.holds(n) => Ok(n),
         _ => Err(Refused(ProblemKind::OutOfRange, limit.text())),
+    }
+}
+
+/// A number with a decimal point, within the range of `input`.
+fn decimal(value: &str, input: Input) -> Result<f64, Refused> {
+    let (min, max) = input.range();
+    let refused = |reason| Refused(reason, format!("{min}..{max}"));
+    let number = input.parse(value).ok_or_else(|| refused(ProblemKind::Malformed))?;
+    match input.holds(number) {
+        true => Ok(number),
+        false => Err(refused(ProblemKind::OutOfRange)),
     }
 }
 
@@ -625,6 +654,7 @@ fn unescape(part: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Money;
     use super::*;
 
     fn parse(query: &str) -> Scenario {
@@ -725,6 +755,21 @@ mod tests {
     }
 
     #[test]
+    fn money_is_read_in_the_reader_s_currency() {
+        let s = parse("cur=eur&rate=0.92&price=2000&kwh=0.31&duty=35%&idle=0");
+        assert_eq!(s.money.currency.code(), "EUR");
+        assert_eq!(s.money.get(Input::Price), Some(2000.0));
+        assert_eq!((s.money.get(Input::Duty), s.money.get(Input::Idle)), (Some(0.35), Some(0.0)));
+        assert_eq!((s.money.get(Input::Rent), s.money.rate()), (None, Some(0.92)));
+        assert_eq!(s.to_query(), "cur=EUR&price=2000&kwh=0.31&duty=0.35&idle=0&rate=0.92");
+
+        let wrong = problem("pue=0.5");
+        assert_eq!((wrong.reason, wrong.accepted.as_str()), (ProblemKind::OutOfRange, "1..5"));
+        assert_eq!(problem("rent=-1").reason, ProblemKind::Malformed);
+        assert_eq!(problem("cur=EURO").accepted, "a code of three letters, such as EUR");
+    }
+
+    #[test]
     fn an_empty_list_is_not_the_default_list() {
         assert_eq!(parse("model=").models, Vec::<String>::new());
         assert_eq!(parse("quant=&hw=").machines, []);
@@ -766,6 +811,22 @@ mod tests {
         ]
     }
 
+    fn money() -> impl Strategy<Value = Money> {
+        let value = |input: Input| {
+            let (min, max) = input.range();
+            proptest::option::of(min..=max)
+        };
+        let values: Vec<_> = Input::ALL.into_iter().map(value).collect();
+        (values, "[A-Z]{3}").prop_map(|(values, code)| {
+            let mut money = Money::default();
+            money.currency = Currency::parse(&code).unwrap();
+            for (input, value) in Input::ALL.into_iter().zip(values) {
+                money.set(input, value);
+            }
+            money
+        })
+    }
+
     fn scenario() -> impl Strategy<Value = Scenario> {
         let lists = (
             proptest::collection::vec(id(), 0..5).prop_map(unique),
@@ -797,8 +858,8 @@ mod tests {
             proptest::option::of((0usize..600, 0usize..600, 0usize..600, 0usize..16)),
         );
         let unused = proptest::collection::vec(("x-\\PC{0,6}", "\\PC{0,8}"), 0..3);
-        (lists, numbers, switches, view, unused).prop_map(
-            |(lists, numbers, switches, view, unused)| {
+        (lists, numbers, switches, view, money(), unused).prop_map(
+            |(lists, numbers, switches, view, money, unused)| {
                 let (models, machines, quants, engines) = lists;
                 let (context, users, kv, ubatch, ram, reserve, offload, serving) = numbers;
                 let (utilisation, sequences, batched, tensor_parallel, vllm_release) = serving;
@@ -828,6 +889,7 @@ mod tests {
                     tensor_parallel,
                     eager,
                     vllm_release,
+                    money,
                     lang,
                     theme,
                     embed,
