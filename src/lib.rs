@@ -10,6 +10,7 @@
 pub mod advice;
 pub mod architecture;
 pub mod catalog;
+pub mod curves;
 pub mod engine;
 pub mod estimate;
 pub mod memory;

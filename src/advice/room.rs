@@ -38,10 +38,15 @@ impl<'a> Room<'a> {
 
     /// The longest context, in tokens for each user, at which it still fits; 0 if none.
     pub fn max_context(&self) -> u64 {
+        self.max_context_for(self.scenario.users)
+    }
+
+    /// The same for another number of users.
+    pub fn max_context_for(&self, users: u64) -> u64 {
         let step = self.run.context_step().max(1);
         let most = Limit::CONTEXT.max / step;
         let known = self.scenario.context.div_ceil(step);
-        last_fitting(most, known, |n| self.left(n * step, self.scenario.users)) * step
+        last_fitting(most, known, |n| self.left(n * step, users)) * step
     }
 
     /// The most users at the context asked for; 0 if none.

@@ -4,6 +4,7 @@
 //! What can be decided without a screen is plain functions here, tested natively; `page` draws.
 
 pub mod answer;
+pub mod chart;
 pub mod edit;
 pub mod formula;
 pub mod number;

@@ -1,0 +1,63 @@
+//! How much context each of how many users can have: one line a quantisation.
+
+use super::Subject;
+use super::points::octaves;
+use crate::catalog::Catalog;
+use crate::quant::Quant;
+use crate::scenario::{Limit, Scenario, Selected};
+
+/// The longest contexts that fit, by users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frontier {
+    /// Users, rising.
+    pub users: Vec<u64>,
+    /// Where the question's users are among them.
+    pub asked: usize,
+    /// One entry for each quantisation of the question that the engine runs, in its order.
+    pub lines: Vec<Reach>,
+    /// The longest context that the model was trained for, in tokens.
+    pub trained: Option<u64>,
+}
+
+/// How far one quantisation reaches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reach {
+    /// The quantisation.
+    pub quant: Quant,
+    /// The longest context that fits, in tokens for each user; 0 where none does. One entry for
+    /// each number of users.
+    pub contexts: Vec<u64>,
+}
+
+impl Frontier {
+    /// The frontier of the cell at `at`, with every quantisation of the question beside it.
+    /// `None` where none of them has figures.
+    pub fn of(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Frontier> {
+        let users = octaves(1, Limit::USERS.max, &[scenario.users]);
+        // Whole octaves are enough: the lines are all but straight between them.
+        let users: Vec<u64> =
+            users.into_iter().filter(|n| n.is_power_of_two() || *n == scenario.users).collect();
+        let asked = users.iter().position(|n| *n == scenario.users).unwrap_or(0);
+        let mut trained = None;
+        let lines = scenario.quants.iter().enumerate().filter_map(|(quant, name)| {
+            let at = Selected { quant, ..at };
+            let contexts = Subject::of(catalog, scenario, at, |subject| {
+                trained = subject.trained();
+                subject.reach(&users)
+            })?;
+            Some(Reach { quant: *name, contexts })
+        });
+        let lines: Vec<Reach> = lines.collect();
+        (!lines.is_empty()).then_some(Frontier { users, asked, lines, trained })
+    }
+}
+
+impl Subject<'_> {
+    /// The longest context that fits for each of `users`; 0 where the engine does not serve them.
+    fn reach(&self, users: &[u64]) -> Vec<u64> {
+        let room = self.room();
+        let served = self.run.most_users();
+        let reach = |n: &u64| if *n <= served { room.max_context_for(*n) } else { 0 };
+        users.iter().map(reach).collect()
+    }
+}

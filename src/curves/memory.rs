@@ -1,0 +1,124 @@
+//! Memory by term along context or users, on the memory that fills first.
+
+use super::Subject;
+use super::points::octaves;
+use crate::report::{Item, Term};
+use crate::scenario::Limit;
+use crate::units::{Bytes, Interval};
+
+/// The shortest context that a curve begins with, unless a shorter one is asked for.
+const FIRST_CONTEXT: u64 = 1024;
+
+/// What moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Along {
+    /// Tokens of context for each user.
+    Context,
+    /// Users at once.
+    Users,
+}
+
+/// What lies in one memory as context or users grow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memory {
+    /// The device, by its place in the machine: the one with the least left at the point asked
+    /// for. `None` on a machine without devices: its RAM.
+    pub device: Option<usize>,
+    /// What can be used of it.
+    pub usable: Bytes,
+    /// What there is in it, in the order of the bill.
+    pub terms: Vec<Term>,
+    /// Rising.
+    pub points: Vec<MemoryPoint>,
+    /// The point that the question asks for.
+    pub asked: usize,
+}
+
+/// What lies there at one context or number of users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryPoint {
+    /// Tokens of context for each user, or users.
+    pub x: u64,
+    /// Expected bytes, one entry a term.
+    pub bytes: Vec<Bytes>,
+    /// All of it.
+    pub used: Interval<Bytes>,
+}
+
+/// The bill of the one memory at one point.
+struct Bill {
+    x: u64,
+    items: Vec<Item>,
+    used: Interval<Bytes>,
+}
+
+impl Bill {
+    fn bytes(&self, term: Term) -> Bytes {
+        let items = self.items.iter().filter(|item| item.term == term);
+        items.map(|item| item.bytes.expected).sum()
+    }
+}
+
+impl Subject<'_> {
+    /// Memory along `along`; the other stays as asked for.
+    pub fn memory(&self, along: Along) -> Memory {
+        let (context, users) = (self.scenario.context, self.scenario.users);
+        let device =
+            (0..self.loads.devices.len()).min_by_key(|i| self.loads.devices[*i].headroom());
+        let (asked, xs) = match along {
+            Along::Context => (context, self.contexts()),
+            Along::Users => (users, self.users()),
+        };
+        let bill = |x: u64| {
+            let (context, users) = match along {
+                Along::Context => (x, users),
+                Along::Users => (context, x),
+            };
+            let (mut devices, host) = self.run.bills(context, users);
+            let (items, used) = match device {
+                Some(i) if i < devices.len() => {
+                    let bill = devices.swap_remove(i);
+                    (bill.items, bill.used_bytes)
+                }
+                _ => (host.items, host.used_bytes),
+            };
+            Bill { x, items, used }
+        };
+        let bills: Vec<Bill> = xs.into_iter().map(bill).collect();
+        let mut terms: Vec<Term> =
+            bills.iter().flat_map(|bill| &bill.items).map(|item| item.term).collect();
+        terms.sort_unstable();
+        terms.dedup();
+        let points = bills.into_iter().map(|bill| {
+            let bytes = terms.iter().map(|term| bill.bytes(*term)).collect();
+            MemoryPoint { x: bill.x, bytes, used: bill.used }
+        });
+        let points: Vec<MemoryPoint> = points.collect();
+        let usable = match device {
+            Some(i) => self.loads.devices[i].usable,
+            None => self.loads.host.usable,
+        };
+        let asked = points.iter().position(|point| point.x == asked).unwrap_or(0);
+        Memory { device, usable, terms, points, asked }
+    }
+
+    /// Contexts from a short one to what the model was trained for, or to where it is long
+    /// overfull.
+    pub(super) fn contexts(&self) -> Vec<u64> {
+        let asked = self.scenario.context;
+        let longest = self.room().max_context();
+        let trained = self.trained().unwrap_or(asked.saturating_mul(4));
+        let overfull = if longest > 0 { longest.saturating_mul(2) } else { u64::MAX };
+        let to = trained.min(overfull).max(asked).min(Limit::CONTEXT.max);
+        octaves(FIRST_CONTEXT.min(asked), to, &[asked, longest])
+    }
+
+    /// Users from one to twice what fits, as far as the engine serves them.
+    pub(super) fn users(&self) -> Vec<u64> {
+        let asked = self.scenario.users;
+        let most = self.room().max_users();
+        let served = Limit::USERS.max.min(self.run.most_users()).max(1);
+        let to = most.max(asked).saturating_mul(2).clamp(8, served.max(8)).max(asked);
+        octaves(1, to, &[asked, most])
+    }
+}

@@ -1,0 +1,60 @@
+//! How the figures of one cell move as context and users do: what the charts draw.
+//!
+//! Every figure is asked of the cell's [`Run`] as it is placed for the context and users of the
+//! question, so that the point at those is the cell of the [`Report`](crate::report::Report)
+//! itself.
+
+mod frontier;
+mod memory;
+mod points;
+
+pub use frontier::{Frontier, Reach};
+pub use memory::{Along, Memory, MemoryPoint};
+
+use crate::advice::{Room, verdict};
+use crate::catalog::Catalog;
+use crate::engine::{self, File, Run};
+use crate::placement::{Hardware, Loads};
+use crate::report::Verdict;
+use crate::scenario::{Scenario, Selected};
+
+/// The cell that curves are drawn of.
+pub struct Subject<'a> {
+    scenario: &'a Scenario,
+    file: &'a File<'a>,
+    run: &'a dyn Run,
+    loads: Loads,
+    verdict: Verdict,
+}
+
+impl Subject<'_> {
+    /// Hands the cell at `at` to `draw`. `None` where it has no figures: there is no such cell, its
+    /// model or a device is not in the catalogue, or the engine does not run it.
+    pub fn of<T>(
+        catalog: &Catalog,
+        scenario: &Scenario,
+        at: Selected,
+        draw: impl FnOnce(&Subject<'_>) -> T,
+    ) -> Option<T> {
+        let model = catalog.model(scenario.models.get(at.model)?)?;
+        let machine = scenario.machines.get(at.machine)?;
+        let quant = *scenario.quants.get(at.quant)?;
+        let engine = *scenario.engines.get(at.engine)?;
+        let file = engine::file(engine, model, quant, scenario).ok()?;
+        let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
+        let run = engine::run(engine, &file, &hardware, scenario).ok()?;
+        let run = run.as_ref();
+        let loads = run.loads(scenario.context, scenario.users);
+        let verdict = verdict(run, &loads);
+        Some(draw(&Subject { scenario, file: &file, run, loads, verdict }))
+    }
+
+    fn room(&self) -> Room<'_> {
+        Room::new(self.scenario, self.run, &self.loads, self.verdict)
+    }
+
+    /// The longest context that the model was trained for, in tokens.
+    fn trained(&self) -> Option<u64> {
+        self.file.model().architecture().max_context
+    }
+}

@@ -1,0 +1,139 @@
+//! The laws of the curves: at the point asked for they are the report, and they move one way.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use headroom::catalog::Catalog;
+use headroom::curves::{Along, Frontier, Memory, Subject};
+use headroom::estimate;
+use headroom::report::{Cell, Item};
+use headroom::scenario::{Scenario, Selected};
+use headroom::units::{Bytes, Interval};
+
+const FIRST: Selected = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
+
+/// Questions of different kinds: one device, several unequal ones, part in RAM, no device at all,
+/// unified memory, a serving engine, recurrent layers, nothing that fits.
+const QUESTIONS: &[&str] = &[
+    "model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M&ctx=8192",
+    "model=qwen3-32b&hw=rtx-4090,rtx-3060-12gb&quant=Q4_K_M&ctx=5000&users=3",
+    "model=qwen3-30b-a3b&hw=rtx-4090&quant=Q8_0&ctx=16384",
+    "model=qwen3-8b&hw=cpu-ddr5-5600-dual&quant=Q4_K_M",
+    "model=gemma-3-27b-it&hw=apple-m4-max-40c@64&quant=Q8_0",
+    "model=qwen3-8b&hw=h100-sxm*2&quant=BF16&engine=vllm&users=64",
+    "model=qwen3-next-80b-a3b-instruct&hw=h100-sxm&quant=Q4_K_M&users=4",
+    "model=qwen2.5-72b-instruct&hw=rtx-4090&quant=BF16&offload=none",
+];
+
+fn scenario(query: &str) -> Scenario {
+    let (scenario, problems) = Scenario::from_query(query);
+    assert!(problems.is_empty(), "{query}: {problems:?}");
+    scenario
+}
+
+#[track_caller]
+fn cell(scenario: &Scenario) -> Cell {
+    let row = estimate::row(Catalog::bundled(), scenario, &scenario.models[0]);
+    row.into_iter().next().unwrap().unwrap()
+}
+
+#[track_caller]
+fn memory(scenario: &Scenario, along: Along) -> Memory {
+    Subject::of(Catalog::bundled(), scenario, FIRST, |s| s.memory(along)).unwrap()
+}
+
+/// Items, use and room of the memory that a curve is drawn of.
+fn bill(cell: &Cell, device: Option<usize>) -> (&[Item], Interval<Bytes>, Bytes) {
+    match device {
+        Some(i) => {
+            let bill = &cell.devices[i];
+            (&bill.items, bill.used_bytes, bill.usable_bytes)
+        }
+        None => (&cell.host.items, cell.host.used_bytes, cell.host.ram_bytes),
+    }
+}
+
+#[test]
+fn the_point_asked_for_is_the_report_itself() {
+    for query in QUESTIONS {
+        let scenario = scenario(query);
+        let cell = cell(&scenario);
+        for along in [Along::Context, Along::Users] {
+            let memory = memory(&scenario, along);
+            let point = &memory.points[memory.asked];
+            let (items, used, usable) = bill(&cell, memory.device);
+            let asked = match along {
+                Along::Context => scenario.context,
+                Along::Users => scenario.users,
+            };
+            assert_eq!(point.x, asked, "{query}");
+            assert_eq!((point.used, memory.usable), (used, usable), "{query}");
+            for (term, bytes) in memory.terms.iter().zip(&point.bytes) {
+                let of_term = items.iter().filter(|item| item.term == *term);
+                assert_eq!(of_term.map(|i| i.bytes.expected).sum::<Bytes>(), *bytes, "{query}");
+            }
+            let tightest = cell.devices.iter().map(|bill| bill.headroom_bytes()).min();
+            let room = usable.minus(used.expected);
+            assert_eq!(room, tightest.unwrap_or(cell.host.headroom_bytes()), "{query}");
+        }
+        let frontier = Frontier::of(Catalog::bundled(), &scenario, FIRST).unwrap();
+        assert_eq!(frontier.users[frontier.asked], scenario.users);
+        assert_eq!(frontier.lines[0].contexts[frontier.asked], cell.max_context, "{query}");
+    }
+}
+
+#[test]
+fn terms_add_up_and_memory_never_falls() {
+    for query in QUESTIONS {
+        for along in [Along::Context, Along::Users] {
+            let memory = memory(&scenario(query), along);
+            assert!(memory.points.len() >= 3, "{query}");
+            for point in &memory.points {
+                let sum = point.bytes.iter().copied().sum::<Bytes>();
+                assert_eq!(sum, point.used.expected, "{query}");
+            }
+            for pair in memory.points.windows(2) {
+                assert!(pair[0].x < pair[1].x, "{query}");
+                assert!(pair[0].used.expected <= pair[1].used.expected, "{query}: {pair:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn any_point_of_a_fixed_placement_is_the_answer_to_its_own_question() {
+    let asked = scenario("model=qwen3-32b&hw=rtx-4090,rtx-3060-12gb&quant=Q4_K_M&offload=none");
+    let memory = memory(&asked, Along::Context);
+    for point in &memory.points {
+        let cell = cell(&Scenario { context: point.x, ..asked.clone() });
+        assert_eq!(point.used, bill(&cell, memory.device).1, "at {}", point.x);
+    }
+}
+
+#[test]
+fn the_frontier_falls_with_users_and_rises_as_weights_shrink() {
+    let asked = scenario("model=qwen3-32b&hw=rtx-pro-6000-blackwell-workstation&users=3");
+    let frontier = Frontier::of(Catalog::bundled(), &asked, FIRST).unwrap();
+    assert_eq!(frontier.users, [1, 2, 3, 4, 8, 16, 32, 64, 128, 256]);
+    let names: Vec<String> = frontier.lines.iter().map(|line| line.quant.to_string()).collect();
+    assert_eq!(names, ["BF16", "Q8_0", "Q4_K_M"]);
+    for line in &frontier.lines {
+        assert!(line.contexts.is_sorted_by(|a, b| a >= b), "{}", line.quant);
+        assert!(line.contexts[0] > 8192);
+    }
+    for pair in frontier.lines.windows(2) {
+        assert!(pair[0].contexts.iter().zip(&pair[1].contexts).all(|(a, b)| a <= b));
+    }
+}
+
+#[test]
+fn a_cell_without_figures_has_no_curves() {
+    let catalog = Catalog::bundled();
+    for query in ["model=no-such&hw=rtx-4090", "model=qwen3-8b&hw=no-such", "model=&hw="] {
+        let (scenario, _) = Scenario::from_query(query);
+        assert!(Subject::of(catalog, &scenario, FIRST, |_| ()).is_none(), "{query}");
+        assert!(Frontier::of(catalog, &scenario, FIRST).is_none(), "{query}");
+    }
+    let (scenario, _) = Scenario::from_query("");
+    let beyond = Selected { model: 0, machine: usize::MAX, quant: 0, engine: 9 };
+    assert!(Subject::of(catalog, &scenario, beyond, |_| ()).is_none());
+}
