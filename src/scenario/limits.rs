@@ -41,6 +41,21 @@ impl Limit {
     /// Layers, in `offload=ngl:N` and `offload=experts:N`.
     pub const LAYERS: Limit = Limit { key: "offload", min: 0, max: 10_000 };
 
+    /// Rank of a LoRA adapter.
+    pub const LORA_RANK: Limit = Limit { key: "lora", min: 0, max: 1_024 };
+    /// LoRA adapters.
+    pub const LORA_COUNT: Limit = Limit { key: "lora", min: 1, max: 256 };
+    /// Tokens that a draft model proposes at once.
+    pub const DRAFT_TOKENS: Limit = Limit { key: "draft_n", min: 1, max: 64 };
+    /// Tokens that MTP layers propose at once.
+    pub const MTP: Limit = Limit { key: "mtp", min: 0, max: 16 };
+    /// Probability that a proposed token is accepted, in thousandths.
+    pub const ACCEPTANCE: Limit = Limit { key: "accept", min: 0, max: 1_000 };
+    /// Prompts kept in RAM, in bytes: up to 1 TiB.
+    pub const PROMPT_CACHE: Limit = Limit { key: "cache_ram", min: 0, max: 1 << 40 };
+    /// Context checkpoints of a sequence.
+    pub const CHECKPOINTS: Limit = Limit { key: "checkpoints", min: 0, max: 1_024 };
+
     /// Entries in the list of models.
     pub const MODELS: Limit = Limit { key: "model", min: 0, max: 600 };
     /// Engines side by side.

@@ -3,10 +3,12 @@
 //! The query string ([`Scenario::from_query`], [`Scenario::to_query`]) is the one notation for it:
 //! the page's URL, an embed's attribute and the command line's argument.
 
+mod extras;
 mod limits;
 mod money;
 mod query;
 
+pub use extras::{Display, DraftModel, Extras, Lora, LoraTargets, Projector, ProjectorType};
 pub use limits::Limit;
 pub use money::{Currency, Input, Money};
 pub use query::{Problem, ProblemKind};
@@ -72,6 +74,8 @@ pub struct Scenario {
     pub vllm_release: Option<u64>,
     /// Prices, power and currency.
     pub money: Money,
+    /// What is loaded or kept beside the model.
+    pub extras: Extras,
     /// Interface language, where the link fixes it.
     pub lang: Option<Lang>,
     /// Colour scheme, where the link fixes it.
@@ -296,6 +300,7 @@ impl Default for Scenario {
             eager: false,
             vllm_release: None,
             money: Money::default(),
+            extras: Extras::default(),
             lang: None,
             theme: None,
             embed: false,

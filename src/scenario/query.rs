@@ -5,6 +5,8 @@
 //! v=1 & model=a,b & hw=x*2,y;z@64 & quant=Q8_0 & engine=llama.cpp & ctx=32k & users=4
 //!     & kv=q8_0 | kv=f16,q8_0 & fa=on|off & ubatch=512 & logits=server|batch & unified=on
 //!     & swa_full=on & imatrix=on & ram=64GiB & offload=auto|none|experts|experts:N|ngl:N
+//!     & mmproj=f16 & lora=16*4 & lora_on=attention & draft=qwen3-0.6b:Q8_0 & draft_n=3 & mtp=2
+//!     & accept=0.7 & cache_ram=8GiB & checkpoints=32 & display=linux
 //!     & reserve=1GiB & util=0.9 & seqs=64 & batched=8192 & tp=2 & eager=on & vllm=0.11
 //!     & price=1599 & rent=0.4 & kwh=0.17 & duty=0.5 & years=3 & pue=1.1 & boards_w=450 & host_w=100
 //!     & idle=0.15 & prefill=0.95 & decode=0.6 & cur=EUR & rate=0.92
@@ -18,7 +20,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Currency, DeviceCount, Engine, Input, KvTypes, Lang, Limit, Machine, Mode, Offload,
+    Currency, DeviceCount, Engine, Extras, Input, KvTypes, Lang, Limit, Machine, Mode, Offload,
     QUERY_VERSION, Scenario, Selected, Theme,
 };
 use crate::quant::{GgmlType, Quant};
@@ -53,13 +55,17 @@ pub enum ProblemKind {
     TooMany,
 }
 
-/// The keys of the notation.
+/// The keys of the notation, but for those of [`Extras`].
 const KEYS: &[&str] = &[
     "v", "model", "hw", "quant", "engine", "ctx", "users", "kv", "fa", "ubatch", "logits",
     "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "util", "seqs", "batched", "tp",
     "eager", "vllm", "price", "rent", "kwh", "duty", "years", "pue", "boards_w", "host_w", "idle",
     "prefill", "decode", "cur", "rate", "lang", "theme", "embed", "cell",
 ];
+
+fn keys() -> Vec<&'static str> {
+    KEYS.iter().chain(Extras::KEYS).copied().collect()
+}
 
 /// Encoded in a pair of the query string. What is left readable has no meaning there.
 const PAIR: &AsciiSet = &CONTROLS
@@ -85,10 +91,10 @@ const PAIR: &AsciiSet = &CONTROLS
 const ENTRY: &AsciiSet = &CONTROLS.add(b',').add(b';').add(b'*').add(b'@').add(b'%');
 
 /// Why a value was refused, and what would be accepted.
-struct Refused(ProblemKind, String);
+pub(super) struct Refused(ProblemKind, String);
 
 impl Refused {
-    fn form(accepted: impl Into<String>) -> Refused {
+    pub(super) fn form(accepted: impl Into<String>) -> Refused {
         Refused(ProblemKind::Malformed, accepted.into())
     }
 }
@@ -183,6 +189,7 @@ impl Scenario {
                 out.pair(input.key(), &value.to_string());
             }
         }
+        self.extras.write(&mut out);
         if let Some(lang) = self.lang {
             out.pair("lang", lang.code());
         }
@@ -267,9 +274,10 @@ impl Reader {
             }
             "embed" => s.embed = on_off(value)?,
             "cell" => s.selected = Some(selected(value)?),
+            _ if s.extras.set(key, value)? => {}
             _ => match Input::ALL.into_iter().find(|input| input.key() == key) {
                 Some(input) => s.money.set(input, Some(decimal(value, input)?)),
-                None => return Err(Refused(ProblemKind::UnknownKey, KEYS.join(", "))),
+                None => return Err(Refused(ProblemKind::UnknownKey, keys().join(", "))),
             },
         }
         Ok(())
@@ -332,7 +340,7 @@ fn version(value: &str) -> Result<(), Refused> {
 }
 
 /// One of `words`, in any case.
-fn word<T: Copy>(value: &str, words: &[(&str, T)]) -> Result<T, Refused> {
+pub(super) fn word<T: Copy>(value: &str, words: &[(&str, T)]) -> Result<T, Refused> {
     words.iter().find(|(name, _)| name.eq_ignore_ascii_case(value)).map(|(_, t)| *t).ok_or_else(
         || Refused::form(words.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")),
     )
@@ -346,7 +354,7 @@ fn on_off(value: &str) -> Result<bool, Refused> {
 }
 
 /// A whole number, with `k` for 1024 and `M` for 1024 x 1024 behind it.
-fn number(value: &str, limit: Limit) -> Result<u64, Refused> {
+pub(super) fn number(value: &str, limit: Limit) -> Result<u64, Refused> {
     let (digits, times) = match value.as_bytes().last() {
         Some(b'k' | b'K') => (&value[..value.len() - 1], 1 << 10),
         Some(b'm' | b'M') => (&value[..value.len() - 1], 1 << 20),
@@ -356,7 +364,7 @@ fn number(value: &str, limit: Limit) -> Result<u64, Refused> {
 }
 
 /// A size in bytes: `64GiB`, `64GB`, `512MiB`, or a plain number of bytes.
-fn bytes(value: &str, limit: Limit) -> Result<Bytes, Refused> {
+pub(super) fn bytes(value: &str, limit: Limit) -> Result<Bytes, Refused> {
     const UNITS: &[(&str, u64)] = &[
         ("tib", GIB << 10),
         ("gib", GIB),
@@ -426,7 +434,7 @@ fn release(value: &str, limit: Limit) -> Result<u64, Refused> {
 }
 
 /// A share in thousandths: `0.9`, `0.925`, `90%`, `1`.
-fn thousandths(value: &str, limit: Limit) -> Result<u64, Refused> {
+pub(super) fn thousandths(value: &str, limit: Limit) -> Result<u64, Refused> {
     let range = || format!("{}..{}", share(limit.min), share(limit.max));
     let (digits, scale) = match value.strip_suffix('%') {
         Some(percent) => (percent.trim(), 10),
@@ -448,7 +456,7 @@ fn thousandths(value: &str, limit: Limit) -> Result<u64, Refused> {
 }
 
 /// Thousandths as a decimal fraction without trailing zeros.
-fn share(thousandths: u64) -> String {
+pub(super) fn share(thousandths: u64) -> String {
     let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -541,10 +549,10 @@ fn selected(value: &str) -> Result<Selected, Refused> {
 
 /// Writes pairs, each percent-encoded.
 #[derive(Default)]
-struct Writer(String);
+pub(super) struct Writer(String);
 
 impl Writer {
-    fn pair(&mut self, key: &str, value: &str) {
+    pub(super) fn pair(&mut self, key: &str, value: &str) {
         if !self.0.is_empty() {
             self.0.push('&');
         }
@@ -629,7 +637,7 @@ fn mode_name(mode: Mode) -> &'static str {
 }
 
 /// A size in the largest binary unit that holds it exactly.
-fn size(Bytes(n): Bytes) -> String {
+pub(super) fn size(Bytes(n): Bytes) -> String {
     match n {
         n if n % GIB == 0 => format!("{}GiB", n / GIB),
         n if n % MIB == 0 => format!("{}MiB", n / MIB),
@@ -656,6 +664,7 @@ mod tests {
 
     use super::super::Money;
     use super::*;
+    use crate::scenario::{Display, DraftModel, Lora, LoraTargets, Projector};
 
     fn parse(query: &str) -> Scenario {
         let (scenario, problems) = Scenario::from_query(query);
@@ -746,6 +755,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_beside_the_model_is_read() {
+        let s = parse("mmproj=Q8_0&lora=16*4&lora_on=attention&draft=Qwen/Qwen3-0.6B:q8_0&mtp=2");
+        assert_eq!(s.extras.projector.name(), "q8_0");
+        let targets = LoraTargets::Attention;
+        assert_eq!(s.extras.lora, Lora { rank: 16, count: 4, targets });
+        let draft = s.extras.draft.clone().unwrap();
+        assert_eq!((draft.id.as_str(), draft.quant), ("Qwen/Qwen3-0.6B", Quant::parse("Q8_0")));
+        assert_eq!(s.extras.mtp, 2);
+        let s = parse("cache_ram=8GiB&checkpoints=32&accept=80%&display=linux&draft_n=5&draft=");
+        assert_eq!((s.extras.prompt_cache, s.extras.checkpoints), (Bytes::gib(8), 32));
+        assert_eq!((s.extras.acceptance, s.extras.display), (800, Display::Linux));
+        assert_eq!((s.extras.draft_tokens, s.extras.draft), (5, None));
+        assert!(problem("draft=qwen3-0.6b:Q9").accepted.contains("Q4_K_M"));
+        assert_eq!(problem("lora=4096").accepted, "0..1024");
+        assert_eq!(problem("mmproj=yes").accepted, "auto, off, f16, bf16, q8_0, f32");
+    }
+
+    #[test]
     fn a_wrong_value_leaves_the_rest_and_stays_in_the_link() {
         let (s, problems) = Scenario::from_query("ctx=lots&users=3&quant=Q8_0,Q9_Z&new=1");
         assert_eq!(problems.len(), 3);
@@ -779,6 +806,44 @@ mod tests {
     fn id() -> impl Strategy<Value = String> {
         prop_oneof!["[a-z0-9.-]{1,24}", "\\PC{1,12}"]
             .prop_filter("an entry has a name", |id| !id.trim().is_empty())
+    }
+
+    fn extras() -> impl Strategy<Value = Extras> {
+        let of =
+            |all: &[(&'static str, Projector)]| all.iter().map(|(_, v)| *v).collect::<Vec<_>>();
+        let lora = (
+            within_limit(Limit::LORA_RANK),
+            within_limit(Limit::LORA_COUNT),
+            proptest::sample::select(vec![LoraTargets::Attention, LoraTargets::Linear]),
+        );
+        let quants = proptest::sample::select(Quant::all().collect::<Vec<_>>());
+        let draft = ("[a-z0-9./-]{1,20}", proptest::option::of(quants))
+            .prop_map(|(id, quant)| DraftModel { id, quant });
+        (
+            proptest::sample::select(of(Projector::ALL)),
+            lora.prop_map(|(rank, count, targets)| Lora { rank, count, targets }),
+            proptest::option::of(draft),
+            (within_limit(Limit::DRAFT_TOKENS), within_limit(Limit::MTP)),
+            within_limit(Limit::ACCEPTANCE),
+            within_limit(Limit::PROMPT_CACHE).prop_map(Bytes),
+            within_limit(Limit::CHECKPOINTS),
+            proptest::sample::select(vec![Display::Off, Display::Linux, Display::Windows]),
+        )
+            .prop_map(
+                |(projector, lora, draft, (draft_tokens, mtp), acceptance, cache, n, display)| {
+                    Extras {
+                        projector,
+                        lora,
+                        draft,
+                        draft_tokens,
+                        mtp,
+                        acceptance,
+                        prompt_cache: cache,
+                        checkpoints: n,
+                        display,
+                    }
+                },
+            )
     }
 
     fn unique<T: PartialEq>(items: Vec<T>) -> Vec<T> {
@@ -851,7 +916,7 @@ mod tests {
                 proptest::option::of(within_limit(Limit::VLLM_RELEASE)),
             ),
         );
-        let switches = proptest::array::uniform7(any::<bool>());
+        let switches = (proptest::array::uniform7(any::<bool>()), extras());
         let view = (
             proptest::option::of(prop_oneof![Just(Lang::En), Just(Lang::Ru)]),
             proptest::option::of(prop_oneof![Just(Theme::Light), Just(Theme::Dark)]),
@@ -863,6 +928,7 @@ mod tests {
                 let (models, machines, quants, engines) = lists;
                 let (context, users, kv, ubatch, ram, reserve, offload, serving) = numbers;
                 let (utilisation, sequences, batched, tensor_parallel, vllm_release) = serving;
+                let (switches, extras) = switches;
                 let [flash_attention, batch, unified_kv, swa_full, imatrix, embed, eager] =
                     switches;
                 let (lang, theme, cell) = view;
@@ -890,6 +956,7 @@ mod tests {
                     eager,
                     vllm_release,
                     money,
+                    extras,
                     lang,
                     theme,
                     embed,
@@ -920,7 +987,7 @@ mod tests {
 
         #[test]
         fn no_value_makes_the_parser_panic(
-            key in proptest::sample::select(KEYS.to_vec()),
+            key in proptest::sample::select(keys()),
             value in "[\\PC]{0,24}|[0-9kKmM*@,;:.%GiB -]{0,24}",
         ) {
             let (s, _) = Scenario::from_query(&format!("{key}={value}"));
