@@ -1,14 +1,19 @@
 //! From a question to its answer: the one place where catalogue, engine, placement and advice
 //! meet.
 
+mod speed;
+
+pub use speed::Pace;
+
 use crate::advice::{Room, headroom, verdict};
 use crate::architecture::count;
 use crate::catalog::{Catalog, Suggestion};
 use crate::engine::{self, File};
 use crate::placement::Hardware;
 use crate::report::{Cell, Item, Notice, Report, Term};
-use crate::scenario::{Engine, Machine, Problem, Scenario};
+use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
+use speed::{FileWork, Subject};
 
 /// The version of the [`Report`] structure.
 pub const REPORT_VERSION: u32 = 1;
@@ -63,14 +68,19 @@ pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result
         .iter()
         .flat_map(|quant| scenario.engines.iter().map(move |engine| (*engine, *quant)));
     let files: Vec<_> = pairs
-        .map(|(engine, quant)| (engine, engine::file(engine, model, quant, scenario)))
+        .map(|(engine, quant)| {
+            (engine, engine::file(engine, model, quant, scenario), FileWork::default())
+        })
         .collect();
     let mut cells = Vec::with_capacity(scenario.machines.len() * files.len());
     for machine in &scenario.machines {
         match Hardware::resolve(catalog, scenario, machine) {
             Err(notice) => cells.extend(files.iter().map(|_| Err(notice.clone()))),
-            Ok(hardware) => cells.extend(files.iter().map(|(engine, file)| match file {
-                Ok(file) => cell(scenario, *engine, file, machine, &hardware),
+            Ok(hardware) => cells.extend(files.iter().map(|(engine, file, work)| match file {
+                Ok(file) => {
+                    let loaded = Loaded { engine: *engine, file, work };
+                    cell(catalog, scenario, loaded, machine, &hardware)
+                }
                 Err(notice) => Err(notice.clone()),
             })),
         }
@@ -96,14 +106,39 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     notices
 }
 
+/// The cell at `at` of `scenario` as something that can be asked for its speed at any depth and
+/// number of users; `None` where there is no such cell or no estimate of it.
+pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace> {
+    let model = catalog.model(scenario.models.get(at.model)?)?;
+    let engine = *scenario.engines.get(at.engine)?;
+    let file = engine::file(engine, model, *scenario.quants.get(at.quant)?, scenario).ok()?;
+    let machine = scenario.machines.get(at.machine)?;
+    let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
+    let run = engine::run(engine, &file, &hardware, scenario).ok()?;
+    let run = run.as_ref();
+    let loads = run.loads(scenario.context, scenario.users);
+    let verdict = verdict(run, &loads);
+    let max_users = Room::new(scenario, run, &loads, verdict).max_users();
+    let (file, work) = (&file, &FileWork::default());
+    Subject { catalog, scenario, engine, file, work, run, verdict, max_users }.pace().ok()
+}
+
+/// A file as an engine loads it.
+#[derive(Clone, Copy)]
+struct Loaded<'a> {
+    engine: Engine,
+    file: &'a File<'a>,
+    work: &'a FileWork,
+}
+
 /// One model on one machine at one quantisation under one engine.
 ///
 /// # Errors
 /// The engine has no backend for a device, or refuses a setting.
 fn cell(
+    catalog: &Catalog,
     scenario: &Scenario,
-    engine: Engine,
-    file: &File<'_>,
+    Loaded { engine, file, work }: Loaded<'_>,
     machine: &Machine,
     hardware: &Hardware<'_>,
 ) -> Result<Cell, Notice> {
@@ -133,6 +168,8 @@ fn cell(
     let architecture = file.model().architecture();
     let params = count(architecture);
     let room = Room::new(scenario, run, &loads, verdict);
+    let max_users = room.max_users();
+    let speed = Subject { catalog, scenario, engine, file, work, run, verdict, max_users }.speed();
     Ok(Cell {
         model: file.model().id.clone(),
         hardware: machine.to_query(),
@@ -152,8 +189,9 @@ fn cell(
         headroom_bytes: headroom(&loads, verdict),
         max_context: room.max_context(),
         trained_context: architecture.max_context,
-        max_users: room.max_users(),
+        max_users,
         copies: room.copies(),
+        speed,
         flags: run.flags(),
         devices,
         host,

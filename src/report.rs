@@ -1,5 +1,9 @@
 //! The answer: for each model, machine and quantisation an itemised bill and a verdict.
 
+mod speed;
+
+pub use speed::{Measurements, NoSpeed, Speed, SpeedBasis};
+
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::Problem;
@@ -198,6 +202,9 @@ pub struct Cell {
     /// How many copies of the whole setup fit on the machine side by side, each on one device;
     /// 1 where only all devices together hold it.
     pub copies: u64,
+    /// How fast it answers.
+    #[serde(flatten)]
+    pub speed: Speed,
     /// How the model is laid out, in the engine's own flags.
     pub flags: Vec<String>,
 }

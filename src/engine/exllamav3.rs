@@ -7,7 +7,7 @@
 
 use super::spread::Spread;
 use super::{
-    Checkpoint, LayerCache, Line, Refusal, Rule, Run, Share, bills, compute_capability,
+    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, compute_capability,
     layer_caches, loads,
 };
 use crate::catalog::Model;
@@ -15,6 +15,7 @@ use crate::placement::{Hardware, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
 use crate::scenario::{KvTypes, Scenario};
+use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
@@ -24,6 +25,9 @@ const SOURCE: &str = "ExLlamaV3 1.6";
 
 /// Tokens in a page (`PAGE_SIZE`).
 const PAGE: u64 = 256;
+
+/// Tokens of a prompt computed at once (`max_chunk_size` of the generator).
+const CHUNK: u64 = 2048;
 
 /// Architectures with an implementation, by their GGUF names (`exllamav3/architecture/`).
 const ARCHITECTURES: &[&str] = &[
@@ -214,6 +218,21 @@ impl Run for ExlRun<'_> {
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn layout(&self) -> Layout {
+        let [key, value] = self.half_bits.map(|half_bits| half_bits as f64 / 16.0);
+        Layout {
+            parts: Layout::split(
+                &self.spread.layers,
+                self.checkpoint.architecture().n_layers(),
+                false,
+                0,
+            ),
+            cache: CacheTypes { key, value },
+            microbatch: CHUNK,
+            copies: 1,
+        }
     }
 
     fn flags(&self) -> Vec<String> {

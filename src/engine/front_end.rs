@@ -6,7 +6,7 @@
 
 use super::launch;
 use super::llama_cpp::{Placement, Settings};
-use super::{Refusal, Rule, Run};
+use super::{Layout, Refusal, Rule, Run};
 use crate::memory::{ModelFile, Placed, Setup};
 use crate::placement::{Hardware, Loads, solve, split_by_memory};
 use crate::quant::GgmlType;
@@ -172,6 +172,17 @@ impl Run for LlamaRun<'_> {
         let placed = setup.place(whole(self.n_layers(), &hardware.usable()));
         let (engine, scenario) = (self.engine, self.scenario);
         Some(Box::new(LlamaRun { engine, scenario, setup, placed, possible: true }))
+    }
+
+    fn layout(&self) -> Layout {
+        let placement = &self.placed.placement;
+        let (counts, host_experts) = (&placement.device_layers, placement.host_expert_layers);
+        Layout {
+            parts: Layout::split(counts, self.n_layers(), true, host_experts),
+            cache: Layout::cache_of(self.scenario.kv),
+            microbatch: self.scenario.ubatch,
+            copies: 1,
+        }
     }
 
     fn flags(&self) -> Vec<String> {

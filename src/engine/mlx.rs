@@ -6,13 +6,15 @@
 //! limit = `max_recommended_working_set_size`).
 
 use super::{
-    Checkpoint, LayerCache, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads, widest_ffn,
+    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
+    widest_ffn,
 };
 use crate::architecture::Architecture;
 use crate::placement::{Hardware, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
 use crate::scenario::{KvTypes, Scenario};
+use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
@@ -156,6 +158,16 @@ impl Run for MlxRun<'_> {
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn layout(&self) -> Layout {
+        let value = self.quarter_bits as f64 / 32.0;
+        Layout {
+            parts: Layout::ranks(1, self.checkpoint.architecture().n_layers()),
+            cache: CacheTypes { key: value, value },
+            microbatch: self.scenario.batched.unwrap_or(PREFILL),
+            copies: 1,
+        }
     }
 
     fn flags(&self) -> Vec<String> {

@@ -8,6 +8,7 @@ mod cache;
 pub mod exllamav3;
 pub mod front_end;
 mod launch;
+mod layout;
 pub mod llama_cpp;
 pub mod mlx;
 pub mod sglang;
@@ -19,6 +20,7 @@ pub mod transformers;
 pub mod vllm;
 
 pub use cache::{LayerCache, State, layer_caches, mtp_caches};
+pub use layout::{Held, Layout};
 pub use shard::{Checkpoint, Fused, Indivisible, Stored, divides, rank};
 pub use torch::allocated;
 
@@ -101,6 +103,9 @@ pub trait Run {
 
     /// The same run on one of the machine's devices.
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>>;
+
+    /// Which parts of the model lie where.
+    fn layout(&self) -> Layout;
 
     /// The engine's flags that start it so.
     fn flags(&self) -> Vec<String>;

@@ -6,11 +6,14 @@
 //! `srt/model_executor/pool_configurator.py` (bytes a token).
 
 use super::vllm::{self, peak};
-use super::{Checkpoint, LayerCache, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads};
+use super::{
+    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
+};
 use crate::placement::{Hardware, Loads, Part};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
 use crate::scenario::Scenario;
+use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval, MIB};
 
 /// The release whose rules these are.
@@ -222,6 +225,16 @@ impl Run for SglangRun<'_> {
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn layout(&self) -> Layout {
+        let value = self.value_bytes as f64;
+        Layout {
+            parts: Layout::ranks(self.ranks, self.checkpoint.architecture().n_layers()),
+            cache: CacheTypes { key: value, value },
+            microbatch: self.defaults.chunk,
+            copies: 1,
+        }
     }
 
     fn flags(&self) -> Vec<String> {

@@ -6,12 +6,15 @@
 //! tokens); the fraction holds in all four logs that can be checked.
 
 use super::vllm;
-use super::{Checkpoint, LayerCache, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads};
+use super::{
+    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
+};
 use crate::catalog::Model;
 use crate::placement::{Hardware, Loads, Part};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
 use crate::scenario::Scenario;
+use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
@@ -184,6 +187,16 @@ impl Run for TensorRtRun<'_> {
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn layout(&self) -> Layout {
+        let value = self.value_bytes as f64;
+        Layout {
+            parts: Layout::ranks(self.ranks, self.checkpoint.architecture().n_layers()),
+            cache: CacheTypes { key: value, value },
+            microbatch: self.scenario.batched.unwrap_or(8192),
+            copies: 1,
+        }
     }
 
     fn flags(&self) -> Vec<String> {

@@ -7,7 +7,8 @@
 
 use super::spread::Spread;
 use super::{
-    Checkpoint, LayerCache, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads, widest_ffn,
+    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
+    widest_ffn,
 };
 use crate::architecture::{Architecture, Mixer};
 use crate::catalog::DeviceKind;
@@ -15,6 +16,7 @@ use crate::placement::{Hardware, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
 use crate::scenario::Scenario;
+use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
@@ -178,6 +180,20 @@ impl Run for TransformersRun<'_> {
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn layout(&self) -> Layout {
+        Layout {
+            parts: Layout::split(
+                &self.spread.layers,
+                self.checkpoint.architecture().n_layers(),
+                false,
+                0,
+            ),
+            cache: CacheTypes::SIXTEEN_BIT,
+            microbatch: u64::MAX,
+            copies: 1,
+        }
     }
 
     fn flags(&self) -> Vec<String> {

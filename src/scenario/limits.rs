@@ -34,6 +34,18 @@ impl Limit {
     /// Minor release of vLLM 0.x: from the first with a memory profile to the one whose source was
     /// read.
     pub const VLLM_RELEASE: Limit = Limit { key: "vllm", min: 6, max: 33 };
+    /// Tokens of a prompt.
+    pub const PROMPT: Limit = Limit { key: "prompt", min: 1, max: Limit::CONTEXT.max };
+    /// Tokens of an answer.
+    pub const OUTPUT: Limit = Limit { key: "output", min: 1, max: Limit::CONTEXT.max };
+    /// Tokens of a prompt that are in the cache already.
+    pub const PREFIX: Limit = Limit { key: "prefix", min: 0, max: Limit::CONTEXT.max };
+    /// Tokens a second that are asked for, in thousandths.
+    pub const MIN_TPS: Limit = Limit { key: "min_tps", min: 1, max: 1_000_000_000 };
+    /// Target for the time to the first token, in microseconds: a millisecond to an hour.
+    pub const TTFT: Limit = Limit { key: "ttft", min: 1_000, max: 3_600_000_000 };
+    /// Target for the time a token after that, in microseconds: up to a minute.
+    pub const TPOT: Limit = Limit { key: "tpot", min: 10, max: 60_000_000 };
     /// Devices in one machine.
     pub const DEVICES: Limit = Limit { key: "hw", min: 1, max: 128 };
     /// Memory size of a device sold in several, GB.

@@ -7,11 +7,13 @@ mod extras;
 mod limits;
 mod money;
 mod query;
+mod serving;
 
 pub use extras::{Display, DraftModel, Extras, Lora, LoraTargets, Projector, ProjectorType};
 pub use limits::Limit;
 pub use money::{Currency, Input, Money};
 pub use query::{Problem, ProblemKind};
+pub use serving::Serving;
 
 use std::fmt;
 
@@ -76,6 +78,8 @@ pub struct Scenario {
     pub money: Money,
     /// What is loaded or kept beside the model.
     pub extras: Extras,
+    /// What the users send and how fast they want to be answered.
+    pub serving: Serving,
     /// Interface language, where the link fixes it.
     pub lang: Option<Lang>,
     /// Colour scheme, where the link fixes it.
@@ -301,6 +305,7 @@ impl Default for Scenario {
             vllm_release: None,
             money: Money::default(),
             extras: Extras::default(),
+            serving: Serving::default(),
             lang: None,
             theme: None,
             embed: false,

@@ -7,6 +7,7 @@
 //!     & swa_full=on & imatrix=on & ram=64GiB & offload=auto|none|experts|experts:N|ngl:N
 //!     & mmproj=f16 & lora=16*4 & lora_on=attention & draft=qwen3-0.6b:Q8_0 & draft_n=3 & mtp=2
 //!     & accept=0.7 & cache_ram=8GiB & checkpoints=32 & display=linux
+//!     & prompt=1024 & output=512 & prefix=0 & min_tps=10 & ttft=2s & tpot=50ms
 //!     & reserve=1GiB & util=0.9 & seqs=64 & batched=8192 & tp=2 & eager=on & vllm=0.11
 //!     & price=1599 & rent=0.4 & kwh=0.17 & duty=0.5 & years=3 & pue=1.1 & boards_w=450 & host_w=100
 //!     & idle=0.15 & prefill=0.95 & decode=0.6 & cur=EUR & rate=0.92
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Currency, DeviceCount, Engine, Extras, Input, KvTypes, Lang, Limit, Machine, Mode, Offload,
-    QUERY_VERSION, Scenario, Selected, Theme,
+    QUERY_VERSION, Scenario, Selected, Serving, Theme,
 };
 use crate::quant::{GgmlType, Quant};
 use crate::units::{Bytes, GB, GIB, MIB};
@@ -64,7 +65,7 @@ const KEYS: &[&str] = &[
 ];
 
 fn keys() -> Vec<&'static str> {
-    KEYS.iter().chain(Extras::KEYS).copied().collect()
+    KEYS.iter().chain(Extras::KEYS).chain(Serving::KEYS).copied().collect()
 }
 
 /// Encoded in a pair of the query string. What is left readable has no meaning there.
@@ -91,7 +92,7 @@ const PAIR: &AsciiSet = &CONTROLS
 const ENTRY: &AsciiSet = &CONTROLS.add(b',').add(b';').add(b'*').add(b'@').add(b'%');
 
 /// Why a value was refused, and what would be accepted.
-pub(super) struct Refused(ProblemKind, String);
+pub(super) struct Refused(pub(super) ProblemKind, pub(super) String);
 
 impl Refused {
     pub(super) fn form(accepted: impl Into<String>) -> Refused {
@@ -190,6 +191,7 @@ impl Scenario {
             }
         }
         self.extras.write(&mut out);
+        self.serving.write(&mut out);
         if let Some(lang) = self.lang {
             out.pair("lang", lang.code());
         }
@@ -275,6 +277,7 @@ impl Reader {
             "embed" => s.embed = on_off(value)?,
             "cell" => s.selected = Some(selected(value)?),
             _ if s.extras.set(key, value)? => {}
+            _ if s.serving.set(key, value)? => {}
             _ => match Input::ALL.into_iter().find(|input| input.key() == key) {
                 Some(input) => s.money.set(input, Some(decimal(value, input)?)),
                 None => return Err(Refused(ProblemKind::UnknownKey, keys().join(", "))),
@@ -440,19 +443,23 @@ pub(super) fn thousandths(value: &str, limit: Limit) -> Result<u64, Refused> {
         Some(percent) => (percent.trim(), 10),
         None => (value, 1000),
     };
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let share = fraction(digits).map(|thousandths| thousandths * scale);
+    match share.filter(|share| share.is_multiple_of(1000)) {
+        Some(share) if limit.holds(share / 1000) => Ok(share / 1000),
+        Some(_) => Err(Refused(ProblemKind::OutOfRange, range())),
+        None => Err(Refused::form(range())),
+    }
+}
+
+/// A decimal fraction of at most nine digits and three places, in thousandths.
+pub(super) fn fraction(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || whole.len() > 9 || part.len() > 3 || !plain(whole) || !plain(part) {
-        return Err(Refused::form(range()));
+        return None;
     }
-    let places = 10u64.pow(part.len() as u32);
-    let number = |s: &str| s.parse::<u64>().unwrap_or(0);
-    let share = (number(whole) * places + number(part)) * scale;
-    match share.is_multiple_of(places) {
-        true if limit.holds(share / places) => Ok(share / places),
-        true => Err(Refused(ProblemKind::OutOfRange, range())),
-        false => Err(Refused::form(range())),
-    }
+    let part: u64 = format!("{part:0<3}").parse().ok()?;
+    Some(whole.parse::<u64>().ok()? * 1000 + part)
 }
 
 /// Thousandths as a decimal fraction without trailing zeros.
@@ -921,17 +928,18 @@ mod tests {
             proptest::option::of(prop_oneof![Just(Lang::En), Just(Lang::Ru)]),
             proptest::option::of(prop_oneof![Just(Theme::Light), Just(Theme::Dark)]),
             proptest::option::of((0usize..600, 0usize..600, 0usize..600, 0usize..16)),
+            Serving::any(),
         );
         let unused = proptest::collection::vec(("x-\\PC{0,6}", "\\PC{0,8}"), 0..3);
         (lists, numbers, switches, view, money(), unused).prop_map(
             |(lists, numbers, switches, view, money, unused)| {
                 let (models, machines, quants, engines) = lists;
-                let (context, users, kv, ubatch, ram, reserve, offload, serving) = numbers;
-                let (utilisation, sequences, batched, tensor_parallel, vllm_release) = serving;
                 let (switches, extras) = switches;
+                let (context, users, kv, ubatch, ram, reserve, offload, engine) = numbers;
+                let (utilisation, sequences, batched, tensor_parallel, vllm_release) = engine;
                 let [flash_attention, batch, unified_kv, swa_full, imatrix, embed, eager] =
                     switches;
-                let (lang, theme, cell) = view;
+                let (lang, theme, cell, serving) = view;
                 Scenario {
                     models,
                     machines,
@@ -957,6 +965,7 @@ mod tests {
                     vllm_release,
                     money,
                     extras,
+                    serving,
                     lang,
                     theme,
                     embed,

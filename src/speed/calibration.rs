@@ -41,6 +41,24 @@ pub enum Engine {
     DeepSpeed,
 }
 
+impl Engine {
+    /// Its usual name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Engine::LlamaCpp => "llama.cpp",
+            Engine::Vllm => "vLLM",
+            Engine::Sglang => "SGLang",
+            Engine::TensorRtLlm => "TensorRT-LLM",
+            Engine::Mlx => "MLX",
+            Engine::ExLlama => "ExLlama",
+            Engine::Transformers => "Transformers",
+            Engine::MlcLlm => "MLC-LLM",
+            Engine::AutoAwq => "AutoAWQ",
+            Engine::DeepSpeed => "DeepSpeed",
+        }
+    }
+}
+
 impl From<scenario::Engine> for Engine {
     fn from(engine: scenario::Engine) -> Engine {
         match engine {

@@ -79,7 +79,10 @@ impl Peaks {
 }
 
 /// The programming interface that an engine drives a device by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// NVIDIA CUDA.
@@ -101,7 +104,40 @@ pub enum Backend {
     Other,
 }
 
+impl Backend {
+    /// Its usual name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Backend::Cuda => "CUDA",
+            Backend::Rocm => "ROCm",
+            Backend::Metal => "Metal",
+            Backend::Vulkan => "Vulkan",
+            Backend::Xpu => "oneAPI",
+            Backend::Hpu => "Gaudi",
+            Backend::Cpu => "CPU",
+            Backend::Other => "another backend",
+        }
+    }
+}
+
 impl Chip {
+    /// The cores of a host whose memory gives this many bytes a second.
+    pub fn cpu(bandwidth: f64) -> Chip {
+        let rate = bandwidth * CPU_OPS_PER_BYTE;
+        Chip {
+            bandwidth,
+            unit_hz: None,
+            clock_hz: None,
+            peaks: Peaks { half: rate, half_fast: rate, ..Peaks::default() },
+            power_w: None,
+            link: bandwidth,
+            fabric: false,
+            host_link: bandwidth,
+            family: "CPU".to_owned(),
+            backend: Backend::Cpu,
+        }
+    }
+
     /// The limits of `device`; `None` where its bandwidth is not known.
     pub fn of(device: &Device) -> Option<Chip> {
         let bandwidth = device.bandwidth_gb_s? * 1e9;

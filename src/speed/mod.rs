@@ -44,4 +44,4 @@ pub use roofline::{Limit, Stage, Time};
 pub use serving::{Load, Service};
 pub use setup::{Part, Setup, UNCALIBRATED};
 pub use speculative::Draft;
-pub use work::{Cache, CacheTypes, Work};
+pub use work::{Cache, CacheTypes, Layers, Work};

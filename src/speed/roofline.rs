@@ -19,7 +19,11 @@ use super::numerics::Numerics;
 use super::work::Work;
 
 /// What binds a step or a prompt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// Memory bandwidth of the devices.
     #[default]

@@ -137,23 +137,18 @@ pub const UNCALIBRATED: f64 = 2.5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::architecture::{Architecture, Role, Tensor, tensors};
+    use crate::architecture::tensors;
     use crate::catalog::Catalog;
     use crate::quant::{MixContext, Quant};
-    use crate::speed::{CacheTypes, Engine, Limit};
+    use crate::speed::{CacheTypes, Engine, Layers, Limit};
 
-    fn weights(architecture: &Architecture) -> Vec<(Tensor, u64)> {
+    fn layers(model: &str) -> Layers {
+        let architecture = Catalog::bundled().model(model).unwrap().architecture();
         let list = tensors(architecture);
         let quant = Quant::parse("Q4_K_M").unwrap();
         let bytes = quant.tensor_bytes(MixContext::new(architecture, false), &list);
-        list.into_iter().zip(bytes.into_iter().map(|b| b.0)).collect()
-    }
-
-    fn work(model: &str, holds: impl Fn(Role, Option<u32>) -> bool) -> Work {
-        let architecture = Catalog::bundled().model(model).unwrap().architecture();
-        let weights = weights(architecture);
-        let weights = weights.iter().map(|(tensor, bytes)| (tensor, *bytes));
-        Work::of(architecture, weights, CacheTypes::SIXTEEN_BIT, holds)
+        let weights = list.iter().zip(bytes.iter().map(|bytes| bytes.0));
+        Layers::new(architecture, weights, CacheTypes::SIXTEEN_BIT)
     }
 
     fn chip(id: &str) -> Chip {
@@ -167,9 +162,10 @@ mod tests {
 
     #[test]
     fn parts_add_up_to_the_whole() {
-        let whole = work("qwen3-30b-a3b", |_, _| true);
-        let first = work("qwen3-30b-a3b", |_, layer| layer.is_some_and(|i| i < 20));
-        let rest = work("qwen3-30b-a3b", |_, layer| layer.is_none_or(|i| i >= 20));
+        let layers = layers("qwen3-30b-a3b");
+        let whole = layers.whole();
+        let first = layers.part(0..20, 0..20, false);
+        let rest = layers.part(20..usize::MAX, 20..usize::MAX, true);
         assert_eq!(first.layers + rest.layers, whole.layers);
         assert_eq!(first.expert_bytes + rest.expert_bytes, whole.expert_bytes);
         assert_eq!(first.dense_bytes + rest.dense_bytes, whole.dense_bytes);
@@ -183,10 +179,11 @@ mod tests {
     #[test]
     fn experts_left_on_the_host_bind_decoding_and_long_prompts_stream_them() {
         let gpu = chip("rtx-4090");
-        let whole = run([Part::on(gpu.clone(), work("qwen3-30b-a3b", |_, _| true))]);
-        let kept = Part::on(gpu.clone(), work("qwen3-30b-a3b", |role, _| !role.is_expert()));
-        let mut left =
-            Part::on(chip("cpu-ddr5-5600-dual"), work("qwen3-30b-a3b", |role, _| role.is_expert()));
+        let layers = layers("qwen3-30b-a3b");
+        let n = layers.len();
+        let whole = run([Part::on(gpu.clone(), layers.whole())]);
+        let kept = Part::on(gpu.clone(), layers.part(0..n, 0..0, true));
+        let mut left = Part::on(chip("cpu-ddr5-5600-dual"), layers.part(0..0, 0..n, false));
         left.prompts_on = Some(gpu);
         let split = run([kept, left]);
         assert!(split.step(1.0, 0.0).total() > 2.0 * whole.step(1.0, 0.0).total());
@@ -200,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_device_of_an_unmeasured_family_is_said_to_be_uncalibrated() {
-        let on = |id: &str| run([Part::on(chip(id), work("qwen3-8b", |_, _| true))]);
+        let on = |id: &str| run([Part::on(chip(id), layers("qwen3-8b").whole())]);
         let (known, unknown) = (on("rtx-3090"), on("rubin"));
         assert!(known.is_calibrated() && !unknown.is_calibrated());
         let width = |setup: &Setup<'_>| setup.decode_tps(0.0).high / setup.decode_tps(0.0).low;

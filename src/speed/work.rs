@@ -1,5 +1,7 @@
 //! What a model has to read and compute for a token: bytes and operations, no device yet.
 
+use std::ops::Range;
+
 use crate::architecture::{
     Architecture, Attention, Compressed, Group, KvSource, Layer, Mixer, Mla, Reach, Role, Tensor,
 };
@@ -91,70 +93,127 @@ impl CacheTypes {
     pub const SIXTEEN_BIT: CacheTypes = CacheTypes { key: 2.0, value: 2.0 };
 }
 
-impl Work {
-    /// The work of `architecture` whose loaded `weights` take these bytes, as far as `holds` says
-    /// that the part in question has them. Caches and states belong to the mixer's output
-    /// projection ([`Role::AttnOutput`]) of their layer.
+/// The work of a model layer by layer, from which that of any part follows. Made once for a file,
+/// it serves every machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layers {
+    /// Each repeating layer without its routed experts, and these.
+    layers: Vec<(Work, Work)>,
+    /// What lies outside of them: norms and the output head.
+    ends: Work,
+}
+
+impl Layers {
+    /// The work of `architecture` whose loaded `weights` take these bytes.
     ///
     /// `weights` are the tensors that the engine loads; vision towers and MTP layers among them do
-    /// not count. Where none of them is an
-    /// output head the embedding table is read as one.
-    pub fn of<'a>(
+    /// not count. Where none of them is an output head the embedding table is read as one.
+    pub fn new<'a>(
         architecture: &Architecture,
         weights: impl IntoIterator<Item = (&'a Tensor, u64)>,
         types: CacheTypes,
-        holds: impl Fn(Role, Option<u32>) -> bool,
-    ) -> Work {
-        let mut work = Work { hidden: architecture.hidden_size as f64, ..Work::default() };
+    ) -> Layers {
+        let hidden = architecture.hidden_size as f64;
+        let empty = || Work { hidden, ..Work::default() };
+        let mut ends = empty();
+        let layer = |layer: &Layer| {
+            let mut experts = empty();
+            if let Some(moe) = layer.ffn.moe() {
+                experts.moe_layers = 1.0;
+                let share = moe.experts_per_token as f64 / moe.experts.max(1) as f64;
+                experts.expert_share = share.min(1.0);
+            }
+            let mut body = empty();
+            body.add_layer(layer, architecture, types);
+            (body, experts)
+        };
+        let mut layers: Vec<(Work, Work)> = architecture.layers.iter().map(layer).collect();
         let (mut head, mut table) = (None, None);
         for (tensor, bytes) in weights {
             if tensor.group != Group::Text {
                 continue;
             }
-            let weight = (bytes as f64, 2.0 * tensor.shape.elements() as f64);
-            match tensor.role {
-                Role::Output => head = Some(weight),
-                Role::TokenEmbd => table = Some(weight),
-                role if is_lookup(role) || !holds(role, tensor.layer) => {}
-                role if role.is_expert() => {
-                    work.expert_bytes += weight.0;
-                    work.expert_flops += weight.1 * share(architecture, tensor);
+            let (bytes, flops) = (bytes as f64, 2.0 * tensor.shape.elements() as f64);
+            let layer = tensor.layer.and_then(|i| layers.get_mut(i as usize));
+            match (tensor.role, layer) {
+                (Role::Output, _) => head = Some((bytes, flops)),
+                (Role::TokenEmbd, _) => table = Some((bytes, flops)),
+                (role, _) if is_lookup(role) => {}
+                (role, Some((_, experts))) if role.is_expert() => {
+                    experts.expert_bytes += bytes;
+                    experts.expert_flops += flops * share(architecture, tensor);
                 }
-                _ => {
-                    work.dense_bytes += weight.0;
-                    work.dense_flops += weight.1;
+                (_, layer) => {
+                    let work = layer.map_or(&mut ends, |(body, _)| body);
+                    work.dense_bytes += bytes;
+                    work.dense_flops += flops;
                 }
             }
         }
-        if let Some((bytes, flops)) = head.or(table)
-            && holds(Role::Output, None)
-        {
-            work.dense_bytes += bytes;
-            work.head_flops += flops;
+        if let Some((bytes, flops)) = head.or(table) {
+            ends.dense_bytes += bytes;
+            ends.head_flops += flops;
         }
-        for (index, layer) in architecture.layers.iter().enumerate() {
-            let index = Some(index as u32);
-            if let Some(moe) = layer.ffn.moe()
-                && holds(Role::FfnDownExps, index)
-            {
-                work.moe_layers += 1.0;
-                let share = moe.experts_per_token as f64 / moe.experts.max(1) as f64;
-                work.expert_share = work.expert_share.max(share.min(1.0));
-            }
-            if holds(Role::AttnOutput, index) {
-                work.add_layer(layer, architecture, types);
-            }
+        Layers { layers, ends }
+    }
+
+    /// Repeating layers.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// The work of a part that holds the layers `layers` with their caches, the routed experts of
+    /// the layers `experts`, and, with `ends`, the norms and the output head. Layers that there
+    /// are none of do not count.
+    pub fn part(&self, layers: Range<usize>, experts: Range<usize>, ends: bool) -> Work {
+        let mut work = Work { hidden: self.ends.hidden, ..Work::default() };
+        let within = |range: Range<usize>| {
+            let end = range.end.min(self.len());
+            &self.layers[range.start.min(end)..end]
+        };
+        within(layers).iter().for_each(|(body, _)| work.add(body));
+        within(experts).iter().for_each(|(_, experts)| work.add(experts));
+        if ends {
+            work.add(&self.ends);
         }
         work
     }
 
     /// The work of the whole model.
+    pub fn whole(&self) -> Work {
+        self.part(0..self.len(), 0..self.len(), true)
+    }
+}
+
+impl Work {
+    /// The work of the whole of a model: see [`Layers::new`].
     pub fn whole<'a>(
         architecture: &Architecture,
         weights: impl IntoIterator<Item = (&'a Tensor, u64)>,
         types: CacheTypes,
     ) -> Work {
-        Work::of(architecture, weights, types, |_, _| true)
+        Layers::new(architecture, weights, types).whole()
+    }
+
+    /// Adds another part of the same model.
+    fn add(&mut self, other: &Work) {
+        self.layers += other.layers;
+        self.moe_layers += other.moe_layers;
+        self.recurrent_layers += other.recurrent_layers;
+        self.latent_layers += other.latent_layers;
+        self.dense_bytes += other.dense_bytes;
+        self.expert_bytes += other.expert_bytes;
+        self.expert_share = self.expert_share.max(other.expert_share);
+        self.dense_flops += other.dense_flops;
+        self.expert_flops += other.expert_flops;
+        self.head_flops += other.head_flops;
+        self.state_bytes += other.state_bytes;
+        other.caches.iter().for_each(|cache| self.add_cache(*cache));
     }
 
     /// An even share of this work: what one of several devices holds in a layer split. The head is

@@ -108,7 +108,7 @@ fn best_of(model: usize, row: &Row, columns: Columns) -> Option<(Selected, &Cell
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::HostBill;
+    use crate::report::{HostBill, Speed};
     use crate::units::{Bytes, GB, Interval};
 
     /// A cell of a model of `params` billions, `weights` GB large.
@@ -138,6 +138,7 @@ mod tests {
             trained_context: None,
             max_users: 0,
             copies: 0,
+            speed: Speed::default(),
             flags: Vec::new(),
         })
     }

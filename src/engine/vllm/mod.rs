@@ -13,14 +13,15 @@ pub use kv_cache::{KvLayout, Settings as KvSettings};
 pub use weights::loaded;
 
 use super::{
-    Checkpoint, Line, Refusal, Rule, Run, Share, bills, compute_capability, divides, layer_caches,
-    loads,
+    Checkpoint, Layout, Line, Refusal, Rule, Run, Share, bills, compute_capability, divides,
+    layer_caches, loads,
 };
 use crate::catalog::{Device, DeviceKind};
 use crate::placement::{Hardware, Loads, Part};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
 use crate::scenario::{KvTypes, Scenario};
+use crate::speed::CacheTypes;
 use crate::units::{Bytes, GIB, Interval};
 
 /// The release whose rules these are.
@@ -338,6 +339,16 @@ impl Run for VllmRun<'_> {
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         let run = VllmRun::new(self.checkpoint, hardware, self.scenario).ok()?;
         Some(Box::new(run))
+    }
+
+    fn layout(&self) -> Layout {
+        let value = value_bytes(self.scenario.kv).unwrap_or(2) as f64;
+        Layout {
+            parts: Layout::ranks(self.ranks, self.checkpoint.architecture().n_layers()),
+            cache: CacheTypes { key: value, value },
+            microbatch: self.batched,
+            copies: 1,
+        }
     }
 
     fn flags(&self) -> Vec<String> {

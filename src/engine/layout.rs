@@ -1,0 +1,109 @@
+//! Which parts of a model an engine puts where, as far as its speed depends on it.
+
+use std::ops::Range;
+
+use crate::quant::GgmlType;
+use crate::scenario::KvTypes;
+use crate::speed::CacheTypes;
+
+/// A model as an engine lays it out for one copy of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout {
+    /// What devices hold, in the order of the layers, then what is left on the host. Together all
+    /// of the model.
+    pub parts: Vec<Held>,
+    /// Bytes of a cached value.
+    pub cache: CacheTypes,
+    /// The most tokens of a prompt that are computed at once.
+    pub microbatch: u64,
+    /// Copies of all this among which users are divided (data parallelism), at least 1.
+    pub copies: u64,
+}
+
+/// A part of a model that lies in one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The devices that share every tensor of it (tensor parallelism), by their place in
+    /// [`Hardware::parts`](crate::placement::Hardware::parts); empty: the host.
+    pub devices: Range<usize>,
+    /// Repeating layers, without their routed experts.
+    pub layers: Range<usize>,
+    /// Layers whose routed experts it holds.
+    pub experts: Range<usize>,
+    /// It has the output head.
+    pub head: bool,
+}
+
+impl Layout {
+    /// All `layers` of a model on the first `ranks` devices in tensor parallelism.
+    pub fn ranks(ranks: u64, layers: u64) -> Vec<Held> {
+        let layers = 0..layers as usize;
+        let experts = layers.clone();
+        vec![Held { devices: 0..ranks as usize, layers, experts, head: true }]
+    }
+
+    /// Whole layers on each device, in order: `counts` of them, the output head counted as one
+    /// where `head_counts`, the last ones of `n_layers`; the rest on the host. Of the first
+    /// `host_experts` layers the experts are on the host.
+    pub fn split(counts: &[u64], n_layers: u64, head_counts: bool, host_experts: u64) -> Vec<Held> {
+        let n = n_layers as usize;
+        let on_devices = counts.iter().fold(0u64, |sum, count| sum.saturating_add(*count));
+        let places = n_layers + u64::from(head_counts);
+        let first = (places.saturating_sub(on_devices) as usize).min(n);
+        let host_experts = (host_experts as usize).clamp(first, n.max(first));
+        let last = counts.iter().rposition(|count| *count > 0);
+        let mut at = first;
+        let mut parts = Vec::with_capacity(counts.len() + 1);
+        for (device, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let end = at.saturating_add(*count as usize).min(n);
+            parts.push(Held {
+                devices: device..device + 1,
+                layers: at..end,
+                experts: at.max(host_experts)..end.max(host_experts),
+                head: Some(device) == last,
+            });
+            at = end;
+        }
+        if host_experts > 0 || last.is_none() {
+            let (layers, experts) = (0..first, 0..host_experts);
+            parts.push(Held { devices: 0..0, layers, experts, head: last.is_none() });
+        }
+        parts
+    }
+
+    /// Bytes of a cached value of llama.cpp's types.
+    pub fn cache_of(kv: KvTypes) -> CacheTypes {
+        let bytes = |ty: GgmlType| ty.block_bytes() as f64 / ty.block_elements() as f64;
+        CacheTypes { key: bytes(kv.k), value: bytes(kv.v) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_gives_every_layer_and_expert_one_place() {
+        let cases: &[(&[u64], u64, bool, u64)] = &[
+            (&[33], 32, true, 0),
+            (&[17, 16], 32, true, 0),
+            (&[17, 16], 32, true, 20),
+            (&[0, 5], 32, true, 0),
+            (&[10], 32, true, 30),
+            (&[1], 32, true, 0),
+            (&[0], 32, true, 0),
+            (&[], 32, true, 0),
+            (&[16, 16], 32, false, 0),
+        ];
+        for (counts, n, head_counts, host_experts) in cases {
+            let parts = Layout::split(counts, *n, *head_counts, *host_experts);
+            let layers: usize = parts.iter().map(|part| part.layers.len()).sum();
+            let experts: usize = parts.iter().map(|part| part.experts.len()).sum();
+            let heads = parts.iter().filter(|part| part.head).count();
+            assert_eq!((layers, experts, heads), (32, 32, 1), "{counts:?} {parts:?}");
+        }
+        let parts = Layout::split(&[10], 32, true, 30);
+        assert_eq!((parts[0].layers.clone(), parts[0].experts.clone()), (23..32, 30..32));
+        assert_eq!((parts[1].layers.clone(), parts[1].experts.clone()), (0..23, 0..30));
+    }
+}

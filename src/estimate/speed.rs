@@ -1,0 +1,255 @@
+//! Speed of a run: what its engine puts where, on the chips of the machine, for the users of the
+//! question.
+
+use std::cell::OnceCell;
+
+use crate::catalog::{Catalog, Device, DeviceKind};
+use crate::engine::{File, Held, Layout, Run};
+use crate::placement::{Hardware, Host};
+use crate::quant::Quant;
+use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
+use crate::scenario::{self, Scenario};
+use crate::speed::calibration::{Class, Evidence};
+use crate::speed::{
+    Backend, CacheTypes, Chip, Engine, Layers, Load, Numerics, Part, Setup, Software,
+};
+
+/// The host of a machine that names none, where a part of the model is left in RAM.
+const DESKTOP: &str = "cpu-ddr5-5600-dual";
+/// The same beside accelerators of a data centre.
+const SERVER: &str = "cpu-epyc-genoa-12ch";
+/// Share of a unified memory's bandwidth that the CPU alone gets: an assumption.
+const CPU_SHARE: f64 = 0.5;
+
+/// The work of a file layer by layer, made on first use.
+#[derive(Debug, Default)]
+pub(super) struct FileWork(OnceCell<Layers>);
+
+impl FileWork {
+    /// The cache types are those of the engine that loads the file, the same on every machine.
+    fn of(&self, file: &File<'_>, types: CacheTypes) -> &Layers {
+        self.0.get_or_init(|| {
+            let architecture = file.model().architecture();
+            match file {
+                File::Gguf(file) => {
+                    let weights = file.weights.iter().map(|w| (&w.tensor, w.bytes().0));
+                    Layers::new(architecture, weights, types)
+                }
+                File::Checkpoint(file) => {
+                    let weights = file.tensors.iter().map(|s| (&s.tensor, s.bytes.0));
+                    Layers::new(architecture, weights, types)
+                }
+            }
+        })
+    }
+}
+
+/// A cell whose speed can be asked for at any depth and number of users, at a few microseconds a
+/// figure: [`Setup::decode_tps`], [`Setup::prefill_tps`], [`Setup::serve`] with another
+/// [`Load::users`]. [`super::pace`] makes it.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// The model on its devices.
+    pub setup: Setup<'static>,
+    /// What the users of the question ask for, and how many fit.
+    pub load: Load,
+    /// Tokens of context for each user.
+    pub context: u64,
+    /// The host that was assumed for the part left there: an id of the catalogue.
+    pub host_assumed: Option<&'static str>,
+}
+
+/// What makes up a cell, as far as its speed goes.
+pub(super) struct Subject<'a> {
+    pub catalog: &'a Catalog,
+    pub scenario: &'a Scenario,
+    pub engine: scenario::Engine,
+    pub file: &'a File<'a>,
+    pub work: &'a FileWork,
+    pub run: &'a dyn Run,
+    pub verdict: Verdict,
+    /// The most users at the context asked for.
+    pub max_users: u64,
+}
+
+impl Subject<'_> {
+    /// The speed of the cell.
+    pub fn speed(&self) -> Speed {
+        match self.pace() {
+            Ok(pace) => pace.speed(self.scenario),
+            Err(why) => Speed { no_speed: Some(why), ..Speed::default() },
+        }
+    }
+
+    /// The cell as something that can be asked for its speed.
+    ///
+    /// # Errors
+    /// It does not run there even for one user, or a device is not known well enough.
+    pub fn pace(&self) -> Result<Pace, NoSpeed> {
+        let users = self.scenario.users;
+        let fits = match self.verdict {
+            // Where it is too much only for all users together, those beyond memory wait.
+            Verdict::No if self.max_users == 0 => return Err(NoSpeed::DoesNotFit),
+            Verdict::No => self.max_users,
+            _ => self.max_users.max(users),
+        };
+        let Layout { parts, cache, microbatch, copies } = self.run.layout();
+        let layers = self.work.of(self.file, cache);
+        let machine = Machine::new(self.catalog, self.run.hardware());
+        let parts: Option<Vec<Part>> =
+            parts.iter().map(|held| machine.part(held, layers)).collect();
+        let parts = parts.ok_or(NoSpeed::UnknownDevice)?;
+        let on_host = parts.iter().any(|part| part.chip.backend == Backend::Cpu);
+        let first = parts.first().ok_or(NoSpeed::UnknownDevice)?;
+        let engine = Engine::from(self.engine);
+        let software = software(engine, &first.chip);
+        let quant: Quant = self.file.quant();
+        let numerics = Numerics::of(quant, self.scenario.flash_attention);
+        let setup = Setup::new(software, parts, numerics, microbatch as f64);
+        let (prompt, output) = self.scenario.serving.within(self.scenario.context);
+        let load = Load {
+            users: users as f64,
+            prompt: prompt as f64,
+            output: output as f64,
+            // The last token of a prompt is always computed.
+            cached_prefix: self.scenario.serving.prefix.min(prompt - 1) as f64,
+            fits: fits as f64,
+            scheduled: self.run.most_users() as f64,
+            copies: copies as f64,
+        };
+        Ok(Pace {
+            setup: setup.ok_or(NoSpeed::UnknownDevice)?,
+            load,
+            context: self.scenario.context,
+            host_assumed: machine.assumed.filter(|_| on_host),
+        })
+    }
+}
+
+/// The software that runs on `chip`. Serving engines drive Intel's cards through oneAPI.
+fn software(engine: Engine, chip: &Chip) -> Software {
+    let software = Software::on(engine, chip);
+    match (engine, software.backend) {
+        (Engine::LlamaCpp, _) => software,
+        (_, Backend::Vulkan) => Software { backend: Backend::Xpu, ..software },
+        _ => software,
+    }
+}
+
+/// The chips of a machine.
+struct Machine<'a> {
+    hardware: &'a Hardware<'a>,
+    host: Option<Chip>,
+    /// The host was not named: the id of the one that stands in.
+    assumed: Option<&'static str>,
+}
+
+impl<'a> Machine<'a> {
+    fn new(catalog: &Catalog, hardware: &'a Hardware<'a>) -> Machine<'a> {
+        let first = hardware.parts.first().map(|part| part.device);
+        let (host, assumed) = match (&hardware.host, first) {
+            (Host { device: Some(cpu), .. }, _) => (Chip::of(cpu), None),
+            (_, Some(device)) if device.kind == DeviceKind::Unified => {
+                let bandwidth = device.bandwidth_gb_s.map(|gb_s| gb_s * 1e9 * CPU_SHARE);
+                (bandwidth.map(Chip::cpu), None)
+            }
+            (_, first) => {
+                let server = first.is_some_and(|device| device.segment == "datacenter");
+                let id = if server { SERVER } else { DESKTOP };
+                (catalog.device(id).and_then(Chip::of), Some(id))
+            }
+        };
+        Machine { hardware, host, assumed }
+    }
+
+    /// `held` on its chips; `None` where one is not known.
+    fn part(&self, held: &Held, layers: &Layers) -> Option<Part> {
+        let Held { devices, layers: bodies, experts, head } = held;
+        let work = layers.part(bodies.clone(), experts.clone(), *head);
+        let width = devices.len() as u32;
+        if width == 0 {
+            let prompts_on = self.hardware.parts.first().map(|part| Chip::of(part.device));
+            let prompts_on = match prompts_on {
+                Some(chip) => Some(chip?),
+                None => None,
+            };
+            return Some(Part { work, chip: self.host.clone()?, width: 1, prompts_on });
+        }
+        let group = self.hardware.parts.get(devices.clone())?;
+        // Like steps of a group wait for its slowest device.
+        let slowest = group.iter().map(|part| part.device).min_by(|a, b| {
+            let bandwidth = |device: &Device| device.bandwidth_gb_s.unwrap_or(0.0);
+            bandwidth(a).total_cmp(&bandwidth(b))
+        })?;
+        let mut chip = Chip::of(slowest)?;
+        // A bridge between two does not join four.
+        if slowest.fabric_devices.is_some_and(|most| width > most) {
+            (chip.link, chip.fabric) = (chip.host_link, false);
+        }
+        Some(Part { work, chip, width, prompts_on: None })
+    }
+}
+
+impl Pace {
+    /// Decoding for one user alone, with all of the context asked for filled.
+    fn speed(&self, scenario: &Scenario) -> Speed {
+        let Pace { setup, load, context, .. } = self;
+        let depth = *context as f64;
+        let service = setup.serve(load);
+        let cached = load.cached_prefix;
+        let fresh = load.prompt - cached;
+        Speed {
+            decode_tps: Some(setup.decode_tps(depth)),
+            decode_tps_empty: Some(setup.decode_tps(0.0)),
+            prefill_tps: Some(setup.prefill_tps(fresh, cached)),
+            ttft_s: Some(service.ttft_s),
+            tpot_s: Some(service.tpot_s),
+            throughput_tps: Some(service.throughput),
+            running: Some((service.running * load.copies.min(load.users)).min(load.users) as u64),
+            slo_users: self.users_within_targets(scenario),
+            decode_limit: Some(setup.step(1.0, depth).limit()),
+            prefill_limit: Some(setup.prefill(fresh, cached).limit()),
+            serving_limit: Some(service.limit),
+            speed_basis: self.basis(),
+            no_speed: None,
+        }
+    }
+
+    /// The most users within memory whose expected times keep to the targets of `scenario`; `None`
+    /// where it has none.
+    pub fn users_within_targets(&self, scenario: &Scenario) -> Option<u64> {
+        let (ttft, tpot) = (scenario.serving.ttft_us, scenario.serving.tpot_us);
+        if ttft.is_none() && tpot.is_none() {
+            return None;
+        }
+        let seconds = |target: Option<u64>| target.map_or(f64::INFINITY, |us| us as f64 / 1e6);
+        let users = self.setup.users_within(&self.load, seconds(ttft), seconds(tpot));
+        let within_memory = self.load.fits.min(self.load.scheduled) * self.load.copies;
+        Some(users.min(within_memory as u64))
+    }
+
+    /// What the estimate rests on: the class of the first stage, and the widest intervals of all.
+    fn basis(&self) -> Option<SpeedBasis> {
+        let class: &Class = self.setup.stages.first()?.class;
+        let measurements = |evidence: fn(&Class) -> &Evidence| {
+            let Evidence { n, median_pct, .. } = *evidence(class);
+            let factor = self.setup.spread(evidence);
+            Measurements { n, median_pct: (n > 0).then_some(median_pct), factor }
+        };
+        let evidence = [&class.decode_evidence, &class.batch_evidence, &class.prefill_evidence];
+        let mut sources: Vec<String> =
+            evidence.iter().flat_map(|evidence| &evidence.sources).cloned().collect();
+        sources.sort_unstable();
+        sources.dedup();
+        Some(SpeedBasis {
+            calibrated: self.setup.is_calibrated(),
+            engines: class.engines.iter().map(|engine| engine.name().to_owned()).collect(),
+            backend: class.backend,
+            decode: measurements(|class| &class.decode_evidence),
+            batch: measurements(|class| &class.batch_evidence),
+            prefill: measurements(|class| &class.prefill_evidence),
+            sources,
+            host_assumed: self.host_assumed.map(str::to_owned),
+        })
+    }
+}
