@@ -53,6 +53,23 @@ impl Limit {
     /// Layers, in `offload=ngl:N` and `offload=experts:N`.
     pub const LAYERS: Limit = Limit { key: "offload", min: 0, max: 10_000 };
 
+    /// A device's part in `--tensor-split`, in thousandths of any unit.
+    pub const TENSOR_SPLIT: Limit = Limit { key: "ts", min: 0, max: 1_000_000_000 };
+    /// The only device that is used.
+    pub const MAIN_GPU: Limit = Limit { key: "mg", min: 0, max: 127 };
+    /// Logical batch in tokens.
+    pub const BATCH: Limit = Limit { key: "batch", min: 1, max: 1_048_576 };
+    /// Pipeline stages.
+    pub const PIPELINE: Limit = Limit { key: "pp", min: 1, max: 128 };
+    /// Data-parallel ranks.
+    pub const DATA_PARALLEL: Limit = Limit { key: "dp", min: 1, max: 128 };
+    /// Expert-parallel ranks.
+    pub const EXPERT_PARALLEL: Limit = Limit { key: "ep", min: 1, max: 128 };
+    /// What the user lets a GPU use of unified memory, in bytes.
+    pub const WIRED: Limit = Limit { key: "wired", min: 0, max: 4 << 40 };
+    /// What the firmware sets aside for a GPU, in bytes.
+    pub const CARVE_OUT: Limit = Limit { key: "uma", min: 0, max: 4 << 40 };
+
     /// Rank of a LoRA adapter.
     pub const LORA_RANK: Limit = Limit { key: "lora", min: 0, max: 1_024 };
     /// LoRA adapters.

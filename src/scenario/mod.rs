@@ -6,12 +6,16 @@
 mod extras;
 mod limits;
 mod money;
+mod parallel;
+mod platform;
 mod query;
 mod serving;
 
 pub use extras::{Display, DraftModel, Extras, Lora, LoraTargets, Projector, ProjectorType};
 pub use limits::Limit;
 pub use money::{Currency, Input, Money};
+pub use parallel::{ExpertParallel, Parallel, SplitMode, TensorSplit};
+pub use platform::{Platform, System};
 pub use query::{Problem, ProblemKind};
 pub use serving::Serving;
 
@@ -42,6 +46,8 @@ pub struct Scenario {
     pub users: u64,
     /// Types of the key and value caches.
     pub kv: KvTypes,
+    /// An 8-bit cache was asked for as `fp8`: [`Scenario::kv`] holds `Q8_0` for it.
+    pub kv_fp8: bool,
     /// Flash attention.
     pub flash_attention: bool,
     /// Physical batch, in tokens (`--ubatch-size`).
@@ -80,6 +86,10 @@ pub struct Scenario {
     pub extras: Extras,
     /// What the users send and how fast they want to be answered.
     pub serving: Serving,
+    /// How the model is shared out between devices.
+    pub parallel: Parallel,
+    /// What lets a GPU use the machine's own memory.
+    pub platform: Platform,
     /// Interface language, where the link fixes it.
     pub lang: Option<Lang>,
     /// Colour scheme, where the link fixes it.
@@ -288,6 +298,7 @@ impl Default for Scenario {
             context: 32_768,
             users: 1,
             kv: KvTypes::both(GgmlType::F16),
+            kv_fp8: false,
             flash_attention: true,
             ubatch: 512,
             mode: Mode::Server,
@@ -306,6 +317,8 @@ impl Default for Scenario {
             money: Money::default(),
             extras: Extras::default(),
             serving: Serving::default(),
+            parallel: Parallel::default(),
+            platform: Platform::default(),
             lang: None,
             theme: None,
             embed: false,

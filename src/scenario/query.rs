@@ -8,6 +8,8 @@
 //!     & mmproj=f16 & lora=16*4 & lora_on=attention & draft=qwen3-0.6b:Q8_0 & draft_n=3 & mtp=2
 //!     & accept=0.7 & cache_ram=8GiB & checkpoints=32 & display=linux
 //!     & prompt=1024 & output=512 & prefix=0 & min_tps=10 & ttft=2s & tpot=50ms
+//!     & split=auto|layer|row|tensor|none & ts=3,1 & mg=0 & batch=2048 & pp=2 & dp=2 & ep=on|off|N
+//!     & os=macos-15|macos-26|linux|windows & wired=110GiB & uma=512MiB
 //!     & reserve=1GiB & util=0.9 & seqs=64 & batched=8192 & tp=2 & eager=on & vllm=0.11
 //!     & price=1599 & rent=0.4 & kwh=0.17 & duty=0.5 & years=3 & pue=1.1 & boards_w=450 & host_w=100
 //!     & idle=0.15 & prefill=0.95 & decode=0.6 & cur=EUR & rate=0.92
@@ -22,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Currency, DeviceCount, Engine, Extras, Input, KvTypes, Lang, Limit, Machine, Mode, Offload,
-    QUERY_VERSION, Scenario, Selected, Serving, Theme,
+    Parallel, Platform, QUERY_VERSION, Scenario, Selected, Serving, Theme,
 };
 use crate::quant::{GgmlType, Quant};
 use crate::units::{Bytes, GB, GIB, MIB};
@@ -39,6 +41,8 @@ pub struct Problem {
     pub reason: ProblemKind,
     /// What would be accepted: a range such as `1..256`, or the accepted words.
     pub accepted: String,
+    /// The nearest value that would be, where the value is a number.
+    pub nearest: Option<String>,
 }
 
 /// Why a pair of the query string was not used.
@@ -56,7 +60,7 @@ pub enum ProblemKind {
     TooMany,
 }
 
-/// The keys of the notation, but for those of [`Extras`].
+/// The keys of the notation, but for those of [`Extras`], [`Parallel`] and [`Platform`].
 const KEYS: &[&str] = &[
     "v", "model", "hw", "quant", "engine", "ctx", "users", "kv", "fa", "ubatch", "logits",
     "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "util", "seqs", "batched", "tp",
@@ -65,7 +69,8 @@ const KEYS: &[&str] = &[
 ];
 
 fn keys() -> Vec<&'static str> {
-    KEYS.iter().chain(Extras::KEYS).chain(Serving::KEYS).copied().collect()
+    let parts = [KEYS, Extras::KEYS, Serving::KEYS, Parallel::KEYS, Platform::KEYS];
+    parts.concat()
 }
 
 /// Encoded in a pair of the query string. What is left readable has no meaning there.
@@ -92,11 +97,19 @@ const PAIR: &AsciiSet = &CONTROLS
 const ENTRY: &AsciiSet = &CONTROLS.add(b',').add(b';').add(b'*').add(b'@').add(b'%');
 
 /// Why a value was refused, and what would be accepted.
-pub(super) struct Refused(pub(super) ProblemKind, pub(super) String);
+pub(super) struct Refused(ProblemKind, String, Option<String>);
 
 impl Refused {
     pub(super) fn form(accepted: impl Into<String>) -> Refused {
-        Refused(ProblemKind::Malformed, accepted.into())
+        Refused::new(ProblemKind::Malformed, accepted)
+    }
+
+    pub(super) fn new(reason: ProblemKind, accepted: impl Into<String>) -> Refused {
+        Refused(reason, accepted.into(), None)
+    }
+
+    pub(super) fn or(self, nearest: String) -> Refused {
+        Refused(self.0, self.1, Some(nearest))
     }
 }
 
@@ -137,7 +150,10 @@ impl Scenario {
             out.pair("users", &self.users.to_string());
         }
         if self.kv != default.kv {
-            out.pair("kv", &self.kv.to_string());
+            match self.kv_fp8 && self.kv == KvTypes::both(GgmlType::Q8_0) {
+                true => out.pair("kv", "fp8"),
+                false => out.pair("kv", &self.kv.to_string()),
+            }
         }
         if self.flash_attention != default.flash_attention {
             out.pair("fa", switch(self.flash_attention));
@@ -192,6 +208,8 @@ impl Scenario {
         }
         self.extras.write(&mut out);
         self.serving.write(&mut out);
+        self.parallel.write(&mut out);
+        self.platform.write(&mut out);
         if let Some(lang) = self.lang {
             out.pair("lang", lang.code());
         }
@@ -234,7 +252,10 @@ impl Reader {
             }
             "engine" => self.list(key, value, ',', Limit::ENGINES, |r| &mut r.engines, engine),
             _ => {
-                if let Err(refused) = self.single(key, value.trim()) {
+                if let Err(mut refused) = self.single(key, value.trim()) {
+                    // The nearest number is offered where it is all of the value.
+                    let taken = |n: &String| Reader::default().single(key, n).is_ok();
+                    refused.2 = refused.2.filter(taken);
                     self.refuse(key, value, refused);
                 }
             }
@@ -248,7 +269,10 @@ impl Reader {
             "v" => version(value)?,
             "ctx" => s.context = number(value, Limit::CONTEXT)?,
             "users" => s.users = number(value, Limit::USERS)?,
-            "kv" => s.kv = kv_types(value)?,
+            "kv" => {
+                s.kv = kv_types(value)?;
+                s.kv_fp8 = value.eq_ignore_ascii_case("fp8");
+            }
             "fa" => s.flash_attention = on_off(value)?,
             "ubatch" => s.ubatch = number(value, Limit::UBATCH)?,
             "logits" => {
@@ -278,9 +302,11 @@ impl Reader {
             "cell" => s.selected = Some(selected(value)?),
             _ if s.extras.set(key, value)? => {}
             _ if s.serving.set(key, value)? => {}
+            _ if s.parallel.set(key, value)? => {}
+            _ if s.platform.set(key, value)? => {}
             _ => match Input::ALL.into_iter().find(|input| input.key() == key) {
                 Some(input) => s.money.set(input, Some(decimal(value, input)?)),
-                None => return Err(Refused(ProblemKind::UnknownKey, keys().join(", "))),
+                None => return Err(Refused::new(ProblemKind::UnknownKey, keys().join(", "))),
             },
         }
         Ok(())
@@ -308,7 +334,7 @@ impl Reader {
                         continue;
                     }
                     if items.len() as u64 >= most.max {
-                        self.refuse(key, part, Refused(ProblemKind::TooMany, most.text()));
+                        self.refuse(key, part, Refused::new(ProblemKind::TooMany, most.text()));
                     } else {
                         items.push(item);
                     }
@@ -318,10 +344,10 @@ impl Reader {
         }
     }
 
-    fn refuse(&mut self, key: &str, value: &str, Refused(reason, accepted): Refused) {
+    fn refuse(&mut self, key: &str, value: &str, Refused(reason, accepted, nearest): Refused) {
         self.scenario.unused.push((key.to_owned(), value.to_owned()));
         let (field, value) = (key.to_owned(), value.to_owned());
-        self.problems.push(Problem { field, value, reason, accepted });
+        self.problems.push(Problem { field, value, reason, accepted, nearest });
     }
 
     fn finish(mut self) -> (Scenario, Vec<Problem>) {
@@ -337,7 +363,7 @@ impl Reader {
 fn version(value: &str) -> Result<(), Refused> {
     match value.parse::<u32>() {
         Ok(v) if (1..=QUERY_VERSION).contains(&v) => Ok(()),
-        Ok(_) => Err(Refused(ProblemKind::OutOfRange, format!("1..{QUERY_VERSION}"))),
+        Ok(_) => Err(Refused::new(ProblemKind::OutOfRange, format!("1..{QUERY_VERSION}"))),
         Err(_) => Err(Refused::form(format!("1..{QUERY_VERSION}"))),
     }
 }
@@ -390,7 +416,8 @@ fn size_range(limit: Limit) -> impl Fn(Refused) -> Refused {
     move |refused| {
         let range =
             format!("{}..{} (GiB, MiB, GB)", size(Bytes(limit.min)), size(Bytes(limit.max)));
-        Refused(refused.0, range)
+        let nearest = refused.2.and_then(|n| n.parse().ok()).map(|n| size(Bytes(n)));
+        Refused(refused.0, range, nearest)
     }
 }
 
@@ -401,18 +428,21 @@ fn within(digits: &str, times: u64, limit: Limit) -> Result<u64, Refused> {
     }
     match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(times)) {
         Some(n) if limit.holds(n) => Ok(n),
-        _ => Err(Refused(ProblemKind::OutOfRange, limit.text())),
+        parsed => {
+            let nearest = limit.clamp(parsed.unwrap_or(u64::MAX));
+            Err(Refused::new(ProblemKind::OutOfRange, limit.text()).or(nearest.to_string()))
+        }
     }
 }
 
 /// A number with a decimal point, within the range of `input`.
 fn decimal(value: &str, input: Input) -> Result<f64, Refused> {
     let (min, max) = input.range();
-    let refused = |reason| Refused(reason, format!("{min}..{max}"));
+    let refused = |reason| Refused::new(reason, format!("{min}..{max}"));
     let number = input.parse(value).ok_or_else(|| refused(ProblemKind::Malformed))?;
     match input.holds(number) {
         true => Ok(number),
-        false => Err(refused(ProblemKind::OutOfRange)),
+        false => Err(refused(ProblemKind::OutOfRange).or(number.clamp(min, max).to_string())),
     }
 }
 
@@ -431,7 +461,9 @@ fn release(value: &str, limit: Limit) -> Result<u64, Refused> {
     let mut parts = value.trim_start_matches('v').split('.');
     match (parts.next(), parts.next().map(|minor| within(minor, 1, limit))) {
         (Some("0"), Some(Ok(minor))) => Ok(minor),
-        (Some("0"), Some(Err(Refused(reason, _)))) => Err(Refused(reason, range())),
+        (Some("0"), Some(Err(Refused(reason, _, nearest)))) => {
+            Err(Refused(reason, range(), nearest.map(|minor| format!("0.{minor}"))))
+        }
         _ => Err(Refused::form(range())),
     }
 }
@@ -446,7 +478,10 @@ pub(super) fn thousandths(value: &str, limit: Limit) -> Result<u64, Refused> {
     let share = fraction(digits).map(|thousandths| thousandths * scale);
     match share.filter(|share| share.is_multiple_of(1000)) {
         Some(share) if limit.holds(share / 1000) => Ok(share / 1000),
-        Some(_) => Err(Refused(ProblemKind::OutOfRange, range())),
+        Some(over) => {
+            let nearest = self::share(limit.clamp(over / 1000));
+            Err(Refused::new(ProblemKind::OutOfRange, range()).or(nearest))
+        }
         None => Err(Refused::form(range())),
     }
 }
@@ -486,10 +521,10 @@ fn machine(part: &str) -> Result<Machine, Refused> {
         return Err(Refused::form("id*count, id@GB"));
     }
     if devices.len() as u64 > Limit::KINDS.max {
-        return Err(Refused(ProblemKind::TooMany, Limit::KINDS.text()));
+        return Err(Refused::new(ProblemKind::TooMany, Limit::KINDS.text()));
     }
     if devices.iter().map(|device| u64::from(device.count)).sum::<u64>() > Limit::DEVICES.max {
-        return Err(Refused(ProblemKind::TooMany, Limit::DEVICES.text()));
+        return Err(Refused::new(ProblemKind::TooMany, Limit::DEVICES.text()));
     }
     Ok(Machine { devices })
 }
@@ -671,7 +706,10 @@ mod tests {
 
     use super::super::Money;
     use super::*;
-    use crate::scenario::{Display, DraftModel, Lora, LoraTargets, Projector};
+    use crate::scenario::{
+        Display, DraftModel, ExpertParallel, Lora, LoraTargets, Projector, SplitMode, System,
+        TensorSplit,
+    };
 
     fn parse(query: &str) -> Scenario {
         let (scenario, problems) = Scenario::from_query(query);
@@ -756,6 +794,12 @@ mod tests {
         assert_eq!(parse("util=90%").utilisation, Some(900));
         assert_eq!(parse("util=1").utilisation, Some(1000));
         assert_eq!(problem("util=0").accepted, "0.01..1");
+        assert_eq!(problem("util=0").nearest.as_deref(), Some("0.01"));
+        assert_eq!(problem("util=1.2").nearest.as_deref(), Some("1"));
+        assert_eq!(problem("users=999").nearest.as_deref(), Some("256"));
+        assert_eq!(problem("vllm=0.99").nearest.as_deref(), Some("0.33"));
+        assert_eq!(problem("ram=99999TiB").nearest.as_deref(), Some("65536GiB"));
+        assert_eq!(problem("offload=ngl:99999").nearest, None);
         assert_eq!(problem("util=1.2").reason, ProblemKind::OutOfRange);
         assert_eq!(problem("util=.9").reason, ProblemKind::Malformed);
         assert!(problem("engine=lama").accepted.contains("vllm"));
@@ -789,6 +833,39 @@ mod tests {
     }
 
     #[test]
+    fn the_split_between_devices_is_read() {
+        let s = parse("split=pipeline&ts=0.6/0.4&mg=1&batch=4k&pp=2&dp=4&ep=on");
+        assert_eq!(s.parallel.split, SplitMode::Layer);
+        assert_eq!(s.parallel.tensor_split, Some(TensorSplit(vec![600, 400])));
+        assert_eq!((s.parallel.main_gpu, s.parallel.logical_batch()), (1, 4096));
+        assert_eq!((s.parallel.pipeline, s.parallel.data), (Some(2), Some(4)));
+        assert_eq!(s.to_query(), "split=layer&ts=0.6,0.4&mg=1&batch=4096&pp=2&dp=4&ep=on");
+        assert_eq!(parse("ep=8").parallel.expert, ExpertParallel::Ranks(8));
+        assert_eq!(parse("ts=").parallel.tensor_split, None);
+        assert_eq!(parse("ts=3,1").to_query(), "ts=3,1");
+        for wrong in ["ts=a,b", "ts=3,,1", "ts=-1", "ts=1e9", "ts=50%"] {
+            assert_eq!(problem(wrong).accepted, "3,1");
+        }
+        assert_eq!(problem("pp=0").nearest.as_deref(), Some("1"));
+        assert_eq!(problem("split=rows").accepted, "auto, layer, row, tensor, none");
+    }
+
+    #[test]
+    fn the_rules_of_unified_memory_are_read() {
+        let s = parse("os=macos-26&wired=110GiB&uma=512MiB");
+        assert_eq!(s.platform.system, Some(System::Macos26));
+        assert_eq!(s.platform.limit, Some(Bytes::gib(110)));
+        assert_eq!(s.platform.carve_out, Some(Bytes::mib(512)));
+        assert_eq!(s.to_query(), "os=macos-26&wired=110GiB&uma=512MiB");
+    }
+
+    #[test]
+    fn an_8_bit_cache_remembers_how_it_was_asked_for() {
+        assert_eq!(parse("kv=FP8").to_query(), "kv=fp8");
+        assert_eq!(parse("kv=fp8&kv=q8_0").to_query(), "kv=q8_0");
+    }
+
+    #[test]
     fn money_is_read_in_the_reader_s_currency() {
         let s = parse("cur=eur&rate=0.92&price=2000&kwh=0.31&duty=35%&idle=0");
         assert_eq!(s.money.currency.code(), "EUR");
@@ -813,6 +890,36 @@ mod tests {
     fn id() -> impl Strategy<Value = String> {
         prop_oneof!["[a-z0-9.-]{1,24}", "\\PC{1,12}"]
             .prop_filter("an entry has a name", |id| !id.trim().is_empty())
+    }
+
+    fn parallel() -> impl Strategy<Value = (Parallel, Platform)> {
+        let split = proptest::sample::select(SplitMode::ALL.to_vec());
+        let shares = proptest::collection::vec(within_limit(Limit::TENSOR_SPLIT), 1..5);
+        let expert = prop_oneof![
+            Just(ExpertParallel::Off),
+            Just(ExpertParallel::On),
+            within_limit(Limit::EXPERT_PARALLEL).prop_map(ExpertParallel::Ranks),
+        ];
+        let numbers = (
+            within_limit(Limit::MAIN_GPU),
+            proptest::option::of(within_limit(Limit::BATCH)),
+            proptest::option::of(within_limit(Limit::PIPELINE)),
+            proptest::option::of(within_limit(Limit::DATA_PARALLEL)),
+        );
+        let platform = (
+            proptest::option::of(proptest::sample::select(System::ALL.to_vec())),
+            proptest::option::of(within_limit(Limit::WIRED).prop_map(Bytes)),
+            proptest::option::of(within_limit(Limit::CARVE_OUT).prop_map(Bytes)),
+        );
+        let all = (split, proptest::option::of(shares), expert, numbers, platform);
+        all.prop_map(|((_, split), shares, expert, numbers, platform)| {
+            let (main_gpu, batch, pipeline, data) = numbers;
+            let (system, limit, carve_out) = platform;
+            let tensor_split = shares.map(TensorSplit);
+            let parallel =
+                Parallel { split, tensor_split, main_gpu, batch, pipeline, data, expert };
+            (parallel, Platform { system: system.map(|(_, system)| system), limit, carve_out })
+        })
     }
 
     fn extras() -> impl Strategy<Value = Extras> {
@@ -923,7 +1030,7 @@ mod tests {
                 proptest::option::of(within_limit(Limit::VLLM_RELEASE)),
             ),
         );
-        let switches = (proptest::array::uniform7(any::<bool>()), extras());
+        let switches = (proptest::array::uniform7(any::<bool>()), extras(), parallel());
         let view = (
             proptest::option::of(prop_oneof![Just(Lang::En), Just(Lang::Ru)]),
             proptest::option::of(prop_oneof![Just(Theme::Light), Just(Theme::Dark)]),
@@ -934,9 +1041,9 @@ mod tests {
         (lists, numbers, switches, view, money(), unused).prop_map(
             |(lists, numbers, switches, view, money, unused)| {
                 let (models, machines, quants, engines) = lists;
-                let (switches, extras) = switches;
                 let (context, users, kv, ubatch, ram, reserve, offload, engine) = numbers;
                 let (utilisation, sequences, batched, tensor_parallel, vllm_release) = engine;
+                let (switches, extras, (parallel, platform)) = switches;
                 let [flash_attention, batch, unified_kv, swa_full, imatrix, embed, eager] =
                     switches;
                 let (lang, theme, cell, serving) = view;
@@ -948,6 +1055,7 @@ mod tests {
                     context,
                     users,
                     kv,
+                    kv_fp8: false,
                     flash_attention,
                     ubatch,
                     mode: if batch { Mode::Batch } else { Mode::Server },
@@ -966,6 +1074,8 @@ mod tests {
                     money,
                     extras,
                     serving,
+                    parallel,
+                    platform,
                     lang,
                     theme,
                     embed,

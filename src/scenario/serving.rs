@@ -92,8 +92,8 @@ fn rate(value: &str) -> Result<u64, Refused> {
     let range = || format!("{}..{}", share(limit.min), share(limit.max));
     match fraction(value) {
         Some(rate) if limit.holds(rate) => Ok(rate),
-        Some(_) => Err(Refused(ProblemKind::OutOfRange, range())),
-        None => Err(Refused(ProblemKind::Malformed, range())),
+        Some(_) => Err(Refused::new(ProblemKind::OutOfRange, range())),
+        None => Err(Refused::new(ProblemKind::Malformed, range())),
     }
 }
 
@@ -107,11 +107,11 @@ fn time(value: &str, unit: u64, limit: Limit) -> Result<u64, Refused> {
         (None, None) => (lower.as_str(), unit),
     };
     let Some(thousandths) = fraction(digits.trim()) else {
-        return Err(Refused(ProblemKind::Malformed, range()));
+        return Err(Refused::new(ProblemKind::Malformed, range()));
     };
     match thousandths.checked_mul(unit).map(|time| time / 1000) {
         Some(time) if limit.holds(time) => Ok(time),
-        _ => Err(Refused(ProblemKind::OutOfRange, range())),
+        _ => Err(Refused::new(ProblemKind::OutOfRange, range())),
     }
 }
 

@@ -89,7 +89,7 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
 /// What a notice says.
 fn words(state: State, notice: &Notice) -> String {
     match notice {
-        Notice::Query(Problem { field, value, reason, accepted }) => {
+        Notice::Query(Problem { field, value, reason, accepted, .. }) => {
             let (field, value) = (field.as_str(), value.as_str());
             let accepted = acceptance(state, accepted);
             match reason {
@@ -196,12 +196,22 @@ fn acceptance(state: State, accepted: &str) -> String {
 fn ways(state: State, notice: &Notice) -> Vec<Way> {
     match notice {
         Notice::Query(problem) => {
-            let problem = problem.clone();
-            vec![Way::new(tr!(state, notices.drop), move |s| {
-                let dropped =
-                    |(k, v): &(String, String)| (k, v) == (&problem.field, &problem.value);
-                s.unused.retain(|pair| !dropped(pair));
-            })]
+            let drop = |problem: Problem| {
+                move |s: &mut Scenario| {
+                    let pair = (&problem.field, &problem.value);
+                    s.unused.retain(|(key, value)| (key, value) != pair);
+                }
+            };
+            let nearest = problem.nearest.as_ref().map(|nearest| {
+                let pair = format!("{}={nearest}", problem.field);
+                let drop = drop(problem.clone());
+                Way::new(pair.clone(), move |s| {
+                    drop(s);
+                    edit::take(s, &pair);
+                })
+            });
+            let drop = Way::new(tr!(state, notices.drop), drop(problem.clone()));
+            nearest.into_iter().chain([drop]).collect()
         }
         Notice::UnknownModel { id, nearest, .. } => {
             let replace = |new: &String| {
