@@ -105,10 +105,10 @@ pub(super) fn recurrent_state(states: &[LayerState], sequences: u64) -> Item {
 }
 
 /// Compute buffers: activations, logits and masks of the largest graph.
-pub(super) fn compute(bytes: Bytes, settings: &Settings) -> Item {
+pub(super) fn compute(bytes: Interval<Bytes>, settings: &Settings) -> Item {
     Item {
         term: Term::Compute,
-        bytes: llama_cpp::compute_interval(bytes),
+        bytes,
         exact: false,
         formula: "graph(ubatch, context, sequences)".to_owned(),
         inputs: vec![

@@ -45,8 +45,10 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// llama.cpp has no backend for a device.
     pub fn new(file: &'a ModelFile<'a>, hardware: &'a Hardware<'a>) -> Result<Setup<'a>, Notice> {
+        let unpacked = llama_cpp::Unpacked::of(&file.weights);
         let overhead = |part: &Part<'_>| {
-            let overhead = |platform| llama_cpp::runtime_overhead(platform, part.capacity);
+            let overhead =
+                |platform| llama_cpp::runtime_overhead(platform, part.capacity, unpacked);
             platform(part.device).map(overhead).ok_or_else(|| {
                 let engine = Engine::LlamaCpp.name().to_owned();
                 Notice::EngineCannotUse { id: part.device.id.clone(), engine }
@@ -69,18 +71,16 @@ impl<'a> Setup<'a> {
         let architecture = self.file.architecture();
         let states = llama_cpp::layer_states(architecture, settings);
         let state = state_split(architecture, &states, &placed.placement);
-        let compute = self.compute(placed, settings);
+        let (compute, host_compute) = self.compute(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
                 let exact = placed.model.devices[i] + state.devices[i];
-                let used = Interval::exact(exact)
-                    + llama_cpp::compute_interval(compute.devices[i])
-                    + self.overheads[i].bytes;
+                let used = Interval::exact(exact) + compute[i] + self.overheads[i].bytes;
                 Load { used, usable: self.hardware.parts[i].usable }
             })
             .collect();
         let host = Interval::exact(placed.model.host + state.host)
-            + llama_cpp::compute_interval(compute.host)
+            + host_compute
             + self.hardware.host.system;
         Loads { host: self.hardware.host_load(host, &devices), devices }
     }
@@ -88,35 +88,43 @@ impl<'a> Setup<'a> {
     /// The bill of every device and of the host.
     pub fn bills(&self, placed: &Placed, settings: &Settings) -> (Vec<DeviceBill>, HostBill) {
         let architecture = self.file.architecture();
-        let compute = self.compute(placed, settings);
+        let (compute, host_compute) = self.compute(placed, settings);
         let caches = Caches {
             states: llama_cpp::layer_states(architecture, settings),
             rows: llama_cpp::cache_rows(architecture, settings),
         };
         let devices = self.hardware.parts.iter().enumerate().map(|(i, part)| {
-            let mut items = self.items(placed, settings, &caches, Some(i), compute.devices[i]);
+            let mut items = self.items(placed, settings, &caches, Some(i), compute[i]);
             items.push(lines::overhead(&self.overheads[i]));
             let layers = self.layers(&placed.placement, Some(i)).count() as u64;
             bill::device(part, part.usable, part.basis, layers, items)
         });
         let devices = devices.collect();
-        let items = self.items(placed, settings, &caches, None, compute.host);
+        let items = self.items(placed, settings, &caches, None, host_compute);
         (devices, bill::host(&self.hardware.host, items))
     }
 
-    /// Compute buffers. Simulating a graph is the costly part of an answer, and the solver, the
+    /// Compute buffers of the devices and of the host. Simulating a graph is the costly part of an answer, and the solver, the
     /// bill and the advice ask for some of the same ones: those are kept.
-    fn compute(&self, placed: &Placed, settings: &Settings) -> Split {
+    fn compute(
+        &self,
+        placed: &Placed,
+        settings: &Settings,
+    ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
+        let placement = &placed.placement;
+        let intervals =
+            |split: &Split| llama_cpp::compute_intervals(architecture, settings, placement, split);
         let mut computed = self.computed.borrow_mut();
         let same =
             |(p, s, _): &&(Placement, Settings, Split)| s == settings && *p == placed.placement;
         if let Some((_, _, split)) = computed.iter().find(same) {
-            return split.clone();
+            return intervals(split);
         }
-        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
-        let split = llama_cpp::compute(architecture, weights, settings, &placed.placement);
-        computed.push((placed.placement.clone(), *settings, split.clone()));
-        split
+        let split = llama_cpp::compute(architecture, weights, settings, placement);
+        let answer = intervals(&split);
+        computed.push((placement.clone(), *settings, split));
+        answer
     }
 
     /// Indices of the repeating layers on `device` (`None`: on the host).
@@ -134,7 +142,7 @@ impl<'a> Setup<'a> {
         settings: &Settings,
         caches: &Caches,
         device: Option<usize>,
-        compute: Bytes,
+        compute: Interval<Bytes>,
     ) -> Vec<Item> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;

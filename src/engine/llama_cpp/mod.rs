@@ -12,7 +12,7 @@ mod weights;
 use family::Family;
 use ggml::BufferType;
 pub use kv_cache::{CacheRow, LayerState, cache_rows, layer_states};
-pub use overhead::{Overhead, Platform, compute_interval, runtime_overhead};
+pub use overhead::{Overhead, Platform, Unpacked, compute_intervals, runtime_overhead};
 pub use weights::{Weight, bytes_by_type, model_bytes, tied_output};
 
 use crate::architecture::{Architecture, Layer, Mixer, Reach};

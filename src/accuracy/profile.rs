@@ -1,0 +1,207 @@
+//! Serving engines: what vLLM, SGLang, TensorRT-LLM and MLX printed about weights, activations,
+//! graphs and the cache pool.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::memory::Head;
+use super::{Comparison, Figure};
+use crate::catalog::{Catalog, Model};
+use crate::engine::vllm::{
+    Batch, KvLayout, KvSettings, Release, cuda_graphs, loaded, non_torch, peak,
+};
+use crate::engine::{Checkpoint, LayerCache, layer_caches, mtp_caches};
+use crate::estimate;
+use crate::quant::Quant;
+use crate::scenario::Scenario;
+use crate::units::{Bytes, GIB, Interval};
+
+/// Half of the last digit of a figure printed as GiB with two decimals.
+const PRINTED: f64 = 0.005 * GIB as f64;
+
+/// How a serving engine was started, and what it printed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Profile {
+    #[serde(flatten)]
+    head: Head,
+    release: Option<u16>,
+    capability: Option<u32>,
+    visible_bytes: Option<u64>,
+    utilisation: Option<f64>,
+    ranks: u64,
+    pipeline: Option<u64>,
+    context: Option<u64>,
+    sequences: Option<u64>,
+    batched: Option<u64>,
+    #[serde(default)]
+    eager: bool,
+    lora_rank: Option<u64>,
+    /// It says nothing about a released engine.
+    excluded: Option<String>,
+    #[serde(default)]
+    batch_unknown: bool,
+    #[serde(default)]
+    speculative: u64,
+    kv_bytes: u64,
+    measured: BTreeMap<String, f64>,
+}
+
+impl Profile {
+    /// Every figure with a prediction; none if the case says nothing about a released engine.
+    pub fn compare(&self) -> Vec<Comparison> {
+        let model = Catalog::bundled().model(&self.head.model);
+        let quant = Quant::parse(&self.head.quant);
+        let (Some(model), Some(quant), None) = (model, quant, &self.excluded) else {
+            return Vec::new();
+        };
+        let Some(checkpoint) = Checkpoint::new(model, quant) else { return Vec::new() };
+        match self.head.engine.as_str() {
+            "vllm" => self.vllm(model, &checkpoint),
+            "mlx" => self.mlx().into_iter().collect(),
+            _ => self.pools(&checkpoint),
+        }
+    }
+
+    fn figure(
+        &self,
+        figure: Figure,
+        predicted: Interval<Bytes>,
+        measured: f64,
+        printed: f64,
+    ) -> Comparison {
+        self.head.compare(figure, predicted, measured, printed, (self.context, self.sequences))
+    }
+
+    /// The figure called `name`, if it was printed.
+    fn printed(
+        &self,
+        figure: Figure,
+        name: &str,
+        predicted: Interval<Bytes>,
+    ) -> Option<Comparison> {
+        // Less than nothing: the driver gave memory back.
+        let measured = self.measured.get(name)?.max(0.0);
+        Some(self.figure(figure, predicted, measured, PRINTED))
+    }
+
+    fn vllm(&self, model: &Model, checkpoint: &Checkpoint<'_>) -> Vec<Comparison> {
+        // A log without a version is taken to be of the time of its model.
+        let recent = model.release.as_str() >= "2026-03";
+        let release = Release(self.release.unwrap_or(if recent { 33 } else { 16 }));
+        let large =
+            self.visible_bytes.is_some_and(|bytes| bytes > 70 * GIB) && self.capability != Some(80);
+        // The defaults of the V1 engine, and of V0 before it.
+        let (sequences, tokens) = match (release.0, large) {
+            (..8, _) => (256, self.context.unwrap_or(0).max(2048)),
+            (_, true) => (1024, 8192),
+            (_, false) => (256, 2048),
+        };
+        let tokens = self.batched.unwrap_or(tokens);
+        let sequences = self.sequences.unwrap_or(sequences);
+        let architecture = model.architecture();
+        let batch = Batch { tokens, sequences, ranks: self.ranks, release };
+        let activations = peak(architecture, batch);
+        let weights = loaded(checkpoint, self.ranks, self.capability, release);
+        let outside = non_torch(self.ranks);
+        let graphs = cuda_graphs(self.eager);
+        // Pipeline stages and LoRA slots are not printed apart.
+        let plain = self.pipeline.is_none() && self.lora_rank.is_none();
+        let mut out = Vec::new();
+        if plain {
+            out.extend(self.printed(Figure::Weights, "weights", weights));
+        }
+        if !self.batch_unknown {
+            out.extend(self.printed(Figure::Activations, "peak_activation", activations));
+        }
+        out.extend(self.printed(Figure::OutsideTorch, "non_torch_memory", outside));
+        out.extend(self.printed(Figure::CudaGraphs, "cuda_graphs", graphs));
+        if self.lora_rank.is_none() {
+            let name = "consumed_weights_plus_non_torch";
+            out.extend(self.printed(Figure::Consumed, name, weights + outside));
+        }
+        if plain && !self.batch_unknown {
+            out.extend(self.budget(release, weights + outside + activations, graphs));
+        }
+        let settings = KvSettings {
+            value_bytes: self.kv_bytes,
+            batched: tokens,
+            speculative: self.speculative,
+            release,
+        };
+        let mut caches = layer_caches(architecture, self.ranks);
+        if self.speculative > 0 {
+            caches.extend(mtp_caches(architecture, self.ranks));
+        }
+        if self.pipeline.is_none() {
+            out.extend(self.pool(&KvLayout::new(&caches, settings)));
+        }
+        out
+    }
+
+    /// What the engine needs before the first token is cached: the sum of what it printed, or
+    /// what its budget has beside the pool.
+    fn budget(
+        &self,
+        release: Release,
+        needed: Interval<Bytes>,
+        graphs: Interval<Bytes>,
+    ) -> Option<Comparison> {
+        let get = |name: &str| self.measured.get(name).copied();
+        let parts = ["weights", "non_torch_memory", "peak_activation"].map(get);
+        if let [Some(weights), Some(outside), Some(activations)] = parts {
+            let measured = weights + outside + activations;
+            return Some(self.figure(Figure::Total, needed, measured, 3.0 * PRINTED));
+        }
+        let budget = self.utilisation? * self.visible_bytes? as f64;
+        let inside = if release.budgets_graphs() { graphs } else { Interval::default() };
+        let measured = budget - get("kv_cache_memory")?;
+        Some(self.figure(Figure::Total, needed + inside, measured, 0.3 * GIB as f64))
+    }
+
+    /// Tokens and blocks of the pool that was printed.
+    fn pool(&self, layout: &KvLayout) -> Vec<Comparison> {
+        let get = |name: &str| self.measured.get(name).copied();
+        let Some(pool) = get("kv_cache_memory").map(|bytes| Bytes(bytes as u64)) else {
+            return Vec::new();
+        };
+        let (least, most) = if layout.is_exact() { (0.97, 1.03) } else { (1.0 / 1.4, 2.5) };
+        let tokens = self.context.zip(get("kv_cache_tokens")).map(|(context, measured)| {
+            let tokens = Bytes(layout.tokens(pool, context));
+            self.figure(Figure::PoolTokens, Interval::around(tokens, least, most), measured, 0.0)
+        });
+        let blocks = get("gpu_blocks").map(|measured| {
+            let blocks = Interval::around(Bytes(layout.pool_blocks(pool)), 0.97, 1.03);
+            self.figure(Figure::PoolBlocks, blocks, measured, 0.0)
+        });
+        tokens.into_iter().chain(blocks).collect()
+    }
+
+    /// SGLang and TensorRT-LLM: weights of a rank, and the tokens that the pool holds.
+    fn pools(&self, checkpoint: &Checkpoint<'_>) -> Vec<Comparison> {
+        let weights = loaded(checkpoint, self.ranks, self.capability, Release::CURRENT);
+        let caches = layer_caches(checkpoint.architecture(), self.ranks);
+        let plain = |cache: &LayerCache| cache.window.is_none() && cache.ratio <= 1;
+        let token: u64 = caches.iter().map(|cache| cache.entry() * self.kv_bytes).sum();
+        let get = |name: &str| self.measured.get(name).copied();
+        let tokens = get("kv_cache_memory").zip(get("kv_cache_tokens"));
+        let tokens = tokens.filter(|_| caches.iter().all(plain)).map(|(pool, measured)| {
+            let tokens = Bytes((pool / token.max(1) as f64) as u64);
+            self.figure(Figure::PoolTokens, Interval::around(tokens, 0.97, 1.03), measured, 0.0)
+        });
+        self.printed(Figure::Weights, "weights", weights).into_iter().chain(tokens).collect()
+    }
+
+    /// MLX: the peak of a process, as the command line estimates it.
+    fn mlx(&self) -> Option<Comparison> {
+        let measured = *self.measured.get("peak_memory")?;
+        let query = format!(
+            "engine=mlx&model={}&quant={}&hw=apple-m2-ultra@192&ctx={}",
+            self.head.model, self.head.quant, self.context?
+        );
+        let (scenario, _) = Scenario::from_query(&query);
+        let cells = estimate::row(Catalog::bundled(), &scenario, &self.head.model);
+        let used = cells.first()?.as_ref().ok()?.device_bytes;
+        Some(self.figure(Figure::Total, used, measured, 0.5e6))
+    }
+}

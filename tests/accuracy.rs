@@ -1,0 +1,100 @@
+//! What is predicted against what was measured in public.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use headroom::accuracy::{Comparison, Figure, Summary, memory};
+
+const MEMORY: &str = include_str!("data/measured-memory.json");
+
+fn memory_cases() -> Vec<Comparison> {
+    memory::compare(MEMORY).expect("the file is well-formed").0
+}
+
+fn of(cases: &[Comparison], engine: &str, figure: Figure) -> Summary {
+    Summary::of(cases.iter().filter(|case| case.engine == engine && case.figure == figure))
+}
+
+/// Per engine and figure: how many, how far off, how many inside the interval (`cargo test --test
+/// accuracy -- --nocapture` prints them). Nine of ten figures of an engine with ten or more lie
+/// within their interval.
+#[test]
+fn memory_is_as_it_was_measured() {
+    let cases = memory_cases();
+    let mut engines: BTreeMap<&str, BTreeMap<Figure, Vec<&Comparison>>> = BTreeMap::new();
+    for case in &cases {
+        engines.entry(&case.engine).or_default().entry(case.figure).or_default().push(case);
+    }
+    for case in cases.iter().filter(|case| !case.covered()) {
+        let Comparison { engine, figure, id, measured, predicted, .. } = case;
+        println!("outside: {engine} {figure:?} of {id}: {predicted:?} against {measured}");
+    }
+    for (engine, figures) in &engines {
+        for (figure, cases) in figures {
+            println!("{engine} {figure:?}: {:?}", Summary::of(cases.iter().copied()));
+        }
+        let all = Summary::of(figures.values().flatten().copied());
+        println!("{engine}, all: {all:?}\n");
+        assert!(all.n < 10 || all.covers(), "{engine}: {} of {} are inside", all.covered, all.n);
+    }
+}
+
+#[test]
+fn totals_keep_to_the_bars() {
+    let cases = memory_cases();
+    for (engine, bar) in [("llama.cpp", 0.03), ("vllm", 0.05)] {
+        let total = of(&cases, engine, Figure::Total);
+        assert!(total.median <= bar, "{engine}: median error of totals {}", total.median);
+        assert!(total.covers(), "{engine}: {} of {} totals inside", total.covered, total.n);
+    }
+    // An interval that covers by being wide would say nothing.
+    assert!(of(&cases, "llama.cpp", Figure::Total).width <= 0.08);
+    assert!(of(&cases, "vllm", Figure::Total).width <= 0.15);
+}
+
+#[test]
+fn what_is_exact_is_exact() {
+    let cases = memory_cases();
+    let exact = [
+        ("llama.cpp", Figure::File),
+        ("llama.cpp", Figure::Weights),
+        ("llama.cpp", Figure::KvCache),
+        ("llama.cpp", Figure::State),
+        ("ik_llama.cpp", Figure::KvCache),
+        ("ollama", Figure::KvCache),
+        ("vllm", Figure::Weights),
+        ("vllm", Figure::PoolBlocks),
+        ("vllm", Figure::PoolTokens),
+    ];
+    for (engine, figure) in exact {
+        let summary = of(&cases, engine, figure);
+        assert!(summary.n > 0 && summary.median <= 0.005, "{engine} {figure:?}: {summary:?}");
+    }
+}
+
+/// `HEADROOM_MEMORY_INPUTS=FOLDER` writes what `src/engine/fit_memory.py` fits on.
+#[test]
+fn write_inputs_of_the_fits() {
+    let Some(folder) = std::env::var_os("HEADROOM_MEMORY_INPUTS") else { return };
+    let folder = Path::new(&folder);
+    let mut out = csv::Writer::from_path(folder.join("processes.csv")).unwrap();
+    out.write_record(["id", "model", "backend", "known", "table", "matrix", "measured"]).unwrap();
+    for i in memory::fit_inputs(MEMORY).unwrap() {
+        let numbers = [i.known, i.unpacked.table, i.unpacked.matrix, i.measured];
+        let numbers = numbers.map(|bytes| bytes.0.to_string());
+        out.write_record([i.id, i.model, i.backend].into_iter().chain(numbers)).unwrap();
+    }
+    let mut out = csv::Writer::from_path(folder.join("comparisons.csv")).unwrap();
+    let texts = ["id", "engine", "figure", "model", "source"];
+    let numbers = ["low", "expected", "high", "measured", "printed"];
+    out.write_record(texts.into_iter().chain(numbers)).unwrap();
+    for case in memory_cases() {
+        let figure = format!("{:?}", case.figure);
+        let texts = [case.id, case.engine, figure, case.subject.model, case.source];
+        let Comparison { predicted: p, measured, printed, .. } = case;
+        let numbers = [p.low, p.expected, p.high, measured, printed].map(|n| n.to_string());
+        out.write_record(texts.into_iter().chain(numbers)).unwrap();
+    }
+}
