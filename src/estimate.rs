@@ -10,6 +10,7 @@ use crate::architecture::count;
 use crate::catalog::{Catalog, Suggestion};
 use crate::engine::{self, File};
 use crate::placement::Hardware;
+use crate::quant::Quant;
 use crate::report::{Cell, Item, Notice, Report, Term};
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
@@ -55,37 +56,97 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
 /// An answer is an error where the model or a device is not in the catalogue, or the engine
 /// cannot run the one or use the other; the notice names the id and the nearest real ones.
 pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result<Cell, Notice>> {
+    match files(catalog, scenario, model_id) {
+        Err(notice) => vec![Err(notice)],
+        Ok(files) => {
+            let cells = |machine| cells(catalog, scenario, &files, machine);
+            scenario.machines.iter().flat_map(cells).collect()
+        }
+    }
+}
+
+/// A model's files for each quantisation x engine asked for, in that order. They serve every
+/// machine.
+pub type Files<'a> = Vec<FileFor<'a>>;
+
+/// The file that an engine loads for a quantisation.
+#[derive(Debug)]
+pub struct FileFor<'a> {
+    engine: Engine,
+    /// The quantisation asked for, where the file is in another.
+    stands_for: Option<Quant>,
+    file: Result<File<'a>, Notice>,
+    work: FileWork,
+}
+
+/// The files of a model. Of `scenario` they depend on quantisations, engines, cache types and how
+/// the files are made; not on machines, context, users or what memory is left.
+///
+/// Where several engines are compared, a format means "about so many bits": an engine that does
+/// not load it stands there with the nearest that it does load, unless that is asked for itself or
+/// no other engine loads the first either.
+///
+/// # Errors
+/// The model is not in the catalogue.
+pub fn files<'a>(
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    model_id: &str,
+) -> Result<Files<'a>, Notice> {
     let Some(model) = catalog.model(model_id) else {
         let Suggestion { never_released, nearest } = catalog.suggest_model(model_id);
-        return vec![Err(Notice::UnknownModel {
-            id: model_id.to_owned(),
-            never_released,
-            nearest,
-        })];
+        return Err(Notice::UnknownModel { id: model_id.to_owned(), never_released, nearest });
     };
     let pairs = scenario
         .quants
         .iter()
         .flat_map(|quant| scenario.engines.iter().map(move |engine| (*engine, *quant)));
-    let files: Vec<_> = pairs
-        .map(|(engine, quant)| {
-            (engine, engine::file(engine, model, quant, scenario), FileWork::default())
-        })
-        .collect();
-    let mut cells = Vec::with_capacity(scenario.machines.len() * files.len());
-    for machine in &scenario.machines {
-        match Hardware::resolve(catalog, scenario, machine) {
-            Err(notice) => cells.extend(files.iter().map(|_| Err(notice.clone()))),
-            Ok(hardware) => cells.extend(files.iter().map(|(engine, file, work)| match file {
-                Ok(file) => {
-                    let loaded = Loaded { engine: *engine, file, work };
-                    cell(catalog, scenario, loaded, machine, &hardware)
-                }
-                Err(notice) => Err(notice.clone()),
-            })),
+    let file = |(engine, asked)| {
+        let quant = format_in(scenario, engine, asked);
+        FileFor {
+            engine,
+            stands_for: (quant != asked).then_some(asked),
+            file: engine::file(engine, model, quant, scenario),
+            work: FileWork::default(),
         }
+    };
+    Ok(pairs.map(file).collect())
+}
+
+/// The format in which `engine` loads what is asked for as `quant`: see [`files`].
+fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
+    let Scenario { engines, quants, .. } = scenario;
+    let nearest = engine::nearest_format(engine, quant);
+    match engines.iter().any(|engine| engine::loads_format(*engine, quant)) {
+        true if !quants.contains(&nearest) => nearest,
+        _ => quant,
     }
-    cells
+}
+
+/// The answers for `files` on one machine, in the order of the files. A device that is not in the
+/// catalogue makes each of them an error.
+pub fn cells(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    files: &Files<'_>,
+    machine: &Machine,
+) -> Vec<Result<Cell, Notice>> {
+    match Hardware::resolve(catalog, scenario, machine) {
+        Ok(hardware) => {
+            let cell = |file| cell(catalog, scenario, file, machine, &hardware);
+            files.iter().map(cell).collect()
+        }
+        Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
+    }
+}
+
+/// What of `scenario` the catalogue does not have: models and devices.
+pub fn unknown(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
+    let models = scenario.models.iter().filter(|id| catalog.model(id).is_none());
+    let none = Scenario { quants: Vec::new(), ..scenario.clone() };
+    let models = models.filter_map(|id| files(catalog, &none, id).err());
+    let resolve = |machine| Hardware::resolve(catalog, scenario, machine).err();
+    models.chain(scenario.machines.iter().filter_map(resolve)).collect()
 }
 
 /// What the reader should know although every cell can be answered.
@@ -111,7 +172,8 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
 pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace> {
     let model = catalog.model(scenario.models.get(at.model)?)?;
     let engine = *scenario.engines.get(at.engine)?;
-    let file = engine::file(engine, model, *scenario.quants.get(at.quant)?, scenario).ok()?;
+    let quant = format_in(scenario, engine, *scenario.quants.get(at.quant)?);
+    let file = engine::file(engine, model, quant, scenario).ok()?;
     let machine = scenario.machines.get(at.machine)?;
     let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
     let run = engine::run(engine, &file, &hardware, scenario).ok()?;
@@ -123,25 +185,20 @@ pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace
     Subject { catalog, scenario, engine, file, work, run, verdict, max_users }.pace().ok()
 }
 
-/// A file as an engine loads it.
-#[derive(Clone, Copy)]
-struct Loaded<'a> {
-    engine: Engine,
-    file: &'a File<'a>,
-    work: &'a FileWork,
-}
-
 /// One model on one machine at one quantisation under one engine.
 ///
 /// # Errors
-/// The engine has no backend for a device, or refuses a setting.
+/// The engine does not load the model or the format, has no backend for a device, or refuses a
+/// setting.
 fn cell(
     catalog: &Catalog,
     scenario: &Scenario,
-    Loaded { engine, file, work }: Loaded<'_>,
+    FileFor { engine, stands_for, file, work }: &FileFor<'_>,
     machine: &Machine,
     hardware: &Hardware<'_>,
 ) -> Result<Cell, Notice> {
+    let file = file.as_ref().map_err(Clone::clone)?;
+    let engine = *engine;
     let run = engine::run(engine, file, hardware, scenario)?;
     let run = run.as_ref();
     let loads = run.loads(scenario.context, scenario.users);
@@ -174,6 +231,7 @@ fn cell(
         model: file.model().id.clone(),
         hardware: machine.to_query(),
         quant: file.quant().to_string(),
+        stands_for: stands_for.map(|quant| quant.to_string()),
         engine: engine.name().to_owned(),
         params_total: params.text,
         params_active: params.active,

@@ -159,6 +159,9 @@ pub struct Cell {
     pub hardware: String,
     /// Quantisation name.
     pub quant: String,
+    /// The quantisation asked for, where the engine does not load it and stands there with the
+    /// nearest that it does.
+    pub stands_for: Option<String>,
     /// Engine name.
     pub engine: String,
     /// Parameters of the text model.

@@ -93,9 +93,7 @@ pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
     match quant {
         Quant::Gguf(Mix::BF16 | Mix::F16) | Quant::Format(Format::Exl3(_)) => Ok(()),
         _ => {
-            let name = quant.to_string();
-            let bits = name.chars().find(char::is_ascii_digit);
-            let bits = bits.and_then(|c| c.to_digit(10)).unwrap_or(4).clamp(1, 8) as u8;
+            let bits = quant.nominal_bits().clamp(1, 8);
             Err(Refusal::new(Rule::FormatNotLoaded, quant).or(Format::Exl3(bits * 10)))
         }
     }

@@ -33,10 +33,11 @@ pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
         Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),
         Quant::Format(Format::Mlx(_) | Format::Mxfp4 | Format::Nvfp4) => Ok(()),
         _ => {
-            let name = quant.to_string();
-            let bits = name.chars().find(char::is_ascii_digit);
-            let bits = bits.and_then(|c| c.to_digit(10)).unwrap_or(4).clamp(2, 8);
-            let bits = if bits == 7 { 8 } else { bits as u8 };
+            let bits = match quant.nominal_bits() {
+                bits @ 2..=6 => bits,
+                ..2 => 2,
+                _ => 8,
+            };
             Err(Refusal::new(Rule::FormatNotLoaded, quant).or(Format::Mlx(bits)))
         }
     }

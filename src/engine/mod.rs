@@ -28,7 +28,7 @@ use crate::architecture::Architecture;
 use crate::catalog::{Device, Model};
 use crate::memory::{ModelFile, bill};
 use crate::placement::{Hardware, Load, Loads};
-use crate::quant::Quant;
+use crate::quant::{Mix, Quant};
 pub use crate::report::Rule;
 use crate::report::{DeviceBill, EngineRefusal, HostBill, Item, Notice, Term};
 use crate::scenario::{Engine, Scenario};
@@ -150,11 +150,29 @@ pub fn loads_format(engine: Engine, quant: Quant) -> bool {
     format(engine, quant).is_ok()
 }
 
+/// What people load into `engine` where others load `quant`: `quant` itself where it can, else
+/// the engine's format with about as many bits.
+pub fn nearest_format(engine: Engine, quant: Quant) -> Quant {
+    let refusal = format(engine, quant).err();
+    let nearest = refusal.and_then(|refusal| Quant::parse(&refusal.nearest?));
+    nearest.unwrap_or(quant)
+}
+
 fn format(engine: Engine, quant: Quant) -> Result<(), Refusal> {
     match engine {
         Engine::LlamaCpp | Engine::Ollama | Engine::LmStudio | Engine::KoboldCpp => match quant {
             Quant::Gguf(_) => Ok(()),
-            Quant::Format(_) => Err(Refusal::new(Rule::FormatNotLoaded, quant).or("Q4_K_M")),
+            Quant::Format(_) => {
+                let nearest = match quant.nominal_bits() {
+                    0..=2 => Mix::Q2_K,
+                    3 => Mix::Q3_K_M,
+                    4 => Mix::Q4_K_M,
+                    5 => Mix::Q5_K_M,
+                    6 => Mix::Q6_K,
+                    _ => Mix::Q8_0,
+                };
+                Err(Refusal::new(Rule::FormatNotLoaded, quant).or(Quant::Gguf(nearest)))
+            }
         },
         Engine::Vllm => vllm::format(quant),
         Engine::Sglang => sglang::format(quant),

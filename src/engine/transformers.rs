@@ -36,8 +36,8 @@ pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
 }
 
 fn nearest(quant: Quant) -> Format {
-    match super::vllm::nearest_format(quant) {
-        Format::Fp8 => Format::BnbInt8,
+    match quant.nominal_bits() {
+        5.. => Format::BnbInt8,
         _ => Format::Nf4,
     }
 }

@@ -1,7 +1,7 @@
 //! Speed of a run: what its engine puts where, on the chips of the machine, for the users of the
 //! question.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use crate::catalog::{Catalog, Device, DeviceKind};
 use crate::engine::{File, Held, Layout, Run};
@@ -23,7 +23,7 @@ const CPU_SHARE: f64 = 0.5;
 
 /// The work of a file layer by layer, made on first use.
 #[derive(Debug, Default)]
-pub(super) struct FileWork(OnceCell<Layers>);
+pub(super) struct FileWork(OnceLock<Layers>);
 
 impl FileWork {
     /// The cache types are those of the engine that loads the file, the same on every machine.

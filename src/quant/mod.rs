@@ -43,6 +43,22 @@ impl Quant {
         mixes.chain(Format::ALL.iter().map(|format| Quant::Format(*format)))
     }
 
+    /// The bits a weight that its name promises, rounded: 4 for `Q4_K_M`, `AWQ` and
+    /// `EXL3-4.0bpw`, 32 for `F32`.
+    pub fn nominal_bits(self) -> u8 {
+        match self {
+            Quant::Format(Format::Mlx(bits)) => bits,
+            Quant::Format(Format::Exl3(decibits)) => (decibits + 5) / 10,
+            Quant::Format(Format::Awq | Format::Gptq | Format::Fp8Mxfp4) => 4,
+            _ => {
+                let name = self.to_string();
+                let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+                let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+                digits[..end].parse().unwrap_or(4)
+            }
+        }
+    }
+
     /// It cannot be made without an importance matrix.
     pub fn requires_imatrix(self) -> bool {
         matches!(self, Quant::Gguf(mix) if mix.requires_imatrix())
@@ -151,6 +167,30 @@ mod tests {
         assert_eq!(Quant::Gguf(Mix::BF16).checkpoint_bytes(&tensors), Some(Bytes(12_928)));
         assert_eq!(Quant::Gguf(Mix::F32).checkpoint_bytes(&tensors), Some(Bytes(25_856)));
         assert_eq!(Quant::Gguf(Mix::Q8_0).checkpoint_bytes(&tensors), None);
+    }
+
+    #[test]
+    fn names_promise_bits() {
+        let bits = |name: &str| Quant::parse(name).unwrap().nominal_bits();
+        for (name, n) in [
+            ("F32", 32),
+            ("BF16", 16),
+            ("Q8_0", 8),
+            ("Q4_K_M", 4),
+            ("IQ2_XXS", 2),
+            ("FP8-block", 8),
+            ("AWQ", 4),
+            ("W4A16", 4),
+            ("BNB-INT8", 8),
+            ("NF4", 4),
+            ("MLX-6bit", 6),
+            ("EXL3-4.0bpw", 4),
+            ("EXL3-2.5bpw", 3),
+            ("FP8-MXFP4", 4),
+        ] {
+            assert_eq!(bits(name), n, "{name}");
+        }
+        assert!(Quant::all().all(|quant| (1..=32).contains(&quant.nominal_bits())));
     }
 
     #[test]

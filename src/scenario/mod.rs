@@ -10,6 +10,7 @@ mod parallel;
 mod platform;
 mod query;
 mod serving;
+mod view;
 
 pub use extras::{Display, DraftModel, Extras, Lora, LoraTargets, Projector, ProjectorType};
 pub use limits::Limit;
@@ -18,6 +19,7 @@ pub use parallel::{ExpertParallel, Parallel, SplitMode, TensorSplit};
 pub use platform::{Platform, System};
 pub use query::{Problem, ProblemKind};
 pub use serving::Serving;
+pub use view::{Axis, Layout, View};
 
 use std::fmt;
 
@@ -96,6 +98,8 @@ pub struct Scenario {
     pub theme: Option<Theme>,
     /// The page is embedded in another: it shows the answer and the table only.
     pub embed: bool,
+    /// What the table's rows and columns are.
+    pub view: View,
     /// The cell whose bill is open.
     pub selected: Option<Selected>,
     /// Pairs that could not be used, as typed: unknown keys and refused values. They stay in the
@@ -198,6 +202,22 @@ impl Engine {
             Engine::Mlx => "mlx",
             Engine::Transformers => "transformers",
             Engine::ExLlamaV3 => "exllamav3",
+        }
+    }
+
+    /// The name that its makers write.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Engine::LlamaCpp => "llama.cpp",
+            Engine::Ollama => "Ollama",
+            Engine::LmStudio => "LM Studio",
+            Engine::KoboldCpp => "KoboldCpp",
+            Engine::Vllm => "vLLM",
+            Engine::Sglang => "SGLang",
+            Engine::TensorRtLlm => "TensorRT-LLM",
+            Engine::Mlx => "MLX",
+            Engine::Transformers => "Transformers",
+            Engine::ExLlamaV3 => "ExLlamaV3",
         }
     }
 }
@@ -322,6 +342,7 @@ impl Default for Scenario {
             lang: None,
             theme: None,
             embed: false,
+            view: View::default(),
             selected: None,
             unused: Vec::new(),
         }

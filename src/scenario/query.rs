@@ -14,6 +14,7 @@
 //!     & price=1599 & rent=0.4 & kwh=0.17 & duty=0.5 & years=3 & pue=1.1 & boards_w=450 & host_w=100
 //!     & idle=0.15 & prefill=0.95 & decode=0.6 & cur=EUR & rate=0.92
 //!     & lang=en|ru & theme=light|dark & embed=1 & cell=model.machine.quant[.engine]
+//!     & rows=[hardware|model|quant|engine,]hardware|model|quant|engine & cols=...
 //! ```
 //! `,` separates list entries, `;` machines, `*N` is a count and `@N` a memory size in GB. A list
 //! key may be repeated; of a repeated single value the last usable one counts. Inside an entry
@@ -65,7 +66,7 @@ const KEYS: &[&str] = &[
     "v", "model", "hw", "quant", "engine", "ctx", "users", "kv", "fa", "ubatch", "logits",
     "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "util", "seqs", "batched", "tp",
     "eager", "vllm", "price", "rent", "kwh", "duty", "years", "pue", "boards_w", "host_w", "idle",
-    "prefill", "decode", "cur", "rate", "lang", "theme", "embed", "cell",
+    "prefill", "decode", "cur", "rate", "lang", "theme", "embed", "rows", "cols", "cell",
 ];
 
 fn keys() -> Vec<&'static str> {
@@ -219,6 +220,7 @@ impl Scenario {
         if self.embed {
             out.pair("embed", "1");
         }
+        self.view.write(&mut out);
         if let Some(Selected { model, machine, quant, engine }) = self.selected {
             let engine = if engine > 0 { format!(".{engine}") } else { String::new() };
             out.pair("cell", &format!("{model}.{machine}.{quant}{engine}"));
@@ -304,6 +306,7 @@ impl Reader {
             _ if s.serving.set(key, value)? => {}
             _ if s.parallel.set(key, value)? => {}
             _ if s.platform.set(key, value)? => {}
+            _ if s.view.set(key, value)? => {}
             _ => match Input::ALL.into_iter().find(|input| input.key() == key) {
                 Some(input) => s.money.set(input, Some(decimal(value, input)?)),
                 None => return Err(Refused::new(ProblemKind::UnknownKey, keys().join(", "))),
@@ -707,8 +710,8 @@ mod tests {
     use super::super::Money;
     use super::*;
     use crate::scenario::{
-        Display, DraftModel, ExpertParallel, Lora, LoraTargets, Projector, SplitMode, System,
-        TensorSplit,
+        Axis, Display, DraftModel, ExpertParallel, Lora, LoraTargets, Projector, SplitMode, System,
+        TensorSplit, View,
     };
 
     fn parse(query: &str) -> Scenario {
@@ -1036,6 +1039,8 @@ mod tests {
             proptest::option::of(prop_oneof![Just(Theme::Light), Just(Theme::Dark)]),
             proptest::option::of((0usize..600, 0usize..600, 0usize..600, 0usize..16)),
             Serving::any(),
+            proptest::sample::subsequence(Axis::ALL.to_vec(), 0..3),
+            proptest::option::of(proptest::sample::select(Axis::ALL.to_vec())),
         );
         let unused = proptest::collection::vec(("x-\\PC{0,6}", "\\PC{0,8}"), 0..3);
         (lists, numbers, switches, view, money(), unused).prop_map(
@@ -1046,7 +1051,7 @@ mod tests {
                 let (switches, extras, (parallel, platform)) = switches;
                 let [flash_attention, batch, unified_kv, swa_full, imatrix, embed, eager] =
                     switches;
-                let (lang, theme, cell, serving) = view;
+                let (lang, theme, cell, serving, rows, cols) = view;
                 Scenario {
                     models,
                     machines,
@@ -1079,6 +1084,7 @@ mod tests {
                     lang,
                     theme,
                     embed,
+                    view: View { rows, cols },
                     selected: cell.map(|(model, machine, quant, engine)| Selected {
                         model,
                         machine,

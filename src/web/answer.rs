@@ -5,49 +5,20 @@ use std::cmp::Reverse;
 use crate::report::{Cell, Notice, Verdict};
 use crate::scenario::{Scenario, Selected};
 
-/// The answers for one model: see [`crate::estimate::row`].
+/// The answers for one model on one machine: each quantisation x engine, or a single error as of
+/// an unknown model. See [`crate::estimate::cells`].
 pub type Row = Vec<Result<Cell, Notice>>;
 
-/// How many cells a row has for each machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Columns {
-    /// Quantisations.
-    pub quants: usize,
-    /// Engines, for each of them.
-    pub engines: usize,
-}
-
-impl Columns {
-    /// The columns of `scenario`.
-    pub fn of(scenario: &Scenario) -> Columns {
-        Columns { quants: scenario.quants.len(), engines: scenario.engines.len() }
-    }
-
-    /// Where in a row the cell at `at` is; `None` if there is no such column.
-    pub fn index(self, at: Selected) -> Option<usize> {
-        let Columns { quants, engines } = self;
-        if at.quant >= quants || at.engine >= engines {
-            return None;
-        }
-        let column = at.machine.checked_mul(quants)?.checked_add(at.quant)?;
-        column.checked_mul(engines)?.checked_add(at.engine)
-    }
-
-    /// The entry of a row for the cell at `at`. A row that is a single error, as of an unknown
-    /// model, has that for each.
-    pub fn entry(self, row: &Row, at: Selected) -> Option<&Result<Cell, Notice>> {
-        match row.as_slice() {
-            [whole @ Err(_)] => Some(whole),
-            _ => row.get(self.index(at)?),
-        }
-    }
-
-    /// The cell that stands at `index` in the row of `model`.
-    fn at(self, model: usize, index: usize) -> Selected {
-        let engines = self.engines.max(1);
-        let (column, engine) = (index / engines, index % engines);
-        let quants = self.quants.max(1);
-        Selected { model, machine: column / quants, quant: column % quants, engine }
+/// The entry for the cell at `at` in the row of its model and machine.
+pub fn entry<'a>(
+    row: &'a Row,
+    scenario: &Scenario,
+    at: Selected,
+) -> Option<&'a Result<Cell, Notice>> {
+    match row.as_slice() {
+        [whole @ Err(_)] => Some(whole),
+        _ if at.engine >= scenario.engines.len() => None,
+        _ => row.get(at.quant.checked_mul(scenario.engines.len())?.checked_add(at.engine)?),
     }
 }
 
@@ -62,20 +33,27 @@ pub struct Answer {
     pub other: Option<Selected>,
 }
 
-/// Chooses what to say of `rows`. `None` if no cell has a figure.
-pub fn choose(rows: &[Row], columns: Columns) -> Option<Answer> {
-    let best = rows.iter().enumerate().filter_map(|(model, row)| best_of(model, row, columns));
-    let best: Vec<(Selected, &Cell)> = best.collect();
+/// Chooses what to say of the cells shown. `None` if there are none.
+pub fn choose(cells: &[(Selected, &Cell)]) -> Option<Answer> {
+    let mut best: Vec<(Selected, &Cell)> = Vec::new();
+    for (at, cell) in cells {
+        match best.iter_mut().find(|(of, _)| of.model == at.model) {
+            None => best.push((*at, cell)),
+            Some(best) if rank((*at, cell)) < rank(*best) => *best = (*at, cell),
+            Some(_) => {}
+        }
+    }
     let (lead, cell) = *best.iter().max_by_key(|(at, c)| (c.params_total, Reverse(at.model)))?;
-    let larger = (0..columns.quants)
-        .filter_map(|quant| {
-            let at = Selected { quant, ..lead };
-            let larger = at_cell(rows, columns, at)?;
+    let beside = |(at, _): &&(Selected, &Cell)| Selected { quant: at.quant, ..lead } == *at;
+    let larger = cells
+        .iter()
+        .filter(beside)
+        .filter(|(_, larger)| {
             let worse = larger.verdict > cell.verdict && !runs_whole(larger);
-            (worse && larger.weights_bytes > cell.weights_bytes).then_some((at, larger))
+            worse && larger.weights_bytes > cell.weights_bytes
         })
         .min_by_key(|(_, larger)| larger.weights_bytes)
-        .map(|(at, _)| at);
+        .map(|(at, _)| *at);
     let fits = |cell: &Cell| cell.verdict == Verdict::Fits;
     let other = best.iter().filter(|(_, cell)| fits(cell)).max_by_key(|(_, c)| c.params_total);
     let other = other.filter(|_| !runs_whole(cell)).map(|(at, _)| *at);
@@ -86,23 +64,14 @@ fn runs_whole(cell: &Cell) -> bool {
     matches!(cell.verdict, Verdict::Fits | Verdict::Tight)
 }
 
-/// The cell at `at`, if there is one with a figure.
-pub fn at_cell(rows: &[Row], columns: Columns, at: Selected) -> Option<&Cell> {
-    columns.entry(rows.get(at.model)?, at)?.as_ref().ok()
-}
-
-/// Where a model runs best: by verdict, then with the most bytes of weights. Of cells that do not
-/// fit, the one that lacks the least.
-fn best_of(model: usize, row: &Row, columns: Columns) -> Option<(Selected, &Cell)> {
-    let cells = row.iter().enumerate().filter_map(|(at, cell)| Some((at, cell.as_ref().ok()?)));
-    let (at, cell) = cells.min_by_key(|(at, cell)| {
-        let then = match cell.verdict {
-            Verdict::No => Reverse(cell.headroom_bytes),
-            _ => Reverse(i64::try_from(cell.weights_bytes.0).unwrap_or(i64::MAX)),
-        };
-        (cell.verdict, then, *at)
-    })?;
-    Some((columns.at(model, at), cell))
+/// How well a model runs in a cell, the best first: by verdict, then with the most bytes of
+/// weights. Of cells that do not fit, the one that lacks the least.
+fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
+    let then = match cell.verdict {
+        Verdict::No => Reverse(cell.headroom_bytes),
+        _ => Reverse(i64::try_from(cell.weights_bytes.0).unwrap_or(i64::MAX)),
+    };
+    (cell.verdict, then, at.machine, at.quant, at.engine)
 }
 
 #[cfg(test)]
@@ -119,6 +88,7 @@ mod tests {
             model: String::new(),
             hardware: String::new(),
             quant: String::new(),
+            stands_for: None,
             engine: String::new(),
             params_total: params * GB,
             params_active: params * GB,
@@ -147,17 +117,26 @@ mod tests {
         Selected { model, machine, quant, engine: 0 }
     }
 
+    /// The answer to rows of machine x quantisation, one a model.
     fn choose(rows: &[Row], quants: usize) -> Option<Answer> {
-        super::choose(rows, Columns { quants, engines: 1 })
+        let cells = rows.iter().enumerate().flat_map(|(model, row)| {
+            let place = move |i: usize| at(model, i / quants, i % quants);
+            row.iter().enumerate().filter_map(move |(i, c)| Some((place(i), c.as_ref().ok()?)))
+        });
+        super::choose(&cells.collect::<Vec<_>>())
     }
 
     #[test]
-    fn engines_are_told_apart() {
-        let columns = Columns { quants: 3, engines: 2 };
-        for index in 0..24 {
-            assert_eq!(columns.index(columns.at(0, index)), Some(index));
-        }
-        assert_eq!(columns.index(Selected { model: 0, machine: 0, quant: 0, engine: 2 }), None);
+    fn a_row_is_read_by_quantisation_and_engine() {
+        let (scenario, _) = Scenario::from_query("engine=llama.cpp,vllm");
+        let row: Row = (0..6).map(|n| cell(n, 1, Verdict::Fits, 0)).collect();
+        let params = |quant, engine| {
+            let found = entry(&row, &scenario, Selected { model: 0, machine: 9, quant, engine });
+            found.map(|cell| cell.as_ref().unwrap().params_total / GB)
+        };
+        assert_eq!([params(0, 1), params(2, 0)], [Some(1), Some(4)]);
+        assert_eq!([params(0, 2), params(3, 0), params(usize::MAX, 0)], [None; 3]);
+        assert_eq!(entry(&vec![unknown()], &scenario, at(0, 1, 2)), Some(&unknown()));
     }
 
     fn unknown() -> Result<Cell, Notice> {
@@ -205,13 +184,5 @@ mod tests {
     fn without_figures_there_is_no_answer() {
         assert_eq!(choose(&[], 3), None);
         assert_eq!(choose(&[vec![unknown()]], 1), None);
-        let one = Columns { quants: 1, engines: 1 };
-        assert_eq!(at_cell(&[vec![unknown()]], one, at(usize::MAX, usize::MAX, 0)), None);
-    }
-
-    #[test]
-    fn an_unknown_model_has_its_notice_in_every_cell() {
-        let columns = Columns { quants: 3, engines: 2 };
-        assert_eq!(columns.entry(&vec![unknown()], at(0, 1, 2)), Some(&unknown()));
     }
 }

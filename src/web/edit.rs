@@ -2,8 +2,10 @@
 //!
 //! Every function leaves the open bill on the cell it was on, or closes it with that cell.
 
+use super::entry::Entry;
+use crate::engine;
 use crate::quant::Quant;
-use crate::scenario::{DeviceCount, Limit, Machine, Scenario};
+use crate::scenario::{DeviceCount, Engine, Layout, Limit, Machine, Scenario, View};
 
 /// Adds a row, unless it is there.
 pub fn add_model(scenario: &mut Scenario, id: &str) {
@@ -69,6 +71,68 @@ pub fn remove_quant(scenario: &mut Scenario, quant: Quant) {
     });
 }
 
+/// Adds an engine to compare with, in the order of [`Engine::ALL`], or takes it out. A
+/// quantisation that none of the engines loads then gives way to the nearest that one does.
+pub fn toggle_engine(scenario: &mut Scenario, engine: Engine) {
+    match scenario.engines.iter().position(|present| *present == engine) {
+        Some(at) => {
+            scenario.engines.remove(at);
+            scenario.selected = scenario.selected.and_then(|mut cell| {
+                cell.engine = after_removal(cell.engine, at)?;
+                Some(cell)
+            });
+        }
+        None => {
+            let rank = |wanted: &Engine| Engine::ALL.iter().position(|engine| engine == wanted);
+            let at = scenario.engines.iter().position(|present| rank(present) > rank(&engine));
+            let at = at.unwrap_or(scenario.engines.len());
+            scenario.engines.insert(at, engine);
+            if let Some(cell) = &mut scenario.selected
+                && cell.engine >= at
+            {
+                cell.engine += 1;
+            }
+        }
+    }
+    let Some(first) = scenario.engines.first().copied() else { return };
+    for quant in scenario.quants.clone() {
+        if !scenario.engines.iter().any(|engine| engine::loads_format(*engine, quant)) {
+            replace_quant(scenario, quant, engine::nearest_format(first, quant));
+        }
+    }
+}
+
+/// Puts another quantisation into a column; if it has a column already, that one stays.
+fn replace_quant(scenario: &mut Scenario, old: Quant, new: Quant) {
+    if scenario.quants.contains(&new) {
+        remove_quant(scenario, old);
+    } else if let Some(column) = scenario.quants.iter_mut().find(|quant| **quant == old) {
+        *column = new;
+    }
+}
+
+/// Lays the table out; in the link only if it is not what [`Layout::of`] would choose itself.
+pub fn lay_out(scenario: &mut Scenario, layout: Layout) {
+    scenario.view = View::default();
+    if Layout::of(scenario) != layout {
+        scenario.view = layout.view();
+    }
+}
+
+/// Takes an entry out of the table.
+pub fn remove(scenario: &mut Scenario, entry: &Entry) {
+    match entry {
+        Entry::Model(id) => remove_model(scenario, id),
+        Entry::Hardware(at) => remove_machine(scenario, *at),
+        Entry::Quant(quant) => remove_quant(scenario, *quant),
+        Entry::Engine(engine) => {
+            if scenario.engines.contains(engine) {
+                toggle_engine(scenario, *engine);
+            }
+        }
+    }
+}
+
 /// Adds a machine of one device to compare with.
 pub fn add_machine(scenario: &mut Scenario, id: &str) {
     if has_room(&scenario.machines, Limit::MACHINES) {
@@ -115,7 +179,14 @@ pub fn remove_device(scenario: &mut Scenario, machine: usize, device: usize) {
     if device < devices.len() {
         devices.remove(device);
     }
-    if !devices.is_empty() {
+    if devices.is_empty() {
+        remove_machine(scenario, machine);
+    }
+}
+
+/// Takes a machine out.
+pub fn remove_machine(scenario: &mut Scenario, machine: usize) {
+    if machine >= scenario.machines.len() {
         return;
     }
     scenario.machines.remove(machine);

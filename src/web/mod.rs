@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod chart;
 pub mod edit;
+pub mod entry;
 pub mod formula;
 pub mod number;
 pub mod quantity;

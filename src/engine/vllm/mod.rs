@@ -91,11 +91,11 @@ pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
 }
 
 /// The checkpoint format with about as many bits.
-pub(super) fn nearest_format(quant: Quant) -> Format {
-    let name = quant.to_string();
-    match name.chars().find(char::is_ascii_digit) {
-        Some('5'..='9') => Format::Fp8,
-        _ => Format::Awq,
+pub(super) fn nearest_format(quant: Quant) -> Quant {
+    match quant.nominal_bits() {
+        16.. => Quant::Gguf(Mix::BF16),
+        5.. => Quant::Format(Format::Fp8),
+        _ => Quant::Format(Format::Awq),
     }
 }
 

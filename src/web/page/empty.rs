@@ -4,20 +4,19 @@ use leptos::prelude::*;
 
 use super::state::use_state;
 use super::text::{tr, words};
-use crate::scenario::Scenario;
+use crate::scenario::{Axis, Scenario};
 
 /// Says which part of the question is missing, and offers the example.
 #[component]
 pub fn Empty() -> impl IntoView {
     let state = use_state();
-    let gap = state.slice(|scenario| {
-        (scenario.machines.is_empty(), scenario.models.is_empty(), scenario.quants.is_empty())
-    });
+    let gap = state.slice(|scenario| Axis::ALL.into_iter().find(|axis| axis.count(scenario) == 0));
     let words = move || match gap.get() {
-        (true, _, _) => tr!(state, empty.hardware),
-        (_, true, _) => tr!(state, empty.models),
-        (_, _, true) => tr!(state, empty.quants),
-        _ => tr!(state, empty.unknown),
+        Some(Axis::Hardware) => tr!(state, empty.hardware),
+        Some(Axis::Model) => tr!(state, empty.models),
+        Some(Axis::Quant) => tr!(state, empty.quants),
+        Some(Axis::Engine) => tr!(state, empty.engines),
+        None => tr!(state, empty.unknown),
     };
     let example = move |_| {
         state.choose(|s| {

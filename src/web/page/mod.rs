@@ -1,12 +1,14 @@
 //! What is drawn: one component a file, over one `State`.
 
 mod answer;
+mod axes;
 mod bar;
 mod bill;
 mod browser;
 mod combobox;
 mod controls;
 mod empty;
+mod engines;
 mod fatal;
 mod field;
 mod hardware;

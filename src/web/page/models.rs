@@ -1,9 +1,9 @@
-//! The field that adds a model, and the button that takes one out.
+//! The field that adds a model.
 
 use leptos::prelude::*;
 
 use super::combobox::{Choice, Combobox, Found, LISTED};
-use super::icons::{Cross, Plus};
+use super::icons::Plus;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
@@ -30,29 +30,6 @@ pub fn AddModel() -> impl IntoView {
                 choose=add
             />
         </div>
-    }
-}
-
-/// Takes a row out of the table.
-#[component]
-pub fn RemoveModel(id: String) -> impl IntoView {
-    let state = use_state();
-    let name = state.model_name(&id);
-    let label = {
-        let name = name.clone();
-        move || tr!(state, models.remove, name = name.as_str())
-    };
-    view! {
-        <button
-            type="button"
-            class="button button-icon button-quiet"
-            data-testid="model-remove"
-            title=label.clone()
-            aria-label=label
-            on:click=move |_| state.choose(|s| edit::remove_model(s, &id))
-        >
-            <Cross />
-        </button>
     }
 }
 

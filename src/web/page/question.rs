@@ -1,10 +1,11 @@
-//! The question: hardware, use, quantisations. On a narrow screen it is folded into one line, so
+//! The question: hardware, use, engines, quantisations. On a narrow screen it is folded into one line, so
 //! that the answer comes first.
 
 use leptos::prelude::*;
 
 use super::browser;
 use super::controls::{Controls, More};
+use super::engines::Engines;
 use super::hardware::Hardware;
 use super::quants::Quants;
 use super::state::use_state;
@@ -34,6 +35,7 @@ pub fn Question() -> impl IntoView {
             </summary>
             <Hardware />
             <Controls />
+            <Engines />
             <Quants />
             <More />
         </details>

@@ -1,6 +1,7 @@
 //! The question being asked, everything derived from it, and the two ways to change it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use headroom_locales::Locale;
 use leptos::prelude::*;
@@ -10,11 +11,12 @@ use super::history;
 use super::numbers::{self, Style};
 use super::text::{self, tr};
 use crate::catalog::Catalog;
-use crate::estimate;
+use crate::estimate::{self, Files};
 use crate::report::{Cell, Notice};
-use crate::scenario::{Lang, Machine, Problem, Scenario, Selected, Theme};
+use crate::scenario::{Lang, Layout, Limit, Machine, Problem, Scenario, Selected, Theme};
 use crate::units::Bytes;
-use crate::web::answer::{self, Answer, Columns, Row};
+use crate::web::answer::{self, Answer, Row};
+use crate::web::entry::{self, Entry};
 use crate::web::quantity::Units;
 
 /// Where choices are kept between visits.
@@ -31,13 +33,10 @@ pub struct State {
     pub scenario: RwSignal<Scenario>,
     /// What reading the link could not use.
     problems: RwSignal<Vec<Problem>>,
-    /// What every row depends on: the question without its models and without what only the
-    /// screen shows.
-    settings: Memo<Scenario>,
-    /// A memo for each model asked for so far: a change of one row leaves the others alone.
-    rows: StoredValue<HashMap<String, ArcMemo<Row>>>,
-    /// Owns the memos of `rows`.
-    owner: StoredValue<Owner>,
+    /// The answers so far.
+    rows: Rows,
+    /// What the table's rows and columns are.
+    pub layout: Memo<Layout>,
     /// What the answer sentence speaks of.
     pub answer: Memo<Option<Answer>>,
     /// The cell whose bill is open.
@@ -77,17 +76,6 @@ impl State {
     pub fn open() -> State {
         let (scenario, problems) = Scenario::from_query(&browser::query());
         let scenario = RwSignal::new(scenario);
-        let settings = Memo::new(move |_| {
-            scenario.with(|scenario| Scenario {
-                models: Vec::new(),
-                lang: None,
-                theme: None,
-                embed: false,
-                selected: None,
-                unused: Vec::new(),
-                ..scenario.clone()
-            })
-        });
         let preferred_locale = RwSignal::new(preferred_locale());
         let locale = Memo::new(move |_| match scenario.with(|scenario| scenario.lang) {
             Some(lang) => to_locale(lang),
@@ -107,15 +95,25 @@ impl State {
             Some("GiB") => Units::Binary,
             _ => Units::Decimal,
         });
-        let rows = StoredValue::new(HashMap::new());
-        let owner = StoredValue::new(Owner::current().unwrap_or_default());
         let catalog = Catalog::bundled();
+        let rows = Rows::new(catalog, scenario);
+        let layout = Memo::new(move |_| scenario.with(Layout::of));
         let answer = Memo::new(move |_| {
-            let rows = read_rows(scenario, |id| row(rows, owner, settings, catalog, id));
-            answer::choose(&rows, settings.with(Columns::of))
+            let scenario = scenario.read();
+            let shown = entry::shown(&scenario, layout.get());
+            let rows: Vec<_> = shown.iter().map(|at| rows.at(&scenario, *at)).collect();
+            let rows: Vec<_> = rows.iter().map(|row| row.as_ref().map(ArcMemo::read)).collect();
+            let mut cells = Vec::new();
+            for (at, row) in shown.into_iter().zip(&rows) {
+                let answer = row.as_ref().and_then(|row| answer::entry(row, &scenario, at));
+                if let Some(Ok(cell)) = answer {
+                    cells.push((at, cell));
+                }
+            }
+            answer::choose(&cells)
         });
         let selected = Memo::new(move |_| {
-            let asked = scenario.with(|s| s.selected.filter(|at| exists(s, *at)));
+            let asked = scenario.with(|s| s.selected.filter(|at| entry::exists(s, *at)));
             asked.or(answer.get().map(|answer| answer.lead))
         });
         let problems = RwSignal::new(problems);
@@ -123,9 +121,8 @@ impl State {
             catalog,
             scenario,
             problems,
-            settings,
             rows,
-            owner,
+            layout,
             answer,
             selected,
             locale,
@@ -164,36 +161,41 @@ impl State {
         self.scenario.set(scenario);
     }
 
-    /// The cells of a model: each machine x quantisation x engine.
-    pub fn row(self, id: &str) -> ArcMemo<Row> {
-        row(self.rows, self.owner, self.settings, self.catalog, id)
+    /// Reads the answer at `at`, followed.
+    pub fn with_answer<T>(
+        self,
+        at: Selected,
+        read: impl FnOnce(&Result<Cell, Notice>) -> T,
+    ) -> Option<T> {
+        self.scenario.with(|s| {
+            let row = self.rows.at(s, at)?;
+            row.with(|row| answer::entry(row, s, at).map(read))
+        })
     }
 
     /// A copy of the cell at `at`, followed.
     pub fn cell(self, at: Selected) -> Option<Cell> {
-        let (id, columns) = self
-            .scenario
-            .with(|s| s.models.get(at.model).map(|id| (id.clone(), Columns::of(s))))?;
-        self.row(&id).with(|row| columns.entry(row, at)?.as_ref().ok().cloned())
+        self.with_answer(at, |answer| answer.as_ref().ok().cloned())?
     }
 
-    /// What the reader should know: of the link, of the settings, of the rows.
+    /// What the reader should know: of the link, of the settings, of what the table shows.
     pub fn notices(self) -> Vec<Notice> {
-        let mut notices: Vec<Notice> = self.scenario.with(|scenario| {
-            let kept =
-                |p: &Problem| scenario.unused.iter().any(|(k, v)| (k, v) == (&p.field, &p.value));
-            let problems = self
-                .problems
-                .with(|problems| problems.iter().filter(|p| kept(p)).cloned().collect::<Vec<_>>());
-            let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
-            notices.extend(estimate::advisories(self.catalog, scenario));
-            notices
-        });
-        for row in read_rows(self.scenario, |id| self.row(id)) {
-            for notice in row.into_iter().filter_map(Result::err) {
-                if !notices.contains(&notice) {
-                    notices.push(notice);
-                }
+        let scenario = self.scenario.read();
+        let kept =
+            |p: &&Problem| scenario.unused.iter().any(|(k, v)| (k, v) == (&p.field, &p.value));
+        let problems = self
+            .problems
+            .with(|problems| problems.iter().filter(kept).cloned().collect::<Vec<_>>());
+        let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
+        notices.extend(estimate::unknown(self.catalog, &scenario));
+        notices.extend(estimate::advisories(self.catalog, &scenario));
+        let shown = entry::shown(&scenario, self.layout.get());
+        for at in shown {
+            let notice = self.with_answer(at, |answer| answer.as_ref().err().cloned());
+            if let Some(notice) = notice.flatten()
+                && !notices.contains(&notice)
+            {
+                notices.push(notice);
             }
         }
         notices
@@ -287,6 +289,19 @@ impl State {
         self.catalog.device(id).map_or_else(|| id.to_owned(), |device| device.name.clone())
     }
 
+    /// What a row, a column or a group of rows is called.
+    pub fn entry_name(self, entry: &Entry) -> String {
+        match entry {
+            Entry::Model(id) => self.model_name(id),
+            Entry::Hardware(at) => {
+                let machine = self.scenario.with(|s| s.machines.get(*at).cloned());
+                machine.map(|machine| self.machine_name(&machine)).unwrap_or_default()
+            }
+            Entry::Quant(quant) => quant.to_string(),
+            Entry::Engine(engine) => engine.title().to_owned(),
+        }
+    }
+
     /// A machine in words: `2 × RTX 4090 24GB + RTX 3090 24GB`.
     pub fn machine_name(self, machine: &Machine) -> String {
         let devices = machine.devices.iter().map(|device| {
@@ -304,36 +319,110 @@ impl State {
     }
 }
 
-/// The memo of a row, made on first use.
-fn row(
-    rows: StoredValue<HashMap<String, ArcMemo<Row>>>,
-    owner: StoredValue<Owner>,
-    settings: Memo<Scenario>,
+/// The answers so far: a memo for each model on each machine, so that a change of one leaves the
+/// others alone, and one for the files of each model, which every machine is given.
+#[derive(Clone, Copy)]
+struct Rows {
     catalog: &'static Catalog,
-    id: &str,
-) -> ArcMemo<Row> {
-    if let Some(row) = rows.with_value(|rows| rows.get(id).cloned()) {
-        return row;
+    scenario: RwSignal<Scenario>,
+    /// What every answer depends on: the question without its models and machines and without
+    /// what only the screen shows.
+    settings: Memo<Scenario>,
+    /// What files depend on: of the settings, not those that often change and never matter.
+    making: Memo<Scenario>,
+    files: StoredValue<HashMap<String, ArcMemo<Arc<ModelFiles>>>>,
+    rows: StoredValue<HashMap<(String, Machine), ArcMemo<Row>>>,
+    /// Owns the memos.
+    owner: StoredValue<Owner>,
+}
+
+type ModelFiles = Result<Files<'static>, Notice>;
+
+impl Rows {
+    fn new(catalog: &'static Catalog, scenario: RwSignal<Scenario>) -> Rows {
+        let settings = Memo::new(move |_| {
+            scenario.with(|scenario| Scenario {
+                models: Vec::new(),
+                machines: Vec::new(),
+                lang: None,
+                theme: None,
+                embed: false,
+                view: Default::default(),
+                selected: None,
+                unused: Vec::new(),
+                ..scenario.clone()
+            })
+        });
+        let making = Memo::new(move |_| {
+            let Scenario { context, users, ram, reserve, offload, .. } = Scenario::default();
+            settings.with(|s| Scenario { context, users, ram, reserve, offload, ..s.clone() })
+        });
+        Rows {
+            catalog,
+            scenario,
+            settings,
+            making,
+            files: StoredValue::new(HashMap::new()),
+            rows: StoredValue::new(HashMap::new()),
+            owner: StoredValue::new(Owner::current().unwrap_or_default()),
+        }
     }
-    let wanted = id.to_owned();
-    // Under the page's owner, not the caller's: the caller may be a row that is taken out.
-    let row = owner.with_value(|owner| {
-        owner.with(|| ArcMemo::new(move |_| settings.with(|s| estimate::row(catalog, s, &wanted))))
-    });
-    rows.update_value(|rows| _ = rows.insert(id.to_owned(), row.clone()));
-    row
-}
 
-fn read_rows(scenario: RwSignal<Scenario>, row: impl Fn(&str) -> ArcMemo<Row>) -> Vec<Row> {
-    let ids = scenario.with(|scenario| scenario.models.clone());
-    ids.iter().map(|id| row(id).get()).collect()
-}
+    /// The row that the cell at `at` is in.
+    fn at(self, scenario: &Scenario, at: Selected) -> Option<ArcMemo<Row>> {
+        Some(self.row(scenario.models.get(at.model)?, scenario.machines.get(at.machine)?))
+    }
 
-fn exists(scenario: &Scenario, at: Selected) -> bool {
-    at.model < scenario.models.len()
-        && at.machine < scenario.machines.len()
-        && at.quant < scenario.quants.len()
-        && at.engine < scenario.engines.len()
+    /// The memo of a row, made on first use.
+    fn row(self, id: &str, machine: &Machine) -> ArcMemo<Row> {
+        let key = (id.to_owned(), machine.clone());
+        if let Some(row) = self.rows.with_value(|rows| rows.get(&key).cloned()) {
+            return row;
+        }
+        let files = self.files(id);
+        let wanted = machine.clone();
+        let row = self.own(move || {
+            ArcMemo::new(move |_| match &**files.read() {
+                Err(notice) => vec![Err(notice.clone())],
+                Ok(files) => {
+                    self.settings.with(|s| estimate::cells(self.catalog, s, files, &wanted))
+                }
+            })
+        });
+        // Machines that were passed on the way, as when a number is typed, are let go.
+        if self.rows.with_value(HashMap::len) as u64 > 4 * Limit::MODELS.max {
+            let scenario = self.scenario.read_untracked();
+            self.rows.update_value(|rows| {
+                rows.retain(|(id, machine), _| {
+                    scenario.models.contains(id) && scenario.machines.contains(machine)
+                });
+            });
+        }
+        self.rows.update_value(|rows| _ = rows.insert(key, row.clone()));
+        row
+    }
+
+    /// The memo of a model's files, made on first use.
+    fn files(self, id: &str) -> ArcMemo<Arc<ModelFiles>> {
+        if let Some(files) = self.files.with_value(|files| files.get(id).cloned()) {
+            return files;
+        }
+        let wanted = id.to_owned();
+        let files = self.own(move || {
+            let make = move |_: Option<&Arc<ModelFiles>>| {
+                self.making.with(|s| Arc::new(estimate::files(self.catalog, s, &wanted)))
+            };
+            ArcMemo::new_with_compare(make, |_, _| true)
+        });
+        self.files.update_value(|all| _ = all.insert(id.to_owned(), files.clone()));
+        files
+    }
+
+    /// Makes a memo under the page's owner, not the caller's: the caller may be a row that is
+    /// taken out.
+    fn own<T>(self, make: impl FnOnce() -> T) -> T {
+        self.owner.with_value(|owner| owner.with(make))
+    }
 }
 
 fn system_theme() -> Theme {

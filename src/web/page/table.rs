@@ -1,27 +1,44 @@
-//! The comparison: a row for each model, a column for each quantisation.
+//! The comparison: rows and columns of what is compared, grouped where there is a third thing.
 
 use leptos::prelude::*;
 
-use super::icons::VerdictIcon;
-use super::models::{AddModel, RemoveModel};
+use super::axes::{Axes, axis_name};
+use super::icons::{Cross, VerdictIcon};
+use super::models::AddModel;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
-use crate::quant::Quant;
 use crate::report::{Cell, Notice, Verdict};
-use crate::scenario::Selected;
+use crate::scenario::{Axis, Layout, Scenario, Selected};
 use crate::units::Bytes;
-use crate::web::answer::{Columns, Row};
+use crate::web::edit;
+use crate::web::entry::{self, Entry};
 
 /// The order of the rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Order {
     /// As asked for.
     Asked,
-    /// By the model's name.
+    /// By name.
     Name,
-    /// By memory on the first machine, smallest first.
-    Memory(Quant),
+    /// By memory in a column, smallest first.
+    Memory(Entry),
+}
+
+/// Which of several entries a cell is in: its group of rows, row and column.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Spot(Vec<Entry>);
+
+impl Spot {
+    fn and(&self, entry: Entry) -> Spot {
+        Spot(self.0.iter().cloned().chain([entry]).collect())
+    }
+
+    /// The cell; on axes that are not shown, where the table is open.
+    fn at(&self, scenario: &Scenario) -> Option<Selected> {
+        let open = entry::open(scenario);
+        self.0.iter().try_fold(open, |at, entry| entry.place(scenario, at))
+    }
 }
 
 /// The whole table with the field that adds a row.
@@ -29,62 +46,61 @@ enum Order {
 pub fn Table() -> impl IntoView {
     let state = use_state();
     let order = RwSignal::new(Order::Asked);
-    let quants = state.slice(|scenario| scenario.quants.clone());
-    let machines = state.slice(|scenario| scenario.machines.len());
-    let complete =
-        state.slice(|s| !(s.models.is_empty() || s.machines.is_empty() || s.quants.is_empty()));
+    let complete = state.slice(|s| Axis::ALL.iter().all(|axis| axis.count(s) > 0));
     let embedded = state.slice(|scenario| scenario.embed);
-    let columns = move || quants.with(|quants| quants.len() + 2);
+    let cols = Memo::new(move |_| state.scenario.with(|s| Entry::all(state.layout.get().cols, s)));
+    let groups = Memo::new(move |_| {
+        let of = |axis| state.scenario.with(|s| Entry::all(axis, s));
+        match state.layout.get().groups {
+            Some(axis) => of(axis).into_iter().map(Some).collect::<Vec<_>>(),
+            None => vec![None],
+        }
+    });
+    let columns = move || cols.with(|cols| cols.len() + 2);
+    let caption = move || {
+        let Layout { rows, cols, .. } = state.layout.get();
+        let (rows, cols) = (axis_name(state, rows), axis_name(state, cols));
+        tr!(state, table.caption, rows = rows.to_lowercase(), cols = cols.to_lowercase())
+    };
+    let names = move || {
+        cols.with(|cols| match cols.len() {
+            0..=4 if state.layout.get().cols != Axis::Hardware => {
+                let names = cols.iter().map(|entry| state.entry_name(entry));
+                names.collect::<Vec<_>>().join(" / ")
+            }
+            _ => String::new(),
+        })
+    };
     view! {
         <section class="comparison">
             <Show when=move || complete.get()>
-                <div
-                    class="table-scroll"
-                    role="region"
-                    tabindex="0"
-                    aria-label=words!(state, table.caption)
-                >
+                <Axes />
+                <div class="table-scroll" role="region" tabindex="0" aria-label=caption>
                     <table
                         class="table"
                         data-testid="table"
                         style:--columns=move || (columns() - 1).to_string()
                     >
                         <caption class="vh">
-                            {words!(state, table.caption)} ". " {move || sorted(state, order.get())}
+                            {caption} ". " {move || sorted(state, order.get())}
                         </caption>
                         <thead>
                             <tr>
                                 <SortHeader order this=Order::Name>
-                                    {words!(state, table.model)}
+                                    {move || axis_name(state, state.layout.get().rows)}
                                 </SortHeader>
-                                <For each=move || quants.get() key=|quant| *quant let(quant)>
-                                    <SortHeader order this=Order::Memory(quant)>
-                                        {quant.to_string()}
+                                <For each=move || cols.get() key=Clone::clone let(col)>
+                                    <SortHeader order this=Order::Memory(col.clone())>
+                                        {move || state.entry_name(&col)}
                                     </SortHeader>
                                 </For>
                                 <th scope="col" class="copies-head">
-                                    {words!(state, table.side_by_side)}
-                                    <small>{move || quants.with(|quants| names(quants))}</small>
+                                    {words!(state, table.side_by_side)} <small>{names}</small>
                                 </th>
                             </tr>
                         </thead>
-                        <For each=move || 0..machines.get() key=|machine| *machine let(machine)>
-                            <tbody>
-                                <Show when=move || { machines.get() > 1 }>
-                                    <tr class="machine-row">
-                                        <th scope="rowgroup" colspan=columns>
-                                            {move || machine_name(state, machine)}
-                                        </th>
-                                    </tr>
-                                </Show>
-                                <For
-                                    each=move || ordered(state, order.get())
-                                    key=Clone::clone
-                                    let(id)
-                                >
-                                    <ModelRow id machine />
-                                </For>
-                            </tbody>
+                        <For each=move || groups.get() key=Clone::clone let(group)>
+                            <Group group order cols />
                         </For>
                     </table>
                 </div>
@@ -100,18 +116,24 @@ pub fn Table() -> impl IntoView {
 #[component]
 fn SortHeader(order: RwSignal<Order>, this: Order, children: Children) -> impl IntoView {
     let state = use_state();
-    let title = move || match this {
-        Order::Memory(quant) => tr!(state, table.sort_memory, quant = quant.to_string()),
-        _ => tr!(state, table.sort_name).to_owned(),
+    let this = StoredValue::new(this);
+    let is_on = move || this.with_value(|this| order.with(|order| order == this));
+    let title = move || {
+        this.with_value(|this| match this {
+            Order::Memory(entry) => {
+                tr!(state, table.sort_memory, quant = state.entry_name(entry))
+            }
+            _ => tr!(state, table.sort_name).to_owned(),
+        })
     };
     view! {
-        <th scope="col" aria-sort=move || (order.get() == this).then_some("ascending")>
+        <th scope="col" aria-sort=move || is_on().then_some("ascending")>
             <button
                 type="button"
                 class="sort"
                 title=title
                 on:click=move |_| {
-                    order.update(|order| *order = if *order == this { Order::Asked } else { this });
+                    order.set(if untrack(is_on) { Order::Asked } else { this.get_value() });
                 }
             >
                 {children()}
@@ -120,52 +142,120 @@ fn SortHeader(order: RwSignal<Order>, this: Order, children: Children) -> impl I
     }
 }
 
-/// One model on one machine.
+/// Rows that belong together, under a heading where there are several groups.
 #[component]
-fn ModelRow(id: String, machine: usize) -> impl IntoView {
+fn Group(group: Option<Entry>, order: RwSignal<Order>, cols: Memo<Vec<Entry>>) -> impl IntoView {
     let state = use_state();
-    let row = state.row(&id);
-    let quants = state.slice(|scenario| scenario.quants.clone());
-    let embedded = state.slice(|scenario| scenario.embed);
-    let params = Memo::new({
-        let row = row.clone();
-        move |_| {
-            let first = row.with(|row| row.iter().find_map(|cell| cell.as_ref().ok().cloned()));
-            first.map(|cell| (cell.params_total, cell.params_active))
+    let spot = Spot(group.iter().cloned().collect());
+    let rows = {
+        let spot = spot.clone();
+        Memo::new(move |_| ordered(state, &spot, state.layout.get().rows, &order.get()))
+    };
+    let heading = group.map(|entry| {
+        let spot = Spot(vec![entry.clone()]);
+        view! {
+            <tr class="group-row">
+                <th scope="rowgroup" colspan=move || cols.with(|cols| cols.len() + 2)>
+                    <Head entry spot cols />
+                </th>
+            </tr>
         }
     });
-    let parameters = move || {
-        let (total, active) = params.get()?;
-        let compact = |n: u64| state.number(Style::Compact, n as f64);
-        Some(match total == active {
-            true => compact(total),
-            false => {
-                format!("{} · {} {}", compact(total), tr!(state, table.active), compact(active))
-            }
+    view! {
+        <tbody>
+            {heading}
+            <For each=move || rows.get() key=Clone::clone let(row)>
+                <Row spot=spot.and(row.clone()) row cols />
+            </For>
+        </tbody>
+    }
+}
+
+/// What a row or a group of rows is, and the button that takes it out.
+#[component]
+fn Head(entry: Entry, spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
+    let state = use_state();
+    let embedded = state.slice(|scenario| scenario.embed);
+    let entry = StoredValue::new(entry);
+    let name = Memo::new(move |_| entry.with_value(|entry| state.entry_name(entry)));
+    // A figure of the row itself, from the first of its cells that has one.
+    let detail = Memo::new(move |_| {
+        let read = |cell: &Cell| detail(state, entry.with_value(Entry::axis), cell);
+        cols.get().into_iter().find_map(|col| {
+            let at = state.scenario.with(|s| spot.and(col).at(s))?;
+            state.with_answer(at, |answer| answer.as_ref().ok().map(read))?
         })
-    };
-    let copies_row = row.clone();
-    let name = state.model_name(&id);
-    let removable = id.clone();
-    let cell_id = StoredValue::new(id);
+    });
+    view! {
+        <div class="model-head">
+            <span class="model-name">{name}</span>
+            <span class="model-params">{move || detail.get()}</span>
+        </div>
+        <Show when=move || !embedded.get()>
+            <button
+                type="button"
+                class="button button-icon button-quiet"
+                data-testid=move || entry.with_value(|entry| format!("{}-remove", entry.axis().name()))
+                title=words!(state, models.remove, name = name.get())
+                aria-label=words!(state, models.remove, name = name.get())
+                on:click=move |_| {
+                    state.choose(|s| entry.with_value(|entry| edit::remove(s, entry)));
+                }
+            >
+                <Cross />
+            </button>
+        </Show>
+    }
+}
+
+/// What is said of an entry beside its name.
+fn detail(state: State, axis: Axis, cell: &Cell) -> String {
+    match axis {
+        Axis::Model => {
+            let compact = |n: u64| state.number(Style::Compact, n as f64);
+            let (total, active) = (compact(cell.params_total), compact(cell.params_active));
+            match cell.params_total == cell.params_active {
+                true => total,
+                false => format!("{total} · {} {active}", tr!(state, table.active)),
+            }
+        }
+        Axis::Hardware => {
+            let usable = state.quantity(Bytes(usable(cell))).to_string();
+            match cell.devices.is_empty() {
+                true => tr!(state, bill.of_ram, amount = usable),
+                false => tr!(state, bill.of_usable, amount = usable),
+            }
+        }
+        Axis::Quant | Axis::Engine => String::new(),
+    }
+}
+
+/// One row.
+#[component]
+fn Row(spot: Spot, row: Entry, cols: Memo<Vec<Entry>>) -> impl IntoView {
+    let copies = spot.clone();
+    let head = spot.clone();
+    let spot = StoredValue::new(spot);
     view! {
         <tr>
             <th scope="row" class="model">
-                <div class="model-head">
-                    <span class="model-name">{name}</span>
-                    <span class="model-params">{parameters}</span>
-                </div>
-                <Show when=move || !embedded.get()>
-                    <RemoveModel id=removable.clone() />
-                </Show>
+                <Head entry=row spot=head cols />
             </th>
-            <For each=move || quants.get() key=|quant| *quant let(quant)>
-                <CellButton id=cell_id.get_value() machine quant />
+            <For each=move || cols.get() key=Clone::clone let(col)>
+                <CellButton spot=spot.with_value(|spot| spot.and(col.clone())) col />
             </For>
             <td class="copies">
-                <Copies row=copies_row machine />
+                <Copies spot=copies cols />
             </td>
         </tr>
+    }
+}
+
+/// Bytes that can be used on the machine's devices; of its RAM where it has none.
+fn usable(cell: &Cell) -> u64 {
+    match cell.devices.is_empty() {
+        true => cell.host.ram_bytes.0,
+        false => cell.devices.iter().map(|device| device.usable_bytes.0).sum(),
     }
 }
 
@@ -176,53 +266,51 @@ struct Shown {
     used: Bytes,
     headroom: i64,
     in_ram: Bytes,
+    /// The format, where it stands for another.
+    format: Option<String>,
     /// How full the devices are, 1 at the brim.
     fill: f64,
 }
 
 impl Shown {
     fn new(cell: &Cell) -> Shown {
-        let usable: u64 = match cell.devices.is_empty() {
-            true => cell.host.ram_bytes.0,
-            false => cell.devices.iter().map(|device| device.usable_bytes.0).sum(),
-        };
         Shown {
             verdict: cell.verdict,
             used: cell.device_bytes.expected,
             headroom: cell.headroom_bytes,
             in_ram: cell.ram_bytes(),
-            fill: cell.device_bytes.expected.0 as f64 / usable.max(1) as f64,
+            format: cell.stands_for.is_some().then(|| cell.quant.clone()),
+            fill: cell.device_bytes.expected.0 as f64 / usable(cell).max(1) as f64,
         }
     }
 }
 
 /// One cell: total memory and verdict; a click opens its bill.
 #[component]
-fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
+fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
     let state = use_state();
-    let row = state.row(&id);
     let place = {
-        let id = id.clone();
-        state.slice(move |s| {
-            let model = s.models.iter().position(|model| *model == id)?;
-            let quant = s.quants.iter().position(|present| *present == quant)?;
-            let at = Selected { model, machine, quant, engine: 0 };
-            Some((at, Columns::of(s)))
-        })
+        let spot = spot.clone();
+        state.slice(move |s| spot.at(s))
     };
     let cell = Memo::new(move |_| {
-        let (at, columns) = place.get()?;
-        row.with(|row| {
-            let cell = columns.entry(row, at)?;
-            Some(cell.as_ref().map(Shown::new).map_err(Clone::clone))
+        state.with_answer(place.get()?, |answer| match answer {
+            Ok(cell) => Ok(Shown::new(cell)),
+            Err(notice) => Err(notice.clone()),
         })
     });
     let shown = Memo::new(move |_| cell.get()?.ok());
     let verdict = Memo::new(move |_| shown.get().map(|shown| shown.verdict));
-    let open = Memo::new(move |_| {
-        state.selected.get().is_some_and(|at| Some(at) == place.get().map(|(at, _)| at))
-    });
-    let hardware = state.slice(move |s| s.machines.get(machine).map(|m| m.to_query()));
+    let open = Memo::new(move |_| place.get().is_some_and(|at| state.selected.get() == Some(at)));
+    let key = move |axis: Axis| {
+        let at = place.get()?;
+        state.scenario.with(|s| match axis {
+            Axis::Model => s.models.get(at.model).cloned(),
+            Axis::Hardware => s.machines.get(at.machine).map(|machine| machine.to_query()),
+            Axis::Quant => s.quants.get(at.quant).map(ToString::to_string),
+            Axis::Engine => s.engines.get(at.engine).map(ToString::to_string),
+        })
+    };
     let quantity = move || shown.get().map(|shown| state.quantity(shown.used));
     let beside = move || {
         let shown = shown.get()?;
@@ -233,9 +321,13 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
         };
         Some(format!("+{beside}"))
     };
-    let name = state.model_name(&id);
+    let col = StoredValue::new(col);
+    let row_names = move || {
+        let names = spot.0.iter().filter(|entry| col.with_value(|col| col != *entry));
+        names.map(|entry| state.entry_name(entry)).collect::<Vec<_>>().join(", ")
+    };
     let select = move |_| {
-        if let Some((at, _)) = place.get_untracked() {
+        if let Some(at) = place.get_untracked() {
             state.choose(|s| s.selected = Some(at));
         }
     };
@@ -245,9 +337,10 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
                 type="button"
                 class="cell"
                 data-testid="cell"
-                data-model=id
-                data-quant=quant.to_string()
-                data-machine=move || hardware.get()
+                data-model=move || key(Axis::Model)
+                data-quant=move || key(Axis::Quant)
+                data-machine=move || key(Axis::Hardware)
+                data-engine=move || key(Axis::Engine)
                 data-verdict=move || verdict.get().map(text::verdict_key)
                 data-bytes=move || shown.get().map(|shown| shown.used.0.to_string())
                 title=move || shown.get().map(|shown| state.bytes(shown.used))
@@ -255,8 +348,10 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
                 prop:disabled=move || shown.get().is_none()
                 on:click=select
             >
-                <span class="vh">{name} " "</span>
-                <span class="cell-quant">{quant.to_string()}" "</span>
+                <span class="vh">{row_names} " "</span>
+                <span class="cell-quant">
+                    {move || col.with_value(|col| state.entry_name(col))} " "
+                </span>
                 {move || match cell.get() {
                     Some(Err(notice)) => {
                         view! { <span class="cell-refused">{refusal(state, &notice)}</span> }
@@ -266,6 +361,10 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
                     Some(Ok(_)) => {
                         view! {
                             <span class="figure">
+                                <span class="cell-format">
+                                    {move || shown.get().and_then(|shown| shown.format)}
+                                </span>
+                                " "
                                 <span class="figure-number">{move || quantity().map(|q| q.number)}</span>
                                 " "
                                 <span class="figure-unit">{move || quantity().map(|q| q.unit)}</span>
@@ -292,24 +391,22 @@ fn CellButton(id: String, machine: usize, quant: Quant) -> impl IntoView {
     }
 }
 
-/// How many copies fit side by side, at each quantisation.
+/// How many copies fit side by side, in each column.
 #[component]
-fn Copies(row: ArcMemo<Row>, machine: usize) -> impl IntoView {
+fn Copies(spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
     let state = use_state();
-    let columns = state.slice(|scenario| (scenario.quants.clone(), Columns::of(scenario)));
     let copies = Memo::new(move |_| {
-        let (quants, columns) = columns.get();
-        row.with(|row| {
-            let copies = |quant: usize| {
-                let at = Selected { model: 0, machine, quant, engine: 0 };
-                columns.entry(row, at)?.as_ref().ok().map(|cell| cell.copies)
-            };
-            let each = quants.iter().enumerate();
-            each.map(|(at, quant)| (quant.to_string(), copies(at))).collect::<Vec<_>>()
-        })
+        let copies = |col: Entry| {
+            let at = state.scenario.with(|s| spot.and(col.clone()).at(s));
+            let copies = at.and_then(|at| {
+                state.with_answer(at, |answer| answer.as_ref().ok().map(|cell| cell.copies))
+            });
+            (col, copies.flatten())
+        };
+        cols.get().into_iter().map(copies).collect::<Vec<_>>()
     });
-    let words = move |quant: &str, copies: Option<u64>| {
-        let at = tr!(state, table.at_quant, quant = quant);
+    let words = move |col: &str, copies: Option<u64>| {
+        let at = tr!(state, table.at_quant, quant = col);
         match copies {
             Some(n) => {
                 let copies = tr!(state, counts.copies, count = n, n = state.whole(n));
@@ -318,12 +415,13 @@ fn Copies(row: ArcMemo<Row>, machine: usize) -> impl IntoView {
             None => format!("— {at}"),
         }
     };
-    let one = move |(quant, copies): (String, Option<u64>)| {
-        let words = words(&quant, copies);
-        let (title, key) = (words.clone(), quant.clone());
+    let one = move |(col, copies): (Entry, Option<u64>)| {
+        let col = state.entry_name(&col);
+        let words = words(&col, copies);
+        let (title, key) = (words.clone(), col.clone());
         view! {
             <li data-testid="copies" data-quant=key title=title>
-                <span class="copies-quant" aria-hidden="true">{quant}</span>
+                <span class="copies-quant" aria-hidden="true">{col}</span>
                 <span class="copies-number" aria-hidden="true">
                     {copies.map_or_else(|| "—".to_owned(), |n| state.whole(n))}
                 </span>
@@ -331,7 +429,11 @@ fn Copies(row: ArcMemo<Row>, machine: usize) -> impl IntoView {
             </li>
         }
     };
-    view! { <ul class="copies-list" data-title=words!(state, table.side_by_side)>{move || copies.get().into_iter().map(one).collect_view()}</ul> }
+    view! {
+        <ul class="copies-list" data-title=words!(state, table.side_by_side)>
+            {move || copies.get().into_iter().map(one).collect_view()}
+        </ul>
+    }
 }
 
 /// Why a cell has no figure, in a word or two; the notice says the rest.
@@ -340,38 +442,31 @@ fn refusal(state: State, notice: &Notice) -> String {
         Notice::UnknownModel { .. } => tr!(state, table.no_such_model).to_owned(),
         Notice::UnknownDevice { .. } => tr!(state, table.no_such_device).to_owned(),
         Notice::EngineCannotRun { engine, .. } | Notice::EngineCannotUse { engine, .. } => {
-            tr!(state, table.not_in_engine, engine = engine.as_str())
+            tr!(state, table.not_in_engine, engine = text::engine(engine))
         }
         Notice::EngineRefuses(refusal) => {
-            tr!(state, table.not_in_engine, engine = refusal.engine.as_str())
+            tr!(state, table.not_in_engine, engine = text::engine(&refusal.engine))
         }
         _ => tr!(state, table.missing_cell).to_owned(),
     }
 }
 
-fn machine_name(state: State, machine: usize) -> Option<String> {
-    let machine = state.scenario.with(|s| s.machines.get(machine).cloned())?;
-    Some(state.machine_name(&machine))
-}
-
-/// The models in the order of the rows.
-fn ordered(state: State, order: Order) -> Vec<String> {
-    let (mut ids, quants) = state.scenario.with(|s| (s.models.clone(), s.quants.clone()));
+/// The rows of a group in their order.
+fn ordered(state: State, group: &Spot, axis: Axis, order: &Order) -> Vec<Entry> {
+    let mut rows = state.scenario.with(|s| Entry::all(axis, s));
     match order {
         Order::Asked => {}
-        Order::Name => ids.sort_by_cached_key(|id| state.model_name(id).to_lowercase()),
-        Order::Memory(quant) => {
-            let Some(at) = quants.iter().position(|present| *present == quant) else { return ids };
-            let at = at * state.scenario.with(|s| s.engines.len());
-            ids.sort_by_cached_key(|id| {
-                state.row(id).with(|row| {
-                    let cell = row.get(at).and_then(|cell| cell.as_ref().ok());
-                    cell.map_or(u64::MAX, |cell| cell.device_bytes.expected.0)
-                })
+        Order::Name => rows.sort_by_cached_key(|row| state.entry_name(row).to_lowercase()),
+        Order::Memory(col) => rows.sort_by_cached_key(|row| {
+            let at = state.scenario.with(|s| group.and(row.clone()).and(col.clone()).at(s));
+            let bytes = at.and_then(|at| {
+                let bytes = |cell: &Cell| cell.device_bytes.expected.0;
+                state.with_answer(at, |answer| answer.as_ref().ok().map(bytes))
             });
-        }
+            bytes.flatten().unwrap_or(u64::MAX)
+        }),
     }
-    ids
+    rows
 }
 
 /// The order in words, for the caption.
@@ -379,14 +474,8 @@ fn sorted(state: State, order: Order) -> String {
     match order {
         Order::Asked => String::new(),
         Order::Name => tr!(state, table.sorted_name).to_owned(),
-        Order::Memory(quant) => tr!(state, table.sorted_memory, quant = quant.to_string()),
-    }
-}
-
-/// The quantisations in the order of the numbers below, as far as they have room.
-fn names(quants: &[Quant]) -> String {
-    match quants.len() {
-        0..=4 => quants.iter().map(Quant::to_string).collect::<Vec<_>>().join(" / "),
-        _ => String::new(),
+        Order::Memory(entry) => {
+            tr!(state, table.sorted_memory, quant = state.entry_name(&entry))
+        }
     }
 }

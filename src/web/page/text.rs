@@ -1,6 +1,7 @@
 //! Strings in the reader's language, and the words for what the report names.
 
 use crate::report::{Item, Term, Verdict};
+use crate::scenario::Engine;
 use crate::web::quantity::Unit;
 
 use super::state::State;
@@ -23,6 +24,11 @@ macro_rules! words {
 }
 
 pub(super) use {tr, words};
+
+/// What an engine is called, by its name in reports.
+pub fn engine(name: &str) -> &str {
+    Engine::ALL.iter().find(|engine| engine.name() == name).map_or(name, |engine| engine.title())
+}
 
 /// The word for a verdict.
 pub fn verdict(state: State, verdict: Verdict) -> &'static str {

@@ -1,0 +1,266 @@
+//! How the comparison is laid out: which parts of the question its rows and columns are. Keys
+//! `rows` and `cols`.
+
+use super::Scenario;
+use super::query::{Refused, Writer};
+
+/// A part of the question that can have several entries, and so can be rows or columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Axis {
+    /// The machines.
+    Hardware,
+    /// The models.
+    Model,
+    /// The quantisations.
+    Quant,
+    /// The engines.
+    Engine,
+}
+
+impl Axis {
+    /// Every axis.
+    pub const ALL: [Axis; 4] = [Axis::Hardware, Axis::Model, Axis::Quant, Axis::Engine];
+
+    /// The name used in links.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Axis::Hardware => "hardware",
+            Axis::Model => "model",
+            Axis::Quant => "quant",
+            Axis::Engine => "engine",
+        }
+    }
+
+    /// How many entries `scenario` has on it.
+    pub fn count(self, scenario: &Scenario) -> usize {
+        match self {
+            Axis::Hardware => scenario.machines.len(),
+            Axis::Model => scenario.models.len(),
+            Axis::Quant => scenario.quants.len(),
+            Axis::Engine => scenario.engines.len(),
+        }
+    }
+}
+
+/// The layout that is asked for; the default leaves it to [`Layout::of`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// The axis of the rows, after that of the groups of rows if there is one; none is automatic.
+    pub rows: Vec<Axis>,
+    /// The axis of the columns.
+    pub cols: Option<Axis>,
+}
+
+impl View {
+    /// Reads `key`; `false` if it is another's.
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, Refused> {
+        match key {
+            "rows" => {
+                let rows = value.split(',').map(axis).collect::<Option<Vec<_>>>();
+                let two = |rows: &Vec<Axis>| rows.len() <= 2 && rows.first() != rows.get(1);
+                self.rows = rows.filter(two).ok_or_else(|| {
+                    Refused::form(format!("{}; two of them: groups,rows", names()))
+                })?;
+            }
+            "cols" => self.cols = Some(axis(value).ok_or_else(|| Refused::form(names()))?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    pub(super) fn write(&self, out: &mut Writer) {
+        if !self.rows.is_empty() {
+            let rows: Vec<&str> = self.rows.iter().map(|axis| axis.name()).collect();
+            out.pair("rows", &rows.join(","));
+        }
+        if let Some(cols) = self.cols {
+            out.pair("cols", cols.name());
+        }
+    }
+}
+
+fn axis(name: &str) -> Option<Axis> {
+    Axis::ALL.into_iter().find(|axis| axis.name().eq_ignore_ascii_case(name.trim()))
+}
+
+fn names() -> String {
+    Axis::ALL.map(Axis::name).join(", ")
+}
+
+/// Which axes a table shows. Of the others it shows one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Groups of rows.
+    pub groups: Option<Axis>,
+    /// Rows.
+    pub rows: Axis,
+    /// Columns.
+    pub cols: Axis,
+}
+
+impl Layout {
+    /// The layout of `scenario`: as asked for, else the one that shows most of what is compared.
+    ///
+    /// Columns are quantisations where there are several. The rows are what else there are
+    /// several of: of three, hardware gives way, since engines and models are then read against
+    /// each other on one machine at a time.
+    pub fn of(scenario: &Scenario) -> Layout {
+        let several = |axis: Axis| axis.count(scenario) > 1;
+        let asked = &scenario.view.rows;
+        let free = |axis: &Axis| !asked.contains(axis);
+        let cols = scenario.view.cols.filter(free).unwrap_or_else(|| {
+            let both = several(Axis::Model) && several(Axis::Hardware);
+            let wanted = [
+                (Axis::Quant, several(Axis::Quant)),
+                (Axis::Engine, several(Axis::Engine)),
+                (Axis::Hardware, both || !free(&Axis::Model) && several(Axis::Hardware)),
+                (Axis::Model, !free(&Axis::Hardware) && several(Axis::Model)),
+                (Axis::Quant, true),
+                (Axis::Model, true),
+                (Axis::Hardware, true),
+            ];
+            let wanted = wanted.into_iter().filter(|(axis, wanted)| *wanted && free(axis));
+            wanted.map(|(axis, _)| axis).next().unwrap_or(Axis::Engine)
+        });
+        match asked.as_slice() {
+            [groups, rows, ..] => return Layout { groups: Some(*groups), rows: *rows, cols },
+            [rows] => return Layout { groups: None, rows: *rows, cols },
+            [] => {}
+        }
+        let rows: Vec<Axis> =
+            Axis::ALL.into_iter().filter(|axis| *axis != cols && several(*axis)).collect();
+        match rows.as_slice() {
+            [.., groups, rows] => Layout { groups: Some(*groups), rows: *rows, cols },
+            [rows] => Layout { groups: None, rows: *rows, cols },
+            [] if cols == Axis::Model => Layout { groups: None, rows: Axis::Hardware, cols },
+            [] => Layout { groups: None, rows: Axis::Model, cols },
+        }
+    }
+
+    /// The axes of which one entry is shown.
+    pub fn hidden(self) -> impl Iterator<Item = Axis> {
+        let shown = [self.groups, Some(self.rows), Some(self.cols)];
+        Axis::ALL.into_iter().filter(move |axis| !shown.contains(&Some(*axis)))
+    }
+
+    /// What to ask for to get this layout.
+    pub fn view(self) -> View {
+        View { rows: self.groups.into_iter().chain([self.rows]).collect(), cols: Some(self.cols) }
+    }
+
+    /// The layout with `axis` as its rows; what was there goes where `axis` was.
+    pub fn with_rows(self, axis: Axis) -> Layout {
+        self.swapped(axis, self.rows)
+    }
+
+    /// The layout with `axis` as its columns; what was there goes where `axis` was.
+    pub fn with_cols(self, axis: Axis) -> Layout {
+        self.swapped(axis, self.cols)
+    }
+
+    /// The layout with groups of rows by `axis`, or none.
+    pub fn with_groups(self, axis: Option<Axis>) -> Layout {
+        match (axis, self.groups) {
+            (Some(axis), Some(groups)) => self.swapped(axis, groups),
+            (Some(axis), None) if axis == self.rows || axis == self.cols => self,
+            (axis, _) => Layout { groups: axis, ..self },
+        }
+    }
+
+    fn swapped(self, a: Axis, b: Axis) -> Layout {
+        let swap = |axis: Axis| match axis {
+            axis if axis == a => b,
+            axis if axis == b => a,
+            axis => axis,
+        };
+        Layout { groups: self.groups.map(swap), rows: swap(self.rows), cols: swap(self.cols) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quant::Quant;
+    use crate::scenario::{DeviceCount, Engine, Machine};
+
+    /// A question with that many models, machines, quantisations and engines.
+    fn question(models: usize, machines: usize, quants: usize, engines: usize) -> Scenario {
+        let machine = |i: usize| Machine {
+            devices: vec![DeviceCount { id: format!("d{i}"), count: 1, memory_gb: None }],
+        };
+        Scenario {
+            models: (0..models).map(|i| format!("m{i}")).collect(),
+            machines: (0..machines).map(machine).collect(),
+            quants: Quant::all().take(quants).collect(),
+            engines: Engine::ALL.iter().copied().take(engines).collect(),
+            ..Scenario::default()
+        }
+    }
+
+    fn layout(models: usize, machines: usize, quants: usize, engines: usize) -> Layout {
+        Layout::of(&question(models, machines, quants, engines))
+    }
+
+    #[test]
+    fn what_is_compared_is_shown() {
+        use Axis::*;
+        let is = |groups, rows, cols| Layout { groups, rows, cols };
+        assert_eq!(layout(1, 1, 1, 1), is(None, Model, Quant));
+        assert_eq!(layout(3, 1, 3, 1), is(None, Model, Quant));
+        assert_eq!(layout(1, 20, 3, 1), is(None, Hardware, Quant));
+        assert_eq!(layout(1, 20, 1, 1), is(None, Hardware, Quant));
+        assert_eq!(layout(1, 1, 3, 2), is(None, Engine, Quant));
+        assert_eq!(layout(3, 1, 1, 2), is(None, Model, Engine));
+        assert_eq!(layout(3, 4, 1, 1), is(None, Model, Hardware));
+        assert_eq!(layout(3, 4, 3, 1), is(Some(Hardware), Model, Quant));
+        assert_eq!(layout(3, 1, 3, 2), is(Some(Model), Engine, Quant));
+        assert_eq!(layout(1, 4, 3, 2), is(Some(Hardware), Engine, Quant));
+        assert_eq!(layout(3, 4, 3, 2), is(Some(Model), Engine, Quant));
+        assert_eq!(layout(3, 4, 3, 2).hidden().collect::<Vec<_>>(), [Hardware]);
+    }
+
+    #[test]
+    fn every_layout_has_three_different_axes_and_can_be_asked_for() {
+        let axes = || Axis::ALL.into_iter().map(Some).chain([None]);
+        for counts in 0..81 {
+            let n = |power: u32| (counts / 3usize.pow(power)) % 3;
+            let mut scenario = question(n(0), n(1), n(2), n(3));
+            for (a, b, cols) in axes()
+                .flat_map(|a| axes().flat_map(move |b| axes().map(move |c| (a, b, c))))
+                .filter(|(a, b, _)| a.is_some() || b.is_none())
+                .filter(|(a, b, _)| a.is_none() || a != b)
+            {
+                scenario.view = View { rows: a.into_iter().chain(b).collect(), cols };
+                let layout = Layout::of(&scenario);
+                let distinct = |l: Layout| {
+                    l.rows != l.cols && l.groups != Some(l.rows) && l.groups != Some(l.cols)
+                };
+                assert!(distinct(layout), "{layout:?}");
+                scenario.view = layout.view();
+                assert_eq!(Layout::of(&scenario), layout);
+                for axis in Axis::ALL {
+                    assert!(distinct(layout.with_rows(axis)));
+                    assert_eq!(layout.with_rows(axis).rows, axis);
+                    assert!(distinct(layout.with_cols(axis)));
+                    assert_eq!(layout.with_cols(axis).cols, axis);
+                    assert!(distinct(layout.with_groups(Some(axis))));
+                }
+                assert_eq!(layout.with_groups(None).groups, None);
+            }
+        }
+    }
+
+    #[test]
+    fn the_keys_are_read_and_written() {
+        let (scenario, problems) = Scenario::from_query("rows=Hardware,engine&cols=model");
+        assert_eq!(problems, []);
+        assert_eq!(scenario.to_query(), "rows=hardware,engine&cols=model");
+        for wrong in ["rows=model,model", "rows=a", "rows=model,quant,engine", "cols=model,quant"] {
+            let (scenario, problems) = Scenario::from_query(wrong);
+            assert_eq!(problems.len(), 1, "{wrong}");
+            assert!(problems[0].accepted.contains("hardware, model, quant, engine"));
+            assert_eq!(scenario.view, View::default());
+            assert!(scenario.to_query().starts_with(&wrong[..4]), "kept in the link");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The entries of the table's axes: what a row, a column or a group of rows stands for.
+
+use crate::quant::Quant;
+use crate::scenario::{Axis, Engine, Layout, Scenario, Selected};
+
+/// One entry of an axis, by what it is rather than where it stands, so that it survives changes
+/// around it. Machines are told by their place: two may be alike, and one being changed stays the
+/// same machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// A model by its id.
+    Model(String),
+    /// A machine by its place.
+    Hardware(usize),
+    /// A quantisation.
+    Quant(Quant),
+    /// An engine.
+    Engine(Engine),
+}
+
+impl Entry {
+    /// The entries of `axis`, as asked for.
+    pub fn all(axis: Axis, scenario: &Scenario) -> Vec<Entry> {
+        match axis {
+            Axis::Model => scenario.models.iter().cloned().map(Entry::Model).collect(),
+            Axis::Hardware => (0..scenario.machines.len()).map(Entry::Hardware).collect(),
+            Axis::Quant => scenario.quants.iter().copied().map(Entry::Quant).collect(),
+            Axis::Engine => scenario.engines.iter().copied().map(Entry::Engine).collect(),
+        }
+    }
+
+    /// The entry of `axis` that `at` is in.
+    pub fn of(axis: Axis, scenario: &Scenario, at: Selected) -> Option<Entry> {
+        Entry::all(axis, scenario).into_iter().nth(*index(axis, &mut { at }))
+    }
+
+    /// The axis that it is on.
+    pub fn axis(&self) -> Axis {
+        match self {
+            Entry::Model(_) => Axis::Model,
+            Entry::Hardware(_) => Axis::Hardware,
+            Entry::Quant(_) => Axis::Quant,
+            Entry::Engine(_) => Axis::Engine,
+        }
+    }
+
+    /// Where on its axis it stands in `scenario`; `None` if it is not there.
+    pub fn position(&self, scenario: &Scenario) -> Option<usize> {
+        match self {
+            Entry::Model(id) => scenario.models.iter().position(|model| model == id),
+            Entry::Hardware(at) => (*at < scenario.machines.len()).then_some(*at),
+            Entry::Quant(quant) => scenario.quants.iter().position(|present| present == quant),
+            Entry::Engine(engine) => scenario.engines.iter().position(|present| present == engine),
+        }
+    }
+
+    /// Moves `at` into this entry; `None` if `scenario` does not have it.
+    pub fn place(&self, scenario: &Scenario, mut at: Selected) -> Option<Selected> {
+        *index(self.axis(), &mut at) = self.position(scenario)?;
+        Some(at)
+    }
+}
+
+/// The place of a cell on an axis.
+pub fn index(axis: Axis, at: &mut Selected) -> &mut usize {
+    match axis {
+        Axis::Model => &mut at.model,
+        Axis::Hardware => &mut at.machine,
+        Axis::Quant => &mut at.quant,
+        Axis::Engine => &mut at.engine,
+    }
+}
+
+/// Where the table is open on the axes that it does not show: at the open cell, else at the first
+/// entries.
+pub fn open(scenario: &Scenario) -> Selected {
+    let first = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
+    scenario.selected.filter(|at| exists(scenario, *at)).unwrap_or(first)
+}
+
+/// There is such a cell.
+pub fn exists(scenario: &Scenario, mut at: Selected) -> bool {
+    Axis::ALL.into_iter().all(|axis| *index(axis, &mut at) < axis.count(scenario))
+}
+
+/// The cells that the table shows, by model, machine, quantisation and engine.
+pub fn shown(scenario: &Scenario, layout: Layout) -> Vec<Selected> {
+    let mut at = open(scenario);
+    let hidden: Vec<Axis> = layout.hidden().collect();
+    let mut along = |axis: Axis| match hidden.contains(&axis) {
+        true => *index(axis, &mut at)..(*index(axis, &mut at) + 1).min(axis.count(scenario)),
+        false => 0..axis.count(scenario),
+    };
+    let [models, machines] = [along(Axis::Model), along(Axis::Hardware)];
+    let [quants, engines] = [along(Axis::Quant), along(Axis::Engine)];
+    let mut cells = Vec::new();
+    for model in models {
+        for machine in machines.clone() {
+            for quant in quants.clone() {
+                for engine in engines.clone() {
+                    cells.push(Selected { model, machine, quant, engine });
+                }
+            }
+        }
+    }
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(query: &str) -> Scenario {
+        Scenario::from_query(query).0
+    }
+
+    #[test]
+    fn an_axis_that_is_not_shown_is_open_at_the_open_cell() {
+        let scenario = question("hw=a;b;c&engine=llama.cpp,vllm&cell=1.2.0.1");
+        let layout = Layout::of(&scenario);
+        assert_eq!(layout.hidden().collect::<Vec<_>>(), [Axis::Hardware]);
+        let cells = shown(&scenario, layout);
+        assert_eq!(cells.len(), 3 * 3 * 2);
+        assert!(cells.iter().all(|at| at.machine == 2));
+        let scenario = question("hw=a;b;c&engine=llama.cpp,vllm&cell=9.2.0.1");
+        assert!(shown(&scenario, layout).iter().all(|at| at.machine == 0), "no such cell");
+    }
+
+    #[test]
+    fn an_empty_axis_has_no_cells() {
+        for query in ["model=", "hw=", "quant=", "engine="] {
+            let scenario = question(query);
+            assert_eq!(shown(&scenario, Layout::of(&scenario)), [], "{query}");
+        }
+    }
+
+    #[test]
+    fn every_cell_of_the_table_is_found_by_its_entries() {
+        let scenario = question("hw=a;b&engine=llama.cpp,vllm");
+        for at in shown(&scenario, Layout::of(&scenario)) {
+            let entries = Axis::ALL.map(|axis| Entry::of(axis, &scenario, at).unwrap());
+            let found = entries.iter().try_fold(open(&scenario), |at, e| e.place(&scenario, at));
+            assert_eq!(found, Some(at));
+        }
+        assert_eq!(Entry::Hardware(2).place(&scenario, open(&scenario)), None);
+    }
+}
