@@ -2,17 +2,14 @@
 
 use crate::catalog::{Catalog, Device, DeviceKind};
 use crate::placement::Load;
+use crate::placement::unified;
 use crate::report::Notice;
 use crate::scenario::{DeviceCount, Machine, Scenario};
-use crate::units::{Bytes, GIB, Interval};
+use crate::units::{Bytes, Interval};
 
 /// Where no driver's figure was seen, the share of the memory as sold that is taken to be usable.
 /// The driver's figures in the catalogue lie between 0.93 and 1.0 of the memory as sold.
 const USABLE_SHARE: f64 = 0.97;
-
-/// On unified memory without a seen figure: the share that a GPU may map by default (Linux TTM
-/// and Windows both stop at half of the RAM).
-const UNIFIED_SHARE: f64 = 0.5;
 
 /// What an operating system with its services keeps of the RAM. An assumption, shown as such.
 const SYSTEM: Interval<Bytes> =
@@ -81,11 +78,18 @@ impl<'a> Hardware<'a> {
                 host.device = Some(device);
                 continue;
             }
-            let (capacity, usable, basis) = memory(device, *memory_gb)?;
-            if device.kind == DeviceKind::Unified {
-                host.ram = capacity;
-                host.shared = true;
-            }
+            let (capacity, seen) = memory(device, *memory_gb)?;
+            let (usable, basis) = if device.kind == DeviceKind::Unified {
+                let rule = unified::rule(device, capacity, seen, &scenario.platform);
+                host.ram = rule.ram;
+                host.shared = rule.shared;
+                (rule.usable, rule.basis)
+            } else if let Some(seen) = seen {
+                (seen.min(capacity), device.memory_usable_basis.as_deref().unwrap_or(""))
+            } else {
+                let basis = "no driver figure seen: 97 % of the memory as sold";
+                (capacity.scale(USABLE_SHARE), basis)
+            };
             let usable = usable - scenario.reserve;
             let part = Part { device, capacity, usable, basis };
             parts.extend(std::iter::repeat_n(part, *count as usize));
@@ -108,10 +112,8 @@ impl<'a> Hardware<'a> {
     }
 }
 
-/// Memory of `device` as sold and as programs can use it, and where the latter comes from.
-fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Bytes, &str), Notice> {
-    let sold = |gb: f64| Bytes::gib(1).scale(gb);
-    let basis = device.memory_usable_basis.as_deref().unwrap_or("");
+/// Memory of `device` as sold, and what a driver was seen to report of it.
+fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Option<Bytes>), Notice> {
     let options = &device.memory_options_gb;
     let chosen = match asked_gb {
         Some(gb) if options.is_empty() => device.memory_gb.filter(|sold| *sold == f64::from(gb)),
@@ -132,15 +134,5 @@ fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Bytes, &str)
         .and_then(|i| device.usable_by_option.get(i))
         .copied();
     let whole = device.memory_usable_bytes.filter(|_| device.memory_gb == Some(gb));
-    let (usable, basis) = match (by_option.or(whole), device.kind) {
-        (Some(bytes), _) => (Bytes(bytes), basis),
-        (None, DeviceKind::Unified) => (
-            sold(gb).scale(UNIFIED_SHARE),
-            "no figure seen: half of the RAM, the default limit of Linux and Windows drivers",
-        ),
-        (None, _) => {
-            (sold(gb).scale(USABLE_SHARE), "no driver figure seen: 97 % of the memory as sold")
-        }
-    };
-    Ok((sold(gb), usable.min(Bytes((gb * GIB as f64) as u64)), basis))
+    Ok((Bytes::gib(1).scale(gb), by_option.or(whole).map(Bytes)))
 }

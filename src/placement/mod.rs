@@ -2,6 +2,7 @@
 
 mod hardware;
 mod solver;
+mod unified;
 
 pub use hardware::{Hardware, Host, Part};
 pub use solver::{Load, Loads, solve, split_by_memory};
