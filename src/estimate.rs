@@ -106,7 +106,7 @@ pub fn files<'a>(
         FileFor {
             engine,
             stands_for: (quant != asked).then_some(asked),
-            file: engine::file(engine, model, quant, scenario),
+            file: engine::file(catalog, engine, model, quant, scenario),
             work: FileWork::default(),
         }
     };
@@ -173,7 +173,7 @@ pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace
     let model = catalog.model(scenario.models.get(at.model)?)?;
     let engine = *scenario.engines.get(at.engine)?;
     let quant = format_in(scenario, engine, *scenario.quants.get(at.quant)?);
-    let file = engine::file(engine, model, quant, scenario).ok()?;
+    let file = engine::file(catalog, engine, model, quant, scenario).ok()?;
     let machine = scenario.machines.get(at.machine)?;
     let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
     let run = engine::run(engine, &file, &hardware, scenario).ok()?;
@@ -215,6 +215,14 @@ fn cell(
     let loaded_bytes = term(&[Term::Weights, Term::TiedOutput]).expected;
     let [kv, recurrent] = [term(&[Term::KvCache]), term(&[Term::RecurrentState])];
     let compute_bytes = term(&[Term::Compute, Term::CudaGraphs]);
+    let beside_bytes = term(&[
+        Term::Projector,
+        Term::ProjectorCompute,
+        Term::Lora,
+        Term::Draft,
+        Term::PromptCache,
+        Term::Checkpoints,
+    ]);
     let of_the_model = |item: &&Item| item.term != Term::Overhead;
     let total_bytes = on_devices().map(|item| item.bytes).sum::<Interval<Bytes>>()
         + host.items.iter().filter(of_the_model).map(|item| item.bytes).sum();
@@ -240,6 +248,7 @@ fn cell(
         kv_bytes: kv.expected,
         recurrent_bytes: recurrent.expected,
         compute_bytes,
+        beside_bytes,
         overhead_bytes,
         total_bytes,
         device_bytes,

@@ -147,6 +147,19 @@ pub enum Rule {
         /// The most.
         most: u64,
     },
+    /// The engine has no such setting.
+    NotOffered,
+    /// Tokens are proposed by a draft model or by MTP layers, not by both.
+    OneProposer,
+    /// The model has no MTP layers in the files that the engine loads.
+    NoMtpLayers,
+    /// A draft must have the model's vocabulary.
+    DraftVocabulary {
+        /// Entries of the model's.
+        model: u64,
+        /// Entries of the draft's.
+        draft: u64,
+    },
 }
 
 /// One model on one machine at one quantisation under one engine.
@@ -179,6 +192,9 @@ pub struct Cell {
     pub recurrent_bytes: Bytes,
     /// Compute buffers, on devices and host.
     pub compute_bytes: Interval<Bytes>,
+    /// What is loaded or kept beside the model, on devices and host: projector, adapters, a draft,
+    /// prompts and checkpoints.
+    pub beside_bytes: Interval<Bytes>,
     /// What the runtime takes on the devices beside the above (CUDA context and the like).
     pub overhead_bytes: Interval<Bytes>,
     /// All of the above together, on devices and host.
@@ -227,7 +243,7 @@ pub struct DeviceBill {
     pub device: String,
     /// Memory as sold.
     pub capacity_bytes: Bytes,
-    /// What programs can use: the figure the driver reports, less the user's reserve.
+    /// What the engine can use: the figure the driver reports, less what is withheld.
     pub usable_bytes: Bytes,
     /// Where the usable figure comes from.
     pub usable_basis: String,
@@ -237,6 +253,8 @@ pub struct DeviceBill {
     pub layers: u64,
     /// The bill.
     pub items: Vec<Item>,
+    /// What is withheld from the engine: the desktop and the user's reserve. Not among the items.
+    pub withheld: Vec<Item>,
 }
 
 impl DeviceBill {
@@ -302,6 +320,22 @@ pub enum Term {
     CudaGraphs,
     /// CUDA context, kernels and the like; on the host, the operating system.
     Overhead,
+    /// Weights of vision and audio towers.
+    Projector,
+    /// What the towers compute with.
+    ProjectorCompute,
+    /// LoRA adapters, or the slots reserved for them.
+    Lora,
+    /// What proposes tokens: a draft model with its cache, or the model's own MTP layers.
+    Draft,
+    /// Prompts kept in RAM, at most.
+    PromptCache,
+    /// Context checkpoints kept in RAM, at most.
+    Checkpoints,
+    /// The desktop that the device draws.
+    Display,
+    /// What the user keeps free.
+    Reserve,
 }
 
 /// Whether it runs.

@@ -68,6 +68,8 @@ impl Record {
             flash_attention: self.flash_attn == 1,
             swa_full: self.swa_full == 1,
             mode: if self.mode == "server" { Mode::Server } else { Mode::Batch },
+            proposed: 0,
+            snapshots: 0,
         }
     }
 

@@ -67,6 +67,8 @@ impl Start {
             flash_attention: self.flash_attention,
             swa_full: self.swa_full,
             mode: if self.bench { Mode::Batch } else { Mode::Server },
+            proposed: 0,
+            snapshots: 0,
         }
     }
 }

@@ -40,7 +40,7 @@ impl Subject<'_> {
         let machine = scenario.machines.get(at.machine)?;
         let quant = *scenario.quants.get(at.quant)?;
         let engine = *scenario.engines.get(at.engine)?;
-        let file = engine::file(engine, model, quant, scenario).ok()?;
+        let file = engine::file(catalog, engine, model, quant, scenario).ok()?;
         let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
         let run = engine::run(engine, &file, &hardware, scenario).ok()?;
         let run = run.as_ref();

@@ -5,6 +5,7 @@
 //! bits with an FP16 scale for 32 values, latent cache), `modules/embedding.py` (`prefer_cpu`),
 //! `conversion/` (head at 6 bits).
 
+use super::addons::checkpoint::{Beside, Sharing};
 use super::spread::Spread;
 use super::{
     Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, compute_capability,
@@ -14,7 +15,7 @@ use crate::catalog::Model;
 use crate::placement::{Hardware, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::{KvTypes, Scenario};
+use crate::scenario::{Engine, KvTypes, Scenario};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
@@ -121,6 +122,7 @@ struct ExlRun<'a> {
     caches: Vec<LayerCache>,
     half_bits: [u64; 2],
     spread: Spread,
+    beside: Beside<'a>,
 }
 
 pub(super) fn run<'a>(
@@ -148,6 +150,7 @@ pub(super) fn run<'a>(
         caches: layer_caches(checkpoint.architecture(), 1),
         half_bits: half_bits(scenario.kv)?,
         spread: Spread::new(checkpoint, &hardware.usable(), true),
+        beside: Beside::new(Engine::ExLlamaV3, checkpoint, hardware, scenario)?,
     }))
 }
 
@@ -185,7 +188,10 @@ impl ExlRun<'_> {
                 ],
             }
         };
-        self.hardware.parts.iter().enumerate().map(of).collect()
+        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
+        let layout = Sharing::Layers(&self.spread);
+        self.beside.add(&mut shares, layout, (context, users), Bytes::ZERO);
+        shares
     }
 
     fn host(&self) -> Vec<Line> {
@@ -240,6 +246,7 @@ impl Run for ExlRun<'_> {
         if k != 32 {
             flags.push(format!("-cq {},{}", k / 2, v / 2));
         }
+        flags.extend(self.beside.flags());
         flags
     }
 

@@ -4,8 +4,9 @@
 //! Rules: Ollama 0.2x (`docs/context-length.mdx`, `envconfig/config.go`), LM Studio 0.4
 //! (documentation, "Parallel Requests"), KoboldCpp 1.1xx (`koboldcpp.py`, arguments).
 
+use super::addons::llama_cpp::Beside;
 use super::launch;
-use super::llama_cpp::{Placement, Settings};
+use super::llama_cpp::{self, Placement, Settings};
 use super::{Layout, Refusal, Rule, Run};
 use crate::memory::{ModelFile, Placed, Setup};
 use crate::placement::{Hardware, Loads, solve, split_by_memory};
@@ -55,6 +56,8 @@ pub fn settings(engine: Engine, scenario: &Scenario, context: u64, users: u64) -
         // KoboldCpp shifts contexts, which a window cache cannot; `--useswa` gives that up.
         swa_full: scenario.swa_full || engine == Engine::KoboldCpp,
         mode: scenario.mode,
+        proposed: 0,
+        snapshots: 0,
     }
 }
 
@@ -73,6 +76,7 @@ struct LlamaRun<'a> {
     engine: Engine,
     scenario: &'a Scenario,
     setup: Setup<'a>,
+    beside: Beside<'a>,
     placed: Placed,
     possible: bool,
 }
@@ -85,18 +89,30 @@ pub(super) fn run<'a>(
 ) -> Result<Box<dyn Run + 'a>, Notice> {
     check(engine, scenario).map_err(|refusal| refusal.notice(engine, file.model))?;
     let setup = Setup::new(file, hardware)?;
-    let settings = settings(engine, scenario, scenario.context, scenario.users);
+    let beside = Beside::new(file, hardware)?;
+    let settings = proposing(file, settings(engine, scenario, scenario.context, scenario.users));
     let architecture = file.architecture();
     let n_layers = architecture.n_layers();
     let moe_layers = architecture.layers.iter().rposition(|layer| layer.ffn.moe().is_some());
     let expert_layers = moe_layers.map_or(0, |last| last as u64 + 1);
     let memory = hardware.usable();
     let solved = solve(scenario.offload, n_layers, expert_layers, &memory, |placement| {
-        setup.loads(&setup.place(placement.clone()), &settings)
+        let loads = setup.loads(&setup.place(placement.clone()), &settings);
+        beside.load(loads, placement, &settings)
     });
     let possible = solved.is_some();
     let placed = setup.place(solved.unwrap_or_else(|| whole(n_layers, &memory)));
-    Ok(Box::new(LlamaRun { engine, scenario, setup, placed, possible }))
+    Ok(Box::new(LlamaRun { engine, scenario, setup, beside, placed, possible }))
+}
+
+/// `settings` with the tokens that are proposed at once to `file`'s model.
+fn proposing(file: &ModelFile<'_>, settings: Settings) -> Settings {
+    let proposed = file.addons.proposed();
+    let snapshots = match file.addons.mtp() {
+        Some(_) => llama_cpp::snapshots(file.architecture(), proposed),
+        None => 0,
+    };
+    Settings { proposed, snapshots, ..settings }
 }
 
 /// What a front end does not offer.
@@ -133,7 +149,7 @@ impl LlamaRun<'_> {
     }
 
     fn settings(&self, context: u64, users: u64) -> Settings {
-        settings(self.engine, self.scenario, context, users)
+        proposing(self.setup.file, settings(self.engine, self.scenario, context, users))
     }
 }
 
@@ -143,11 +159,15 @@ impl Run for LlamaRun<'_> {
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
-        self.setup.bills(&self.placed, &self.settings(context, users))
+        let settings = self.settings(context, users);
+        let bills = self.setup.bills(&self.placed, &settings);
+        self.beside.bill(bills, &self.placed.placement, &settings)
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        self.setup.loads(&self.placed, &self.settings(context, users))
+        let settings = self.settings(context, users);
+        let loads = self.setup.loads(&self.placed, &settings);
+        self.beside.load(loads, &self.placed.placement, &settings)
     }
 
     fn possible(&self) -> bool {
@@ -163,15 +183,16 @@ impl Run for LlamaRun<'_> {
     fn whole(&self) -> Option<Box<dyn Run + '_>> {
         let placed = self.setup.place(whole(self.n_layers(), &self.setup.hardware.usable()));
         let setup = self.setup.clone();
-        let (engine, scenario) = (self.engine, self.scenario);
-        Some(Box::new(LlamaRun { engine, scenario, setup, placed, possible: true }))
+        let (engine, scenario, beside) = (self.engine, self.scenario, self.beside.clone());
+        Some(Box::new(LlamaRun { engine, scenario, setup, beside, placed, possible: true }))
     }
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         let setup = Setup::new(self.setup.file, hardware).ok()?;
+        let beside = Beside::new(self.setup.file, hardware).ok()?;
         let placed = setup.place(whole(self.n_layers(), &hardware.usable()));
         let (engine, scenario) = (self.engine, self.scenario);
-        Some(Box::new(LlamaRun { engine, scenario, setup, placed, possible: true }))
+        Some(Box::new(LlamaRun { engine, scenario, setup, beside, placed, possible: true }))
     }
 
     fn layout(&self) -> Layout {
@@ -190,12 +211,15 @@ impl Run for LlamaRun<'_> {
         let placement = &self.placed.placement;
         let architecture = self.setup.file.architecture();
         let scenario = self.scenario;
-        match self.engine {
+        let mut flags = match self.engine {
             Engine::Ollama => launch::ollama(scenario, placement, architecture),
             Engine::LmStudio => launch::lm_studio(scenario, placement, self.n_layers()),
             Engine::KoboldCpp => launch::kobold_cpp(scenario, placement, architecture, &memory),
             _ => launch::flags(scenario, placement, architecture, &memory),
-        }
+        };
+        let sees = architecture.extras.vision > 0;
+        flags.extend(super::addons::flags(self.engine, &self.setup.file.addons, sees));
+        flags
     }
 
     fn context_step(&self) -> u64 {

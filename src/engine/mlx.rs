@@ -5,6 +5,7 @@
 //! `mlx_lm/generate.py` (`prefill_step_size`, `kv_bits`), `mlx_lm/utils.py` (quantisation, wired
 //! limit = `max_recommended_working_set_size`).
 
+use super::addons::checkpoint::{Beside, Sharing};
 use super::{
     Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
     widest_ffn,
@@ -13,7 +14,7 @@ use crate::architecture::Architecture;
 use crate::placement::{Hardware, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::{KvTypes, Scenario};
+use crate::scenario::{Engine, KvTypes, Scenario};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
@@ -59,6 +60,7 @@ struct MlxRun<'a> {
     scenario: &'a Scenario,
     caches: Vec<LayerCache>,
     quarter_bits: u64,
+    beside: Beside<'a>,
     activations: Interval<Bytes>,
 }
 
@@ -88,6 +90,7 @@ pub(super) fn run<'a>(
         scenario,
         caches: layer_caches(architecture, 1),
         quarter_bits: quarter_bits(scenario.kv)?,
+        beside: Beside::new(Engine::Mlx, checkpoint, hardware, scenario)?,
         activations: Interval {
             low: prefill.scale(0.5),
             expected: prefill,
@@ -128,7 +131,7 @@ impl MlxRun<'_> {
         let kv = kv.sum::<Bytes>() * users;
         let state = |cache: &LayerCache| Bytes(cache.conv * 2 + cache.recurrent * 4);
         let state = self.caches.iter().map(state).sum::<Bytes>() * users;
-        Share {
+        let mut share = Share {
             usable: self.hardware.parts[0].usable,
             layers: self.checkpoint.architecture().n_layers(),
             lines: vec![
@@ -140,7 +143,10 @@ impl MlxRun<'_> {
                 Line::fitted(Term::Compute, self.activations, "prefill step", SOURCE),
                 Line::fitted(Term::Overhead, RUNTIME, "measured", SOURCE),
             ],
-        }
+        };
+        let shares = std::slice::from_mut(&mut share);
+        self.beside.add(shares, Sharing::One, (context, users), Bytes::ZERO);
+        share
     }
 }
 
@@ -178,6 +184,7 @@ impl Run for MlxRun<'_> {
             18 => flags.push("--kv-bits 4".to_owned()),
             _ => {}
         }
+        flags.extend(self.beside.flags());
         flags
     }
 

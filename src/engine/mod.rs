@@ -4,6 +4,7 @@
 //! for at any context and number of users. A new engine is one file that implements it and a line
 //! in [`file()`] and [`run`].
 
+mod addons;
 mod cache;
 pub mod exllamav3;
 pub mod front_end;
@@ -19,13 +20,16 @@ mod torch;
 pub mod transformers;
 pub mod vllm;
 
+pub use addons::{Addons, Cut, Proposer, Speculation, Widths, adapted};
+pub use addons::{on_demand, profiled, tower, warm_up};
 pub use cache::{LayerCache, State, layer_caches, mtp_caches};
 pub use layout::{Held, Layout};
-pub use shard::{Checkpoint, Fused, Indivisible, Stored, divides, rank};
+pub use shard::{Checkpoint, Fused, Indivisible, Stored, divides, rank, rank_of};
+use spread::Spread;
 pub use torch::allocated;
 
 use crate::architecture::Architecture;
-use crate::catalog::{Device, Model};
+use crate::catalog::{Catalog, Device, Model};
 use crate::memory::{ModelFile, bill};
 use crate::placement::{Hardware, Load, Loads};
 use crate::quant::{Mix, Quant};
@@ -66,6 +70,22 @@ impl<'a> File<'a> {
             File::Gguf(file) => file.bytes(),
             File::Checkpoint(file) => file.bytes(),
         }
+    }
+
+    /// What is loaded beside it.
+    pub fn addons(&self) -> &Addons<'a> {
+        match self {
+            File::Gguf(file) => &file.addons,
+            File::Checkpoint(file) => &file.addons,
+        }
+    }
+
+    fn with(mut self, addons: Addons<'a>) -> File<'a> {
+        match &mut self {
+            File::Gguf(file) => file.addons = addons,
+            File::Checkpoint(file) => file.addons = addons,
+        }
+        self
     }
 }
 
@@ -192,11 +212,25 @@ fn knows(engine: Engine, model: &Model) -> bool {
     }
 }
 
-/// The files of `model` in `quant` that `engine` loads.
+/// The files of `model` in `quant` that `engine` loads, with what `scenario` has loaded beside it; a
+/// draft is looked up in `catalog`.
 ///
 /// # Errors
-/// The engine does not know the model's architecture, or does not load the format.
+/// The engine does not know the model's architecture, does not load the format, or not what is
+/// asked for beside it.
 pub fn file<'a>(
+    catalog: &'a Catalog,
+    engine: Engine,
+    model: &'a Model,
+    quant: Quant,
+    scenario: &Scenario,
+) -> Result<File<'a>, Notice> {
+    let file = bare_file(engine, model, quant, scenario)?;
+    Ok(file.with(Addons::resolve(catalog, engine, model, quant, scenario)?))
+}
+
+/// The files of the model alone.
+fn bare_file<'a>(
     engine: Engine,
     model: &'a Model,
     quant: Quant,
@@ -228,7 +262,20 @@ pub fn run<'a>(
     hardware: &'a Hardware<'a>,
     scenario: &'a Scenario,
 ) -> Result<Box<dyn Run + 'a>, Notice> {
-    let run: Result<Box<dyn Run + 'a>, Refusal> = match (engine, file) {
+    if let File::Gguf(file) = file {
+        return front_end::run(engine, file, hardware, scenario);
+    }
+    start(engine, file, hardware, scenario).map_err(|refusal| refusal.notice(engine, file.model()))
+}
+
+/// A checkpoint on `hardware` as `engine` would run it.
+fn start<'a>(
+    engine: Engine,
+    file: &'a File<'a>,
+    hardware: &'a Hardware<'a>,
+    scenario: &'a Scenario,
+) -> Result<Box<dyn Run + 'a>, Refusal> {
+    match (engine, file) {
         (Engine::Vllm, File::Checkpoint(file)) => vllm::run(file, hardware, scenario),
         (Engine::Sglang, File::Checkpoint(file)) => sglang::run(file, hardware, scenario),
         (Engine::TensorRtLlm, File::Checkpoint(file)) => {
@@ -239,10 +286,8 @@ pub fn run<'a>(
             transformers::run(file, hardware, scenario)
         }
         (Engine::ExLlamaV3, File::Checkpoint(file)) => exllamav3::run(file, hardware, scenario),
-        (engine, File::Gguf(file)) => return front_end::run(engine, file, hardware, scenario),
-        (_, File::Checkpoint(file)) => Err(Refusal::new(Rule::FormatNotLoaded, file.quant)),
-    };
-    run.map_err(|refusal| refusal.notice(engine, file.model()))
+        _ => Err(Refusal::new(Rule::FormatNotLoaded, file.quant())),
+    }
 }
 
 /// A line of a bill before it is put into words: cheap to make, for searches that make many.

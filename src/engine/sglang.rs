@@ -5,6 +5,7 @@
 //! `srt/mem_cache/kv_cache_configurator.py` (what is left for the pools),
 //! `srt/model_executor/pool_configurator.py` (bytes a token).
 
+use super::addons::checkpoint::{Beside, Sharing};
 use super::vllm::{self, peak};
 use super::{
     Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
@@ -12,7 +13,7 @@ use super::{
 use crate::placement::{Hardware, Loads, Part};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::Scenario;
+use crate::scenario::{Engine, Scenario};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval, MIB};
 
@@ -96,6 +97,7 @@ struct SglangRun<'a> {
     caches: Vec<LayerCache>,
     weights: Interval<Bytes>,
     activations: Interval<Bytes>,
+    beside: Beside<'a>,
 }
 
 pub(super) fn run<'a>(
@@ -138,6 +140,7 @@ impl<'a> SglangRun<'a> {
             caches: layer_caches(checkpoint.architecture(), ranks),
             weights: vllm::loaded(checkpoint, ranks, capability, release),
             activations: peak(checkpoint.architecture(), batch),
+            beside: Beside::new(Engine::Sglang, checkpoint, hardware, scenario)?,
         })
     }
 
@@ -148,11 +151,11 @@ impl<'a> SglangRun<'a> {
 
     /// The pools for `users` sequences of `context` tokens: a slot a token in every full layer,
     /// 0.8 slots in every window layer; states apart.
-    fn pools(&self, context: u64, users: u64) -> (Bytes, Bytes) {
+    fn pools(&self, caches: &[LayerCache], context: u64, users: u64) -> (Bytes, Bytes) {
         let tokens = context.saturating_mul(users);
-        let window = self.caches.iter().any(|cache| cache.window.is_some() && cache.ratio <= 1);
-        let full = self.caches.iter().any(|cache| cache.has_tokens() && cache.window.is_none());
-        let kv = self.caches.iter().map(|cache| {
+        let window = caches.iter().any(|cache| cache.window.is_some() && cache.ratio <= 1);
+        let full = caches.iter().any(|cache| cache.has_tokens() && cache.window.is_none());
+        let kv = caches.iter().map(|cache| {
             let index = match cache.index_key {
                 0 => 0,
                 key => key + key.div_ceil(128) * 4,
@@ -167,11 +170,16 @@ impl<'a> SglangRun<'a> {
         });
         // FP32 states, BF16 convolutions (`Mamba2StateDType`).
         let state = |cache: &LayerCache| Bytes(cache.conv * 2 + cache.recurrent * 4) * users;
-        (kv.sum(), self.caches.iter().map(state).sum())
+        (kv.sum(), caches.iter().map(state).sum())
+    }
+
+    /// What the MTP layers cache: a slot a token, as the model's layers do.
+    fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
+        self.pools(&self.beside.mtp_caches(self.ranks), context, users).0
     }
 
     fn shares(&self, context: u64, users: u64) -> Vec<Share> {
-        let (kv, state) = self.pools(context, users);
+        let (kv, state) = self.pools(&self.caches, context, users);
         let of = |(i, part): (usize, &Part<'_>)| {
             if i as u64 >= self.ranks {
                 return Share { usable: part.usable, layers: 0, lines: Vec::new() };
@@ -203,7 +211,10 @@ impl<'a> SglangRun<'a> {
                 ],
             }
         };
-        self.hardware.parts.iter().enumerate().map(of).collect()
+        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
+        let mtp = self.mtp_cache(context, users);
+        self.beside.add(&mut shares, Sharing::Ranks(self.ranks), (context, users), mtp);
+        shares
     }
 }
 
@@ -257,6 +268,7 @@ impl Run for SglangRun<'_> {
         if self.scenario.eager {
             flags.push("--disable-cuda-graph".to_owned());
         }
+        flags.extend(self.beside.flags());
         flags
     }
 

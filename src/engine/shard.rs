@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Addons;
 use crate::architecture::{Architecture, Group, Mixer, Role, Tensor, tensors};
 use crate::catalog::Model;
 use crate::quant::{Mix, Quant};
@@ -24,6 +25,8 @@ pub struct Checkpoint<'a> {
     pub quant: Quant,
     /// Every tensor of the checkpoint.
     pub tensors: Vec<Stored>,
+    /// What is loaded beside it.
+    pub addons: Addons<'a>,
 }
 
 /// A tensor of a checkpoint.
@@ -63,7 +66,8 @@ impl<'a> Checkpoint<'a> {
             }
         };
         let tensors = tensors(model.architecture()).into_iter().filter(|t| t.in_checkpoint);
-        Some(Checkpoint { model, quant, tensors: tensors.map(store).collect::<Option<_>>()? })
+        let tensors = tensors.map(store).collect::<Option<_>>()?;
+        Some(Checkpoint { model, quant, tensors, addons: Addons::default() })
     }
 
     /// The model's architecture.
@@ -115,11 +119,20 @@ impl Share {
 /// query, key and value projections in one, gate and up in one, the latent down-projections in
 /// one, and the same for their scales.
 pub fn rank(checkpoint: &Checkpoint<'_>, ranks: u64) -> Vec<Fused> {
+    fused(checkpoint, ranks, |group| group != Group::Mtp)
+}
+
+/// The same for one part of the checkpoint.
+pub fn rank_of(checkpoint: &Checkpoint<'_>, ranks: u64, part: Group) -> Vec<Fused> {
+    fused(checkpoint, ranks, |group| group == part)
+}
+
+fn fused(checkpoint: &Checkpoint<'_>, ranks: u64, wanted: impl Fn(Group) -> bool) -> Vec<Fused> {
     let architecture = checkpoint.architecture();
     let mut fused: BTreeMap<(Option<u32>, u32), Fused> = BTreeMap::new();
     for (index, stored) in checkpoint.tensors.iter().enumerate() {
         let tensor = &stored.tensor;
-        if tensor.group == Group::Mtp {
+        if !wanted(tensor.group) {
             continue;
         }
         let share = share(architecture, tensor, ranks.max(1));

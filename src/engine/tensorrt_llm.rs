@@ -5,6 +5,7 @@
 //! (`free_gpu_memory_fraction` 0.9, `max_num_tokens` 8192, `max_batch_size` 2048, blocks of 32
 //! tokens); the fraction holds in all four logs that can be checked.
 
+use super::addons::checkpoint::{Beside, Sharing};
 use super::vllm;
 use super::{
     Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
@@ -13,7 +14,7 @@ use crate::catalog::Model;
 use crate::placement::{Hardware, Loads, Part};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::Scenario;
+use crate::scenario::{Engine, Scenario};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
@@ -89,6 +90,7 @@ struct TensorRtRun<'a> {
     caches: Vec<LayerCache>,
     weights: Interval<Bytes>,
     activations: Interval<Bytes>,
+    beside: Beside<'a>,
 }
 
 pub(super) fn run<'a>(
@@ -121,6 +123,7 @@ pub(super) fn run<'a>(
         caches: layer_caches(checkpoint.architecture(), ranks),
         weights: vllm::loaded(checkpoint, ranks, super::compute_capability(first.device), release),
         activations: Interval { high: peak.high.scale(1.5), ..peak },
+        beside: Beside::new(Engine::TensorRtLlm, checkpoint, hardware, scenario)?,
     }))
 }
 
@@ -130,19 +133,24 @@ const RUNTIME: Interval<Bytes> =
     Interval { low: Bytes::mib(700), expected: Bytes::mib(1_600), high: Bytes::mib(2_600) };
 
 impl TensorRtRun<'_> {
-    fn kv(&self, context: u64, users: u64) -> (Bytes, Bytes) {
+    fn kv(&self, caches: &[LayerCache], context: u64, users: u64) -> (Bytes, Bytes) {
         let whole = |tokens: u64| tokens.div_ceil(BLOCK).saturating_mul(BLOCK);
-        let kv = self.caches.iter().map(|cache| {
+        let kv = caches.iter().map(|cache| {
             let entry = cache.entry() * self.value_bytes + cache.index_key;
             Bytes(entry) * whole(cache.entries(context)) * users
         });
         let state = |cache: &LayerCache| Bytes(2 * cache.conv + 4 * cache.recurrent) * users;
-        (kv.sum(), self.caches.iter().map(state).sum())
+        (kv.sum(), caches.iter().map(state).sum())
+    }
+
+    /// What the MTP layers cache, in blocks as the model's layers do.
+    fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
+        self.kv(&self.beside.mtp_caches(self.ranks), context, users).0
     }
 
     /// Of what weights, activations and runtime leave, one less the fraction stays free.
     fn shares(&self, context: u64, users: u64) -> Vec<Share> {
-        let (kv, state) = self.kv(context, users);
+        let (kv, state) = self.kv(&self.caches, context, users);
         let fraction = self.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
         let of = |(i, part): (usize, &Part<'_>)| {
             if i as u64 >= self.ranks {
@@ -165,7 +173,10 @@ impl TensorRtRun<'_> {
                 ],
             }
         };
-        self.hardware.parts.iter().enumerate().map(of).collect()
+        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
+        let mtp = self.mtp_cache(context, users);
+        self.beside.add(&mut shares, Sharing::Ranks(self.ranks), (context, users), mtp);
+        shares
     }
 }
 
@@ -213,6 +224,7 @@ impl Run for TensorRtRun<'_> {
         if let Some(sequences) = self.scenario.sequences {
             flags.push(format!("--max_batch_size {sequences}"));
         }
+        flags.extend(self.beside.flags());
         flags
     }
 

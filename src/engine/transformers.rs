@@ -5,6 +5,7 @@
 //! `DynamicSlidingWindowLayer` keeps the window less one token), `quantizers/` (bitsandbytes leaves
 //! the head alone), `generation/utils.py` (logits of the last token only).
 
+use super::addons::checkpoint::{Beside, Sharing};
 use super::spread::Spread;
 use super::{
     Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
@@ -15,7 +16,7 @@ use crate::catalog::DeviceKind;
 use crate::placement::{Hardware, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::Scenario;
+use crate::scenario::{Engine, Scenario};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
@@ -48,6 +49,7 @@ struct TransformersRun<'a> {
     scenario: &'a Scenario,
     caches: Vec<LayerCache>,
     spread: Spread,
+    beside: Beside<'a>,
 }
 
 pub(super) fn run<'a>(
@@ -72,6 +74,7 @@ pub(super) fn run<'a>(
         scenario,
         caches: caches(checkpoint.architecture()),
         spread: Spread::new(checkpoint, &hardware.usable(), false),
+        beside: Beside::new(Engine::Transformers, checkpoint, hardware, scenario)?,
     }))
 }
 
@@ -143,7 +146,10 @@ impl TransformersRun<'_> {
                 ],
             }
         };
-        self.hardware.parts.iter().enumerate().map(of).collect()
+        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
+        let layout = Sharing::Layers(&self.spread);
+        self.beside.add(&mut shares, layout, (context, users), Bytes::ZERO);
+        shares
     }
 
     /// Without a device all of it is on the host.
@@ -152,12 +158,13 @@ impl TransformersRun<'_> {
             return Vec::new();
         }
         let (kv, state) = self.kv(0..self.caches.len(), context, users);
-        vec![
+        let lines = vec![
             Line::exact(Term::Weights, self.checkpoint.loaded(), "sum(tensors)", SOURCE),
             Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE),
             Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
             Line::fitted(Term::Compute, self.activations(context, users), "prompt at once", SOURCE),
-        ]
+        ];
+        self.beside.on_host(context, users, lines)
     }
 }
 
@@ -219,6 +226,7 @@ impl Run for TransformersRun<'_> {
             }
             Quant::Format(_) => {}
         }
+        flags.extend(self.beside.flags());
         flags
     }
 

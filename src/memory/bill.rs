@@ -22,6 +22,7 @@ pub(crate) fn device(
         used_bytes: items.iter().map(|item| item.bytes).sum(),
         layers,
         items,
+        withheld: lines::withheld(part),
     }
 }
 

@@ -4,6 +4,7 @@
 //! in the reader's language.
 
 use crate::engine::llama_cpp::{self, CacheRow, LayerState, Overhead, Settings};
+use crate::placement::Part;
 use crate::quant::GgmlType;
 use crate::report::{Item, Term};
 use crate::scenario::KvTypes;
@@ -130,6 +131,25 @@ pub(super) fn overhead(overhead: &Overhead) -> Item {
         inputs: Vec::new(),
         source: overhead.source.clone(),
     }
+}
+
+/// What of `part` the engine does not get: the desktop's and the user's.
+pub(super) fn withheld(part: &Part<'_>) -> Vec<Item> {
+    let item = |term, bytes: Bytes, name: &str, source: &str| Item {
+        term,
+        bytes: Interval::exact(bytes),
+        exact: true,
+        formula: name.to_owned(),
+        inputs: vec![input(name, bytes.0)],
+        source: source.to_owned(),
+    };
+    let desktop = "assumed from what nvidia-smi showed with nothing loaded: 0.4 to 0.7 GB, with \
+                   programs open up to 1.8 GB";
+    let items = [
+        item(Term::Display, part.display, "desktop", desktop),
+        item(Term::Reserve, part.reserve, "reserve", "the question"),
+    ];
+    items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
 }
 
 /// What the operating system keeps of the RAM.

@@ -1,7 +1,8 @@
 //! A model at one quantisation: every tensor of its file with the type it has there.
 
-use crate::architecture::{Architecture, tensors};
+use crate::architecture::{Architecture, Group, Role, tensors};
 use crate::catalog::Model;
+use crate::engine::Addons;
 use crate::engine::llama_cpp::Weight;
 use crate::quant::{Mix, MixContext, Quant};
 use crate::report::Notice;
@@ -17,6 +18,10 @@ pub struct ModelFile<'a> {
     pub quant: Quant,
     /// Every tensor of the GGUF file, in its order.
     pub weights: Vec<Weight>,
+    /// It is made with an importance matrix.
+    pub imatrix: bool,
+    /// What is loaded beside it.
+    pub addons: Addons<'a>,
 }
 
 impl<'a> ModelFile<'a> {
@@ -36,7 +41,24 @@ impl<'a> ModelFile<'a> {
         let types = mix.types(MixContext::new(architecture, imatrix), &files);
         let weights = files.into_iter().zip(types);
         let weights = weights.map(|(tensor, ty)| Weight { tensor, ty }).collect();
-        Ok(ModelFile { model, quant: Quant::Gguf(mix), weights })
+        Ok(ModelFile {
+            model,
+            quant: Quant::Gguf(mix),
+            weights,
+            imatrix,
+            addons: Addons::default(),
+        })
+    }
+
+    /// The tensors of the MTP layers, whether they are in this file or in one published with them,
+    /// typed as the mix types them.
+    pub fn mtp_weights(&self) -> Vec<Weight> {
+        let Quant::Gguf(mix) = self.quant else { return Vec::new() };
+        let mut files = tensors(self.architecture());
+        files.retain(|t| t.in_gguf || (t.group == Group::Mtp && t.role != Role::Mtp));
+        let types = mix.types(MixContext::new(self.architecture(), self.imatrix), &files);
+        let weights = files.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty });
+        weights.filter(|weight| weight.tensor.group == Group::Mtp).collect()
     }
 
     /// The model's architecture.

@@ -31,8 +31,12 @@ pub struct Part<'a> {
     pub device: &'a Device,
     /// Memory as sold.
     pub capacity: Bytes,
-    /// What programs can use, less the user's reserve.
+    /// What the engine can use: what programs can, less `display` and `reserve`.
     pub usable: Bytes,
+    /// What the desktop takes that the device draws.
+    pub display: Bytes,
+    /// What the user keeps free.
+    pub reserve: Bytes,
     /// Where the usable figure comes from.
     pub basis: &'a str,
 }
@@ -90,9 +94,21 @@ impl<'a> Hardware<'a> {
                 let basis = "no driver figure seen: 97 % of the memory as sold";
                 (capacity.scale(USABLE_SHARE), basis)
             };
-            let usable = usable - scenario.reserve;
-            let part = Part { device, capacity, usable, basis };
+            let reserve = scenario.reserve.min(usable);
+            let part = Part {
+                device,
+                capacity,
+                usable: usable - reserve,
+                display: Bytes::ZERO,
+                reserve,
+                basis,
+            };
             parts.extend(std::iter::repeat_n(part, *count as usize));
+        }
+        // The first device draws the desktop; on unified memory that is the system's share.
+        if let Some(first) = parts.first_mut().filter(|p| p.device.kind == DeviceKind::Discrete) {
+            first.display = scenario.extras.display.bytes().min(first.usable);
+            first.usable = first.usable - first.display;
         }
         Ok(Hardware { parts, host })
     }

@@ -97,6 +97,7 @@ mod tests {
             kv_bytes: Bytes::ZERO,
             recurrent_bytes: Bytes::ZERO,
             compute_bytes: none,
+            beside_bytes: none,
             overhead_bytes: none,
             total_bytes: Interval::exact(bytes),
             device_bytes: Interval::exact(bytes),

@@ -88,15 +88,29 @@ impl Cells {
 pub fn layer_states(architecture: &Architecture, settings: &Settings) -> Vec<LayerState> {
     let settings = settings.effective(architecture);
     let caches = Caches::new(architecture, &settings);
+    let states = settings.n_parallel.saturating_mul(settings.snapshots.saturating_add(1));
     let state = |layer: &Layer| {
         let recurrent = recurrent_bytes(&layer.mixer, architecture.hidden_size);
         LayerState {
             kv: caches.bytes(&layer.mixer),
             kv_padding: caches.padding(&layer.mixer),
-            recurrent: Bytes(recurrent.saturating_mul(settings.n_parallel)),
+            recurrent: Bytes(recurrent.saturating_mul(states)),
         }
     };
     architecture.layers.iter().map(state).collect()
+}
+
+/// Bytes of one context checkpoint of one sequence at most: what of its caches can not be cut back
+/// to an earlier token, which are windows and recurrent states (`LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY`).
+pub fn checkpoint_bytes(architecture: &Architecture, settings: &Settings) -> Bytes {
+    let settings = Settings { snapshots: 0, ..*settings };
+    let states = layer_states(architecture, &settings);
+    let windowed = |layer: &Layer| !settings.swa_full && super::has_window(architecture, layer);
+    let of = |(layer, state): (&Layer, &LayerState)| match windowed(layer) {
+        true => state.kv + state.recurrent,
+        false => state.recurrent,
+    };
+    architecture.layers.iter().zip(&states).map(of).sum::<Bytes>() / settings.n_parallel.max(1)
 }
 
 /// Bytes of `cells` rows of `width` values.

@@ -11,7 +11,7 @@ mod weights;
 
 use family::Family;
 use ggml::BufferType;
-pub use kv_cache::{CacheRow, LayerState, cache_rows, layer_states};
+pub use kv_cache::{CacheRow, LayerState, cache_rows, checkpoint_bytes, layer_states};
 pub use overhead::{Overhead, Platform, Unpacked, compute_intervals, runtime_overhead};
 pub use weights::{Weight, bytes_by_type, model_bytes, tied_output};
 
@@ -46,6 +46,22 @@ pub struct Settings {
     pub swa_full: bool,
     /// What the logits buffer is reserved for.
     pub mode: Mode,
+    /// Tokens proposed at once in speculative decoding, which the model checks together; 0 without.
+    pub proposed: u64,
+    /// States of a recurrent layer that each sequence keeps beside the current one, to go back to
+    /// where a proposal is rejected (`n_rs_seq`).
+    pub snapshots: u64,
+}
+
+/// Snapshots of recurrent states that are kept where `proposed` tokens are proposed at once by MTP
+/// layers: one each, in architectures that can go back to them; the others are restored from
+/// checkpoints on the host. A separate draft model asks for none. Source: `need_n_rs_seq` in
+/// `common/common.h`, `llm_arch_supports_rs_rollback` in `src/llama-arch.cpp`.
+pub fn snapshots(architecture: &Architecture, proposed: u64) -> u64 {
+    match architecture.gguf_arch.as_deref() {
+        Some("qwen35" | "qwen35moe" | "qwen4exp") => proposed,
+        _ => 0,
+    }
 }
 
 /// Sequences that llama.cpp can tell apart (`LLAMA_MAX_SEQ`).

@@ -28,6 +28,11 @@ impl Weight {
         Bytes(self.ty.bytes(self.tensor.shape.elements()))
     }
 
+    /// Bytes in a device's buffer, whether or not the model loads it.
+    pub fn loaded_bytes(&self) -> Bytes {
+        Bytes(self.on_device())
+    }
+
     /// Bytes in a buffer of the host.
     fn on_host(&self) -> u64 {
         padded(self.bytes().0, HOST_ALIGNMENT)
@@ -99,6 +104,11 @@ pub(super) fn is_rotary_factors(role: Role) -> bool {
 }
 
 impl Placement {
+    /// The device that holds `weight`; `None`: the host.
+    pub fn device_of(&self, architecture: &Architecture, weight: &Weight) -> Option<usize> {
+        self.weight(architecture, weight.tensor.role, weight.tensor.layer.map(u64::from))
+    }
+
     /// The device that holds a weight; `None`: the host.
     pub(super) fn weight(
         &self,

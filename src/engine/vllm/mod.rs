@@ -12,6 +12,7 @@ pub use activation::{Batch, cuda_graphs, non_torch, peak};
 pub use kv_cache::{KvLayout, Settings as KvSettings};
 pub use weights::loaded;
 
+use super::addons::checkpoint::{Beside, Sharing};
 use super::{
     Checkpoint, Layout, Line, Refusal, Rule, Run, Share, bills, compute_capability, divides,
     layer_caches, loads,
@@ -20,7 +21,7 @@ use crate::catalog::{Device, DeviceKind};
 use crate::placement::{Hardware, Loads, Part};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::{KvTypes, Scenario};
+use crate::scenario::{Engine, KvTypes, Scenario};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, GIB, Interval};
 
@@ -123,6 +124,9 @@ pub(super) struct VllmRun<'a> {
     release: Release,
     graphs: Interval<Bytes>,
     kv: KvLayout,
+    /// The layout with the MTP layers, where they are loaded.
+    kv_with_mtp: Option<KvLayout>,
+    beside: Beside<'a>,
     /// Weights on each rank.
     weights: Vec<Interval<Bytes>>,
     activations: Interval<Bytes>,
@@ -219,8 +223,13 @@ impl<'a> VllmRun<'a> {
         let batched = scenario.batched.unwrap_or(default_batched);
         let sequences = scenario.sequences.unwrap_or(default_sequences).max(scenario.users);
         let architecture = checkpoint.architecture();
-        let settings = KvSettings { value_bytes, batched, speculative: 0, release };
-        let kv = KvLayout::new(&layer_caches(architecture, ranks), settings);
+        let beside = Beside::new(Engine::Vllm, checkpoint, hardware, scenario)?;
+        let speculative = checkpoint.addons.proposed();
+        let settings = KvSettings { value_bytes, batched, speculative, release };
+        let mut caches = layer_caches(architecture, ranks);
+        let kv = KvLayout::new(&caches, settings);
+        caches.extend(beside.mtp_caches(ranks));
+        let kv_with_mtp = checkpoint.addons.mtp().map(|_| KvLayout::new(&caches, settings));
         let weight =
             |part: &Part<'_>| loaded(checkpoint, ranks, compute_capability(part.device), release);
         let on_ranks = hardware.parts.iter().take(ranks as usize);
@@ -236,6 +245,8 @@ impl<'a> VllmRun<'a> {
             release,
             graphs: cuda_graphs(scenario.eager),
             kv,
+            kv_with_mtp,
+            beside,
             weights: on_ranks.map(weight).collect(),
             activations: peak(architecture, batch),
         })
@@ -251,6 +262,12 @@ impl<'a> VllmRun<'a> {
             false => self.graphs.high,
         };
         (budget + on_top).min(visible).min(part.usable)
+    }
+
+    /// What the MTP layers add to the cache.
+    fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
+        let with = self.kv_with_mtp.as_ref();
+        with.map_or(Bytes::ZERO, |kv| kv.bytes(context, users) - self.kv.bytes(context, users))
     }
 
     fn shares(&self, context: u64, users: u64) -> Vec<Share> {
@@ -288,7 +305,10 @@ impl<'a> VllmRun<'a> {
                 lines: vec![weights, kv.clone(), activations, graphs, rest],
             }
         };
-        self.hardware.parts.iter().enumerate().map(of).collect()
+        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
+        let mtp = self.mtp_cache(context, users);
+        self.beside.add(&mut shares, Sharing::Ranks(self.ranks), (context, users), mtp);
+        shares
     }
 }
 
@@ -372,6 +392,7 @@ impl Run for VllmRun<'_> {
         if self.scenario.eager {
             flags.push("--enforce-eager".to_owned());
         }
+        flags.extend(self.beside.flags());
         flags
     }
 

@@ -175,6 +175,15 @@ fn rule_words(state: State, rule: &Rule) -> String {
             tr!(state, rules.fewer_devices, n = state.whole(*devices))
         }
         Rule::CacheType => tr!(state, rules.cache_type).to_owned(),
+        Rule::NotOffered => tr!(state, rules.not_offered).to_owned(),
+        Rule::OneProposer => tr!(state, rules.one_proposer).to_owned(),
+        Rule::NoMtpLayers => tr!(state, rules.no_mtp_layers).to_owned(),
+        Rule::DraftVocabulary { model, draft } => tr!(
+            state,
+            rules.draft_vocabulary,
+            model = state.whole(*model),
+            draft = state.whole(*draft)
+        ),
         Rule::Sequences { most } => tr!(state, rules.sequences, n = state.whole(*most)),
     }
 }

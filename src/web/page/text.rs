@@ -61,6 +61,14 @@ pub fn item(state: State, item: &Item) -> &'static str {
         Term::CudaGraphs => tr!(state, terms.cuda_graphs),
         Term::Overhead if item.formula == "operating_system" => tr!(state, terms.system),
         Term::Overhead => tr!(state, terms.overhead),
+        Term::Projector => tr!(state, terms.projector),
+        Term::ProjectorCompute => tr!(state, terms.projector_compute),
+        Term::Lora => tr!(state, terms.lora),
+        Term::Draft => tr!(state, terms.draft),
+        Term::PromptCache => tr!(state, terms.prompt_cache),
+        Term::Checkpoints => tr!(state, terms.checkpoints),
+        Term::Display => tr!(state, terms.display),
+        Term::Reserve => tr!(state, terms.reserve),
     }
 }
 
@@ -74,6 +82,14 @@ pub fn item_key(item: &Item) -> &'static str {
         Term::Compute => "compute",
         Term::CudaGraphs => "cuda_graphs",
         Term::Overhead => "overhead",
+        Term::Projector => "projector",
+        Term::ProjectorCompute => "projector_compute",
+        Term::Lora => "lora",
+        Term::Draft => "draft",
+        Term::PromptCache => "prompt_cache",
+        Term::Checkpoints => "checkpoints",
+        Term::Display => "display",
+        Term::Reserve => "reserve",
     }
 }
 
@@ -98,6 +114,16 @@ pub fn input(state: State, name: &str) -> &'static str {
         "runtime" => tr!(state, inputs.runtime),
         "operating_system" => tr!(state, inputs.operating_system),
         "token_embd" => tr!(state, inputs.token_embd),
+        "parameters" => tr!(state, inputs.parameters),
+        "adapters" => tr!(state, inputs.adapters),
+        "rank" => tr!(state, inputs.rank),
+        "widths" => tr!(state, inputs.widths),
+        "draft_weights" | "mtp_weights" => tr!(state, inputs.draft_weights),
+        "draft_cache" | "mtp_cache" => tr!(state, inputs.draft_cache),
+        "draft_compute" | "mtp_compute" => tr!(state, inputs.draft_compute),
+        "checkpoints" => tr!(state, inputs.checkpoints),
+        "checkpoint_bytes" => tr!(state, inputs.checkpoint_bytes),
+        "cache_ram" => tr!(state, inputs.cache_ram),
         _ => "",
     }
 }

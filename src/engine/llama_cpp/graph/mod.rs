@@ -93,7 +93,9 @@ impl<'a> Builder<'a> {
         };
         let outputs = match settings.mode {
             Mode::Batch => batch,
-            Mode::Server => sequences.min(batch),
+            Mode::Server => {
+                sequences.saturating_mul(settings.proposed.saturating_add(1)).min(batch)
+            }
         };
         let mut graph = Graph::default();
         let host = placement.device_layers.len() as Backend;

@@ -1,0 +1,292 @@
+//! Addons of the engines that load a checkpoint: on tensor-parallel ranks, or with whole layers on
+//! each device.
+
+use super::{Addons, adapted, flags, on_demand, profiled};
+use crate::architecture::{Architecture, Group, Role};
+use crate::engine::{
+    Checkpoint, File, LayerCache, Line, Refusal, Run, Share, Spread, allocated, layer_caches,
+    mtp_caches, rank_of, start,
+};
+use crate::placement::Hardware;
+use crate::report::Term;
+use crate::scenario::{Engine, Lora, LoraTargets, Scenario};
+use crate::units::{Bytes, Interval};
+
+/// How a checkpoint lies on the devices.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) enum Sharing<'a> {
+    /// Cut into this many ranks.
+    Ranks(u64),
+    /// Whole layers on each device.
+    Layers(&'a Spread),
+    /// All of it on one device.
+    One,
+}
+
+/// The addons of a checkpoint on a machine, and the draft as a run of its own.
+pub(in crate::engine) struct Beside<'a> {
+    engine: Engine,
+    checkpoint: &'a Checkpoint<'a>,
+    draft: Option<Box<dyn Run + 'a>>,
+}
+
+impl<'a> Beside<'a> {
+    /// # Errors
+    /// The engine refuses the draft.
+    pub(in crate::engine) fn new(
+        engine: Engine,
+        checkpoint: &'a Checkpoint<'a>,
+        hardware: &'a Hardware<'a>,
+        scenario: &'a Scenario,
+    ) -> Result<Beside<'a>, Refusal> {
+        let run = |file: &'a File<'a>| {
+            start(engine, file, hardware, scenario).map_err(|refusal| Refusal {
+                asked: format!("draft={}: {}", file.model().id, refusal.asked),
+                ..refusal
+            })
+        };
+        let draft = checkpoint.addons.draft().map(run).transpose()?;
+        Ok(Beside { engine, checkpoint, draft })
+    }
+
+    fn addons(&self) -> &Addons<'a> {
+        &self.checkpoint.addons
+    }
+
+    fn architecture(&self) -> &'a Architecture {
+        self.checkpoint.architecture()
+    }
+
+    /// The engine's flags that load what is beside the model.
+    pub(in crate::engine) fn flags(&self) -> Vec<String> {
+        flags(self.engine, self.addons(), self.architecture().extras.vision > 0)
+    }
+
+    /// The caches of the MTP layers that are loaded, on each of `ranks` ranks. A model whose MTP
+    /// layers are known by their parameters only is taken to have one, like its widest.
+    pub(in crate::engine) fn mtp_caches(&self, ranks: u64) -> Vec<LayerCache> {
+        let architecture = self.architecture();
+        match self.addons().mtp() {
+            None => Vec::new(),
+            Some(mtp) if !mtp.layers.is_empty() => mtp_caches(architecture, ranks),
+            Some(_) => {
+                let caches = layer_caches(architecture, ranks);
+                caches.into_iter().max_by_key(LayerCache::entry).into_iter().collect()
+            }
+        }
+    }
+
+    /// Adds the lines of what is beside the model to `shares`, with `users` sequences of `context`
+    /// tokens. `mtp_cache` is what the MTP layers cache on each device that holds them.
+    pub(in crate::engine) fn add(
+        &self,
+        shares: &mut [Share],
+        sharing: Sharing<'_>,
+        (context, users): (u64, u64),
+        mtp_cache: Bytes,
+    ) {
+        let draft = self.draft.as_ref().map(|run| run.bills(context, users));
+        for (i, share) in shares.iter_mut().enumerate() {
+            if share.lines.is_empty() {
+                continue;
+            }
+            self.add_projector(share, sharing, i);
+            if let Some(lora) = self.addons().lora {
+                share.lines.push(self.adapters(lora, sharing, i));
+            }
+            if self.addons().mtp().is_some() {
+                share.lines.push(self.mtp(sharing, i, mtp_cache));
+            }
+            if let Some(bill) = draft.as_ref().and_then(|(devices, _)| devices.get(i)) {
+                share.lines.push(draft_line(&bill.items));
+            }
+        }
+    }
+
+    /// What is beside the model on a machine without a device.
+    pub(in crate::engine) fn on_host(
+        &self,
+        context: u64,
+        users: u64,
+        lines: Vec<Line>,
+    ) -> Vec<Line> {
+        let mut share = Share { usable: Bytes::ZERO, layers: 0, lines };
+        if share.lines.is_empty() {
+            return Vec::new();
+        }
+        self.add_projector(&mut share, Sharing::One, 0);
+        if let Some(lora) = self.addons().lora {
+            share.lines.push(self.adapters(lora, Sharing::One, 0));
+        }
+        if let Some(run) = &self.draft {
+            let (_, host) = run.bills(context, users);
+            share.lines.push(draft_line(&host.items));
+        }
+        share.lines
+    }
+
+    /// Bytes of a part of the checkpoint on one of `ranks` ranks, in PyTorch's blocks.
+    fn allocated(&self, ranks: u64, part: Group) -> Bytes {
+        let fused = rank_of(self.checkpoint, ranks, part);
+        fused.iter().map(|f| allocated(f.weights) + allocated(f.beside)).sum()
+    }
+
+    /// Bytes of a part of the checkpoint.
+    fn stored(&self, part: Group) -> Bytes {
+        let stored = self.checkpoint.tensors.iter().filter(|t| t.tensor.group == part);
+        stored.map(|t| t.bytes).sum()
+    }
+
+    /// Bytes of the towers on a device.
+    fn tower(&self, sharing: Sharing<'_>, device: usize) -> Bytes {
+        match sharing {
+            Sharing::Ranks(ranks) => self.allocated(ranks, Group::Vision),
+            _ if device > 0 => Bytes::ZERO,
+            _ => self.stored(Group::Vision),
+        }
+    }
+
+    /// Moves the towers from the line of the weights to one of their own, or takes them out.
+    fn add_projector(&self, share: &mut Share, sharing: Sharing<'_>, device: usize) {
+        let tower = self.tower(sharing, device);
+        if tower == Bytes::ZERO {
+            return;
+        }
+        if let Some(weights) = share.lines.iter_mut().find(|line| line.term == Term::Weights) {
+            let Interval { low, expected, high } = weights.bytes;
+            weights.bytes =
+                Interval { low: low - tower, expected: expected - tower, high: high - tower };
+        }
+        if self.addons().projector.is_none() {
+            return;
+        }
+        let parameters = self.architecture().extras.vision;
+        let ranks = match sharing {
+            Sharing::Ranks(ranks) => ranks,
+            _ => 1,
+        };
+        share.lines.push(
+            Line::fitted(
+                Term::Projector,
+                Interval::exact(tower),
+                "parameters * value_bytes / ranks",
+                "the model's checkpoint",
+            )
+            .with(&[("parameters", parameters), ("value_bytes", 2), ("ranks", ranks)]),
+        );
+        let computes = share.lines.iter().filter(|line| line.term == Term::Compute);
+        let computed = computes.map(|line| line.bytes).sum::<Interval<Bytes>>();
+        // The towers compute before the model does, and leave it what they used.
+        let (peak, source) = match sharing {
+            Sharing::Ranks(_) => {
+                (profiled(parameters), "vLLM profile_run, calibrated on one multimodal profile")
+            }
+            _ => (on_demand(parameters), "an image of 1472 x 1472 pixels, estimated"),
+        };
+        let beyond = Interval {
+            low: peak.low - computed.low,
+            expected: peak.expected - computed.expected,
+            high: peak.high - computed.high,
+        };
+        share.lines.push(
+            Line::fitted(Term::ProjectorCompute, beyond, "max(towers - activations, 0)", source)
+                .with(&[("towers", peak.expected.0), ("activations", computed.expected.0)]),
+        );
+    }
+
+    /// Adapters, or the slots that are reserved for them.
+    fn adapters(&self, lora: Lora, sharing: Sharing<'_>, device: usize) -> Line {
+        let (ranks, here): (u64, Option<std::ops::Range<usize>>) = match sharing {
+            Sharing::Ranks(ranks) => (ranks, None),
+            Sharing::Layers(spread) => (1, Some(spread.range(device))),
+            Sharing::One => (1, None),
+        };
+        let reserved = self.engine == Engine::Vllm;
+        // vLLM reserves slots for every projection that it could adapt, whatever the adapters do;
+        // experts only where they are asked for, since other kernels are taken then.
+        let targets = match lora.targets {
+            LoraTargets::Attention if reserved => LoraTargets::Linear,
+            targets => targets,
+        };
+        let mut values = 0u64;
+        let mut vocabulary = 0u64;
+        for stored in &self.checkpoint.tensors {
+            let tensor = &stored.tensor;
+            let layer = tensor.layer.map(|layer| layer as usize);
+            let elsewhere =
+                here.as_ref().zip(layer).is_some_and(|(range, il)| !range.contains(&il));
+            match tensor.role {
+                _ if elsewhere => {}
+                Role::TokenEmbd | Role::Output => {
+                    vocabulary += tensor.shape.0[0] + tensor.shape.0[1];
+                }
+                _ => values += adapted(tensor, targets).map_or(0, |widths| widths.values(ranks)),
+            }
+        }
+        let rank = if reserved { reserved_rank(lora.rank) } else { lora.rank };
+        let bytes = |values: u64, width: u64| Bytes(values) * rank * lora.count * width;
+        let (bytes, width, source) = match self.engine {
+            Engine::Vllm => {
+                // Embedding and head get slots too in models that declare them adaptable.
+                let embedded = bytes(vocabulary, 2);
+                let plain = bytes(values, 2);
+                let all = Interval { low: plain, expected: plain, high: plain + embedded };
+                (all, 2, "vLLM 0.33 lora/layers, max_loras slots of max_lora_rank")
+            }
+            Engine::Sglang => {
+                let plain = Interval::exact(bytes(values, 2));
+                (plain, 2, "SGLang 0.5 srt/lora/mem_pool.py, max_loras_per_batch slots")
+            }
+            Engine::Transformers => {
+                let range = Interval {
+                    low: bytes(values, 2),
+                    expected: bytes(values, 4),
+                    high: bytes(values, 4),
+                };
+                (range, 4, "PEFT keeps adapters in FP32 (autocast_adapter_dtype)")
+            }
+            _ => (Interval::exact(bytes(values, 2)), 2, "LoRA (arXiv 2106.09685), in 16 bits"),
+        };
+        Line::fitted(Term::Lora, bytes, "adapters * rank * widths * value_bytes", source).with(&[
+            ("adapters", lora.count),
+            ("rank", rank),
+            ("widths", values),
+            ("value_bytes", width),
+        ])
+    }
+
+    /// The MTP layers: their weights, with the output layer, and their cache.
+    fn mtp(&self, sharing: Sharing<'_>, device: usize, cache: Bytes) -> Line {
+        let weights = match sharing {
+            Sharing::Ranks(ranks) => self.allocated(ranks, Group::Mtp),
+            Sharing::Layers(spread) if device + 1 < spread.layers.len() => Bytes::ZERO,
+            _ => self.stored(Group::Mtp),
+        };
+        let known = self.addons().mtp().is_some_and(|mtp| !mtp.layers.is_empty());
+        let low = if known { weights + cache } else { weights };
+        let bytes = Interval { low, expected: weights + cache, high: weights + cache };
+        let source = "the model's checkpoint; cached as its layers are";
+        Line::fitted(Term::Draft, bytes, "mtp_weights + mtp_cache", source)
+            .with(&[("mtp_weights", weights.0), ("mtp_cache", cache.0)])
+    }
+}
+
+/// A draft as one line: its weights and caches. What it computes with is no more than what the
+/// model does, before or after it.
+fn draft_line(items: &[crate::report::Item]) -> Line {
+    let of = |terms: &[Term]| {
+        let items = items.iter().filter(|item| terms.contains(&item.term));
+        items.map(|item| item.bytes).sum::<Interval<Bytes>>()
+    };
+    let weights = of(&[Term::Weights, Term::TiedOutput]);
+    let cache = of(&[Term::KvCache, Term::RecurrentState]);
+    let source = "as for the model itself";
+    Line::fitted(Term::Draft, weights + cache, "draft_weights + draft_cache", source)
+        .with(&[("draft_weights", weights.expected.0), ("draft_cache", cache.expected.0)])
+}
+
+/// The rank that vLLM reserves for adapters of `rank` (`MaxLoRARanks`).
+fn reserved_rank(rank: u64) -> u64 {
+    const RANKS: [u64; 9] = [1, 8, 16, 32, 64, 128, 256, 320, 512];
+    RANKS.into_iter().find(|reserved| rank <= *reserved).unwrap_or(rank)
+}

@@ -1,0 +1,130 @@
+//! LoRA adapters: for a projection from `i` to `o` values, an adapter of rank `r` adds a matrix
+//! `r x i` and one `o x r` (Hu et al. 2021, arXiv 2106.09685, section 4.1).
+
+use crate::architecture::{Group, Role, Shape, Tensor};
+use crate::scenario::LoraTargets;
+
+/// Widths of an adapted projection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Widths {
+    /// Values read.
+    pub inputs: u64,
+    /// Values written.
+    pub outputs: u64,
+    /// Projections of these widths: the experts of a layer.
+    pub copies: u64,
+    /// How tensor parallelism cuts it.
+    pub cut: Cut,
+}
+
+/// How tensor parallelism cuts a projection, and its adapter with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Every rank has all of it.
+    Whole,
+    /// By outputs: the second matrix is cut, the first is on every rank.
+    Outputs,
+    /// By inputs: the reverse.
+    Inputs,
+}
+
+impl Widths {
+    /// Values of an adapter of rank 1 on one of `ranks` ranks.
+    pub fn values(&self, ranks: u64) -> u64 {
+        let part = |n: u64| n.div_ceil(ranks.max(1));
+        let (inputs, outputs) = match self.cut {
+            Cut::Whole => (self.inputs, self.outputs),
+            Cut::Outputs => (self.inputs, part(self.outputs)),
+            Cut::Inputs => (part(self.inputs), self.outputs),
+        };
+        inputs.saturating_add(outputs).saturating_mul(self.copies)
+    }
+}
+
+/// The projection that `tensor` is, where an adapter of `targets` adapts it.
+pub fn adapted(tensor: &Tensor, targets: LoraTargets) -> Option<Widths> {
+    if tensor.group != Group::Text || tensor.layer.is_none() {
+        return None;
+    }
+    let wanted = match kind(tensor.role)? {
+        Kind::Attention => true,
+        Kind::Linear => targets != LoraTargets::Attention,
+        Kind::Expert => targets == LoraTargets::Experts,
+    };
+    wanted.then(|| {
+        let Shape([a, b, c]) = tensor.shape;
+        let (inputs, outputs, copies) = match tensor.role {
+            // One projection from the latent to all heads.
+            Role::AttnKB => (b, a.saturating_mul(c), 1),
+            Role::AttnVB => (a, b.saturating_mul(c), 1),
+            _ => (a, b, c),
+        };
+        Widths { inputs, outputs, copies, cut: cut(tensor.role) }
+    })
+}
+
+enum Kind {
+    Attention,
+    Linear,
+    Expert,
+}
+
+fn kind(role: Role) -> Option<Kind> {
+    use Role::*;
+    Some(match role {
+        AttnQ | AttnK | AttnV | AttnQkv | AttnKv | AttnOutput | AttnOutputA | AttnOutputB
+        | AttnQA | AttnQB | AttnKvAMqa | AttnKvB | AttnKB | AttnVB => Kind::Attention,
+        AttnGate | SsmIn | SsmX | SsmDt | SsmBa | SsmBeta | SsmAlpha | SsmOut | SsmFA | SsmFB
+        | SsmGA | SsmGB | ShortConvIn | ShortConvOut | FfnGate | FfnUp | FfnDown | FfnGateShexp
+        | FfnUpShexp | FfnDownShexp | FfnLatentDown | FfnLatentUp => Kind::Linear,
+        FfnGateExps | FfnUpExps | FfnGateUpExps | FfnDownExps => Kind::Expert,
+        _ => return None,
+    })
+}
+
+/// Megatron's cut, as for the weights themselves.
+fn cut(role: Role) -> Cut {
+    use Role::*;
+    match role {
+        AttnOutput | AttnOutputB | FfnDown | FfnDownShexp | FfnDownExps | SsmOut | ShortConvOut => {
+            Cut::Inputs
+        }
+        AttnQA | AttnKvAMqa | AttnKv | FfnLatentDown | FfnLatentUp | SsmFA | SsmGA => Cut::Whole,
+        _ => Cut::Outputs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::tensors;
+    use crate::catalog::Catalog;
+
+    fn values(id: &str, targets: LoraTargets, ranks: u64) -> u64 {
+        let model = Catalog::bundled().model(id).expect("it is in the catalogue");
+        let all = tensors(model.architecture());
+        all.iter().filter_map(|t| adapted(t, targets)).map(|w| w.values(ranks)).sum()
+    }
+
+    /// PEFT prints 167,772,160 trainable parameters for rank 64 on all linear projections of
+    /// Llama-3.1-8B: 2,621,440 for each rank.
+    #[test]
+    fn the_parameters_are_those_that_peft_counts() {
+        assert_eq!(64 * values("llama-3.1-8b-instruct", LoraTargets::Linear, 1), 167_772_160);
+        // Rank 16 on Qwen2.5-7B: 40,370,176.
+        assert_eq!(16 * values("qwen2.5-7b-instruct", LoraTargets::Linear, 1), 40_370_176);
+    }
+
+    #[test]
+    fn more_targets_never_need_less_and_ranks_share_a_part() {
+        for id in ["llama-3.1-8b-instruct", "qwen3-30b-a3b", "deepseek-v3", "falcon-h1-7b-instruct"]
+        {
+            let of = |targets| values(id, targets, 1);
+            let [attention, linear, experts] =
+                [LoraTargets::Attention, LoraTargets::Linear, LoraTargets::Experts].map(of);
+            assert!(attention > 0 && attention <= linear && linear <= experts, "{id}");
+            let two = values(id, LoraTargets::Linear, 2);
+            assert!(two < linear && 2 * two > linear, "{id}");
+        }
+    }
+}
