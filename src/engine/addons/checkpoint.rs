@@ -218,7 +218,9 @@ impl<'a> Beside<'a> {
             match tensor.role {
                 _ if elsewhere => {}
                 Role::TokenEmbd | Role::Output => {
-                    vocabulary += tensor.shape.0[0] + tensor.shape.0[1];
+                    // A head that is the table itself has slots of its own.
+                    let tied = u64::from(self.architecture().tied_embeddings);
+                    vocabulary += (tensor.shape.0[0] + tensor.shape.0[1]) * (1 + tied);
                 }
                 _ => values += adapted(tensor, targets).map_or(0, |widths| widths.values(ranks)),
             }
@@ -227,10 +229,11 @@ impl<'a> Beside<'a> {
         let bytes = |values: u64, width: u64| Bytes(values) * rank * lora.count * width;
         let (bytes, width, source) = match self.engine {
             Engine::Vllm => {
-                // Embedding and head get slots too in models that declare them adaptable.
-                let embedded = bytes(vocabulary, 2);
+                // Embedding and head have slots too in models that declare them adaptable: of six
+                // starts with slots, all are nearer to that.
                 let plain = bytes(values, 2);
-                let all = Interval { low: plain, expected: plain, high: plain + embedded };
+                let all = plain + bytes(vocabulary, 2);
+                let all = Interval { low: plain, expected: all, high: all };
                 (all, 2, "vLLM 0.33 lora/layers, max_loras slots of max_lora_rank")
             }
             Engine::Sglang => {
