@@ -14,7 +14,7 @@ use crate::quant::Quant;
 use crate::report::{Cell, Item, Notice, Report, Term};
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
-use speed::{FileWork, Subject};
+use speed::{FileWork, Own, Subject};
 
 /// The version of the [`Report`] structure.
 pub const REPORT_VERSION: u32 = 1;
@@ -133,7 +133,17 @@ pub fn cells(
 ) -> Vec<Result<Cell, Notice>> {
     match Hardware::resolve(catalog, scenario, machine) {
         Ok(hardware) => {
-            let cell = |file| cell(catalog, scenario, file, machine, &hardware);
+            let own = |engine: &Engine| Own::of(catalog, scenario, machine, *engine);
+            let owns: Vec<Own> = scenario.engines.iter().map(own).collect();
+            let own = |file: &FileFor<'_>| {
+                let at = scenario.engines.iter().position(|engine| *engine == file.engine)?;
+                owns.get(at)
+            };
+            let none = Own::default();
+            let cell = |file| {
+                let own = own(file).unwrap_or(&none);
+                cell(catalog, scenario, file, machine, &hardware, own)
+            };
             files.iter().map(cell).collect()
         }
         Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
@@ -182,7 +192,8 @@ pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace
     let verdict = verdict(run, &loads);
     let max_users = Room::new(scenario, run, &loads, verdict).max_users();
     let (file, work) = (&file, &FileWork::default());
-    Subject { catalog, scenario, engine, file, work, run, verdict, max_users }.pace().ok()
+    let own = &Own::of(catalog, scenario, machine, engine);
+    Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own }.pace().ok()
 }
 
 /// One model on one machine at one quantisation under one engine.
@@ -196,6 +207,7 @@ fn cell(
     FileFor { engine, stands_for, file, work }: &FileFor<'_>,
     machine: &Machine,
     hardware: &Hardware<'_>,
+    own: &Own,
 ) -> Result<Cell, Notice> {
     let file = file.as_ref().map_err(Clone::clone)?;
     let engine = *engine;
@@ -234,7 +246,8 @@ fn cell(
     let params = count(architecture);
     let room = Room::new(scenario, run, &loads, verdict);
     let max_users = room.max_users();
-    let speed = Subject { catalog, scenario, engine, file, work, run, verdict, max_users }.speed();
+    let subject = Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own };
+    let speed = subject.speed();
     Ok(Cell {
         model: file.model().id.clone(),
         hardware: machine.to_query(),

@@ -4,7 +4,8 @@
 
 use headroom::speed::calibration::classes;
 use headroom::speed::{
-    Backend, Cache, Chip, Known, Limit, Load, Numerics, Part, Peaks, Setup, Software, Stage, Work,
+    Backend, Cache, Chip, Known, Limit, Load, Numerics, Part, Peaks, Setup, Software, Stage,
+    Tuning, Work,
 };
 use proptest::prelude::*;
 
@@ -75,7 +76,13 @@ fn setup(class: usize, work: Work, chip: Chip, width: f64, flash: bool) -> Setup
     let class = &classes()[class % classes().len()];
     let numerics = Numerics { flash_attention: flash, ..Numerics::default() };
     let stage = Stage { work, chip, width, class, prompts_on: None };
-    Setup { stages: vec![stage], numerics, microbatch: 512.0, known: Known::Measured }
+    Setup {
+        stages: vec![stage],
+        numerics,
+        microbatch: 512.0,
+        known: Known::Measured,
+        tuning: Tuning::default(),
+    }
 }
 
 const CLOSE: f64 = 1.0 + 1e-9;

@@ -8,10 +8,11 @@ use crate::engine::{File, Held, Layout, Run};
 use crate::placement::{Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Measurement, Scenario, Selected, Serving};
 use crate::speed::calibration::{Class, Evidence};
 use crate::speed::{
-    Backend, CacheTypes, Chip, Engine, Layers, Load, Numerics, Part, Setup, Software,
+    Backend, CacheTypes, Chip, Engine, Figure, Layers, Load, Numerics, Part, Reading, Setup,
+    Software, Tuning,
 };
 
 /// The host of a machine that names none, where a part of the model is left in RAM.
@@ -70,6 +71,53 @@ pub(super) struct Subject<'a> {
     pub verdict: Verdict,
     /// The most users at the context asked for.
     pub max_users: u64,
+    /// What was measured on the machine under the engine.
+    pub own: &'a Own,
+}
+
+/// What the question's own measurements on one machine under one engine say, each of its model
+/// and quantisation.
+#[derive(Debug, Default)]
+pub(super) struct Own(Vec<(String, Quant, Tuning)>);
+
+impl Own {
+    /// Compares the measurements of `scenario` with what would be estimated without them. One of a
+    /// model that is not in the catalogue or cannot run there says nothing.
+    pub fn of(
+        catalog: &Catalog,
+        scenario: &Scenario,
+        machine: &scenario::Machine,
+        engine: scenario::Engine,
+    ) -> Own {
+        let compare = |measured: &Measurement| {
+            let context = measured.readings.iter().map(Reading::context).max()?;
+            // As the measured run was: no longer than it needed, for one sequence.
+            let asked = Scenario {
+                models: vec![measured.model.clone()],
+                machines: vec![machine.clone()],
+                quants: vec![measured.quant],
+                engines: vec![engine],
+                context: context.min(scenario::Limit::CONTEXT.max),
+                users: 1,
+                serving: Serving::default(),
+                ..scenario.clone()
+            };
+            let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
+            let pace = super::pace(catalog, &asked, at)?;
+            let tuning = Tuning::of(&pace.setup, &measured.readings);
+            let model = catalog.model(&measured.model)?.id.clone();
+            (!tuning.is_empty()).then_some((model, measured.quant, tuning))
+        };
+        Own(scenario.serving.measured_on(machine, engine).filter_map(compare).collect())
+    }
+
+    /// What holds for a model: its own measurement, else the mean of all.
+    fn for_model(&self, model: &str, quant: Quant) -> Tuning {
+        let all: Vec<Tuning> = self.0.iter().map(|(_, _, tuning)| *tuning).collect();
+        let same = self.0.iter().find(|(id, of, _)| id == model && *of == quant);
+        let same = same.map_or(Tuning::default(), |(_, _, tuning)| *tuning);
+        same.or(Tuning::mean(&all))
+    }
 }
 
 impl Subject<'_> {
@@ -106,6 +154,8 @@ impl Subject<'_> {
         let quant: Quant = self.file.quant();
         let numerics = Numerics::of(quant, self.scenario.flash_attention);
         let setup = Setup::new(software, parts, numerics, microbatch as f64);
+        let mut setup = setup.ok_or(NoSpeed::UnknownDevice)?;
+        setup.tuning = self.own.for_model(&self.file.model().id, quant);
         let (prompt, output) = self.scenario.serving.within(self.scenario.context);
         let load = Load {
             users: users as f64,
@@ -118,7 +168,7 @@ impl Subject<'_> {
             copies: copies as f64,
         };
         Ok(Pace {
-            setup: setup.ok_or(NoSpeed::UnknownDevice)?,
+            setup,
             load,
             context: self.scenario.context,
             host_assumed: machine.assumed.filter(|_| on_host),
@@ -231,9 +281,9 @@ impl Pace {
     /// What the estimate rests on: the class of the first stage, and the widest intervals of all.
     fn basis(&self) -> Option<SpeedBasis> {
         let class: &Class = self.setup.stages.first()?.class;
-        let measurements = |evidence: fn(&Class) -> &Evidence| {
-            let Evidence { n, median_pct, .. } = *evidence(class);
-            let factor = self.setup.spread(evidence);
+        let measurements = |figure: Figure| {
+            let Evidence { n, median_pct, .. } = *figure.evidence(class);
+            let factor = self.setup.spread(figure);
             Measurements { n, median_pct: (n > 0).then_some(median_pct), factor }
         };
         let evidence = [&class.decode_evidence, &class.batch_evidence, &class.prefill_evidence];
@@ -245,11 +295,12 @@ impl Pace {
             calibrated: self.setup.is_calibrated(),
             engines: class.engines.iter().map(|engine| engine.name().to_owned()).collect(),
             backend: class.backend,
-            decode: measurements(|class| &class.decode_evidence),
-            batch: measurements(|class| &class.batch_evidence),
-            prefill: measurements(|class| &class.prefill_evidence),
+            decode: measurements(Figure::Decode),
+            batch: measurements(Figure::Batch),
+            prefill: measurements(Figure::Prefill),
             sources,
             host_assumed: self.host_assumed.map(str::to_owned),
+            measured: Some(self.setup.tuning).filter(|tuning| !tuning.is_empty()),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::speed::{Backend, Limit};
+use crate::speed::{Backend, Limit, Tuning};
 use crate::units::Interval;
 
 /// How fast a cell answers. Rates are tokens a second, times seconds; a figure is null where there
@@ -63,6 +63,9 @@ pub struct SpeedBasis {
     /// The host that was assumed for the part left there, where the question names none: an id of
     /// the catalogue.
     pub host_assumed: Option<String>,
+    /// What the question's own measurements on this machine say: measured times over those that
+    /// would be estimated without them. The figures are corrected by it.
+    pub measured: Option<Tuning>,
 }
 
 /// How many measurements there are of a figure, and how far estimates fell from them.

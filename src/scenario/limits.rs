@@ -46,6 +46,10 @@ impl Limit {
     pub const TTFT: Limit = Limit { key: "ttft", min: 1_000, max: 3_600_000_000 };
     /// Target for the time a token after that, in microseconds: up to a minute.
     pub const TPOT: Limit = Limit { key: "tpot", min: 10, max: 60_000_000 };
+    /// Measurements of the user's own.
+    pub const MEASURED: Limit = Limit { key: "measured", min: 0, max: 32 };
+    /// Readings in one measurement.
+    pub const READINGS: Limit = Limit { key: "measured", min: 1, max: 16 };
     /// Devices in one machine.
     pub const DEVICES: Limit = Limit { key: "hw", min: 1, max: 128 };
     /// Memory size of a device sold in several, GB.

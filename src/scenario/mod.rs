@@ -5,6 +5,7 @@
 
 mod extras;
 mod limits;
+mod measured;
 mod money;
 mod parallel;
 mod platform;
@@ -14,6 +15,7 @@ mod view;
 
 pub use extras::{Display, DraftModel, Extras, Lora, LoraTargets, Projector, ProjectorType};
 pub use limits::Limit;
+pub use measured::Measurement;
 pub use money::{Currency, Input, Money};
 pub use parallel::{ExpertParallel, Parallel, SplitMode, TensorSplit};
 pub use platform::{Platform, System};

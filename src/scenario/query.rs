@@ -7,6 +7,7 @@
 //!     & swa_full=on & imatrix=on & ram=64GiB & offload=auto|none|experts|experts:N|ngl:N
 //!     & mmproj=f16 & lora=16*4 & lora_on=attention & draft=qwen3-0.6b:Q8_0 & draft_n=3 & mtp=2
 //!     & accept=0.7 & cache_ram=8GiB & checkpoints=32 & display=linux
+//!     & measured=machine/engine/model/quant/tg:38.2,pp512:2100
 //!     & prompt=1024 & output=512 & prefix=0 & min_tps=10 & ttft=2s & tpot=50ms
 //!     & split=auto|layer|row|tensor|none & ts=3,1 & mg=0 & batch=2048 & pp=2 & dp=2 & ep=on|off|N
 //!     & os=macos-15|macos-26|linux|windows & wired=110GiB & uma=512MiB
@@ -24,8 +25,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Currency, DeviceCount, Engine, Extras, Input, KvTypes, Lang, Limit, Machine, Mode, Offload,
-    Parallel, Platform, QUERY_VERSION, Scenario, Selected, Serving, Theme,
+    Currency, DeviceCount, Engine, Extras, Input, KvTypes, Lang, Limit, Machine, Measurement, Mode,
+    Offload, Parallel, Platform, QUERY_VERSION, Scenario, Selected, Serving, Theme,
 };
 use crate::quant::{GgmlType, Quant};
 use crate::units::{Bytes, GB, GIB, MIB};
@@ -240,6 +241,7 @@ struct Reader {
     machines: Option<Vec<Machine>>,
     quants: Option<Vec<Quant>>,
     engines: Option<Vec<Engine>>,
+    measured: Option<Vec<Measurement>>,
     problems: Vec<Problem>,
 }
 
@@ -251,6 +253,9 @@ impl Reader {
             "quant" => {
                 let most = Limit { max: Quant::all().count() as u64, ..Limit::MODELS };
                 self.list(key, value, ',', most, |r| &mut r.quants, quant);
+            }
+            "measured" => {
+                self.list(key, value, ';', Limit::MEASURED, |r| &mut r.measured, Measurement::read)
             }
             "engine" => self.list(key, value, ',', Limit::ENGINES, |r| &mut r.engines, engine),
             _ => {
@@ -359,6 +364,7 @@ impl Reader {
         s.machines = self.machines.unwrap_or_else(|| std::mem::take(&mut s.machines));
         s.quants = self.quants.unwrap_or_else(|| std::mem::take(&mut s.quants));
         s.engines = self.engines.unwrap_or_else(|| std::mem::take(&mut s.engines));
+        s.serving.measured = self.measured.unwrap_or_default();
         (self.scenario, self.problems)
     }
 }
@@ -449,11 +455,11 @@ fn decimal(value: &str, input: Input) -> Result<f64, Refused> {
     }
 }
 
-fn model_id(part: &str) -> Result<String, Refused> {
+pub(super) fn model_id(part: &str) -> Result<String, Refused> {
     Ok(unescape(part))
 }
 
-fn engine(part: &str) -> Result<Engine, Refused> {
+pub(super) fn engine(part: &str) -> Result<Engine, Refused> {
     let names: Vec<_> = Engine::ALL.iter().map(|e| (e.name(), *e)).collect();
     word(part, &names)
 }
@@ -506,14 +512,14 @@ pub(super) fn share(thousandths: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn quant(part: &str) -> Result<Quant, Refused> {
+pub(super) fn quant(part: &str) -> Result<Quant, Refused> {
     Quant::parse(part).ok_or_else(|| {
         Refused::form(Quant::all().map(|q| q.to_string()).collect::<Vec<_>>().join(", "))
     })
 }
 
 /// One machine: `id*count@memory` entries separated by commas.
-fn machine(part: &str) -> Result<Machine, Refused> {
+pub(super) fn machine(part: &str) -> Result<Machine, Refused> {
     let devices = part
         .split(',')
         .map(str::trim)
@@ -691,7 +697,7 @@ pub(super) fn size(Bytes(n): Bytes) -> String {
 }
 
 /// An id as an entry of a list. Outer spaces are encoded, since the reader trims.
-fn entry(id: &str) -> String {
+pub(super) fn entry(id: &str) -> String {
     let inner = id.trim();
     let lead = &id[..id.len() - id.trim_start().len()];
     let trail = &id[lead.len() + inner.len()..];

@@ -1,10 +1,10 @@
 //! What the users send and how fast they want to be answered.
 
-use super::Limit;
 use super::query::{ProblemKind, Refused, Writer, fraction, number, share};
+use super::{Limit, Measurement};
 
 /// What each user sends, and what is asked of the answer's speed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Serving {
     /// Tokens of a prompt.
     pub prompt: u64,
@@ -19,6 +19,8 @@ pub struct Serving {
     pub ttft_us: Option<u64>,
     /// The longest time a token after that which is still good, in microseconds.
     pub tpot_us: Option<u64>,
+    /// What was measured, to correct estimates by.
+    pub measured: Vec<Measurement>,
 }
 
 impl Default for Serving {
@@ -30,6 +32,7 @@ impl Default for Serving {
             min_tps: None,
             ttft_us: None,
             tpot_us: None,
+            measured: Vec::new(),
         }
     }
 }
@@ -40,7 +43,7 @@ const MILLISECOND: u64 = 1_000;
 impl Serving {
     /// The keys of the notation.
     pub(super) const KEYS: &'static [&'static str] =
-        &["prompt", "output", "prefix", "min_tps", "ttft", "tpot"];
+        &["prompt", "output", "prefix", "min_tps", "ttft", "tpot", "measured"];
 
     /// Sets what `key` stands for; `false` where it is none of [`Serving::KEYS`].
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, Refused> {
@@ -75,6 +78,10 @@ impl Serving {
         }
         if let Some(time) = self.tpot_us {
             out.pair("tpot", &text(time));
+        }
+        if !self.measured.is_empty() {
+            let entries: Vec<String> = self.measured.iter().map(Measurement::text).collect();
+            out.pair("measured", &entries.join(";"));
         }
     }
 
@@ -136,7 +143,7 @@ impl Serving {
             option::of(within(Limit::TPOT)),
         );
         (tokens, targets).prop_map(|((prompt, output, prefix), (min_tps, ttft_us, tpot_us))| {
-            Serving { prompt, output, prefix, min_tps, ttft_us, tpot_us }
+            Serving { prompt, output, prefix, min_tps, ttft_us, tpot_us, measured: Vec::new() }
         })
     }
 }
@@ -158,6 +165,7 @@ mod tests {
             min_tps: Some(12_500),
             ttft_us: Some(1_500_000),
             tpot_us: Some(7_500),
+            measured: Vec::new(),
         };
         assert_eq!(scenario.serving, wanted);
         assert_eq!(scenario.to_query(), query);

@@ -11,6 +11,9 @@ const FP32_OPS_PER_UNIT: f64 = 256.0;
 /// than a factor of 2.
 const CPU_OPS_PER_BYTE: f64 = 16.0;
 
+/// Clock of a device for which no one states one: what GPUs in systems on a chip run at.
+const ASSUMED_HZ: f64 = 1.5e9;
+
 /// The physical limits of one device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chip {
@@ -138,7 +141,7 @@ impl Chip {
         }
     }
 
-    /// The limits of `device`; `None` where its bandwidth is not known.
+    /// The limits of `device`; `None` where its bandwidth, or all of its arithmetic, is unknown.
     pub fn of(device: &Device) -> Option<Chip> {
         let bandwidth = device.bandwidth_gb_s? * 1e9;
         let peaks = peaks(device, bandwidth);
@@ -146,9 +149,14 @@ impl Chip {
         let clock_hz = device.boost_mhz.map(|mhz| mhz * 1e6);
         let unit_hz = match (device.compute_units, clock_hz) {
             (Some(units), Some(hz)) => Some(f64::from(units) * hz),
-            _ if device.kind == DeviceKind::Cpu || fp32 == 0.0 => None,
-            _ => Some(fp32 / FP32_OPS_PER_UNIT),
+            _ if device.kind == DeviceKind::Cpu => None,
+            (Some(units), None) if fp32 == 0.0 => Some(f64::from(units) * ASSUMED_HZ),
+            _ => (fp32 > 0.0).then_some(fp32 / FP32_OPS_PER_UNIT),
         };
+        // Arithmetic that nothing at all is known of.
+        if peaks.half == 0.0 && unit_hz.is_none() {
+            return None;
+        }
         let host_link = device.pcie.as_deref().and_then(pcie_bytes);
         // Devices that share the host's memory read it at their own bandwidth.
         let host_link = host_link.unwrap_or(match device.kind {
@@ -262,6 +270,7 @@ mod tests {
                 "{}",
                 device.id
             );
+            assert!(chip.peaks.half > 0.0 || chip.unit_hz.is_some(), "{}", device.id);
         }
     }
 }

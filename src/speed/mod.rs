@@ -29,8 +29,10 @@
 pub mod calibration;
 mod chip;
 pub mod energy;
+pub mod measured;
 pub mod money;
 mod numerics;
+pub mod paste;
 mod roofline;
 pub mod serving;
 mod setup;
@@ -39,9 +41,10 @@ mod work;
 
 pub use calibration::{Engine, Era, Known, Software};
 pub use chip::{Backend, Chip, Peaks, Precision};
+pub use measured::{Reading, Tuning};
 pub use numerics::Numerics;
 pub use roofline::{Limit, Stage, Time};
 pub use serving::{Load, Service};
-pub use setup::{Part, Setup, UNCALIBRATED};
+pub use setup::{Figure, Part, Setup, UNCALIBRATED};
 pub use speculative::Draft;
 pub use work::{Cache, CacheTypes, Layers, Work};

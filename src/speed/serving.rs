@@ -7,7 +7,7 @@
 //! `B x output / (output x step(B) + B x prompt)` tokens a second.
 
 use super::roofline::Limit;
-use super::setup::Setup;
+use super::setup::{Figure, Setup};
 use crate::units::Interval;
 
 /// What the users ask for.
@@ -157,13 +157,13 @@ impl Setup<'_> {
 
     fn decode_spread(&self, batched: bool) -> f64 {
         match batched {
-            true => self.spread(|class| &class.batch_evidence),
-            false => self.spread(|class| &class.decode_evidence),
+            true => self.spread(Figure::Batch),
+            false => self.spread(Figure::Decode),
         }
     }
 
     fn prefill_spread(&self) -> f64 {
-        self.spread(|class| &class.prefill_evidence)
+        self.spread(Figure::Prefill)
     }
 }
 

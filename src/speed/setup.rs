@@ -2,6 +2,7 @@
 
 use super::calibration::{Class, Evidence, Known, Software, class};
 use super::chip::{Backend, Chip};
+use super::measured::Tuning;
 use super::numerics::Numerics;
 use super::roofline::{Stage, Time};
 use super::work::Work;
@@ -40,6 +41,30 @@ pub struct Setup<'a> {
     pub microbatch: f64,
     /// How well the software is known.
     pub known: Known,
+    /// What measurements of the machine's own say.
+    pub tuning: Tuning,
+}
+
+/// A kind of figure, with evidence of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Figure {
+    /// Decoding for one user.
+    Decode,
+    /// Decoding for several.
+    Batch,
+    /// Prompts.
+    Prefill,
+}
+
+impl Figure {
+    /// What `class` knows of it.
+    pub fn evidence(self, class: &Class) -> &Evidence {
+        match self {
+            Figure::Decode => &class.decode_evidence,
+            Figure::Batch => &class.batch_evidence,
+            Figure::Prefill => &class.prefill_evidence,
+        }
+    }
 }
 
 impl Setup<'static> {
@@ -65,7 +90,8 @@ impl Setup<'static> {
             Some(Stage { work, chip, width: f64::from(width.max(1)), class, prompts_on })
         });
         let stages = stages.collect::<Option<Vec<_>>>()?;
-        (!stages.is_empty()).then_some(Setup { stages, numerics, microbatch, known })
+        let tuning = Tuning::default();
+        (!stages.is_empty()).then_some(Setup { stages, numerics, microbatch, known, tuning })
     }
 }
 
@@ -80,7 +106,7 @@ impl Setup<'_> {
             time.fixed += costs.sequence_us * 1e-6 * (batch - 1.0).max(0.0);
             time.links += costs.hop_us * 1e-6 * (self.devices() - 1.0);
         }
-        time
+        time.scaled(self.tuning.step.unwrap_or(1.0))
     }
 
     /// Stages on devices.
@@ -105,14 +131,29 @@ impl Setup<'_> {
         let pipelined = through.total() + (count - 1.0) * slowest;
         let share = first.class.prefill.pipeline;
         let overlap = (sequential - share * (sequential - pipelined)) / through.total();
-        through.scaled(overlap)
+        through.scaled(overlap * self.tuning.prompt.unwrap_or(1.0))
     }
 
-    /// The factor within which a figure resting on `evidence` is expected, both ways.
-    pub fn spread(&self, evidence: fn(&Class) -> &Evidence) -> f64 {
+    /// The factor within which `figure` is expected, both ways. Measurements of the machine's own
+    /// leave what the fit itself leaves: nine of ten of its residuals.
+    pub fn spread(&self, figure: Figure) -> f64 {
+        let plain = self.plain_spread(figure);
+        let tuned = match figure {
+            Figure::Decode | Figure::Batch => self.tuning.step,
+            Figure::Prefill => self.tuning.prompt,
+        };
+        if tuned.is_none() {
+            return plain;
+        }
+        let rest = self.stages.iter().map(|stage| figure.evidence(stage.class).p90_pct / 100.0);
+        plain.min(1.0 + rest.fold(0.05, f64::max))
+    }
+
+    /// The same without measurements of the machine's own.
+    fn plain_spread(&self, figure: Figure) -> f64 {
         let stage = |stage: &Stage<'_>| {
             let measured = stage.class.families.is_empty() || stage.family().is_some();
-            let evidence = evidence(stage.class);
+            let evidence = figure.evidence(stage.class);
             let spread = if measured { evidence.spread } else { evidence.spread_unseen };
             // A figure without any measurement behind it.
             if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread }
@@ -192,7 +233,7 @@ mod tests {
         let prompt = split.prefill(512.0, 0.0);
         assert_eq!(prompt.limit(), Limit::Host);
         assert!((0.5..1.5).contains(&prompt.total()), "{prompt:?}");
-        assert!(split.spread(|class| &class.decode_evidence) > 2.0);
+        assert!(split.spread(Figure::Decode) > 2.0);
     }
 
     #[test]
