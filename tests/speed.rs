@@ -2,16 +2,22 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-mod speed_cases;
-
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use headroom::speed::{Backend, Engine, Era, Load, Part, Setup};
-use headroom::units::Interval;
-use speed_cases::{Case, Kind, cases};
+use headroom::accuracy::Summary;
+use headroom::accuracy::speed::{Case, Kind, cases};
+use headroom::speed::{Backend, Engine, Era};
 
-static CASES: LazyLock<Vec<Case>> = LazyLock::new(cases);
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    cases(include_str!("data/measured-speed.csv")).expect("the file is well-formed")
+});
+
+#[test]
+fn every_measurement_is_a_case() {
+    assert_eq!(CASES.len(), include_str!("data/measured-speed.csv").lines().count() - 1);
+    assert!(CASES.iter().all(|case| case.predict().is_some()));
+}
 
 /// `HEADROOM_SPEED_INPUTS=FILE` writes the physical inputs of every case, from which
 /// `src/speed/fit/fit.py` fits the coefficients.
@@ -66,44 +72,6 @@ fn inputs(case: &Case) -> Vec<(&'static str, f64)> {
         ("link", chip.link),
         ("fits", case.fits),
     ]
-}
-
-/// Predicted and measured figure of a case, with the bounds shown: tokens a second, or seconds.
-fn predict(case: &Case) -> (Interval<f64>, f64) {
-    let split = case.layer_split;
-    let parts = (0..split as u32).map(|_| Part {
-        work: case.work.scaled(1.0 / split),
-        chip: case.chip.clone(),
-        width: case.tensor_parallel as u32,
-        prompts_on: None,
-    });
-    let setup = Setup::new(case.software, parts, case.numerics, case.microbatch).unwrap();
-    let load = Load {
-        users: case.batch,
-        prompt: case.prompt,
-        output: if case.output > 0.0 { case.output } else { 128.0 },
-        cached_prefix: 0.0,
-        fits: case.fits,
-        scheduled: if case.source == "accelmark" { 256.0 } else { 1e9 },
-        copies: 1.0,
-    };
-    let per_answer = |factor: f64, rate: Interval<f64>| Interval {
-        low: rate.low * factor,
-        expected: rate.expected * factor,
-        high: rate.high * factor,
-    };
-    let ms = case.value / 1e3;
-    match case.kind {
-        Kind::Decode => (setup.batch_tps(case.batch, case.depth), case.value),
-        Kind::Prefill => (setup.prefill_tps(case.prompt, case.depth), case.value),
-        Kind::Ttft => (setup.ttft_s(case.prompt, 0.0), ms),
-        Kind::Tpot => (setup.serve(&load).tpot_s, ms),
-        Kind::Output => (setup.serve(&load).throughput, case.value),
-        Kind::Total => {
-            let factor = (load.prompt + load.output) / load.output;
-            (per_answer(factor, setup.serve(&load).throughput), case.value)
-        }
-    }
 }
 
 /// A group of cases with the errors that it may have, in %.
@@ -171,28 +139,10 @@ fn current(case: &Case) -> bool {
     case.software.era == Era::Current
 }
 
-fn percentile(sorted: &[f64], share: f64) -> f64 {
-    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
-}
-
-/// Errors in % of the rate, sorted, and the share of measured figures within the shown bounds.
-fn errors<'a>(cases: impl Iterator<Item = &'a Case>) -> (Vec<f64>, f64) {
-    let (mut errors, mut inside) = (Vec::new(), 0.0);
-    for case in cases {
-        let (predicted, measured) = predict(case);
-        let seconds = matches!(case.kind, Kind::Tpot | Kind::Ttft);
-        let ratio = match seconds {
-            true => measured / predicted.expected,
-            false => predicted.expected / measured,
-        };
-        errors.push((ratio - 1.0).abs() * 100.0);
-        if (predicted.low..=predicted.high).contains(&measured) {
-            inside += 1.0;
-        }
-    }
-    errors.sort_by(f64::total_cmp);
-    let coverage = inside / errors.len() as f64;
-    (errors, coverage)
+/// Errors of the rate, and how many measured figures lie within the shown bounds.
+fn summary<'a>(cases: impl Iterator<Item = &'a Case>) -> Summary {
+    let comparisons: Vec<_> = cases.filter_map(Case::compare).collect();
+    Summary::of(&comparisons)
 }
 
 /// Median and 90th percentile of the error, and coverage of the shown interval, for each kind of
@@ -201,18 +151,18 @@ fn errors<'a>(cases: impl Iterator<Item = &'a Case>) -> (Vec<f64>, f64) {
 fn predictions_keep_to_the_bars() {
     let mut failures = String::new();
     for bar in BARS {
-        let (errors, coverage) = errors(CASES.iter().filter(|c| (bar.holds)(c)));
-        let (median, p90) = (percentile(&errors, 0.5), percentile(&errors, 0.9));
+        let summary = summary(CASES.iter().filter(|c| (bar.holds)(c)));
+        let (median, p90) = (100.0 * summary.median, 100.0 * summary.p90);
         let line = format!(
             "{:36} n = {:4}  median {median:5.1} % (bar {})  90th {p90:5.1} % (bar {})  covered {:.0} %",
             bar.name,
-            errors.len(),
+            summary.n,
             bar.median,
             bar.p90,
-            coverage * 100.0
+            100.0 * summary.share()
         );
         println!("{line}");
-        if median > bar.median || p90 > bar.p90 || coverage < 0.85 {
+        if median > bar.median || p90 > bar.p90 || summary.share() < 0.85 {
             writeln!(failures, "{line}").unwrap();
         }
     }
@@ -227,12 +177,13 @@ fn intervals_cover_every_class() {
     let mut seen = std::collections::HashSet::new();
     for (software, prompts) in classes {
         let alike = |c: &&Case| c.software == software && prompt(c) == prompts && !queued(c);
-        if !seen.insert((software, prompts)) || CASES.iter().filter(alike).count() < 20 {
+        let summary = summary(CASES.iter().filter(alike));
+        if !seen.insert((software, prompts)) || summary.n < 20 {
             continue;
         }
-        let (errors, coverage) = errors(CASES.iter().filter(alike));
-        println!("{software:?} prompts {prompts}: n = {}, {coverage:.2}", errors.len());
-        assert!(coverage >= 0.85, "{software:?} prompts {prompts}: {coverage}");
+        let share = summary.share();
+        println!("{software:?} prompts {prompts}: n = {}, {share:.2}", summary.n);
+        assert!(share >= 0.85, "{software:?} prompts {prompts}: {share}");
     }
 }
 

@@ -36,7 +36,7 @@ impl Head {
         let Interval { low, expected, high } = predicted;
         Comparison {
             id: self.id.clone(),
-            engine: self.engine.clone(),
+            engine: name(&self.engine).to_owned(),
             figure,
             subject: Subject {
                 model: self.model.clone(),
@@ -46,6 +46,7 @@ impl Head {
                 context: settings.0,
                 users: settings.1,
             },
+            family: None,
             predicted: Interval {
                 low: low.0 as f64,
                 expected: expected.0 as f64,
@@ -56,6 +57,18 @@ impl Head {
             source: self.source.clone(),
             second_hand: self.grade == "C",
         }
+    }
+}
+
+/// How an engine is called.
+fn name(engine: &str) -> &str {
+    match engine {
+        "vllm" => "vLLM",
+        "sglang" => "SGLang",
+        "tensorrt-llm" => "TensorRT-LLM",
+        "mlx" => "MLX",
+        "ollama" => "Ollama",
+        other => other,
     }
 }
 
@@ -96,7 +109,10 @@ pub fn compare(json: &str) -> Result<(Vec<Comparison>, Vec<LeftOut>), serde_json
             Case::Whole(case) => compared.extend(case.compare()),
             Case::Log(case) => compared.extend(case.compare()),
             Case::File(case) => compared.extend(case.compare()),
-            Case::LeftOut(case) => left_out.push(case),
+            Case::LeftOut(case) => {
+                let engine = name(&case.engine).to_owned();
+                left_out.push(LeftOut { engine, ..case });
+            }
         }
     }
     Ok((compared, left_out))

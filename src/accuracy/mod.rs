@@ -5,11 +5,18 @@
 //! shows of it is [`Table`], which a test keeps in step with the code.
 
 #[cfg(not(target_arch = "wasm32"))]
+pub mod build;
+#[cfg(not(target_arch = "wasm32"))]
 mod gguf;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 mod profile;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod speed;
+pub mod table;
+
+pub use table::Table;
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +55,45 @@ pub enum Figure {
     CudaGraphs,
     /// Memory outside PyTorch.
     OutsideTorch,
+    /// Tokens decoded a second, one sequence.
+    Decode,
+    /// Tokens decoded a second, several sequences together.
+    Batch,
+    /// Prompt tokens a second.
+    Prefill,
+    /// Seconds to the first token, one sequence.
+    Ttft,
+    /// Seconds to the first token while other sequences are served.
+    TtftLoaded,
+    /// Seconds a token.
+    Tpot,
+    /// Tokens a second over a whole run of prompts and answers.
+    Throughput,
+}
+
+/// The unit of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// A count of tokens or blocks.
+    Count,
+    /// Tokens a second.
+    Rate,
+    /// Seconds.
+    Seconds,
+}
+
+impl Figure {
+    /// The unit that it is in.
+    pub fn unit(self) -> Unit {
+        match self {
+            Figure::PoolTokens | Figure::PoolBlocks => Unit::Count,
+            Figure::Decode | Figure::Batch | Figure::Prefill | Figure::Throughput => Unit::Rate,
+            Figure::Ttft | Figure::TtftLoaded | Figure::Tpot => Unit::Seconds,
+            _ => Unit::Bytes,
+        }
+    }
 }
 
 /// A measured figure beside its prediction.
@@ -61,6 +107,8 @@ pub struct Comparison {
     pub figure: Figure,
     /// Model, format, devices and settings, as the log has them.
     pub subject: Subject,
+    /// Of a speed, the family of the device.
+    pub family: Option<String>,
     /// Bytes, tokens, tokens a second or seconds.
     pub predicted: Interval<f64>,
     /// In the same unit.
@@ -97,16 +145,22 @@ impl Comparison {
         low - self.printed <= self.measured && self.measured <= high + self.printed
     }
 
-    /// Share by which the prediction is off, of what was measured.
+    /// Share by which the prediction is off: of what was measured, or of the rate that a measured
+    /// time stands for.
     pub fn error(&self) -> f64 {
-        let off = (self.predicted.expected - self.measured).abs();
-        (off - self.printed).max(0.0) / self.measured.abs().max(1.0)
+        let (predicted, measured) = match self.figure.unit() {
+            Unit::Seconds => (self.measured, self.predicted.expected),
+            _ => (self.predicted.expected, self.measured),
+        };
+        let off = ((predicted - measured).abs() - self.printed).max(0.0);
+        // Of nothing measured, whatever is predicted is wrong by all of it.
+        if measured > 0.0 { off / measured } else { off.min(1.0) }
     }
 
     /// Width of the interval as a share of the prediction.
     pub fn width(&self) -> f64 {
         let Interval { low, expected, high } = self.predicted;
-        (high - low) / expected.max(1.0)
+        if expected > 0.0 { (high - low) / expected } else { 0.0 }
     }
 }
 
@@ -142,6 +196,11 @@ impl Summary {
             p90: percentile(&errors, 0.9),
             width: percentile(&widths, 0.5),
         }
+    }
+
+    /// Share of those within their interval; all of none.
+    pub fn share(&self) -> f64 {
+        if self.n == 0 { 1.0 } else { self.covered as f64 / self.n as f64 }
     }
 
     /// Nine of ten lie within their interval.
