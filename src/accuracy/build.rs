@@ -33,13 +33,14 @@ struct Explained {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Rule {
-    /// The beginning of the case's name.
+    /// The beginning of the case's name, or all of it.
     case: Option<String>,
+    exact: bool,
     figure: Option<Figure>,
     engine: Option<String>,
     source: Option<String>,
-    family: Option<String>,
-    version: Option<String>,
+    /// A part of the devices' names.
+    devices: Option<String>,
     quant: Option<String>,
     model: Option<String>,
     /// More than was predicted was measured.
@@ -49,12 +50,15 @@ struct Rule {
 impl Rule {
     fn holds(&self, case: &Comparison) -> bool {
         let is = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|w| w == is);
-        self.case.as_deref().is_none_or(|start| case.id.starts_with(start))
+        let named = |start: &str| match self.exact {
+            true => case.id == start,
+            false => case.id.starts_with(start),
+        };
+        self.case.as_deref().is_none_or(named)
             && self.figure.is_none_or(|figure| figure == case.figure)
             && is(&self.engine, &case.engine)
             && is(&self.source, &case.source)
-            && is(&self.family, case.family.as_deref().unwrap_or_default())
-            && is(&self.version, &case.subject.version)
+            && self.devices.as_deref().is_none_or(|part| case.subject.devices.contains(part))
             && is(&self.quant, &case.subject.quant)
             && is(&self.model, &case.subject.model)
             && self.more.is_none_or(|more| more == (case.measured > case.predicted.expected))

@@ -175,6 +175,8 @@ def profile(case, models):
                    if ident and m["id"].lower().endswith("/" + ident)), "")
     if quant == "FP8-block" and "fp4 experts" in native:
         quant = "FP8-MXFP4"
+    if excluded(case):
+        return excluded(case)
     if ident is None:
         return "unknown_model"
     if quant is None:
@@ -205,7 +207,7 @@ def profile(case, models):
         "context": case.get("context"),
         "sequences": case.get("max_num_seqs") or case.get("max_num_seqs_cfg"),
         "batched": case.get("max_num_batched_tokens"), "eager": case.get("enforce_eager"),
-        "lora_rank": case.get("lora_rank"), "excluded": excluded(case),
+        "lora_rank": case.get("lora_rank"),
         "kv_bytes": 1 if "fp8" in kv else 2,
         "measured": {k: v for k, v in measured.items() if not isinstance(v, str)},
         "note": "; ".join(case.get("flags") or []),

@@ -37,8 +37,6 @@ pub(super) struct Profile {
     #[serde(default)]
     eager: bool,
     lora_rank: Option<u64>,
-    /// It says nothing about a released engine.
-    excluded: Option<String>,
     #[serde(default)]
     batch_unknown: bool,
     #[serde(default)]
@@ -48,13 +46,11 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// Every figure with a prediction; none if the case says nothing about a released engine.
+    /// Every figure with a prediction.
     pub fn compare(&self) -> Vec<Comparison> {
         let model = Catalog::bundled().model(&self.head.model);
         let quant = Quant::parse(&self.head.quant);
-        let (Some(model), Some(quant), None) = (model, quant, &self.excluded) else {
-            return Vec::new();
-        };
+        let (Some(model), Some(quant)) = (model, quant) else { return Vec::new() };
         let Some(checkpoint) = Checkpoint::new(model, quant) else { return Vec::new() };
         match self.head.engine.as_str() {
             "vllm" => self.vllm(model, &checkpoint),
