@@ -48,7 +48,6 @@ pub struct Group {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_hand: bool,
     /// How they came out.
-    #[serde(flatten)]
     pub summary: Summary,
 }
 
@@ -60,7 +59,6 @@ pub struct Row {
     /// What was measured.
     pub figure: Figure,
     /// What the case is about.
-    #[serde(flatten)]
     pub subject: Subject,
     /// Low, expected and high.
     pub predicted: [f64; 3],

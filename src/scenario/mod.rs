@@ -3,6 +3,7 @@
 //! The query string ([`Scenario::from_query`], [`Scenario::to_query`]) is the one notation for it:
 //! the page's URL, an embed's attribute and the command line's argument.
 
+mod accuracy;
 mod extras;
 mod limits;
 mod measured;
@@ -13,6 +14,7 @@ mod query;
 mod serving;
 mod view;
 
+pub use accuracy::Accuracy;
 pub use extras::{Display, DraftModel, Extras, Lora, LoraTargets, Projector, ProjectorType};
 pub use limits::Limit;
 pub use measured::Measurement;

@@ -713,7 +713,7 @@ fn unescape(part: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Money;
+    use super::super::{Accuracy, Money};
     use super::*;
     use crate::scenario::{
         Axis, Display, DraftModel, ExpertParallel, Lora, LoraTargets, Projector, SplitMode, System,
@@ -1047,6 +1047,11 @@ mod tests {
             Serving::any(),
             proptest::sample::subsequence(Axis::ALL.to_vec(), 0..3),
             proptest::option::of(proptest::sample::select(Axis::ALL.to_vec())),
+            proptest::option::of((
+                any::<bool>(),
+                proptest::option::of("[a-z_]{1,9}"),
+                proptest::option::of("[A-Z][A-Za-z._-]{0,8}"),
+            )),
         );
         let unused = proptest::collection::vec(("x-\\PC{0,6}", "\\PC{0,8}"), 0..3);
         (lists, numbers, switches, view, money(), unused).prop_map(
@@ -1057,7 +1062,9 @@ mod tests {
                 let (switches, extras, (parallel, platform)) = switches;
                 let [flash_attention, batch, unified_kv, swa_full, imatrix, embed, eager] =
                     switches;
-                let (lang, theme, cell, serving, rows, cols) = view;
+                let (lang, theme, cell, serving, rows, cols, accuracy) = view;
+                let accuracy =
+                    accuracy.map(|(speed, figure, engine)| Accuracy { speed, figure, engine });
                 Scenario {
                     models,
                     machines,
@@ -1090,7 +1097,7 @@ mod tests {
                     lang,
                     theme,
                     embed,
-                    view: View { rows, cols },
+                    view: View { rows, cols, accuracy },
                     selected: cell.map(|(model, machine, quant, engine)| Selected {
                         model,
                         machine,

@@ -1,8 +1,8 @@
-//! How the comparison is laid out: which parts of the question its rows and columns are. Keys
-//! `rows` and `cols`.
+//! How the comparison is laid out: which parts of the question its rows and columns are, or that
+//! the accuracy page is shown in its place. Keys `rows`, `cols` and `view`.
 
-use super::Scenario;
 use super::query::{Refused, Writer};
+use super::{Accuracy, Scenario};
 
 /// A part of the question that can have several entries, and so can be rows or columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +49,8 @@ pub struct View {
     pub rows: Vec<Axis>,
     /// The axis of the columns.
     pub cols: Option<Axis>,
+    /// The accuracy page is shown.
+    pub accuracy: Option<Accuracy>,
 }
 
 impl View {
@@ -63,6 +65,7 @@ impl View {
                 })?;
             }
             "cols" => self.cols = Some(axis(value).ok_or_else(|| Refused::form(names()))?),
+            "view" => self.accuracy = Some(Accuracy::parse(value)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -75,6 +78,9 @@ impl View {
         }
         if let Some(cols) = self.cols {
             out.pair("cols", cols.name());
+        }
+        if let Some(accuracy) = &self.accuracy {
+            out.pair("view", &accuracy.to_query());
         }
     }
 }
@@ -145,7 +151,11 @@ impl Layout {
 
     /// What to ask for to get this layout.
     pub fn view(self) -> View {
-        View { rows: self.groups.into_iter().chain([self.rows]).collect(), cols: Some(self.cols) }
+        View {
+            rows: self.groups.into_iter().chain([self.rows]).collect(),
+            cols: Some(self.cols),
+            accuracy: None,
+        }
     }
 
     /// The layout with `axis` as its rows; what was there goes where `axis` was.
@@ -230,7 +240,8 @@ mod tests {
                 .filter(|(a, b, _)| a.is_some() || b.is_none())
                 .filter(|(a, b, _)| a.is_none() || a != b)
             {
-                scenario.view = View { rows: a.into_iter().chain(b).collect(), cols };
+                scenario.view =
+                    View { rows: a.into_iter().chain(b).collect(), cols, accuracy: None };
                 let layout = Layout::of(&scenario);
                 let distinct = |l: Layout| {
                     l.rows != l.cols && l.groups != Some(l.rows) && l.groups != Some(l.cols)
