@@ -212,9 +212,14 @@ fn engines_stand_side_by_side() {
     let report = answer("model=qwen3-8b&hw=rtx-4090&quant=BF16&engine=llama.cpp,vllm,sglang");
     let engines: Vec<&str> = report.cells.iter().map(|cell| cell.engine.as_str()).collect();
     assert_eq!(engines, ["llama.cpp", "vllm", "sglang"]);
-    // A format that one of them lacks leaves the others.
+    // A format that one of them lacks stands there with its nearest...
     let report = answer("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp,vllm");
-    assert_eq!(report.cells.len(), 1);
+    let quants: Vec<&str> = report.cells.iter().map(|cell| cell.quant.as_str()).collect();
+    assert_eq!(quants, ["Q4_K_M", "AWQ"]);
+    assert_eq!(report.cells[1].stands_for.as_deref(), Some("Q4_K_M"));
+    // ... unless that is asked for itself.
+    let report = answer("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M,AWQ&engine=llama.cpp,vllm");
+    assert_eq!(report.cells.len(), 2);
     assert!(report.notices.iter().any(|n| matches!(n, Notice::EngineRefuses(_))));
 }
 
@@ -250,7 +255,7 @@ fn what_cannot_be_is_refused_with_the_rule_and_the_nearest() {
     check(
         "model=qwen3-8b&hw=rtx-4090&quant=FP8&engine=llama.cpp".to_owned(),
         format.clone(),
-        text("Q4_K_M"),
+        text("Q8_0"),
     );
     check(
         "model=qwen3-8b&hw=rx-7900-xtx&quant=EXL3-4.0bpw&engine=exllamav3".to_owned(),
