@@ -21,7 +21,7 @@ pub mod transformers;
 pub mod vllm;
 
 pub use addons::{Addons, Cut, Proposer, Speculation, Widths, adapted};
-pub use addons::{on_demand, profiled, tower, warm_up};
+pub use addons::{drafts, on_demand, profiled, tower, warm_up};
 pub use cache::{LayerCache, State, layer_caches, mtp_caches};
 pub use layout::{Held, Layout};
 pub use shard::{Checkpoint, Fused, Indivisible, Stored, divides, rank, rank_of};

@@ -15,8 +15,12 @@ pub fn add_model(scenario: &mut Scenario, id: &str) {
     }
 }
 
-/// Puts another model into a row; if it has a row already, that one stays.
+/// Puts another model into a row; if it has a row already, that one stays. A draft of that name
+/// gives way too.
 pub fn replace_model(scenario: &mut Scenario, old: &str, new: &str) {
+    if let Some(draft) = scenario.extras.draft.as_mut().filter(|draft| draft.id == old) {
+        draft.id = new.to_owned();
+    }
     let Some(at) = scenario.models.iter().position(|model| model == old) else { return };
     if scenario.models.iter().any(|model| model == new) {
         remove_model(scenario, old);
@@ -25,8 +29,9 @@ pub fn replace_model(scenario: &mut Scenario, old: &str, new: &str) {
     }
 }
 
-/// Takes a row out.
+/// Takes a row out, and a draft of that name.
 pub fn remove_model(scenario: &mut Scenario, id: &str) {
+    scenario.extras.draft.take_if(|draft| draft.id == id);
     let Some(at) = scenario.models.iter().position(|model| model == id) else { return };
     scenario.models.remove(at);
     scenario.selected = scenario.selected.and_then(|mut cell| {

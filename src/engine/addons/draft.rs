@@ -9,6 +9,9 @@ use crate::scenario::Engine;
 /// differ by 128.
 const PADDING: u64 = 128;
 
+/// Drafts listed for a model at most.
+const DRAFTS: usize = 12;
+
 /// Suggestions made at most.
 const SUGGESTIONS: usize = 3;
 
@@ -37,8 +40,9 @@ fn first_word(family: &str) -> &str {
     family.split_whitespace().next().unwrap_or(family)
 }
 
-/// The smallest models that can draft for `model` and are no more than a third of it.
-pub(super) fn nearest(catalog: &Catalog, engine: Engine, model: &Model) -> Option<String> {
+/// Ids of the models that can draft for `model` under `engine` and are no more than a third of it:
+/// those of its family first, and the smallest of each.
+pub fn drafts(catalog: &Catalog, engine: Engine, model: &Model) -> Vec<String> {
     let size = |model: &Model| count(model.architecture()).active;
     let most = size(model) / 3;
     let mut fitting: Vec<(u64, &Model)> = catalog
@@ -51,9 +55,15 @@ pub(super) fn nearest(catalog: &Catalog, engine: Engine, model: &Model) -> Optio
     // The model's own family first, then its publisher's others, and the smallest first.
     let far = |draft: &Model| (draft.org != model.org, draft.family != model.family);
     fitting.sort_by_key(|(size, draft)| (far(draft), *size));
-    let ids: Vec<String> =
-        fitting.iter().take(SUGGESTIONS).map(|(_, draft)| format!("draft={}", draft.id)).collect();
-    (!ids.is_empty()).then(|| ids.join(", "))
+    fitting.into_iter().take(DRAFTS).map(|(_, draft)| draft.id.clone()).collect()
+}
+
+/// The first of [`drafts`] in query notation, separated by commas.
+pub(super) fn nearest(catalog: &Catalog, engine: Engine, model: &Model) -> Option<String> {
+    let ids = drafts(catalog, engine, model);
+    let offers: Vec<String> =
+        ids.iter().take(SUGGESTIONS).map(|id| format!("draft={id}")).collect();
+    (!offers.is_empty()).then(|| offers.join(", "))
 }
 
 #[cfg(test)]

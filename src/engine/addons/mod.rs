@@ -11,6 +11,7 @@ pub(super) mod llama_cpp;
 mod lora;
 mod projector;
 
+pub use draft::drafts;
 pub(super) use flags::flags;
 pub use lora::{Cut, Widths, adapted};
 pub use projector::{on_demand, profiled, tower, warm_up};

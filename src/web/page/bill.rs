@@ -33,6 +33,8 @@ pub struct Place {
     pub layers: u64,
     /// The lines.
     pub items: Vec<Item>,
+    /// What is withheld from the engine before it gets what can be used.
+    pub withheld: Vec<Item>,
 }
 
 impl Place {
@@ -47,6 +49,7 @@ impl Place {
             headroom: bill.headroom_bytes(),
             layers: bill.layers,
             items: bill.items.clone(),
+            withheld: bill.withheld.clone(),
         }
     }
 
@@ -61,6 +64,7 @@ impl Place {
             headroom: bill.headroom_bytes(),
             layers: 0,
             items: bill.items.clone(),
+            withheld: Vec::new(),
         }
     }
 
@@ -241,6 +245,7 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
     let is_host = Memo::new(move |_| place.with(|place| place.device.is_none()));
     let count = Memo::new(move |_| place.with(|place| place.count));
     let lines = Memo::new(move |_| place.with(|place| place.items.len()));
+    let withheld = Memo::new(move |_| place.with(|place| place.withheld.len()));
     let used = move || state.quantity(place.with(|place| place.used.expected)).to_string();
     let of = move || {
         let amount = state.quantity(place.with(|place| place.usable)).to_string();
@@ -321,6 +326,18 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
                         </Show>
                     </span>
                 </li>
+                <Show when=move || withheld.get() != 0>
+                    <li class="line-heading">{words!(state, bill.withheld)}</li>
+                </Show>
+                <For each=move || 0..withheld.get() key=|line| *line let(at)>
+                    <Line
+                        testid="withheld-item"
+                        item=Memo::new(move |seen: Option<&Option<Item>>| {
+                            let now = place.with(|place| place.withheld.get(at).cloned());
+                            now.or(seen.cloned().flatten())
+                        })
+                    />
+                </For>
             </ul>
         </details>
     }
@@ -343,7 +360,10 @@ fn Amount(
 
 /// One line: how much, how sure, and how it comes about.
 #[component]
-fn Line(item: Memo<Option<Item>>) -> impl IntoView {
+fn Line(
+    item: Memo<Option<Item>>,
+    #[prop(default = "bill-item")] testid: &'static str,
+) -> impl IntoView {
     let state = use_state();
     let with = move |part: fn(State, &Item) -> String| {
         item.with(|item| item.as_ref().map(|item| part(state, item))).unwrap_or_default()
@@ -370,7 +390,7 @@ fn Line(item: Memo<Option<Item>>) -> impl IntoView {
     });
     let source = move || with(|_, item| item.source.clone());
     view! {
-        <li class="line" data-testid="bill-item" data-term=key data-bytes=move || bytes().expected.0.to_string()>
+        <li class="line" data-testid=testid data-term=key data-bytes=move || bytes().expected.0.to_string()>
             <details>
                 <summary>
                     <span class="swatch" data-term=key></span>

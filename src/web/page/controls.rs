@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::extras::ExtrasFields;
 use super::field::{Checkbox, NumberField, Select};
 use super::icons::{Minus, Plus};
 use super::numbers::Style;
@@ -242,6 +243,7 @@ pub fn More() -> impl IntoView {
                     />
                 </div>
             </div>
+            <ExtrasFields />
         </details>
     }
 }
@@ -250,7 +252,7 @@ pub fn More() -> impl IntoView {
 fn more(s: &Scenario) -> impl PartialEq + use<> {
     (
         (s.flash_attention, s.ubatch, s.mode, s.unified_kv, s.swa_full),
-        (s.imatrix, s.ram, s.offload, s.reserve),
+        (s.imatrix, s.ram, s.offload, s.reserve, s.extras.clone()),
     )
 }
 
@@ -275,7 +277,7 @@ fn Switch(
 
 /// A setting that is a whole number.
 #[component]
-fn CountField(
+pub fn CountField(
     #[prop(into)] label: Signal<String>,
     limit: Limit,
     read: fn(&Scenario) -> u64,
@@ -305,7 +307,7 @@ fn CountField(
 
 /// A setting that is a size in GiB.
 #[component]
-fn SizeField(
+pub fn SizeField(
     #[prop(into)] label: Signal<String>,
     limit: Limit,
     read: fn(&Scenario) -> Bytes,

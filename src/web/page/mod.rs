@@ -9,6 +9,7 @@ mod combobox;
 mod controls;
 mod empty;
 mod engines;
+mod extras;
 mod fatal;
 mod field;
 mod hardware;

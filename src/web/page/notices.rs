@@ -263,11 +263,11 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
             vec![Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
         }
         Notice::EngineRefuses(refusal) => {
-            let take = |nearest: &String| {
-                let taken = nearest.clone();
-                Way::new(nearest.as_str(), move |s| edit::take(s, &taken))
+            let take = |nearest: &str| {
+                let taken = nearest.to_owned();
+                Way::new(nearest, move |s| edit::take(s, &taken))
             };
-            refusal.nearest.iter().map(take).collect()
+            refusal.nearest.iter().flat_map(|near| near.split(", ")).map(take).collect()
         }
         Notice::EngineCannotUse { .. } | Notice::TooManyCells { .. } => Vec::new(),
     }
