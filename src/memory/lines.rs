@@ -138,7 +138,7 @@ pub(super) fn withheld(part: &Part<'_>) -> Vec<Item> {
     let item = |term, bytes: Bytes, name: &str, source: &str| Item {
         term,
         bytes: Interval::exact(bytes),
-        exact: true,
+        exact: term == Term::Reserve,
         formula: name.to_owned(),
         inputs: vec![input(name, bytes.0)],
         source: source.to_owned(),
