@@ -35,7 +35,7 @@ pub struct Axis {
 impl Axis {
     /// From zero to a little over `most`.
     pub fn linear(most: f64) -> Axis {
-        let to = if most.is_finite() && most > 0.0 { most * 1.05 } else { 1.0 };
+        let to = if most.is_finite() && most > 0.0 { most * 1.1 } else { 1.0 };
         Axis { scale: Scale::Linear, from: 0.0, to }
     }
 
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn paths_break_where_there_is_no_point() {
-        let (x, y) = (Axis::linear(100.0 / 1.05), Axis::linear(10.0 / 1.05));
+        let (x, y) = (Axis::linear(100.0 / 1.1), Axis::linear(10.0 / 1.1));
         let at = |y: f64| Some(Point { y, from: 0.0, to: y });
         let points = [at(5.0), at(10.0), None, at(0.0)];
         let xs = [0.0, 50.0, 75.0, 100.0];

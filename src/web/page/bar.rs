@@ -67,7 +67,7 @@ pub fn Bar(place: Memo<Place>) -> impl IntoView {
 }
 
 /// `20.0` reads better as `20` on a ruler whose marks are round.
-fn ruler_text(number: &str, unit: &str) -> String {
+pub(super) fn ruler_text(number: &str, unit: &str) -> String {
     let short = number.trim_end_matches('0');
     let short = match short.strip_suffix(['.', ',']) {
         Some(whole) => whole,

@@ -5,6 +5,8 @@ mod axes;
 mod bar;
 mod bill;
 mod browser;
+mod chart;
+mod charts;
 mod combobox;
 mod controls;
 mod empty;
@@ -66,6 +68,7 @@ pub fn App() -> impl IntoView {
             <answer::AnswerLine />
             <table::Table />
             <bill::Bill />
+            <charts::Charts />
         </main>
         <header::Footer />
     }

@@ -53,13 +53,20 @@ pub fn verdict_key(verdict: Verdict) -> &'static str {
 /// What a line of a bill is called.
 pub fn item(state: State, item: &Item) -> &'static str {
     match item.term {
+        Term::Overhead if item.formula == "operating_system" => tr!(state, terms.system),
+        term => self::term(state, term),
+    }
+}
+
+/// What a term is called.
+pub fn term(state: State, term: Term) -> &'static str {
+    match term {
         Term::Weights => tr!(state, terms.weights),
         Term::TiedOutput => tr!(state, terms.tied_output),
         Term::KvCache => tr!(state, terms.kv_cache),
         Term::RecurrentState => tr!(state, terms.recurrent_state),
         Term::Compute => tr!(state, terms.compute),
         Term::CudaGraphs => tr!(state, terms.cuda_graphs),
-        Term::Overhead if item.formula == "operating_system" => tr!(state, terms.system),
         Term::Overhead => tr!(state, terms.overhead),
         Term::Projector => tr!(state, terms.projector),
         Term::ProjectorCompute => tr!(state, terms.projector_compute),
@@ -74,7 +81,12 @@ pub fn item(state: State, item: &Item) -> &'static str {
 
 /// The name of a line in `data-term`.
 pub fn item_key(item: &Item) -> &'static str {
-    match item.term {
+    term_key(item.term)
+}
+
+/// The name of a term in `data-term`.
+pub fn term_key(term: Term) -> &'static str {
+    match term {
         Term::Weights => "weights",
         Term::TiedOutput => "tied_output",
         Term::KvCache => "kv_cache",
