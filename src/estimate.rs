@@ -8,10 +8,11 @@ pub use speed::Pace;
 use crate::advice::{Room, headroom, verdict};
 use crate::architecture::count;
 use crate::catalog::{Catalog, Suggestion};
+use crate::economy;
 use crate::engine::{self, File};
 use crate::placement::Hardware;
 use crate::quant::Quant;
-use crate::report::{Cell, Item, Notice, Report, Term};
+use crate::report::{self, Cell, Item, Notice, Report, Term};
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
 use speed::{FileWork, Own, Subject};
@@ -47,7 +48,13 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
             }
         }
     }
-    Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells }
+    let machines = scenario.machines.iter().filter_map(|machine| {
+        let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
+        let inputs = economy::inputs(&scenario.money, &hardware);
+        Some(report::Machine { hardware: machine.to_query(), inputs })
+    });
+    let machines = machines.collect();
+    Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells, machines }
 }
 
 /// The answers for one model: each machine x quantisation x engine, in that order; a single error
@@ -247,7 +254,9 @@ fn cell(
     let room = Room::new(scenario, run, &loads, verdict);
     let max_users = room.max_users();
     let subject = Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own };
-    let speed = subject.speed();
+    let (speed, served) = subject.speed();
+    let served = served.as_ref().map(|(service, load)| (service, load));
+    let economy = economy::economy(&scenario.money, hardware, served);
     Ok(Cell {
         model: file.model().id.clone(),
         hardware: machine.to_query(),
@@ -272,6 +281,7 @@ fn cell(
         max_users,
         copies: room.copies(),
         speed,
+        economy,
         flags: run.flags(),
         devices,
         host,

@@ -12,6 +12,7 @@ pub mod advice;
 pub mod architecture;
 pub mod catalog;
 pub mod curves;
+pub mod economy;
 pub mod engine;
 pub mod estimate;
 pub mod memory;

@@ -1,7 +1,9 @@
 //! The answer: for each model, machine and quantisation an itemised bill and a verdict.
 
+mod economy;
 mod speed;
 
+pub use economy::{Economy, InOut, Input, Machine, Money, PerMtok, PowerDraw};
 pub use speed::{Measurements, NoSpeed, Speed, SpeedBasis};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,9 @@ pub struct Report {
     pub notices: Vec<Notice>,
     /// One entry for each model x machine x quantisation x engine, in that order.
     pub cells: Vec<Cell>,
+    /// Prices and power of each machine whose devices are known.
+    #[serde(default)]
+    pub machines: Vec<Machine>,
 }
 
 /// Something the reader should know about the question.
@@ -224,6 +229,9 @@ pub struct Cell {
     /// How fast it answers.
     #[serde(flatten)]
     pub speed: Speed,
+    /// What it draws and costs.
+    #[serde(flatten)]
+    pub economy: Economy,
     /// How the model is laid out, in the engine's own flags.
     pub flags: Vec<String>,
 }

@@ -120,6 +120,12 @@ impl<T: Copy> Interval<T> {
     pub fn exact(value: T) -> Interval<T> {
         Interval { low: value, expected: value, high: value }
     }
+
+    /// The same with `change`, which keeps order, made to each bound.
+    pub fn map<U>(self, change: impl Fn(T) -> U) -> Interval<U> {
+        let Interval { low, expected, high } = self;
+        Interval { low: change(low), expected: change(expected), high: change(high) }
+    }
 }
 
 impl Interval<Bytes> {

@@ -3,7 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use headroom::catalog::Catalog;
-use headroom::curves::{Along, Frontier, Memory, Subject};
+use headroom::curves::{Along, Crowd, Depth, Frontier, Memory, Subject};
 use headroom::estimate;
 use headroom::report::{Cell, Item};
 use headroom::scenario::{Scenario, Selected};
@@ -123,6 +123,33 @@ fn the_frontier_falls_with_users_and_rises_as_weights_shrink() {
     for pair in frontier.lines.windows(2) {
         assert!(pair[0].contexts.iter().zip(&pair[1].contexts).all(|(a, b)| a <= b));
     }
+}
+
+#[test]
+fn speed_at_the_point_asked_for_is_the_report_s() {
+    for query in QUESTIONS {
+        let scenario = scenario(query);
+        let speed = cell(&scenario).speed;
+        let catalog = Catalog::bundled();
+        let depth = Depth::of(catalog, &scenario, FIRST);
+        let crowd = Crowd::of(catalog, &scenario, FIRST);
+        let decode = depth.as_ref().map(|depth| depth.tps[depth.asked]);
+        assert_eq!(decode, speed.decode_tps, "{query}");
+        let service = crowd.as_ref().map(|crowd| crowd.services[crowd.asked]);
+        assert_eq!(service.map(|s| s.throughput), speed.throughput_tps, "{query}");
+        assert_eq!(service.map(|s| s.tpot_s), speed.tpot_s, "{query}");
+        assert_eq!(service.map(|s| s.ttft_s), speed.ttft_s, "{query}");
+        if let (Some(depth), Some(crowd)) = (depth, crowd) {
+            assert_eq!(depth.depths[depth.asked], scenario.context);
+            assert_eq!(crowd.users[crowd.asked], scenario.users);
+            let falls = depth.tps.is_sorted_by(|a, b| a.expected >= b.expected);
+            assert!(falls, "{query}: a deeper context decodes faster");
+            let waits = crowd.services.is_sorted_by(|a, b| a.ttft_s.expected <= b.ttft_s.expected);
+            assert!(waits, "{query}: more users wait less");
+        }
+    }
+    let none = scenario("model=qwen2.5-72b-instruct&hw=rtx-4090&quant=BF16&offload=none");
+    assert!(Depth::of(Catalog::bundled(), &none, FIRST).is_none());
 }
 
 #[test]

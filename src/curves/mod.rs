@@ -7,9 +7,11 @@
 mod frontier;
 mod memory;
 mod points;
+mod speed;
 
 pub use frontier::{Frontier, Reach};
 pub use memory::{Along, Memory, MemoryPoint};
+pub use speed::{Crowd, Depth};
 
 use crate::advice::{Room, verdict};
 use crate::catalog::Catalog;

@@ -11,8 +11,8 @@ use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{self, Measurement, Scenario, Selected, Serving};
 use crate::speed::calibration::{Class, Evidence};
 use crate::speed::{
-    Backend, CacheTypes, Chip, Engine, Figure, Layers, Load, Numerics, Part, Reading, Setup,
-    Software, Tuning,
+    Backend, CacheTypes, Chip, Engine, Figure, Layers, Load, Numerics, Part, Reading, Service,
+    Setup, Software, Tuning,
 };
 
 /// The host of a machine that names none, where a part of the model is left in RAM.
@@ -121,11 +121,14 @@ impl Own {
 }
 
 impl Subject<'_> {
-    /// The speed of the cell.
-    pub fn speed(&self) -> Speed {
+    /// The speed of the cell, and what it is asked to serve and how it does.
+    pub fn speed(&self) -> (Speed, Option<(Service, Load)>) {
         match self.pace() {
-            Ok(pace) => pace.speed(self.scenario),
-            Err(why) => Speed { no_speed: Some(why), ..Speed::default() },
+            Ok(pace) => {
+                let service = pace.setup.serve(&pace.load);
+                (pace.speed(self.scenario, &service), Some((service, pace.load)))
+            }
+            Err(why) => (Speed { no_speed: Some(why), ..Speed::default() }, None),
         }
     }
 
@@ -242,10 +245,9 @@ impl<'a> Machine<'a> {
 
 impl Pace {
     /// Decoding for one user alone, with all of the context asked for filled.
-    fn speed(&self, scenario: &Scenario) -> Speed {
+    fn speed(&self, scenario: &Scenario, service: &Service) -> Speed {
         let Pace { setup, load, context, .. } = self;
         let depth = *context as f64;
-        let service = setup.serve(load);
         let cached = load.cached_prefix;
         let fresh = load.prompt - cached;
         Speed {

@@ -37,15 +37,7 @@ pub struct Power {
     pub pue: f64,
 }
 
-/// Where the default figures come from.
-pub const POWER_SOURCE: &str = "rules of thumb, 2026-11: share of board power idle 15 %, decode 60 %, prefill 95 %; host 100 W";
-
 impl Power {
-    /// Devices with this board power in a desktop.
-    pub fn of_boards(boards_w: f64) -> Power {
-        Power { boards_w, shares: PowerShares::default(), host_w: 100.0, pue: 1.0 }
-    }
-
     fn at(&self, share: f64) -> f64 {
         (self.boards_w * share + self.host_w) * self.pue
     }

@@ -2,7 +2,6 @@
 
 use super::energy::Power;
 use super::serving::{Load, Service};
-use crate::catalog::Device;
 use crate::units::Interval;
 
 const HOURS_A_YEAR: f64 = 8766.0;
@@ -11,42 +10,16 @@ const SECONDS_AN_HOUR: f64 = 3600.0;
 /// What the machine and its power cost; all amounts in one currency.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
-    /// Of the machine.
-    pub purchase: f64,
+    /// Of the machine; `None` where that is not known.
+    pub purchase: Option<f64>,
     /// Years over which it is written off.
     pub amortised_years: f64,
-    /// Of a kilowatt-hour.
-    pub kwh: f64,
-    /// Of renting the machine for an hour; `None` where it can't be rented.
+    /// Of a kilowatt-hour; `None` where that is not known.
+    pub kwh: Option<f64>,
+    /// Of renting the machine for an hour; `None` where that is not known.
     pub rent_hour: Option<f64>,
     /// Share of the time that the machine is busy, 0 to 1.
     pub utilisation: f64,
-}
-
-/// Default tariff, US dollars a kilowatt-hour.
-pub const DEFAULT_KWH_USD: f64 = 0.17;
-/// Where the default amounts come from.
-pub const PRICES_SOURCE: &str = "0.17 USD/kWh: a round figure near the US residential average of 2025; \
-     3 years: the usual book life of servers; both to be edited";
-
-impl Prices {
-    /// Prices in US dollars of `count` devices by the catalogue: launch price and lowest rent. The
-    /// rest of the machine is not in them. `None` where neither is known.
-    pub fn of(device: &Device, count: u32) -> Option<Prices> {
-        let count = f64::from(count);
-        let rents = device.cloud_prices.iter().map(|price| price.usd_per_hour.0);
-        let rent = rents.min_by(f64::total_cmp).map(|rent| rent * count);
-        if device.msrp_usd.is_none() && rent.is_none() {
-            return None;
-        }
-        Some(Prices {
-            purchase: device.msrp_usd.unwrap_or(0.0) * count,
-            amortised_years: 3.0,
-            kwh: DEFAULT_KWH_USD,
-            rent_hour: rent,
-            utilisation: 0.5,
-        })
-    }
 }
 
 /// What tokens cost when the machine is owned, or rented.
@@ -60,29 +33,35 @@ pub struct Cost {
     pub output_mtok: Interval<f64>,
 }
 
-/// Cost, energy and the choice between buying and renting at one operating point.
+/// Cost, energy and the choice between buying and renting at one operating point. What rests on an
+/// unknown value is `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Economics {
     /// Watts from the wall on average.
-    pub mean_w: f64,
+    pub mean_w: Option<f64>,
     /// Watt-hours for a million tokens of answers, their prompts included.
-    pub wh_mtok: Interval<f64>,
+    pub wh_mtok: Option<Interval<f64>>,
     /// The machine bought.
-    pub owned: Cost,
-    /// The machine rented, where it can be.
+    pub owned: Option<Cost>,
+    /// The machine rented; its power is in the rent.
     pub rented: Option<Cost>,
-    /// Hours of renting that cost as much as the machine and its power; `None` where renting
-    /// costs less than the power alone, or is not to be had.
+    /// Hours of renting that cost as much as the machine and its power; `None` also where renting
+    /// costs no more than the power alone.
     pub break_even_hours: Option<f64>,
 }
 
-/// What `service` costs at `load`.
-pub fn economics(service: &Service, load: &Load, power: &Power, prices: &Prices) -> Economics {
+/// What `service` costs at `load`. `power` is `None` where that of a device is not known.
+pub fn economics(
+    service: &Service,
+    load: &Load,
+    power: Option<&Power>,
+    prices: &Prices,
+) -> Economics {
     let utilisation = prices.utilisation.clamp(1e-3, 1.0);
-    let mean_w = power.mean_w(service, utilisation);
-    let power_hour = mean_w / 1e3 * prices.kwh;
-    let owned_hour =
-        prices.purchase / (prices.amortised_years.max(1e-3) * HOURS_A_YEAR) + power_hour;
+    let mean_w = power.map(|power| power.mean_w(service, utilisation));
+    let power_hour = mean_w.zip(prices.kwh).map(|(watts, kwh)| watts / 1e3 * kwh);
+    let hours = prices.amortised_years.max(1e-3) * HOURS_A_YEAR;
+    let owned_hour = prices.purchase.zip(power_hour).map(|(price, power)| price / hours + power);
     let cost = |hour: f64| {
         let second = hour / SECONDS_AN_HOUR / utilisation;
         // The time that a second spends on prompts pays for their tokens, the rest for answers.
@@ -94,18 +73,19 @@ pub fn economics(service: &Service, load: &Load, power: &Power, prices: &Prices)
         Cost { hour, input_mtok: around(input, spread), output_mtok: around(output, spread) }
     };
     let tokens_an_hour = |rate: f64| rate * SECONDS_AN_HOUR * utilisation;
-    let wh = |rate: f64| mean_w / tokens_an_hour(rate) * 1e6;
-    let saved = prices.rent_hour.map(|rent| rent - power_hour).filter(|saved| *saved > 0.0);
+    let wh_mtok = mean_w.map(|watts| {
+        let wh = |rate: f64| watts / tokens_an_hour(rate) * 1e6;
+        let Interval { low, expected, high } = service.throughput;
+        Interval { low: wh(high), expected: wh(expected), high: wh(low) }
+    });
+    let saved = prices.rent_hour.zip(power_hour).map(|(rent, power)| rent - power);
+    let saved = saved.filter(|saved| *saved > 0.0);
     Economics {
         mean_w,
-        wh_mtok: Interval {
-            low: wh(service.throughput.high),
-            expected: wh(service.throughput.expected),
-            high: wh(service.throughput.low),
-        },
-        owned: cost(owned_hour),
+        wh_mtok,
+        owned: owned_hour.map(cost),
         rented: prices.rent_hour.map(cost),
-        break_even_hours: saved.map(|saved| prices.purchase / saved),
+        break_even_hours: prices.purchase.zip(saved).map(|(price, saved)| price / saved),
     }
 }
 
@@ -113,6 +93,7 @@ pub fn economics(service: &Service, load: &Load, power: &Power, prices: &Prices)
 mod tests {
     use super::*;
     use crate::speed::Limit;
+    use crate::speed::energy::PowerShares;
 
     fn service() -> Service {
         let exact = Interval { low: 500.0, expected: 1000.0, high: 2000.0 };
@@ -126,21 +107,27 @@ mod tests {
         }
     }
 
-    fn example() -> Economics {
-        let power = Power { boards_w: 450.0, host_w: 0.0, ..Power::of_boards(0.0) };
-        let prices = Prices {
-            purchase: 8766.0,
+    fn prices() -> Prices {
+        Prices {
+            purchase: Some(8766.0),
             amortised_years: 1.0,
-            kwh: 0.2,
+            kwh: Some(0.2),
             rent_hour: Some(1.0),
             utilisation: 1.0,
-        };
-        economics(&service(), &Load::single(1000.0, 500.0), &power, &prices)
+        }
+    }
+
+    fn economics(power: Option<&Power>, prices: &Prices) -> Economics {
+        super::economics(&service(), &Load::single(1000.0, 500.0), power, prices)
+    }
+
+    fn power() -> Power {
+        Power { boards_w: 450.0, host_w: 0.0, shares: PowerShares::default(), pue: 1.0 }
     }
 
     #[test]
     fn the_price_of_tokens_adds_up_to_that_of_the_machine() {
-        let Economics { owned, .. } = example();
+        let owned = economics(Some(&power()), &prices()).owned.unwrap();
         // An hour at 1000 tokens a second: 3.6 M tokens of answers, 7.2 M of prompts.
         let hour = 3.6 * owned.output_mtok.expected + 7.2 * owned.input_mtok.expected;
         assert!((hour - owned.hour).abs() < 1e-9 * owned.hour);
@@ -149,13 +136,41 @@ mod tests {
 
     #[test]
     fn power_and_break_even_follow_from_the_inputs() {
-        let economics = example();
+        let economics = economics(Some(&power()), &prices());
         let mean = 450.0 * (0.25 * 0.95 + 0.75 * 0.6);
-        assert!((economics.mean_w - mean).abs() < 1e-9);
-        assert!((economics.wh_mtok.expected - mean / 3.6).abs() < 1e-9);
-        assert!((economics.owned.hour - (1.0 + mean / 1e3 * 0.2)).abs() < 1e-9);
+        assert!((economics.mean_w.unwrap() - mean).abs() < 1e-9);
+        assert!((economics.wh_mtok.unwrap().expected - mean / 3.6).abs() < 1e-9);
+        assert!((economics.owned.unwrap().hour - (1.0 + mean / 1e3 * 0.2)).abs() < 1e-9);
         let saved = 1.0 - mean / 1e3 * 0.2;
         assert!((economics.break_even_hours.unwrap() - 8766.0 / saved).abs() < 1e-6);
         assert_eq!(economics.rented.unwrap().hour, 1.0);
+    }
+
+    #[test]
+    fn only_what_rests_on_an_unknown_value_is_unknown() {
+        let no_power = economics(None, &prices());
+        assert_eq!((no_power.owned, no_power.wh_mtok, no_power.mean_w), (None, None, None));
+        assert!(no_power.rented.is_some());
+        let no_price = economics(Some(&power()), &Prices { purchase: None, ..prices() });
+        assert_eq!((no_price.owned, no_price.break_even_hours), (None, None));
+        assert!(no_price.wh_mtok.is_some() && no_price.rented.is_some());
+        let no_rent = economics(Some(&power()), &Prices { rent_hour: None, ..prices() });
+        assert_eq!((no_rent.rented, no_rent.break_even_hours), (None, None));
+        // A rent below the power alone never costs as much as buying.
+        let cheap = economics(Some(&power()), &Prices { rent_hour: Some(0.01), ..prices() });
+        assert_eq!(cheap.break_even_hours, None);
+        assert!(cheap.owned.is_some());
+    }
+
+    #[test]
+    fn a_busier_machine_makes_cheaper_tokens() {
+        let at = |utilisation: f64| {
+            let owned = economics(Some(&power()), &Prices { utilisation, ..prices() }).owned;
+            owned.unwrap().output_mtok.expected
+        };
+        assert!(at(0.1) > at(0.5) && at(0.5) > at(1.0));
+        let dearer = Prices { kwh: Some(0.4), ..prices() };
+        let dear = economics(Some(&power()), &dearer).owned.unwrap();
+        assert!(dear.output_mtok.expected > at(1.0));
     }
 }

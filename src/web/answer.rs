@@ -77,7 +77,7 @@ fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{HostBill, Speed};
+    use crate::report::{Economy, HostBill, Speed};
     use crate::units::{Bytes, GB, Interval};
 
     /// A cell of a model of `params` billions, `weights` GB large.
@@ -110,6 +110,7 @@ mod tests {
             max_users: 0,
             copies: 0,
             speed: Speed::default(),
+            economy: Economy::default(),
             flags: Vec::new(),
         })
     }

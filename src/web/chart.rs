@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_linear_axis_is_marked_at_round_values() {
-        assert_eq!(Axis::linear(94.0).ticks(5), [0.0, 20.0, 40.0, 60.0, 80.0]);
+        assert_eq!(Axis::linear(94.0).ticks(6), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
         assert_eq!(Axis::linear(0.9).ticks(4).len(), 2);
         for most in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-9, 1e15] {
             let axis = Axis::linear(most);
