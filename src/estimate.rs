@@ -48,11 +48,8 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
             }
         }
     }
-    let machines = scenario.machines.iter().filter_map(|machine| {
-        let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
-        let inputs = economy::inputs(&scenario.money, &hardware);
-        Some(report::Machine { hardware: machine.to_query(), inputs })
-    });
+    let machines =
+        scenario.machines.iter().filter_map(|machine| self::machine(catalog, scenario, machine));
     let machines = machines.collect();
     Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells, machines }
 }
@@ -164,6 +161,17 @@ pub fn unknown(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     let models = models.filter_map(|id| files(catalog, &none, id).err());
     let resolve = |machine| Hardware::resolve(catalog, scenario, machine).err();
     models.chain(scenario.machines.iter().filter_map(resolve)).collect()
+}
+
+/// Prices and power of `machine`; `None` where a device of it is not known.
+pub fn machine(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    machine: &Machine,
+) -> Option<report::Machine> {
+    let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
+    let inputs = economy::inputs(&scenario.money, &hardware);
+    Some(report::Machine { hardware: machine.to_query(), inputs })
 }
 
 /// What the reader should know although every cell can be answered.

@@ -50,6 +50,27 @@ pub fn parse_gib(text: &str, limit: Limit) -> Result<Bytes, Refusal> {
     if limit.holds(bytes.0) { Ok(bytes) } else { Err(Refusal::OutOfRange) }
 }
 
+/// A number with a decimal point or comma, from `min` to `max`; with `%` behind it, hundredths.
+///
+/// # Errors
+/// It is no number, or not within those.
+pub fn parse_decimal(text: &str, (min, max): (f64, f64)) -> Result<f64, Refusal> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let (digits, scale) = match text.strip_suffix('%') {
+        Some(digits) => (digits, 100.0),
+        None => (text.as_str(), 1.0),
+    };
+    // A comma groups thousands where three digits and a point, or another comma, follow it.
+    let groups = digits.contains('.') || digits.matches(',').count() > 1;
+    let digits = digits.replace(',', if groups { "" } else { "." });
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(Refusal::NotANumber);
+    }
+    let value: f64 = digits.parse().map_err(|_| Refusal::NotANumber)?;
+    let value = value / scale;
+    if min <= value && value <= max { Ok(value) } else { Err(Refusal::OutOfRange) }
+}
+
 fn is_group_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | '_' | '\'' | '’')
 }
@@ -74,6 +95,20 @@ mod tests {
         for text in ["0", "99999999999999999999999", "17M"] {
             assert_eq!(parse_count(text, Limit::CONTEXT), Err(Refusal::OutOfRange), "{text:?}");
         }
+    }
+
+    #[test]
+    fn decimals_are_read_with_point_comma_and_percent() {
+        let read = |text: &str| parse_decimal(text, (0.0, 1e6));
+        assert_eq!(read("0.17"), Ok(0.17));
+        assert_eq!(read("6,5"), Ok(6.5));
+        assert_eq!(read("1,599.50"), Ok(1599.5));
+        assert_eq!(read("150\u{a0}000"), Ok(150_000.0));
+        assert_eq!(read("50 %"), Ok(0.5));
+        for text in ["", "%", "abc", "-1", "1e3", "nan", "."] {
+            assert_eq!(read(text), Err(Refusal::NotANumber), "{text:?}");
+        }
+        assert_eq!(read("9999999"), Err(Refusal::OutOfRange));
     }
 
     #[test]

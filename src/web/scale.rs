@@ -36,6 +36,15 @@ pub fn marks() -> impl Iterator<Item = (u64, bool)> {
     (0..=OCTAVES).map(|octave| (1 << (FIRST_OCTAVE + octave), octave % 2 == 0))
 }
 
+/// The numbers of users that the slider of users stops at: four an octave, as far as they differ.
+pub fn users() -> Vec<u64> {
+    let octaves = crate::scenario::Limit::USERS.max.ilog2();
+    let stops = (0..=octaves * 4).map(|n| (f64::from(n) / 4.0).exp2().round() as u64);
+    let mut stops: Vec<u64> = stops.collect();
+    stops.dedup();
+    stops
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +57,14 @@ mod tests {
         assert_eq!(position(0), 0);
         assert_eq!(position(u64::MAX), LAST);
         assert_eq!(tokens(u32::MAX), 1 << 20);
+    }
+
+    #[test]
+    fn the_stops_of_users_rise_from_one_to_the_most() {
+        let stops = users();
+        assert_eq!(stops[..6], [1, 2, 3, 4, 5, 6]);
+        assert_eq!(stops.last(), Some(&256));
+        assert!(stops.is_sorted_by(|a, b| a < b));
     }
 
     #[test]

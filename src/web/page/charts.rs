@@ -5,9 +5,11 @@ use leptos::prelude::*;
 use super::bar::ruler_text;
 use super::browser;
 use super::chart::{Chart, Look, Plot, Series, Value};
+use super::speed_charts::{CrowdCharts, DepthChart};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::curves::{Along, Frontier, Memory, Subject};
+use crate::report::Cell;
 use crate::scenario::{Scenario, Selected};
 use crate::units::Bytes;
 use crate::web::chart::{Axis, Point};
@@ -16,8 +18,8 @@ use crate::web::chart::{Axis, Point};
 /// its quantisations is open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawn {
-    scenario: Scenario,
-    at: Selected,
+    pub scenario: Scenario,
+    pub at: Selected,
 }
 
 impl Drawn {
@@ -44,15 +46,18 @@ const FIRST: Selected = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
 /// The charts below the bill. They are drawn after the figures above them: a drag of a slider does
 /// not wait for them. Folded away, they are not drawn at all.
 #[component]
-pub fn Charts() -> impl IntoView {
+pub fn Charts(
+    /// The open cell.
+    cell: Memo<Option<Cell>>,
+) -> impl IntoView {
     let state = use_state();
     let open = RwSignal::new(!browser::is_narrow());
-    let embedded = state.slice(|scenario| scenario.embed);
-    let has_figures =
-        Memo::new(move |_| state.selected.get().and_then(|at| state.cell(at)).is_some());
+    let has_speed = Memo::new(move |_| {
+        cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.speed.decode_tps.is_some()))
+    });
     let subject = Memo::new(move |_| {
         let at = state.selected.get()?;
-        (open.get() && has_figures.get()).then(|| state.scenario.with(|s| Drawn::of(s, at)))?
+        open.get().then(|| state.scenario.with(|s| Drawn::of(s, at)))?
     });
     let drawn = RwSignal::new(None::<Drawn>);
     Effect::new(move |_| {
@@ -66,23 +71,26 @@ pub fn Charts() -> impl IntoView {
         });
     });
     view! {
-        <Show when=move || has_figures.get() && !embedded.get()>
             <details
-                class="charts"
+                class="fold charts"
                 data-testid="charts"
                 open=open.get_untracked()
                 on:toggle:target=move |event| open.set(event.target().open())
             >
                 <summary>
                     <h2>{words!(state, charts.title)}</h2>
-                    <span class="charts-about">{words!(state, charts.about)}</span>
+                    <span class="fold-about">{words!(state, charts.about)}</span>
                 </summary>
                 <div class="charts-grid">
                     <MemoryChart drawn along=Along::Context />
+                    <Show when=move || has_speed.get()>
+                        <DepthChart drawn />
+                        <CrowdCharts drawn />
+                    </Show>
+                    <MemoryChart drawn along=Along::Users />
                     <FrontierChart drawn />
                 </div>
             </details>
-        </Show>
     }
 }
 
@@ -263,16 +271,16 @@ fn frontier_plot(state: State, frontier: &Frontier, context: u64) -> Plot {
     }
 }
 
-fn users(state: State, n: u64) -> String {
+pub fn users(state: State, n: u64) -> String {
     tr!(state, counts.at_once, count = n, n = state.whole(n))
 }
 
-fn log_axis(xs: &[f64]) -> Axis {
+pub fn log_axis(xs: &[f64]) -> Axis {
     Axis::log(xs.first().copied().unwrap_or(1.0), xs.last().copied().unwrap_or(1.0))
 }
 
 /// Powers of two, from 1024 on as `1k`, `32k`, `1M`, as on the context slider.
-fn ticks(state: State, axis: Axis) -> Vec<(f64, String)> {
+pub fn ticks(state: State, axis: Axis) -> Vec<(f64, String)> {
     let short = |value: f64| match value as u64 {
         n if n < 1 << 10 => state.whole(n),
         n if n < 1 << 20 => format!("{}k", n >> 10),

@@ -468,7 +468,8 @@ fn OffloadFields() -> impl IntoView {
     }
 }
 
-fn limits(state: State, limit: Limit) -> Signal<(String, String)> {
+/// A range, written out.
+pub fn limits(state: State, limit: Limit) -> Signal<(String, String)> {
     Signal::derive(move || (state.whole(limit.min), state.whole(limit.max)))
 }
 

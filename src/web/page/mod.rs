@@ -14,15 +14,19 @@ mod engines;
 mod extras;
 mod fatal;
 mod field;
+mod figures;
 mod hardware;
 mod header;
 mod history;
 mod icons;
 mod models;
+mod money;
 mod notices;
 mod numbers;
 mod quants;
 mod question;
+mod serving;
+mod speed_charts;
 mod state;
 mod table;
 mod text;
@@ -68,8 +72,24 @@ pub fn App() -> impl IntoView {
             <answer::AnswerLine />
             <table::Table />
             <bill::Bill />
-            <charts::Charts />
+            <Panels />
         </main>
         <header::Footer />
+    }
+}
+
+/// What is told of the open cell below its bill.
+#[component]
+fn Panels() -> impl IntoView {
+    let state = state::use_state();
+    let cell = Memo::new(move |_| state.selected.get().and_then(|at| state.cell(at)));
+    let embedded = state.slice(|scenario| scenario.embed);
+    let shown = Memo::new(move |_| cell.with(Option::is_some) && !embedded.get());
+    view! {
+        <Show when=move || shown.get()>
+            <charts::Charts cell />
+            <serving::ServingPanel cell />
+            <money::MoneyPanel cell />
+        </Show>
     }
 }

@@ -1,0 +1,296 @@
+//! What the open cell draws and costs, and the values that this rests on, each of them editable.
+
+use leptos::prelude::*;
+
+use super::browser;
+use super::field::{NumberField, Select};
+use super::figures;
+use super::numbers::Style;
+use super::serving::Fact;
+use super::state::{State, use_state};
+use super::text::{tr, words};
+use crate::estimate;
+use crate::report::{self, Cell, PerMtok, PowerDraw};
+use crate::scenario::{Currency, Input};
+use crate::units::Interval;
+use crate::web::{edit, number};
+
+/// Currencies that the list offers; any other may stand in the link.
+const CURRENCIES: &[&str] = &[
+    "USD", "EUR", "GBP", "RUB", "CNY", "JPY", "INR", "KRW", "BRL", "CHF", "KZT", "PLN", "TRY",
+    "UAH",
+];
+
+/// The panel of money and energy.
+#[component]
+pub fn MoneyPanel(
+    /// The open cell.
+    cell: Memo<Option<Cell>>,
+) -> impl IntoView {
+    let state = use_state();
+    let open = !browser::is_narrow();
+    let inputs = Memo::new(move |_| {
+        let at = state.selected.get()?;
+        state.scenario.with(|s| {
+            let machine = s.machines.get(at.machine)?;
+            estimate::machine(state.catalog, s, machine).map(|machine| machine.inputs)
+        })
+    });
+    let currency = state.slice(|s| s.money.currency);
+    let codes = move || {
+        let now = currency.get().code().to_owned();
+        let other = (!CURRENCIES.contains(&now.as_str())).then(|| now.clone());
+        let all = CURRENCIES.iter().map(|code| (*code).to_owned()).chain(other);
+        all.map(|code| (code.clone(), code)).collect::<Vec<_>>()
+    };
+    let unknown = move || {
+        let keys = cell.with(|cell| cell.as_ref().map(|c| c.economy.money.unknown.clone()))?;
+        let names: Vec<&str> = Input::ALL
+            .into_iter()
+            .filter(|input| keys.iter().any(|key| key == input.key()))
+            .map(|input| name(state, input))
+            .collect();
+        (!names.is_empty()).then(|| tr!(state, money.unknown, names = names.join(", ")))
+    };
+    let fields = Input::ALL.into_iter().filter(|input| *input != Input::Rate);
+    let source = move |input: &report::Input| {
+        let of = Input::ALL.into_iter().find(|of| of.key() == input.key)?;
+        let source = input.source.to_string();
+        Some(view! { <dt>{name(state, of)}</dt> <dd lang="en">{source}</dd> })
+    };
+    view! {
+        <details class="fold money" data-testid="money" open=open>
+            <summary>
+                <h2>{words!(state, money.title)}</h2>
+                <span class="fold-about">{words!(state, money.about)}</span>
+            </summary>
+            <Costs cell />
+            <Energy cell />
+            <p class="money-unknown" data-testid="money-unknown">{unknown}</p>
+            <details class="money-values" data-testid="money-values">
+                <summary>{words!(state, money.values)}</summary>
+                <div class="panel-fields">
+                    <Select
+                        label=words!(state, money.currency)
+                        options=Signal::derive(codes)
+                        value=Signal::derive(move || currency.get().code().to_owned())
+                        choose=Callback::new(move |code: String| {
+                            if let Some(currency) = Currency::parse(&code) {
+                                state.choose(|s| {
+                                    s.money.currency = currency;
+                                    edit::forget(s, "cur");
+                                });
+                            }
+                        })
+                        testid="currency-select"
+                    />
+                    <Show when=move || currency.get() != Currency::USD>
+                        <InputField input=Input::Rate inputs />
+                    </Show>
+                    {fields.map(|input| view! { <InputField input inputs /> }).collect_view()}
+                </div>
+                <h3>{words!(state, money.sources)}</h3>
+                <dl class="money-sources" data-testid="money-sources">
+                    {move || inputs.with(|inputs| {
+                        inputs.iter().flatten().filter_map(source).collect_view()
+                    })}
+                </dl>
+            </details>
+        </details>
+    }
+}
+
+/// What a million tokens and an hour cost, owned and rented.
+#[component]
+fn Costs(cell: Memo<Option<Cell>>) -> impl IntoView {
+    let state = use_state();
+    let money = Memo::new(move |_| {
+        cell.with(|cell| cell.as_ref().map(|cell| cell.economy.money.clone())).unwrap_or_default()
+    });
+    let amount = move |of: fn(&report::Money) -> Option<f64>| {
+        money.with(|money| {
+            let amount = of(money)?;
+            Some((amount, figures::money(state, amount, &money.currency)))
+        })
+    };
+    let mtok = move |testid: &'static str, of: fn(&PerMtok) -> Option<Interval<f64>>| {
+        let figure = Memo::new(move |_| money.with(|money| of(&money.per_mtok)));
+        let code = move || money.with(|money| money.currency.clone());
+        view! {
+            <td data-testid=testid data-value=move || figure.get().map(|f| f.expected.to_string())>
+                {move || match figure.get() {
+                    None => "–".to_owned(),
+                    Some(f) => figures::money(state, f.expected, &code()),
+                }}
+                <small>
+                    {move || figure.get().map(|f| {
+                        figures::between(state, f, |state, n| state.number(Style::Measured, n))
+                    })}
+                </small>
+            </td>
+        }
+    };
+    let hour = move |of: fn(&report::Money) -> Option<f64>| {
+        view! {
+            <td data-value=move || amount(of).map(|(n, _)| n.to_string())>
+                {move || amount(of).map_or("–".to_owned(), |(_, text)| text)}
+            </td>
+        }
+    };
+    let break_even = move || {
+        money.with(|money| match money.break_even_hours {
+            Some(hours) => {
+                let days = state.number(Style::Measured, hours / 24.0);
+                let hours = state.number(Style::Compact, hours);
+                Some(tr!(state, money.break_even, hours = hours, days = days))
+            }
+            None => {
+                let (owned, rented) = (money.owned_hour?, money.rented_hour?);
+                (rented < owned).then(|| tr!(state, money.never).to_owned())
+            }
+        })
+    };
+    let break_even_value =
+        move || money.with(|money| money.break_even_hours.map(|hours| hours.to_string()));
+    view! {
+        <div class="chart-scroll">
+            <table class="costs" data-testid="costs">
+                <caption class="vh">{words!(state, money.costs)}</caption>
+                <thead>
+                    <tr>
+                        <td></td>
+                        <th scope="col">{words!(state, money.input)}</th>
+                        <th scope="col">{words!(state, money.output)}</th>
+                        <th scope="col">{words!(state, money.hour)}</th>
+                    </tr>
+                </thead>
+                <tbody>
+                    <tr>
+                        <th scope="row">{words!(state, money.owned)}</th>
+                        {mtok("owned-in", |costs| Some(costs.owned?.input))}
+                        {mtok("owned-out", |costs| Some(costs.owned?.output))}
+                        {hour(|money| money.owned_hour)}
+                    </tr>
+                    <tr>
+                        <th scope="row">{words!(state, money.rented)}</th>
+                        {mtok("rented-in", |costs| Some(costs.rented?.input))}
+                        {mtok("rented-out", |costs| Some(costs.rented?.output))}
+                        {hour(|money| money.rented_hour)}
+                    </tr>
+                </tbody>
+            </table>
+        </div>
+        <p class="break-even" data-testid="break-even" data-value=break_even_value>
+            {break_even}
+        </p>
+    }
+}
+
+/// Energy for a million tokens, and power by load.
+#[component]
+fn Energy(cell: Memo<Option<Cell>>) -> impl IntoView {
+    let state = use_state();
+    let power = Memo::new(move |_| cell.with(|cell| cell.as_ref()?.economy.power_w));
+    let part =
+        move |testid: &'static str, label: Signal<String>, of: fn(&PowerDraw) -> Option<f64>| {
+            let watts = move || power.get().and_then(|power| of(&power));
+            view! {
+                <div>
+                    <dt>{move || label.get()}</dt>
+                    <dd data-testid=testid data-value=move || watts().map(|w| w.to_string())>
+                        {move || watts().map_or("–".to_owned(), |w| figures::watts(state, w))}
+                    </dd>
+                </div>
+            }
+        };
+    view! {
+        <dl class="facts facts-six">
+            <Fact
+                label=words!(state, money.energy)
+                cell
+                read=|cell| cell.economy.wh_per_mtok
+                words=|state, wh| tr!(state, figures.wh, n = state.number(Style::Measured, wh))
+                testid="wh-per-mtok"
+            />
+            {part("power-idle", words!(state, money.idle), |power| Some(power.idle))}
+            {part("power-prefill", words!(state, money.prefill), |power| Some(power.prefill))}
+            {part("power-decode", words!(state, money.decode), |power| Some(power.decode))}
+            {part("power-mean", words!(state, money.mean), |power| power.mean)}
+        </dl>
+    }
+}
+
+/// One value: the reader's own, or its default.
+#[component]
+fn InputField(input: Input, inputs: Memo<Option<Vec<report::Input>>>) -> impl IntoView {
+    let state = use_state();
+    let this = Memo::new(move |_| {
+        let with =
+            |inputs: &Vec<report::Input>| inputs.iter().find(|i| i.key == input.key()).cloned();
+        inputs.with(|inputs| inputs.as_ref().and_then(with))
+    });
+    let own = state.slice(move |s| s.money.get(input).is_some());
+    let write = move |value: f64| state.number(Style::Plain, value);
+    let currency = move || state.scenario.with(|s| s.money.currency).to_string();
+    let label = Signal::derive(move || match input {
+        Input::Rate => tr!(state, money.rate, code = currency()),
+        _ if input.is_money() => format!("{}, {}", name(state, input), currency()),
+        _ => name(state, input).to_owned(),
+    });
+    let set = move |value: Option<f64>| {
+        state.adjust(|s| {
+            s.money.set(input, value);
+            edit::forget(s, input.key());
+        });
+    };
+    let commit = Callback::new(move |text: String| {
+        let value = match text.trim() {
+            "" => None,
+            text => Some(number::parse_decimal(text, input.range())?),
+        };
+        set(value);
+        Ok(())
+    });
+    let hint = Signal::derive(move || match this.get().and_then(|this| this.default) {
+        Some(default) => tr!(state, money.default, value = write(default)),
+        None => tr!(state, money.no_default).to_owned(),
+    });
+    let (min, max) = input.range();
+    view! {
+        <div class="money-field" data-testid=format!("money-{}", input.key())>
+            <NumberField
+                label
+                value=Signal::derive(move || {
+                    this.get().and_then(|this| this.value).map(write).unwrap_or_default()
+                })
+                range=Signal::derive(move || (write(min), write(max)))
+                commit
+                hint
+            />
+            <Show when=move || own.get()>
+                <button type="button" class="button button-quiet" on:click=move |_| set(None)>
+                    {words!(state, money.reset)}
+                    <span class="vh">": " {move || label.get()}</span>
+                </button>
+            </Show>
+        </div>
+    }
+}
+
+/// What a value is called.
+fn name(state: State, input: Input) -> &'static str {
+    match input {
+        Input::Price => tr!(state, money.price),
+        Input::Rent => tr!(state, money.rent),
+        Input::Tariff => tr!(state, money.tariff),
+        Input::Duty => tr!(state, money.duty),
+        Input::Years => tr!(state, money.years),
+        Input::Pue => tr!(state, money.pue),
+        Input::Boards => tr!(state, money.boards),
+        Input::Host => tr!(state, money.host),
+        Input::Idle => tr!(state, money.share_idle),
+        Input::Prefill => tr!(state, money.share_prefill),
+        Input::Decode => tr!(state, money.share_decode),
+        Input::Rate => tr!(state, money.rate_name),
+    }
+}
