@@ -12,7 +12,7 @@ use crate::economy;
 use crate::engine::{self, File};
 use crate::placement::Hardware;
 use crate::quant::Quant;
-use crate::report::{self, Cell, Item, Notice, Report, Term};
+use crate::report::{self, Cell, Item, Notice, Reason, Report, Term, Verdict};
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
 use speed::{FileWork, Own, Subject};
@@ -189,6 +189,10 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
             notices.push(Notice::ContextBeyondTraining { id, context, trained });
         }
     }
+    let models = scenario.models.iter().filter_map(|id| catalog.model(id));
+    let resolve = |machine| Hardware::resolve(catalog, scenario, machine).ok();
+    let devices = scenario.machines.iter().filter_map(resolve).map(|h| h.parts.len());
+    notices.extend(engine::adjustments(scenario, models, devices));
     notices
 }
 
@@ -265,6 +269,10 @@ fn cell(
     let (speed, served) = subject.speed();
     let served = served.as_ref().map(|(service, load)| (service, load));
     let economy = economy::economy(&scenario.money, hardware, served);
+    let mut placement = run.placement();
+    if verdict == Verdict::No && placement.reason != Reason::Asked {
+        placement.reason = Reason::NothingFits;
+    }
     Ok(Cell {
         model: file.model().id.clone(),
         hardware: machine.to_query(),
@@ -291,6 +299,7 @@ fn cell(
         speed,
         economy,
         flags: run.flags(),
+        placement,
         devices,
         host,
     })

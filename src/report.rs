@@ -85,6 +85,8 @@ pub enum Notice {
     },
     /// The engine does not run this as asked, by a rule of its own.
     EngineRefuses(Box<EngineRefusal>),
+    /// The engine takes a setting otherwise than it is said.
+    EngineAdjusts(Box<Adjustment>),
     /// The engine refuses a quantised value cache without flash attention.
     QuantisedValuesNeedFlashAttention {
         /// The value type asked for.
@@ -112,6 +114,20 @@ pub struct EngineRefusal {
     /// The rule.
     pub rule: Rule,
     /// The nearest that the engine does take.
+    pub nearest: Option<String>,
+}
+
+/// A setting that an engine takes otherwise than it is said, and by which rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Adjustment {
+    /// The engine.
+    pub engine: String,
+    /// As asked for, in query notation.
+    pub asked: String,
+    /// The rule.
+    pub rule: Rule,
+    /// What says the same plainly, in query notation.
     pub nearest: Option<String>,
 }
 
@@ -165,6 +181,67 @@ pub enum Rule {
         /// Entries of the draft's.
         draft: u64,
     },
+    /// Keys and values of two types, where one cached vector stands for both.
+    MixedCache,
+    /// A cache type whose blocks do not divide a head.
+    CacheBlocks {
+        /// Values of a head.
+        head: u64,
+    },
+    /// The engine keeps no cache in FP8.
+    NoFp8Cache,
+    /// The physical batch is no longer than the logical one.
+    BatchLimit {
+        /// The logical batch in tokens.
+        batch: u64,
+    },
+    /// More layers than the model has.
+    MoreLayers {
+        /// Layers that there are, as the setting counts them.
+        layers: u64,
+    },
+    /// Parts for more devices than there are.
+    MoreShares {
+        /// Devices of the machine.
+        devices: u64,
+    },
+    /// Nothing but zeros for parts.
+    NoShares,
+    /// The engine or its backend for the device does not divide a model so.
+    SplitMode,
+    /// The engine does not divide the tensors of this architecture.
+    SplitArchitecture,
+    /// Tensors are divided with flash attention only.
+    NeedsFlashAttention,
+    /// Row split has been taken out.
+    RowSplitGone {
+        /// The build that lacks it.
+        build: String,
+    },
+    /// More pipeline stages than the model has layers.
+    MoreStages {
+        /// Repeating layers.
+        layers: u64,
+    },
+    /// The model has no routed experts.
+    NoExperts,
+    /// Experts must divide evenly between ranks.
+    UnevenExperts {
+        /// Routed experts of a layer.
+        experts: u64,
+    },
+    /// Expert-parallel ranks must divide, or be, the engine's tensor-parallel ranks.
+    ExpertRanks {
+        /// Ranks that there are.
+        ranks: u64,
+    },
+    /// Data-parallel ranks of the attention must divide the tensor-parallel ones.
+    DataRanks {
+        /// Tensor-parallel ranks.
+        ranks: u64,
+    },
+    /// The engine runs one copy only.
+    OneCopy,
 }
 
 /// One model on one machine at one quantisation under one engine.
@@ -234,6 +311,113 @@ pub struct Cell {
     pub economy: Economy,
     /// How the model is laid out, in the engine's own flags.
     pub flags: Vec<String>,
+    /// Which part of the model is where, and how that came about.
+    pub placement: Placement,
+}
+
+/// Which part of a model is where, and how that came about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Placement {
+    /// How it came about.
+    pub reason: Reason,
+    /// What is divided between devices.
+    pub split: Split,
+    /// Each device's part, where matrices or tensors are divided unevenly.
+    pub shares: Vec<u64>,
+    /// Parts of the model in the order of its layers, what is left on the host last.
+    pub parts: Vec<Part>,
+    /// Batches whose inputs each device keeps at the same time: 4 where layers form a pipeline,
+    /// otherwise 1.
+    pub input_copies: u64,
+    /// Copies of the whole among which users are divided (data parallelism).
+    pub replicas: u64,
+    /// Bytes that are there beyond those of the model in the file: copies for several devices, and
+    /// padding. Weights and caches of the bills less these are the model's own.
+    pub duplicates: Vec<Duplicate>,
+}
+
+/// A part of a model that lies in one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Part {
+    /// The devices that share it, by their place in the machine; none: the host.
+    pub devices: Vec<u64>,
+    /// The first repeating layer, from 0, and one past the last.
+    pub layers: (u64, u64),
+    /// The same of the layers whose routed experts it holds; equal where it holds none.
+    pub experts: (u64, u64),
+    /// It has the output head.
+    pub head: bool,
+}
+
+/// How a placement came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It was asked for.
+    Asked,
+    /// The engine's own way fits.
+    #[default]
+    Fits,
+    /// The engine's own way would overfill a device; another division fits.
+    Levelled,
+    /// Not all fits on the devices: the routed experts of the fewest layers are left on the host.
+    ExpertsToHost,
+    /// Not all fits on the devices, with or without experts: the fewest layers are left on the host.
+    LayersToHost,
+    /// Nothing fits: shown is all of the model on the devices.
+    NothingFits,
+    /// There is no device.
+    Cpu,
+}
+
+/// What is divided between devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Nothing: one place holds the model.
+    #[default]
+    None,
+    /// Whole layers.
+    Layers,
+    /// The rows of matrices.
+    Rows,
+    /// Every tensor.
+    Tensors,
+}
+
+/// Bytes that are there beyond those of the model itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Duplicate {
+    /// The line of the bills that they are in.
+    pub term: Term,
+    /// What they are.
+    pub what: Copied,
+    /// How many, over all devices and the host.
+    pub bytes: Bytes,
+}
+
+/// What is there more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Copied {
+    /// An embedding table that is the output head as well.
+    TiedHead,
+    /// Rotary factors, norms, routers and other weights that every device needs.
+    Weights,
+    /// Alignment and padded rows.
+    Padding,
+    /// Key and value heads, or latents, that several ranks keep.
+    KvHeads,
+    /// Inputs of the batches that are in a pipeline at the same time.
+    Inputs,
+    /// The compute buffer of the whole graph, on every device.
+    Graph,
 }
 
 impl Cell {

@@ -102,7 +102,7 @@ impl Log {
             (.., n @ 2..) => split_by_memory(layers, &vec![Bytes::gib(24); n]),
             _ => vec![layers],
         };
-        Placement { device_layers, host_expert_layers }
+        Placement { device_layers, host_expert_layers, ..Placement::default() }
     }
 
     pub fn compare(&self) -> Vec<Comparison> {

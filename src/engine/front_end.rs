@@ -6,13 +6,14 @@
 
 use super::addons::llama_cpp::Beside;
 use super::launch;
-use super::llama_cpp::{self, Placement, Settings};
+use super::llama_cpp::{self, Divided, Placement, Settings};
 use super::{Layout, Refusal, Rule, Run};
+use crate::architecture::{Architecture, Mixer};
 use crate::memory::{ModelFile, Placed, Setup};
-use crate::placement::{Hardware, Loads, solve, split_by_memory};
+use crate::placement::{Cargo, Hardware, Loads, Solved, Wish, place, solve};
 use crate::quant::GgmlType;
-use crate::report::{DeviceBill, HostBill, Notice};
-use crate::scenario::{Engine, KvTypes, Limit, Scenario};
+use crate::report::{self, DeviceBill, HostBill, Notice, Reason};
+use crate::scenario::{Engine, KvTypes, Limit, Offload, Scenario, SplitMode, TensorSplit};
 use crate::units::{Bytes, GIB};
 
 /// llama.cpp rounds the cells of a sequence up to this many.
@@ -50,7 +51,7 @@ pub fn settings(engine: Engine, scenario: &Scenario, context: u64, users: u64) -
         n_ctx: context.saturating_mul(users),
         n_parallel: slots(engine, users),
         unified: scenario.unified_kv || engine == Engine::LmStudio,
-        n_ubatch: scenario.ubatch,
+        n_ubatch: physical_batch(scenario),
         kv: scenario.kv,
         flash_attention: scenario.flash_attention,
         // KoboldCpp shifts contexts, which a window cache cannot; `--useswa` gives that up.
@@ -59,6 +60,11 @@ pub fn settings(engine: Engine, scenario: &Scenario, context: u64, users: u64) -
         proposed: 0,
         snapshots: 0,
     }
+}
+
+/// The physical batch, which is no longer than the logical one (`llama_context`).
+fn physical_batch(scenario: &Scenario) -> u64 {
+    scenario.ubatch.min(scenario.parallel.logical_batch())
 }
 
 /// The cache types that a front end offers, the same for keys and values; `None` where it takes
@@ -78,7 +84,8 @@ struct LlamaRun<'a> {
     setup: Setup<'a>,
     beside: Beside<'a>,
     placed: Placed,
-    possible: bool,
+    cargo: Cargo,
+    reason: Reason,
 }
 
 pub(super) fn run<'a>(
@@ -87,22 +94,148 @@ pub(super) fn run<'a>(
     hardware: &'a Hardware<'a>,
     scenario: &'a Scenario,
 ) -> Result<Box<dyn Run + 'a>, Notice> {
-    check(engine, scenario).map_err(|refusal| refusal.notice(engine, file.model))?;
+    let refused = |refusal: Refusal| refusal.notice(engine, file.model);
+    check(engine, scenario).map_err(refused)?;
+    check_model(scenario, file.model).map_err(refused)?;
+    check_split(engine, scenario, file.architecture(), hardware).map_err(refused)?;
     let setup = Setup::new(file, hardware)?;
     let beside = Beside::new(file, hardware)?;
     let settings = proposing(file, settings(engine, scenario, scenario.context, scenario.users));
-    let architecture = file.architecture();
-    let n_layers = architecture.n_layers();
-    let moe_layers = architecture.layers.iter().rposition(|layer| layer.ffn.moe().is_some());
-    let expert_layers = moe_layers.map_or(0, |last| last as u64 + 1);
+    let cargo = setup.cargo();
     let memory = hardware.usable();
-    let solved = solve(scenario.offload, n_layers, expert_layers, &memory, |placement| {
+    let judge = |placement: &Placement| {
         let loads = setup.loads(&setup.place(placement.clone()), &settings);
         beside.load(loads, placement, &settings)
+    };
+    let Solved { placement, reason } = solve(wish(scenario), &cargo, &memory, judge);
+    let placed = setup.place(placement);
+    Ok(Box::new(LlamaRun { engine, scenario, setup, beside, placed, cargo, reason }))
+}
+
+/// What the user wants of the placement.
+fn wish(scenario: &Scenario) -> Wish<'_> {
+    let parallel = &scenario.parallel;
+    Wish {
+        offload: scenario.offload,
+        split: parallel.split,
+        shares: parallel.tensor_split.as_ref().map(|split| split.0.as_slice()),
+        main_gpu: parallel.main_gpu as usize,
+    }
+}
+
+/// What llama.cpp refuses of a model: caches of two types where one serves as keys and values, and
+/// types whose blocks do not divide a head. Source: `llama_init_from_model`.
+fn check_model(scenario: &Scenario, model: &crate::catalog::Model) -> Result<(), Refusal> {
+    let KvTypes { k, v } = scenario.kv;
+    let architecture = model.architecture();
+    let mixers = || architecture.layers.iter().map(|layer| &layer.mixer);
+    let latent = |mixer: &Mixer| matches!(mixer, Mixer::Mla(_) | Mixer::Compressed(_));
+    let refusal = |rule| Refusal::new(rule, format!("kv={}", scenario.kv));
+    if k != v && mixers().any(latent) {
+        let name = k.name().to_ascii_lowercase();
+        return Err(refusal(Rule::MixedCache).or(format!("kv={name}")));
+    }
+    let divides = |ty: GgmlType, n: u64| n.is_multiple_of(ty.block_elements());
+    let uneven = mixers().filter_map(Mixer::attention).find_map(|a| {
+        [(k, a.head_dim), (v, a.v_head_dim)].into_iter().find(|(ty, n)| !divides(*ty, *n))
     });
-    let possible = solved.is_some();
-    let placed = setup.place(solved.unwrap_or_else(|| whole(n_layers, &memory)));
-    Ok(Box::new(LlamaRun { engine, scenario, setup, beside, placed, possible }))
+    match uneven {
+        Some((_, head)) if scenario.flash_attention => {
+            Err(refusal(Rule::CacheBlocks { head }).or("kv=f16"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is refused of a split: modes that a front end or a backend lacks, architectures whose
+/// tensors are not divided, a device that is not there.
+fn check_split(
+    engine: Engine,
+    scenario: &Scenario,
+    architecture: &Architecture,
+    hardware: &Hardware<'_>,
+) -> Result<(), Refusal> {
+    let parallel = &scenario.parallel;
+    let devices = hardware.parts.len() as u64;
+    let refusal = |rule| Refusal::new(rule, format!("split={}", parallel.split.name()));
+    let plain = |rule| Err(refusal(rule).or("split=layer"));
+    let vendors = |known: &[&str]| {
+        let known = |vendor: &str| known.contains(&vendor);
+        hardware.parts.iter().all(|part| known(&part.device.vendor))
+    };
+    match parallel.split {
+        SplitMode::Row | SplitMode::Tensor
+            if matches!(engine, Engine::Ollama | Engine::LmStudio) =>
+        {
+            plain(Rule::SplitMode)
+        }
+        SplitMode::Tensor if engine == Engine::KoboldCpp => plain(Rule::SplitMode),
+        SplitMode::Row if !vendors(&["NVIDIA", "AMD"]) => plain(Rule::SplitMode),
+        SplitMode::Tensor if !llama_cpp::divides_tensors(architecture) => {
+            plain(Rule::SplitArchitecture)
+        }
+        SplitMode::Tensor if !scenario.flash_attention => {
+            Err(refusal(Rule::NeedsFlashAttention).or("fa=on"))
+        }
+        SplitMode::None if parallel.main_gpu >= devices.max(1) => {
+            let asked = format!("mg={}", parallel.main_gpu);
+            let nearest = format!("mg={}", devices.saturating_sub(1));
+            Err(Refusal::new(Rule::FewerDevices { devices }, asked).or(nearest))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What llama.cpp takes otherwise than it is said, whatever the model and the machine: a batch,
+/// a cache type.
+pub(super) fn adjusted(scenario: &Scenario) -> Vec<Refusal> {
+    let mut out = Vec::new();
+    let batch = scenario.parallel.logical_batch();
+    if scenario.ubatch > batch {
+        let asked = format!("ubatch={}", scenario.ubatch);
+        out.push(Refusal::new(Rule::BatchLimit { batch }, asked).or(format!("ubatch={batch}")));
+    }
+    if scenario.kv_fp8 && scenario.kv == KvTypes::both(GgmlType::Q8_0) {
+        out.push(Refusal::new(Rule::NoFp8Cache, "kv=fp8").or("kv=q8_0"));
+    }
+    if scenario.parallel.split == SplitMode::Row {
+        let rule = Rule::RowSplitGone { build: llama_cpp::VERSION.to_owned() };
+        out.push(Refusal::new(rule, "split=row").or("split=tensor"));
+    }
+    out
+}
+
+/// The same of the layers of a model: more than it has.
+pub(super) fn adjusted_layers(scenario: &Scenario, architecture: &Architecture) -> Option<Refusal> {
+    let layers = architecture.n_layers();
+    let (word, asked, most) = match scenario.offload {
+        Offload::GpuLayers(n) => {
+            let all = Placement::gpu(architecture).n_gpu_layers(architecture);
+            ("ngl", u64::from(n), all)
+        }
+        Offload::ExpertLayers(n) => ("experts", u64::from(n), layers),
+        _ => return None,
+    };
+    (asked > most).then(|| {
+        let rule = Rule::MoreLayers { layers: most };
+        Refusal::new(rule, format!("offload={word}:{asked}")).or(format!("offload={word}:{most}"))
+    })
+}
+
+/// The same of the parts for `devices` devices: more than there are, or none at all.
+pub(super) fn adjusted_shares(scenario: &Scenario, devices: usize) -> Option<Refusal> {
+    let split = scenario.parallel.tensor_split.as_ref()?;
+    let refusal = |rule, nearest: String| {
+        Some(Refusal::new(rule, format!("ts={split}")).or(format!("ts={nearest}")))
+    };
+    if split.0.iter().all(|share| *share == 0) {
+        return refusal(Rule::NoShares, String::new());
+    }
+    if split.0.len() > devices && devices > 0 {
+        let first = TensorSplit(split.0[..devices].to_vec());
+        return refusal(Rule::MoreShares { devices: devices as u64 }, first.to_string());
+    }
+    None
 }
 
 /// `settings` with the tokens that are proposed at once to `file`'s model.
@@ -132,20 +265,25 @@ fn check(engine: Engine, scenario: &Scenario) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The whole model on the devices, split by their memory.
-fn whole(n_layers: u64, memory: &[Bytes]) -> Placement {
+/// The whole model on devices with `memory`.
+fn whole(scenario: &Scenario, cargo: &Cargo, memory: &[Bytes]) -> Placement {
     match memory {
         [] => Placement::cpu(),
-        _ => Placement {
-            device_layers: split_by_memory(n_layers + 1, memory),
-            host_expert_layers: 0,
-        },
+        _ => place(wish(scenario), cargo, memory, cargo.layers.len() as u64 + 1, 0),
     }
 }
 
 impl LlamaRun<'_> {
     fn n_layers(&self) -> u64 {
         self.setup.file.architecture().n_layers()
+    }
+
+    /// The same run with all of the model on the devices of `setup`.
+    fn whole_on<'b>(&'b self, setup: Setup<'b>, beside: Beside<'b>) -> Box<dyn Run + 'b> {
+        let (engine, scenario, cargo) = (self.engine, self.scenario, self.cargo.clone());
+        let placed = setup.place(whole(scenario, &cargo, &setup.hardware.usable()));
+        let reason = Reason::Fits;
+        Box::new(LlamaRun { engine, scenario, setup, beside, placed, cargo, reason })
     }
 
     fn settings(&self, context: u64, users: u64) -> Settings {
@@ -171,7 +309,7 @@ impl Run for LlamaRun<'_> {
     }
 
     fn possible(&self) -> bool {
-        self.possible
+        self.reason != Reason::NothingFits
     }
 
     fn offloads(&self) -> bool {
@@ -181,27 +319,46 @@ impl Run for LlamaRun<'_> {
     }
 
     fn whole(&self) -> Option<Box<dyn Run + '_>> {
-        let placed = self.setup.place(whole(self.n_layers(), &self.setup.hardware.usable()));
-        let setup = self.setup.clone();
-        let (engine, scenario, beside) = (self.engine, self.scenario, self.beside.clone());
-        Some(Box::new(LlamaRun { engine, scenario, setup, beside, placed, possible: true }))
+        Some(self.whole_on(self.setup.clone(), self.beside.clone()))
     }
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
-        let setup = Setup::new(self.setup.file, hardware).ok()?;
         let beside = Beside::new(self.setup.file, hardware).ok()?;
-        let placed = setup.place(whole(self.n_layers(), &hardware.usable()));
-        let (engine, scenario) = (self.engine, self.scenario);
-        Some(Box::new(LlamaRun { engine, scenario, setup, beside, placed, possible: true }))
+        Some(self.whole_on(Setup::new(self.setup.file, hardware).ok()?, beside))
+    }
+
+    fn placement(&self) -> report::Placement {
+        let placement = &self.placed.placement;
+        let (split, shares) = match &placement.divided {
+            Divided::Rows(shares) => (report::Split::Rows, shares.clone()),
+            Divided::Tensors(shares) => (report::Split::Tensors, shares.clone()),
+            Divided::Layers if placement.device_layers.len() > 1 => {
+                (report::Split::Layers, Vec::new())
+            }
+            Divided::Layers | Divided::Nothing => (report::Split::None, Vec::new()),
+        };
+        let settings = self.settings(self.scenario.context, self.scenario.users);
+        report::Placement {
+            split,
+            shares,
+            input_copies: placement.pipeline_copies(self.setup.file.architecture()),
+            duplicates: self.setup.duplicates(&self.placed, &settings),
+            ..self.layout().placement(self.reason)
+        }
     }
 
     fn layout(&self) -> Layout {
         let placement = &self.placed.placement;
         let (counts, host_experts) = (&placement.device_layers, placement.host_expert_layers);
+        let mut parts = Layout::split(counts, self.n_layers(), true, host_experts);
+        if let Divided::Tensors(shares) = &placement.divided {
+            let groups = parts.iter_mut().filter(|part| !part.devices.is_empty());
+            groups.for_each(|part| part.devices = 0..shares.len());
+        }
         Layout {
-            parts: Layout::split(counts, self.n_layers(), true, host_experts),
+            parts,
             cache: Layout::cache_of(self.scenario.kv),
-            microbatch: self.scenario.ubatch,
+            microbatch: physical_batch(self.scenario),
             copies: 1,
         }
     }

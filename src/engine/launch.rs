@@ -1,9 +1,9 @@
 //! A placement in the engine's own flags.
 
 use crate::architecture::Architecture;
-use crate::engine::llama_cpp::Placement;
-use crate::placement::split_by_memory;
-use crate::scenario::{Mode, Scenario};
+use crate::engine::llama_cpp::{Divided, Placement};
+use crate::placement::spread;
+use crate::scenario::{Mode, Scenario, SplitMode};
 use crate::units::Bytes;
 
 /// The flags of `llama-server` for `scenario` under `placement`, defaults left out. `memory` is
@@ -23,16 +23,23 @@ pub fn flags(
     if scenario.unified_kv {
         flag("--kv-unified".to_owned());
     }
-    let on_devices: u64 = placement.device_layers.iter().sum();
     if !memory.is_empty() {
         flag(format!("-ngl {}", placement.n_gpu_layers(architecture)));
     }
     if placement.host_expert_layers > 0 {
         flag(format!("--n-cpu-moe {}", placement.host_expert_layers));
     }
-    if memory.len() > 1 && placement.device_layers != split_by_memory(on_devices, memory) {
-        let split: Vec<String> = placement.device_layers.iter().map(u64::to_string).collect();
-        flag(format!("-ts {}", split.join(",")));
+    if memory.len() > 1 {
+        let split = scenario.parallel.split;
+        if !matches!(split, SplitMode::Auto | SplitMode::Layer) {
+            flag(format!("-sm {}", split.name()));
+        }
+        if split == SplitMode::None && scenario.parallel.main_gpu > 0 {
+            flag(format!("-mg {}", scenario.parallel.main_gpu));
+        }
+        if let Some(split) = tensor_split(scenario, placement, architecture, memory) {
+            flag(format!("-ts {split}"));
+        }
     }
     flag(format!("-fa {}", if scenario.flash_attention { "on" } else { "off" }));
     let default = Scenario::default();
@@ -40,13 +47,50 @@ pub fn flags(
         let name = |ty: crate::quant::GgmlType| ty.name().to_ascii_lowercase();
         flag(format!("-ctk {} -ctv {}", name(scenario.kv.k), name(scenario.kv.v)));
     }
+    let batch = scenario.parallel.logical_batch();
     if scenario.ubatch != default.ubatch {
-        flag(format!("-ub {0} -b {0}", scenario.ubatch));
+        flag(format!("-ub {}", scenario.ubatch.min(batch)));
+    }
+    if scenario.parallel.batch.is_some() {
+        flag(format!("-b {batch}"));
     }
     if scenario.swa_full {
         flag("--swa-full".to_owned());
     }
     out
+}
+
+/// The parts of the devices that bring `placement` about, where llama.cpp's own are others.
+fn tensor_split(
+    scenario: &Scenario,
+    placement: &Placement,
+    architecture: &Architecture,
+    memory: &[Bytes],
+) -> Option<String> {
+    let text = |shares: &[u64]| shares.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    if let Some(split) = &scenario.parallel.tensor_split {
+        return Some(split.to_string());
+    }
+    match &placement.divided {
+        Divided::Nothing => None,
+        Divided::Tensors(shares) => {
+            let uneven = shares.iter().any(|share| *share != shares[0]);
+            uneven.then(|| text(shares))
+        }
+        Divided::Layers | Divided::Rows(_) => {
+            let layers: u64 = placement.device_layers.iter().sum();
+            let unloaded = placement.n_gpu_layers(architecture).saturating_sub(layers);
+            let mut counts = placement.device_layers.clone();
+            if counts == spread(layers, unloaded, memory) {
+                return None;
+            }
+            // Layers that are not loaded are counted, right before the output layer.
+            if let Some(last) = counts.iter_mut().rfind(|count| **count > 0) {
+                *last += unloaded;
+            }
+            Some(text(&counts))
+        }
+    }
 }
 
 /// Ollama's environment for `scenario`; layers that stay on the host are an option of the model.
@@ -98,8 +142,12 @@ pub fn kobold_cpp(
         out.push(format!("--moecpu {}", placement.host_expert_layers));
     }
     if memory.len() > 1 {
-        let split: Vec<String> = placement.device_layers.iter().map(u64::to_string).collect();
-        out.push(format!("--tensor_split {}", split.join(" ")));
+        if let Some(split) = tensor_split(scenario, placement, architecture, memory) {
+            out.push(format!("--tensor_split {}", split.replace(',', " ")));
+        }
+        if matches!(placement.divided, Divided::Rows(_)) {
+            out.push("--usecublas rowsplit".to_owned());
+        }
     }
     if scenario.kv.k.block_elements() > 1 {
         out.push(format!("--quantkv {}", scenario.kv));

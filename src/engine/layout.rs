@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::quant::GgmlType;
+use crate::report::{Part, Placement, Reason, Split};
 use crate::scenario::KvTypes;
 use crate::speed::CacheTypes;
 
@@ -69,6 +70,32 @@ impl Layout {
             parts.push(Held { devices: 0..0, layers, experts, head: last.is_none() });
         }
         parts
+    }
+
+    /// This layout in a report. Duplicates are left to the engine.
+    pub fn placement(&self, reason: Reason) -> Placement {
+        let range = |range: &Range<usize>| (range.start as u64, range.end as u64);
+        let part = |held: &Held| Part {
+            devices: held.devices.clone().map(|device| device as u64).collect(),
+            layers: range(&held.layers),
+            experts: range(&held.experts),
+            head: held.head,
+        };
+        let on_devices = || self.parts.iter().filter(|held| !held.devices.is_empty());
+        let split = match on_devices().map(|held| held.devices.len()).max() {
+            Some(2..) => Split::Tensors,
+            _ if on_devices().count() > 1 => Split::Layers,
+            _ => Split::None,
+        };
+        Placement {
+            reason,
+            split,
+            shares: Vec::new(),
+            parts: self.parts.iter().map(part).collect(),
+            input_copies: 1,
+            replicas: self.copies,
+            duplicates: Vec::new(),
+        }
     }
 
     /// Bytes of a cached value of llama.cpp's types.

@@ -34,7 +34,9 @@ use crate::memory::{ModelFile, bill};
 use crate::placement::{Hardware, Load, Loads};
 use crate::quant::{Mix, Quant};
 pub use crate::report::Rule;
-use crate::report::{DeviceBill, EngineRefusal, HostBill, Item, Notice, Term};
+use crate::report::{
+    Adjustment, DeviceBill, EngineRefusal, HostBill, Item, Notice, Placement, Reason, Term,
+};
 use crate::scenario::{Engine, Scenario};
 use crate::units::{Bytes, Interval};
 
@@ -127,6 +129,11 @@ pub trait Run {
     /// Which parts of the model lie where.
     fn layout(&self) -> Layout;
 
+    /// The same in a report, and how it came about.
+    fn placement(&self) -> Placement {
+        self.layout().placement(Reason::Fits)
+    }
+
     /// The engine's flags that start it so.
     fn flags(&self) -> Vec<String>;
 
@@ -163,6 +170,36 @@ impl Refusal {
         let (id, engine) = (model.id.clone(), engine.name().to_owned());
         Notice::EngineRefuses(Box::new(EngineRefusal { id, engine, asked, rule, nearest }))
     }
+}
+
+/// It runs llama.cpp.
+fn is_llama_cpp(engine: Engine) -> bool {
+    matches!(engine, Engine::LlamaCpp | Engine::Ollama | Engine::LmStudio | Engine::KoboldCpp)
+}
+
+/// Settings that an engine of `scenario` takes otherwise than they are said, with what it takes:
+/// `models` and machines with `devices` devices are those of the question.
+pub fn adjustments<'a>(
+    scenario: &Scenario,
+    models: impl Iterator<Item = &'a Model>,
+    devices: impl Iterator<Item = usize>,
+) -> Vec<Notice> {
+    let Some(engine) = scenario.engines.iter().copied().find(|engine| is_llama_cpp(*engine)) else {
+        return Vec::new();
+    };
+    let mut all = front_end::adjusted(scenario);
+    all.extend(models.filter_map(|m| front_end::adjusted_layers(scenario, m.architecture())));
+    all.extend(devices.filter_map(|n| front_end::adjusted_shares(scenario, n)));
+    let mut notices = Vec::new();
+    for Refusal { rule, asked, nearest } in all {
+        let engine = engine.name().to_owned();
+        let adjustment = Adjustment { engine, asked, rule, nearest };
+        let notice = Notice::EngineAdjusts(Box::new(adjustment));
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
+    }
+    notices
 }
 
 /// Whether `engine` loads `quant` of any model.

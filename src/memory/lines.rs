@@ -106,8 +106,9 @@ pub(super) fn recurrent_state(states: &[LayerState], sequences: u64) -> Item {
 }
 
 /// Compute buffers: activations, logits and masks of the largest graph.
-pub(super) fn compute(bytes: Interval<Bytes>, settings: &Settings) -> Item {
-    Item {
+/// Where devices form a pipeline, each keeps `copies` of the inputs that it reads.
+pub(super) fn compute(bytes: Interval<Bytes>, settings: &Settings, copies: u64) -> Item {
+    let mut item = Item {
         term: Term::Compute,
         bytes,
         exact: false,
@@ -118,7 +119,13 @@ pub(super) fn compute(bytes: Interval<Bytes>, settings: &Settings) -> Item {
             input("sequences", settings.n_parallel),
         ],
         source: source("src/llama-graph.cpp, ggml/src/ggml-alloc.c"),
+    };
+    if copies > 1 {
+        item.formula = "graph(ubatch, context, sequences, input_copies)".to_owned();
+        item.inputs.push(input("input_copies", copies));
+        item.source = source("src/llama-graph.cpp, ggml/src/ggml-backend.cpp");
     }
+    item
 }
 
 /// What the driver and its libraries take on a device.

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
-use crate::architecture::Architecture;
+use crate::architecture::{Architecture, Role};
 use crate::catalog::{Device, DeviceKind};
-use crate::engine::llama_cpp::{self, CacheRow, LayerState, Placement, Platform, Settings, Split};
+use crate::engine::llama_cpp::{
+    self, CacheRow, Divided, LayerState, Placement, Platform, Settings, Split,
+};
 use crate::memory::{ModelFile, bill, lines};
-use crate::placement::{Hardware, Load, Loads, Part};
-use crate::report::{DeviceBill, HostBill, Item, Notice};
+use crate::placement::{Cargo, Hardware, Load, Loads, Part};
+use crate::report::{Copied, DeviceBill, Duplicate, HostBill, Item, Notice, Term};
 use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
 
@@ -31,6 +33,8 @@ pub struct Placed {
     pub placement: Placement,
     /// Weights on each device and on the host.
     pub model: Split,
+    /// Parts of each layer's cache on each device, where devices form one.
+    cache: Vec<Vec<(u64, u64)>>,
 }
 
 /// What every repeating layer keeps between tokens.
@@ -61,21 +65,22 @@ impl<'a> Setup<'a> {
 
     /// Puts the weights where `placement` says.
     pub fn place(&self, placement: Placement) -> Placed {
-        let model =
-            llama_cpp::model_bytes(self.file.architecture(), &self.file.weights, &placement);
-        Placed { placement, model }
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
+        let model = llama_cpp::model_bytes(architecture, weights, &placement);
+        let cache = llama_cpp::cache_parts(architecture, weights, &placement);
+        Placed { placement, model, cache }
     }
 
     /// What every memory has to hold.
     pub fn loads(&self, placed: &Placed, settings: &Settings) -> Loads {
         let architecture = self.file.architecture();
         let states = llama_cpp::layer_states(architecture, settings);
-        let state = state_split(architecture, &states, &placed.placement);
+        let state = state_split(architecture, &states, placed);
         let (compute, host_compute) = self.compute(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
                 let exact = placed.model.devices[i] + state.devices[i];
-                let used = Interval::exact(exact) + compute[i] + self.overheads[i].bytes;
+                let used = Interval::exact(exact) + compute[i] + self.overhead(placed, i);
                 Load { used, usable: self.hardware.parts[i].usable }
             })
             .collect();
@@ -95,8 +100,11 @@ impl<'a> Setup<'a> {
         };
         let devices = self.hardware.parts.iter().enumerate().map(|(i, part)| {
             let mut items = self.items(placed, settings, &caches, Some(i), compute[i]);
-            items.push(lines::overhead(&self.overheads[i]));
-            let layers = self.layers(&placed.placement, Some(i)).count() as u64;
+            if !placed.placement.leaves_out(i) {
+                items.push(lines::overhead(&self.overheads[i]));
+            }
+            let group = placed.placement.group_of(i);
+            let layers = self.layers(&placed.placement, Some(group)).count() as u64;
             bill::device(part, part.usable, part.basis, layers, items)
         });
         let devices = devices.collect();
@@ -104,8 +112,93 @@ impl<'a> Setup<'a> {
         (devices, bill::host(&self.hardware.host, items))
     }
 
-    /// Compute buffers of the devices and of the host. Simulating a graph is the costly part of an answer, and the solver, the
-    /// bill and the advice ask for some of the same ones: those are kept.
+    /// What there is to place, by layers.
+    pub fn cargo(&self) -> Cargo {
+        let architecture = self.file.architecture();
+        let none = vec![Bytes::ZERO; architecture.layers.len()];
+        let mut cargo = Cargo {
+            experts: none.clone(),
+            layers: none,
+            output: Bytes::ZERO,
+            mtp: llama_cpp::mtp_layers(architecture),
+        };
+        for weight in &self.file.weights {
+            let tensor = &weight.tensor;
+            let layer = tensor.layer.map(|il| il as usize);
+            let place = match (layer, tensor.role) {
+                (Some(il), role) if role.is_expert() => cargo.experts.get_mut(il),
+                (Some(il), _) => cargo.layers.get_mut(il),
+                (None, Role::Output) => Some(&mut cargo.output),
+                (None, Role::TokenEmbd) if architecture.tied_embeddings => Some(&mut cargo.output),
+                (None, _) => None,
+            };
+            if let Some(bytes) = place {
+                *bytes += weight.bytes();
+            }
+        }
+        cargo
+    }
+
+    /// What is there beyond the model's own bytes, over all devices and the host.
+    pub fn duplicates(&self, placed: &Placed, settings: &Settings) -> Vec<Duplicate> {
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
+        let placement = &placed.placement;
+        let sum = |split: &Split| split.devices.iter().copied().sum::<Bytes>() + split.host;
+        let tied = sum(&llama_cpp::tied_output(architecture, weights, placement));
+        let (once, copies) = llama_cpp::loaded(architecture, weights, placement);
+        let padding = sum(&placed.model) - tied - once - copies;
+
+        let states = llama_cpp::layer_states(architecture, settings);
+        let state = sum(&state_split(architecture, &states, placed));
+        let plain = states.iter().map(|state| state.kv + state.recurrent).sum::<Bytes>();
+        let rows = states.iter().enumerate().filter_map(|(il, state)| {
+            let place = placement.device_of_layer(architecture, il as u64)?;
+            let devices = (0..placement.devices()).filter(|i| placement.group_of(*i) == place);
+            Some(devices.map(|i| placed.part(il, Some(i)).of_state(*state).kv_padding).sum())
+        });
+        let rows: Bytes = rows.sum();
+
+        let devices = |split: &Split| split.devices.iter().copied().sum::<Bytes>();
+        let once_each = placement.pipeline_copies(architecture) == 1;
+        let inputs = match once_each {
+            true => Bytes::ZERO,
+            false => {
+                let piped = llama_cpp::compute(architecture, weights, settings, placement);
+                let single = llama_cpp::compute_once(architecture, weights, settings, placement);
+                devices(&piped) - devices(&single)
+            }
+        };
+        let graph = match &placement.divided {
+            Divided::Tensors(shares) => {
+                let one = llama_cpp::compute(architecture, weights, settings, placement);
+                devices(&one) * (shares.len() as u64).saturating_sub(1)
+            }
+            _ => Bytes::ZERO,
+        };
+        let all = [
+            (Term::TiedOutput, Copied::TiedHead, tied),
+            (Term::Weights, Copied::Weights, copies),
+            (Term::Weights, Copied::Padding, padding),
+            (Term::KvCache, Copied::KvHeads, state - rows - plain),
+            (Term::KvCache, Copied::Padding, rows),
+            (Term::Compute, Copied::Inputs, inputs),
+            (Term::Compute, Copied::Graph, graph),
+        ];
+        let some = all.into_iter().filter(|(_, _, bytes)| *bytes > Bytes::ZERO);
+        some.map(|(term, what, bytes)| Duplicate { term, what, bytes }).collect()
+    }
+
+    /// What the driver takes on device `i`.
+    fn overhead(&self, placed: &Placed, i: usize) -> Interval<Bytes> {
+        match placed.placement.leaves_out(i) {
+            true => Interval::default(),
+            false => self.overheads[i].bytes,
+        }
+    }
+
+    /// Compute buffers of the devices and of the host; devices that form one have each the whole.
+    /// Simulating a graph is the costly part of an answer, and the solver, the bill and the advice
+    /// ask for some of the same ones: those are kept.
     fn compute(
         &self,
         placed: &Placed,
@@ -113,8 +206,15 @@ impl<'a> Setup<'a> {
     ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;
-        let intervals =
-            |split: &Split| llama_cpp::compute_intervals(architecture, settings, placement, split);
+        let intervals = |split: &Split| {
+            let (groups, host) =
+                llama_cpp::compute_intervals(architecture, settings, placement, split);
+            let of = |i| match placement.leaves_out(i) {
+                true => Interval::default(),
+                false => groups[placement.group_of(i)],
+            };
+            ((0..placement.devices()).map(of).collect(), host)
+        };
         let mut computed = self.computed.borrow_mut();
         let same =
             |(p, s, _): &&(Placement, Settings, Split)| s == settings && *p == placed.placement;
@@ -147,37 +247,83 @@ impl<'a> Setup<'a> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;
         let by_type = llama_cpp::bytes_by_type(architecture, weights, placement, device);
-        let tied = match placement.output(architecture) == device {
-            true => llama_cpp::tied_output(architecture, weights, placement),
-            false => Bytes::ZERO,
-        };
-        let layers = || self.layers(placement, device);
-        let states: Vec<LayerState> = layers().map(|il| caches.states[il]).collect();
-        let rows: Vec<_> = layers().map(|il| caches.rows[il]).collect();
+        let tied = llama_cpp::tied_output(architecture, weights, placement);
+        let tied = device.map_or(tied.host, |device| tied.devices[device]);
+        let layers = || self.layers(placement, device.map(|device| placement.group_of(device)));
+        let states: Vec<LayerState> =
+            layers().map(|il| placed.part(il, device).of_state(caches.states[il])).collect();
+        let rows: Vec<_> = layers()
+            .map(|il| caches.rows[il].map(|row| placed.part(il, device).of_row(row)))
+            .collect();
         let padding = states.iter().map(|state| state.kv_padding).sum();
         let padding = if device.is_some() { padding } else { Bytes::ZERO };
+        let copies = match device {
+            Some(_) => placement.pipeline_copies(architecture),
+            None => 1,
+        };
         let items = [
             lines::weights(&by_type),
             lines::tied_output(tied),
             lines::kv_cache(&states, &rows, padding, settings.kv),
             lines::recurrent_state(&states, settings.n_parallel),
-            lines::compute(compute, settings),
+            lines::compute(compute, settings, copies),
         ];
         items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
     }
 }
 
+/// The part of a layer's cache that a device has.
+#[derive(Clone, Copy, Debug)]
+struct CachePart(u64, u64);
+
+impl CachePart {
+    fn of(self, n: u64) -> u64 {
+        let part = u128::from(n) * u128::from(self.0) / u128::from(self.1.max(1));
+        u64::try_from(part).unwrap_or(u64::MAX)
+    }
+
+    fn of_state(self, state: LayerState) -> LayerState {
+        let of = |Bytes(bytes)| Bytes(self.of(bytes));
+        LayerState {
+            kv: of(state.kv),
+            kv_padding: of(state.kv_padding),
+            recurrent: of(state.recurrent),
+        }
+    }
+
+    fn of_row(self, row: CacheRow) -> CacheRow {
+        CacheRow {
+            key: self.of(row.key),
+            value: self.of(row.value),
+            index: self.of(row.index),
+            ..row
+        }
+    }
+}
+
+impl Placed {
+    /// The part of the cache of layer `il` that `device` has, if the layer is there.
+    fn part(&self, il: usize, device: Option<usize>) -> CachePart {
+        let parts = device.and_then(|device| self.cache.get(il)?.get(device));
+        parts.map_or(CachePart(1, 1), |(part, whole)| CachePart(*part, *whole))
+    }
+}
+
 /// Bytes of context state on each device and on the host: a layer's state lies where the layer
 /// does.
-fn state_split(architecture: &Architecture, states: &[LayerState], placement: &Placement) -> Split {
-    let mut split =
-        Split { devices: vec![Bytes::ZERO; placement.device_layers.len()], host: Bytes::ZERO };
+fn state_split(architecture: &Architecture, states: &[LayerState], placed: &Placed) -> Split {
+    let placement = &placed.placement;
+    let mut split = Split { devices: vec![Bytes::ZERO; placement.devices()], host: Bytes::ZERO };
     for (il, state) in states.iter().enumerate() {
-        match placement.device_of_layer(architecture, il as u64) {
-            Some(device) => {
-                split.devices[device] += state.kv + state.kv_padding + state.recurrent;
+        let Some(group) = placement.device_of_layer(architecture, il as u64) else {
+            split.host += state.kv + state.recurrent;
+            continue;
+        };
+        for (device, bytes) in split.devices.iter_mut().enumerate() {
+            if placement.group_of(device) == group {
+                let state = placed.part(il, Some(device)).of_state(*state);
+                *bytes += state.kv + state.kv_padding + state.recurrent;
             }
-            None => split.host += state.kv + state.recurrent,
         }
     }
     split

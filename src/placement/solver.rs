@@ -1,8 +1,9 @@
 //! Which layers go where under llama.cpp: its own split by memory, and the search for a
 //! placement that fits.
 
-use crate::engine::llama_cpp::Placement;
-use crate::scenario::Offload;
+use crate::engine::llama_cpp::{Divided, Placement};
+use crate::report::Reason;
+use crate::scenario::{Offload, SplitMode};
 use crate::units::{Bytes, Interval};
 
 /// What one memory would have to hold, against what it can.
@@ -77,53 +78,224 @@ pub fn split_by_memory(layers: u64, memory: &[Bytes]) -> Vec<u64> {
     out
 }
 
-/// The placement for `offload` of a model with `n_layers` repeating layers (the output layer not
-/// counted; `expert_layers` is one past the last with routed experts, 0 without), over devices
-/// with `memory` usable bytes each. `judge` gives the loads of a placement.
+/// The layers on each device when `layers` of them are spread in proportion to `shares`, as
+/// llama.cpp counts: the output layer is the last one, and the `mtp` layers before it, which stay in
+/// the file, take places as well.
+pub fn spread(layers: u64, mtp: u64, shares: &[Bytes]) -> Vec<u64> {
+    if layers <= 1 || mtp == 0 {
+        return split_by_memory(layers, shares);
+    }
+    let places = layers.saturating_add(mtp);
+    let unloaded = layers - 1..places - 1;
+    let mut begin = 0;
+    let mut counts = split_by_memory(places, shares);
+    for count in &mut counts {
+        let end = begin + *count;
+        *count -= unloaded.end.min(end).saturating_sub(unloaded.start.max(begin));
+        begin = end;
+    }
+    counts
+}
+
+/// How the user wants a model placed.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// What may be left on the host.
+    pub offload: Offload,
+    /// What is divided between devices.
+    pub split: SplitMode,
+    /// Each device's part, where the user says it.
+    pub shares: Option<&'a [u64]>,
+    /// The only device used where nothing is divided.
+    pub main_gpu: usize,
+}
+
+/// What a placement has to place.
+#[derive(Clone, Debug)]
+pub struct Cargo {
+    /// Bytes of each repeating layer without its routed experts.
+    pub layers: Vec<Bytes>,
+    /// Bytes of each layer's routed experts.
+    pub experts: Vec<Bytes>,
+    /// Bytes of the output layer.
+    pub output: Bytes,
+    /// MTP layers in the file, which are not loaded.
+    pub mtp: u64,
+}
+
+impl Cargo {
+    fn n_layers(&self) -> u64 {
+        self.layers.len() as u64
+    }
+
+    /// One past the last layer with routed experts.
+    fn expert_layers(&self) -> u64 {
+        let last = self.experts.iter().rposition(|bytes| *bytes > Bytes::ZERO);
+        last.map_or(0, |last| last as u64 + 1)
+    }
+
+    /// All layers over devices in proportion to `memory`, by bytes rather than by number: with the
+    /// experts of the first `host_experts` layers on the host, layers differ.
+    fn balance(&self, host_experts: u64, memory: &[Bytes]) -> Vec<u64> {
+        let layers = self.layers.iter().zip(&self.experts).enumerate();
+        let on_device = |(il, (layer, experts)): (usize, (&Bytes, &Bytes))| {
+            if (il as u64) < host_experts { *layer } else { *layer + *experts }
+        };
+        let sizes: Vec<Bytes> = layers.map(on_device).chain([self.output]).collect();
+        let all = u128::from(sizes.iter().copied().sum::<Bytes>().0).max(1);
+        let room = u128::from(memory.iter().copied().sum::<Bytes>().0);
+        let mut counts = vec![0; memory.len()];
+        let (mut device, mut upto) = (0, u128::from(memory.first().map_or(0, |m| m.0)));
+        let mut before = 0u128;
+        for size in sizes {
+            // The middle of the layer decides.
+            let middle = before + u128::from(size.0) / 2;
+            while device + 1 < memory.len() && middle * room > upto * all {
+                device += 1;
+                upto += u128::from(memory[device].0);
+            }
+            counts[device] += 1;
+            before += u128::from(size.0);
+        }
+        counts
+    }
+}
+
+/// A placement, and how it came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Solved {
+    /// The placement.
+    pub placement: Placement,
+    /// How it came about.
+    pub reason: Reason,
+}
+
+/// The placement of `cargo` over devices with `memory` usable bytes each, as far as `wish` leaves
+/// it open. `judge` gives the loads of a placement.
 ///
-/// With [`Offload::Auto`], the first of these that fits: all on the devices, split by memory;
-/// all on the devices, split otherwise; the fewest experts on the host; the most layers on the
-/// devices. `None`: nothing fits. The other modes are taken as they are.
+/// With [`Offload::Auto`], the first of these that fits: all on the devices, split as the engine
+/// does it; all on the devices, split otherwise; the fewest experts on the host; the most layers on
+/// the devices. Where nothing fits it is the first of them. The other modes, and a split that the
+/// user gives, are taken as they are.
 pub fn solve(
-    offload: Offload,
-    n_layers: u64,
-    expert_layers: u64,
+    wish: Wish<'_>,
+    cargo: &Cargo,
     memory: &[Bytes],
     judge: impl Fn(&Placement) -> Loads,
-) -> Option<Placement> {
-    let all = n_layers + 1;
-    let place = |layers: u64, host_expert_layers: u64| Placement {
-        device_layers: split_by_memory(layers, memory),
-        host_expert_layers,
-    };
+) -> Solved {
+    let (n_layers, all) = (cargo.n_layers(), cargo.n_layers() + 1);
     if memory.is_empty() {
-        return Some(Placement::cpu());
+        return Solved { placement: Placement::cpu(), reason: Reason::Cpu };
     }
-    match offload {
+    let asked = |layers, host_experts| Solved {
+        placement: place(wish, cargo, memory, layers, host_experts),
+        reason: Reason::Asked,
+    };
+    match wish.offload {
         Offload::Auto => {}
-        Offload::None => return Some(place(all, 0)),
-        Offload::Experts => return Some(place(all, expert_layers)),
-        Offload::ExpertLayers(n) => return Some(place(all, u64::from(n).min(n_layers))),
-        Offload::GpuLayers(n) => return Some(place(u64::from(n).min(all), 0)),
+        Offload::None => return asked(all, 0),
+        Offload::Experts => return asked(all, cargo.expert_layers()),
+        Offload::ExpertLayers(n) => return asked(all, u64::from(n).min(n_layers)),
+        Offload::GpuLayers(n) => return asked(u64::from(n).min(all), 0),
     }
-    if let Some(whole) = level(place(all, 0), &judge) {
-        return Some(whole);
+    let whole = place(wish, cargo, memory, all, 0);
+    if judge(&whole).fit_expectedly() {
+        return Solved { placement: whole, reason: Reason::Fits };
+    }
+    let free = wish.shares.is_none() && memory.len() > 1;
+    if free && let Some(placement) = other_split(&whole, memory, &judge) {
+        return Solved { placement, reason: Reason::Levelled };
     }
     // The more is on the host, the less is on the devices: the first step that relieves them is
     // also the one that burdens the RAM least.
-    let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement| {
-        let n = first_true(1, high, |n| judge(&on_host(n)).devices.iter().all(Load::fits))?;
-        Some(on_host(n)).filter(|placement| judge(placement).fit())
+    let on_devices = |loads: &Loads| loads.devices.iter().all(Load::fits);
+    let experts = |n: u64| {
+        let mut placement = place(wish, cargo, memory, all, n);
+        if free && moves_layers(&placement) {
+            placement.device_layers = cargo.balance(n, memory);
+            placement = level(placement.clone(), &judge, on_devices).unwrap_or(placement);
+        }
+        placement
     };
-    relieved(expert_layers, &|n| place(all, n))
-        .or_else(|| relieved(n_layers, &|n| place(all - n, 0)))
+    let layers = |n: u64| place(wish, cargo, memory, all - n, 0);
+    let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement, reason| {
+        let n = first_true(1, high, |n| on_devices(&judge(&on_host(n))))?;
+        let placement = on_host(n);
+        judge(&placement).fit().then_some(Solved { placement, reason })
+    };
+    relieved(cargo.expert_layers(), &experts, Reason::ExpertsToHost)
+        .or_else(|| relieved(n_layers, &layers, Reason::LayersToHost))
+        .unwrap_or(Solved { placement: whole, reason: Reason::NothingFits })
 }
 
-/// `placement`, or one with layers moved from the fullest device to the emptiest until all fit;
-/// `None` if that cannot be.
-fn level(mut placement: Placement, judge: &impl Fn(&Placement) -> Loads) -> Option<Placement> {
+/// `layers` of the model on the devices, the experts of the first `host_experts` on the host.
+pub fn place(
+    wish: Wish<'_>,
+    cargo: &Cargo,
+    memory: &[Bytes],
+    layers: u64,
+    host_experts: u64,
+) -> Placement {
+    let devices = memory.len();
+    // More parts than devices are not looked at; devices without one get nothing. Nothing but
+    // zeros counts as no wish.
+    let shares = wish.shares.map(|shares| {
+        let given = shares.iter().copied().chain(std::iter::repeat(0)).take(devices);
+        given.map(Bytes).collect::<Vec<_>>()
+    });
+    let shares = shares.filter(|shares| shares.iter().any(|share| *share > Bytes::ZERO));
+    let numbers = |shares: &[Bytes]| shares.iter().map(|Bytes(share)| *share).collect();
+    let by_layers = || spread(layers, cargo.mtp, shares.as_deref().unwrap_or(memory));
+    let (device_layers, divided) = match wish.split {
+        SplitMode::None => {
+            let mut counts = vec![0; devices];
+            counts[wish.main_gpu.min(devices - 1)] = layers;
+            (counts, Divided::Nothing)
+        }
+        SplitMode::Auto | SplitMode::Layer => (by_layers(), Divided::Layers),
+        SplitMode::Row => {
+            (by_layers(), Divided::Rows(numbers(shares.as_deref().unwrap_or(memory))))
+        }
+        SplitMode::Tensor => {
+            let equal = vec![1; devices];
+            (vec![layers], Divided::Tensors(shares.as_deref().map_or(equal, numbers)))
+        }
+    };
+    Placement { device_layers, host_expert_layers: host_experts, divided }
+}
+
+/// Layers can be moved from device to device.
+fn moves_layers(placement: &Placement) -> bool {
+    matches!(placement.divided, Divided::Layers | Divided::Rows(_))
+}
+
+/// Another split of `whole` over devices with `memory` that fits, if there is one.
+fn other_split(
+    whole: &Placement,
+    memory: &[Bytes],
+    judge: &impl Fn(&Placement) -> Loads,
+) -> Option<Placement> {
+    if moves_layers(whole) {
+        return level(whole.clone(), judge, Loads::fit_expectedly);
+    }
+    let Divided::Tensors(_) = whole.divided else { return None };
+    // In proportion to memory, in hundredths: equal parts overfill the smaller device.
+    let total = memory.iter().copied().sum::<Bytes>().0.max(1);
+    let part = |bytes: &Bytes| (u128::from(bytes.0) * 100 / u128::from(total)) as u64;
+    let shares = memory.iter().map(part).collect();
+    let placement = Placement { divided: Divided::Tensors(shares), ..whole.clone() };
+    judge(&placement).fit_expectedly().then_some(placement)
+}
+
+/// `placement`, or one with layers moved from the fullest device to the emptiest until it is
+/// `good`; `None` if that cannot be.
+fn level(
+    mut placement: Placement,
+    judge: &impl Fn(&Placement) -> Loads,
+    good: impl Fn(&Loads) -> bool,
+) -> Option<Placement> {
     let mut loads = judge(&placement);
-    while !loads.fit_expectedly() {
+    while !good(&loads) {
         let headroom = || loads.devices.iter().map(Load::headroom).enumerate();
         let (fullest, least) = headroom().min_by_key(|(_, room)| *room)?;
         let (emptiest, _) = headroom().max_by_key(|(_, room)| *room)?;
@@ -190,8 +362,23 @@ mod tests {
         }
     }
 
-    fn solved(memory: &[Bytes], ram: Bytes, experts: u64) -> Option<Placement> {
-        solve(Offload::Auto, 10, experts, memory, judge(memory, ram))
+    const WISH: Wish<'_> =
+        Wish { offload: Offload::Auto, split: SplitMode::Auto, shares: None, main_gpu: 0 };
+
+    fn cargo(expert_layers: usize) -> Cargo {
+        let experts = |il| if il < expert_layers { GIB.scale(0.6) } else { Bytes::ZERO };
+        let experts: Vec<Bytes> = (0..10).map(experts).collect();
+        let layers = experts.iter().map(|experts| GIB - *experts).collect();
+        Cargo { layers, experts, output: GIB * 2, mtp: 0 }
+    }
+
+    fn solved(memory: &[Bytes], ram: Bytes, experts: usize) -> Option<Placement> {
+        let Solved { placement, reason } = solve(WISH, &cargo(experts), memory, judge(memory, ram));
+        (reason != Reason::NothingFits).then_some(placement)
+    }
+
+    fn split(layers: &[u64]) -> Placement {
+        Placement { device_layers: layers.to_vec(), ..Placement::default() }
     }
 
     #[test]
@@ -204,9 +391,17 @@ mod tests {
     }
 
     #[test]
+    fn layers_that_are_not_loaded_take_places() {
+        // 47 places halved: the second device has 23, of which one is not loaded.
+        assert_eq!(spread(46, 1, &[GIB, GIB]), [24, 22]);
+        assert_eq!(spread(46, 0, &[GIB, GIB]), [23, 23]);
+        assert_eq!(spread(3, 4, &[GIB, GIB, GIB]), [2, 0, 1]);
+        assert_eq!(spread(1, 2, &[GIB, GIB]), [1, 0]);
+    }
+
+    #[test]
     fn what_fits_goes_on_the_device() {
-        let whole = solved(&[GIB * 13], GIB * 64, 10).unwrap();
-        assert_eq!(whole, Placement { device_layers: vec![11], host_expert_layers: 0 });
+        assert_eq!(solved(&[GIB * 13], GIB * 64, 10).unwrap(), split(&[11]));
     }
 
     #[test]
@@ -214,14 +409,7 @@ mod tests {
         // By memory 6 + 5 layers, but the second device also has the 2 GiB output.
         let memory = [GIB * 6 + Bytes(1), GIB * 6 + Bytes(1)];
         assert_eq!(split_by_memory(11, &memory), [6, 5]);
-        assert!(
-            judge(&memory, GIB)(&Placement { device_layers: vec![6, 5], host_expert_layers: 0 })
-                .fit_expectedly()
-        );
-        let memory = [GIB * 7 + Bytes(1), GIB * 5 + Bytes(1)];
-        assert_eq!(split_by_memory(11, &memory), [7, 4]);
-        let memory = [GIB * 5 + GIB / 2, GIB * 7];
-        assert_eq!(split_by_memory(11, &memory), [5, 6]);
+        assert!(judge(&memory, GIB)(&split(&[6, 5])).fit_expectedly());
         let memory = [GIB * 8, GIB * 5 - Bytes(1)];
         assert_eq!(split_by_memory(11, &memory), [7, 4]);
         assert_eq!(solved(&memory, GIB * 64, 0).unwrap().device_layers, [8, 3]);
@@ -235,6 +423,16 @@ mod tests {
         assert!(
             !judge(&[GIB * 10], GIB * 64)(&Placement { host_expert_layers: 3, ..placement }).fit()
         );
+    }
+
+    #[test]
+    fn experts_that_leave_make_room_on_both_devices() {
+        // The layers that lose their experts all come first; by number, the second device would
+        // have the heavy ones and overflow.
+        let memory = [GIB * 5, GIB * 5];
+        let placement = solved(&memory, GIB * 64, 10).unwrap();
+        assert!(placement.device_layers[0] > placement.device_layers[1], "{placement:?}");
+        assert!(placement.host_expert_layers <= 6, "{placement:?}");
     }
 
     #[test]
@@ -259,13 +457,33 @@ mod tests {
     #[test]
     fn a_placement_that_is_asked_for_is_taken_as_it_is() {
         let memory = [GIB];
-        let solve = |offload| solve(offload, 10, 10, &memory, judge(&memory, GIB)).unwrap();
-        assert_eq!(
-            solve(Offload::None),
-            Placement { device_layers: vec![11], host_expert_layers: 0 }
-        );
+        let solve = |offload| {
+            let wish = Wish { offload, ..WISH };
+            solve(wish, &cargo(10), &memory, judge(&memory, GIB)).placement
+        };
+        assert_eq!(solve(Offload::None), split(&[11]));
         assert_eq!(solve(Offload::GpuLayers(99)).device_layers, [11]);
         assert_eq!(solve(Offload::GpuLayers(3)).device_layers, [3]);
         assert_eq!(solve(Offload::Experts).host_expert_layers, 10);
+    }
+
+    #[test]
+    fn a_split_that_is_asked_for_is_taken_as_it_is() {
+        let memory = [GIB * 24, GIB * 12];
+        let place = |split, shares: Option<&[u64]>| {
+            let wish = Wish { split, shares, main_gpu: 1, ..WISH };
+            place(wish, &cargo(0), &memory, 11, 0)
+        };
+        assert_eq!(place(SplitMode::Layer, Some(&[1, 1])).device_layers, [6, 5]);
+        assert_eq!(place(SplitMode::Layer, Some(&[1])).device_layers, [11, 0]);
+        // Nothing but zeros is no wish, and more parts than devices are not looked at.
+        assert_eq!(place(SplitMode::Layer, Some(&[0, 0])).device_layers, [8, 3]);
+        assert_eq!(place(SplitMode::Layer, Some(&[1, 1, 9])).device_layers, [6, 5]);
+        assert_eq!(place(SplitMode::None, None).device_layers, [0, 11]);
+        let tensors = place(SplitMode::Tensor, None);
+        assert_eq!(tensors.device_layers, [11]);
+        assert_eq!(tensors.divided, Divided::Tensors(vec![1, 1]));
+        let rows = place(SplitMode::Row, Some(&[3, 1]));
+        assert_eq!((rows.device_layers, rows.divided), (vec![9, 2], Divided::Rows(vec![3, 1])));
     }
 }

@@ -77,7 +77,7 @@ fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Economy, HostBill, Speed};
+    use crate::report::{Economy, HostBill, Placement, Speed};
     use crate::units::{Bytes, GB, Interval};
 
     /// A cell of a model of `params` billions, `weights` GB large.
@@ -89,6 +89,7 @@ mod tests {
             hardware: String::new(),
             quant: String::new(),
             stands_for: None,
+            placement: Placement::default(),
             engine: String::new(),
             params_total: params * GB,
             params_active: params * GB,

@@ -84,7 +84,7 @@ impl<'a> Beside<'a> {
                     true => Placement::cpu(),
                     false => Placement {
                         device_layers: split_by_memory(layers, &memory),
-                        host_expert_layers: 0,
+                        ..Placement::default()
                     },
                 });
                 Some((setup, placed))

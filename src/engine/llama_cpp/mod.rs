@@ -2,6 +2,7 @@
 //!
 //! Rules as of build b11434 (October 2026).
 
+mod division;
 mod family;
 mod ggml;
 mod graph;
@@ -9,11 +10,12 @@ mod kv_cache;
 mod overhead;
 mod weights;
 
+pub use division::{Divided, divides_tensors};
 use family::Family;
 use ggml::BufferType;
 pub use kv_cache::{CacheRow, LayerState, cache_rows, checkpoint_bytes, layer_states};
 pub use overhead::{Overhead, Platform, Unpacked, compute_intervals, runtime_overhead};
-pub use weights::{Weight, bytes_by_type, model_bytes, tied_output};
+pub use weights::{Weight, bytes_by_type, cache_parts, loaded, model_bytes, tied_output};
 
 use crate::architecture::{Architecture, Layer, Mixer, Reach};
 use crate::scenario::{KvTypes, Mode};
@@ -89,7 +91,7 @@ impl Settings {
 /// The output layer counts as one more layer after the repeating ones. The devices take the last
 /// layers, in order; the first layers, those that are left, stay on the host, and with each layer
 /// its KV cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
     /// Layers on each device, the output layer included (it is the last one of the last device).
     /// No devices: a run on the CPU. A sum of 0: `-ngl 0`, where the device only helps with
@@ -97,12 +99,15 @@ pub struct Placement {
     pub device_layers: Vec<u64>,
     /// The first layers, this many, keep their routed experts on the host (`--n-cpu-moe`).
     pub host_expert_layers: u64,
+    /// What is divided besides. Where tensors are, the devices form one: `device_layers` has a
+    /// single entry for all of them.
+    pub divided: Divided,
 }
 
 impl Placement {
     /// Everything on the CPU.
     pub fn cpu() -> Placement {
-        Placement { device_layers: Vec::new(), host_expert_layers: 0 }
+        Placement::default()
     }
 
     /// Everything on one device.
@@ -112,7 +117,7 @@ impl Placement {
 
     /// The output layer and the last `n - 1` repeating layers on one device.
     pub fn gpu_layers(n: u64) -> Placement {
-        Placement { device_layers: vec![n], host_expert_layers: 0 }
+        Placement { device_layers: vec![n], ..Placement::default() }
     }
 
     /// What `--n-gpu-layers N` puts on one device. llama.cpp counts the MTP layers of the file as
@@ -145,11 +150,30 @@ impl Placement {
         None
     }
 
+    /// Devices, those that form one counted singly.
+    pub fn devices(&self) -> usize {
+        match &self.divided {
+            Divided::Tensors(shares) => shares.len(),
+            _ => self.device_layers.len(),
+        }
+    }
+
+    /// The entry of `device_layers` that device `i` is part of.
+    pub fn group_of(&self, i: usize) -> usize {
+        if matches!(self.divided, Divided::Tensors(_)) { 0 } else { i }
+    }
+
+    /// Device `i` is left out altogether.
+    pub fn leaves_out(&self, i: usize) -> bool {
+        self.divided == Divided::Nothing && self.device_layers.get(i) == Some(&0)
+    }
+
     /// How many batches pass through the devices at the same time: several devices that hold all
     /// layers form a pipeline.
-    fn pipeline_copies(&self, architecture: &Architecture) -> u64 {
+    pub fn pipeline_copies(&self, architecture: &Architecture) -> u64 {
         let all_on_devices = self.device_of_layer(architecture, 0).is_some();
-        match self.device_layers.len() > 1 && all_on_devices && self.host_expert_layers == 0 {
+        let pipeline = self.device_layers.len() > 1 && self.divided == Divided::Layers;
+        match pipeline && all_on_devices && self.host_expert_layers == 0 {
             true => PIPELINE_COPIES,
             false => 1,
         }
@@ -166,7 +190,7 @@ impl Placement {
 const PIPELINE_COPIES: u64 = 4;
 
 /// MTP layers in the GGUF file.
-fn mtp_layers(architecture: &Architecture) -> u64 {
+pub fn mtp_layers(architecture: &Architecture) -> u64 {
     let mtp = architecture.mtp.as_ref().filter(|mtp| mtp.in_gguf);
     mtp.map_or(0, |mtp| mtp.layers.len() as u64)
 }
@@ -200,11 +224,32 @@ pub fn compute(
     settings: &Settings,
     placement: &Placement,
 ) -> Split {
+    let copies = placement.pipeline_copies(architecture);
+    buffers(architecture, weights, settings, placement, copies)
+}
+
+/// The same with each input once, as without a pipeline.
+pub fn compute_once(
+    architecture: &Architecture,
+    weights: &[Weight],
+    settings: &Settings,
+    placement: &Placement,
+) -> Split {
+    buffers(architecture, weights, settings, placement, 1)
+}
+
+fn buffers(
+    architecture: &Architecture,
+    weights: &[Weight],
+    settings: &Settings,
+    placement: &Placement,
+    copies: u64,
+) -> Split {
     let settings = settings.effective(architecture);
     let graph = graph::build(architecture, weights, &settings, placement);
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });
-    let mut buffers = graph.buffers(&types, placement.pipeline_copies(architecture));
+    let mut buffers = graph.buffers(&types, copies);
     let host = Bytes(buffers.pop().unwrap_or(0));
     Split { devices: buffers.into_iter().map(Bytes).collect(), host }
 }

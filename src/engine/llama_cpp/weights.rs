@@ -3,6 +3,7 @@
 //! Rules of `llama-model.cpp`, `llama-model-loader.cpp` and the CUDA backend's `get_alloc_size`,
 //! build b11434.
 
+use super::division::{self, Divided, Slicer};
 use super::family::Family;
 use super::{DEVICE_ALIGNMENT, HOST_ALIGNMENT, Placement, Split};
 use crate::architecture::{Architecture, Group, Role, Tensor};
@@ -34,7 +35,7 @@ impl Weight {
     }
 
     /// Bytes in a buffer of the host.
-    fn on_host(&self) -> u64 {
+    pub(super) fn on_host(&self) -> u64 {
         padded(self.bytes().0, HOST_ALIGNMENT)
     }
 
@@ -146,9 +147,9 @@ fn visit_buffers(
     let used = |device: Option<usize>| {
         layers.clone().any(|il| placement.device_of_layer(architecture, il) == device)
     };
-    let mut put = |device: Option<usize>, weight: &Weight| {
-        let bytes = if device.is_some() { weight.on_device() } else { weight.on_host() };
-        visit(device, weight, Bytes(bytes));
+    let divider = Divider::new(architecture, weights, placement);
+    let mut put = |place: Option<usize>, weight: &Weight| {
+        divider.divide(place, weight, |device, bytes| visit(device, weight, bytes));
     };
     for weight in weights.iter().filter(|w| w.is_loaded(family)) {
         let Tensor { role, layer, .. } = weight.tensor;
@@ -161,23 +162,60 @@ fn visit_buffers(
     }
 }
 
+/// Divides single weights between devices, where the placement asks for it.
+struct Divider<'a> {
+    placement: &'a Placement,
+    slicer: Option<Slicer<'a>>,
+}
+
+impl<'a> Divider<'a> {
+    fn new(
+        architecture: &Architecture,
+        weights: &[Weight],
+        placement: &'a Placement,
+    ) -> Divider<'a> {
+        let slicer = match &placement.divided {
+            Divided::Tensors(shares) => Some(Slicer::new(architecture, weights, shares)),
+            _ => None,
+        };
+        Divider { placement, slicer }
+    }
+
+    /// Calls `put` with each device (`None`: the host) that has some of `weight`, whose layer is in
+    /// `place`, and with its bytes there.
+    fn divide(
+        &self,
+        place: Option<usize>,
+        weight: &Weight,
+        mut put: impl FnMut(Option<usize>, Bytes),
+    ) {
+        let Some(home) = place else { return put(None, Bytes(weight.on_host())) };
+        let parts = match (&self.slicer, &self.placement.divided) {
+            (Some(slicer), _) => Some(slicer.weight(weight)),
+            (None, Divided::Rows(shares)) => division::rows(weight, shares, home),
+            _ => None,
+        };
+        match parts {
+            None => put(Some(home), Bytes(weight.on_device())),
+            Some(parts) => {
+                let parts = parts.into_iter().enumerate().filter(|(_, b)| *b > Bytes::ZERO);
+                parts.for_each(|(device, bytes)| put(Some(device), bytes));
+            }
+        }
+    }
+}
+
 /// Model buffers: every weight that llama.cpp loads, exact to the byte.
 pub fn model_bytes(
     architecture: &Architecture,
     weights: &[Weight],
     placement: &Placement,
 ) -> Split {
-    let mut split =
-        Split { devices: vec![Bytes::ZERO; placement.device_layers.len()], host: Bytes::ZERO };
+    let mut split = tied_output(architecture, weights, placement);
     visit_buffers(architecture, weights, placement, |device, _, bytes| match device {
         Some(device) => split.devices[device] += bytes,
         None => split.host += bytes,
     });
-    let tied = tied_output(architecture, weights, placement);
-    match placement.output(architecture) {
-        Some(device) => split.devices[device] += tied,
-        None => split.host += tied,
-    }
     split
 }
 
@@ -209,17 +247,69 @@ pub fn tied_output(
     architecture: &Architecture,
     weights: &[Weight],
     placement: &Placement,
-) -> Bytes {
+) -> Split {
+    let mut split = Split { devices: vec![Bytes::ZERO; placement.devices()], host: Bytes::ZERO };
     let mut heads = weights.iter().filter(|w| w.tensor.role == Role::Output);
     let table = weights.iter().find(|w| w.tensor.role == Role::TokenEmbd);
-    let (None, Some(table)) = (heads.next(), table) else { return Bytes::ZERO };
+    let (None, Some(table)) = (heads.next(), table) else { return split };
     let family = Family::of(architecture);
     if family.encoder {
-        return Bytes::ZERO;
+        return split;
     }
+    // The copy is used as a head, and divided as one.
+    let head = Weight { tensor: Tensor { role: Role::Output, ..table.tensor }, ..*table };
     match placement.output(architecture) {
-        Some(_) => Bytes(table.on_device()),
-        None if family.copies_tied_head => Bytes(table.on_host()),
-        None => Bytes::ZERO,
+        Some(home) => {
+            let divider = Divider::new(architecture, weights, placement);
+            divider.divide(Some(home), &head, |device, bytes| match device {
+                Some(device) => split.devices[device] += bytes,
+                None => split.host += bytes,
+            });
+        }
+        None if family.copies_tied_head => split.host = Bytes(table.on_host()),
+        None => {}
+    }
+    split
+}
+
+/// Bytes of the weights that are loaded, each counted once as it is in the file, and of the further
+/// copies of those that are in several places; a tied output's copy is not among them.
+pub fn loaded(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+) -> (Bytes, Bytes) {
+    let (mut once, mut copies) = (Bytes::ZERO, Bytes::ZERO);
+    // Places of a weight are visited one after the other. Slices make up the whole; what comes
+    // after that is a copy.
+    let mut last: Option<*const Weight> = None;
+    let mut missing = Bytes::ZERO;
+    visit_buffers(architecture, weights, placement, |_, weight, bytes| {
+        let whole = weight.bytes();
+        if last.replace(std::ptr::from_ref(weight)) != Some(std::ptr::from_ref(weight)) {
+            once += whole;
+            missing = whole;
+        }
+        if missing == Bytes::ZERO {
+            copies += whole.min(bytes);
+        }
+        missing = missing - bytes;
+    });
+    (once, copies)
+}
+
+/// How much of the cache of each repeating layer is on each device, as parts of a whole, where
+/// devices form one; empty where each layer's cache is in one place.
+pub fn cache_parts(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+) -> Vec<Vec<(u64, u64)>> {
+    match &placement.divided {
+        Divided::Tensors(shares) => {
+            let slicer = Slicer::new(architecture, weights, shares);
+            (0..architecture.layers.len()).map(|il| slicer.cache(il)).collect()
+        }
+        _ => Vec::new(),
     }
 }

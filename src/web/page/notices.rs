@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::report::{EngineRefusal, Notice, Rule};
+use crate::report::{Adjustment, EngineRefusal, Notice, Rule};
 use crate::scenario::{Problem, ProblemKind, Scenario};
 use crate::web::edit;
 
@@ -40,7 +40,7 @@ impl Way {
 fn NoticeLine(notice: Notice) -> impl IntoView {
     let state = use_state();
     let kind = match &notice {
-        Notice::ContextBeyondTraining { .. } => "remark",
+        Notice::ContextBeyondTraining { .. } | Notice::EngineAdjusts(_) => "remark",
         _ => "refusal",
     };
     let shown = StoredValue::new(notice);
@@ -147,6 +147,16 @@ fn words(state: State, notice: &Notice) -> String {
             );
             format!("{what} {}", rule_words(state, rule))
         }
+        Notice::EngineAdjusts(adjustment) => {
+            let Adjustment { engine, asked, rule, .. } = adjustment.as_ref();
+            let what = tr!(
+                state,
+                notices.engine_adjusts,
+                engine = engine.as_str(),
+                asked = asked.as_str()
+            );
+            format!("{what} {}", rule_words(state, rule))
+        }
         Notice::QuantisedValuesNeedFlashAttention { kv_type } => {
             tr!(state, notices.needs_flash_attention, kv_type = kv_type.as_str())
         }
@@ -185,6 +195,25 @@ fn rule_words(state: State, rule: &Rule) -> String {
             draft = state.whole(*draft)
         ),
         Rule::Sequences { most } => tr!(state, rules.sequences, n = state.whole(*most)),
+        Rule::MixedCache => tr!(state, rules.mixed_cache).to_owned(),
+        Rule::CacheBlocks { head } => tr!(state, rules.cache_blocks, n = state.whole(*head)),
+        Rule::NoFp8Cache => tr!(state, rules.no_fp8_cache).to_owned(),
+        Rule::BatchLimit { batch } => tr!(state, rules.batch_limit, n = state.whole(*batch)),
+        Rule::MoreLayers { layers } => tr!(state, rules.more_layers, n = state.whole(*layers)),
+        Rule::MoreShares { devices } => tr!(state, rules.more_shares, n = state.whole(*devices)),
+        Rule::NoShares => tr!(state, rules.no_shares).to_owned(),
+        Rule::SplitMode => tr!(state, rules.split_mode).to_owned(),
+        Rule::SplitArchitecture => tr!(state, rules.split_architecture).to_owned(),
+        Rule::NeedsFlashAttention => tr!(state, rules.needs_flash_attention).to_owned(),
+        Rule::RowSplitGone { build } => tr!(state, rules.row_split_gone, build = build.as_str()),
+        Rule::MoreStages { layers } => tr!(state, rules.more_stages, n = state.whole(*layers)),
+        Rule::NoExperts => tr!(state, rules.no_experts).to_owned(),
+        Rule::UnevenExperts { experts } => {
+            tr!(state, rules.uneven_experts, n = state.whole(*experts))
+        }
+        Rule::ExpertRanks { ranks } => tr!(state, rules.expert_ranks, n = state.whole(*ranks)),
+        Rule::DataRanks { ranks } => tr!(state, rules.data_ranks, n = state.whole(*ranks)),
+        Rule::OneCopy => tr!(state, rules.one_copy).to_owned(),
     }
 }
 
@@ -268,6 +297,17 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
                 Way::new(nearest, move |s| edit::take(s, &taken))
             };
             refusal.nearest.iter().flat_map(|near| near.split(", ")).map(take).collect()
+        }
+        Notice::EngineAdjusts(adjustment) => {
+            let take = |nearest: &String| {
+                let taken = nearest.clone();
+                let text = match nearest.ends_with('=') {
+                    true => tr!(state, notices.drop).to_owned(),
+                    false => nearest.clone(),
+                };
+                Way::new(text, move |s| edit::take(s, &taken))
+            };
+            adjustment.nearest.iter().map(take).collect()
         }
         Notice::EngineCannotUse { .. } | Notice::TooManyCells { .. } => Vec::new(),
     }
