@@ -280,9 +280,9 @@ impl Pace {
         Some(users.min(within_memory as u64))
     }
 
-    /// What the estimate rests on: the class of the first stage, and the widest intervals of all.
+    /// What the estimate rests on: the class of the stage known least, and the widest intervals.
     fn basis(&self) -> Option<SpeedBasis> {
-        let class: &Class = self.setup.stages.first()?.class;
+        let class: &Class = self.setup.weakest()?.class;
         let measurements = |figure: Figure| {
             let Evidence { n, median_pct, .. } = *figure.evidence(class);
             let factor = self.setup.spread(figure);
@@ -295,6 +295,7 @@ impl Pace {
         sources.dedup();
         Some(SpeedBasis {
             calibrated: self.setup.is_calibrated(),
+            mixed: self.setup.is_mixed(),
             engines: class.engines.iter().map(|engine| engine.name().to_owned()).collect(),
             backend: class.backend,
             decode: measurements(Figure::Decode),

@@ -48,7 +48,10 @@ pub struct SpeedBasis {
     /// This engine was measured on this family of devices; else others stand in and the
     /// intervals are wide.
     pub calibrated: bool,
-    /// Engines whose measurements the coefficients rest on.
+    /// A part of the model is on the host beside one on devices, of which there are no clean
+    /// measurements.
+    pub mixed: bool,
+    /// Engines whose measurements the coefficients rest on; those of the part that is known least.
     pub engines: Vec<String>,
     /// The interface to the devices that they were measured with.
     pub backend: Backend,

@@ -165,10 +165,23 @@ impl Setup<'_> {
         }
     }
 
-    /// Every figure rests on measurements of this software on this family of devices.
+    /// Every figure rests on measurements of this software on this family of devices. Of models
+    /// that are partly on the host there are none.
     pub fn is_calibrated(&self) -> bool {
         let measured = |s: &Stage<'_>| s.class.families.is_empty() || s.family().is_some();
-        self.known == Known::Measured && self.stages.iter().all(measured)
+        self.known == Known::Measured && !self.is_mixed() && self.stages.iter().all(measured)
+    }
+
+    /// A part of the model is on the host, beside one on devices.
+    pub fn is_mixed(&self) -> bool {
+        let on_host = |stage: &Stage<'_>| stage.prompts_on.is_some();
+        self.stages.iter().any(on_host)
+    }
+
+    /// The stage whose evidence is the weakest.
+    pub fn weakest(&self) -> Option<&Stage<'_>> {
+        let spread = |stage: &Stage<'_>| stage.class.decode_evidence.spread;
+        self.stages.iter().max_by(|a, b| spread(a).total_cmp(&spread(b)))
     }
 }
 

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::bar::Bar;
 use super::icons::VerdictIcon;
 use super::numbers::Style;
+use super::speed::SpeedSection;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::report::{Cell, DeviceBill, HostBill, Item, Verdict};
@@ -107,6 +108,7 @@ pub fn Bill() -> impl IntoView {
             <section class="bill" data-testid="bill" aria-label=words!(state, bill.region)>
                 <Head cell />
                 <Facts cell />
+                <SpeedSection cell />
                 <For each=move || 0..places.with(Vec::len) key=|place| *place let(at)>
                     <PlaceBill matters=ram_matters place=Memo::new(move |seen: Option<&Place>| {
                         let now = places.with(|places| places.get(at).cloned());

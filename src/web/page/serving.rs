@@ -159,7 +159,7 @@ pub fn ServingPanel(
 }
 
 /// What binds, in a word.
-fn limit_words(state: State, limit: speed::Limit) -> &'static str {
+pub fn limit_words(state: State, limit: speed::Limit) -> &'static str {
     match limit {
         speed::Limit::Bandwidth => tr!(state, serving.bandwidth),
         speed::Limit::Compute => tr!(state, serving.compute),

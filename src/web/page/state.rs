@@ -13,7 +13,7 @@ use super::text::{self, tr};
 use crate::catalog::Catalog;
 use crate::estimate::{self, Files};
 use crate::report::{Cell, Notice};
-use crate::scenario::{Lang, Layout, Limit, Machine, Problem, Scenario, Selected, Theme};
+use crate::scenario::{Lang, Layout, Limit, Machine, Problem, Scenario, Selected, Serving, Theme};
 use crate::units::Bytes;
 use crate::web::answer::{self, Answer, Row};
 use crate::web::entry::{self, Entry};
@@ -350,12 +350,22 @@ impl Rows {
                 view: Default::default(),
                 selected: None,
                 unused: Vec::new(),
+                serving: Serving { min_tps: None, ..scenario.serving.clone() },
                 ..scenario.clone()
             })
         });
         let making = Memo::new(move |_| {
-            let Scenario { context, users, ram, reserve, offload, .. } = Scenario::default();
-            settings.with(|s| Scenario { context, users, ram, reserve, offload, ..s.clone() })
+            let Scenario { context, users, ram, reserve, offload, serving, .. } =
+                Scenario::default();
+            settings.with(|s| Scenario {
+                context,
+                users,
+                ram,
+                reserve,
+                offload,
+                serving: serving.clone(),
+                ..s.clone()
+            })
         });
         Rows {
             catalog,

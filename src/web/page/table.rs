@@ -3,14 +3,16 @@
 use leptos::prelude::*;
 
 use super::axes::{Axes, axis_name};
+use super::field::Select;
 use super::icons::{Cross, VerdictIcon};
 use super::models::AddModel;
 use super::numbers::Style;
+use super::speed::{self, CellSpeed, SpeedFilter};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::report::{Cell, Notice, Verdict};
 use crate::scenario::{Axis, Layout, Scenario, Selected};
-use crate::units::Bytes;
+use crate::units::{Bytes, Interval};
 use crate::web::edit;
 use crate::web::entry::{self, Entry};
 
@@ -23,6 +25,8 @@ enum Order {
     Name,
     /// By memory in a column, smallest first.
     Memory(Entry),
+    /// By decode rate in a column, fastest first.
+    Speed(Entry),
 }
 
 /// Which of several entries a cell is in: its group of rows, row and column.
@@ -56,6 +60,15 @@ pub fn Table() -> impl IntoView {
             None => vec![None],
         }
     });
+    let hidden = Memo::new(move |_| {
+        let axis = state.layout.get().rows;
+        let slow = |group: &Option<Entry>| {
+            let group = Spot(group.iter().cloned().collect());
+            let rows = state.scenario.with(|s| Entry::all(axis, s));
+            rows.iter().filter(|row| !is_fast_enough(state, &group.and((*row).clone()))).count()
+        };
+        groups.with(|groups| groups.iter().map(slow).sum::<usize>())
+    });
     let columns = move || cols.with(|cols| cols.len() + 2);
     let caption = move || {
         let Layout { rows, cols, .. } = state.layout.get();
@@ -74,7 +87,15 @@ pub fn Table() -> impl IntoView {
     view! {
         <section class="comparison">
             <Show when=move || complete.get()>
+                <div class="table-head">
+                <Show when=move || !embedded.get()>
+                    <div class="tools">
+                        <OrderField order cols />
+                        <SpeedFilter hidden />
+                    </div>
+                </Show>
                 <Axes />
+                </div>
                 <div class="table-scroll" role="region" tabindex="0" aria-label=caption>
                     <table
                         class="table"
@@ -117,28 +138,80 @@ pub fn Table() -> impl IntoView {
 fn SortHeader(order: RwSignal<Order>, this: Order, children: Children) -> impl IntoView {
     let state = use_state();
     let this = StoredValue::new(this);
-    let is_on = move || this.with_value(|this| order.with(|order| order == this));
-    let title = move || {
-        this.with_value(|this| match this {
-            Order::Memory(entry) => {
-                tr!(state, table.sort_memory, quant = state.entry_name(entry))
-            }
-            _ => tr!(state, table.sort_name).to_owned(),
+    // A column is sorted by memory, then by speed, then as it was.
+    let next = move || {
+        this.with_value(|this| match (order.get(), this) {
+            (Order::Memory(now), Order::Memory(col)) if now == *col => Order::Speed(now),
+            (Order::Speed(now), Order::Memory(col)) if now == *col => Order::Asked,
+            (Order::Name, Order::Name) => Order::Asked,
+            _ => this.clone(),
+        })
+    };
+    let title = move || match next() {
+        Order::Memory(col) => tr!(state, table.sort_memory, quant = state.entry_name(&col)),
+        Order::Speed(col) => tr!(state, speed.sort_by_speed, col = state.entry_name(&col)),
+        Order::Name => tr!(state, table.sort_name).to_owned(),
+        Order::Asked => tr!(state, speed.sort_none).to_owned(),
+    };
+    let sorted = move || {
+        this.with_value(|this| match (order.get(), this) {
+            (Order::Speed(now), Order::Memory(col)) if now == *col => Some("descending"),
+            (now, this) => (now == *this).then_some("ascending"),
         })
     };
     view! {
-        <th scope="col" aria-sort=move || is_on().then_some("ascending")>
+        <th scope="col" aria-sort=sorted>
             <button
                 type="button"
                 class="sort"
                 title=title
                 on:click=move |_| {
-                    order.set(if untrack(is_on) { Order::Asked } else { this.get_value() });
+                    let next = untrack(next);
+                    order.set(next);
                 }
             >
                 {children()}
             </button>
         </th>
+    }
+}
+
+/// The order of the rows as a field, for those who don't look for it in the headers.
+#[component]
+fn OrderField(order: RwSignal<Order>, cols: Memo<Vec<Entry>>) -> impl IntoView {
+    let state = use_state();
+    let name = move |order: &Order| match order {
+        Order::Asked => tr!(state, speed.sort_asked).to_owned(),
+        Order::Name => tr!(state, speed.sort_name).to_owned(),
+        Order::Memory(col) => tr!(state, speed.sort_memory, col = state.entry_name(col)),
+        Order::Speed(col) => tr!(state, speed.sort_speed, col = state.entry_name(col)),
+    };
+    let orders = move || {
+        let memory = cols.get().into_iter().map(Order::Memory);
+        let speed = cols.get().into_iter().map(Order::Speed);
+        [Order::Asked, Order::Name].into_iter().chain(memory).chain(speed).collect::<Vec<_>>()
+    };
+    let options = move || {
+        let option = |(i, order): (usize, Order)| (i.to_string(), name(&order));
+        orders().into_iter().enumerate().map(option).collect::<Vec<_>>()
+    };
+    let value = move || {
+        let at = orders().iter().position(|one| order.with(|order| order == one));
+        at.unwrap_or(0).to_string()
+    };
+    view! {
+        <Select
+            label=words!(state, speed.sort)
+            options=Signal::derive(options)
+            value=Signal::derive(value)
+            choose=Callback::new(move |at: String| {
+                let orders = untrack(orders);
+                if let Some(chosen) = at.parse().ok().and_then(|at: usize| orders.get(at)) {
+                    order.set(chosen.clone());
+                }
+            })
+            testid="order-select"
+        />
     }
 }
 
@@ -270,6 +343,8 @@ struct Shown {
     format: Option<String>,
     /// How full the devices are, 1 at the brim.
     fill: f64,
+    /// Tokens decoded a second, with the context full.
+    decode: Option<Interval<f64>>,
 }
 
 impl Shown {
@@ -281,6 +356,7 @@ impl Shown {
             in_ram: cell.ram_bytes(),
             format: cell.stands_for.is_some().then(|| cell.quant.clone()),
             fill: cell.device_bytes.expected.0 as f64 / usable(cell).max(1) as f64,
+            decode: cell.speed.decode_tps,
         }
     }
 }
@@ -321,6 +397,18 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
         };
         Some(format!("+{beside}"))
     };
+    let decode = Memo::new(move |_| shown.get()?.decode);
+    let slow = Memo::new(move |_| {
+        let tps = decode.get().map(|decode| decode.expected);
+        !state.scenario.with(|s| speed::is_enough(s, tps))
+    });
+    let title = move || {
+        let bytes = state.bytes(shown.get()?.used);
+        Some(match decode.get() {
+            Some(decode) => format!("{bytes}\n{}", speed::in_words(state, decode)),
+            None => bytes,
+        })
+    };
     let col = StoredValue::new(col);
     let row_names = move || {
         let names = spot.0.iter().filter(|entry| col.with_value(|col| col != *entry));
@@ -343,7 +431,9 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
                 data-engine=move || key(Axis::Engine)
                 data-verdict=move || verdict.get().map(text::verdict_key)
                 data-bytes=move || shown.get().map(|shown| shown.used.0.to_string())
-                title=move || shown.get().map(|shown| state.bytes(shown.used))
+                data-tps=move || decode.get().map(|decode| decode.expected.to_string())
+                data-slow=move || slow.get().then_some("true")
+                title=title
                 aria-pressed=move || open.get().to_string()
                 prop:disabled=move || shown.get().is_none()
                 on:click=select
@@ -382,6 +472,7 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
                                 " "
                                 <span class="cell-beside">{beside}</span>
                             </span>
+                            <CellSpeed decode />
                         }
                             .into_any()
                     }
@@ -451,9 +542,30 @@ fn refusal(state: State, notice: &Notice) -> String {
     }
 }
 
+/// The expected decode rate of the cell at `spot`.
+fn decode(state: State, spot: &Spot) -> Option<f64> {
+    let at = state.scenario.with(|s| spot.at(s))?;
+    let tps = |cell: &Cell| cell.speed.decode_tps.map(|tps| tps.expected);
+    state.with_answer(at, |answer| answer.as_ref().ok().and_then(tps)).flatten()
+}
+
+/// A cell of the row is as fast as asked for.
+fn is_fast_enough(state: State, row: &Spot) -> bool {
+    if state.scenario.with(|s| s.serving.min_tps).is_none() {
+        return true;
+    }
+    let cols = state.scenario.with(|s| Entry::all(state.layout.get().cols, s));
+    let enough = |col: Entry| {
+        let tps = decode(state, &row.and(col));
+        state.scenario.with(|s| speed::is_enough(s, tps))
+    };
+    cols.into_iter().any(enough)
+}
+
 /// The rows of a group in their order.
 fn ordered(state: State, group: &Spot, axis: Axis, order: &Order) -> Vec<Entry> {
     let mut rows = state.scenario.with(|s| Entry::all(axis, s));
+    rows.retain(|row| is_fast_enough(state, &group.and(row.clone())));
     match order {
         Order::Asked => {}
         Order::Name => rows.sort_by_cached_key(|row| state.entry_name(row).to_lowercase()),
@@ -465,6 +577,12 @@ fn ordered(state: State, group: &Spot, axis: Axis, order: &Order) -> Vec<Entry> 
             });
             bytes.flatten().unwrap_or(u64::MAX)
         }),
+        Order::Speed(col) => {
+            let tps = |row: &Entry| decode(state, &group.and(row.clone()).and(col.clone()));
+            let mut rated: Vec<_> = rows.into_iter().map(|row| (tps(&row), row)).collect();
+            rated.sort_by(|(a, _), (b, _)| b.unwrap_or(-1.0).total_cmp(&a.unwrap_or(-1.0)));
+            rows = rated.into_iter().map(|(_, row)| row).collect();
+        }
     }
     rows
 }
@@ -474,6 +592,9 @@ fn sorted(state: State, order: Order) -> String {
     match order {
         Order::Asked => String::new(),
         Order::Name => tr!(state, table.sorted_name).to_owned(),
+        Order::Speed(entry) => {
+            tr!(state, speed.sorted_speed, col = state.entry_name(&entry))
+        }
         Order::Memory(entry) => {
             tr!(state, table.sorted_memory, quant = state.entry_name(&entry))
         }

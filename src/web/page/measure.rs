@@ -1,0 +1,152 @@
+//! A measurement of one's own: a rate typed in or a benchmark's output pasted, and by how much the
+//! estimate was off.
+
+use leptos::prelude::*;
+
+use super::numbers::Style;
+use super::state::{State, use_state};
+use super::text::{tr, words};
+use crate::quant::Quant;
+use crate::report::Cell;
+use crate::scenario::{Engine, Measurement};
+use crate::speed::paste::{self, PasteError, Pasted, Tool};
+use crate::speed::{Reading, Tuning};
+use crate::web::edit;
+
+/// What was last done with the field.
+#[derive(Clone, Debug, PartialEq)]
+enum Outcome {
+    Nothing,
+    Used(Vec<Reading>, Option<String>),
+    Refused(PasteError),
+}
+
+/// The fields under the speed of the open cell.
+#[component]
+pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
+    let state = use_state();
+    let text = RwSignal::new(String::new());
+    let outcome = RwSignal::new(Outcome::Nothing);
+    let tuning =
+        Memo::new(move |_| cell.with(|cell| cell.as_ref()?.speed.speed_basis.as_ref()?.measured));
+    let use_it = move |_| {
+        let read = read(&text.get_untracked());
+        outcome.set(match read {
+            Ok(Pasted { readings, model, .. }) => {
+                keep(state, readings.clone());
+                text.set(String::new());
+                Outcome::Used(readings, model)
+            }
+            Err(error) => Outcome::Refused(error),
+        });
+    };
+    let forget = move |_| {
+        outcome.set(Outcome::Nothing);
+        let Some(at) = state.selected.get_untracked() else { return };
+        state.choose(|s| {
+            let machine = s.machines.get(at.machine).cloned();
+            let engine = s.engines.get(at.engine).copied();
+            s.serving.measured.retain(|measured| {
+                (Some(&measured.machine), Some(measured.engine)) != (machine.as_ref(), engine)
+            });
+        });
+    };
+    let said = move || match outcome.get() {
+        Outcome::Nothing => String::new(),
+        Outcome::Used(readings, model) => {
+            let list: Vec<String> = readings.iter().map(Reading::to_string).collect();
+            let list = list.join(", ");
+            match model {
+                Some(model) => tr!(state, measure.used_of, list = list, model = model),
+                None => tr!(state, measure.used, list = list),
+            }
+        }
+        Outcome::Refused(error) => refusal(state, error).to_owned(),
+    };
+    view! {
+        <details class="measure" data-testid="measure" open=move || tuning.get().is_some()>
+            <summary>{words!(state, measure.title)}</summary>
+            <Show when=move || tuning.get().is_some()>
+                <p class="measure-off" data-testid="measured-off">
+                    {move || tuning.get().map(|tuning| off(state, tuning))} " "
+                    <button
+                        type="button"
+                        class="button button-quiet"
+                        data-testid="measure-forget"
+                        on:click=forget
+                    >
+                        {words!(state, measure.forget)}
+                    </button>
+                </p>
+            </Show>
+            <label class="field-label" for="measure-text">{words!(state, measure.label)}</label>
+            <textarea
+                id="measure-text"
+                class="measure-text"
+                rows="4"
+                spellcheck="false"
+                data-testid="measure-text"
+                aria-describedby="measure-note"
+                placeholder="| model | ... | test | t/s |"
+                prop:value=move || text.get()
+                on:input:target=move |event| text.set(event.target().value())
+            ></textarea>
+            <p class="field-note" id="measure-note" role="status" data-testid="measure-note">
+                {said}
+            </p>
+            <button type="button" class="button" data-testid="measure-use" on:click=use_it>
+                {words!(state, measure.use_it)}
+            </button>
+        </details>
+    }
+}
+
+/// A paste, or a bare number: a decode rate with an empty context.
+fn read(text: &str) -> Result<Pasted, PasteError> {
+    let number = text.trim().replace(',', ".");
+    match Reading::parse(&format!("tg:{number}")).or_else(|| Reading::parse(text)) {
+        Some(reading) => {
+            Ok(Pasted { tool: Tool::LlamaBench, model: None, readings: vec![reading] })
+        }
+        None => paste::parse(text),
+    }
+}
+
+/// Keeps `readings` of the open cell in the question.
+fn keep(state: State, readings: Vec<Reading>) {
+    let Some(at) = state.selected.get_untracked() else { return };
+    let Some(cell) = state.cell(at) else { return };
+    let Some(quant) = Quant::parse(&cell.quant) else { return };
+    state.choose(|s| {
+        let Some(machine) = s.machines.get(at.machine).cloned() else { return };
+        let engine: Engine = s.engines.get(at.engine).copied().unwrap_or_default();
+        let model = cell.model.clone();
+        s.serving.measure(Measurement { machine, engine, model, quant, readings });
+        edit::forget(s, "measured");
+    });
+}
+
+/// By how much the estimate was off.
+fn off(state: State, tuning: Tuning) -> String {
+    let percent = |ratio: f64| state.number(Style::Plain, ((ratio - 1.0).abs() * 100.0).round());
+    let steps = tuning.step.map(|ratio| match ratio >= 1.0 {
+        true => tr!(state, measure.decode_slower, pct = percent(ratio)),
+        false => tr!(state, measure.decode_faster, pct = percent(1.0 / ratio)),
+    });
+    let prompts = tuning.prompt.map(|ratio| match ratio >= 1.0 {
+        true => tr!(state, measure.prompt_slower, pct = percent(ratio)),
+        false => tr!(state, measure.prompt_faster, pct = percent(1.0 / ratio)),
+    });
+    let said: Vec<String> = steps.into_iter().chain(prompts).collect();
+    said.join(" ")
+}
+
+fn refusal(state: State, error: PasteError) -> &'static str {
+    match error {
+        PasteError::Empty => tr!(state, measure.empty),
+        PasteError::TooLong => tr!(state, measure.too_long),
+        PasteError::UnknownFormat => tr!(state, measure.unknown_format),
+        PasteError::NoReadings(Tool::LlamaBench) => tr!(state, measure.no_readings_llama),
+        PasteError::NoReadings(Tool::BenchServe) => tr!(state, measure.no_readings_serve),
+    }
+}

@@ -1,0 +1,275 @@
+//! How fast the cells answer: the line in a cell, the filter of the rows, the section of the bill.
+
+use leptos::prelude::*;
+
+use super::field::NumberField;
+use super::figures::{between, rate, time};
+use super::measure::Measure;
+use super::numbers::Style;
+use super::serving::limit_words;
+use super::state::{State, use_state};
+use super::text::{tr, words};
+use crate::report::{Cell, NoSpeed, Speed, SpeedBasis};
+use crate::scenario::{Limit, Scenario, Serving};
+use crate::speed;
+use crate::units::Interval;
+use crate::web::{edit, number};
+
+/// The decode rate of a cell in a sentence, for its title.
+pub fn in_words(state: State, decode: Interval<f64>) -> String {
+    tr!(
+        state,
+        speed.cell_title,
+        expected = rate(state, decode.expected),
+        low = rate(state, decode.low),
+        high = rate(state, decode.high)
+    )
+}
+
+/// The decode rate in a cell.
+#[component]
+pub fn CellSpeed(#[prop(into)] decode: Signal<Option<Interval<f64>>>) -> impl IntoView {
+    let state = use_state();
+    let number = move || decode.get().map(|tps| state.number(Style::Measured, tps.expected));
+    view! {
+        <Show when=move || decode.get().is_some()>
+            <span class="cell-speed" data-testid="cell-speed">
+                <span class="speed-number">{number}</span>
+                " "
+                <span class="figure-unit">{words!(state, speed.unit)}</span>
+            </span>
+        </Show>
+    }
+}
+
+/// Whether a cell that decodes at `tps` is as fast as asked for.
+pub fn is_enough(scenario: &Scenario, tps: Option<f64>) -> bool {
+    let least = scenario.serving.min_tps.map(|least| least as f64 / 1e3);
+    least.is_none_or(|least| tps.is_some_and(|tps| tps >= least))
+}
+
+/// The filter above the table: decode rates of at least so much. `hidden` rows have no such cell.
+#[component]
+pub fn SpeedFilter(#[prop(into)] hidden: Signal<usize>) -> impl IntoView {
+    let state = use_state();
+    let note = move || match hidden.get() as u64 {
+        0 => String::new(),
+        n => tr!(state, speed.hidden, count = n, n = state.whole(n)),
+    };
+    view! {
+        <div class="speed-filter">
+            <OptionalField
+                label=words!(state, speed.at_least)
+                limit=Limit::MIN_TPS
+                scale=1e3
+                read=|serving| serving.min_tps
+                write=|serving, rate| serving.min_tps = rate
+                hint=Signal::derive(note)
+                testid="min-tps-input"
+            />
+        </div>
+    }
+}
+
+/// A decimal number that may be left empty; the question holds `scale` times it.
+#[component]
+fn OptionalField(
+    #[prop(into)] label: Signal<String>,
+    limit: Limit,
+    scale: f64,
+    read: fn(&Serving) -> Option<u64>,
+    write: fn(&mut Serving, Option<u64>),
+    #[prop(into, optional)] hint: Signal<String>,
+    testid: &'static str,
+) -> impl IntoView {
+    let state = use_state();
+    let value = state.slice(move |s| read(&s.serving));
+    let text = move |n: u64| state.number(Style::Plain, n as f64 / scale);
+    let commit = Callback::new(move |typed: String| {
+        let value = match typed.trim() {
+            "" => None,
+            typed => {
+                let range = (limit.min as f64 / scale, limit.max as f64 / scale);
+                Some((number::parse_decimal(typed, range)? * scale).round() as u64)
+            }
+        };
+        state.adjust(|s| {
+            write(&mut s.serving, value);
+            edit::forget(s, limit.key);
+        });
+        Ok(())
+    });
+    view! {
+        <NumberField
+            label
+            value=Signal::derive(move || value.get().map(text).unwrap_or_default())
+            range=Signal::derive(move || (text(limit.min), text(limit.max)))
+            commit
+            hint
+            testid
+        />
+    }
+}
+
+/// A figure of the section: what it is, how much, and the rest in a line.
+#[derive(Clone, Debug, PartialEq)]
+struct Fact {
+    name: String,
+    value: String,
+    notes: Vec<String>,
+    key: &'static str,
+    raw: f64,
+}
+
+/// The speed of the open cell.
+#[component]
+pub fn SpeedSection(cell: Memo<Option<Cell>>) -> impl IntoView {
+    let state = use_state();
+    let speed = Memo::new(move |_| cell.with(|cell| cell.as_ref().map(|c| c.speed.clone())));
+    let facts = Memo::new(move |_| {
+        speed.with(|speed| speed.as_ref().map(|speed| facts(state, speed))).unwrap_or_default()
+    });
+    let basis = Memo::new(move |_| speed.with(|s| s.as_ref().and_then(|s| s.speed_basis.clone())));
+    let missing = move || {
+        speed.with(|speed| {
+            Some(match speed.as_ref()?.no_speed? {
+                NoSpeed::DoesNotFit => tr!(state, serving.does_not_fit),
+                NoSpeed::UnknownDevice => tr!(state, serving.unknown_device),
+            })
+        })
+    };
+    view! {
+        <section class="speed" data-testid="speed" aria-labelledby="speed-title">
+            <h3 id="speed-title">{words!(state, speed.title)}</h3>
+            <Show when=move || missing().is_some()>
+                <p class="speed-missing">{missing}</p>
+            </Show>
+            <Show when=move || basis.with(Option::is_some)>
+                <dl class="facts speed-facts">
+                    {move || facts.get().into_iter().map(fact).collect_view()}
+                </dl>
+                <div class="speed-basis" data-testid="speed-basis">
+                    {move || basis.get().map(|basis| in_sentences(state, &basis))}
+                </div>
+                <Measure cell />
+            </Show>
+        </section>
+    }
+}
+
+fn fact(Fact { name, value, notes, key, raw }: Fact) -> impl IntoView {
+    view! {
+        <div>
+            <dt>{name}</dt>
+            <dd data-testid=key data-value=raw.to_string()>{value}</dd>
+            {notes
+                .into_iter()
+                .map(|note| view! { <dd class="facts-note">{note}</dd> })
+                .collect_view()}
+        </div>
+    }
+}
+
+fn facts(state: State, of: &Speed) -> Vec<Fact> {
+    let (context, users, serving) =
+        state.scenario.with(|s| (s.context, s.users, s.serving.clone()));
+    let (prompt, _) = serving.within(context);
+    let rates = |i| between(state, i, rate);
+    let times = |i| between(state, i, time);
+    let binds = |limit: Option<speed::Limit>| {
+        Some(tr!(state, speed.binds, limit = limit_words(state, limit?)))
+    };
+    let mut facts = Vec::new();
+    if let Some(decode) = of.decode_tps {
+        let full = tr!(state, speed.context_full, tokens = state.tokens(context));
+        let empty = of.decode_tps_empty;
+        let empty =
+            empty.map(|empty| tr!(state, speed.context_empty, rate = rate(state, empty.expected)));
+        let notes = [Some(rates(decode)), Some(full), empty, binds(of.decode_limit)];
+        facts.push(Fact {
+            name: tr!(state, speed.decode).to_owned(),
+            value: rate(state, decode.expected),
+            notes: notes.into_iter().flatten().collect(),
+            key: "decode-tps",
+            raw: decode.expected,
+        });
+    }
+    if let Some(prefill) = of.prefill_tps {
+        let tokens = prompt - serving.prefix.min(prompt - 1);
+        let asked = tr!(state, speed.prompt_of, tokens = state.tokens(tokens));
+        let notes = [Some(rates(prefill)), Some(asked), binds(of.prefill_limit)];
+        facts.push(Fact {
+            name: tr!(state, speed.prefill).to_owned(),
+            value: rate(state, prefill.expected),
+            notes: notes.into_iter().flatten().collect(),
+            key: "prefill-tps",
+            raw: prefill.expected,
+        });
+    }
+    if let Some(ttft) = of.ttft_s {
+        let waiting = of.running.filter(|running| *running < users);
+        let waiting = waiting.map(|n| tr!(state, speed.waiting, n = state.whole(users - n)));
+        facts.push(Fact {
+            name: tr!(state, speed.ttft).to_owned(),
+            value: time(state, ttft.expected),
+            notes: [Some(times(ttft)), waiting].into_iter().flatten().collect(),
+            key: "speed-ttft",
+            raw: ttft.expected,
+        });
+    }
+    if let Some(tpot) = of.tpot_s {
+        facts.push(Fact {
+            name: tr!(state, speed.tpot).to_owned(),
+            value: time(state, tpot.expected),
+            notes: vec![times(tpot)],
+            key: "speed-tpot",
+            raw: tpot.expected,
+        });
+    }
+    if let Some(throughput) = of.throughput_tps {
+        let at_once = tr!(state, counts.at_once, count = users, n = state.whole(users));
+        let notes = [Some(rates(throughput)), Some(at_once), binds(of.serving_limit)];
+        facts.push(Fact {
+            name: tr!(state, speed.throughput).to_owned(),
+            value: rate(state, throughput.expected),
+            notes: notes.into_iter().flatten().collect(),
+            key: "throughput-tps",
+            raw: throughput.expected,
+        });
+    }
+    facts
+}
+
+/// What the estimate rests on, a sentence a paragraph.
+fn in_sentences(state: State, basis: &SpeedBasis) -> impl IntoView + use<> {
+    let (engines, backend) = (basis.engines.join(", "), basis.backend.name());
+    let n = u64::from(basis.decode.n + basis.batch.n + basis.prefill.n);
+    let n = state.whole(n);
+    let first = match basis.calibrated {
+        true => tr!(state, speed.calibrated, n = n, engines = engines, backend = backend),
+        false if basis.mixed => {
+            tr!(state, speed.mixed, n = n, engines = engines, backend = backend)
+        }
+        false => tr!(state, speed.uncalibrated, n = n, engines = engines, backend = backend),
+    };
+    let error = basis.decode.median_pct.map(|pct| {
+        let pct = state.number(Style::Plain, (pct * 10.0).round() / 10.0);
+        let factor = state.number(Style::Plain, (basis.decode.factor * 100.0).round() / 100.0);
+        tr!(state, speed.error, pct = pct, factor = factor)
+    });
+    let host = basis
+        .host_assumed
+        .as_ref()
+        .map(|host| tr!(state, speed.host_assumed, host = state.device_name(host)));
+    let mark = if basis.calibrated { "calibrated" } else { "uncalibrated" };
+    let sources = basis.sources.join(", ");
+    view! {
+        <p data-calibration=mark>
+            {first} " " {error} " " {host}
+        </p>
+        <p class="source">
+            <span>{words!(state, speed.sources)} ": "</span>
+            <span lang="en">{sources}" (docs/speed.md)"</span>
+        </p>
+    }
+}

@@ -1,0 +1,99 @@
+// Speed: the cells' rates, their order and filter, the section of the bill, own measurements.
+import assert from "node:assert/strict";
+
+import { assertAccessible, estimate, pageTest } from "./harness.mjs";
+
+const QUERY = "model=qwen3-30b-a3b,qwen3-32b,qwen2.5-72b-instruct&hw=rtx-3090*2&quant=Q8_0,Q4_K_M&ctx=8192";
+
+const close = (a, b) => Math.abs(a - b) <= 1e-9 * Math.abs(b);
+
+/** The rate of every cell of the table, in its order, by `model quant`. */
+async function rates(headroom) {
+  return headroom.part("cell").evaluateAll((cells) =>
+    cells.map(({ dataset }) => [`${dataset.model} ${dataset.quant}`, Number(dataset.tps)]),
+  );
+}
+
+const rows = async (headroom) =>
+  [...new Set((await rates(headroom)).map(([name]) => name.split(" ")[0]))];
+
+pageTest("cells decode as fast as the command line says", {}, async (headroom) => {
+  await headroom.open(`?${QUERY}`);
+  const told = estimate(QUERY).cells;
+  const shown = new Map(await rates(headroom));
+  assert.equal(shown.size, told.length);
+  for (const cell of told) {
+    const tps = shown.get(`${cell.model} ${cell.quant}`);
+    assert.ok(close(tps, cell.decode_tps.expected), `${cell.model} ${cell.quant}: ${tps}`);
+  }
+  await headroom.cell("qwen3-32b", "Q4_K_M").click();
+  const cell = told.find(({ model, quant }) => model === "qwen3-32b" && quant === "Q4_K_M");
+  for (const [id, figure] of [
+    ["decode-tps", cell.decode_tps],
+    ["prefill-tps", cell.prefill_tps],
+    ["speed-ttft", cell.ttft_s],
+    ["speed-tpot", cell.tpot_s],
+    ["throughput-tps", cell.throughput_tps],
+  ]) {
+    const value = Number(await headroom.part(id).getAttribute("data-value"));
+    assert.ok(close(value, figure.expected), `${id}: ${value}, not ${figure.expected}`);
+  }
+  assert.match(await headroom.words("speed"), /bound by memory bandwidth/);
+  assert.match(await headroom.words("speed-basis"), /Calibrated on \d+ measurements/);
+});
+
+pageTest("rows are ordered by speed, from the field and from the header", {}, async (headroom) => {
+  await headroom.open(`?${QUERY}`);
+  const asked = await rows(headroom);
+  await headroom.part("order-select").selectOption({ label: "speed, Q4_K_M" });
+  const ordered = (await rates(headroom)).filter(([name]) => name.endsWith("Q4_K_M"));
+  const tps = ordered.map(([, tps]) => tps);
+  assert.deepEqual(tps, tps.toSorted((a, b) => b - a));
+  await headroom.part("order-select").selectOption("0");
+  assert.deepEqual(await rows(headroom), asked);
+  const header = headroom.page.locator("th[scope=col] button.sort").last();
+  await header.click();
+  assert.equal(await header.locator("..").getAttribute("aria-sort"), "ascending");
+  await header.click();
+  assert.equal(await header.locator("..").getAttribute("aria-sort"), "descending");
+  assert.equal(await headroom.part("order-select").inputValue(), "5");
+});
+
+pageTest("rows that are too slow are hidden, and the link says so", {}, async (headroom) => {
+  await headroom.open(`?${QUERY}`);
+  const all = await rates(headroom);
+  await headroom.part("min-tps-input").fill("40");
+  const fast = new Set(all.filter(([, tps]) => tps >= 40).map(([name]) => name.split(" ")[0]));
+  assert.ok(fast.size > 0 && fast.size < 3);
+  assert.deepEqual(new Set(await rows(headroom)), fast);
+  assert.match(await headroom.words("min-tps-input").then(() => headroom.page.innerText(".tools")), /hidden/);
+  assert.match(headroom.query, /min_tps=40/);
+  await headroom.part("min-tps-input").fill("soon");
+  assert.deepEqual(new Set(await rows(headroom)), fast, "the last usable number stays in use");
+  await headroom.part("min-tps-input").fill("");
+  assert.equal((await rows(headroom)).length, 3);
+  assert.doesNotMatch(headroom.query, /min_tps/);
+});
+
+pageTest("own measurements correct the estimate and stay in the link", {}, async (headroom) => {
+  await headroom.open(`?${QUERY}&cell=1.0.1`);
+  const before = Number(await headroom.part("decode-tps").getAttribute("data-value"));
+  await headroom.page.locator("[data-testid=measure] > summary").click();
+  await headroom.part("measure-text").fill("what I saw");
+  await headroom.part("measure-use").click();
+  assert.match(await headroom.words("measure-note"), /Neither a number nor/);
+  const table = "| model | test | t/s |\n| --- | --- | --: |\n| qwen3 32B Q4_K | tg128 | 20.00 ± 0.1 |";
+  await headroom.part("measure-text").fill(table);
+  await headroom.part("measure-use").click();
+  assert.match(await headroom.words("measured-off"), /% (longer|faster)/);
+  const after = Number(await headroom.part("decode-tps").getAttribute("data-value"));
+  assert.ok(after < before && after < 20.001);
+  const link = await headroom.copyLink();
+  assert.match(link, /measured=/);
+  const tab = await headroom.openTab(link);
+  assert.equal(Number(await tab.part("decode-tps").getAttribute("data-value")), after);
+  await assertAccessible(headroom);
+  await headroom.part("measure-forget").click();
+  assert.equal(Number(await headroom.part("decode-tps").getAttribute("data-value")), before);
+  assert.doesNotMatch(headroom.query, /measured/);
+});
