@@ -213,3 +213,57 @@ fn the_page_mounts_into_its_shell_and_says_so() {
     assert!(shell.query_selector("h1").is_ok_and(|h1| h1.is_some()));
     assert!(!shell.inner_html().contains("Loading"));
 }
+
+/// Waits for the frame in which the charts are drawn.
+async fn next_frame() {
+    let frame = js_sys::Promise::new(&mut |done, _| {
+        window().request_animation_frame(&done).unwrap();
+    });
+    wasm_bindgen_futures::JsFuture::from(frame).await.unwrap();
+    tick().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_chart_marks_the_question_and_its_keys_read_the_next_point() {
+    let page = Page::open("?lang=en&model=qwen3-32b&quant=Q4_K_M&ctx=8192").await;
+    for fold in page.all("details.fold:not([open]) > summary") {
+        page.click(&fold).await;
+    }
+    next_frame().await;
+    next_frame().await;
+    let chart = page.part("chart-memory-context");
+    let asked = chart.query_selector("tr[aria-current]").unwrap().unwrap();
+    assert!(asked.text_content().unwrap().starts_with("8,192 tokens"));
+    let total = asked.query_selector("td:nth-last-child(2)").unwrap().unwrap();
+    let cell = page.cell("qwen3-32b", "Q4_K_M");
+    assert_eq!(total.get_attribute("data-value"), Some(data(&cell, "bytes")));
+    assert!(chart.query_selector("[data-testid=chart-mark]").unwrap().is_some());
+
+    let keys = page.one("[data-testid=chart-memory-context] [data-testid=chart-keys]");
+    let keys: HtmlInputElement = keys.unchecked_into();
+    let before = keys.get_attribute("aria-valuetext").unwrap();
+    keys.set_value("0");
+    keys.dispatch_event(&Event::new("input").unwrap()).unwrap();
+    tick().await;
+    let after = keys.get_attribute("aria-valuetext").unwrap();
+    assert!(after.starts_with("1,024 tokens: "), "{after}");
+    assert_ne!(before, after);
+}
+
+#[wasm_bindgen_test]
+async fn a_price_of_one_s_own_is_used_and_given_back() {
+    let page = Page::open("?lang=en&model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&ctx=8192").await;
+    let hour = || page.one("[data-testid=costs] tbody tr td:last-child");
+    let (price, default) = (|| page.one("[data-testid=money-price]"), text(&hour()));
+    let field = price().query_selector("input").unwrap().unwrap();
+    let field: HtmlInputElement = field.unchecked_into();
+    assert_eq!(field.value(), "1,599");
+    field.set_value("99,000");
+    field.dispatch_event(&Event::new("input").unwrap()).unwrap();
+    tick().await;
+    assert_ne!(text(&hour()), default);
+    let reset = price().query_selector("button").unwrap().unwrap();
+    page.click(&reset.unchecked_into()).await;
+    assert_eq!(text(&hour()), default);
+    assert_eq!(page.all("[data-testid=money-price] button").len(), 0);
+}

@@ -51,17 +51,21 @@ pub fn parse_gib(text: &str, limit: Limit) -> Result<Bytes, Refusal> {
 }
 
 /// A number with a decimal point or comma, from `min` to `max`; with `%` behind it, hundredths.
+/// Where the reader's language groups thousands by commas (`grouped`), a comma before three digits
+/// does that.
 ///
 /// # Errors
 /// It is no number, or not within those.
-pub fn parse_decimal(text: &str, (min, max): (f64, f64)) -> Result<f64, Refusal> {
+pub fn parse_decimal(text: &str, (min, max): (f64, f64), grouped: bool) -> Result<f64, Refusal> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let (digits, scale) = match text.strip_suffix('%') {
         Some(digits) => (digits, 100.0),
         None => (text.as_str(), 1.0),
     };
-    // A comma groups thousands where three digits and a point, or another comma, follow it.
-    let groups = digits.contains('.') || digits.matches(',').count() > 1;
+    let whole = digits.split('.').next().unwrap_or_default();
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let groups = grouped && !matches!(first, "" | "0") && groups.all(|group| group.len() == 3);
     let digits = digits.replace(',', if groups { "" } else { "." });
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(Refusal::NotANumber);
@@ -99,10 +103,12 @@ mod tests {
 
     #[test]
     fn decimals_are_read_with_point_comma_and_percent() {
-        let read = |text: &str| parse_decimal(text, (0.0, 1e6));
+        let read = |text: &str| parse_decimal(text, (0.0, 1e6), true);
         assert_eq!(read("0.17"), Ok(0.17));
-        assert_eq!(read("6,5"), Ok(6.5));
-        assert_eq!(read("1,599.50"), Ok(1599.5));
+        assert_eq!((read("6,5"), read("0,925")), (Ok(6.5), Ok(0.925)));
+        assert_eq!((read("1,599"), read("1,599.50")), (Ok(1599.0), Ok(1599.5)));
+        assert_eq!(read("1,2,3"), Err(Refusal::NotANumber));
+        assert_eq!(parse_decimal("1,085", (0.0, 1e6), false), Ok(1.085), "as in Russian");
         assert_eq!(read("150\u{a0}000"), Ok(150_000.0));
         assert_eq!(read("50 %"), Ok(0.5));
         for text in ["", "%", "abc", "-1", "1e3", "nan", "."] {

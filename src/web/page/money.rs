@@ -13,7 +13,7 @@ use crate::estimate;
 use crate::report::{self, Cell, PerMtok, PowerDraw};
 use crate::scenario::{Currency, Input};
 use crate::units::Interval;
-use crate::web::{edit, number};
+use crate::web::edit;
 
 /// Currencies that the list offers; any other may stand in the link.
 const CURRENCIES: &[&str] = &[
@@ -55,6 +55,9 @@ pub fn MoneyPanel(
     let fields = Input::ALL.into_iter().filter(|input| *input != Input::Rate);
     let source = move |input: &report::Input| {
         let of = Input::ALL.into_iter().find(|of| of.key() == input.key)?;
+        if of == Input::Rate && currency.get() == Currency::USD {
+            return None;
+        }
         let source = input.source.to_string();
         Some(view! { <dt>{name(state, of)}</dt> <dd lang="en">{source}</dd> })
     };
@@ -140,8 +143,8 @@ fn Costs(cell: Memo<Option<Cell>>) -> impl IntoView {
     let break_even = move || {
         money.with(|money| match money.break_even_hours {
             Some(hours) => {
-                let days = state.number(Style::Measured, hours / 24.0);
-                let hours = state.number(Style::Compact, hours);
+                let days = state.number(Style::Whole, hours / 24.0);
+                let hours = state.number(Style::Whole, hours);
                 Some(tr!(state, money.break_even, hours = hours, days = days))
             }
             None => {
@@ -246,7 +249,7 @@ fn InputField(input: Input, inputs: Memo<Option<Vec<report::Input>>>) -> impl In
     let commit = Callback::new(move |text: String| {
         let value = match text.trim() {
             "" => None,
-            text => Some(number::parse_decimal(text, input.range())?),
+            text => Some(state.parse_decimal(text, input.range())?),
         };
         set(value);
         Ok(())

@@ -301,7 +301,7 @@ fn Target(
             "" => None,
             text => {
                 let range = (limit.min as f64 / unit, limit.max as f64 / unit);
-                Some((number::parse_decimal(text, range)? * unit).round() as u64)
+                Some((state.parse_decimal(text, range)? * unit).round() as u64)
             }
         };
         state.adjust(|s| {

@@ -13,7 +13,7 @@ use crate::report::{Cell, NoSpeed, Speed, SpeedBasis};
 use crate::scenario::{Limit, Scenario, Serving};
 use crate::speed;
 use crate::units::Interval;
-use crate::web::{edit, number};
+use crate::web::edit;
 
 /// The decode rate of a cell in a sentence, for its title.
 pub fn in_words(state: State, decode: Interval<f64>) -> String {
@@ -90,7 +90,7 @@ fn OptionalField(
             "" => None,
             typed => {
                 let range = (limit.min as f64 / scale, limit.max as f64 / scale);
-                Some((number::parse_decimal(typed, range)? * scale).round() as u64)
+                Some((state.parse_decimal(typed, range)? * scale).round() as u64)
             }
         };
         state.adjust(|s| {

@@ -17,6 +17,7 @@ use crate::scenario::{Lang, Layout, Limit, Machine, Problem, Scenario, Selected,
 use crate::units::Bytes;
 use crate::web::answer::{self, Answer, Row};
 use crate::web::entry::{self, Entry};
+use crate::web::number::{self, Refusal};
 use crate::web::quantity::Units;
 
 /// Where choices are kept between visits.
@@ -245,6 +246,15 @@ impl State {
     /// The reader's language, followed.
     pub fn locale(self) -> Locale {
         self.locale.get()
+    }
+
+    /// A decimal number as the reader's language writes it, within `range`.
+    ///
+    /// # Errors
+    /// It is no number, or not within `range`.
+    pub fn parse_decimal(self, text: &str, range: (f64, f64)) -> Result<f64, Refusal> {
+        let grouped = self.locale.get_untracked() == Locale::en;
+        number::parse_decimal(text, range, grouped)
     }
 
     /// `value` in the reader's language.

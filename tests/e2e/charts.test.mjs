@@ -1,0 +1,181 @@
+// Charts, users, money: what they show is what the command line prints, and it can be had without
+// eyes, without a pointer and in the reader's own currency.
+import assert from "node:assert/strict";
+
+import { assertAccessible, estimate, pageTest } from "./harness.mjs";
+
+const QUERY = "?model=qwen3-32b&hw=rtx-4090*2&quant=Q4_K_M&ctx=16384&users=2&offload=none";
+const CHARTS = [
+  "chart-memory-context",
+  "chart-depth",
+  "chart-throughput",
+  "chart-tpot",
+  "chart-memory-users",
+  "chart-frontier",
+];
+
+/** The exact numbers of a chart's table, row by row, and which row is the question's. */
+async function readChart(headroom, chart) {
+  const table = headroom.part(chart).getByTestId("chart-table");
+  await table.locator("tbody tr").first().waitFor({ state: "attached" });
+  return table.evaluate((table) => {
+    const rows = [...table.querySelectorAll("tbody tr")];
+    const number = (cell) => ("value" in cell.dataset ? Number(cell.dataset.value) : null);
+    return {
+      columns: [...table.querySelectorAll("thead th")].map((cell) => cell.textContent),
+      rows: rows.map((row) => [...row.children].map(number)),
+      asked: rows.findIndex((row) => row.getAttribute("aria-current") === "true"),
+    };
+  });
+}
+
+/** The same figure, but for what another processor's powers and roots round off. */
+function assertSame(actual, expected) {
+  const off = Math.abs(actual - expected);
+  assert.ok(off <= 1e-9 * Math.abs(expected), `${actual} is not ${expected}`);
+}
+
+const number = async (part) => Number(await part.first().getAttribute("data-value"));
+
+pageTest("the charts' tables are the command line's figures", {}, async (headroom) => {
+  await headroom.open(QUERY);
+  const cell = (query) => estimate(query).cells[0];
+  const asked = cell(QUERY);
+  const room = ({ usable_bytes, used_bytes }) => usable_bytes - used_bytes.expected;
+  const fullest = asked.devices.reduce(
+    (at, device, i) => (room(device) < room(asked.devices[at]) ? i : at),
+    0,
+  );
+
+  const memory = await readChart(headroom, "chart-memory-context");
+  assert.equal(memory.columns.at(-2), "Total");
+  // The placement is fixed, so that every point is the answer to a question of its own.
+  for (const row of memory.rows) {
+    const { used_bytes } = cell(QUERY.replace("ctx=16384", `ctx=${row[0]}`)).devices[fullest];
+    assert.deepEqual(row.slice(-2), [used_bytes.expected, used_bytes.high], `at ${row[0]} tokens`);
+  }
+
+  const depth = await readChart(headroom, "chart-depth");
+  const { low, expected, high } = asked.decode_tps;
+  [16384, expected, low, high].forEach((n, i) => assertSame(depth.rows[depth.asked][i], n));
+  const throughput = await readChart(headroom, "chart-throughput");
+  assertSame(throughput.rows[throughput.asked][1], asked.throughput_tps.expected);
+  const tpot = await readChart(headroom, "chart-tpot");
+  const [users, perToken, , , first] = tpot.rows[tpot.asked];
+  assert.equal(users, 2);
+  assertSame(perToken, asked.tpot_s.expected);
+  assertSame(first, asked.ttft_s.expected);
+  const frontier = await readChart(headroom, "chart-frontier");
+  assert.deepEqual(frontier.rows[frontier.asked], [2, asked.max_context]);
+});
+
+pageTest("a chart is read by arrow keys and by pointer", {}, async (headroom) => {
+  await headroom.open(QUERY);
+  const chart = headroom.part("chart-memory-context");
+  const { rows, asked } = await readChart(headroom, "chart-memory-context");
+  const keys = chart.getByTestId("chart-keys");
+  await keys.focus();
+  const said = () => keys.getAttribute("aria-valuetext");
+  const before = await said();
+  await headroom.page.keyboard.press("ArrowRight");
+  assert.equal(await keys.inputValue(), String(asked + 1));
+  assert.notEqual(await said(), before);
+  await headroom.page.keyboard.press("Home");
+  assert.ok((await said()).startsWith(rows[0][0].toLocaleString("en")), await said());
+  assert.equal(await chart.getByTestId("chart-read").innerText(), await said());
+
+  await keys.blur();
+  const hit = chart.getByTestId("chart-hit");
+  const { width, height } = await hit.boundingBox();
+  await hit.hover({ position: { x: width - 2, y: height / 2 } });
+  const last = rows.at(-1)[0].toLocaleString("en");
+  const shown = await chart.getByTestId("chart-read").innerText();
+  assert.ok(shown.startsWith(last), shown);
+});
+
+for (const locale of ["en-GB", "ru-RU"]) {
+  pageTest(`every chart has a name, a summary and a table (${locale})`, { locale }, async (headroom) => {
+    await headroom.open(QUERY);
+    for (const chart of CHARTS) {
+      const { rows, columns } = await readChart(headroom, chart);
+      assert.ok(rows.length >= 4 && columns.length >= 2, chart);
+      const picture = headroom.part(chart).locator("svg[role=img]");
+      const title = await picture.locator("title").textContent();
+      assert.equal(await picture.getAttribute("aria-label"), title);
+      assert.match(await picture.locator("desc").textContent(), /\S{2}/u);
+    }
+    for (const fold of await headroom.page.locator(".chart-values > summary").all()) {
+      await fold.click();
+    }
+    await headroom.page.getByTestId("money-values").locator("summary").click();
+    await assertAccessible(headroom);
+    assert.ok((await headroom.overflow()) <= 0, "the page scrolls sideways");
+  });
+}
+
+pageTest("on a phone the panels unfold", { viewport: { width: 390, height: 844 } }, async (headroom) => {
+  await headroom.open(QUERY);
+  for (const panel of ["charts", "serving", "money"]) {
+    assert.equal(await headroom.part(panel).evaluate((fold) => fold.open), false);
+    await headroom.part(panel).locator("summary").first().click();
+  }
+  await readChart(headroom, "chart-frontier");
+  await assertAccessible(headroom);
+  assert.ok((await headroom.overflow()) <= 0, "the page scrolls sideways");
+});
+
+pageTest("users, targets and a shared prefix are the command line's", {}, async (headroom) => {
+  await headroom.open("?model=qwen3-8b&hw=h100-sxm&quant=BF16&engine=vllm&ctx=8192");
+  await headroom.part("users-slider").fill("16");
+  await headroom.part("ttft-input").fill("0.5");
+  await headroom.part("tpot-input").fill("20");
+  await headroom.part("prefix-input").fill("512");
+  await headroom.page.waitForURL(/users=\d+.*prefix=512.*ttft=500ms.*tpot=20ms/u);
+  const { cells } = estimate(headroom.query);
+  const [{ slo_users, max_users, throughput_tps, tpot_s, ttft_s }] = cells;
+  assert.ok(slo_users > 0);
+  assert.equal(await number(headroom.part("users-targets")), slo_users);
+  assert.equal(await number(headroom.part("users-memory")), max_users);
+  assertSame(await number(headroom.part("throughput")), throughput_tps.expected);
+  assertSame(await number(headroom.part("tpot")), tpot_s.expected);
+  assertSame(await number(headroom.part("ttft")), ttft_s.expected);
+  await headroom.part("ttft-input").fill("");
+  await headroom.page.waitForURL((url) => !url.search.includes("ttft"));
+});
+
+pageTest("money follows the reader's own values", {}, async (headroom) => {
+  await headroom.open("?model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&ctx=8192&users=4");
+  const values = headroom.page.getByTestId("money-values");
+  await values.locator("summary").click();
+  const field = (key) => headroom.part(`money-${key}`).locator("input");
+  const same = async () => {
+    const [{ money, wh_per_mtok, power_w }] = estimate(headroom.query).cells;
+    const { owned, rented } = money.per_mtok;
+    assertSame(await number(headroom.part("owned-in")), owned.input.expected);
+    assertSame(await number(headroom.part("owned-out")), owned.output.expected);
+    assertSame(await number(headroom.part("rented-out")), rented.output.expected);
+    assertSame(await number(headroom.part("wh-per-mtok")), wh_per_mtok.expected);
+    assertSame(await number(headroom.part("power-mean")), power_w.mean);
+    assertSame(await number(headroom.part("break-even")), money.break_even_hours);
+  };
+  await same();
+  await field("price").fill("2000");
+  await field("kwh").fill("0,31");
+  await headroom.page.waitForURL(/price=2000&kwh=0\.31/u);
+  await same();
+
+  await headroom.part("currency-select").selectOption("RUB");
+  assert.match(await headroom.words("money-unknown"), /Rent an hour.*exchange rate/u);
+  await field("rate").fill("80");
+  await headroom.page.waitForURL(/rate=80/u);
+  assert.equal(await headroom.words("money-unknown"), "");
+  await same();
+  assert.match(await headroom.words("costs"), /RUB/u);
+
+  await headroom.part("money-price").getByRole("button").click();
+  await headroom.page.waitForURL((url) => !url.search.includes("price"));
+  assert.equal(await field("price").inputValue(), (1599 * 80).toLocaleString("en"));
+  assert.match(await headroom.words("money-sources"), /at launch, 2022-09-20/u);
+  await field("duty").fill("150%");
+  assert.match(await headroom.words("money-duty"), /Accepted: 0.001 to 1/u);
+});
