@@ -254,3 +254,24 @@ proptest! {
         }
     }
 }
+
+/// Speculation changes the speed of one user by what is accepted: with nothing accepted it only
+/// costs, and the more is accepted, the faster it is.
+#[test]
+fn accepted_tokens_make_decoding_faster() {
+    for speculation in ["model=qwen3-32b&draft=qwen3-0.6b", "model=qwen3.6-27b&mtp=2"] {
+        let speed = |accept: &str| {
+            let query = format!("{speculation}&hw=rtx-5090&quant=Q4_K_M&ctx=4096&accept={accept}");
+            let speed = cell(&query).speed;
+            let [with, without] = [speed.decode_tps, speed.plain_tps];
+            (with.unwrap().expected, without.unwrap().expected)
+        };
+        let (none, plain) = speed("0");
+        let (some, same) = speed("0.6");
+        let (all, _) = speed("1");
+        assert_eq!(plain, same, "{speculation}");
+        assert!(none < plain && plain < some && some < all, "{speculation}: {none} {some} {all}");
+    }
+    let plain = cell("model=qwen3-32b&hw=rtx-5090&quant=Q4_K_M&ctx=4096").speed;
+    assert_eq!(plain.plain_tps, None);
+}

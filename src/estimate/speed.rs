@@ -3,17 +3,19 @@
 
 use std::sync::OnceLock;
 
+use crate::architecture::count;
 use crate::catalog::{Catalog, Device, DeviceKind};
-use crate::engine::{File, Held, Layout, Run};
+use crate::engine::{self, File, Held, Layout, Run};
 use crate::placement::{Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{self, Measurement, Scenario, Selected, Serving};
 use crate::speed::calibration::{Class, Evidence};
 use crate::speed::{
-    Backend, CacheTypes, Chip, Engine, Figure, Layers, Load, Numerics, Part, Reading, Service,
-    Setup, Software, Tuning,
+    Backend, CacheTypes, Chip, Draft, Engine, Figure, Layers, Load, Numerics, Part, Reading,
+    Service, Setup, Software, Tuning,
 };
+use crate::units::Interval;
 
 /// The host of a machine that names none, where a part of the model is left in RAM.
 const DESKTOP: &str = "cpu-ddr5-5600-dual";
@@ -58,6 +60,29 @@ pub struct Pace {
     pub context: u64,
     /// The host that was assumed for the part left there: an id of the catalogue.
     pub host_assumed: Option<&'static str>,
+    /// What proposes tokens to a user alone, in speculative decoding.
+    pub proposing: Option<Proposing>,
+}
+
+/// Speculative decoding of a cell.
+#[derive(Clone, Debug)]
+pub struct Proposing {
+    /// Tokens proposed at once.
+    pub tokens: f64,
+    /// Probability that one is accepted: the question's.
+    pub acceptance: f64,
+    /// What proposes them.
+    pub by: Proposer,
+}
+
+/// What proposes tokens, as far as its speed goes.
+#[derive(Clone, Debug)]
+pub enum Proposer {
+    /// The model's MTP layer: this share of a step of the model, its part of the layers and the
+    /// head.
+    Mtp(f64),
+    /// A model of its own.
+    Draft(Box<Setup<'static>>),
 }
 
 /// What makes up a cell, as far as its speed goes.
@@ -175,7 +200,32 @@ impl Subject<'_> {
             load,
             context: self.scenario.context,
             host_assumed: machine.assumed.filter(|_| on_host),
+            proposing: self.proposing(),
         })
+    }
+
+    /// What proposes tokens; nothing where its own speed is not known.
+    fn proposing(&self) -> Option<Proposing> {
+        let speculation = self.file.addons().speculation.as_ref()?;
+        let by = match &speculation.by {
+            engine::Proposer::Mtp(_) => {
+                let architecture = self.file.model().architecture();
+                let head = architecture.vocab_size.saturating_mul(architecture.hidden_size);
+                let active = count(architecture).active.max(1);
+                let layers = architecture.n_layers().max(1);
+                Proposer::Mtp(1.0 / layers as f64 + head as f64 / active as f64)
+            }
+            engine::Proposer::Draft(file) => {
+                let hardware = self.run.hardware();
+                let run = engine::run(self.engine, file, hardware, self.scenario).ok()?;
+                let work = FileWork::default();
+                let verdict = Verdict::Fits;
+                let draft = Subject { file, work: &work, run: run.as_ref(), verdict, ..*self };
+                Proposer::Draft(Box::new(draft.pace().ok()?.setup))
+            }
+        };
+        let (tokens, acceptance) = (speculation.tokens as f64, speculation.acceptance);
+        Some(Proposing { tokens, acceptance, by })
     }
 }
 
@@ -244,6 +294,19 @@ impl<'a> Machine<'a> {
 }
 
 impl Pace {
+    /// Tokens a second for one user alone after `depth` tokens, with what is proposed to the model.
+    pub fn decode_tps(&self, depth: f64) -> Interval<f64> {
+        let Some(Proposing { tokens, acceptance, by }) = &self.proposing else {
+            return self.setup.decode_tps(depth);
+        };
+        let token_s = match by {
+            Proposer::Mtp(share) => self.setup.step(1.0, 0.0).total() * share,
+            Proposer::Draft(draft) => draft.step(1.0, depth).total(),
+        };
+        let draft = Draft { tokens: *tokens, acceptance: *acceptance, token_s };
+        self.setup.speculative_tps(depth, &draft)
+    }
+
     /// Decoding for one user alone, with all of the context asked for filled.
     fn speed(&self, scenario: &Scenario, service: &Service) -> Speed {
         let Pace { setup, load, context, .. } = self;
@@ -251,8 +314,9 @@ impl Pace {
         let cached = load.cached_prefix;
         let fresh = load.prompt - cached;
         Speed {
-            decode_tps: Some(setup.decode_tps(depth)),
-            decode_tps_empty: Some(setup.decode_tps(0.0)),
+            decode_tps: Some(self.decode_tps(depth)),
+            decode_tps_empty: Some(self.decode_tps(0.0)),
+            plain_tps: self.proposing.is_some().then(|| setup.decode_tps(depth)),
             prefill_tps: Some(setup.prefill_tps(fresh, cached)),
             ttft_s: Some(service.ttft_s),
             tpot_s: Some(service.tpot_s),

@@ -12,10 +12,13 @@ use crate::units::Interval;
 #[serde(default)]
 pub struct Speed {
     /// Decoding for one user alone with all of the context asked for filled: the rate below which
-    /// it does not fall there.
+    /// it does not fall there. With speculative decoding, where that is asked for, at the share of
+    /// accepted tokens that the question states; the figures for several users are without.
     pub decode_tps: Option<Interval<f64>>,
     /// The same with an empty context: where an answer to a short question starts.
     pub decode_tps_empty: Option<Interval<f64>>,
+    /// `decode_tps` without speculative decoding; null where none is asked for.
+    pub plain_tps: Option<Interval<f64>>,
     /// Tokens of the prompt asked for, less the shared prefix, that are computed a second when no
     /// one else asks.
     pub prefill_tps: Option<Interval<f64>>,
