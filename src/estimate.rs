@@ -9,7 +9,7 @@ use crate::advice::{Room, headroom, verdict};
 use crate::architecture::count;
 use crate::catalog::{Catalog, Suggestion};
 use crate::economy;
-use crate::engine::{self, File};
+use crate::engine::{self, File, Ways};
 use crate::placement::Hardware;
 use crate::quant::Quant;
 use crate::report::{self, Cell, Item, Notice, Reason, Report, Term, Verdict};
@@ -265,6 +265,7 @@ fn cell(
     let params = count(architecture);
     let room = Room::new(scenario, run, &loads, verdict);
     let max_users = room.max_users();
+    let copies = room.copies();
     let subject = Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own };
     let (speed, served) = subject.speed();
     let served = served.as_ref().map(|(service, load)| (service, load));
@@ -295,7 +296,9 @@ fn cell(
         max_context: room.max_context(),
         trained_context: architecture.max_context,
         max_users,
-        copies: room.copies(),
+        copies: copies.count,
+        copy_devices: copies.devices,
+        ways: Ways::of(run),
         speed,
         economy,
         flags: run.flags(),

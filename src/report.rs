@@ -8,6 +8,7 @@ pub use speed::{Measurements, NoSpeed, Speed, SpeedBasis};
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Ways;
 use crate::scenario::Problem;
 use crate::units::{Bytes, Interval};
 
@@ -300,9 +301,13 @@ pub struct Cell {
     pub trained_context: Option<u64>,
     /// The most users at the context asked for with the verdict `fits`; 0 if there are none.
     pub max_users: u64,
-    /// How many copies of the whole setup fit on the machine side by side, each on one device;
-    /// 1 where only all devices together hold it.
+    /// How many copies of the whole setup fit on the machine side by side: several on a device
+    /// that holds them, else one on as many devices together as hold it.
     pub copies: u64,
+    /// The most devices that one of these copies takes; 0 where there are none.
+    pub copy_devices: u64,
+    /// What tells the engine's layout from another's.
+    pub ways: Ways,
     /// How fast it answers.
     #[serde(flatten)]
     pub speed: Speed,

@@ -267,3 +267,27 @@ proptest! {
         }
     }
 }
+
+/// The copies of the only cell, and the most devices that one takes.
+fn copies(query: &str) -> (u64, u64) {
+    let cell = only_cell(query);
+    (cell.copies, cell.copy_devices)
+}
+
+#[test]
+fn copies_stand_side_by_side_on_groups_of_devices() {
+    // 34.8 GB of weights and a cache: two cards of 24 GB hold a copy, one of 48 GB does alone.
+    let q8 = |hw: &str| copies(&format!("model=qwen3-32b&quant=Q8_0&hw={hw}"));
+    assert_eq!(q8("rtx-3090*2"), (1, 2));
+    assert_eq!(q8("rtx-3090*3"), (1, 2));
+    assert_eq!(q8("rtx-3090*4"), (2, 2));
+    assert_eq!(q8("rtx-3090*9"), (4, 2));
+    assert_eq!(q8("rtx-a6000*2"), (2, 1));
+    assert_eq!(q8("rtx-a6000,rtx-3090*2"), (2, 2));
+    assert_eq!(q8("rtx-3090,rtx-a6000,rtx-3090"), (2, 2));
+    assert_eq!(q8("rtx-3090").0, 0);
+    // In vLLM two cards are too few and three no better: three ranks do not divide the heads.
+    let fp8 = |hw: &str| copies(&format!("engine=vllm&model=qwen3-32b&quant=FP8&hw={hw}"));
+    assert_eq!(fp8("rtx-4090*8"), (2, 4));
+    assert_eq!(fp8("rtx-4090*7"), (1, 4));
+}

@@ -1,7 +1,9 @@
-//! What the figures mean: the verdict, and how far the setup could go.
+//! What the figures mean: the verdict, how far the setup could go, and why engines differ.
 
+mod difference;
 mod room;
 mod verdict;
 
-pub use room::Room;
+pub use difference::{Cause, Pool, Reason, difference, pool};
+pub use room::{Copies, Room};
 pub use verdict::{headroom, verdict};

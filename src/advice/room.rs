@@ -1,10 +1,21 @@
 //! How far a setup could go: the longest context, the most users, the most copies side by side.
 
+use std::cmp::Reverse;
+
 use crate::engine::Run;
 use crate::placement::{Hardware, Load, Loads, Part};
 use crate::report::Verdict;
 use crate::scenario::{Limit, Scenario};
 use crate::units::Bytes;
+
+/// Copies of a setup side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copies {
+    /// How many.
+    pub count: u64,
+    /// The most devices that one of them takes; 0 without devices.
+    pub devices: u64,
+}
 
 /// A run whose context and users can be varied.
 pub struct Room<'a> {
@@ -55,20 +66,77 @@ impl<'a> Room<'a> {
         last_fitting(most, self.scenario.users, |n| self.left(self.scenario.context, n))
     }
 
-    /// Copies side by side, each on one device; 1 where only all devices together hold one.
-    pub fn copies(&self) -> u64 {
+    /// Copies side by side. Devices that hold a copy or more alone have their own; the others are
+    /// put together, the largest first, until they hold one by the high estimate. Of unequal
+    /// devices another grouping might hold one more.
+    pub fn copies(&self) -> Copies {
         let Hardware { parts, host } = self.run.hardware();
-        let copies = match parts.as_slice() {
-            [] => times(&self.loads.host, host.system.high),
-            [first, ..] if parts.iter().all(|part| part.is_like(first)) => {
-                self.copies_on(first) * parts.len() as u64
+        if parts.is_empty() {
+            return Copies { count: times(&self.loads.host, host.system.high), devices: 0 };
+        }
+        let mut copies = Copies { count: 0, devices: 0 };
+        let mut rest: Vec<Part<'_>> = Vec::new();
+        for alike in parts.chunk_by(|a, b| a.is_like(b)) {
+            match self.copies_on(&alike[0]) {
+                0 => rest.extend(alike),
+                each => {
+                    copies.count += each * alike.len() as u64;
+                    copies.devices = 1;
+                }
             }
-            _ => parts.iter().map(|part| self.copies_on(part)).sum(),
-        };
-        match self.verdict {
-            Verdict::Fits | Verdict::Tight => copies.max(1),
+        }
+        if !matches!(self.verdict, Verdict::Fits | Verdict::Tight) {
+            return copies;
+        }
+        rest.sort_by_key(|part| Reverse(part.usable));
+        while let Some(group) = self.group(&rest) {
+            copies.count += 1;
+            copies.devices = copies.devices.max(group.len() as u64);
+            // From behind, so that the places before stay.
+            for at in group.into_iter().rev() {
+                rest.remove(at);
+            }
+        }
+        match copies.count {
+            0 => Copies { count: 1, devices: parts.len() as u64 },
             _ => copies,
         }
+    }
+
+    /// Places of the fewest of `parts` (the largest first) that together hold a copy: the largest
+    /// ones, with the last of them as small as will do.
+    fn group(&self, parts: &[Part<'_>]) -> Option<Vec<usize>> {
+        let (mut few, mut enough) = (0, parts.len());
+        if !self.holds(parts.to_vec()) {
+            return None;
+        }
+        while few + 1 < enough {
+            let n = few.midpoint(enough);
+            *(if self.holds(parts[..n].to_vec()) { &mut enough } else { &mut few }) = n;
+        }
+        let larger = enough.checked_sub(1)?;
+        let with = |last: usize| parts[..larger].iter().copied().chain([parts[last]]).collect();
+        let mut last = larger;
+        for at in (enough..parts.len()).rev() {
+            // Of devices alike the first tells for all.
+            let like_next = parts.get(at + 1).is_some_and(|next| next.is_like(&parts[at]));
+            if !parts[at].is_like(&parts[larger]) && !like_next && self.holds(with(at)) {
+                last = at;
+                break;
+            }
+        }
+        Some((0..larger).chain([last]).collect())
+    }
+
+    /// `parts` alone hold a copy by the high estimate.
+    fn holds(&self, parts: Vec<Part<'_>>) -> bool {
+        let alone = Hardware { parts, host: self.run.hardware().host };
+        if alone.parts.is_empty() {
+            return false;
+        }
+        let Some(run) = self.run.alone(&alone) else { return false };
+        let loads = run.loads(self.scenario.context, self.scenario.users);
+        loads.devices.iter().all(|load| load.used.high <= load.usable)
     }
 
     /// Copies that fit on `part` alone.

@@ -8,8 +8,8 @@
 use super::addons::checkpoint::{Beside, Sharing};
 use super::spread::Spread;
 use super::{
-    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, compute_capability,
-    layer_caches, loads,
+    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, Windows, bills,
+    compute_capability, layer_caches, loads,
 };
 use crate::catalog::Model;
 use crate::placement::{Hardware, Loads};
@@ -222,6 +222,10 @@ impl Run for ExlRun<'_> {
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn windows(&self) -> Windows {
+        Windows::Whole
     }
 
     fn layout(&self) -> Layout {

@@ -7,7 +7,7 @@
 use super::addons::llama_cpp::Beside;
 use super::launch;
 use super::llama_cpp::{self, Divided, Placement, Settings};
-use super::{Layout, Refusal, Rule, Run};
+use super::{Layout, Refusal, Rule, Run, Windows};
 use crate::architecture::{Architecture, Mixer};
 use crate::memory::{ModelFile, Placed, Setup};
 use crate::placement::{Cargo, Hardware, Loads, Solved, Wish, place, solve};
@@ -344,6 +344,13 @@ impl Run for LlamaRun<'_> {
             input_copies: placement.pipeline_copies(self.setup.file.architecture()),
             duplicates: self.setup.duplicates(&self.placed, &settings),
             ..self.layout().placement(self.reason)
+        }
+    }
+
+    fn windows(&self) -> Windows {
+        match self.settings(self.scenario.context, self.scenario.users).swa_full {
+            true => Windows::Whole,
+            false => Windows::Kept,
         }
     }
 

@@ -19,6 +19,7 @@ pub mod tensorrt_llm;
 mod torch;
 pub mod transformers;
 pub mod vllm;
+mod ways;
 
 pub use addons::{Addons, Cut, Proposer, Speculation, Widths, adapted};
 pub use addons::{drafts, on_demand, profiled, tower, warm_up};
@@ -27,6 +28,7 @@ pub use layout::{Held, Layout};
 pub use shard::{Checkpoint, Fused, Indivisible, Stored, divides, rank, rank_of};
 use spread::Spread;
 pub use torch::allocated;
+pub use ways::{Ways, Windows, expand_latents};
 
 use crate::architecture::Architecture;
 use crate::catalog::{Catalog, Device, Model};
@@ -123,11 +125,26 @@ pub trait Run {
         None
     }
 
-    /// The same run on one of the machine's devices.
+    /// The same run on some of the machine's devices.
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>>;
 
     /// Which parts of the model lie where.
     fn layout(&self) -> Layout;
+
+    /// What sliding-window layers keep.
+    fn windows(&self) -> Windows {
+        Windows::Kept
+    }
+
+    /// Latent attention is cached as full keys and values.
+    fn expands_latents(&self) -> bool {
+        false
+    }
+
+    /// Share of each device, in thousandths, that the engine takes whatever the model.
+    fn takes(&self) -> Option<u64> {
+        None
+    }
 
     /// The same in a report, and how it came about.
     fn placement(&self) -> Placement {

@@ -8,7 +8,8 @@
 use super::addons::checkpoint::{Beside, Sharing};
 use super::vllm::{self, peak};
 use super::{
-    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
+    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, Windows, bills, layer_caches,
+    loads,
 };
 use crate::placement::{Hardware, Loads, Part};
 use crate::quant::{Format, Mix, Quant};
@@ -236,6 +237,18 @@ impl Run for SglangRun<'_> {
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn windows(&self) -> Windows {
+        let full = self.caches.iter().any(|cache| cache.has_tokens() && cache.window.is_none());
+        match full {
+            true => Windows::Share((WINDOW_RATIO * 1000.0) as u64),
+            false => Windows::Whole,
+        }
+    }
+
+    fn takes(&self) -> Option<u64> {
+        self.hardware.parts.first().map(|part| self.fraction(part))
     }
 
     fn layout(&self) -> Layout {

@@ -8,10 +8,10 @@
 use super::addons::checkpoint::{Beside, Sharing};
 use super::spread::Spread;
 use super::{
-    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
-    widest_ffn,
+    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, expand_latents,
+    layer_caches, loads, widest_ffn,
 };
-use crate::architecture::{Architecture, Mixer};
+use crate::architecture::Architecture;
 use crate::catalog::DeviceKind;
 use crate::placement::{Hardware, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
@@ -82,14 +82,7 @@ pub(super) fn run<'a>(
 /// what is cached (`modeling_deepseek_v3.py`).
 fn caches(architecture: &Architecture) -> Vec<LayerCache> {
     let mut caches = layer_caches(architecture, 1);
-    for (cache, layer) in caches.iter_mut().zip(&architecture.layers) {
-        if let Mixer::Mla(m) = &layer.mixer {
-            cache.kv_heads = m.heads;
-            cache.key = m.qk_nope_head_dim + m.qk_rope_head_dim;
-            cache.value = m.v_head_dim;
-            cache.latent = false;
-        }
-    }
+    expand_latents(architecture, &mut caches);
     caches
 }
 
@@ -187,6 +180,10 @@ impl Run for TransformersRun<'_> {
 
     fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
         run(self.checkpoint, hardware, self.scenario).ok()
+    }
+
+    fn expands_latents(&self) -> bool {
+        true
     }
 
     fn layout(&self) -> Layout {

@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
+use crate::quant::Quant;
 use crate::report::{Cell, Notice, Verdict};
-use crate::scenario::{Scenario, Selected};
+use crate::scenario::{Engine, Scenario, Selected};
 
 /// The answers for one model on one machine: each quantisation x engine, or a single error as of
 /// an unknown model. See [`crate::estimate::cells`].
@@ -22,6 +23,34 @@ pub fn entry<'a>(
     }
 }
 
+/// Adds to `notices` what the refusals of the cells shown tell, each cell given with its engine.
+///
+/// Where engines or machines are compared it is no news that one of them cannot do something: its
+/// cells say so. What leaves an engine without any figure is told, once.
+pub fn telling(scenario: &Scenario, cells: &[(Engine, Option<Notice>)], notices: &mut Vec<Notice>) {
+    let compared = scenario.engines.len() > 1 || scenario.machines.len() > 1;
+    let answers = |engine| cells.iter().any(|(of, refusal)| *of == engine && refusal.is_none());
+    for (engine, notice) in cells {
+        let Some(notice) = notice else { continue };
+        let known = |present: &Notice| match (present, notice) {
+            (Notice::EngineRefuses(a), Notice::EngineRefuses(b)) if compared => {
+                (&a.engine, &a.asked, &a.rule) == (&b.engine, &b.asked, &b.rule)
+            }
+            (present, notice) => present == notice,
+        };
+        let of_engine = matches!(
+            notice,
+            Notice::EngineRefuses(_)
+                | Notice::EngineCannotRun { .. }
+                | Notice::EngineCannotUse { .. }
+        );
+        let in_cell = compared && of_engine && answers(*engine);
+        if !in_cell && !notices.iter().any(known) {
+            notices.push(notice.clone());
+        }
+    }
+}
+
 /// What the sentence says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -31,45 +60,79 @@ pub struct Answer {
     pub larger: Option<Selected>,
     /// If the largest model does not fit on the devices: the largest other one that does.
     pub other: Option<Selected>,
+    /// On how many machines the same fits.
+    pub machines: Among,
+    /// In how many engines it does.
+    pub engines: Among,
 }
 
-/// Chooses what to say of the cells shown. `None` if there are none.
-pub fn choose(cells: &[(Selected, &Cell)]) -> Option<Answer> {
+/// How many of the entries compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Among {
+    /// So many.
+    pub fit: u64,
+    /// Of so many.
+    pub of: u64,
+}
+
+impl Among {
+    /// Those of `cells` where the model fits on the devices.
+    fn count<'a>(cells: impl Iterator<Item = &'a Option<&'a Cell>>) -> Among {
+        cells.fold(Among::default(), |Among { fit, of }, cell| Among {
+            fit: fit + u64::from(cell.is_some_and(runs_whole)),
+            of: of + 1,
+        })
+    }
+}
+
+/// Chooses what to say of the cells shown, those without a figure as `None`. `None` if no cell has
+/// one.
+pub fn choose(shown: &[(Selected, Option<&Cell>)]) -> Option<Answer> {
+    let cells = || shown.iter().filter_map(|(at, cell)| Some((*at, (*cell)?)));
     let mut best: Vec<(Selected, &Cell)> = Vec::new();
-    for (at, cell) in cells {
+    for (at, cell) in cells() {
         match best.iter_mut().find(|(of, _)| of.model == at.model) {
-            None => best.push((*at, cell)),
-            Some(best) if rank((*at, cell)) < rank(*best) => *best = (*at, cell),
+            None => best.push((at, cell)),
+            Some(best) if rank((at, cell)) < rank(*best) => *best = (at, cell),
             Some(_) => {}
         }
     }
     let (lead, cell) = *best.iter().max_by_key(|(at, c)| (c.params_total, Reverse(at.model)))?;
-    let beside = |(at, _): &&(Selected, &Cell)| Selected { quant: at.quant, ..lead } == *at;
-    let larger = cells
-        .iter()
-        .filter(beside)
+    let larger = cells()
+        .filter(|(at, _)| Selected { quant: at.quant, ..lead } == *at)
         .filter(|(_, larger)| {
             let worse = larger.verdict > cell.verdict && !runs_whole(larger);
             worse && larger.weights_bytes > cell.weights_bytes
         })
         .min_by_key(|(_, larger)| larger.weights_bytes)
-        .map(|(at, _)| *at);
+        .map(|(at, _)| at);
     let fits = |cell: &Cell| cell.verdict == Verdict::Fits;
     let other = best.iter().filter(|(_, cell)| fits(cell)).max_by_key(|(_, c)| c.params_total);
     let other = other.filter(|_| !runs_whole(cell)).map(|(at, _)| *at);
-    Some(Answer { lead, larger, other })
+    let among = |like: fn(Selected, Selected) -> Selected| {
+        let like = shown.iter().filter(move |(at, _)| like(*at, lead) == *at);
+        Among::count(like.map(|(_, cell)| cell))
+    };
+    let machines = among(|at, lead| Selected { machine: at.machine, ..lead });
+    let engines = among(|at, lead| Selected { engine: at.engine, ..lead });
+    Some(Answer { lead, larger, other, machines, engines })
 }
 
 fn runs_whole(cell: &Cell) -> bool {
     matches!(cell.verdict, Verdict::Fits | Verdict::Tight)
 }
 
-/// How well a model runs in a cell, the best first: by verdict, then with the most bytes of
-/// weights. Of cells that do not fit, the one that lacks the least.
+/// How well a model runs in a cell, the best first: by verdict, then with the most bits a weight;
+/// of as many bits in the first engine, then with the most bytes of weights. Of cells that do not
+/// fit, the one that lacks the least.
 fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
+    let bits = Quant::parse(&cell.quant).map_or(0, Quant::nominal_bits);
     let then = match cell.verdict {
-        Verdict::No => Reverse(cell.headroom_bytes),
-        _ => Reverse(i64::try_from(cell.weights_bytes.0).unwrap_or(i64::MAX)),
+        Verdict::No => (Reverse(0), 0, Reverse(cell.headroom_bytes)),
+        _ => {
+            let weights = i64::try_from(cell.weights_bytes.0).unwrap_or(i64::MAX);
+            (Reverse(bits), at.engine, Reverse(weights))
+        }
     };
     (cell.verdict, then, at.machine, at.quant, at.engine)
 }
@@ -77,7 +140,7 @@ fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Economy, HostBill, Placement, Speed};
+    use crate::report::{Economy, EngineRefusal, HostBill, Placement, Rule, Speed};
     use crate::units::{Bytes, GB, Interval};
 
     /// A cell of a model of `params` billions, `weights` GB large.
@@ -110,6 +173,8 @@ mod tests {
             trained_context: None,
             max_users: 0,
             copies: 0,
+            copy_devices: 0,
+            ways: Default::default(),
             speed: Speed::default(),
             economy: Economy::default(),
             flags: Vec::new(),
@@ -124,7 +189,7 @@ mod tests {
     fn choose(rows: &[Row], quants: usize) -> Option<Answer> {
         let cells = rows.iter().enumerate().flat_map(|(model, row)| {
             let place = move |i: usize| at(model, i / quants, i % quants);
-            row.iter().enumerate().filter_map(move |(i, c)| Some((place(i), c.as_ref().ok()?)))
+            row.iter().enumerate().map(move |(i, c)| (place(i), c.as_ref().ok()))
         });
         super::choose(&cells.collect::<Vec<_>>())
     }
@@ -154,7 +219,8 @@ mod tests {
             vec![cell(72, 145, No, -48), cell(72, 77, Fits, 14), cell(72, 47, Fits, 40)],
         ];
         let answer = choose(&rows, 3).unwrap();
-        assert_eq!(answer, Answer { lead: at(1, 0, 1), larger: Some(at(1, 0, 0)), other: None });
+        assert_eq!((answer.lead, answer.larger), (at(1, 0, 1), Some(at(1, 0, 0))));
+        assert_eq!((answer.other, answer.machines), (None, Among { fit: 1, of: 1 }));
     }
 
     #[test]
@@ -181,6 +247,40 @@ mod tests {
         let rows = [vec![cell(72, 77, No, -50), cell(72, 47, No, -20), cell(72, 77, Fits, 9)]];
         assert_eq!(choose(&[vec![unknown(), rows[0][2].clone()]], 1).unwrap().lead, at(0, 1, 0));
         assert_eq!(choose(&rows, 2).unwrap().lead, at(0, 1, 0));
+    }
+
+    #[test]
+    fn it_is_counted_where_the_same_fits() {
+        use Verdict::{Fits, No, Tight};
+        let row = [cell(8, 16, No, -2), cell(8, 16, Tight, 1), cell(8, 16, Fits, 9), unknown()];
+        let answer = choose(&[row.to_vec()], 1).unwrap();
+        assert_eq!((answer.lead, answer.machines), (at(0, 2, 0), Among { fit: 2, of: 4 }));
+        assert_eq!(answer.engines, Among { fit: 1, of: 1 });
+    }
+
+    #[test]
+    fn what_one_of_several_engines_cannot_do_is_told_by_its_cells() {
+        let refuses = |id: &str, engine: Engine| {
+            Some(Notice::EngineRefuses(Box::new(EngineRefusal {
+                id: id.to_owned(),
+                engine: engine.name().to_owned(),
+                asked: "q4_0".to_owned(),
+                rule: Rule::CacheType,
+                nearest: None,
+            })))
+        };
+        let told = |query: &str, cells: &[(Engine, Option<Notice>)]| {
+            let mut notices = Vec::new();
+            telling(&Scenario::from_query(query).0, cells, &mut notices);
+            notices.len()
+        };
+        let [vllm, llama] = [Engine::Vllm, Engine::LlamaCpp];
+        let both = "engine=llama.cpp,vllm";
+        let of_vllm = |id| (vllm, refuses(id, vllm));
+        assert_eq!(told("engine=vllm", &[(vllm, None), of_vllm("a"), of_vllm("b")]), 2);
+        assert_eq!(told(both, &[(llama, None), (vllm, None), of_vllm("a")]), 0);
+        assert_eq!(told(both, &[(llama, None), of_vllm("a"), of_vllm("b")]), 1);
+        assert_eq!(told(both, &[(llama, unknown().err())]), 1);
     }
 
     #[test]

@@ -361,6 +361,10 @@ impl Run for VllmRun<'_> {
         Some(Box::new(run))
     }
 
+    fn takes(&self) -> Option<u64> {
+        Some(self.utilisation)
+    }
+
     fn layout(&self) -> Layout {
         let value = value_bytes(self.scenario.kv).unwrap_or(2) as f64;
         Layout {

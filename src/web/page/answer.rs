@@ -4,10 +4,10 @@ use leptos::prelude::*;
 
 use super::empty::Empty;
 use super::state::{State, use_state};
-use super::text::{tr, words};
+use super::text::{self, tr, words};
 use crate::report::{Cell, Verdict};
 use crate::scenario::Selected;
-use crate::web::answer::Answer;
+use crate::web::answer::{Among, Answer};
 
 /// The sentence above the table; what is missing to say one, if something is.
 #[component]
@@ -15,7 +15,7 @@ pub fn AnswerLine() -> impl IntoView {
     let state = use_state();
     let verdict = Memo::new(move |_| {
         let lead = state.answer.get()?.lead;
-        state.cell(lead).map(|cell| super::text::verdict_key(cell.verdict))
+        state.cell(lead).map(|cell| text::verdict_key(cell.verdict))
     });
     view! {
         <section class="answer" aria-label=words!(state, answer_region) aria-live="polite">
@@ -41,13 +41,18 @@ struct Parts {
 
 fn parts(state: State, at: Selected) -> Option<Parts> {
     let cell = state.cell(at)?;
-    let (machine, users) = state.scenario.with(|s| (s.machines.get(at.machine).cloned(), s.users));
-    let machine = machine?;
-    _ = users;
+    let machine = state.scenario.with(|s| s.machines.get(at.machine).cloned())?;
     let one = matches!(machine.devices.as_slice(), [device] if device.count == 1);
     let name = state.machine_name(&machine);
     let hardware = if one { tr!(state, answer.one, device = name) } else { name };
-    Some(Parts { model: state.model_name(&cell.model), quant: cell.quant.clone(), hardware, cell })
+    let quant = match state.scenario.with(|s| s.engines.len()) {
+        0 | 1 => cell.quant.clone(),
+        _ => {
+            let engine = text::engine(&cell.engine);
+            tr!(state, answer.in_engine, quant = cell.quant.as_str(), engine = engine)
+        }
+    };
+    Some(Parts { model: state.model_name(&cell.model), quant, hardware, cell })
 }
 
 fn lead(state: State, answer: Answer) -> Option<String> {
@@ -110,5 +115,11 @@ fn then(state: State, answer: Answer) -> String {
         });
     let refused = state.cell(answer.lead).is_some_and(|cell| cell.verdict == Verdict::No);
     let advice = refused.then(|| tr!(state, answer.advice).to_owned());
-    [larger, other, advice].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let among = |Among { fit, of }: Among, words: fn(State, String, String) -> String| {
+        (of > 1).then(|| words(state, state.whole(fit), state.whole(of)))
+    };
+    let machines =
+        among(answer.machines, |state, n, of| tr!(state, answer.machines, n = n, of = of));
+    let engines = among(answer.engines, |state, n, of| tr!(state, answer.engines, n = n, of = of));
+    [machines, engines, larger, other, advice].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use super::bar::Bar;
+use super::differences::Differences;
 use super::icons::VerdictIcon;
 use super::numbers::Style;
 use super::speed::SpeedSection;
@@ -109,6 +110,7 @@ pub fn Bill() -> impl IntoView {
                 <Head cell />
                 <Facts cell />
                 <SpeedSection cell />
+                <Differences cell />
                 <For each=move || 0..places.with(Vec::len) key=|place| *place let(at)>
                     <PlaceBill matters=ram_matters place=Memo::new(move |seen: Option<&Place>| {
                         let now = places.with(|places| places.get(at).cloned());
@@ -138,6 +140,8 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
         let machine = state.scenario.with(|s| s.machines.get(at.machine).cloned())?;
         Some(state.machine_name(&machine))
     };
+    let engine =
+        move || cell.with(|cell| cell.as_ref().map(|cell| text::engine(&cell.engine).to_owned()));
     let under = move || {
         let (context, users) = state.scenario.with(|s| (s.context, s.users));
         let users = tr!(state, counts.at_once, count = users, n = state.whole(users));
@@ -156,7 +160,7 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
                     {move || cell.with(|cell| cell.as_ref().map(|cell| cell.quant.clone()))}
                 </span>
             </h2>
-            <p class="bill-under">{machine} " · " {under}</p>
+            <p class="bill-under">{machine} " · " {engine} " · " {under}</p>
             <p class="bill-verdict" data-verdict=move || verdict.get().map(text::verdict_key)>
                 {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
                 <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>
@@ -187,6 +191,8 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
     let runs = Memo::new(move |_| {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
     });
+    let program =
+        move || cell.with(|cell| cell.as_ref().map_or("", |cell| text::program(&cell.engine)));
     let flags = move || cell.with(|cell| cell.as_ref().map(|cell| cell.flags.join(" ")));
     view! {
         <dl class="facts">
@@ -216,7 +222,14 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
                 <dd data-testid="bill-copies" data-value=move || of(|c| c.copies)>
                     {move || count(of(|c| c.copies))}
                 </dd>
-                <dd class="facts-note">{words!(state, bill.copies_note)}</dd>
+                <dd class="facts-note">
+                    {move || match of(|c| c.copy_devices) {
+                        Some(n @ 2..) => {
+                            tr!(state, counts.copy_devices, count = n, n = state.whole(n))
+                        }
+                        _ => tr!(state, bill.copies_note).to_owned(),
+                    }}
+                </dd>
             </div>
             <div>
                 <dt>{words!(state, bill.file)}</dt>
@@ -234,7 +247,7 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
         <Show when=move || runs.get()>
             <p class="flags">
                 <span class="flags-label">{words!(state, bill.flags)}</span>
-                <code data-testid="flags">"llama-server " {flags}</code>
+                <code data-testid="flags">{program} " " {flags}</code>
             </p>
         </Show>
     }

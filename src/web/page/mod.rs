@@ -9,6 +9,7 @@ mod chart;
 mod charts;
 mod combobox;
 mod controls;
+mod differences;
 mod empty;
 mod engines;
 mod extras;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::state::{State, use_state};
-use super::text::{tr, words};
+use super::text::{self, tr, words};
 use crate::report::{Adjustment, EngineRefusal, Notice, Rule};
 use crate::scenario::{Problem, ProblemKind, Scenario};
 use crate::web::edit;
@@ -87,7 +87,7 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
 }
 
 /// What a notice says.
-fn words(state: State, notice: &Notice) -> String {
+pub fn words(state: State, notice: &Notice) -> String {
     match notice {
         Notice::Query(Problem { field, value, reason, accepted, .. }) => {
             let (field, value) = (field.as_str(), value.as_str());
@@ -129,11 +129,11 @@ fn words(state: State, notice: &Notice) -> String {
         ),
         Notice::EngineCannotRun { id, engine } => {
             let model = state.model_name(id);
-            tr!(state, notices.engine_cannot_run, engine = engine.as_str(), model = model)
+            tr!(state, notices.engine_cannot_run, engine = text::engine(engine), model = model)
         }
         Notice::EngineCannotUse { id, engine } => {
             let device = state.device_name(id);
-            tr!(state, notices.engine_cannot_use, engine = engine.as_str(), device = device)
+            tr!(state, notices.engine_cannot_use, engine = text::engine(engine), device = device)
         }
         Notice::EngineRefuses(refusal) => {
             let EngineRefusal { id, engine, asked, rule, .. } = refusal.as_ref();
@@ -141,7 +141,7 @@ fn words(state: State, notice: &Notice) -> String {
             let what = tr!(
                 state,
                 notices.engine_refuses,
-                engine = engine.as_str(),
+                engine = text::engine(engine),
                 asked = asked.as_str(),
                 model = model
             );

@@ -107,9 +107,7 @@ impl State {
             let mut cells = Vec::new();
             for (at, row) in shown.into_iter().zip(&rows) {
                 let answer = row.as_ref().and_then(|row| answer::entry(row, &scenario, at));
-                if let Some(Ok(cell)) = answer {
-                    cells.push((at, cell));
-                }
+                cells.push((at, answer.and_then(|answer| answer.as_ref().ok())));
             }
             answer::choose(&cells)
         });
@@ -191,14 +189,11 @@ impl State {
         notices.extend(estimate::unknown(self.catalog, &scenario));
         notices.extend(estimate::advisories(self.catalog, &scenario));
         let shown = entry::shown(&scenario, self.layout.get());
-        for at in shown {
-            let notice = self.with_answer(at, |answer| answer.as_ref().err().cloned());
-            if let Some(notice) = notice.flatten()
-                && !notices.contains(&notice)
-            {
-                notices.push(notice);
-            }
-        }
+        let refusals = shown.into_iter().filter_map(|at| {
+            let answer = |answer: &Result<Cell, Notice>| answer.as_ref().err().cloned();
+            Some((*scenario.engines.get(at.engine)?, self.with_answer(at, answer)?))
+        });
+        answer::telling(&scenario, &refusals.collect::<Vec<_>>(), &mut notices);
         notices
     }
 

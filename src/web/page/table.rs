@@ -10,7 +10,7 @@ use super::numbers::Style;
 use super::speed::{self, CellSpeed, SpeedFilter};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
-use crate::report::{Cell, Notice, Verdict};
+use crate::report::{Cell, Notice, Rule, Verdict};
 use crate::scenario::{Axis, Layout, Scenario, Selected};
 use crate::units::{Bytes, Interval};
 use crate::web::edit;
@@ -444,7 +444,11 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
                 </span>
                 {move || match cell.get() {
                     Some(Err(notice)) => {
-                        view! { <span class="cell-refused">{refusal(state, &notice)}</span> }
+                        view! {
+                            <span class="cell-refused" title=super::notices::words(state, &notice)>
+                                {refusal(state, &notice)}
+                            </span>
+                        }
                             .into_any()
                     }
                     None => ().into_any(),
@@ -490,31 +494,38 @@ fn Copies(spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
         let copies = |col: Entry| {
             let at = state.scenario.with(|s| spot.and(col.clone()).at(s));
             let copies = at.and_then(|at| {
-                state.with_answer(at, |answer| answer.as_ref().ok().map(|cell| cell.copies))
+                let copies = |cell: &Cell| (cell.copies, cell.copy_devices);
+                state.with_answer(at, |answer| answer.as_ref().ok().map(copies))
             });
             (col, copies.flatten())
         };
         cols.get().into_iter().map(copies).collect::<Vec<_>>()
     });
-    let words = move |col: &str, copies: Option<u64>| {
+    let words = move |col: &str, copies: Option<(u64, u64)>| {
         let at = tr!(state, table.at_quant, quant = col);
         match copies {
-            Some(n) => {
+            Some((n, devices)) => {
                 let copies = tr!(state, counts.copies, count = n, n = state.whole(n));
-                format!("{copies} {at}")
+                let each = |n| tr!(state, counts.copy_devices, count = n, n = state.whole(n));
+                let each = (devices > 1).then(|| format!(", {}", each(devices)));
+                format!("{copies} {at}{}", each.unwrap_or_default())
             }
             None => format!("— {at}"),
         }
     };
-    let one = move |(col, copies): (Entry, Option<u64>)| {
+    let one = move |(col, copies): (Entry, Option<(u64, u64)>)| {
         let col = state.entry_name(&col);
         let words = words(&col, copies);
         let (title, key) = (words.clone(), col.clone());
+        let each = copies
+            .filter(|(_, devices)| *devices > 1)
+            .map(|(_, devices)| tr!(state, table.each_on, n = state.whole(devices)));
         view! {
             <li data-testid="copies" data-quant=key title=title>
                 <span class="copies-quant" aria-hidden="true">{col}</span>
                 <span class="copies-number" aria-hidden="true">
-                    {copies.map_or_else(|| "—".to_owned(), |n| state.whole(n))}
+                    {copies.map_or_else(|| "—".to_owned(), |(n, _)| state.whole(n))}
+                    {each.map(|words| view! { <small>" " {words}</small> })}
                 </span>
                 <span class="vh">{words}</span>
             </li>
@@ -536,7 +547,14 @@ fn refusal(state: State, notice: &Notice) -> String {
             tr!(state, table.not_in_engine, engine = text::engine(engine))
         }
         Notice::EngineRefuses(refusal) => {
-            tr!(state, table.not_in_engine, engine = text::engine(&refusal.engine))
+            let engine = text::engine(&refusal.engine);
+            match refusal.rule {
+                Rule::NoBackend | Rule::NeedsDevice | Rule::ComputeCapability { .. } => {
+                    tr!(state, table.no_device_in, engine = engine)
+                }
+                Rule::OneDevice => tr!(state, table.one_device_in, engine = engine),
+                _ => tr!(state, table.not_in_engine, engine = engine),
+            }
         }
         _ => tr!(state, table.missing_cell).to_owned(),
     }

@@ -30,6 +30,20 @@ pub fn engine(name: &str) -> &str {
     Engine::ALL.iter().find(|engine| engine.name() == name).map_or(name, |engine| engine.title())
 }
 
+/// The program that an engine's flags are given to.
+pub fn program(engine: &str) -> &'static str {
+    match engine {
+        "llama.cpp" => "llama-server",
+        "koboldcpp" => "koboldcpp",
+        "lmstudio" => "lms load",
+        "vllm" => "vllm serve",
+        "sglang" => "python -m sglang.launch_server",
+        "tensorrt-llm" => "trtllm-serve",
+        "mlx" => "mlx_lm.generate",
+        _ => "",
+    }
+}
+
 /// The word for a verdict.
 pub fn verdict(state: State, verdict: Verdict) -> &'static str {
     match verdict {
