@@ -188,7 +188,7 @@ fn check_split(
 
 /// What llama.cpp takes otherwise than it is said, whatever the model and the machine: a batch,
 /// a cache type.
-pub(super) fn adjusted(scenario: &Scenario) -> Vec<Refusal> {
+pub(super) fn adjusted(engine: Engine, scenario: &Scenario) -> Vec<Refusal> {
     let mut out = Vec::new();
     let batch = scenario.parallel.logical_batch();
     if scenario.ubatch > batch {
@@ -198,7 +198,7 @@ pub(super) fn adjusted(scenario: &Scenario) -> Vec<Refusal> {
     if scenario.kv_fp8 && scenario.kv == KvTypes::both(GgmlType::Q8_0) {
         out.push(Refusal::new(Rule::NoFp8Cache, "kv=fp8").or("kv=q8_0"));
     }
-    if scenario.parallel.split == SplitMode::Row {
+    if scenario.parallel.split == SplitMode::Row && engine == Engine::LlamaCpp {
         let rule = Rule::RowSplitGone { build: llama_cpp::VERSION.to_owned() };
         out.push(Refusal::new(rule, "split=row").or("split=tensor"));
     }

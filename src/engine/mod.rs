@@ -12,6 +12,7 @@ mod launch;
 mod layout;
 pub mod llama_cpp;
 pub mod mlx;
+mod ranks;
 pub mod sglang;
 mod shard;
 mod spread;
@@ -204,7 +205,7 @@ pub fn adjustments<'a>(
     let Some(engine) = scenario.engines.iter().copied().find(|engine| is_llama_cpp(*engine)) else {
         return Vec::new();
     };
-    let mut all = front_end::adjusted(scenario);
+    let mut all = front_end::adjusted(engine, scenario);
     all.extend(models.filter_map(|m| front_end::adjusted_layers(scenario, m.architecture())));
     all.extend(devices.filter_map(|n| front_end::adjusted_shares(scenario, n)));
     let mut notices = Vec::new();

@@ -6,6 +6,7 @@
 //! `srt/model_executor/pool_configurator.py` (bytes a token).
 
 use super::addons::checkpoint::{Beside, Sharing};
+use super::ranks::Ranks;
 use super::vllm::{self, peak};
 use super::{
     Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, Windows, bills, layer_caches,
@@ -92,11 +93,12 @@ struct SglangRun<'a> {
     checkpoint: &'a Checkpoint<'a>,
     hardware: &'a Hardware<'a>,
     scenario: &'a Scenario,
-    ranks: u64,
+    ranks: Ranks,
     defaults: Defaults,
     value_bytes: u64,
     caches: Vec<LayerCache>,
-    weights: Interval<Bytes>,
+    /// Weights on each pipeline stage.
+    weights: Vec<Interval<Bytes>>,
     activations: Interval<Bytes>,
     beside: Beside<'a>,
 }
@@ -115,38 +117,38 @@ impl<'a> SglangRun<'a> {
         hardware: &'a Hardware<'a>,
         scenario: &'a Scenario,
     ) -> Result<SglangRun<'a>, Refusal> {
-        let ranks = vllm::ranks(checkpoint, hardware, scenario)?;
+        let ranks = Ranks::new(Engine::Sglang, checkpoint, hardware, scenario)?;
         for part in &hardware.parts {
             vllm::usable_device(part.device, checkpoint.quant, 75)?;
         }
         let value_bytes = vllm::value_bytes(scenario.kv)?;
         let first = &hardware.parts[0];
-        let mut defaults = Defaults::new(vllm::visible(first), ranks);
+        let mut defaults = Defaults::new(vllm::visible(first), ranks.tensor);
         defaults.chunk = scenario.batched.unwrap_or(defaults.chunk);
         let capability = super::compute_capability(first.device);
         let release = vllm::Release::CURRENT;
         let batch = vllm::Batch {
             tokens: defaults.chunk,
-            sequences: scenario.sequences.unwrap_or(scenario.users),
-            ranks,
+            sequences: scenario.sequences.unwrap_or(ranks.users(scenario.users)),
+            ranks: ranks.tensor,
             release,
         };
         Ok(SglangRun {
             checkpoint,
             hardware,
             scenario,
-            ranks,
+            ranks: ranks.clone(),
             defaults,
             value_bytes,
-            caches: layer_caches(checkpoint.architecture(), ranks),
-            weights: vllm::loaded(checkpoint, ranks, capability, release),
+            caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
+            weights: super::ranks::weights(checkpoint, &ranks, capability),
             activations: peak(checkpoint.architecture(), batch),
             beside: Beside::new(Engine::Sglang, checkpoint, hardware, scenario)?,
         })
     }
 
     fn fraction(&self, part: &Part<'_>) -> u64 {
-        let own = || self.defaults.fraction(vllm::visible(part), self.ranks);
+        let own = || self.defaults.fraction(vllm::visible(part), self.ranks.tensor);
         self.scenario.utilisation.unwrap_or_else(own)
     }
 
@@ -176,15 +178,18 @@ impl<'a> SglangRun<'a> {
 
     /// What the MTP layers cache: a slot a token, as the model's layers do.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        self.pools(&self.beside.mtp_caches(self.ranks), context, users).0
+        self.pools(&self.beside.mtp_caches(self.ranks.cuts.attention), context, users).0
     }
 
     fn shares(&self, context: u64, users: u64) -> Vec<Share> {
-        let (kv, state) = self.pools(&self.caches, context, users);
+        let users = self.ranks.users(users);
         let of = |(i, part): (usize, &Part<'_>)| {
-            if i as u64 >= self.ranks {
+            let Some(stage) = self.ranks.stage(i) else {
                 return Share { usable: part.usable, layers: 0, lines: Vec::new() };
-            }
+            };
+            let (layers, weights) = (&self.ranks.stages[stage], self.weights[stage]);
+            let caches = self.caches.get(layers.clone()).unwrap_or_default();
+            let (kv, state) = self.pools(caches, context, users);
             let fraction = self.fraction(part) as f64 / 1000.0;
             // Activations and graphs live in what the fraction leaves; where they need more, the
             // pools must leave it to them.
@@ -198,23 +203,28 @@ impl<'a> SglangRun<'a> {
             let source = SOURCE;
             Share {
                 usable: vllm::visible(part).scale(fraction).min(part.usable),
-                layers: self.checkpoint.architecture().n_layers(),
+                layers: layers.len() as u64,
                 lines: vec![
-                    Line::fitted(Term::Weights, self.weights, "sum(tensors of the rank)", source)
-                        .with(&[("tensor_parallel", self.ranks)]),
+                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
+                        .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * slots", source)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source)
                         .with(&[("users", users)]),
                     Line::fitted(Term::Compute, beyond, "max(activations - slack, 0)", source)
                         .with(&[("chunked_prefill_size", self.defaults.chunk)]),
-                    Line::fitted(Term::Overhead, vllm::non_torch(self.ranks), "measured", source),
+                    Line::fitted(
+                        Term::Overhead,
+                        vllm::non_torch(self.ranks.group()),
+                        "measured",
+                        source,
+                    ),
                 ],
             }
         };
         let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.beside.add(&mut shares, Sharing::Ranks(self.ranks), (context, users), mtp);
+        self.beside.add(&mut shares, Sharing::Ranks(self.ranks.tensor), (context, users), mtp);
         shares
     }
 }
@@ -254,17 +264,29 @@ impl Run for SglangRun<'_> {
     fn layout(&self) -> Layout {
         let value = self.value_bytes as f64;
         Layout {
-            parts: Layout::ranks(self.ranks, self.checkpoint.architecture().n_layers()),
+            parts: self.ranks.parts(self.checkpoint.architecture().n_layers()),
             cache: CacheTypes { key: value, value },
             microbatch: self.defaults.chunk,
-            copies: 1,
+            copies: self.ranks.copies(),
         }
     }
 
     fn flags(&self) -> Vec<String> {
         let mut flags = vec![format!("--context-length {}", self.scenario.context)];
-        if self.ranks > 1 {
-            flags.push(format!("--tp-size {}", self.ranks));
+        let Ranks { tensor, stages, data, expert, .. } = &self.ranks;
+        let stages = stages.len() as u64;
+        for (flag, size) in [
+            ("--tp-size", *tensor),
+            ("--pp-size", stages),
+            ("--dp-size", *data),
+            ("--ep-size", *expert),
+        ] {
+            if size > 1 {
+                flags.push(format!("{flag} {size}"));
+            }
+        }
+        if *data > 1 && self.ranks.copies() == 1 {
+            flags.push("--enable-dp-attention".to_owned());
         }
         if let Some(fraction) = self.scenario.utilisation {
             flags.push(format!("--mem-fraction-static {}", fraction as f64 / 1000.0));
@@ -290,7 +312,7 @@ impl Run for SglangRun<'_> {
     }
 
     fn most_users(&self) -> u64 {
-        self.scenario.sequences.unwrap_or(u64::MAX)
+        self.scenario.sequences.unwrap_or(u64::MAX).saturating_mul(self.ranks.data)
     }
 }
 

@@ -8,6 +8,7 @@
 //! `srt/layers/linear.py`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::Addons;
 use crate::architecture::{Architecture, Group, Mixer, Role, Tensor, tensors};
@@ -115,27 +116,67 @@ impl Share {
     }
 }
 
+/// Into how many parts each kind of tensor is cut, of which a rank has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cuts {
+    /// Attention and what else mixes tokens.
+    pub attention: u64,
+    /// Dense feed-forward blocks and shared experts, head and towers.
+    pub dense: u64,
+    /// The embedding table.
+    pub vocabulary: u64,
+    /// The columns of each routed expert.
+    pub columns: u64,
+    /// Routed experts that a rank has, of so many.
+    pub experts: (u64, u64),
+}
+
+impl Cuts {
+    /// Everything into `ranks` parts.
+    pub const fn all(ranks: u64) -> Cuts {
+        let ranks = if ranks == 0 { 1 } else { ranks };
+        Cuts { attention: ranks, dense: ranks, vocabulary: ranks, columns: ranks, experts: (1, 1) }
+    }
+}
+
+/// What a rank of a pipeline stage with `layers` holds of `checkpoint`, MTP layers left out: the
+/// first stage has embedding and towers, the last one norm and head (the embedding again where
+/// that is the head).
+pub fn stage(checkpoint: &Checkpoint<'_>, cuts: Cuts, layers: &Range<usize>) -> Vec<Fused> {
+    let architecture = checkpoint.architecture();
+    let first = layers.start == 0;
+    let last = layers.end >= architecture.layers.len();
+    let here = |tensor: &Tensor| match (tensor.layer, tensor.role) {
+        _ if tensor.group == Group::Mtp => false,
+        (Some(layer), _) => layers.contains(&(layer as usize)),
+        (None, Role::TokenEmbd) => first || (last && architecture.tied_embeddings),
+        (None, Role::Output | Role::OutputBias | Role::OutputNorm | Role::OutputNormBias) => last,
+        (None, _) => first,
+    };
+    fused(checkpoint, cuts, here)
+}
+
 /// What one of `ranks` tensor-parallel ranks holds of `checkpoint`, MTP layers left out, with
 /// query, key and value projections in one, gate and up in one, the latent down-projections in
 /// one, and the same for their scales.
 pub fn rank(checkpoint: &Checkpoint<'_>, ranks: u64) -> Vec<Fused> {
-    fused(checkpoint, ranks, |group| group != Group::Mtp)
+    fused(checkpoint, Cuts::all(ranks), |tensor| tensor.group != Group::Mtp)
 }
 
 /// The same for one part of the checkpoint.
 pub fn rank_of(checkpoint: &Checkpoint<'_>, ranks: u64, part: Group) -> Vec<Fused> {
-    fused(checkpoint, ranks, |group| group == part)
+    fused(checkpoint, Cuts::all(ranks), |tensor| tensor.group == part)
 }
 
-fn fused(checkpoint: &Checkpoint<'_>, ranks: u64, wanted: impl Fn(Group) -> bool) -> Vec<Fused> {
+fn fused(checkpoint: &Checkpoint<'_>, cuts: Cuts, wanted: impl Fn(&Tensor) -> bool) -> Vec<Fused> {
     let architecture = checkpoint.architecture();
     let mut fused: BTreeMap<(Option<u32>, u32), Fused> = BTreeMap::new();
     for (index, stored) in checkpoint.tensors.iter().enumerate() {
         let tensor = &stored.tensor;
-        if !wanted(tensor.group) {
+        if !wanted(tensor) {
             continue;
         }
-        let share = share(architecture, tensor, ranks.max(1));
+        let share = share(architecture, tensor, cuts);
         let key = match partner(tensor.role) {
             Some(group) => group,
             None => 100 + index as u32,
@@ -164,8 +205,19 @@ fn partner(role: Role) -> Option<u32> {
     })
 }
 
-fn share(architecture: &Architecture, tensor: &Tensor, ranks: u64) -> Share {
+fn share(architecture: &Architecture, tensor: &Tensor, cuts: Cuts) -> Share {
     use Role::*;
+    if tensor.role.is_expert() && tensor.role != FfnDownExpsBias {
+        let (of, all) = cuts.experts;
+        return Share { of, in_all: all.saturating_mul(cuts.columns) };
+    }
+    let ranks = match tensor.role {
+        _ if tensor.group == Group::Vision => cuts.dense,
+        TokenEmbd | PerLayerTokenEmbd | LookupTable => cuts.vocabulary,
+        Output | OutputBias | FfnGate | FfnUp | FfnDown | FfnGateBias | FfnUpBias
+        | FfnGateShexp | FfnUpShexp | FfnDownShexp => cuts.dense,
+        _ => cuts.attention,
+    };
     let split = Share { of: 1, in_all: ranks };
     let mixer = tensor.layer.and_then(|i| architecture.layers.get(i as usize)).map(|l| &l.mixer);
     let attention = mixer.and_then(Mixer::attention);
@@ -227,17 +279,30 @@ pub struct Indivisible {
 /// `ranks`, or key heads neither divide nor are divided by it, or a part is no multiple of
 /// `granule`.
 pub fn divides(architecture: &Architecture, ranks: u64, granule: u64) -> Result<(), Indivisible> {
-    let Some(what) = obstacle(architecture, ranks, granule) else { return Ok(()) };
-    let fits = |n: &u64| obstacle(architecture, *n, granule).is_none();
+    let obstacle = |ranks| obstacle(architecture, Cuts::all(ranks), granule);
+    let Some(what) = obstacle(ranks) else { return Ok(()) };
+    let fits = |n: &u64| obstacle(*n).is_none();
     let nearest = (1..ranks).rev().find(fits).unwrap_or(1);
     Err(Indivisible { what, nearest })
 }
 
-fn obstacle(architecture: &Architecture, ranks: u64, granule: u64) -> Option<String> {
+/// Whether the parts of `cuts` are all even.
+///
+/// # Errors
+/// What does not divide.
+pub fn divides_as(architecture: &Architecture, cuts: Cuts, granule: u64) -> Result<(), String> {
+    obstacle(architecture, cuts, granule).map_or(Ok(()), Err)
+}
+
+fn obstacle(architecture: &Architecture, cuts: Cuts, granule: u64) -> Option<String> {
+    let ranks = cuts.attention;
     let uneven = |n: u64, what: &str| (!n.is_multiple_of(ranks)).then(|| format!("{n} {what}"));
     // One rank needs no whole blocks: the last may be short.
-    let blocks = if ranks > 1 { ranks * granule } else { 1 };
-    let unblocked = |n: u64, what: &str| match n.is_multiple_of(blocks) {
+    let unblocked = |n: u64, ranks: u64, what: &str| match n.is_multiple_of(if ranks > 1 {
+        ranks.saturating_mul(granule)
+    } else {
+        1
+    }) {
         true => None,
         false if n.is_multiple_of(ranks) => Some(format!("{n} {what} in blocks of {granule}")),
         false => Some(format!("{n} {what}")),
@@ -261,9 +326,10 @@ fn obstacle(architecture: &Architecture, ranks: u64, granule: u64) -> Option<Str
         });
         let mamba = layer.mixer.mamba2().and_then(|m| uneven(m.heads, "Mamba heads"));
         let dense = layer.ffn.dense();
-        let dense = dense.and_then(|d| unblocked(d.intermediate_size, "feed-forward columns"));
+        let dense =
+            dense.and_then(|d| unblocked(d.intermediate_size, cuts.dense, "feed-forward columns"));
         let moe = layer.ffn.moe();
-        let moe = moe.and_then(|m| unblocked(m.intermediate_size, "expert columns"));
+        let moe = moe.and_then(|m| unblocked(m.intermediate_size, cuts.columns, "expert columns"));
         heads.or(attention).or(mamba).or(dense).or(moe)
     })
 }

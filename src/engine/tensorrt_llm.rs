@@ -6,6 +6,7 @@
 //! tokens); the fraction holds in all four logs that can be checked.
 
 use super::addons::checkpoint::{Beside, Sharing};
+use super::ranks::Ranks;
 use super::vllm;
 use super::{
     Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
@@ -85,10 +86,11 @@ struct TensorRtRun<'a> {
     checkpoint: &'a Checkpoint<'a>,
     hardware: &'a Hardware<'a>,
     scenario: &'a Scenario,
-    ranks: u64,
+    ranks: Ranks,
     value_bytes: u64,
     caches: Vec<LayerCache>,
-    weights: Interval<Bytes>,
+    /// Weights on each pipeline stage.
+    weights: Vec<Interval<Bytes>>,
     activations: Interval<Bytes>,
     beside: Beside<'a>,
 }
@@ -98,7 +100,7 @@ pub(super) fn run<'a>(
     hardware: &'a Hardware<'a>,
     scenario: &'a Scenario,
 ) -> Result<Box<dyn Run + 'a>, Refusal> {
-    let ranks = vllm::ranks(checkpoint, hardware, scenario)?;
+    let ranks = Ranks::new(Engine::TensorRtLlm, checkpoint, hardware, scenario)?;
     for part in &hardware.parts {
         if part.device.vendor != "NVIDIA" {
             return Err(Refusal::new(Rule::NoBackend, &part.device.id));
@@ -108,8 +110,8 @@ pub(super) fn run<'a>(
     let release = vllm::Release::CURRENT;
     let batch = vllm::Batch {
         tokens: scenario.batched.unwrap_or(8192),
-        sequences: scenario.sequences.unwrap_or(scenario.users),
-        ranks,
+        sequences: scenario.sequences.unwrap_or(ranks.users(scenario.users)),
+        ranks: ranks.tensor,
         release,
     };
     let first = &hardware.parts[0];
@@ -118,10 +120,10 @@ pub(super) fn run<'a>(
         checkpoint,
         hardware,
         scenario,
-        ranks,
+        ranks: ranks.clone(),
         value_bytes: vllm::value_bytes(scenario.kv)?,
-        caches: layer_caches(checkpoint.architecture(), ranks),
-        weights: vllm::loaded(checkpoint, ranks, super::compute_capability(first.device), release),
+        caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
+        weights: super::ranks::weights(checkpoint, &ranks, super::compute_capability(first.device)),
         activations: Interval { high: peak.high.scale(1.5), ..peak },
         beside: Beside::new(Engine::TensorRtLlm, checkpoint, hardware, scenario)?,
     }))
@@ -145,26 +147,29 @@ impl TensorRtRun<'_> {
 
     /// What the MTP layers cache, in blocks as the model's layers do.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        self.kv(&self.beside.mtp_caches(self.ranks), context, users).0
+        self.kv(&self.beside.mtp_caches(self.ranks.cuts.attention), context, users).0
     }
 
     /// Of what weights, activations and runtime leave, one less the fraction stays free.
     fn shares(&self, context: u64, users: u64) -> Vec<Share> {
-        let (kv, state) = self.kv(&self.caches, context, users);
+        let users = self.ranks.users(users);
         let fraction = self.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
         let of = |(i, part): (usize, &Part<'_>)| {
-            if i as u64 >= self.ranks {
+            let Some(stage) = self.ranks.stage(i) else {
                 return Share { usable: part.usable, layers: 0, lines: Vec::new() };
-            }
+            };
+            let (layers, weights) = (&self.ranks.stages[stage], self.weights[stage]);
+            let caches = self.caches.get(layers.clone()).unwrap_or_default();
+            let (kv, state) = self.kv(caches, context, users);
             let free =
-                part.usable - self.weights.expected - self.activations.expected - RUNTIME.expected;
+                part.usable - weights.expected - self.activations.expected - RUNTIME.expected;
             let source = SOURCE;
             Share {
                 usable: part.usable - free.scale(1.0 - fraction),
-                layers: self.checkpoint.architecture().n_layers(),
+                layers: layers.len() as u64,
                 lines: vec![
-                    Line::fitted(Term::Weights, self.weights, "sum(tensors of the rank)", source)
-                        .with(&[("tensor_parallel", self.ranks)]),
+                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
+                        .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", source)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source),
@@ -175,7 +180,7 @@ impl TensorRtRun<'_> {
         };
         let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.beside.add(&mut shares, Sharing::Ranks(self.ranks), (context, users), mtp);
+        self.beside.add(&mut shares, Sharing::Ranks(self.ranks.tensor), (context, users), mtp);
         shares
     }
 }
@@ -203,17 +208,25 @@ impl Run for TensorRtRun<'_> {
     fn layout(&self) -> Layout {
         let value = self.value_bytes as f64;
         Layout {
-            parts: Layout::ranks(self.ranks, self.checkpoint.architecture().n_layers()),
+            parts: self.ranks.parts(self.checkpoint.architecture().n_layers()),
             cache: CacheTypes { key: value, value },
             microbatch: self.scenario.batched.unwrap_or(8192),
-            copies: 1,
+            copies: self.ranks.copies(),
         }
     }
 
     fn flags(&self) -> Vec<String> {
         let mut flags = vec![format!("--max_seq_len {}", self.scenario.context)];
-        if self.ranks > 1 {
-            flags.push(format!("--tp_size {}", self.ranks));
+        let Ranks { tensor, stages, data, expert, .. } = &self.ranks;
+        let stages = stages.len() as u64;
+        for (flag, size) in [("--tp_size", *tensor), ("--pp_size", stages), ("--ep_size", *expert)]
+        {
+            if size > 1 {
+                flags.push(format!("{flag} {size}"));
+            }
+        }
+        if *data > 1 {
+            flags.push("enable_attention_dp: true".to_owned());
         }
         if let Some(fraction) = self.scenario.utilisation {
             flags.push(format!("--kv_cache_free_gpu_memory_fraction {}", fraction as f64 / 1000.0));
@@ -233,6 +246,6 @@ impl Run for TensorRtRun<'_> {
     }
 
     fn most_users(&self) -> u64 {
-        self.scenario.sequences.unwrap_or(2048)
+        self.scenario.sequences.unwrap_or(2048).saturating_mul(self.ranks.data)
     }
 }

@@ -10,13 +10,17 @@ mod weights;
 
 pub use activation::{Batch, cuda_graphs, non_torch, peak};
 pub use kv_cache::{KvLayout, Settings as KvSettings};
-pub use weights::loaded;
+pub use weights::{loaded, of_rank};
 
 use super::addons::checkpoint::{Beside, Sharing};
+use super::ranks::Ranks;
+use super::shard::stage;
 use super::{
-    Checkpoint, Layout, Line, Refusal, Rule, Run, Share, bills, compute_capability, divides,
-    layer_caches, loads,
+    Checkpoint, Layout, Line, Refusal, Rule, Run, Share, bills, compute_capability, layer_caches,
+    loads,
 };
+use std::ops::Range;
+
 use crate::catalog::{Device, DeviceKind};
 use crate::placement::{Hardware, Loads, Part};
 use crate::quant::{Format, GgmlType, Mix, Quant};
@@ -117,19 +121,21 @@ pub(super) struct VllmRun<'a> {
     checkpoint: &'a Checkpoint<'a>,
     hardware: &'a Hardware<'a>,
     scenario: &'a Scenario,
-    ranks: u64,
+    ranks: Ranks,
     sequences: u64,
     batched: u64,
     utilisation: u64,
     release: Release,
     graphs: Interval<Bytes>,
-    kv: KvLayout,
+    /// The cache of each pipeline stage.
+    kv: Vec<KvLayout>,
     /// The layout with the MTP layers, where they are loaded.
     kv_with_mtp: Option<KvLayout>,
     beside: Beside<'a>,
-    /// Weights on each rank.
+    /// Weights on each device that is used.
     weights: Vec<Interval<Bytes>>,
-    activations: Interval<Bytes>,
+    /// Activations at the last stage, which samples, and at the others.
+    activations: (Interval<Bytes>, Interval<Bytes>),
 }
 
 pub(super) fn run<'a>(
@@ -138,39 +144,6 @@ pub(super) fn run<'a>(
     scenario: &'a Scenario,
 ) -> Result<Box<dyn Run + 'a>, Refusal> {
     Ok(Box::new(VllmRun::new(checkpoint, hardware, scenario)?))
-}
-
-/// The tensor-parallel size: what is asked for, or as many of the devices as divide the model.
-///
-/// # Errors
-/// There is no device, fewer than asked for, or the size asked for does not divide the model.
-pub(super) fn ranks(
-    checkpoint: &Checkpoint<'_>,
-    hardware: &Hardware<'_>,
-    scenario: &Scenario,
-) -> Result<u64, Refusal> {
-    let devices = hardware.parts.len() as u64;
-    if devices == 0 {
-        return Err(Refusal::new(Rule::NeedsDevice, "cpu"));
-    }
-    let granule = match checkpoint.quant {
-        Quant::Format(format) => format.granule(),
-        Quant::Gguf(_) => 1,
-    };
-    let architecture = checkpoint.architecture();
-    let Some(ranks) = scenario.tensor_parallel else {
-        let all = divides(architecture, devices, granule);
-        return Ok(all.map_or_else(|uneven| uneven.nearest, |()| devices));
-    };
-    if ranks > devices {
-        let refusal = Refusal::new(Rule::FewerDevices { devices }, format!("tp={ranks}"));
-        return Err(refusal.or(format!("tp={devices}")));
-    }
-    divides(architecture, ranks, granule).map_err(|uneven| {
-        let rule = Rule::Indivisible { what: uneven.what };
-        Refusal::new(rule, format!("tp={ranks}")).or(format!("tp={}", uneven.nearest))
-    })?;
-    Ok(ranks)
 }
 
 /// Bytes of a cached value for `kv`: 2, or 1 for an 8-bit type, which these engines keep as FP8.
@@ -212,7 +185,7 @@ impl<'a> VllmRun<'a> {
         hardware: &'a Hardware<'a>,
         scenario: &'a Scenario,
     ) -> Result<VllmRun<'a>, Refusal> {
-        let ranks = ranks(checkpoint, hardware, scenario)?;
+        let ranks = Ranks::new(Engine::Vllm, checkpoint, hardware, scenario)?;
         for part in &hardware.parts {
             usable_device(part.device, checkpoint.quant, least_capability(checkpoint.quant))?;
         }
@@ -221,19 +194,30 @@ impl<'a> VllmRun<'a> {
         let (default_sequences, default_batched) =
             default_batch(&hardware.parts[0], release, scenario.context);
         let batched = scenario.batched.unwrap_or(default_batched);
-        let sequences = scenario.sequences.unwrap_or(default_sequences).max(scenario.users);
+        let sequences =
+            scenario.sequences.unwrap_or(default_sequences).max(ranks.users(scenario.users));
         let architecture = checkpoint.architecture();
         let beside = Beside::new(Engine::Vllm, checkpoint, hardware, scenario)?;
         let speculative = checkpoint.addons.proposed();
         let settings = KvSettings { value_bytes, batched, speculative, release };
-        let mut caches = layer_caches(architecture, ranks);
-        let kv = KvLayout::new(&caches, settings);
-        caches.extend(beside.mtp_caches(ranks));
-        let kv_with_mtp = checkpoint.addons.mtp().map(|_| KvLayout::new(&caches, settings));
-        let weight =
-            |part: &Part<'_>| loaded(checkpoint, ranks, compute_capability(part.device), release);
-        let on_ranks = hardware.parts.iter().take(ranks as usize);
-        let batch = Batch { tokens: batched, sequences, ranks, release };
+        let caches = layer_caches(architecture, ranks.cuts.attention);
+        let of_stage = |stage: &Range<usize>| caches.get(stage.clone()).unwrap_or_default();
+        let kv =
+            ranks.stages.iter().map(|stage| KvLayout::new(of_stage(stage), settings)).collect();
+        let with_mtp = || {
+            let mut caches = ranks.stages.last().map(of_stage).unwrap_or_default().to_vec();
+            caches.extend(beside.mtp_caches(ranks.cuts.attention));
+            KvLayout::new(&caches, settings)
+        };
+        let kv_with_mtp = checkpoint.addons.mtp().map(|_| with_mtp());
+        let weights = hardware.parts.iter().enumerate().filter_map(|(i, part)| {
+            let layers = &ranks.stages[ranks.stage(i)?];
+            let held = stage(checkpoint, ranks.cuts, layers);
+            Some(of_rank(checkpoint, held, compute_capability(part.device), release))
+        });
+        let weights = weights.collect();
+        let batch = Batch { tokens: batched, sequences, ranks: ranks.tensor, release };
+        let silent = Batch { sequences: 0, ..batch };
         Ok(VllmRun {
             checkpoint,
             hardware,
@@ -247,8 +231,8 @@ impl<'a> VllmRun<'a> {
             kv,
             kv_with_mtp,
             beside,
-            weights: on_ranks.map(weight).collect(),
-            activations: peak(architecture, batch),
+            weights,
+            activations: (peak(architecture, batch), peak(architecture, silent)),
         })
     }
 
@@ -267,47 +251,58 @@ impl<'a> VllmRun<'a> {
     /// What the MTP layers add to the cache.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
         let with = self.kv_with_mtp.as_ref();
-        with.map_or(Bytes::ZERO, |kv| kv.bytes(context, users) - self.kv.bytes(context, users))
+        let without = self.kv.last().map_or(Bytes::ZERO, |kv| kv.bytes(context, users));
+        with.map_or(Bytes::ZERO, |kv| kv.bytes(context, users) - without)
     }
 
-    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
-        let kv = self.kv.bytes(context, users);
-        let kv = match self.kv.is_exact() {
+    /// The cache of one rank of a stage.
+    fn cache(&self, layout: &KvLayout, context: u64, users: u64) -> Line {
+        let kv = layout.bytes(context, users);
+        let kv = match layout.is_exact() {
             true => Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", SOURCE),
             false => {
                 let kv = Interval::around(kv, 0.4, 1.4);
                 Line::fitted(Term::KvCache, kv, "entries * entry_bytes * users", SOURCE)
             }
         };
-        let kv = kv.with(&[
-            ("blocks", self.kv.blocks(context)),
-            ("block_bytes", self.kv.block_bytes().0),
+        kv.with(&[
+            ("blocks", layout.blocks(context)),
+            ("block_bytes", layout.block_bytes().0),
             ("users", users),
-            ("groups", self.kv.groups()),
-        ]);
+            ("groups", layout.groups()),
+        ])
+    }
+
+    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+        let users = self.ranks.users(users);
+        let caches: Vec<Line> =
+            self.kv.iter().map(|layout| self.cache(layout, context, users)).collect();
         let of = |(i, part): (usize, &Part<'_>)| {
-            let Some(weights) = self.weights.get(i) else {
+            let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
                 return Share { usable: part.usable, layers: 0, lines: Vec::new() };
             };
             let weights = Line::fitted(Term::Weights, *weights, "sum(tensors of the rank)", SOURCE)
-                .with(&[("tensor_parallel", self.ranks)]);
+                .with(&[("tensor_parallel", self.ranks.tensor)]);
+            let (sampling, silent) = self.activations;
+            let last = stage + 1 == self.ranks.stages.len();
+            let activations = if last { sampling } else { silent };
             let activations =
-                Line::fitted(Term::Compute, self.activations, "max(prefill, sampler)", SOURCE)
-                    .with(&[
-                        ("max_num_batched_tokens", self.batched),
-                        ("max_num_seqs", self.sequences),
-                    ]);
+                Line::fitted(Term::Compute, activations, "max(prefill, sampler)", SOURCE).with(&[
+                    ("max_num_batched_tokens", self.batched),
+                    ("max_num_seqs", self.sequences),
+                ]);
             let graphs = Line::fitted(Term::CudaGraphs, self.graphs, "measured", SOURCE);
-            let rest = Line::fitted(Term::Overhead, non_torch(self.ranks), "measured", SOURCE);
+            let rest =
+                Line::fitted(Term::Overhead, non_torch(self.ranks.group()), "measured", SOURCE);
             Share {
                 usable: self.budget(part),
-                layers: self.checkpoint.architecture().n_layers(),
-                lines: vec![weights, kv.clone(), activations, graphs, rest],
+                layers: self.ranks.stages[stage].len() as u64,
+                lines: vec![weights, caches[stage].clone(), activations, graphs, rest],
             }
         };
         let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.beside.add(&mut shares, Sharing::Ranks(self.ranks), (context, users), mtp);
+        self.beside.add(&mut shares, Sharing::Ranks(self.ranks.tensor), (context, users), mtp);
         shares
     }
 }
@@ -368,17 +363,27 @@ impl Run for VllmRun<'_> {
     fn layout(&self) -> Layout {
         let value = value_bytes(self.scenario.kv).unwrap_or(2) as f64;
         Layout {
-            parts: Layout::ranks(self.ranks, self.checkpoint.architecture().n_layers()),
+            parts: self.ranks.parts(self.checkpoint.architecture().n_layers()),
             cache: CacheTypes { key: value, value },
             microbatch: self.batched,
-            copies: 1,
+            copies: self.ranks.copies(),
         }
     }
 
     fn flags(&self) -> Vec<String> {
         let mut flags = vec![format!("--max-model-len {}", self.scenario.context)];
-        if self.ranks > 1 {
-            flags.push(format!("--tensor-parallel-size {}", self.ranks));
+        let Ranks { tensor, stages, data, expert, .. } = &self.ranks;
+        for (flag, size) in [
+            ("--tensor-parallel-size", *tensor),
+            ("--pipeline-parallel-size", stages.len() as u64),
+            ("--data-parallel-size", *data),
+        ] {
+            if size > 1 {
+                flags.push(format!("{flag} {size}"));
+            }
+        }
+        if *expert > 1 {
+            flags.push("--enable-expert-parallel".to_owned());
         }
         if self.scenario.utilisation.is_some() {
             let share = self.utilisation as f64 / 1000.0;
@@ -401,10 +406,10 @@ impl Run for VllmRun<'_> {
     }
 
     fn context_step(&self) -> u64 {
-        self.kv.block_tokens()
+        self.kv.iter().map(KvLayout::block_tokens).max().unwrap_or(1)
     }
 
     fn most_users(&self) -> u64 {
-        self.sequences
+        self.sequences.saturating_mul(self.ranks.data)
     }
 }

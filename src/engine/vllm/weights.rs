@@ -3,7 +3,7 @@
 
 use super::Release;
 use crate::architecture::{Architecture, Mixer};
-use crate::engine::{Checkpoint, allocated, rank};
+use crate::engine::{Checkpoint, Fused, allocated, rank};
 use crate::quant::{Format, Quant};
 use crate::units::{Bytes, Interval};
 
@@ -19,9 +19,19 @@ pub fn loaded(
     capability: Option<u32>,
     release: Release,
 ) -> Interval<Bytes> {
+    of_rank(checkpoint, rank(checkpoint, ranks), capability, release)
+}
+
+/// The same for a rank that holds `fused`.
+pub fn of_rank(
+    checkpoint: &Checkpoint<'_>,
+    fused: Vec<Fused>,
+    capability: Option<u32>,
+    release: Release,
+) -> Interval<Bytes> {
     let architecture = checkpoint.architecture();
     let padding = expert_padding(checkpoint, capability, release);
-    let weights = rank(checkpoint, ranks).into_iter().map(|fused| {
+    let weights = fused.into_iter().map(|fused| {
         let padded = |bytes: Bytes| match fused.expert && fused.quantised {
             true => bytes.scale(padding),
             false => bytes,
