@@ -191,8 +191,9 @@ impl Subject<'_> {
             output: output as f64,
             // The last token of a prompt is always computed.
             cached_prefix: self.scenario.serving.prefix.min(prompt - 1) as f64,
-            fits: fits as f64,
-            scheduled: self.run.most_users() as f64,
+            // Those of one copy.
+            fits: (fits / copies.max(1)).max(1) as f64,
+            scheduled: (self.run.most_users() / copies.max(1)).max(1) as f64,
             copies: copies as f64,
         };
         Ok(Pace {
