@@ -85,6 +85,33 @@ pub enum Unit {
 }
 
 impl Figure {
+    /// Its name in links and in the table.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Figure::Total => "total",
+            Figure::File => "file",
+            Figure::Weights => "weights",
+            Figure::Consumed => "consumed",
+            Figure::KvCache => "kv_cache",
+            Figure::State => "state",
+            Figure::Context => "context",
+            Figure::PoolTokens => "pool_tokens",
+            Figure::PoolBlocks => "pool_blocks",
+            Figure::Compute => "compute",
+            Figure::HostCompute => "host_compute",
+            Figure::Activations => "activations",
+            Figure::CudaGraphs => "cuda_graphs",
+            Figure::OutsideTorch => "outside_torch",
+            Figure::Decode => "decode",
+            Figure::Batch => "batch",
+            Figure::Prefill => "prefill",
+            Figure::Ttft => "ttft",
+            Figure::TtftLoaded => "ttft_loaded",
+            Figure::Tpot => "tpot",
+            Figure::Throughput => "throughput",
+        }
+    }
+
     /// The unit that it is in.
     pub fn unit(self) -> Unit {
         match self {

@@ -2,7 +2,7 @@
 //! each of these throws; here each gives `None` or `false` instead.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsValue;
+use leptos::wasm_bindgen::{JsCast as _, JsValue};
 use leptos::web_sys;
 use wasm_bindgen_futures::JsFuture;
 
@@ -83,4 +83,17 @@ pub fn mark_root(name: &str, value: Option<&str>) {
             None => root.remove_attribute(name),
         };
     }
+}
+
+/// The text of a file beside the page; `None` where it cannot be had. A copy kept from an earlier
+/// visit is asked for again, since another release has another file under the same name.
+pub async fn fetch(name: &str) -> Option<String> {
+    let options = web_sys::RequestInit::new();
+    options.set_cache(web_sys::RequestCache::NoCache);
+    let answer = JsFuture::from(window().fetch_with_str_and_init(name, &options)).await.ok()?;
+    let answer: web_sys::Response = answer.dyn_into().ok()?;
+    if !answer.ok() {
+        return None;
+    }
+    JsFuture::from(answer.text().ok()?).await.ok()?.as_string()
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::accuracy::AccuracyLink;
 use super::browser;
 use super::icons::{HalfDisc, Link, Mark};
 use super::state::{to_lang, use_state};
 use super::text::{tr, words};
 use crate::engine::llama_cpp;
-use crate::scenario::{Lang, Theme};
+use crate::scenario::{Accuracy, Lang, Theme};
 use crate::web::quantity::Units;
 
 /// How long the confirmation stays.
@@ -199,6 +200,16 @@ pub fn Footer() -> impl IntoView {
     view! {
         <footer class="colophon">
             <p>{line}</p>
+            <Show when=move || !embedded.get()>
+                <p>
+                    <AccuracyLink
+                        to=Signal::derive(|| Some(Accuracy::default()))
+                        testid="accuracy-link"
+                    >
+                        {words!(state, accuracy.link)}
+                    </AccuracyLink>
+                </p>
+            </Show>
             <Show when=move || embedded.get()>
                 <p>
                     <a href=move || full.get() target="_blank" rel="noopener" data-testid="full-page">

@@ -1,5 +1,6 @@
 //! What is drawn: one component a file, over one `State`.
 
+mod accuracy;
 mod answer;
 mod axes;
 mod bar;
@@ -60,6 +61,7 @@ pub fn App() -> impl IntoView {
     history::follow(state);
     state.dress_document();
     let embedded = state.slice(|scenario| scenario.embed);
+    let answers = state.slice(|scenario| scenario.embed || scenario.view.accuracy.is_none());
     view! {
         <Show when=move || !embedded.get()>
             <header::Header />
@@ -68,14 +70,19 @@ pub fn App() -> impl IntoView {
             <Show when=move || embedded.get()>
                 <h1 class="vh">"Headroom"</h1>
             </Show>
-            <Show when=move || !embedded.get()>
-                <question::Question />
+            <Show
+                when=move || answers.get()
+                fallback=|| view! { <accuracy::AccuracyPage /> }
+            >
+                <Show when=move || !embedded.get()>
+                    <question::Question />
+                </Show>
+                <notices::Notices />
+                <answer::AnswerLine />
+                <table::Table />
+                <bill::Bill />
+                <Panels />
             </Show>
-            <notices::Notices />
-            <answer::AnswerLine />
-            <table::Table />
-            <bill::Bill />
-            <Panels />
         </main>
         <header::Footer />
     }
