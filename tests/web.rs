@@ -267,3 +267,18 @@ async fn a_price_of_one_s_own_is_used_and_given_back() {
     assert_eq!(text(&hour()), default);
     assert_eq!(page.all("[data-testid=money-price] button").len(), 0);
 }
+
+#[wasm_bindgen_test]
+async fn the_accuracy_page_takes_the_place_of_the_answer_and_gives_it_back() {
+    let page = Page::open("?model=qwen3-32b").await;
+    page.click(&page.part("accuracy-link")).await;
+    assert!(page.all("[data-testid=table]").is_empty());
+    assert_eq!(page.one("#accuracy-title").text_content().unwrap(), "How far off it is");
+    assert!(window().location().search().unwrap().contains("view=accuracy"));
+
+    page.click(&page.part("accuracy-back")).await;
+    assert!(page.all("[data-testid=accuracy]").is_empty());
+    assert!(!page.all("[data-testid=table]").is_empty());
+    let query = window().location().search().unwrap();
+    assert!(!query.contains("view") && query.contains("qwen3-32b"), "{query}");
+}

@@ -123,6 +123,8 @@ fn groups(cases: &[Comparison]) -> Vec<Group> {
             groups.entry((all.0, all.1, all.2, Some(family))).or_default().push(case);
         }
     }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|((engine, ..), _)| engine.to_lowercase());
     let mut out = Vec::new();
     for ((engine, figure, second_hand, family), cases) in groups {
         let Summary { n, covered, median, p90, width } = Summary::of(cases);

@@ -13,7 +13,7 @@ use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::accuracy::table::Part;
 use crate::accuracy::{Figure, Table, Unit};
-use crate::scenario::{Accuracy, Scenario};
+use crate::scenario::{Accuracy, Engine, Scenario};
 use crate::units::Bytes;
 use cases::Cases;
 use summary::Summaries;
@@ -91,6 +91,18 @@ pub fn AccuracyLink(
             {children()}
         </a>
     }
+}
+
+/// What there is about an engine, by its name in links; a front end of llama.cpp without cases of
+/// its own has llama.cpp's.
+pub fn of_engine(name: &str) -> Accuracy {
+    let engine = Engine::ALL.iter().copied().find(|engine| engine.name() == name);
+    let engine = match engine {
+        Some(Engine::LmStudio | Engine::KoboldCpp) => Some(Engine::LlamaCpp),
+        Some(Engine::Transformers | Engine::ExLlamaV3) => None,
+        engine => engine,
+    };
+    Accuracy { engine: engine.map(|engine| engine.title().to_owned()), ..Accuracy::default() }
 }
 
 /// The whole page.

@@ -3,6 +3,7 @@
 
 use leptos::prelude::*;
 
+use super::accuracy::{self, AccuracyLink};
 use super::bar::Bar;
 use super::differences::Differences;
 use super::icons::VerdictIcon;
@@ -151,6 +152,10 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
         let headroom = cell.with(|cell| cell.as_ref().map(|cell| cell.headroom_bytes))?;
         (verdict.get() == Some(Verdict::No)).then(|| state.amount(headroom))
     };
+    let accuracy = move || {
+        let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine.clone()));
+        Some(accuracy::of_engine(engine.as_deref().unwrap_or_default()))
+    };
     view! {
         <header class="bill-head">
             <h2>
@@ -160,7 +165,12 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
                     {move || cell.with(|cell| cell.as_ref().map(|cell| cell.quant.clone()))}
                 </span>
             </h2>
-            <p class="bill-under">{machine} " · " {engine} " · " {under}</p>
+            <p class="bill-under">
+                {machine} " · " {engine} " · " {under} " · "
+                <AccuracyLink to=Signal::derive(accuracy) testid="bill-accuracy">
+                    {words!(state, accuracy.link)}
+                </AccuracyLink>
+            </p>
             <p class="bill-verdict" data-verdict=move || verdict.get().map(text::verdict_key)>
                 {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
                 <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>

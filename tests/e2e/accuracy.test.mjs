@@ -1,0 +1,73 @@
+// The accuracy page: reached from the answer, shows its errors first, filters, sorts, and leads
+// back. What it shows is the file that lies beside the page.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { assertAccessible, pageTest } from "./harness.mjs";
+import { dist } from "./server.mjs";
+
+const table = JSON.parse(await readFile(join(dist, "accuracy.json"), "utf8"));
+
+pageTest("leads from a bill to that engine's errors and back", {}, async (headroom) => {
+  await headroom.open("?model=qwen3-32b&hw=h100-sxm&engine=vllm&quant=FP8");
+  await headroom.part("bill-accuracy").click();
+  await headroom.part("accuracy-group").first().waitFor();
+  assert.match(headroom.query, /view=accuracy,vLLM/u);
+  const engines = await headroom.page.locator(".summary-engine").allInnerTexts();
+  assert.ok(engines.length > 5 && engines.every((name) => name === "vLLM"), String(engines));
+
+  await headroom.part("accuracy-back").click();
+  await headroom.part("bill").waitFor();
+  await headroom.page.goBack();
+  await headroom.part("accuracy-group").first().waitFor();
+});
+
+pageTest("says how many figures lie outside, and lists those first", {}, async (headroom) => {
+  await headroom.open("?view=accuracy");
+  const outside = table.memory.rows.filter((row) => !row.covered).length;
+  const lead = await headroom.words("accuracy-lead");
+  assert.ok(lead.startsWith(`${outside} of ${table.memory.rows.length} `), lead);
+
+  const first = headroom.part("accuracy-case").first();
+  assert.equal(await first.getAttribute("data-covered"), "false");
+  const { why } = table.memory.rows[0];
+  assert.ok((await first.innerText()).includes(table.reasons[why].en));
+  const links = headroom.page.locator(".case-source a");
+  assert.match(await links.first().getAttribute("href"), /^https:/u);
+
+  await headroom.part("accuracy-all").click();
+  assert.equal(await headroom.part("accuracy-case").count(), table.memory.rows.length);
+});
+
+pageTest("narrows to an engine and a figure, and sorts by the keyboard", {}, async (headroom) => {
+  await headroom.open("?view=accuracy");
+  await headroom.part("accuracy-speed").click();
+  await headroom.part("accuracy-engine").selectOption("llama.cpp");
+  await headroom.part("accuracy-figure").selectOption("prefill");
+  const other = await headroom.openTab(await headroom.copyLink());
+  await other.part("accuracy-group").first().waitFor();
+  const of = table.speed.groups.filter((g) => g.engine === "llama.cpp" && g.figure === "prefill");
+  assert.equal(await other.part("accuracy-group").count(), of.length);
+
+  const median = other.page.getByRole("button", { name: "Median error" });
+  await median.press("Enter");
+  const shown = await other.part("accuracy-group").first().locator("td").nth(1).innerText();
+  const worst = Math.max(...of.map((g) => g.summary.median));
+  assert.equal(shown, `${Math.round(worst * 100)}%`);
+  assert.equal(await other.page.locator("th[aria-sort=descending]").count(), 1);
+});
+
+for (const [device, width] of Object.entries({ desktop: 1280, phone: 320 })) {
+  for (const locale of ["en-GB", "ru-RU"]) {
+    const viewport = { width, height: 800 };
+    pageTest(`accuracy looks right: ${device}, ${locale}`, { viewport, locale }, async (headroom) => {
+      for (const query of ["?view=accuracy", "?view=accuracy,speed&theme=dark"]) {
+        await headroom.open(query);
+        await headroom.part("accuracy-group").first().waitFor();
+        await assertAccessible(headroom);
+        assert.ok((await headroom.overflow()) <= 0, "the page scrolls sideways");
+      }
+    });
+  }
+}
