@@ -165,7 +165,7 @@ pageTest("money follows the reader's own values", {}, async (headroom) => {
   await same();
 
   await headroom.part("currency-select").selectOption("RUB");
-  assert.match(await headroom.words("money-unknown"), /Rent an hour.*exchange rate/u);
+  assert.match(await headroom.words("money-unknown"), /Rent an hour.*Exchange rate/u);
   await field("rate").fill("80");
   await headroom.page.waitForURL(/rate=80/u);
   assert.equal(await headroom.words("money-unknown"), "");

@@ -50,7 +50,7 @@ pub fn MoneyPanel(
             .filter(|input| keys.iter().any(|key| key == input.key()))
             .map(|input| name(state, input))
             .collect();
-        (!names.is_empty()).then(|| tr!(state, money.unknown, names = names.join(", ")))
+        (!names.is_empty()).then(|| tr!(state, money.unknown, names = names.join(" · ")))
     };
     let fields = Input::ALL.into_iter().filter(|input| *input != Input::Rate);
     let source = move |input: &report::Input| {
