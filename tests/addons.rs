@@ -275,3 +275,20 @@ fn accepted_tokens_make_decoding_faster() {
     let plain = cell("model=qwen3-32b&hw=rtx-5090&quant=Q4_K_M&ctx=4096").speed;
     assert_eq!(plain.plain_tps, None);
 }
+
+/// Of a pipeline, the first stage has the towers and the last one the MTP layers; adapters are
+/// where their layers are.
+#[test]
+fn pipeline_stages_hold_their_own_addons() {
+    let query = "model=qwen3.6-27b&hw=h100-sxm*2&quant=FP8&engine=vllm&ctx=8192&pp=2&tp=1";
+    let plain = cell(query);
+    let with = cell(&format!("{query}&mtp=2&lora=16"));
+    let has = |i: usize, term: Term| with.devices[i].items.iter().any(|item| item.term == term);
+    assert!(has(0, Term::Projector) && !has(1, Term::Projector));
+    assert!(!has(0, Term::Draft) && has(1, Term::Draft));
+    assert!(has(0, Term::Lora) && has(1, Term::Lora));
+    let one = cell(&query.replace("pp=2", "pp=1").replace("*2", ""));
+    let lora = |cell: &Cell| term(cell, Term::Lora).expected;
+    assert_eq!(lora(&with), lora(&cell(&format!("{query}&lora=16"))));
+    assert_eq!(term(&plain, Term::Projector), term(&one, Term::Projector));
+}

@@ -224,7 +224,7 @@ impl<'a> SglangRun<'a> {
         };
         let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.beside.add(&mut shares, Sharing::Ranks(self.ranks.tensor), (context, users), mtp);
+        self.beside.add(&mut shares, Sharing::Ranks(&self.ranks), (context, users), mtp);
         shares
     }
 }

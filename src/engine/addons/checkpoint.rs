@@ -1,11 +1,13 @@
 //! Addons of the engines that load a checkpoint: on tensor-parallel ranks, or with whole layers on
 //! each device.
 
+use std::ops::Range;
+
 use super::{Addons, adapted, flags, on_demand, profiled};
 use crate::architecture::{Architecture, Group, Role};
 use crate::engine::{
     Checkpoint, File, LayerCache, Line, Refusal, Run, Share, Spread, allocated, layer_caches,
-    mtp_caches, rank_of, start,
+    mtp_caches, rank_of, ranks::Ranks, start,
 };
 use crate::placement::Hardware;
 use crate::report::Term;
@@ -15,12 +17,45 @@ use crate::units::{Bytes, Interval};
 /// How a checkpoint lies on the devices.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) enum Sharing<'a> {
-    /// Cut into this many ranks.
-    Ranks(u64),
+    /// On tensor-parallel ranks, of one or several pipeline stages.
+    Ranks(&'a Ranks),
     /// Whole layers on each device.
     Layers(&'a Spread),
     /// All of it on one device.
     One,
+}
+
+impl Sharing<'_> {
+    /// Ranks that share each tensor of a device.
+    fn ranks(self) -> u64 {
+        match self {
+            Sharing::Ranks(ranks) => ranks.tensor,
+            _ => 1,
+        }
+    }
+
+    /// The repeating layers on a device; `None` is all.
+    fn layers(self, device: usize) -> Option<Range<usize>> {
+        match self {
+            Sharing::Ranks(ranks) => {
+                ranks.stage(device).and_then(|stage| ranks.stages.get(stage).cloned())
+            }
+            Sharing::Layers(spread) => Some(spread.range(device)),
+            Sharing::One => None,
+        }
+    }
+
+    /// The device has the start of the model, and the end.
+    fn ends(self, device: usize) -> (bool, bool) {
+        match self {
+            Sharing::Ranks(ranks) => {
+                let stage = ranks.stage(device);
+                (stage == Some(0), stage.is_some_and(|stage| stage + 1 == ranks.stages.len()))
+            }
+            Sharing::Layers(spread) => (device == 0, device + 1 == spread.layers.len()),
+            Sharing::One => (true, true),
+        }
+    }
 }
 
 /// The addons of a checkpoint on a machine, and the draft as a run of its own.
@@ -94,8 +129,8 @@ impl<'a> Beside<'a> {
             if let Some(lora) = self.addons().lora {
                 share.lines.push(self.adapters(lora, sharing, i));
             }
-            if self.addons().mtp().is_some() {
-                share.lines.push(self.mtp(sharing, i, mtp_cache));
+            if self.addons().mtp().is_some() && sharing.ends(i).1 {
+                share.lines.push(self.mtp(sharing, mtp_cache));
             }
             if let Some(bill) = draft.as_ref().and_then(|(devices, _)| devices.get(i)) {
                 share.lines.push(draft_line(&bill.items));
@@ -140,8 +175,8 @@ impl<'a> Beside<'a> {
     /// Bytes of the towers on a device.
     fn tower(&self, sharing: Sharing<'_>, device: usize) -> Bytes {
         match sharing {
-            Sharing::Ranks(ranks) => self.allocated(ranks, Group::Vision),
-            _ if device > 0 => Bytes::ZERO,
+            _ if !sharing.ends(device).0 => Bytes::ZERO,
+            Sharing::Ranks(ranks) => self.allocated(ranks.tensor, Group::Vision),
             _ => self.stored(Group::Vision),
         }
     }
@@ -161,10 +196,7 @@ impl<'a> Beside<'a> {
             return;
         }
         let parameters = self.architecture().extras.vision;
-        let ranks = match sharing {
-            Sharing::Ranks(ranks) => ranks,
-            _ => 1,
-        };
+        let ranks = sharing.ranks();
         share.lines.push(
             Line::fitted(
                 Term::Projector,
@@ -196,11 +228,8 @@ impl<'a> Beside<'a> {
 
     /// Adapters, or the slots that are reserved for them.
     fn adapters(&self, lora: Lora, sharing: Sharing<'_>, device: usize) -> Line {
-        let (ranks, here): (u64, Option<std::ops::Range<usize>>) = match sharing {
-            Sharing::Ranks(ranks) => (ranks, None),
-            Sharing::Layers(spread) => (1, Some(spread.range(device))),
-            Sharing::One => (1, None),
-        };
+        let (ranks, here) = (sharing.ranks(), sharing.layers(device));
+        let (first, last) = sharing.ends(device);
         let reserved = self.engine == Engine::Vllm;
         // vLLM reserves slots for every projection that it could adapt, whatever the adapters do;
         // experts only where they are asked for, since other kernels are taken then.
@@ -218,9 +247,15 @@ impl<'a> Beside<'a> {
             match tensor.role {
                 _ if elsewhere => {}
                 Role::TokenEmbd | Role::Output => {
-                    // A head that is the table itself has slots of its own.
-                    let tied = u64::from(self.architecture().tied_embeddings);
-                    vocabulary += (tensor.shape.0[0] + tensor.shape.0[1]) * (1 + tied);
+                    let slots = match tensor.role {
+                        Role::Output => u64::from(last),
+                        // A head that is the table itself has slots of its own.
+                        _ => {
+                            let tied = last && self.architecture().tied_embeddings;
+                            u64::from(first) + u64::from(tied)
+                        }
+                    };
+                    vocabulary += (tensor.shape.0[0] + tensor.shape.0[1]) * slots;
                 }
                 _ => values += adapted(tensor, targets).map_or(0, |widths| widths.values(ranks)),
             }
@@ -259,10 +294,9 @@ impl<'a> Beside<'a> {
     }
 
     /// The MTP layers: their weights, with the output layer, and their cache.
-    fn mtp(&self, sharing: Sharing<'_>, device: usize, cache: Bytes) -> Line {
+    fn mtp(&self, sharing: Sharing<'_>, cache: Bytes) -> Line {
         let weights = match sharing {
-            Sharing::Ranks(ranks) => self.allocated(ranks, Group::Mtp),
-            Sharing::Layers(spread) if device + 1 < spread.layers.len() => Bytes::ZERO,
+            Sharing::Ranks(ranks) => self.allocated(ranks.tensor, Group::Mtp),
             _ => self.stored(Group::Mtp),
         };
         let known = self.addons().mtp().is_some_and(|mtp| !mtp.layers.is_empty());
