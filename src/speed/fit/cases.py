@@ -46,7 +46,7 @@ DEVICES = {
     "V100 PCIe 32GB": "tesla-v100-pcie-32gb", "V100 SXM2 16GB": "tesla-v100-sxm2-16gb",
     "V100 SXM2 32GB": "tesla-v100-sxm2-32gb", "V100S PCIe 32GB": "tesla-v100s-pcie-32gb",
     "Arc Pro B50 16GB": "arc-pro-b50", "Arc Pro B60 24GB": "arc-pro-b60",
-    "CPU Ryzen 9 7950X (2ch DDR5)": "cpu-ddr5-6000-dual", "CPU AmpereOne A192-32X (8ch DDR5-5200)": "cpu-threadripper-pro-7000-8ch",
+    "CPU Ryzen 9 7950X (2ch DDR5)": "cpu-ddr5-6000-dual",
 }
 ENGINES = {
     "llama.cpp": "llama.cpp", "ollama(llama.cpp)": "llama.cpp", "vLLM": "vllm", "1Cat-vLLM": "vllm", "SGLang": "sglang",
