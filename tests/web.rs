@@ -6,7 +6,7 @@ use headroom::web::App;
 use leptos::prelude::*;
 use leptos::task::tick;
 use leptos::wasm_bindgen::{JsCast as _, JsValue};
-use leptos::web_sys::{Event, EventInit, HtmlElement, HtmlInputElement};
+use leptos::web_sys::{Event, EventInit, HtmlElement, HtmlInputElement, HtmlSelectElement};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -176,6 +176,56 @@ async fn russian_has_its_own_numbers_and_plurals() {
 }
 
 #[wasm_bindgen_test]
+async fn an_engine_that_is_ticked_has_cells_of_its_own_and_reasons() {
+    let page = Page::open("?lang=en&model=qwen3-32b&hw=h100-sxm5-80gb&quant=Q4_K_M").await;
+    let cell = page.part("cell");
+    page.click(&page.one("[data-testid=engine][data-engine=vllm]")).await;
+    assert!(cell.is_connected(), "the other engine's cell stays");
+    let cells = page.all("[data-testid=cell]");
+    let engines: Vec<String> = cells.iter().map(|cell| data(cell, "engine")).collect();
+    assert_eq!(engines, ["llama.cpp", "vllm"]);
+    assert!(text(&cells[1]).contains("AWQ"), "{}", text(&cells[1]));
+    page.click(&cells[0]).await;
+    let more: i64 = data(&page.part("difference"), "bytes").parse().unwrap();
+    assert_eq!(more, bytes(&cells[1]) as i64 - bytes(&cells[0]) as i64);
+    let reasons = page.all("[data-testid=reason]");
+    let sum: i64 = reasons.iter().map(|r| data(r, "bytes").parse::<i64>().unwrap()).sum();
+    assert_eq!(sum, more);
+    page.click(&cells[1]).await;
+    assert!(text(&page.part("flags")).starts_with("vllm serve"));
+    assert!(text(&page.part("pool")).contains("92 %"), "{}", text(&page.part("pool")));
+}
+
+#[wasm_bindgen_test]
+async fn another_machine_is_another_row_and_leaves_the_first_alone() {
+    let page = Page::open("?lang=en&model=qwen3-32b&hw=rtx-4090;rtx-5090").await;
+    let rows = page.all("tbody .model-name");
+    assert_eq!(rows.len(), 2, "one model on two machines: the machines are rows");
+    let first = page.part("cell");
+    let before = text(&first);
+    page.click(&page.all("[data-testid=hardware-remove]")[1]).await;
+    assert_eq!(page.all("[data-testid=cell]").len(), 3);
+    assert_eq!(data(&page.part("cell"), "machine"), "rtx-4090");
+    assert_eq!(text(&page.part("cell")), before);
+}
+
+#[wasm_bindgen_test]
+async fn rows_and_columns_are_turned_round() {
+    let page = Page::open("?lang=en&rows=quant&cols=model").await;
+    assert_eq!(page.all("thead .sort").len(), 4, "the name and three models");
+    assert_eq!(text(&page.one("tbody .model-name")), "BF16");
+    assert_eq!(page.all("[data-testid=cell]").len(), 9);
+    let select: HtmlSelectElement = page.part("rows-select").unchecked_into();
+    select.set_value("model");
+    let bubbling = EventInit::new();
+    bubbling.set_bubbles(true);
+    select.dispatch_event(&Event::new_with_event_init_dict("change", &bubbling).unwrap()).unwrap();
+    tick().await;
+    assert_eq!(text(&page.one("tbody .model-name")), "Qwen3-30B-A3B");
+    assert!(!window().location().search().unwrap().contains("rows"), "that is the default");
+}
+
+#[wasm_bindgen_test]
 async fn no_link_makes_the_page_panic() {
     for query in [
         "?model=&hw=&quant=",
@@ -183,6 +233,9 @@ async fn no_link_makes_the_page_panic() {
         "?hw=rtx-4090*128,%F0%9F%98%80;apple-m4-max-40c@7",
         "?model=,,,&quant=Q0,Q8_0&ctx=99999999999999999999999&users=0&kv=q9_9&%00=%00",
         "?model=qwen3-32b,QWEN3-32B,Qwen/Qwen3-32B&quant=Q8_0,q8_0",
+        "?rows=hardware,engine&cols=quant&hw=&engine=mlx,vllm,exllamav3&cell=0.9.0.9",
+        "?engine=&rows=engine",
+        "?hw=cpu-ddr5-5600-dual;rtx-4090*9;apple-m4-max-40c&engine=llama.cpp,mlx,transformers",
         "?offload=ngl:9999&ram=0&reserve=1024GiB&ubatch=65536&users=256&ctx=16777216",
     ] {
         let page = Page::open(query).await;

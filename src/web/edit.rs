@@ -262,6 +262,34 @@ mod tests {
     }
 
     #[test]
+    fn engines_are_kept_in_order_and_formats_follow_the_last_one() {
+        let mut scenario = with_bill_on(0, 0, 1);
+        toggle_engine(&mut scenario, Engine::Vllm);
+        toggle_engine(&mut scenario, Engine::Ollama);
+        assert_eq!(scenario.engines, [Engine::LlamaCpp, Engine::Ollama, Engine::Vllm]);
+        assert_eq!(scenario.quants, Scenario::default().quants, "llama.cpp loads them");
+        toggle_engine(&mut scenario, Engine::LlamaCpp);
+        assert_eq!(scenario.selected, None, "its cell is gone");
+        toggle_engine(&mut scenario, Engine::Ollama);
+        assert_eq!(scenario.quants, ["BF16", "FP8", "AWQ"].map(quant));
+        toggle_engine(&mut scenario, Engine::Vllm);
+        assert_eq!(scenario.engines, []);
+        remove(&mut scenario, &Entry::Engine(Engine::Vllm));
+        toggle_engine(&mut scenario, Engine::LlamaCpp);
+        assert_eq!(scenario.quants, ["BF16", "Q8_0", "Q4_K_M"].map(quant));
+    }
+
+    #[test]
+    fn a_layout_is_in_the_link_only_if_it_is_not_the_automatic_one() {
+        let mut scenario = Scenario::default();
+        let own = Layout::of(&scenario);
+        lay_out(&mut scenario, own.with_rows(crate::scenario::Axis::Quant));
+        assert_eq!(scenario.to_query(), "rows=quant&cols=model");
+        lay_out(&mut scenario, own);
+        assert_eq!(scenario, Scenario::default());
+    }
+
+    #[test]
     fn an_offer_is_taken() {
         let mut scenario = Scenario::default();
         take(&mut scenario, "tp=2");
