@@ -8,6 +8,7 @@ use super::bar::Bar;
 use super::differences::Differences;
 use super::icons::VerdictIcon;
 use super::numbers::Style;
+use super::placement::PlacementSection;
 use super::speed::SpeedSection;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
@@ -111,6 +112,7 @@ pub fn Bill() -> impl IntoView {
                 <Head cell />
                 <Facts cell />
                 <SpeedSection cell />
+                <PlacementSection cell />
                 <Differences cell />
                 <For each=move || 0..places.with(Vec::len) key=|place| *place let(at)>
                     <PlaceBill matters=ram_matters place=Memo::new(move |seen: Option<&Place>| {

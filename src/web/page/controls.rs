@@ -6,6 +6,7 @@ use super::extras::ExtrasFields;
 use super::field::{Checkbox, NumberField, Select};
 use super::icons::{Minus, Plus};
 use super::numbers::Style;
+use super::placement::PlacementFields;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::quant::GgmlType;
@@ -243,6 +244,7 @@ pub fn More() -> impl IntoView {
                     />
                 </div>
             </div>
+            <PlacementFields />
             <ExtrasFields />
         </details>
     }
@@ -253,6 +255,7 @@ fn more(s: &Scenario) -> impl PartialEq + use<> {
     (
         (s.flash_attention, s.ubatch, s.mode, s.unified_kv, s.swa_full),
         (s.imatrix, s.ram, s.offload, s.reserve, s.extras.clone()),
+        (s.parallel.clone(), s.platform),
     )
 }
 
@@ -476,6 +479,7 @@ pub fn limits(state: State, limit: Limit) -> Signal<(String, String)> {
 fn set_kv(state: State, change: impl FnOnce(KvTypes) -> KvTypes) {
     state.choose(|s| {
         s.kv = change(s.kv);
+        s.kv_fp8 = false;
         edit::forget(s, "kv");
     });
 }
