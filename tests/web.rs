@@ -323,7 +323,7 @@ async fn a_price_of_one_s_own_is_used_and_given_back() {
 
 #[wasm_bindgen_test]
 async fn the_accuracy_page_takes_the_place_of_the_answer_and_gives_it_back() {
-    let page = Page::open("?model=qwen3-32b").await;
+    let page = Page::open("?lang=en&model=qwen3-32b").await;
     page.click(&page.part("accuracy-link")).await;
     assert!(page.all("[data-testid=table]").is_empty());
     assert_eq!(page.one("#accuracy-title").text_content().unwrap(), "How far off it is");
