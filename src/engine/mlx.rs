@@ -19,7 +19,7 @@ use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
-pub const VERSION: &str = "mlx-lm 0.32 (October 2026)";
+pub const VERSION: &str = "0.32 of mlx-lm (October 2026)";
 
 const SOURCE: &str = "mlx-lm 0.32";
 

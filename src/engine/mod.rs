@@ -220,6 +220,21 @@ pub fn adjustments<'a>(
     notices
 }
 
+/// Whose rules `engine` is computed by, and of which version: those of llama.cpp for its front ends.
+pub const fn rules(engine: Engine) -> (Engine, &'static str) {
+    match engine {
+        Engine::LlamaCpp | Engine::Ollama | Engine::LmStudio | Engine::KoboldCpp => {
+            (Engine::LlamaCpp, llama_cpp::VERSION)
+        }
+        Engine::Vllm => (engine, vllm::VERSION),
+        Engine::Sglang => (engine, sglang::VERSION),
+        Engine::TensorRtLlm => (engine, tensorrt_llm::VERSION),
+        Engine::Mlx => (engine, mlx::VERSION),
+        Engine::Transformers => (engine, transformers::VERSION),
+        Engine::ExLlamaV3 => (engine, exllamav3::VERSION),
+    }
+}
+
 /// Whether `engine` loads `quant` of any model.
 pub fn loads_format(engine: Engine, quant: Quant) -> bool {
     format(engine, quant).is_ok()

@@ -10,7 +10,7 @@ use super::browser;
 use super::icons::{HalfDisc, Link, Mark};
 use super::state::{to_lang, use_state};
 use super::text::{tr, words};
-use crate::engine::llama_cpp;
+use crate::engine;
 use crate::scenario::{Accuracy, Lang, Theme};
 use crate::web::quantity::Units;
 
@@ -187,12 +187,22 @@ pub fn Footer() -> impl IntoView {
         browser::address(&whole.to_query()).unwrap_or_default()
     });
     let (models, devices) = (state.catalog.models.len(), state.catalog.devices.len());
+    let engines = state.slice(|scenario| {
+        let mut rules: Vec<String> = Vec::new();
+        for engine in &scenario.engines {
+            let (engine, version) = engine::rules(*engine);
+            let rule = format!("{} {version}", engine.title());
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        }
+        rules.join(", ")
+    });
     let line = move || {
         tr!(
             state,
             footer.engine,
-            engine = "llama.cpp",
-            version = llama_cpp::VERSION,
+            engines = engines.get(),
             models = tr!(state, footer.models, count = models, n = state.whole(models as u64)),
             devices = tr!(state, footer.devices, count = devices, n = state.whole(devices as u64))
         )
