@@ -267,6 +267,11 @@ fn what_cannot_be_is_refused_with_the_rule_and_the_nearest() {
         Rule::Sequences { most: 1 },
         text("users=1"),
     );
+    check(
+        "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp&users=257".to_owned(),
+        Rule::Sequences { most: 256 },
+        text("users=256"),
+    );
 }
 
 /// Queries of engines that run anywhere, with a machine and a format that suit them.

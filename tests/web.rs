@@ -136,7 +136,7 @@ async fn what_is_out_of_range_stays_in_its_field() {
     assert_eq!(input.get_attribute("aria-invalid").as_deref(), Some("true"));
     let note = input.get_attribute("aria-describedby").unwrap();
     let note = text(&page.one(&format!("#{note}")));
-    assert!(note.contains("1 to 256"), "{note}");
+    assert!(note.contains("1 to 4,096"), "{note}");
     assert_eq!(bytes(&page.cell("qwen3-32b", "Q8_0")), before);
     page.type_into("users-input", "2").await;
     assert_eq!(input.get_attribute("aria-invalid"), None);

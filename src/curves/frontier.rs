@@ -35,7 +35,7 @@ impl Frontier {
     pub fn of(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Frontier> {
         let users = octaves(1, Limit::USERS.max, &[scenario.users]);
         // Whole octaves are enough: the lines are all but straight between them.
-        let users: Vec<u64> =
+        let mut users: Vec<u64> =
             users.into_iter().filter(|n| n.is_power_of_two() || *n == scenario.users).collect();
         let asked = users.iter().position(|n| *n == scenario.users).unwrap_or(0);
         let mut trained = None;
@@ -47,7 +47,11 @@ impl Frontier {
             })?;
             Some(Reach { quant: *name, contexts })
         });
-        let lines: Vec<Reach> = lines.collect();
+        let mut lines: Vec<Reach> = lines.collect();
+        let reached = |at: &usize| lines.iter().any(|line| line.contexts[*at] > 0);
+        let last = (0..users.len()).rev().find(reached).unwrap_or(0).max(asked);
+        users.truncate(last + 1);
+        lines.iter_mut().for_each(|line| line.contexts.truncate(last + 1));
         (!lines.is_empty()).then_some(Frontier { users, asked, lines, trained })
     }
 }

@@ -13,7 +13,7 @@ use crate::memory::{ModelFile, Placed, Setup};
 use crate::placement::{Cargo, Hardware, Loads, Solved, Wish, place, solve};
 use crate::quant::GgmlType;
 use crate::report::{self, DeviceBill, HostBill, Notice, Reason};
-use crate::scenario::{Engine, KvTypes, Limit, Offload, Scenario, SplitMode, TensorSplit};
+use crate::scenario::{Engine, KvTypes, Offload, Scenario, SplitMode, TensorSplit};
 use crate::units::{Bytes, GIB};
 
 /// llama.cpp rounds the cells of a sequence up to this many.
@@ -257,12 +257,20 @@ fn check(engine: Engine, scenario: &Scenario) -> Result<(), Refusal> {
         let nearest = if k.block_elements() > 1 { "kv=q8_0" } else { "kv=f16" };
         return Err(Refusal::new(Rule::CacheType, format!("kv={}", scenario.kv)).or(nearest));
     }
-    // KoboldCpp queues what comes while it answers.
-    if engine == Engine::KoboldCpp && scenario.users > 1 {
+    let most = most_users(engine);
+    if scenario.users > most {
         let asked = format!("users={}", scenario.users);
-        return Err(Refusal::new(Rule::Sequences { most: 1 }, asked).or("users=1"));
+        return Err(Refusal::new(Rule::Sequences { most }, asked).or(format!("users={most}")));
     }
     Ok(())
+}
+
+/// The most sequences at once. KoboldCpp queues what comes while it answers.
+fn most_users(engine: Engine) -> u64 {
+    match engine {
+        Engine::KoboldCpp => 1,
+        _ => llama_cpp::MAX_SEQUENCES,
+    }
 }
 
 /// The whole model on devices with `memory`.
@@ -391,10 +399,7 @@ impl Run for LlamaRun<'_> {
     }
 
     fn most_users(&self) -> u64 {
-        match self.engine {
-            Engine::KoboldCpp => 1,
-            _ => Limit::USERS.max,
-        }
+        most_users(self.engine)
     }
 }
 

@@ -15,8 +15,8 @@ pub struct Limit {
 impl Limit {
     /// Context length in tokens, for each user.
     pub const CONTEXT: Limit = Limit { key: "ctx", min: 1, max: 16_777_216 };
-    /// Sequences served at the same time. llama.cpp's own limit is 256 (`LLAMA_MAX_SEQ`).
-    pub const USERS: Limit = Limit { key: "users", min: 1, max: 256 };
+    /// Sequences served at the same time. Engines have lower limits of their own.
+    pub const USERS: Limit = Limit { key: "users", min: 1, max: 4096 };
     /// Physical batch in tokens.
     pub const UBATCH: Limit = Limit { key: "ubatch", min: 1, max: 65_536 };
     /// RAM in bytes: up to 64 TiB.

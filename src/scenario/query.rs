@@ -805,7 +805,7 @@ mod tests {
         assert_eq!(problem("util=0").accepted, "0.01..1");
         assert_eq!(problem("util=0").nearest.as_deref(), Some("0.01"));
         assert_eq!(problem("util=1.2").nearest.as_deref(), Some("1"));
-        assert_eq!(problem("users=999").nearest.as_deref(), Some("256"));
+        assert_eq!(problem("users=9999").nearest.as_deref(), Some("4096"));
         assert_eq!(problem("vllm=0.99").nearest.as_deref(), Some("0.33"));
         assert_eq!(problem("ram=99999TiB").nearest.as_deref(), Some("65536GiB"));
         assert_eq!(problem("offload=ngl:99999").nearest, None);

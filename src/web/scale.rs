@@ -63,7 +63,7 @@ mod tests {
     fn the_stops_of_users_rise_from_one_to_the_most() {
         let stops = users();
         assert_eq!(stops[..6], [1, 2, 3, 4, 5, 6]);
-        assert_eq!(stops.last(), Some(&256));
+        assert_eq!(stops.last(), Some(&4096));
         assert!(stops.is_sorted_by(|a, b| a < b));
     }
 

@@ -67,7 +67,7 @@ pub fn snapshots(architecture: &Architecture, proposed: u64) -> u64 {
 }
 
 /// Sequences that llama.cpp can tell apart (`LLAMA_MAX_SEQ`).
-const MAX_SEQUENCES: u64 = 256;
+pub const MAX_SEQUENCES: u64 = 256;
 /// Contexts are counted in 32 bits.
 const MAX_CONTEXT: u64 = 1 << 31;
 
