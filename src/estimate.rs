@@ -118,7 +118,7 @@ pub fn files<'a>(
 }
 
 /// The format in which `engine` loads what is asked for as `quant`: see [`files`].
-fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
+pub fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
     let Scenario { engines, quants, .. } = scenario;
     let nearest = engine::nearest_format(engine, quant);
     match engines.iter().any(|engine| engine::loads_format(*engine, quant)) {

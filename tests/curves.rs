@@ -126,6 +126,15 @@ fn the_frontier_falls_with_users_and_rises_as_weights_shrink() {
 }
 
 #[test]
+fn an_engine_that_stands_with_another_format_has_curves_of_that() {
+    let asked = scenario("model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&engine=llama.cpp,vllm");
+    let (catalog, second) = (Catalog::bundled(), Selected { engine: 1, ..FIRST });
+    assert!(Subject::of(catalog, &asked, second, |s| s.memory(Along::Context)).is_some());
+    let frontier = Frontier::of(catalog, &asked, second).unwrap();
+    assert_eq!(frontier.lines[0].quant.to_string(), "AWQ");
+}
+
+#[test]
 fn speed_at_the_point_asked_for_is_the_report_s() {
     for query in QUESTIONS {
         let scenario = scenario(query);

@@ -22,7 +22,7 @@ pub struct Frontier {
 /// How far one quantisation reaches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reach {
-    /// The quantisation.
+    /// The quantisation, as the engine loads it.
     pub quant: Quant,
     /// The longest context that fits, in tokens for each user; 0 where none does. One entry for
     /// each number of users.
@@ -39,13 +39,12 @@ impl Frontier {
             users.into_iter().filter(|n| n.is_power_of_two() || *n == scenario.users).collect();
         let asked = users.iter().position(|n| *n == scenario.users).unwrap_or(0);
         let mut trained = None;
-        let lines = scenario.quants.iter().enumerate().filter_map(|(quant, name)| {
+        let lines = (0..scenario.quants.len()).filter_map(|quant| {
             let at = Selected { quant, ..at };
-            let contexts = Subject::of(catalog, scenario, at, |subject| {
+            Subject::of(catalog, scenario, at, |subject| {
                 trained = subject.trained();
-                subject.reach(&users)
-            })?;
-            Some(Reach { quant: *name, contexts })
+                Reach { quant: subject.file.quant(), contexts: subject.reach(&users) }
+            })
         });
         let mut lines: Vec<Reach> = lines.collect();
         let reached = |at: &usize| lines.iter().any(|line| line.contexts[*at] > 0);

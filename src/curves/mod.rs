@@ -16,6 +16,7 @@ pub use speed::{Crowd, Depth};
 use crate::advice::{Room, verdict};
 use crate::catalog::Catalog;
 use crate::engine::{self, File, Run};
+use crate::estimate;
 use crate::placement::{Hardware, Loads};
 use crate::report::Verdict;
 use crate::scenario::{Scenario, Selected};
@@ -40,8 +41,8 @@ impl Subject<'_> {
     ) -> Option<T> {
         let model = catalog.model(scenario.models.get(at.model)?)?;
         let machine = scenario.machines.get(at.machine)?;
-        let quant = *scenario.quants.get(at.quant)?;
         let engine = *scenario.engines.get(at.engine)?;
+        let quant = estimate::format_in(scenario, engine, *scenario.quants.get(at.quant)?);
         let file = engine::file(catalog, engine, model, quant, scenario).ok()?;
         let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
         let run = engine::run(engine, &file, &hardware, scenario).ok()?;
