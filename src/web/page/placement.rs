@@ -23,27 +23,38 @@ pub fn PlacementSection(
     let rows = move || cell.with(|cell| cell.as_ref().map(|cell| rows(state, cell)));
     let remarks =
         move || cell.with(|cell| cell.as_ref().map(|cell| remarks(state, &cell.placement)));
+    // Of a model that lies in one place there is nothing to tell.
+    let divided = Memo::new(move |_| {
+        let divided = |cell: &Cell| cell.devices.len() > 1 || cell.placement.parts.len() > 1;
+        cell.with(|cell| cell.as_ref().is_some_and(divided))
+    });
     view! {
-        <section class="placement" data-testid="placement" aria-label=words!(state, split.title)>
-            <h3>{words!(state, split.title)}</h3>
-            <p data-testid="placement-reason">{reason}</p>
-            <dl>
+        <Show when=move || divided.get()>
+            <section
+                class="placement"
+                data-testid="placement"
+                aria-label=words!(state, split.title)
+            >
+                <h3>{words!(state, split.title)}</h3>
+                <p data-testid="placement-reason">{reason}</p>
+                <dl>
+                    {move || {
+                        rows()
+                            .unwrap_or_default()
+                            .into_iter()
+                            .map(|(place, what)| view! { <dt>{place}</dt> <dd>{what}</dd> })
+                            .collect_view()
+                    }}
+                </dl>
                 {move || {
-                    rows()
+                    remarks()
                         .unwrap_or_default()
                         .into_iter()
-                        .map(|(place, what)| view! { <dt>{place}</dt> <dd>{what}</dd> })
+                        .map(|remark| view! { <p class="placement-remark">{remark}</p> })
                         .collect_view()
                 }}
-            </dl>
-            {move || {
-                remarks()
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|remark| view! { <p class="placement-remark">{remark}</p> })
-                    .collect_view()
-            }}
-        </section>
+            </section>
+        </Show>
     }
 }
 
