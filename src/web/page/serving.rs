@@ -244,7 +244,7 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
                     }
                 />
                 <div class="slider-scale" aria-hidden="true">
-                    {(0..=Limit::USERS.max.ilog2()).map(mark).collect_view()}
+                    {(0..=Limit::USERS.max.ilog2()).step_by(2).map(mark).collect_view()}
                 </div>
             </div>
         </div>
