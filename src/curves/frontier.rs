@@ -47,6 +47,7 @@ impl Frontier {
             })
         });
         let mut lines: Vec<Reach> = lines.collect();
+        lines.dedup_by_key(|line| line.quant);
         let reached = |at: &usize| lines.iter().any(|line| line.contexts[*at] > 0);
         let last = (0..users.len()).rev().find(reached).unwrap_or(0).max(asked);
         users.truncate(last + 1);

@@ -179,3 +179,15 @@ pageTest("money follows the reader's own values", {}, async (headroom) => {
   await field("duty").fill("150%");
   assert.match(await headroom.words("money-duty"), /Accepted: 0.001 to 1/u);
 });
+
+pageTest("an engine that stands with another format is drawn in that", {}, async (headroom) => {
+  const query = "?model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&engine=llama.cpp,vllm&ctx=8192";
+  await headroom.open(`${query}&cell=0.0.0.1`);
+  const [, vllm] = estimate(query).cells;
+  assert.equal(vllm.stands_for, "Q4_K_M");
+  const memory = await readChart(headroom, "chart-memory-context");
+  const { used_bytes } = vllm.devices[0];
+  assert.deepEqual(memory.rows[memory.asked].slice(-2), [used_bytes.expected, used_bytes.high]);
+  const frontier = await readChart(headroom, "chart-frontier");
+  assert.deepEqual(frontier.rows[frontier.asked], [1, vllm.max_context]);
+});

@@ -9,6 +9,8 @@ use super::speed_charts::{CrowdCharts, DepthChart};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::curves::{Along, Frontier, Memory, Subject};
+use crate::estimate;
+use crate::quant::Quant;
 use crate::report::Cell;
 use crate::scenario::{Scenario, Selected};
 use crate::units::Bytes;
@@ -26,10 +28,14 @@ impl Drawn {
     /// The open cell of `scenario`, without what only the screen shows: a change of another row
     /// draws nothing anew.
     fn of(scenario: &Scenario, at: Selected) -> Option<Drawn> {
+        let engine = *scenario.engines.get(at.engine)?;
+        // Without the other engines none would be stood in for.
+        let loaded = |quant: &Quant| estimate::format_in(scenario, engine, *quant);
         let scenario = Scenario {
             models: vec![scenario.models.get(at.model)?.clone()],
             machines: vec![scenario.machines.get(at.machine)?.clone()],
-            engines: vec![*scenario.engines.get(at.engine)?],
+            quants: scenario.quants.iter().map(loaded).collect(),
+            engines: vec![engine],
             lang: None,
             theme: None,
             embed: false,
