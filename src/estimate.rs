@@ -9,7 +9,7 @@ use crate::advice::{Room, headroom, verdict};
 use crate::architecture::count;
 use crate::catalog::{Catalog, Suggestion};
 use crate::economy;
-use crate::engine::{self, File, Ways};
+use crate::engine::{self, File, Run, Ways};
 use crate::placement::Hardware;
 use crate::quant::Quant;
 use crate::report::{self, Cell, Item, Notice, Reason, Report, Term, Verdict};
@@ -118,7 +118,7 @@ pub fn files<'a>(
 }
 
 /// The format in which `engine` loads what is asked for as `quant`: see [`files`].
-pub fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
+fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
     let Scenario { engines, quants, .. } = scenario;
     let nearest = engine::nearest_format(engine, quant);
     match engines.iter().any(|engine| engine::loads_format(*engine, quant)) {
@@ -199,20 +199,32 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
 /// The cell at `at` of `scenario` as something that can be asked for its speed at any depth and
 /// number of users; `None` where there is no such cell or no estimate of it.
 pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace> {
+    let engine = *scenario.engines.get(at.engine)?;
+    let own = &Own::of(catalog, scenario, scenario.machines.get(at.machine)?, engine);
+    open(catalog, scenario, at, |file, run| {
+        let loads = run.loads(scenario.context, scenario.users);
+        let verdict = verdict(run, &loads);
+        let max_users = Room::new(scenario, run, &loads, verdict).max_users();
+        let work = &FileWork::default();
+        Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own }.pace().ok()
+    })?
+}
+
+/// Hands the cell at `at` of `scenario` to `look`: its file and its run. `None` where there is no
+/// such cell, its model or a device is not in the catalogue, or the engine does not run it.
+pub(crate) fn open<T>(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    at: Selected,
+    look: impl FnOnce(&File<'_>, &dyn Run) -> T,
+) -> Option<T> {
     let model = catalog.model(scenario.models.get(at.model)?)?;
     let engine = *scenario.engines.get(at.engine)?;
     let quant = format_in(scenario, engine, *scenario.quants.get(at.quant)?);
     let file = engine::file(catalog, engine, model, quant, scenario).ok()?;
-    let machine = scenario.machines.get(at.machine)?;
-    let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
+    let hardware = Hardware::resolve(catalog, scenario, scenario.machines.get(at.machine)?).ok()?;
     let run = engine::run(engine, &file, &hardware, scenario).ok()?;
-    let run = run.as_ref();
-    let loads = run.loads(scenario.context, scenario.users);
-    let verdict = verdict(run, &loads);
-    let max_users = Room::new(scenario, run, &loads, verdict).max_users();
-    let (file, work) = (&file, &FileWork::default());
-    let own = &Own::of(catalog, scenario, machine, engine);
-    Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own }.pace().ok()
+    Some(look(&file, run.as_ref()))
 }
 
 /// One model on one machine at one quantisation under one engine.

@@ -15,9 +15,9 @@ pub use speed::{Crowd, Depth};
 
 use crate::advice::{Room, verdict};
 use crate::catalog::Catalog;
-use crate::engine::{self, File, Run};
+use crate::engine::{File, Run};
 use crate::estimate;
-use crate::placement::{Hardware, Loads};
+use crate::placement::Loads;
 use crate::report::Verdict;
 use crate::scenario::{Scenario, Selected};
 
@@ -39,17 +39,11 @@ impl Subject<'_> {
         at: Selected,
         draw: impl FnOnce(&Subject<'_>) -> T,
     ) -> Option<T> {
-        let model = catalog.model(scenario.models.get(at.model)?)?;
-        let machine = scenario.machines.get(at.machine)?;
-        let engine = *scenario.engines.get(at.engine)?;
-        let quant = estimate::format_in(scenario, engine, *scenario.quants.get(at.quant)?);
-        let file = engine::file(catalog, engine, model, quant, scenario).ok()?;
-        let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
-        let run = engine::run(engine, &file, &hardware, scenario).ok()?;
-        let run = run.as_ref();
-        let loads = run.loads(scenario.context, scenario.users);
-        let verdict = verdict(run, &loads);
-        Some(draw(&Subject { scenario, file: &file, run, loads, verdict }))
+        estimate::open(catalog, scenario, at, |file, run| {
+            let loads = run.loads(scenario.context, scenario.users);
+            let verdict = verdict(run, &loads);
+            draw(&Subject { scenario, file, run, loads, verdict })
+        })
     }
 
     fn room(&self) -> Room<'_> {

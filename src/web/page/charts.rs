@@ -9,15 +9,13 @@ use super::speed_charts::{CrowdCharts, DepthChart};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::curves::{Along, Frontier, Memory, Subject};
-use crate::estimate;
-use crate::quant::Quant;
 use crate::report::Cell;
 use crate::scenario::{Scenario, Selected};
 use crate::units::Bytes;
 use crate::web::chart::{Axis, Point};
 
-/// The cell that is drawn: a question of one model on one machine under one engine, and which of
-/// its quantisations is open.
+/// The cell that is drawn: a question of one model on one machine, and which of its quantisations
+/// and engines is open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawn {
     pub scenario: Scenario,
@@ -28,14 +26,9 @@ impl Drawn {
     /// The open cell of `scenario`, without what only the screen shows: a change of another row
     /// draws nothing anew.
     fn of(scenario: &Scenario, at: Selected) -> Option<Drawn> {
-        let engine = *scenario.engines.get(at.engine)?;
-        // Without the other engines none would be stood in for.
-        let loaded = |quant: &Quant| estimate::format_in(scenario, engine, *quant);
         let scenario = Scenario {
             models: vec![scenario.models.get(at.model)?.clone()],
             machines: vec![scenario.machines.get(at.machine)?.clone()],
-            quants: scenario.quants.iter().map(loaded).collect(),
-            engines: vec![engine],
             lang: None,
             theme: None,
             embed: false,
@@ -43,11 +36,9 @@ impl Drawn {
             unused: Vec::new(),
             ..scenario.clone()
         };
-        Some(Drawn { scenario, at: Selected { quant: at.quant, ..FIRST } })
+        Some(Drawn { scenario, at: Selected { model: 0, machine: 0, ..at } })
     }
 }
-
-const FIRST: Selected = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
 
 /// The charts below the bill. They are drawn after the figures above them: a drag of a slider does
 /// not wait for them. Folded away, they are not drawn at all.
