@@ -1,8 +1,9 @@
 //! What benchmark tools print, read as [`Reading`]s: `llama-bench` as Markdown, CSV, JSON or JSON
-//! lines, `vllm bench serve` and SGLang's `bench_serving` as text or JSON.
+//! lines, `llama-batched-bench` as Markdown or JSON lines, `vllm bench serve` and SGLang's
+//! `bench_serving` as text or JSON.
 //!
-//! Formats as of llama.cpp b11434 (`tools/llama-bench`; `pp 512` with a space is the older form)
-//! and vLLM 0.33 (`benchmarks/serve.py`).
+//! Formats as of llama.cpp b11434 (`tools/llama-bench`; `pp 512` with a space is the older form;
+//! `tools/batched-bench`) and vLLM 0.33 (`benchmarks/serve.py`).
 
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ pub struct Pasted {
 /// A benchmark tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
-    /// `llama-bench`.
+    /// `llama-bench`, `llama-batched-bench`.
     LlamaBench,
     /// `vllm bench serve`, SGLang's `bench_serving`.
     BenchServe,
@@ -115,12 +116,42 @@ fn llama_bench(prompt: u64, output: u64, depth: u64, tps: u64) -> Option<Reading
     }
 }
 
-/// A JSON document, or one a line, with log lines around it.
+/// What `llama-batched-bench` says of `batch` sequences: answers decode from `prompt` tokens to
+/// `output` more. Prompts count only where there is one: several are computed as one long batch.
+fn batched_bench(prompt: u64, output: u64, batch: u64, [pp, tg]: [Option<u64>; 2]) -> Vec<Reading> {
+    let depth = prompt.saturating_add(output / 2);
+    let decode = tg.filter(|_| batch > 0).map(|tps| Reading::Decode { batch, depth, tps });
+    let prefill = pp.filter(|_| batch == 1 && prompt > 0);
+    let prefill = prefill.map(|tps| Reading::Prefill { tokens: prompt, depth: 0, tps });
+    prefill.into_iter().chain(decode).collect()
+}
+
+/// The JSON values in `text` that begin a line, with whatever lies around them. Of an array that is
+/// cut off its whole lines are read.
+fn values(text: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let line = rest.find('\n').map_or(rest.len(), |end| end + 1);
+        let mut read = line;
+        if rest.trim_start().starts_with(['[', '{']) {
+            let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+            let mut last = 0;
+            while let Some(Ok(value)) = stream.next() {
+                found.push(value);
+                last = stream.byte_offset();
+            }
+            // What follows a value on its line is a comma or noise.
+            read = rest[last..].find('\n').map_or(rest.len(), |end| last + end + 1);
+        }
+        rest = &rest[read..];
+    }
+    found
+}
+
+/// JSON documents, or one a line, with log lines around them.
 fn json(text: &str) -> Option<Runs> {
-    let from = text.lines().position(|line| line.starts_with(['[', '{']))?;
-    let body: String = text.lines().skip(from).collect::<Vec<_>>().join("\n");
-    let values: Vec<Value> =
-        serde_json::Deserializer::from_str(&body).into_iter().map_while(Result::ok).collect();
+    let values = values(text);
     let objects: Vec<&Value> = values
         .iter()
         .flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice))
@@ -137,6 +168,16 @@ fn json(text: &str) -> Option<Runs> {
             Some((model, llama_bench(count("n_prompt")?, count("n_gen")?, depth, tps)?))
         });
         return Some(Runs { tool: Tool::LlamaBench, rows: rows.collect() });
+    }
+    if has("speed_tg") {
+        let rows = objects.iter().flat_map(|object| {
+            let count = |key: &str| object.get(key).and_then(Value::as_u64).unwrap_or(0);
+            let rate = |key: &str| thousandths(&object.get(key)?.as_f64()?.to_string());
+            let rates = [rate("speed_pp"), rate("speed_tg")];
+            batched_bench(count("pp"), count("tg"), count("pl"), rates)
+        });
+        let rows = rows.map(|reading| (None, reading)).collect();
+        return Some(Runs { tool: Tool::LlamaBench, rows });
     }
     if has("median_tpot_ms") || has("mean_tpot_ms") {
         let rows = objects.iter().flat_map(|object| {
@@ -195,6 +236,8 @@ impl Serving {
             Some(took / 1e3 * requests / self.duration_s.filter(|s| *s > 0.0)?)
         };
         let limit = self.limit.map(|limit| limit.min(requests));
+        // A limit far above what the requests came to was never reached.
+        let limit = limit.filter(|limit| by_rate().is_none_or(|users| users > 0.75 * limit));
         let users = self.concurrency.or(limit).or_else(by_rate)?.round().clamp(1.0, 1e5) as u64;
         let mut readings = Vec::new();
         if let Some(us) = micro(self.tpot_ms) {
@@ -261,15 +304,27 @@ fn fields(line: &str) -> Vec<String> {
     out.iter().map(|field| field.trim().to_owned()).collect()
 }
 
-/// `llama-bench`'s table: `| model | ... | test | t/s |`.
+/// `llama-bench`'s table, `| model | ... | test | t/s |`, or that of `llama-batched-bench`,
+/// `| PP | TG | B | ... | S_TG t/s | ...`.
 fn markdown(text: &str) -> Option<Runs> {
     let cells = |line: &str| -> Vec<String> {
         let line = line.trim().trim_start_matches('|').trim_end_matches('|');
         line.split('|').map(|cell| cell.trim().to_owned()).collect()
     };
-    let mut lines = text.lines().map(cells).skip_while(|row| !row.iter().any(|c| c == "t/s"));
+    let is_header = |row: &[String]| row.iter().any(|cell| cell == "t/s" || cell == "S_TG t/s");
+    let mut lines = text.lines().map(cells).skip_while(|row| !is_header(row));
     let header = lines.next()?;
     let at = |name: &str| header.iter().position(|cell| cell == name);
+    if let Some(tg) = at("S_TG t/s") {
+        let rows = lines.flat_map(|row| {
+            let cell = |at: Option<usize>| at.and_then(|at| row.get(at)).map(String::as_str);
+            let count = |name: &str| cell(at(name)).and_then(|n| n.parse().ok()).unwrap_or(0);
+            let rates = [at("S_PP t/s"), Some(tg)].map(|at| thousandths(cell(at)?));
+            batched_bench(count("PP"), count("TG"), count("B"), rates)
+        });
+        let rows = rows.map(|reading| (None, reading)).collect();
+        return Some(Runs { tool: Tool::LlamaBench, rows });
+    }
     let (test, rate, model) = (at("test")?, at("t/s")?, at("model"));
     let rows = lines.filter_map(|row| {
         let (prompt, output, depth) = test_of(row.get(test)?)?;
@@ -349,8 +404,30 @@ build: 3bcd40b3 (4567)";
         assert_eq!(readings(json), ["pp512:7127.7", "tg:121.5"]);
         let lines = "{\"n_prompt\": 0, \"n_gen\": 128, \"avg_ts\": 121.5}\n{\"n_prompt\": 64, \"n_gen\": 0, \"avg_ts\": 900}";
         assert_eq!(readings(lines), ["tg:121.5", "pp64:900"]);
-        // The newest builds leave out what is cut off.
-        assert_eq!(readings(&json[..json.len() - 1].replace("[{", "{")), ["pp512:7127.7"]);
+        // An array that is cut off, and log lines that look like one.
+        let cut = format!("[2026-11-24] INFO start\n{}", &json[..json.len() - 1]);
+        assert_eq!(readings(&cut), ["tg:121.5"]);
+        let mixed = lines.replace('\n', "\nllama_model_load: loading\n");
+        assert_eq!(readings(&mixed), ["tg:121.5", "pp64:900"]);
+    }
+
+    #[test]
+    fn a_table_of_llama_batched_bench_is_read() {
+        let table = "\
+main: n_kv_max = 8192, n_batch = 2048, n_ubatch = 512, flash_attn = 1, is_pp_shared = 0
+
+|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |      T s |    S t/s |
+|-------|--------|------|--------|----------|----------|----------|----------|----------|----------|
+|   128 |    128 |    1 |    256 |    0.108 |  1186.64 |    3.079 |    41.57 |    3.187 |    80.32 |
+|   128 |    128 |    8 |   2048 |    0.751 |  1363.27 |    7.344 |   139.43 |    8.095 |   252.99 |";
+        assert_eq!(readings(table), ["pp128:1186.64", "tg@192:41.57", "tg@192x8:139.43"]);
+        let lines = r#"{"n_kv_max": 8192, "is_pp_shared": 0, "pp": 512, "tg": 32, "pl": 4, "t_pp": 1.0, "speed_pp": 900.5, "t_tg": 1.0, "speed_tg": 151.25, "speed": 200.0}"#;
+        assert_eq!(readings(lines), ["tg@528x4:151.25"]);
+        for broken in
+            ["| S_TG t/s |", "| PP | B | S_TG t/s |\n| 1 | 0 | 5 |\n| 1 |", "{\"speed_tg\": 5}"]
+        {
+            assert_eq!(parse(broken), Err(PasteError::NoReadings(Tool::LlamaBench)), "{broken}");
+        }
     }
 
     const SERVE: &str = "\
@@ -377,6 +454,9 @@ Median TPOT (ms):                        83.26
         // Without a limit by Little's law: (4.689 + 799 x 0.08326) s x 500 / 283.98 s.
         let open = SERVE.replace("Maximum request concurrency:             128\n", "");
         assert_eq!(readings(&open), ["tpot3195+800x125:83.26"]);
+        // A limit that was never reached says nothing.
+        let idle = SERVE.replace("283.98", "2839.8");
+        assert_eq!(readings(&idle), ["tpot3195+800x13:83.26"]);
         let alone = SERVE.replace("concurrency:             128", "concurrency:             1");
         assert_eq!(readings(&alone), ["tpot3195+800:83.26", "ttft3195:4689.25"]);
         let json = r#"{"model_id": "m", "completed": 10, "duration": 20.0, "total_input_tokens": 10240,
@@ -423,10 +503,25 @@ mod laws {
         }
 
         #[test]
+        fn nor_one_that_looks_like_json(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    Just("{\"speed_tg\":"), Just("[{\"avg_ts\":"), Just("\"n_gen\": 1"), Just("}"),
+                    Just("]"), Just("{"), Just(","), Just("\n"), Just("1e999"), Just("-1"),
+                    Just("\"\u{20ac}"), Just("\"median_tpot_ms\": 0"), Just("null"),
+                ],
+                0..40,
+            ),
+        ) {
+            _ = super::parse(&parts.concat());
+        }
+
+        #[test]
         fn nor_one_that_looks_like_a_table(
             cells in proptest::collection::vec("[-a-z0-9 .±@|+]{0,12}", 0..40),
         ) {
             _ = super::parse(&format!("| model | test | t/s |\n| {}", cells.join(" |\n| ")));
+            _ = super::parse(&format!("| PP | TG | B | S_TG t/s |\n| {}", cells.join(" |\n| ")));
             _ = super::parse(&format!("n_prompt,n_gen,avg_ts\n{}", cells.join("\n")));
             _ = super::parse(&format!("Serving Benchmark Result\n{}", cells.join("\n")));
         }
