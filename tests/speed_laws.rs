@@ -4,8 +4,8 @@
 
 use headroom::speed::calibration::classes;
 use headroom::speed::{
-    Backend, Cache, Chip, Known, Limit, Load, Numerics, Part, Peaks, Setup, Software, Stage,
-    Tuning, Work,
+    Backend, Cache, Chip, Draft, Known, Limit, Load, Numerics, Part, Peaks, Proposer, Reading,
+    Setup, Software, Stage, Tuning, Work,
 };
 use proptest::prelude::*;
 
@@ -27,6 +27,7 @@ prop_compose! {
             decode_flops: entry_kb * 1e3 * 4.0 * share,
             prefill_flops: entry_kb * 1e3 * 4.0 * share,
             heads_per_kv_head: 4.0,
+            kv_heads: 8.0,
             latent: false,
         };
         Work {
@@ -75,13 +76,43 @@ prop_compose! {
 fn setup(class: usize, work: Work, chip: Chip, width: f64, flash: bool) -> Setup<'static> {
     let class = &classes()[class % classes().len()];
     let numerics = Numerics { flash_attention: flash, ..Numerics::default() };
-    let stage = Stage { work, chip, width, class, prompts_on: None };
+    let stage = Stage { work, chip, width, data: 1.0, class, prompts_on: None };
     Setup {
         stages: vec![stage],
         numerics,
         microbatch: 512.0,
+        pipelined: false,
+        draft: None,
         known: Known::Measured,
         tuning: Tuning::default(),
+    }
+}
+
+prop_compose! {
+    /// A setup of any kind: one device, ranks, data ranks, a pipeline, a layer split, with a part
+    /// on the host, with a draft.
+    fn any_setup()(
+        class in 0usize..64, work in work(), chip in chip(), width in 1u32..9,
+        data in any::<bool>(), stages in 1u32..5, pipelined in any::<bool>(),
+        host in any::<bool>(), draft in proptest::option::of((1.0..8.0f64, 0.0..=1.0f64)),
+    ) -> Setup<'static> {
+        let width = f64::from(width);
+        let share = 1.0 / f64::from(stages + u32::from(host));
+        let mut setup = setup(class, work.scaled(share), chip.clone(), width, true);
+        setup.stages[0].data = if data { width } else { 1.0 };
+        setup.stages = vec![setup.stages[0].clone(); stages as usize];
+        if host {
+            let mut left = setup.stages[0].clone();
+            left.prompts_on = Some((chip, left.class));
+            left.chip = Chip::cpu(80e9);
+            (left.width, left.data) = (1.0, 1.0);
+            setup.stages.push(left);
+        }
+        setup.pipelined = pipelined;
+        setup.draft = draft.map(|(tokens, acceptance)| Draft {
+            tokens: tokens.round(), acceptance, by: Proposer::Mtp(0.1),
+        });
+        setup
     }
 }
 
@@ -102,10 +133,9 @@ proptest! {
 
     #[test]
     fn more_users_never_lower_the_throughput_until_memory_binds(
-        class in 0usize..64, work in work(), chip in chip(), prompt in 1.0..32_768.0f64,
+        setup in any_setup(), prompt in 1.0..32_768.0f64,
         output in 1.0..4096.0f64, users in 1u32..255, fits in 1.0..256.0f64,
     ) {
-        let setup = setup(class, work, chip, 1.0, true);
         let serve = |users: u32| {
             let load = Load { users: f64::from(users), fits, ..Load::single(prompt, output) };
             setup.serve(&load)
@@ -134,21 +164,20 @@ proptest! {
 
     #[test]
     fn a_deeper_context_is_never_faster(
-        class in 0usize..64, work in work(), chip in chip(), batch in 1.0..64.0f64,
+        setup in any_setup(), batch in 1.0..64.0f64,
         depth in 0.0..131_072.0f64, deeper in 0.0..131_072.0f64, tokens in 1.0..8192.0f64,
     ) {
-        let setup = setup(class, work, chip, 1.0, true);
         let (near, far) = (depth, depth + deeper);
+        prop_assert!(setup.token(batch, far).total() * CLOSE >= setup.token(batch, near).total());
         prop_assert!(setup.step(batch, far).total() * CLOSE >= setup.step(batch, near).total());
         prop_assert!(setup.prefill(tokens, far).total() * CLOSE >= setup.prefill(tokens, near).total());
     }
 
     #[test]
     fn intervals_are_ordered_and_finite(
-        class in 0usize..64, work in work(), chip in chip(), width in 1u32..9, users in 1u32..1000,
+        setup in any_setup(), users in 1u32..1000, fits in 1.0..1000.0f64,
     ) {
-        let setup = setup(class, work, chip, f64::from(width), true);
-        let service = setup.serve(&Load { users: f64::from(users), ..Load::single(1000.0, 200.0) });
+        let service = setup.serve(&Load { users: f64::from(users), fits, ..Load::single(1000.0, 200.0) });
         for interval in [service.ttft_s, service.tpot_s, service.throughput, setup.decode_tps(0.0)] {
             prop_assert!(interval.low > 0.0 && interval.high.is_finite());
             prop_assert!(interval.low < interval.expected && interval.expected < interval.high);
@@ -169,5 +198,75 @@ proptest! {
         prop_assert!(four.prefill(8192.0, 0.0).total() < one.prefill(8192.0, 0.0).total());
         let short = (four.prefill(512.0, 0.0).total(), one.prefill(512.0, 0.0).total());
         prop_assert!(short.0 >= short.1 * (1.0 - 1e-6));
+    }
+
+    #[test]
+    fn a_pipeline_delivers_no_less_than_stages_that_wait_for_each_other(
+        setup in any_setup(), batch in 1.0..256.0f64, depth in 0.0..32_768.0f64,
+    ) {
+        let of = |pipelined| Setup { pipelined, draft: None, ..setup.clone() };
+        let (waiting, flowing) = (of(false).step(batch, depth), of(true).step(batch, depth));
+        let one = of(true).step(1.0, depth).total() / of(false).step(1.0, depth).total();
+        prop_assert!((one - 1.0).abs() < 1e-9, "one sequence has nothing to overlap with");
+        // Up to what the slowest stage takes.
+        let even = setup.stages.iter().all(|stage| stage.prompts_on.is_none());
+        prop_assert!(!even || flowing.total() <= waiting.total() * CLOSE);
+    }
+
+    #[test]
+    fn after_a_reading_the_estimate_is_the_reading(
+        setup in any_setup(), off in 0.3..3.0f64, depth in 0u64..8192, batch in 1u64..64,
+        kind in 0usize..4,
+    ) {
+        let setup = Setup { draft: None, ..setup };
+        let load = Load::single(1.0, 1.0);
+        let at = |users: u64| Load { users: users as f64, ..Load::single(512.0, 256.0) };
+        let reads = |setup: &Setup<'_>| match kind {
+            0 => setup.batch_tps(batch as f64, depth as f64).expected,
+            1 => setup.prefill_tps(777.0, depth as f64).expected,
+            2 => 1.0 / setup.serve(&at(1)).tpot_s.expected,
+            _ => 1.0 / setup.ttft_s(777.0, 0.0).expected,
+        };
+        let rate = reads(&setup) * off;
+        let (tps, us) = ((rate * 1e3).round() as u64, (1e6 / rate).round() as u64);
+        prop_assume!(tps > 1000 && us > 1000);
+        let reading = match kind {
+            0 => Reading::Decode { batch, depth, tps },
+            1 => Reading::Prefill { tokens: 777, depth, tps },
+            2 => Reading::TokenTime { users: 1, prompt: 512, output: 256, us },
+            _ => Reading::FirstToken { prompt: 777, us },
+        };
+        let tuning = Tuning::of(&setup, &load, &[reading]);
+        let tuned = reads(&Setup { tuning, ..setup });
+        prop_assert!((tuned / rate - 1.0).abs() < 2e-3, "{tuned} is not {rate}");
+    }
+
+    #[test]
+    fn a_time_under_load_is_met_as_well(
+        setup in any_setup(), slower in 1.0..3.0f64, users in 2u64..64,
+    ) {
+        let setup = Setup { draft: None, ..setup };
+        let load = Load { users: users as f64, ..Load::single(512.0, 256.0) };
+        let us = (setup.serve(&load).tpot_s.expected * slower * 1e6).round();
+        let reading = Reading::TokenTime { users, prompt: 512, output: 256, us: us as u64 };
+        let tuning = Tuning::of(&setup, &load, &[reading]);
+        let tuned = Setup { tuning, ..setup }.serve(&load).tpot_s.expected;
+        prop_assert!((tuned * 1e6 / us - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn ranks_beyond_the_heads_copy_the_cache(work in work(), chip in chip(), heads in 1u32..9) {
+        let mut work = Work { expert_bytes: 0.0, expert_flops: 0.0, state_bytes: 0.0, ..work };
+        work.caches.iter_mut().for_each(|cache| {
+            cache.kv_heads = f64::from(heads);
+            (cache.decode_flops, cache.prefill_flops) = (0.0, 0.0);
+        });
+        work.dense_flops = 0.0;
+        let reads = |width: f64| {
+            let setup = setup(0, work.clone(), chip.clone(), width, true);
+            setup.step(4.0, 65_536.0).memory - setup.step(4.0, 0.0).memory
+        };
+        let copied = reads(8.0) / reads(f64::from(heads));
+        prop_assert!((copied - 1.0).abs() < 1e-6, "{copied}");
     }
 }

@@ -5,7 +5,7 @@
 
 use headroom::catalog::Catalog;
 use headroom::estimate::{pace, report};
-use headroom::report::{Cell, NoSpeed, Report, Verdict};
+use headroom::report::{Cell, NoSpeed, Report, Speed, Verdict};
 use headroom::scenario::{Scenario, Selected};
 use headroom::speed::{Limit, Load};
 use proptest::prelude::*;
@@ -287,4 +287,55 @@ proptest! {
             prop_assert!(long.expected <= short.expected * (1.0 + 1e-9));
         }
     }
+}
+
+/// With a draft the figures for several users are with it too: what is rejected costs them.
+#[test]
+fn speculation_bears_on_throughput() {
+    let query = "model=qwen3-32b&hw=h100-sxm&quant=FP8&engine=vllm&ctx=4k&users=8";
+    let plain = only_cell(query).speed;
+    let with =
+        |accept: &str| only_cell(&format!("{query}&draft=qwen3-0.6b:BF16&accept={accept}")).speed;
+    let (none, all) = (with("0"), with("1"));
+    let throughput = |speed: &Speed| speed.throughput_tps.unwrap().expected;
+    assert!(throughput(&none) < throughput(&plain) && throughput(&plain) < throughput(&all));
+    assert!(none.tpot_s.unwrap().expected > plain.tpot_s.unwrap().expected);
+    assert_eq!(all.plain_tps, plain.decode_tps);
+    // Where arithmetic binds, checking many proposals costs more than it yields.
+    let gain = |users: u32| {
+        let of = |draft: &str| {
+            only_cell(&format!("{query}&ctx=2k&seqs=1024&users={users}{draft}")).speed
+        };
+        throughput(&of("&draft=qwen3-0.6b:BF16&accept=0.7")) / throughput(&of(""))
+    };
+    assert!(gain(256) < gain(1), "{} {}", gain(256), gain(1));
+}
+
+/// Data ranks of a model of experts read each expert once, not once a rank.
+#[test]
+fn data_ranks_share_the_experts() {
+    for engine in ["vllm&dp=8&tp=1", "sglang&dp=8"] {
+        let query = "model=deepseek-v3&hw=h200-sxm*8&quant=FP8&ctx=4k&users=256";
+        let ranks = only_cell(&format!("{query}&engine={engine}&ep=on")).speed;
+        let tensor = only_cell(&format!("{query}&engine=vllm&tp=8")).speed;
+        let ratio =
+            ranks.throughput_tps.unwrap().expected / tensor.throughput_tps.unwrap().expected;
+        assert!((0.7..3.0).contains(&ratio), "{engine}: {ratio}");
+        let alone = ranks.decode_tps.unwrap().expected / tensor.decode_tps.unwrap().expected;
+        assert!((0.2..1.1).contains(&alone), "{engine}: {alone}");
+    }
+}
+
+/// A pipeline of a serving engine works on several groups of users at once.
+#[test]
+fn a_pipeline_keeps_its_stages_busy() {
+    let query = "model=llama-3.1-70b-instruct&hw=h100-sxm*4&quant=FP8&engine=vllm&ctx=4k";
+    let speed = |rest: &str| only_cell(&format!("{query}{rest}")).speed;
+    let (one, many) = (speed("&pp=4&users=1"), speed("&pp=4&users=64"));
+    let single = speed("&pp=4&users=1").decode_tps.unwrap().expected;
+    assert!(single < speed("&tp=4").decode_tps.unwrap().expected);
+    let gain = many.throughput_tps.unwrap().expected / one.throughput_tps.unwrap().expected;
+    let tensor = speed("&tp=4&users=64").throughput_tps.unwrap().expected;
+    assert!(gain > 30.0, "{gain}");
+    assert!(many.throughput_tps.unwrap().expected > 0.5 * tensor);
 }

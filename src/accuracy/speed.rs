@@ -95,6 +95,7 @@ impl Case {
             work: self.work.scaled(1.0 / split),
             chip: self.chip.clone(),
             width: self.tensor_parallel as u32,
+            data: 1,
             prompts_on: None,
         });
         let setup = Setup::new(self.software, parts, self.numerics, self.microbatch)?;

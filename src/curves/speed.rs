@@ -23,7 +23,7 @@ impl Depth {
     pub fn of(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Depth> {
         let depths = Subject::of(catalog, scenario, at, |subject| subject.contexts())?;
         let pace = estimate::pace(catalog, scenario, at)?;
-        let tps = depths.iter().map(|depth| pace.decode_tps(*depth as f64)).collect();
+        let tps = depths.iter().map(|depth| pace.setup.decode_tps(*depth as f64)).collect();
         let asked = depths.iter().position(|depth| *depth == scenario.context).unwrap_or(0);
         Some(Depth { depths, tps, asked })
     }

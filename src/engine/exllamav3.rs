@@ -240,6 +240,7 @@ impl Run for ExlRun<'_> {
             cache: CacheTypes { key, value },
             microbatch: CHUNK,
             copies: 1,
+            pooled: 1,
         }
     }
 

@@ -375,6 +375,7 @@ impl Run for LlamaRun<'_> {
             cache: Layout::cache_of(self.scenario.kv),
             microbatch: physical_batch(self.scenario),
             copies: 1,
+            pooled: 1,
         }
     }
 

@@ -19,6 +19,9 @@ pub struct Layout {
     pub microbatch: u64,
     /// Copies of all this among which users are divided (data parallelism), at least 1.
     pub copies: u64,
+    /// Data ranks that share one set of routed experts, and users among them: the copies, or
+    /// groups of the devices of one; 1 where every copy has its own.
+    pub pooled: u64,
 }
 
 /// A part of a model that lies in one place.

@@ -174,6 +174,7 @@ impl Run for MlxRun<'_> {
             cache: CacheTypes { key: value, value },
             microbatch: self.scenario.batched.unwrap_or(PREFILL),
             copies: 1,
+            pooled: 1,
         }
     }
 

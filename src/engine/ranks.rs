@@ -222,6 +222,11 @@ impl Ranks {
         stages.map(held).collect()
     }
 
+    /// Data ranks that share one set of routed experts; 1 where there are none.
+    pub fn pooled(&self) -> u64 {
+        if self.cuts.experts.1 > 1 { self.data } else { 1 }
+    }
+
     /// Copies among which users are divided that stand side by side, each on devices of its own.
     pub fn copies(&self) -> u64 {
         if self.inner_data { 1 } else { self.data }

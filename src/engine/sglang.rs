@@ -268,6 +268,7 @@ impl Run for SglangRun<'_> {
             cache: CacheTypes { key: value, value },
             microbatch: self.defaults.chunk,
             copies: self.ranks.copies(),
+            pooled: self.ranks.pooled(),
         }
     }
 

@@ -212,6 +212,7 @@ impl Run for TensorRtRun<'_> {
             cache: CacheTypes { key: value, value },
             microbatch: self.scenario.batched.unwrap_or(8192),
             copies: self.ranks.copies(),
+            pooled: self.ranks.pooled(),
         }
     }
 

@@ -197,6 +197,7 @@ impl Run for TransformersRun<'_> {
             cache: CacheTypes::SIXTEEN_BIT,
             microbatch: u64::MAX,
             copies: 1,
+            pooled: 1,
         }
     }
 

@@ -12,10 +12,9 @@ use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{self, Measurement, Scenario, Selected, Serving};
 use crate::speed::calibration::{Class, Evidence};
 use crate::speed::{
-    Backend, CacheTypes, Chip, Draft, Engine, Figure, Layers, Load, Numerics, Part, Reading,
-    Service, Setup, Software, Tuning,
+    Backend, CacheTypes, Chip, Draft, Engine, Figure, Layers, Load, Numerics, Part, Proposer,
+    Reading, Service, Setup, Software, Tuning,
 };
-use crate::units::Interval;
 
 /// The host of a machine that names none, where a part of the model is left in RAM.
 const DESKTOP: &str = "cpu-ddr5-5600-dual";
@@ -60,29 +59,6 @@ pub struct Pace {
     pub context: u64,
     /// The host that was assumed for the part left there: an id of the catalogue.
     pub host_assumed: Option<&'static str>,
-    /// What proposes tokens to a user alone, in speculative decoding.
-    pub proposing: Option<Proposing>,
-}
-
-/// Speculative decoding of a cell.
-#[derive(Clone, Debug)]
-pub struct Proposing {
-    /// Tokens proposed at once.
-    pub tokens: f64,
-    /// Probability that one is accepted: the question's.
-    pub acceptance: f64,
-    /// What proposes them.
-    pub by: Proposer,
-}
-
-/// What proposes tokens, as far as its speed goes.
-#[derive(Clone, Debug)]
-pub enum Proposer {
-    /// The model's MTP layer: this share of a step of the model, its part of the layers and the
-    /// head.
-    Mtp(f64),
-    /// A model of its own.
-    Draft(Box<Setup<'static>>),
 }
 
 /// What makes up a cell, as far as its speed goes.
@@ -128,8 +104,9 @@ impl Own {
                 ..scenario.clone()
             };
             let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
-            let pace = super::pace(catalog, &asked, at)?;
-            let tuning = Tuning::of(&pace.setup, &measured.readings);
+            let Pace { mut setup, load, .. } = super::pace(catalog, &asked, at)?;
+            setup.draft = None;
+            let tuning = Tuning::of(&setup, &load, &measured.readings);
             let model = catalog.model(&measured.model)?.id.clone();
             (!tuning.is_empty()).then_some((model, measured.quant, tuning))
         };
@@ -169,11 +146,17 @@ impl Subject<'_> {
             Verdict::No => self.max_users,
             _ => self.max_users.max(users),
         };
-        let Layout { parts, cache, microbatch, copies } = self.run.layout();
+        let Layout { parts, cache, microbatch, copies, pooled } = self.run.layout();
         let layers = self.work.of(self.file, cache);
         let machine = Machine::new(self.catalog, self.run.hardware());
-        let parts: Option<Vec<Part>> =
-            parts.iter().map(|held| machine.part(held, layers)).collect();
+        // Copies that share their experts are data ranks of one.
+        let (ranks, copies) = if pooled > 1 { (copies, 1) } else { (1, copies) };
+        let part = |held: &Held| {
+            let part = machine.part(held, layers)?;
+            let width = part.width.saturating_mul(ranks.min(u64::from(u32::MAX)) as u32);
+            Some(Part { width, data: pooled.min(u64::from(width)) as u32, ..part })
+        };
+        let parts: Option<Vec<Part>> = parts.iter().map(part).collect();
         let parts = parts.ok_or(NoSpeed::UnknownDevice)?;
         let on_host = parts.iter().any(|part| part.chip.backend == Backend::Cpu);
         let first = parts.first().ok_or(NoSpeed::UnknownDevice)?;
@@ -184,6 +167,7 @@ impl Subject<'_> {
         let setup = Setup::new(software, parts, numerics, microbatch as f64);
         let mut setup = setup.ok_or(NoSpeed::UnknownDevice)?;
         setup.tuning = self.own.for_model(&self.file.model().id, quant);
+        setup.draft = self.draft();
         let (prompt, output) = self.scenario.serving.within(self.scenario.context);
         let load = Load {
             users: users as f64,
@@ -201,12 +185,11 @@ impl Subject<'_> {
             load,
             context: self.scenario.context,
             host_assumed: machine.assumed.filter(|_| on_host),
-            proposing: self.proposing(),
         })
     }
 
     /// What proposes tokens; nothing where its own speed is not known.
-    fn proposing(&self) -> Option<Proposing> {
+    fn draft(&self) -> Option<Draft> {
         let speculation = self.file.addons().speculation.as_ref()?;
         let by = match &speculation.by {
             engine::Proposer::Mtp(_) => {
@@ -222,11 +205,11 @@ impl Subject<'_> {
                 let work = FileWork::default();
                 let verdict = Verdict::Fits;
                 let draft = Subject { file, work: &work, run: run.as_ref(), verdict, ..*self };
-                Proposer::Draft(Box::new(draft.pace().ok()?.setup))
+                Proposer::Model(Box::new(draft.pace().ok()?.setup))
             }
         };
         let (tokens, acceptance) = (speculation.tokens as f64, speculation.acceptance);
-        Some(Proposing { tokens, acceptance, by })
+        Some(Draft { tokens, acceptance, by })
     }
 }
 
@@ -277,7 +260,7 @@ impl<'a> Machine<'a> {
                 Some(chip) => Some(chip?),
                 None => None,
             };
-            return Some(Part { work, chip: self.host.clone()?, width: 1, prompts_on });
+            return Some(Part { prompts_on, ..Part::on(self.host.clone()?, work) });
         }
         let group = self.hardware.parts.get(devices.clone())?;
         // Like steps of a group wait for its slowest device.
@@ -290,24 +273,11 @@ impl<'a> Machine<'a> {
         if slowest.fabric_devices.is_some_and(|most| width > most) {
             (chip.link, chip.fabric) = (chip.host_link, false);
         }
-        Some(Part { work, chip, width, prompts_on: None })
+        Some(Part { width, ..Part::on(chip, work) })
     }
 }
 
 impl Pace {
-    /// Tokens a second for one user alone after `depth` tokens, with what is proposed to the model.
-    pub fn decode_tps(&self, depth: f64) -> Interval<f64> {
-        let Some(Proposing { tokens, acceptance, by }) = &self.proposing else {
-            return self.setup.decode_tps(depth);
-        };
-        let token_s = match by {
-            Proposer::Mtp(share) => self.setup.step(1.0, 0.0).total() * share,
-            Proposer::Draft(draft) => draft.step(1.0, depth).total(),
-        };
-        let draft = Draft { tokens: *tokens, acceptance: *acceptance, token_s };
-        self.setup.speculative_tps(depth, &draft)
-    }
-
     /// Decoding for one user alone, with all of the context asked for filled.
     fn speed(&self, scenario: &Scenario, service: &Service) -> Speed {
         let Pace { setup, load, context, .. } = self;
@@ -315,16 +285,16 @@ impl Pace {
         let cached = load.cached_prefix;
         let fresh = load.prompt - cached;
         Speed {
-            decode_tps: Some(self.decode_tps(depth)),
-            decode_tps_empty: Some(self.decode_tps(0.0)),
-            plain_tps: self.proposing.is_some().then(|| setup.decode_tps(depth)),
+            decode_tps: Some(setup.decode_tps(depth)),
+            decode_tps_empty: Some(setup.decode_tps(0.0)),
+            plain_tps: setup.draft.is_some().then(|| setup.batch_tps(1.0, depth)),
             prefill_tps: Some(setup.prefill_tps(fresh, cached)),
             ttft_s: Some(service.ttft_s),
             tpot_s: Some(service.tpot_s),
             throughput_tps: Some(service.throughput),
             running: Some((service.running * load.copies.min(load.users)).min(load.users) as u64),
             slo_users: self.users_within_targets(scenario),
-            decode_limit: Some(setup.step(1.0, depth).limit()),
+            decode_limit: Some(setup.token(1.0, depth).limit()),
             prefill_limit: Some(setup.prefill(fresh, cached).limit()),
             serving_limit: Some(service.limit),
             speed_basis: self.basis(),

@@ -13,7 +13,7 @@ use crate::units::Interval;
 pub struct Speed {
     /// Decoding for one user alone with all of the context asked for filled: the rate below which
     /// it does not fall there. With speculative decoding, where that is asked for, at the share of
-    /// accepted tokens that the question states; the figures for several users are without.
+    /// accepted tokens that the question states; so are the figures for several users.
     pub decode_tps: Option<Interval<f64>>,
     /// The same with an empty context: where an answer to a short question starts.
     pub decode_tps_empty: Option<Interval<f64>>,

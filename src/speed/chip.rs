@@ -69,14 +69,16 @@ pub enum Precision {
 }
 
 impl Peaks {
-    /// The rate for `precision`; where the device lacks that format, of the next wider one.
+    /// The rate for `precision`; where the device lacks that format, of the one that engines widen
+    /// it to: 16 bits. On Hopper and Ada, FP4 checkpoints run as 4-bit weights only (Marlin), not
+    /// in FP8.
     pub fn at(&self, precision: Precision) -> f64 {
         let first = |rates: &[f64]| rates.iter().copied().find(|rate| *rate > 0.0).unwrap_or(0.0);
         match precision {
             Precision::Half => self.half,
             Precision::Fp8 => first(&[self.fp8, self.half]),
             Precision::Int8 => first(&[self.int8, self.half]),
-            Precision::Fp4 => first(&[self.fp4, self.fp8, self.half]),
+            Precision::Fp4 => first(&[self.fp4, self.half]),
         }
     }
 }
@@ -250,7 +252,8 @@ mod tests {
     fn geforce_halves_its_rate_with_fp32_accumulate() {
         let chip = chip("rtx-4090");
         assert!((chip.peaks.half_fast / chip.peaks.half - 2.0).abs() < 0.01);
-        assert_eq!(chip.peaks.at(Precision::Fp4), chip.peaks.fp8);
+        assert_eq!(chip.peaks.at(Precision::Fp4), chip.peaks.half);
+        assert!(chip.peaks.at(Precision::Fp8) > chip.peaks.half);
         assert_eq!(chip.unit_hz, Some(128.0 * 2.52e9));
         assert!(!chip.fabric);
     }

@@ -53,9 +53,13 @@ pub enum Reading {
 /// The most tokens and the largest value of a reading: beyond lies a slip of the pen.
 const MOST: u64 = 1 << 32;
 
+/// Of a time under load that is less than its prompts alone are estimated at, at least this share
+/// of what it is off by counts for its steps.
+const LEAST: f64 = 0.25;
+
 impl Reading {
-    /// The measured time over the estimated one.
-    fn ratio(&self, setup: &Setup<'_>) -> f64 {
+    /// The measured time over the estimated one. `load` is what the machine holds and runs.
+    fn ratio(&self, setup: &Setup<'_>, load: &Load) -> f64 {
         let milli = |n: u64| n as f64 / 1e3;
         match *self {
             Reading::Decode { batch, depth, tps } => {
@@ -65,9 +69,13 @@ impl Reading {
                 setup.prefill_tps(tokens as f64, depth as f64).expected / milli(tps)
             }
             Reading::TokenTime { users, prompt, output, us } => {
-                let load =
-                    Load { users: users as f64, ..Load::single(prompt as f64, output as f64) };
-                us as f64 * 1e-6 / setup.serve(&load).tpot_s.expected
+                let (users, prompt, output) = (users as f64, prompt as f64, output as f64);
+                let at = Load { users, prompt, output, cached_prefix: 0.0, ..*load };
+                let (tpot, step) = (setup.serve(&at).tpot_s.expected, setup.step_s(&at));
+                // Between its steps a sequence waits for the prompts of others, which are as they
+                // are estimated.
+                let measured = us as f64 * 1e-6;
+                ((measured - (tpot - step)) / step).max(measured / tpot * LEAST)
             }
             Reading::FirstToken { prompt, us } => {
                 us as f64 * 1e-6 / setup.ttft_s(prompt as f64, 0.0).expected
@@ -191,16 +199,19 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// What `readings` say of the estimate `setup`, which is not tuned itself: the geometric mean
-    /// of each kind.
-    pub fn of(setup: &Setup<'_>, readings: &[Reading]) -> Tuning {
-        let mean = |steps: bool| {
+    /// What `readings` say of the estimate `setup`, which is not tuned itself and has no draft, on
+    /// a machine that runs as many sequences as `load` says: the geometric mean of each kind. What
+    /// is known of prompts counts where they delay steps.
+    pub fn of(setup: &Setup<'_>, load: &Load, readings: &[Reading]) -> Tuning {
+        let mean = |setup: &Setup<'_>, steps: bool| {
             let ratios = readings.iter().filter(|reading| reading.is_of_steps() == steps);
-            let logs: Vec<f64> = ratios.map(|reading| reading.ratio(setup).ln()).collect();
+            let logs: Vec<f64> = ratios.map(|reading| reading.ratio(setup, load).ln()).collect();
             let mean = (logs.iter().sum::<f64>() / logs.len() as f64).exp();
             (!logs.is_empty() && mean.is_finite() && mean > 0.0).then_some(mean)
         };
-        Tuning { step: mean(true), prompt: mean(false) }
+        let prompt = mean(setup, false);
+        let tuning = Tuning { step: None, prompt };
+        Tuning { step: mean(&Setup { tuning, ..setup.clone() }, true), prompt }
     }
 
     /// Nothing is known.

@@ -46,5 +46,5 @@ pub use numerics::Numerics;
 pub use roofline::{Limit, Stage, Time};
 pub use serving::{Load, Service};
 pub use setup::{Figure, Part, Setup, UNCALIBRATED};
-pub use speculative::Draft;
+pub use speculative::{Draft, Proposer};
 pub use work::{Cache, CacheTypes, Layers, Work};

@@ -11,7 +11,10 @@
 //! makes one set of coefficients serve a phone chip and an H100: achieved bandwidth rises with
 //! the model's size and falls with bandwidth per unit. The powers let the larger term win
 //! smoothly. Everything is divided by the devices of a tensor-parallel group, which pay for
-//! exchanging the residual stream twice a layer.
+//! exchanging the residual stream twice a layer; but caches only by their key/value heads, beyond
+//! which they are copied. Where the group is made of data ranks (attention data parallelism), each
+//! has a share of the sequences and the dense weights whole, and only the experts are divided by
+//! all of its devices.
 
 use super::calibration::{Class, Family, Rate};
 use super::chip::{Chip, Precision};
@@ -120,13 +123,16 @@ pub struct Stage<'a> {
     pub work: Work,
     /// The device.
     pub chip: Chip,
-    /// Devices in the tensor-parallel group.
+    /// Devices that share the routed experts: the tensor-parallel group, or several of them.
     pub width: f64,
+    /// Data ranks that those devices are divided into, at least 1: each has the rest of the
+    /// weights, and a share of the sequences.
+    pub data: f64,
     /// Coefficients.
     pub class: &'a Class,
     /// Where the work lies on the host: the device that computes prompts, to which the weights
-    /// are streamed. Tokens are decoded on the host itself.
-    pub prompts_on: Option<Chip>,
+    /// are streamed, with its coefficients. Tokens are decoded on the host itself.
+    pub prompts_on: Option<(Chip, &'a Class)>,
 }
 
 /// A prompt shorter than this is computed where the weights lie (llama.cpp's threshold for
@@ -165,23 +171,31 @@ impl Stage<'_> {
         self.class.families.get(&self.chip.family)
     }
 
-    /// One decode step of `batch` sequences, each with `depth` earlier tokens.
-    pub fn step(&self, batch: f64, depth: f64, numerics: &Numerics) -> Time {
-        let costs = &self.class.step;
-        let memory = self.read_weights(batch, numerics) + self.read_caches(batch, depth, numerics);
-        let compute = batch * self.work.decode_flops(depth) / self.step_rate(numerics);
+    /// One decode step of `batch` sequences, each with `depth` earlier tokens, over `tokens` new
+    /// ones of each: 1, or more where proposed ones are checked.
+    pub fn step(&self, batch: f64, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
+        let (costs, work) = (&self.class.step, &self.work);
+        // Of the fullest data rank.
+        let share = (batch / self.data).max(batch.min(1.0));
+        let (inner, all) = (self.width / self.data, batch * tokens);
+        let memory = self.read_weights(all, numerics) + self.read_caches(share, depth, numerics);
+        let dense = share * tokens * (work.decode_flops(depth) - work.expert_flops) / inner;
+        let compute = (dense + all * work.expert_flops / self.width) / self.step_rate(numerics);
         let time = Time {
             fixed: self.launch(),
             busy: join(memory, compute, 3.0),
             memory,
             compute,
-            links: self.reduce(batch, costs.reduce_us),
+            links: self.reduce(all, costs.reduce_us),
             host: 0.0,
         };
         let time = time.scaled(self.family().map_or(1.0, |family| family.step));
         // No coefficient may promise more than the memory gives.
-        let bytes = self.work.weight_bytes(batch) + batch * self.work.cache_bytes(depth);
-        let floor = bytes / (self.width * self.chip.bandwidth);
+        let experts = work.expert_bytes * work.distinct_experts(all) / self.width;
+        let caches = work.caches.iter();
+        let caches = caches.map(|c| c.entry_bytes * c.entries(depth) / inner.min(c.kv_heads));
+        let rest = share * (caches.sum::<f64>() + work.state_bytes / inner);
+        let floor = (work.dense_bytes / inner + experts + rest) / self.chip.bandwidth;
         self.on_host(Time { busy: time.busy.max(floor), ..time })
     }
 
@@ -201,7 +215,7 @@ impl Stage<'_> {
         let (costs, work) = (&self.class.step, &self.work);
         let experts = if numerics.half_weights { costs.half_experts } else { 1.0 };
         let experts = work.expert_bytes * work.distinct_experts(batch) * experts;
-        let bytes = (work.dense_bytes + experts) / self.width;
+        let bytes = work.dense_bytes * self.data / self.width + experts / self.width;
         let stream = bytes / (costs.bandwidth_share * self.chip.bandwidth);
         match (costs.unit_bytes, self.chip.unit_hz) {
             (Some(unit_bytes), Some(unit_hz)) => join(stream, bytes / (unit_bytes * unit_hz), 4.0),
@@ -209,26 +223,28 @@ impl Stage<'_> {
         }
     }
 
-    /// Reading the caches and states of `batch` sequences.
+    /// Reading the caches and states of `batch` sequences of one data rank.
     fn read_caches(&self, batch: f64, depth: f64, numerics: &Numerics) -> f64 {
         let costs = &self.class.step;
         let plain = if numerics.flash_attention { 1.0 } else { costs.plain_attention_cache };
+        let inner = self.width / self.data;
         let caches = self.work.caches.iter().map(|cache| {
             let latent = if cache.latent { costs.latent_cache } else { 1.0 };
             let repeated = match cache.latent {
                 true => 1.0,
                 false => cache.heads_per_kv_head.powf(costs.repeated_heads),
             };
-            cache.entry_bytes * cache.entries(depth) * repeated / (latent * plain)
+            let divided = inner.min(cache.kv_heads);
+            cache.entry_bytes * cache.entries(depth) * repeated / (latent * plain * divided)
         });
-        let bytes = batch * (caches.sum::<f64>() + self.work.state_bytes) / self.width;
+        let bytes = batch * (caches.sum::<f64>() + self.work.state_bytes / inner);
         bytes / (costs.cache_share * self.chip.bandwidth)
     }
 
-    /// Rate of arithmetic of a decode step, all devices of the group together.
+    /// Rate of arithmetic of a decode step, one device.
     fn step_rate(&self, numerics: &Numerics) -> f64 {
         let costs = &self.class.step;
-        let mut rate = costs.compute.on(&self.chip, numerics.precision) * self.width;
+        let mut rate = costs.compute.on(&self.chip, numerics.precision);
         if self.work.expert_flops > 0.0 {
             rate *= costs.moe_compute;
         }
@@ -250,13 +266,15 @@ impl Stage<'_> {
         layers * (reduce_us * 1e-6 * self.width.log2() + bytes / rate)
     }
 
-    /// One microbatch of `tokens` of a prompt after `depth` earlier ones.
+    /// One microbatch of `tokens` of a prompt after `depth` earlier ones. Of several data ranks it
+    /// keeps one busy.
     pub fn microbatch(&self, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
-        let costs = &self.class.prefill;
         let streamed = self.prompts_on.as_ref().filter(|_| tokens >= STREAM_FROM_TOKENS);
-        let chip = streamed.unwrap_or(&self.chip);
-        let work = &self.work;
-        let rate = self.prompt_rate(chip, numerics) * self.width;
+        let (chip, class) =
+            streamed.map_or((&self.chip, self.class), |(chip, class)| (chip, class));
+        let (costs, work) = (&class.prefill, &self.work);
+        let inner = self.width / self.data;
+        let rate = prompt_rate(class, chip, numerics) * inner;
         let routed = tokens * work.expert_share;
         let filling = match routed > 0.0 {
             true => (1.0 + costs.expert_tokens / routed) / costs.moe,
@@ -271,9 +289,10 @@ impl Stage<'_> {
             attention *= costs.plain_attention;
         }
         let compute = (products + work.attention_flops(depth, tokens) / attention) / rate;
-        let bytes = work.weight_bytes(tokens) / self.width;
-        let memory = bytes / (self.class.step.bandwidth_share * chip.bandwidth);
-        let copy = streamed.map_or(0.0, |chip| bytes / (COPY_SHARE * chip.host_link));
+        let experts = work.expert_bytes * work.distinct_experts(tokens);
+        let bytes = work.dense_bytes / inner + experts / self.width;
+        let memory = bytes / (class.step.bandwidth_share * chip.bandwidth);
+        let copy = streamed.map_or(0.0, |(chip, _)| bytes / (COPY_SHARE * chip.host_link));
         let busy = join(join(memory, compute, 4.0), copy, 4.0);
         let time = Time {
             fixed: costs.layer_us * 1e-6 * work.layers,
@@ -286,19 +305,6 @@ impl Stage<'_> {
         if streamed.is_some() { time } else { self.on_host(time) }
     }
 
-    /// Rate of a prompt's matrix products on one device.
-    fn prompt_rate(&self, chip: &Chip, numerics: &Numerics) -> f64 {
-        let costs = &self.class.prefill;
-        let mut rate = costs.compute.on(chip, numerics.precision);
-        if numerics.half_weights {
-            rate *= costs.half_weights;
-        }
-        if let (Some(power), Some(unit_hz)) = (chip.power_w, chip.unit_hz) {
-            rate *= (power / unit_hz / REFERENCE_POWER).powf(costs.power_exponent);
-        }
-        rate * self.class.families.get(&chip.family).map_or(1.0, |family| family.prefill)
-    }
-
     /// A stage whose prompts run elsewhere lies on the host.
     fn on_host(&self, time: Time) -> Time {
         match self.prompts_on {
@@ -306,4 +312,17 @@ impl Stage<'_> {
             None => time,
         }
     }
+}
+
+/// Rate of a prompt's matrix products on one device.
+fn prompt_rate(class: &Class, chip: &Chip, numerics: &Numerics) -> f64 {
+    let costs = &class.prefill;
+    let mut rate = costs.compute.on(chip, numerics.precision);
+    if numerics.half_weights {
+        rate *= costs.half_weights;
+    }
+    if let (Some(power), Some(unit_hz)) = (chip.power_w, chip.unit_hz) {
+        rate *= (power / unit_hz / REFERENCE_POWER).powf(costs.power_exponent);
+    }
+    rate * class.families.get(&chip.family).map_or(1.0, |family| family.prefill)
 }

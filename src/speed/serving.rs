@@ -4,7 +4,11 @@
 //! engine decodes all running sequences in one step and computes new prompts between steps. With
 //! B sequences running, a request takes `output` steps and waits for the B prompts that fall into
 //! that time, its own included, so the run delivers
-//! `B x output / (output x step(B) + B x prompt)` tokens a second.
+//! `B x output / (output x step(B) + B x prompt)` tokens a second. Data ranks compute prompts at the
+//! same time. With a draft a step is the time of a token ([`Setup::token`]).
+//!
+//! Each time is known as well as what it is made of: prompts, or steps. Under load, where both were
+//! measured together, all of it is as uncertain as throughput.
 
 use super::roofline::Limit;
 use super::setup::{Figure, Setup};
@@ -76,21 +80,28 @@ impl Setup<'_> {
         let running = load.running();
         let output = load.output.max(1.0);
         let cached = load.cached_prefix.clamp(0.0, load.prompt);
-        let step = self.step(running, load.depth());
-        let prompt = self.prefill(load.prompt - cached, cached);
+        let step = self.token(running, load.depth());
+        let fresh = load.prompt - cached;
+        let prompt = self.prefill(fresh, cached);
         let (step_s, prompt_s) = (step.total(), prompt.total());
-        let cycle = output * step_s + running * prompt_s;
-        let prompt_share = running * prompt_s / cycle;
-        let tpot = step_s + (running - 1.0) * prompt_s / output;
+        // What each of the running sequences' prompts costs the others.
+        let at_once = self.data().min(running);
+        let turn_s = self.prompts(running / at_once, fresh, cached).total() / at_once;
+        let batched = running > 1.0;
+        let step_i = around(output * step_s, self.decode_spread(batched));
+        let prompt_spread = if batched { self.decode_spread(true) } else { self.prefill_spread() };
+        let cycle = step_i + around(running * turn_s, prompt_spread);
+        let prompt_share = running * turn_s / cycle.expected;
+        let tpot = step_i + around((running - 1.0) * turn_s, prompt_spread);
         // Prompts of others that are being computed or wait as a new one arrives, and a place
         // among the running sequences where there are more users than places.
-        let waiting = prompt_share * (running - 1.0) * prompt_s / 2.0;
-        let queue = (load.share() / running - 1.0).max(0.0) * cycle;
-        let ttft = self.request_s() + prompt_s + waiting + queue;
-        let batched = running > 1.0;
+        let waiting = prompt_share * (running - 1.0) * turn_s / 2.0;
+        let queue = (load.share() / running - 1.0).max(0.0);
+        let ttft = around(self.request_s() + prompt_s + waiting, self.prefill_spread())
+            + cycle.map(|seconds| queue * seconds);
         // With fewer users than copies some of those stand idle.
         let copies = load.copies.max(1.0).min(load.users.max(1.0));
-        let spread = self.decode_spread(batched);
+        let tokens = copies * running * output;
         let limit = match load.share() > running && load.fits < load.scheduled {
             true => Limit::Memory,
             false if prompt_share > 0.5 => prompt.limit(),
@@ -98,12 +109,21 @@ impl Setup<'_> {
         };
         Service {
             running,
-            ttft_s: around(ttft, self.prefill_spread()),
-            tpot_s: around(tpot, spread),
-            throughput: around(copies * running * output / cycle, spread),
+            ttft_s: ttft,
+            tpot_s: tpot.map(|seconds| seconds / output),
+            throughput: Interval {
+                low: tokens / cycle.high,
+                expected: tokens / cycle.expected,
+                high: tokens / cycle.low,
+            },
             prompt_share,
             limit,
         }
+    }
+
+    /// Seconds that a step of the sequences that run under `load` takes, without a draft.
+    pub(super) fn step_s(&self, load: &Load) -> f64 {
+        self.step(load.running(), load.depth()).total()
     }
 
     /// The most users whose expected latencies keep to `ttft_s` and `tpot_s`; 0 if even one is
@@ -130,12 +150,13 @@ impl Setup<'_> {
         good
     }
 
-    /// Tokens a second for one user, decoding after `depth` tokens.
+    /// Tokens a second for one user, decoding after `depth` tokens, with a draft where there is one.
     pub fn decode_tps(&self, depth: f64) -> Interval<f64> {
-        self.batch_tps(1.0, depth)
+        around(1.0 / self.token(1.0, depth).total(), self.decode_spread(false))
     }
 
-    /// Tokens a second of `batch` sequences together, decoding after `depth` tokens each.
+    /// Tokens a second of `batch` sequences together, decoding after `depth` tokens each, without a
+    /// draft.
     pub fn batch_tps(&self, batch: f64, depth: f64) -> Interval<f64> {
         around(batch / self.step(batch, depth).total(), self.decode_spread(batch > 1.0))
     }
@@ -152,7 +173,8 @@ impl Setup<'_> {
 
     /// Seconds that a request takes before the device starts on it.
     fn request_s(&self) -> f64 {
-        self.stages.first().map_or(0.0, |s| s.class.prefill.request_ms * 1e-3)
+        let seconds = self.stages.first().map_or(0.0, |s| s.class.prefill.request_ms * 1e-3);
+        seconds * self.tuning.prompt.unwrap_or(1.0)
     }
 
     fn decode_spread(&self, batched: bool) -> f64 {

@@ -1,10 +1,11 @@
 //! A model on its devices: one step and one prompt through all stages.
 
-use super::calibration::{Class, Evidence, Known, Software, class};
+use super::calibration::{Class, Engine, Evidence, Known, Software, class};
 use super::chip::{Backend, Chip};
 use super::measured::Tuning;
 use super::numerics::Numerics;
 use super::roofline::{Stage, Time};
+use super::speculative::Draft;
 use super::work::Work;
 
 /// A part of a model and where it lies.
@@ -14,8 +15,11 @@ pub struct Part {
     pub work: Work,
     /// The device that it lies on; the host's CPU for what is left there.
     pub chip: Chip,
-    /// Like devices that share every tensor of it (tensor parallelism), at least 1.
+    /// Like devices that share every tensor of it (tensor parallelism), at least 1; with data
+    /// ranks, the devices of all of them, which share the routed experts.
     pub width: u32,
+    /// Data ranks among those devices, at least 1: see [`Stage::data`].
+    pub data: u32,
     /// For a part on the host: the device that computes long prompts, to which its weights are
     /// streamed; it decodes on the host.
     pub prompts_on: Option<Chip>,
@@ -24,7 +28,7 @@ pub struct Part {
 impl Part {
     /// A part that a single device holds.
     pub fn on(chip: Chip, work: Work) -> Part {
-        Part { work, chip, width: 1, prompts_on: None }
+        Part { work, chip, width: 1, data: 1, prompts_on: None }
     }
 }
 
@@ -39,6 +43,11 @@ pub struct Setup<'a> {
     /// The longest microbatch of a prompt, in tokens (`--ubatch-size`,
     /// `--max-num-batched-tokens`).
     pub microbatch: f64,
+    /// The stages work on groups of the running sequences at the same time, as pipelines of
+    /// serving engines do; else a step goes through all stages before the next begins.
+    pub pipelined: bool,
+    /// What proposes tokens in speculative decoding.
+    pub draft: Option<Draft>,
     /// How well the software is known.
     pub known: Known,
     /// What measurements of the machine's own say.
@@ -86,21 +95,43 @@ impl Setup<'static> {
             if how == Known::StandIn {
                 known = Known::StandIn;
             }
-            let Part { work, chip, width, prompts_on } = part;
-            Some(Stage { work, chip, width: f64::from(width.max(1)), class, prompts_on })
+            let Part { work, chip, width, data, prompts_on } = part;
+            let prompts_on = match prompts_on {
+                None => None,
+                Some(chip) => {
+                    let (class, _) = self::class(Software { backend: chip.backend, ..software })?;
+                    Some((chip, class))
+                }
+            };
+            let data = f64::from(data.clamp(1, width.max(1)));
+            let width = f64::from(width.max(1));
+            Some(Stage { work, chip, width, data, class, prompts_on })
         });
         let stages = stages.collect::<Option<Vec<_>>>()?;
-        let tuning = Tuning::default();
-        (!stages.is_empty()).then_some(Setup { stages, numerics, microbatch, known, tuning })
+        let pipelined =
+            matches!(software.engine, Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm);
+        let (draft, tuning) = (None, Tuning::default());
+        let setup = Setup { stages, numerics, microbatch, pipelined, draft, known, tuning };
+        (!setup.stages.is_empty()).then_some(setup)
     }
 }
 
 impl Setup<'_> {
-    /// One decode step of `batch` sequences, each with `depth` earlier tokens. Stages of a layer
-    /// split work one after another.
+    /// One decode step of `batch` sequences, each with `depth` earlier tokens: the time after which
+    /// each of them has one more. Stages of a layer split work one after another; a pipeline's on
+    /// groups of sequences, in the time that its slowest stage takes for all of them at least.
     pub fn step(&self, batch: f64, depth: f64) -> Time {
-        let stages = self.stages.iter().map(|s| s.step(batch, depth, &self.numerics));
-        let mut time: Time = stages.sum();
+        self.check(batch, 1.0, depth)
+    }
+
+    /// The same over `tokens` new ones of each sequence, as where proposed ones are checked.
+    pub(super) fn check(&self, batch: f64, tokens: f64, depth: f64) -> Time {
+        let groups = if self.pipelined { self.devices().min(batch).max(1.0) } else { 1.0 };
+        let stage = |stage: &Stage<'_>| stage.step(batch / groups, tokens, depth, &self.numerics);
+        let stages: Vec<Time> = self.stages.iter().map(stage).collect();
+        let through: Time = stages.iter().copied().sum();
+        let slowest = stages.iter().map(Time::total).fold(0.0, f64::max);
+        let mut time = through.scaled((groups * slowest / through.total()).max(1.0));
         if let Some(first) = self.stages.first() {
             let costs = &first.class.step;
             time.fixed += costs.sequence_us * 1e-6 * (batch - 1.0).max(0.0);
@@ -114,10 +145,22 @@ impl Setup<'_> {
         self.stages.iter().filter(|s| s.prompts_on.is_none()).count().max(1) as f64
     }
 
+    /// Data ranks that compute prompts at the same time.
+    pub(super) fn data(&self) -> f64 {
+        self.stages.iter().map(|stage| stage.data).fold(1.0, f64::max)
+    }
+
     /// A prompt of `tokens` after `depth` earlier ones, up to its first new token. Microbatches
     /// of a layer split follow each other through the stages, as far as the engine overlaps them.
     pub fn prefill(&self, tokens: f64, depth: f64) -> Time {
+        self.prompts(1.0, tokens, depth)
+    }
+
+    /// What each of `n` such prompts in a row takes: those of a pipeline follow each other through
+    /// its stages.
+    pub(super) fn prompts(&self, n: f64, tokens: f64, depth: f64) -> Time {
         let Some(first) = self.stages.first() else { return Time::default() };
+        let n = if self.pipelined { n.max(1.0) } else { 1.0 };
         let tokens = tokens.max(1.0);
         let count = (tokens / self.microbatch.max(1.0)).ceil().max(1.0);
         // Attention grows linearly along the prompt: the mean microbatch stands for all.
@@ -127,10 +170,10 @@ impl Setup<'_> {
             self.stages.iter().map(|s| s.microbatch(size, middle, &self.numerics)).collect();
         let through: Time = stages.iter().copied().sum();
         let slowest = stages.iter().map(Time::total).fold(0.0, f64::max);
-        let sequential = through.total() * count;
-        let pipelined = through.total() + (count - 1.0) * slowest;
+        let sequential = through.total() * count * n;
+        let pipelined = through.total() + (count * n - 1.0) * slowest;
         let share = first.class.prefill.pipeline;
-        let overlap = (sequential - share * (sequential - pipelined)) / through.total();
+        let overlap = (sequential - share * (sequential - pipelined)) / through.total() / n;
         through.scaled(overlap * self.tuning.prompt.unwrap_or(1.0))
     }
 

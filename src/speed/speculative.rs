@@ -2,22 +2,33 @@
 //!
 //! Leviathan et al. 2023 (arXiv 2211.17192): with `n` proposed tokens of which each is accepted
 //! with probability `a`, a step yields `(1 - a^(n+1)) / (1 - a)` tokens on average.
+//!
+//! Checking reads the weights once for all proposed tokens, but it computes all of them and meets
+//! the experts of all: what pays for one user, whose steps are bound by memory, can cost throughput
+//! where many are bound by arithmetic. Engines propose all the same, so the figures show it.
 
+use super::roofline::Time;
 use super::setup::Setup;
-use crate::units::Interval;
 
-use super::serving::around;
-
-/// A way to propose tokens.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What proposes tokens.
+#[derive(Clone, Debug)]
 pub struct Draft {
     /// Tokens proposed a step.
     pub tokens: f64,
-    /// Probability that a proposed token is accepted, 0 to 1.
+    /// Probability that a proposed token is accepted, 0 to 1: the user's to measure.
     pub acceptance: f64,
-    /// Seconds to propose one token: a step of the draft model, next to nothing for n-grams, a
-    /// layer's share for MTP heads.
-    pub token_s: f64,
+    /// What proposes them.
+    pub by: Proposer,
+}
+
+/// What proposes tokens, as far as its speed goes.
+#[derive(Clone, Debug)]
+pub enum Proposer {
+    /// The model's MTP layer: this share of a step of the model, its part of the layers and the
+    /// head.
+    Mtp(f64),
+    /// A model of its own, beside the other.
+    Model(Box<Setup<'static>>),
 }
 
 impl Draft {
@@ -32,32 +43,26 @@ impl Draft {
 }
 
 impl Setup<'_> {
-    /// Tokens a second for one user with speculative decoding. Checking n proposed tokens reads
-    /// the weights (and the experts) of n + 1 and one sequence's cache. The interval is that of
-    /// the plain rate: the acceptance is the user's to measure.
-    pub fn speculative_tps(&self, depth: f64, draft: &Draft) -> Interval<f64> {
-        let plain = self.decode_tps(depth);
-        let checked = self.check_s(draft.tokens + 1.0, depth);
-        let step = checked + draft.tokens * draft.token_s;
-        around(draft.yielded() / step, plain.high / plain.expected)
-    }
-
-    /// A step over `tokens` of one sequence: as a batch of that many, but for the cache, which is
-    /// read once.
-    fn check_s(&self, tokens: f64, depth: f64) -> f64 {
-        let batch = self.step(tokens, 0.0).total();
-        let cache = self.step(1.0, depth).total() - self.step(1.0, 0.0).total();
-        batch + cache
+    /// The time after which each of `batch` sequences has one more token on average: a step, or
+    /// with a draft one round of proposing and checking over what it yields.
+    pub fn token(&self, batch: f64, depth: f64) -> Time {
+        let Some(draft) = &self.draft else { return self.step(batch, depth) };
+        let propose = match &draft.by {
+            Proposer::Mtp(share) => self.step(batch, 0.0).scaled(*share),
+            Proposer::Model(model) => model.step(batch, depth),
+        };
+        let check = self.check(batch, draft.tokens + 1.0, depth);
+        (check + propose.scaled(draft.tokens)).scaled(1.0 / draft.yielded())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Draft;
+    use super::*;
 
     #[test]
     fn a_draft_yields_between_one_token_and_all() {
-        let draft = |acceptance| Draft { tokens: 4.0, acceptance, token_s: 0.0 };
+        let draft = |acceptance| Draft { tokens: 4.0, acceptance, by: Proposer::Mtp(0.0) };
         assert_eq!(draft(0.0).yielded(), 1.0);
         assert_eq!(draft(1.0).yielded(), 5.0);
         assert!((draft(0.5).yielded() - 1.9375).abs() < 1e-9);

@@ -52,6 +52,9 @@ pub struct Cache {
     pub prefill_flops: f64,
     /// Query heads for each key/value head.
     pub heads_per_kv_head: f64,
+    /// Key/value heads: the most devices of a tensor-parallel group that divide the entry; beyond
+    /// them it is copied. 1 for a latent and for an indexer's keys.
+    pub kv_heads: f64,
     /// Of multi-head latent attention.
     pub latent: bool,
 }
@@ -279,6 +282,7 @@ impl Work {
             decode_flops: flops,
             prefill_flops: flops,
             heads_per_kv_head: heads / kv_heads.max(1.0),
+            kv_heads: kv_heads.max(1.0),
             latent: false,
         };
         self.add_cache(cache);
@@ -304,6 +308,7 @@ impl Work {
             decode_flops: 2.0 * heads * (2.0 * latent + rope),
             prefill_flops: 2.0 * heads * head,
             heads_per_kv_head: heads,
+            kv_heads: 1.0,
             latent: true,
         });
         if let Some(indexer) = m.indexer {
@@ -320,6 +325,7 @@ impl Work {
             decode_flops: 4.0 * heads * head,
             prefill_flops: 4.0 * heads * head,
             heads_per_kv_head: heads,
+            kv_heads: 1.0,
             latent: true,
         };
         self.add_cache(cache(1.0, window));
@@ -342,6 +348,7 @@ impl Work {
             decode_flops: 2.0 * heads * head,
             prefill_flops: 2.0 * heads * head,
             heads_per_kv_head: heads,
+            kv_heads: 1.0,
             latent: false,
         });
     }
@@ -352,6 +359,7 @@ impl Work {
             c.window == cache.window
                 && c.tokens_per_entry == cache.tokens_per_entry
                 && c.heads_per_kv_head == cache.heads_per_kv_head
+                && c.kv_heads == cache.kv_heads
                 && c.latent == cache.latent
         };
         match self.caches.iter_mut().find(alike) {
@@ -452,6 +460,7 @@ mod tests {
             decode_flops: 1.0,
             prefill_flops: 1.0,
             heads_per_kv_head: 1.0,
+            kv_heads: 1.0,
             latent: false,
         }
     }

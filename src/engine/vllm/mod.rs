@@ -367,6 +367,7 @@ impl Run for VllmRun<'_> {
             cache: CacheTypes { key: value, value },
             microbatch: self.batched,
             copies: self.ranks.copies(),
+            pooled: self.ranks.pooled(),
         }
     }
 
