@@ -395,3 +395,17 @@ fn every_engine_has_a_setup_here() {
         assert!(known || elsewhere, "{engine}");
     }
 }
+
+/// MXFP4 experts need not divide into whole blocks: each rank has whole ones and pads its part.
+#[test]
+fn mxfp4_experts_are_divided_unevenly() {
+    let query = "model=gpt-oss-120b&quant=MXFP4&ctx=8k";
+    for engine in ["vllm", "sglang"] {
+        let of = |hw: &str| cell(&format!("{query}&engine={engine}&hw={hw}"));
+        let (one, eight) = (of("h100-sxm"), of("h100-sxm*8"));
+        assert_eq!(eight.placement.parts[0].devices.len(), 8, "{engine}");
+        let ratio = eight.loaded_bytes.0 as f64 / one.loaded_bytes.0 as f64;
+        // 90 blocks of 32 columns: twelve a rank, and no more than that.
+        assert!((1.0..1.08).contains(&ratio), "{engine}: {ratio}");
+    }
+}

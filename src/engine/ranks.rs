@@ -241,7 +241,7 @@ pub(super) fn weights(
 ) -> Vec<Interval<Bytes>> {
     let of = |layers| {
         let held = stage(checkpoint, ranks.cuts, layers);
-        vllm::of_rank(checkpoint, held, capability, vllm::Release::CURRENT)
+        vllm::of_rank(checkpoint, held, ranks.cuts.columns, capability, vllm::Release::CURRENT)
     };
     ranks.stages.iter().map(of).collect()
 }

@@ -199,11 +199,12 @@ impl Format {
     }
 
     /// Inputs of a projection that share a scale: a tensor-parallel rank must hold a multiple of
-    /// them. 1 where scales follow outputs.
+    /// them. 1 where scales follow outputs, and for MXFP4 experts, of which a rank has whole blocks
+    /// and the last rank what is left.
     pub const fn granule(self) -> u64 {
         match self {
             Format::Fp8Block | Format::Awq | Format::Gptq | Format::W4a16 => 128,
-            Format::Mxfp4 | Format::Fp8Mxfp4 | Format::Int4Experts => 32,
+            Format::Int4Experts => 32,
             Format::Nvfp4 => 16,
             _ => 1,
         }

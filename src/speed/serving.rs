@@ -93,9 +93,9 @@ impl Setup<'_> {
         let cycle = step_i + around(running * turn_s, prompt_spread);
         let prompt_share = running * turn_s / cycle.expected;
         let tpot = step_i + around((running - 1.0) * turn_s, prompt_spread);
-        // Prompts of others that are being computed or wait as a new one arrives, and a place
-        // among the running sequences where there are more users than places.
-        let waiting = prompt_share * (running - 1.0) * turn_s / 2.0;
+        // Prompts of others on the same rank that are being computed or wait as a new one arrives,
+        // and a place among the running sequences where there are more users than places.
+        let waiting = prompt_share * (running - at_once) * turn_s / 2.0;
         let queue = (load.share() / running - 1.0).max(0.0);
         let ttft = around(self.request_s() + prompt_s + waiting, self.prefill_spread())
             + cycle.map(|seconds| queue * seconds);

@@ -213,7 +213,13 @@ impl<'a> VllmRun<'a> {
         let weights = hardware.parts.iter().enumerate().filter_map(|(i, part)| {
             let layers = &ranks.stages[ranks.stage(i)?];
             let held = stage(checkpoint, ranks.cuts, layers);
-            Some(of_rank(checkpoint, held, compute_capability(part.device), release))
+            Some(of_rank(
+                checkpoint,
+                held,
+                ranks.cuts.columns,
+                compute_capability(part.device),
+                release,
+            ))
         });
         let weights = weights.collect();
         let batch = Batch { tokens: batched, sequences, ranks: ranks.tensor, release };

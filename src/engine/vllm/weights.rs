@@ -19,18 +19,20 @@ pub fn loaded(
     capability: Option<u32>,
     release: Release,
 ) -> Interval<Bytes> {
-    of_rank(checkpoint, rank(checkpoint, ranks), capability, release)
+    of_rank(checkpoint, rank(checkpoint, ranks), ranks, capability, release)
 }
 
-/// The same for a rank that holds `fused`.
+/// The same for a rank that holds `fused`, where the columns of each expert are divided into
+/// `columns` parts.
 pub fn of_rank(
     checkpoint: &Checkpoint<'_>,
     fused: Vec<Fused>,
+    columns: u64,
     capability: Option<u32>,
     release: Release,
 ) -> Interval<Bytes> {
     let architecture = checkpoint.architecture();
-    let padding = expert_padding(checkpoint, capability, release);
+    let padding = expert_padding(checkpoint, columns, capability, release);
     let weights = fused.into_iter().map(|fused| {
         let padded = |bytes: Bytes| match fused.expert && fused.quantised {
             true => bytes.scale(padding),
@@ -68,19 +70,31 @@ fn rotary_tables(architecture: &Architecture) -> Bytes {
 
 /// By how much MXFP4 experts grow to suit a kernel's tiles: Marlin (devices before Hopper) rounds
 /// hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden width to
-/// 256 until release 0.16.
+/// 256 until release 0.16. Each of `columns` ranks has whole blocks of 32 and rounds its own part up,
+/// so the inner width need not divide.
 ///
-/// Source: `fused_moe/oracle/mxfp4.py`, `mxfp4_round_up_hidden_size_and_intermediate_size`.
-fn expert_padding(checkpoint: &Checkpoint<'_>, capability: Option<u32>, release: Release) -> f64 {
+/// Sources: `fused_moe/oracle/mxfp4.py`, `mxfp4_round_up_hidden_size_and_intermediate_size`;
+/// `models/gpt_oss.py`, `_load_weights_mxfp4`.
+fn expert_padding(
+    checkpoint: &Checkpoint<'_>,
+    columns: u64,
+    capability: Option<u32>,
+    release: Release,
+) -> f64 {
     if checkpoint.quant != Quant::Format(Format::Mxfp4) {
         return 1.0;
     }
     let moe = checkpoint.architecture().layers.iter().find_map(|layer| layer.ffn.moe());
     let Some(moe) = moe else { return 1.0 };
     let up = |n: u64, to: u64| n.next_multiple_of(to) as f64 / n.max(1) as f64;
+    let inner = |to: u64| {
+        let part = moe.intermediate_size.div_ceil(32).div_ceil(columns.max(1)) * 32;
+        let all = part.next_multiple_of(to) * columns.max(1);
+        all as f64 / moe.intermediate_size.max(1) as f64
+    };
     match (capability, release.0) {
-        (Some(..90), _) => up(moe.hidden_size, 256) * up(moe.intermediate_size, 128),
+        (Some(..90), _) => up(moe.hidden_size, 256) * inner(128),
         (_, ..=16) => up(moe.hidden_size, 256),
-        _ => up(moe.intermediate_size, 64),
+        _ => inner(64),
     }
 }
