@@ -173,3 +173,42 @@ fn a_cell_without_figures_has_no_curves() {
     let beyond = Selected { model: 0, machine: usize::MAX, quant: 0, engine: 9 };
     assert!(Subject::of(catalog, &scenario, beyond, |_| ()).is_none());
 }
+
+/// The frontier, the most users and the longest context of the report are one boundary.
+#[test]
+fn the_frontier_meets_the_most_users() {
+    for query in QUESTIONS {
+        let scenario = scenario(query);
+        let cell = cell(&scenario);
+        let frontier = Frontier::of(Catalog::bundled(), &scenario, FIRST).unwrap();
+        let line = &frontier.lines[0];
+        assert_eq!(line.quant.to_string(), cell.quant);
+        for (users, context) in frontier.users.iter().zip(&line.contexts) {
+            let fits = *context >= scenario.context;
+            assert_eq!(fits, *users <= cell.max_users, "{query}: {users} of {}", cell.max_users);
+        }
+    }
+}
+
+/// Beyond what fits more users change nothing but the time that they wait.
+#[test]
+fn users_beyond_memory_wait_in_the_chart_as_in_the_report() {
+    let query = "model=qwen3-32b&hw=rtx-pro-6000-blackwell-workstation&quant=Q8_0&ctx=16384&engine=llama.cpp";
+    let most = cell(&scenario(query)).max_users;
+    assert!(most > 1);
+    let at = |users: u64| cell(&scenario(&format!("{query}&users={users}"))).speed;
+    let asked = scenario(&format!("{query}&users={}", 3 * most));
+    let crowd = Crowd::of(Catalog::bundled(), &asked, FIRST).unwrap();
+    let served = crowd.services[crowd.asked];
+    let (full, over) = (at(most), at(3 * most));
+    assert_eq!(Some(served.ttft_s), over.ttft_s);
+    assert_eq!(over.running, Some(most));
+    let throughput = |speed: &headroom::report::Speed| speed.throughput_tps.unwrap().expected;
+    assert!((throughput(&over) / throughput(&full) - 1.0).abs() < 1e-9);
+    // Little's law: three times the users in the system at the same rate stay three times as long.
+    let stay =
+        |speed: &headroom::report::Speed, users: u64| users as f64 * 512.0 / throughput(speed);
+    let waited = over.ttft_s.unwrap().expected - full.ttft_s.unwrap().expected;
+    let more = stay(&over, 3 * most) - stay(&full, most);
+    assert!((waited / more - 1.0).abs() < 1e-6, "{waited} {more}");
+}

@@ -68,9 +68,14 @@ pub fn economics(
         let answered = service.throughput.expected / load.output.max(1.0);
         let input = second * service.prompt_share / (answered * load.prompt.max(1.0)) * 1e6;
         let output = second * (1.0 - service.prompt_share) / service.throughput.expected * 1e6;
-        let spread = service.throughput.high / service.throughput.expected;
-        let around = super::serving::around;
-        Cost { hour, input_mtok: around(input, spread), output_mtok: around(output, spread) }
+        // The more tokens, the less each costs.
+        let Interval { low, expected, high } = service.throughput;
+        let within = |cost: f64| Interval {
+            low: cost * expected / high,
+            expected: cost,
+            high: cost * expected / low,
+        };
+        Cost { hour, input_mtok: within(input), output_mtok: within(output) }
     };
     let tokens_an_hour = |rate: f64| rate * SECONDS_AN_HOUR * utilisation;
     let wh_mtok = mean_w.map(|watts| {
@@ -131,7 +136,9 @@ mod tests {
         // An hour at 1000 tokens a second: 3.6 M tokens of answers, 7.2 M of prompts.
         let hour = 3.6 * owned.output_mtok.expected + 7.2 * owned.input_mtok.expected;
         assert!((hour - owned.hour).abs() < 1e-9 * owned.hour);
-        assert!(owned.output_mtok.low < owned.output_mtok.high);
+        // Half and twice the tokens: twice and half the price.
+        let Interval { low, expected, high } = owned.output_mtok;
+        assert!((low / expected - 0.5).abs() < 1e-9 && (high / expected - 2.0).abs() < 1e-9);
     }
 
     #[test]
