@@ -76,7 +76,7 @@ prop_compose! {
 fn setup(class: usize, work: Work, chip: Chip, width: f64, flash: bool) -> Setup<'static> {
     let class = &classes()[class % classes().len()];
     let numerics = Numerics { flash_attention: flash, ..Numerics::default() };
-    let stage = Stage { work, chip, width, data: 1.0, class, prompts_on: None };
+    let stage = Stage { work, chip, width, data: 1.0, network: false, class, prompts_on: None };
     Setup {
         stages: vec![stage],
         numerics,

@@ -339,3 +339,18 @@ fn a_pipeline_keeps_its_stages_busy() {
     assert!(gain > 30.0, "{gain}");
     assert!(many.throughput_tps.unwrap().expected > 0.5 * tensor);
 }
+
+/// More devices than a server takes meet over a network, of which nothing was measured.
+#[test]
+fn a_group_across_servers_is_slower_and_uncalibrated() {
+    let query = "model=deepseek-v3&quant=FP8&engine=vllm&ctx=4k";
+    let speed = |hw: &str| only_cell(&format!("{query}&hw={hw}")).speed;
+    let (one, two) = (speed("h200-sxm*8"), speed("h200-sxm*16"));
+    let calibrated = |speed: &Speed| speed.speed_basis.as_ref().unwrap().calibrated;
+    assert!(calibrated(&one) && !calibrated(&two));
+    let tps = |speed: &Speed| speed.decode_tps.unwrap();
+    assert!(tps(&two).expected < tps(&one).expected);
+    assert!(tps(&two).high / tps(&two).low > 6.0);
+    // A rack of them is one fabric.
+    assert!(speed("gb200*16").decode_tps.unwrap().expected > tps(&two).expected);
+}

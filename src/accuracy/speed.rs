@@ -96,6 +96,7 @@ impl Case {
             chip: self.chip.clone(),
             width: self.tensor_parallel as u32,
             data: 1,
+            network: false,
             prompts_on: None,
         });
         let setup = Setup::new(self.software, parts, self.numerics, self.microbatch)?;

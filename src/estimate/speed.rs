@@ -20,6 +20,8 @@ use crate::speed::{
 const DESKTOP: &str = "cpu-ddr5-5600-dual";
 /// The same beside accelerators of a data centre.
 const SERVER: &str = "cpu-epyc-genoa-12ch";
+/// Devices that one server takes where no fabric joins more.
+const MOST_IN_A_SERVER: u32 = 8;
 /// Share of a unified memory's bandwidth that the CPU alone gets: an assumption.
 const CPU_SHARE: f64 = 0.5;
 
@@ -152,9 +154,8 @@ impl Subject<'_> {
         // Copies that share their experts are data ranks of one.
         let (ranks, copies) = if pooled > 1 { (copies, 1) } else { (1, copies) };
         let part = |held: &Held| {
-            let part = machine.part(held, layers)?;
-            let width = part.width.saturating_mul(ranks.min(u64::from(u32::MAX)) as u32);
-            Some(Part { width, data: pooled.min(u64::from(width)) as u32, ..part })
+            let part = machine.part(held, layers, ranks)?;
+            Some(Part { data: pooled.min(u64::from(part.width)) as u32, ..part })
         };
         let parts: Option<Vec<Part>> = parts.iter().map(part).collect();
         let parts = parts.ok_or(NoSpeed::UnknownDevice)?;
@@ -249,12 +250,12 @@ impl<'a> Machine<'a> {
         Machine { hardware, host, assumed }
     }
 
-    /// `held` on its chips; `None` where one is not known.
-    fn part(&self, held: &Held, layers: &Layers) -> Option<Part> {
+    /// `held` on its chips, as many groups of them as there are `ranks`; `None` where one is not
+    /// known.
+    fn part(&self, held: &Held, layers: &Layers, ranks: u64) -> Option<Part> {
         let Held { devices, layers: bodies, experts, head } = held;
         let work = layers.part(bodies.clone(), experts.clone(), *head);
-        let width = devices.len() as u32;
-        if width == 0 {
+        if devices.is_empty() {
             let prompts_on = self.hardware.parts.first().map(|part| Chip::of(part.device));
             let prompts_on = match prompts_on {
                 Some(chip) => Some(chip?),
@@ -269,11 +270,13 @@ impl<'a> Machine<'a> {
             bandwidth(a).total_cmp(&bandwidth(b))
         })?;
         let mut chip = Chip::of(slowest)?;
+        let width = (devices.len() as u64).saturating_mul(ranks).min(u64::from(u32::MAX)) as u32;
         // A bridge between two does not join four.
         if slowest.fabric_devices.is_some_and(|most| width > most) {
             (chip.link, chip.fabric) = (chip.host_link, false);
         }
-        Some(Part { width, ..Part::on(chip, work) })
+        let network = width > slowest.fabric_devices.unwrap_or(0).max(MOST_IN_A_SERVER);
+        Some(Part { width, network, ..Part::on(chip, work) })
     }
 }
 

@@ -128,6 +128,8 @@ pub struct Stage<'a> {
     /// Data ranks that those devices are divided into, at least 1: each has the rest of the
     /// weights, and a share of the sequences.
     pub data: f64,
+    /// They stand in several machines and meet over a network.
+    pub network: bool,
     /// Coefficients.
     pub class: &'a Class,
     /// Where the work lies on the host: the device that computes prompts, to which the weights
@@ -162,6 +164,10 @@ impl Rate {
 const REFERENCE_CLOCK_HZ: f64 = 2e9;
 /// The board power for each unit and clock that prefill rates are stated at: 1.5 W a GHz.
 const REFERENCE_POWER: f64 = 1.5e-9;
+/// What an all-reduce of a few kilobytes takes longer where it crosses a network. No measurements of
+/// engines were fitted: nccl-tests print 19 microseconds for two ranks (NVIDIA/nccl-tests#150) and 75
+/// for sixteen (NVIDIA/nccl#1453).
+const NETWORK_S: f64 = 40e-6;
 /// Share of a link's rate that a copy between host and device reaches.
 const COPY_SHARE: f64 = 0.8;
 
@@ -263,7 +269,8 @@ impl Stage<'_> {
         let layers = self.work.layers;
         let bytes = 2.0 * 2.0 * tokens * self.work.hidden * 2.0 * (self.width - 1.0) / self.width;
         let rate = self.class.step.link_share * self.chip.link;
-        layers * (reduce_us * 1e-6 * self.width.log2() + bytes / rate)
+        let network = if self.network { 2.0 * NETWORK_S } else { 0.0 };
+        layers * (reduce_us * 1e-6 * self.width.log2() + network + bytes / rate)
     }
 
     /// One microbatch of `tokens` of a prompt after `depth` earlier ones. Of several data ranks it

@@ -20,6 +20,8 @@ pub struct Part {
     pub width: u32,
     /// Data ranks among those devices, at least 1: see [`Stage::data`].
     pub data: u32,
+    /// Those devices stand in several machines: see [`Stage::network`]. Never called calibrated.
+    pub network: bool,
     /// For a part on the host: the device that computes long prompts, to which its weights are
     /// streamed; it decodes on the host.
     pub prompts_on: Option<Chip>,
@@ -28,7 +30,7 @@ pub struct Part {
 impl Part {
     /// A part that a single device holds.
     pub fn on(chip: Chip, work: Work) -> Part {
-        Part { work, chip, width: 1, data: 1, prompts_on: None }
+        Part { work, chip, width: 1, data: 1, network: false, prompts_on: None }
     }
 }
 
@@ -92,10 +94,10 @@ impl Setup<'static> {
                 _ => software.backend,
             };
             let (class, how) = class(Software { backend, ..software })?;
-            if how == Known::StandIn {
+            if how == Known::StandIn || part.network {
                 known = Known::StandIn;
             }
-            let Part { work, chip, width, data, prompts_on } = part;
+            let Part { work, chip, width, data, network, prompts_on } = part;
             let prompts_on = match prompts_on {
                 None => None,
                 Some(chip) => {
@@ -105,7 +107,7 @@ impl Setup<'static> {
             };
             let data = f64::from(data.clamp(1, width.max(1)));
             let width = f64::from(width.max(1));
-            Some(Stage { work, chip, width, data, class, prompts_on })
+            Some(Stage { work, chip, width, data, network, class, prompts_on })
         });
         let stages = stages.collect::<Option<Vec<_>>>()?;
         let pipelined =
