@@ -179,7 +179,7 @@ fn json(text: &str) -> Option<Runs> {
         let rows = rows.map(|reading| (None, reading)).collect();
         return Some(Runs { tool: Tool::LlamaBench, rows });
     }
-    if has("median_tpot_ms") || has("mean_tpot_ms") {
+    if has("median_tpot_ms") || has("mean_tpot_ms") || has("mean_e2e_latency_ms") {
         let rows = objects.iter().flat_map(|object| {
             let number = |key: &str| object.get(key).and_then(Value::as_f64);
             let model = object.get("model_id").and_then(Value::as_str).map(str::to_owned);
@@ -192,6 +192,7 @@ fn json(text: &str) -> Option<Runs> {
                 concurrency: number("concurrency"),
                 ttft_ms: number("median_ttft_ms").or(number("mean_ttft_ms")),
                 tpot_ms: number("median_tpot_ms").or(number("mean_tpot_ms")),
+                answered_ms: number("mean_e2e_latency_ms").zip(number("mean_ttft_ms")),
             }
             .readings();
             readings.into_iter().map(move |reading| (model.clone(), reading))
@@ -213,6 +214,9 @@ struct Serving {
     concurrency: Option<f64>,
     ttft_ms: Option<f64>,
     tpot_ms: Option<f64>,
+    /// To the last token on average, and to the first: where the time a token is not printed
+    /// (SGLang's text until 0.4).
+    answered_ms: Option<(f64, f64)>,
 }
 
 impl Serving {
@@ -230,9 +234,11 @@ impl Serving {
         };
         let (prompt, output) = (each(self.input)?, each(self.output)?);
         let micro = |ms: Option<f64>| thousandths(&ms?.to_string());
+        let later = (output as f64 - 1.0).max(1.0);
+        let tpot_ms = self.tpot_ms.or(self.answered_ms.map(|(last, first)| (last - first) / later));
         // Little's law: requests under way are their rate times how long each takes.
         let by_rate = || {
-            let took = self.ttft_ms? + self.tpot_ms? * (output as f64 - 1.0);
+            let took = self.ttft_ms? + tpot_ms? * (output as f64 - 1.0);
             Some(took / 1e3 * requests / self.duration_s.filter(|s| *s > 0.0)?)
         };
         let limit = self.limit.map(|limit| limit.min(requests));
@@ -240,7 +246,7 @@ impl Serving {
         let limit = limit.filter(|limit| by_rate().is_none_or(|users| users > 0.75 * limit));
         let users = self.concurrency.or(limit).or_else(by_rate)?.round().clamp(1.0, 1e5) as u64;
         let mut readings = Vec::new();
-        if let Some(us) = micro(self.tpot_ms) {
+        if let Some(us) = micro(tpot_ms) {
             readings.push(Reading::TokenTime { users, prompt, output, us });
         }
         if let Some(us) = micro(self.ttft_ms)
@@ -266,10 +272,15 @@ fn serving_text(text: &str) -> Option<Runs> {
         duration_s: number(&["Benchmark duration (s)"]),
         input: number(&["Total input tokens"]),
         output: number(&["Total generated tokens"]),
-        limit: number(&["Maximum request concurrency", "Max request concurrency"]),
+        limit: number(&[
+            "Maximum request concurrency",
+            "Max request concurrency",
+            "Max reqeuest concurrency",
+        ]),
         concurrency: number(&["Concurrency"]),
         ttft_ms: number(&["Median TTFT (ms)"]).or(number(&["Mean TTFT (ms)"])),
         tpot_ms: number(&["Median TPOT (ms)"]).or(number(&["Mean TPOT (ms)"])),
+        answered_ms: number(&["Mean E2E Latency (ms)"]).zip(number(&["Mean TTFT (ms)"])),
     };
     let rows = serving.readings().into_iter().map(|reading| (None, reading)).collect();
     Some(Runs { tool: Tool::BenchServe, rows })
@@ -462,6 +473,39 @@ Median TPOT (ms):                        83.26
         let json = r#"{"model_id": "m", "completed": 10, "duration": 20.0, "total_input_tokens": 10240,
             "total_output_tokens": 1280, "max_concurrency": 1, "median_ttft_ms": 80.5, "median_tpot_ms": 9.25}"#;
         assert_eq!(readings(json), ["tpot1024+128:9.25", "ttft1024:80.5"]);
+    }
+
+    #[test]
+    fn sglang_s_benchmark_is_read() {
+        // As SGLang 0.5.8 prints it, and as 0.4 did, without times a token.
+        let text = "\
+============ Serving Benchmark Result ============
+Backend:                                 sglang
+Traffic request rate:                    inf
+Max request concurrency:                 16
+Successful requests:                     80
+Benchmark duration (s):                  48.43
+Total input tokens:                      39588
+Total input text tokens:                 39588
+Total generated tokens:                  40805
+Total generated tokens (retokenized):    37142
+Concurrency:                             13.67
+----------------End-to-End Latency----------------
+Mean E2E Latency (ms):                   8274.32
+---------------Time to First Token----------------
+Mean TTFT (ms):                          305.44
+Median TTFT (ms):                        106.75
+-----Time per Output Token (excl. 1st token)------
+Median TPOT (ms):                        16.06
+---------------Inter-Token Latency----------------
+Median ITL (ms):                         13.63
+==================================================";
+        assert_eq!(readings(text), ["tpot495+510x14:16.06"]);
+        let old = text.replace("Median TPOT (ms):                        16.06\n", "");
+        assert_eq!(readings(&old), ["tpot495+510x14:15.656"]);
+        let line = r#"{"backend": "sglang", "completed": 10, "duration": 43.0, "total_input_tokens": 6090, "total_output_tokens": 4220,
+            "max_concurrency": 1, "concurrency": 0.99, "mean_e2e_latency_ms": 4295.92, "mean_ttft_ms": 130.57, "median_ttft_ms": 116.1}"#;
+        assert_eq!(readings(line), ["tpot609+422:9.894", "ttft609:116.1"]);
     }
 
     #[test]
