@@ -129,10 +129,8 @@ impl Setup<'_> {
     /// The same over `tokens` new ones of each sequence, as where proposed ones are checked.
     pub(super) fn check(&self, batch: f64, tokens: f64, depth: f64) -> Time {
         let groups = if self.pipelined { self.devices().min(batch).max(1.0) } else { 1.0 };
-        let stage = |stage: &Stage<'_>| stage.step(batch / groups, tokens, depth, &self.numerics);
-        let stages: Vec<Time> = self.stages.iter().map(stage).collect();
-        let through: Time = stages.iter().copied().sum();
-        let slowest = stages.iter().map(Time::total).fold(0.0, f64::max);
+        let (through, slowest) =
+            self.through(|stage| stage.step(batch / groups, tokens, depth, &self.numerics));
         let mut time = through.scaled((groups * slowest / through.total()).max(1.0));
         if let Some(first) = self.stages.first() {
             let costs = &first.class.step;
@@ -140,6 +138,13 @@ impl Setup<'_> {
             time.links += costs.hop_us * 1e-6 * (self.devices() - 1.0);
         }
         time.scaled(self.tuning.step.unwrap_or(1.0))
+    }
+
+    /// What all stages take, one after another, and what the slowest of them does.
+    fn through(&self, stage: impl Fn(&Stage<'_>) -> Time) -> (Time, f64) {
+        self.stages.iter().map(stage).fold((Time::default(), 0.0), |(sum, slowest), time| {
+            (sum + time, f64::max(slowest, time.total()))
+        })
     }
 
     /// Stages on devices.
@@ -168,10 +173,8 @@ impl Setup<'_> {
         // Attention grows linearly along the prompt: the mean microbatch stands for all.
         let size = tokens / count;
         let middle = depth + (tokens - size) / 2.0;
-        let stages: Vec<Time> =
-            self.stages.iter().map(|s| s.microbatch(size, middle, &self.numerics)).collect();
-        let through: Time = stages.iter().copied().sum();
-        let slowest = stages.iter().map(Time::total).fold(0.0, f64::max);
+        let (through, slowest) =
+            self.through(|stage| stage.microbatch(size, middle, &self.numerics));
         let sequential = through.total() * count * n;
         let pipelined = through.total() + (count * n - 1.0) * slowest;
         let share = first.class.prefill.pipeline;
