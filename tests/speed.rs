@@ -68,6 +68,7 @@ fn inputs(case: &Case) -> Vec<(&'static str, f64)> {
         ("clock_hz", chip.clock_hz.unwrap_or(f64::NAN)),
         ("half_fast", chip.peaks.half_fast),
         ("peak", chip.peaks.at(case.numerics.precision)),
+        ("int8", chip.peaks.int8),
         ("power", chip.power_w.unwrap_or(f64::NAN)),
         ("link", chip.link),
         ("fits", case.fits),

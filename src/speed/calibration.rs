@@ -193,31 +193,63 @@ pub struct Rate {
     pub share: f64,
     /// g.
     pub peak_exponent: f64,
-    /// The peak counted is that with FP16 accumulate, which GeForce does at twice the rate.
-    pub fast_accumulate: bool,
+    /// The peak counted.
+    pub peak: Peak,
+}
+
+/// Which of a device's peaks a kernel is measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Peak {
+    /// That of the number format of the operands.
+    Operands,
+    /// That of FP16 with FP16 accumulate, which GeForce does at twice the rate of FP32.
+    HalfFast,
+    /// That of INT8: llama.cpp quantises activations to 8 bits.
+    Int8,
+}
+
+/// When a prompt's quantised weights are widened to 16 bits and multiplied by a matrix library,
+/// rather than taken as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Widen {
+    /// Never.
+    Never,
+    /// On devices without INT8 products (NVIDIA: P100, V100).
+    WithoutInt8,
+    /// Always: llama.cpp on CUDA until June 2024.
+    Always,
 }
 
 /// What a prompt costs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrefillCosts {
-    /// Rate of the matrix products.
+    /// Rate of the matrix products with quantised weights that are taken as they are.
     pub compute: Rate,
+    /// The same with 16-bit weights.
+    pub half: Rate,
+    /// When quantised weights are widened first, to be multiplied like 16-bit ones.
+    pub widen: Widen,
+    /// Share of the memory bandwidth that widening gets: 2 bytes a weight written and read again.
+    pub widen_share: f64,
     /// The rate goes with the board power a unit and clock to this power: boards with little
     /// power do not hold their boost clock. 1.5 W for each unit and GHz is the reference.
     pub power_exponent: f64,
-    /// Rate with 16-bit weights, as a ratio of that with quantised ones.
-    pub half_weights: f64,
-    /// Rate of attention, as a ratio of the matrix products' one.
-    pub attention: f64,
-    /// The same for latent attention, as a further ratio.
+    /// Rate of attention.
+    pub attention: Rate,
+    /// The same for latent attention, as a ratio of it.
     pub latent_attention: f64,
-    /// The same without flash attention, as a further ratio.
+    /// The same without flash attention, as a ratio of it.
     pub plain_attention: f64,
     /// Tokens for each expert at which its products reach half their rate.
     pub expert_tokens: f64,
     /// Rate through routed experts, as a ratio.
     pub moe: f64,
+    /// Rate through 16-bit routed experts, as a further ratio: without a kernel for them, each
+    /// expert is a product of its own.
+    pub half_experts: f64,
     /// Microseconds a layer for each microbatch.
     pub layer_us: f64,
     /// Milliseconds a request: tokenising, scheduling, transport.

@@ -16,7 +16,7 @@
 //! has a share of the sequences and the dense weights whole, and only the experts are divided by
 //! all of its devices.
 
-use super::calibration::{Class, Family, Rate};
+use super::calibration::{Class, Family, Peak, Rate, Widen};
 use super::chip::{Chip, Precision};
 use super::numerics::Numerics;
 use super::work::Work;
@@ -146,12 +146,24 @@ fn join(a: f64, b: f64, power: f64) -> f64 {
     (a.powf(power) + b.powf(power)).powf(1.0 / power)
 }
 
+impl Widen {
+    /// Whether quantised weights are widened for a prompt on `chip`.
+    fn on(self, chip: &Chip) -> bool {
+        match self {
+            Widen::Never => false,
+            Widen::WithoutInt8 => chip.peaks.int8 == 0.0,
+            Widen::Always => true,
+        }
+    }
+}
+
 impl Rate {
     /// Operations a second on `chip` with `precision`.
     pub fn on(&self, chip: &Chip, precision: Precision) -> f64 {
-        let peak = match self.fast_accumulate {
-            true => chip.peaks.half_fast,
-            false => chip.peaks.at(precision),
+        let peak = match self.peak {
+            Peak::Operands => chip.peaks.at(precision),
+            Peak::HalfFast => chip.peaks.half_fast,
+            Peak::Int8 => chip.peaks.at(Precision::Int8),
         };
         let units = chip.unit_hz.map_or(peak, |unit_hz| 512.0 * unit_hz);
         let peak = if peak > 0.0 { peak } else { units };
@@ -168,6 +180,8 @@ const REFERENCE_POWER: f64 = 1.5e-9;
 /// engines were fitted: nccl-tests print 19 microseconds for two ranks (NVIDIA/nccl-tests#150) and 75
 /// for sixteen (NVIDIA/nccl#1453).
 const NETWORK_S: f64 = 40e-6;
+/// Bytes moved to widen a weight to 16 bits: 2 written, 2 read again.
+const WIDENING_BYTES: f64 = 4.0;
 /// Share of a link's rate that a copy between host and device reaches.
 const COPY_SHARE: f64 = 0.8;
 
@@ -281,30 +295,39 @@ impl Stage<'_> {
             streamed.map_or((&self.chip, self.class), |(chip, class)| (chip, class));
         let (costs, work) = (&class.prefill, &self.work);
         let inner = self.width / self.data;
-        let rate = prompt_rate(class, chip, numerics) * inner;
+        let boards = inner * prompt_boost(class, chip);
+        let widened = !numerics.half_weights && costs.widen.on(chip);
+        let products = if numerics.half_weights || widened { costs.half } else { costs.compute };
         let routed = tokens * work.expert_share;
+        let experts = if numerics.half_weights { costs.half_experts } else { 1.0 };
         let filling = match routed > 0.0 {
-            true => (1.0 + costs.expert_tokens / routed) / costs.moe,
+            true => (1.0 + costs.expert_tokens / routed) / (costs.moe * experts),
             false => 1.0,
         };
-        let products = tokens * (work.dense_flops + work.expert_flops * filling);
-        let mut attention = costs.attention;
+        let mut compute = tokens * (work.dense_flops + work.expert_flops * filling);
+        compute /= products.on(chip, numerics.precision) * boards;
+        let mut attention = costs.attention.on(chip, numerics.precision) * boards;
         if work.latent_layers > 0.0 {
             attention *= costs.latent_attention;
         }
         if !numerics.flash_attention {
             attention *= costs.plain_attention;
         }
-        let compute = (products + work.attention_flops(depth, tokens) / attention) / rate;
+        compute += work.attention_flops(depth, tokens) / attention;
         let experts = work.expert_bytes * work.distinct_experts(tokens);
         let bytes = work.dense_bytes / inner + experts / self.width;
         let memory = bytes / (class.step.bandwidth_share * chip.bandwidth);
+        let widening = match widened {
+            true => WIDENING_BYTES * work.weights(tokens) / inner,
+            false => 0.0,
+        };
+        let widening = widening / (costs.widen_share * chip.bandwidth);
         let copy = streamed.map_or(0.0, |(chip, _)| bytes / (COPY_SHARE * chip.host_link));
-        let busy = join(join(memory, compute, 4.0), copy, 4.0);
+        let busy = join(join(memory, compute, 4.0), copy, 4.0) + widening;
         let time = Time {
             fixed: costs.layer_us * 1e-6 * work.layers,
             busy,
-            memory,
+            memory: memory + widening,
             compute,
             links: self.reduce(tokens, self.class.step.reduce_us),
             host: if copy > memory.max(compute) { busy } else { 0.0 },
@@ -321,15 +344,13 @@ impl Stage<'_> {
     }
 }
 
-/// Rate of a prompt's matrix products on one device.
-fn prompt_rate(class: &Class, chip: &Chip, numerics: &Numerics) -> f64 {
-    let costs = &class.prefill;
-    let mut rate = costs.compute.on(chip, numerics.precision);
-    if numerics.half_weights {
-        rate *= costs.half_weights;
+/// What the board's power and the device's family do to the rates of a prompt.
+fn prompt_boost(class: &Class, chip: &Chip) -> f64 {
+    let family = class.families.get(&chip.family).map_or(1.0, |family| family.prefill);
+    match (chip.power_w, chip.unit_hz) {
+        (Some(power), Some(unit_hz)) => {
+            family * (power / unit_hz / REFERENCE_POWER).powf(class.prefill.power_exponent)
+        }
+        _ => family,
     }
-    if let (Some(power), Some(unit_hz)) = (chip.power_w, chip.unit_hz) {
-        rate *= (power / unit_hz / REFERENCE_POWER).powf(costs.power_exponent);
-    }
-    rate * class.families.get(&chip.family).map_or(1.0, |family| family.prefill)
 }

@@ -383,6 +383,15 @@ impl Work {
         self.dense_bytes + self.expert_bytes * self.distinct_experts(tokens)
     }
 
+    /// Weights that a prompt of `tokens` is multiplied by, without the head.
+    pub fn weights(&self, tokens: f64) -> f64 {
+        let experts = match self.expert_share > 0.0 {
+            true => self.expert_flops / self.expert_share * self.distinct_experts(tokens),
+            false => 0.0,
+        };
+        (self.dense_flops + experts) / 2.0
+    }
+
     /// Bytes of cache and state that a step reads for one sequence at `depth` tokens.
     pub fn cache_bytes(&self, depth: f64) -> f64 {
         let caches = self.caches.iter().map(|c| c.entry_bytes * c.entries(depth));

@@ -42,6 +42,10 @@ def is_odd(row):
     return row["backend"] == "cpu" and row["quant"].startswith("IQ")
 
 
+def measured_together(row):
+    return row["source"], row["device"], row["engine"], row["era"], row["backend"]
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
@@ -67,20 +71,24 @@ class Data:
 
 
 class Fit:
-    """`parameters`: name -> (prior mean, prior standard deviation). `predict(p, data)`: seconds."""
+    """`parameters`: name -> (prior mean, prior standard deviation). `predict(p, data)`: seconds.
 
-    def __init__(self, parameters, predict, columns, measured, robust, noise):
+    Rows of one source on one device share an error (build, host, cooling), so n of them count as
+    n^(1 - 2 `alike`) independent ones.
+    """
+
+    def __init__(self, parameters, predict, columns, measured, robust, noise, alike):
         self.names = list(parameters)
         self.mean = np.array([m for m, _ in parameters.values()], float)
         self.sd = np.array([s for _, s in parameters.values()], float)
         self.predict, self.columns, self.measured = predict, columns, measured
-        self.robust, self.noise = robust, noise
+        self.robust, self.noise, self.alike = robust, noise, alike
 
     def solve(self, data, seconds, start=None, steps=60):
         def residuals(x):
             z = np.log(self.predict(dict(zip(self.names, x)), data) / seconds) / self.robust
             huber = np.sign(z) * np.sqrt(2 * (np.sqrt(1 + z * z) - 1)) * self.robust
-            return np.concatenate([huber / self.noise, (x - self.mean) / self.sd])
+            return np.concatenate([data["weight"] * huber / self.noise, (x - self.mean) / self.sd])
 
         start = self.mean if start is None else start
         return least_squares(residuals, start, max_nfev=steps, ftol=1e-5, xtol=1e-5).x
@@ -88,6 +96,8 @@ class Fit:
     def run(self, rows):
         self.rows = rows
         self.data, self.seconds = self.columns(rows), np.array([self.measured(r) for r in rows])
+        sets = collections.Counter(measured_together(r) for r in rows)
+        self.data["weight"] = np.array([sets[measured_together(r)] ** -self.alike for r in rows])
         # Odd rows are predicted and counted, but not fitted to.
         self.plain = np.array([not is_odd(r) for r in rows])
         self.x = self.solve({k: v[self.plain] for k, v in self.data.items()}, self.seconds[self.plain])
@@ -110,7 +120,7 @@ class Fit:
             fitted = seen & self.plain
             inside = {k: v[fitted] for k, v in self.data.items()}
             outside = {k: v[~seen] for k, v in self.data.items()}
-            x = self.solve(inside, self.seconds[fitted], self.x, 10)
+            x = self.solve(inside, self.seconds[fitted], self.x, 25)
             error[~seen] = np.log(self.predict(dict(zip(self.names, x)), outside) / self.seconds[~seen])
         return error
 
@@ -133,47 +143,106 @@ GROUPS = {
 }
 
 
-def report(title, fit, parts):
-    """Prints the table of errors; returns those of left-out groups and families."""
+def software(row):
+    """The class of the table that predicts the row."""
+    if row["engine"] != "llama.cpp":
+        return serving_key(row)
+    era = "y2024" if row["era"] == "y2024" and row["backend"] in ("cuda", "metal") else "current"
+    return f"llama.cpp/{row['backend']}/{era}"
+
+
+class LeftOut:
+    """Errors of predictions with groups of rows left out, under the names of `GROUPS` and
+    `families`; for each row whether its software, and its family on that backend, stay measured."""
+
+    def __init__(self, fit):
+        self.fit = fit
+        keys = GROUPS | {"families": lambda r: (r["backend"], r["family"])}
+        self.error = {name: fit.left_out(key) for name, key in keys.items()}
+        # llama.cpp's backends and periods share coefficients; the others' stand alone.
+        self.software = {name: self.stays(key, software) for name, key in keys.items()}
+        self.family = {name: self.stays(key, lambda r: (r["backend"], r["family"])) for name, key in keys.items()}
+
+    def stays(self, key, what):
+        where = collections.defaultdict(set)
+        for row in self.fit.rows:
+            where[what(row)].add(key(row))
+        return np.array([len(where[what(r)]) > 1 for r in self.fit.rows])
+
+    def coverage(self, name, spreads):
+        """Which rows the interval would hold that is shown without the rows' own group.
+        `spreads`: class -> (measured family, family not measured)."""
+        held = []
+        for row, error, known, family in zip(self.fit.rows, self.error[name], self.software[name], self.family[name]):
+            near, unseen = spreads[software(row)][kind_of(row)]
+            factor = near if family or row["engine"] != "llama.cpp" else unseen
+            held.append(abs(error) <= np.log(factor if known else UNCALIBRATED))
+        return np.array(held)
+
+
+def kind_of(row):
+    if row["kind"] in ("prefill", "ttft"):
+        return "prefill"
+    return "decode" if row["batch"] == 1 else "batch"
+
+
+def report(title, left_out, spreads, parts):
+    """Prints medians and 90th percentiles of the errors; where a left-out group takes all
+    measurements of its software with it, also without these; and coverage of the interval."""
+    fit = left_out.fit
     print(f"\n{title}: n = {len(fit.rows)}")
-    tables = {"in sample": fit.error}
-    for name, key in GROUPS.items():
-        tables["without " + name] = fit.left_out(key)
-    family = fit.left_out(lambda r: (r["backend"], r["family"]))
     for part, test in parts.items():
         chosen = np.array([test(r) for r in fit.rows])
-        if chosen.any():
-            line = "; ".join(f"{name} {show(e[chosen])}" for name, e in tables.items())
-            print(f"  {part:24} n = {chosen.sum():4}  {line}")
-    return tables["without groups"], family
+        if not chosen.any():
+            continue
+        print(f"  {part}, n = {chosen.sum()}: in sample {show(fit.error[chosen])}")
+        for name, error in left_out.error.items():
+            known = chosen & left_out.software[name]
+            held = left_out.coverage(name, spreads)
+            print(f"    without {name:8} {show(error[chosen])}, {held[chosen].mean():4.0%} held;",
+                  f"software known n = {known.sum():3} {show(error[known])}, {held[known].mean() if known.any() else 1:4.0%}")
 
 
-def evidence(fit, chosen, group, family):
-    """What a class's figure rests on. The spread holds 92 % of left-out predictions."""
-    chosen = np.array(chosen)
+def evidence(left_out, chosen):
+    """What a class's figure rests on. The spread holds 92 % of predictions for left-out groups,
+    and as many for left-out devices and sources as far as the software stays measured."""
+    fit, chosen = left_out.fit, np.array(chosen)
     n = int(chosen.sum())
     if n == 0:
-        return dict(n=0, median_pct=0.0, p90_pct=0.0, spread=2.5, spread_unseen=2.5)
+        return dict(n=0, median_pct=0.0, p90_pct=0.0, spread=UNCALIBRATED, spread_unseen=UNCALIBRATED)
     e = error_pct(fit.error[chosen])
 
     def spread(errors, floor):
+        if len(errors) == 0:
+            return floor
         # Few measurements say little about the tails.
-        wide = np.percentile(np.abs(errors), 92) * (1 + 2 / n)
+        wide = np.percentile(np.abs(errors), 92) * (1 + 2 / len(errors))
         return round(float(min(max(np.exp(wide), floor), 6.0)), 3)
 
-    near = spread(group[chosen], 1.1)
+    kept = lambda name: left_out.error[name][chosen & left_out.software[name] & left_out.family[name]]
+    near = max(spread(left_out.error["groups"][chosen], 1.1), spread(kept("devices"), 1.1), spread(kept("sources"), 1.1))
     return dict(
         n=n,
         median_pct=round(float(np.median(e)), 1),
         p90_pct=round(float(np.percentile(e, 90)), 1),
         spread=near,
-        spread_unseen=max(near, spread(family[chosen], 1.3)),
+        spread_unseen=max(near, spread(left_out.error["families"][chosen], 1.3)),
         sources=sorted({r["source"] for r, c in zip(fit.rows, chosen) if c}),
     )
 
 
 # --------------------------------------------------------------------------- llama.cpp: a step
 
+# Chosen by the errors of left-out devices, sources and models.
+LOSS = dict(
+    step=dict(robust=0.08, noise=0.1, alike=0.2),
+    prompt=dict(robust=0.3, noise=0.2, alike=0.25),
+    serving=dict(robust=0.3, noise=0.15, alike=0.2),
+)
+# The factor, both ways, where nothing was measured (src/speed/setup.rs).
+UNCALIBRATED = 2.5
+# Bytes moved to widen a weight: 2 written, 2 read again.
+WIDENING = 4
 LLAMA = ["cuda", "metal", "vulkan", "rocm", "cpu"]
 
 
@@ -250,56 +319,78 @@ def llama_step_fit(rows):
     # from one for each weight, so the prior has to.
     parameters |= {"layer_us.cpu": (np.log(40 / 60), 0.2), "bandwidth.cpu": (-1.4, 0.4), "compute.cpu": (0, 1)}
     parameters |= {"family." + f: (0, 0.1) for f in llama_families}
-    fit = Fit(parameters, llama_step, llama_columns, lambda r: r["batch"] / r["value"], 0.08, 0.1)
+    fit = Fit(parameters, llama_step, llama_columns, lambda r: r["batch"] / r["value"], **LOSS["step"])
     return fit.run(rows)
 
 
 # --------------------------------------------------------------------------- llama.cpp: a prompt
 
 
+def is_half(row):
+    return row["quant"] in ("F16", "FP16", "BF16")
+
+
+def is_widened(row):
+    """Quantised weights that CUDA widens to 16 bits and hands to cuBLAS: all before the kernels
+    for INT8 tensor cores (June 2024), today those on devices without INT8 products."""
+    return row["backend"] == "cuda" and not is_half(row) and (row["era"] == "y2024" or row["int8"] == 0)
+
+
 def prompt_columns(rows):
     d = Data(rows)
     count = np.ceil(d.prompt / d.ubatch)
     size = d.prompt / count
+    share = np.where(d.expert_share > 0, d.expert_share, 1)
+    touched = 1 - (1 - d.expert_share) ** size
+    cuda = d.flag(lambda r: r["backend"] == "cuda") > 0
+    half, widened = d.flag(is_half) > 0, d.flag(is_widened) > 0
     return dict(
         chip_columns(d, d.half_fast),
         backend=d.by(LLAMA, lambda r: r["backend"]),
         family=d.by(llama_families, family_key),
         products=d.prompt * d.dense_flops, routed_products=d.prompt * d.expert_flops, attention=d.attention_flops,
         routed=np.where(d.expert_share > 0, size * d.expert_share, 1e18), count=count, layers=d.layers, split=d.split,
-        weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** size), flash=d.flash, latent=d.latent_layers > 0,
-        half=d.flag(lambda r: r["quant"] in ("F16", "FP16", "BF16")),
-        bf16=d.flag(lambda r: r["quant"] == "BF16"),
-        old_cuda=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "cuda"),
+        weights=d.dense_bytes + d.expert_bytes * touched, flash=d.flash, latent=d.latent_layers > 0,
+        cublas=cuda & (half | widened), int8_kernel=cuda & ~half & ~widened, int8=np.where(d.int8 > 0, d.int8, 1),
+        half=half & ~cuda, half_routed=half & (d.flag(lambda r: r["backend"] == "metal") == 0), widened=widened * count * (d.dense_flops + d.expert_flops / share * touched) / 2,
         old_metal=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "metal"),
     )
 
 
 def llama_prompt(p, d):
     of = lambda name: (p[name] + np.array([p[f"{name}.{b}"] for b in LLAMA]))[d["backend"]]
-    family = np.array([p["family." + f] for f in llama_families])[d["family"]]
-    old = p["old_cuda"] * d["old_cuda"] + p["old_metal"] * d["old_metal"]
-    half = of("half") * d["half"]
-    speed = rate(np.exp(of("compute") + family + old + half), p["peak_exponent"], d["units"], d["peak"])
-    speed = speed * d["power"] ** p["power"]
-    attention = np.exp(of("attention") - half + p["plain"] * (1 - d["flash"]) + p["latent"] * d["latent"])
-    compute = (d["products"] + d["routed_products"] * (1 + np.exp(p["expert_tokens"]) / d["routed"]) / np.exp(p["moe"]) + d["attention"] / attention) / speed
+    boards = d["power"] ** p["power"] * np.exp(np.array([p["family." + f] for f in llama_families])[d["family"]])
+    own = rate(np.exp(of("compute") + of("half") * d["half"] + p["old_metal"] * d["old_metal"]), p["peak_exponent"], d["units"], d["peak"])
+    cublas = rate(np.exp(p["cublas"]), p["cublas_exponent"], d["units"], d["peak"])
+    int8 = rate(np.exp(p["cublas"] + p["int8"]), p["int8_exponent"], d["units"], d["int8"] / 2)
+    products = np.where(d["cublas"], cublas, np.where(d["int8_kernel"], int8, own)) * boards
+    attention = rate(np.exp(of("attention") + p["plain"] * (1 - d["flash"]) + p["latent"] * d["latent"]), p["attention_exponent"], d["units"], d["peak"]) * boards
+    routed = d["routed_products"] * (1 + np.exp(p["expert_tokens"]) / d["routed"]) / np.exp(p["moe"] + p["half_experts"] * d["half_routed"])
+    compute = (d["products"] + routed) / products + d["attention"] / attention
     memory = d["count"] * d["weights"] / (0.9 * d["bandwidth"])
-    time = join(memory, compute, 4) + d["count"] * np.exp(of("layer_us")) * 1e-6 * d["layers"]
+    time = join(memory, compute, 4) + WIDENING * d["widened"] / (sigmoid(p["widen"]) * d["bandwidth"])
+    time = time + d["count"] * np.exp(of("layer_us")) * 1e-6 * d["layers"]
     ideal = (d["count"] + d["split"] - 1) / (d["count"] * d["split"])
     return time * (1 - sigmoid(p["pipeline"]) * (1 - ideal))
 
 
 def llama_prompt_fit(rows):
     parameters = {
-        "compute": (np.log(0.4), 1), "peak_exponent": (0.6, 0.3), "power": (0.4, 0.3), "half": (0.1, 0.3),
-        "attention": (np.log(0.4), 1), "plain": (-0.5, 0.5), "latent": (-0.5, 0.5), "expert_tokens": (np.log(60), 1), "moe": (0, 0.3),
-        "layer_us": (np.log(50), 1), "pipeline": (0, 1), "old_cuda": (-0.3, 0.5), "old_metal": (-0.1, 0.3),
+        "compute": (np.log(0.4), 1), "peak_exponent": (0.6, 0.3), "power": (0.4, 0.2), "half": (0.1, 0.3), "old_metal": (-0.1, 0.3),
+        # A matrix library comes near a share of the peak on every device; a kernel of one's own
+        # takes about the same number of operations for each unit and clock.
+        "cublas": (np.log(0.5), 0.3), "cublas_exponent": (0.8, 0.2), "int8": (0, 0.4), "int8_exponent": (0.1, 0.3), "widen": (1, 1),
+        "attention": (np.log(0.15), 1), "attention_exponent": (0.6, 0.3), "plain": (-0.5, 0.5), "latent": (-0.5, 0.5),
+        "expert_tokens": (np.log(60), 1), "moe": (0, 0.3), "layer_us": (np.log(50), 1), "pipeline": (1, 0.5),
+        # Without a kernel for 16-bit experts, each expert is a product of its own.
+        "half_experts": (-0.7, 0.4),
     }
     for b in LLAMA:
         parameters |= {f"compute.{b}": (0, 0.7), f"attention.{b}": (0, 0.4), f"half.{b}": (0, 0.3), f"layer_us.{b}": (0, 0.3)}
-    parameters |= {"family." + f: (0, 0.15) for f in llama_families}
-    fit = Fit(parameters, llama_prompt, prompt_columns, lambda r: r["prompt"] / r["value"], 0.12, 0.15)
+    # No BF16 products in Vulkan's shaders; AMD's and Vulkan's attention does without matrix units.
+    parameters |= {"half.vulkan": (-0.6, 0.3), "attention.rocm": (-0.5, 0.3), "attention.vulkan": (-0.5, 0.3)}
+    parameters |= {"family." + f: (0, 0.2) for f in llama_families}
+    fit = Fit(parameters, llama_prompt, prompt_columns, lambda r: r["prompt"] / r["value"], **LOSS["prompt"])
     return fit.run(rows)
 
 
@@ -339,7 +430,8 @@ def serving_step_prompt(p, d):
     of = lambda name: (p[name] + np.array([p.get(f"{name}.{k}", 0) for k in serving_keys]))[d["key"]]
     b, width = d["running"], d["width"]
     fixed = np.exp(of("layer_us")) * 1e-6 * (d["layers"] + (np.exp(p["moe"]) - 1) * d["moe"])
-    memory = d["weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"])
+    stream = d["weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"])
+    memory = join(stream, d["weights"] / (width * np.exp(p["unit_bytes"]) * d["unit_hz"]), 4)
     memory = memory + b * d["cache"] / (width * sigmoid(of("cache")) * d["bandwidth"])
     compute = b * d["flops"] / (width * np.exp(of("compute") + p["moe_compute"] * d["routed"] + p["widened"] * d["widened"]) * d["peak"])
     reduce = lambda tokens: np.where(width > 1, d["layers"] * (np.exp(p["reduce_us"]) * 1e-6 * np.log2(width) + 4 * tokens * d["hidden"] * 2 * (width - 1) / width / (sigmoid(p["link"]) * d["link"])), 0)
@@ -371,7 +463,7 @@ def serving_seconds(row):
 
 def serving_fit(rows):
     parameters = {
-        "layer_us": (np.log(90), 1), "bandwidth": (2.3, 0.7), "cache": (0.8, 1), "reduce_us": (np.log(8), 1), "link": (-1, 0.7),
+        "layer_us": (np.log(90), 1), "bandwidth": (2, 0.7), "unit_bytes": (np.log(20), 0.5), "cache": (0.8, 1), "reduce_us": (np.log(8), 1), "link": (-1, 0.7),
         "sequence_us": (np.log(10), 1), "compute": (np.log(0.45), 0.7), "prompt": (np.log(0.5), 0.7), "request_ms": (np.log(15), 1),
         "moe": (0.1, 0.3), "moe_compute": (-0.3, 0.4), "moe_prompt": (-0.3, 0.4), "widened": (-0.5, 0.4),
     }
@@ -381,14 +473,27 @@ def serving_fit(rows):
         if counts[key] > 40:
             parameters |= {f"{name}.{key}": (0, sd) for name, sd in
                            dict(bandwidth=0.4, cache=0.4, sequence_us=0.4, compute=0.3, prompt=0.3, request_ms=0.5).items()}
-    fit = Fit(parameters, serving, serving_columns, serving_seconds, 0.12, 0.15)
+    fit = Fit(parameters, serving, serving_columns, serving_seconds, **LOSS["serving"])
     return fit.run(rows)
 
 
 # --------------------------------------------------------------------------- the table
 
 
-def llama_classes(step, prompt, steps, prompts):
+def products(q, backend, era):
+    """Rates of a prompt's matrix products, and when quantised weights are widened for them."""
+    if backend == "cuda":
+        cublas = dict(share=np.exp(q["cublas"]), peak_exponent=q["cublas_exponent"], peak="half_fast")
+        int8 = dict(share=np.exp(q["cublas"] + q["int8"]) / 2 ** q["int8_exponent"], peak_exponent=q["int8_exponent"], peak="int8")
+        return dict(compute=int8, half=cublas, widen="always" if era == "y2024" else "without_int8")
+    share = np.exp(q["compute"] + q[f"compute.{backend}"] + (era == "y2024") * q["old_metal"])
+    own = dict(share=share, peak_exponent=q["peak_exponent"], peak="half_fast")
+    half = dict(own, share=share * np.exp(q["half"] + q[f"half.{backend}"]))
+    return dict(compute=own, half=half, widen="never")
+
+
+def llama_classes(steps, prompts):
+    step, prompt = steps.fit, prompts.fit
     p, q = step.p, prompt.p
     of = lambda p, name, b: p[name] + p[f"{name}.{b}"]
     classes = []
@@ -416,50 +521,51 @@ def llama_classes(step, prompt, steps, prompts):
                 latent_cache=np.exp(-p["latent_cache"] - metal * p["latent_cache_metal"]),
                 plain_attention_cache=np.exp(p["plain"]), repeated_heads=0,
                 half_experts=np.exp(p["half_experts"]) if backend == "vulkan" else 1,
-                compute=dict(share=np.exp(of(p, "compute", backend)), peak_exponent=p["peak_exponent"], fast_accumulate=True),
+                compute=dict(share=np.exp(of(p, "compute", backend)), peak_exponent=p["peak_exponent"], peak="half_fast"),
                 moe_compute=np.exp(p["moe_compute"]), widened_compute=1,
             ),
             prefill=dict(
-                compute=dict(share=np.exp(of(q, "compute", backend) + old * q.get("old_" + backend, 0)), peak_exponent=q["peak_exponent"], fast_accumulate=True),
-                power_exponent=q["power"], half_weights=np.exp(of(q, "half", backend)),
-                attention=np.exp(of(q, "attention", backend)), latent_attention=np.exp(q["latent"]), plain_attention=np.exp(q["plain"]),
-                expert_tokens=np.exp(q["expert_tokens"]), moe=np.exp(q["moe"]), layer_us=np.exp(of(q, "layer_us", backend)),
+                **products(q, backend, era), widen_share=sigmoid(q["widen"]), power_exponent=q["power"],
+                attention=dict(share=np.exp(of(q, "attention", backend)), peak_exponent=q["attention_exponent"], peak="half_fast"),
+                latent_attention=np.exp(q["latent"]), plain_attention=np.exp(q["plain"]),
+                expert_tokens=np.exp(q["expert_tokens"]), moe=np.exp(q["moe"]), half_experts=1 if metal else np.exp(q["half_experts"]), layer_us=np.exp(of(q, "layer_us", backend)),
                 request_ms=5, pipeline=sigmoid(q["pipeline"]),
             ),
-            decode_evidence=evidence(step, [of_class(r) and r["batch"] == 1 for r in step.rows], *steps),
-            batch_evidence=evidence(step, [of_class(r) and r["batch"] > 1 for r in step.rows], *steps),
-            prefill_evidence=evidence(prompt, [of_class(r) for r in prompt.rows], *prompts),
+            decode_evidence=evidence(steps, [of_class(r) and r["batch"] == 1 for r in step.rows]),
+            batch_evidence=evidence(steps, [of_class(r) and r["batch"] > 1 for r in step.rows]),
+            prefill_evidence=evidence(prompts, [of_class(r) for r in prompt.rows]),
             families=families,
         ))
     return classes
 
 
-def serving_classes(fit, errors):
-    p, classes = fit.p, []
+def serving_classes(served):
+    fit, p, classes = served.fit, served.fit.p, []
     of = lambda name, key: p[name] + p.get(f"{name}.{key}", 0)
     for key in serving_keys:
         engine, backend, era = key.split("/")
         rocm = key == "vllm/rocm/y2024"
         mine = lambda test: [serving_key(r) == key and test(r) for r in fit.rows]
         layer = np.exp(of("layer_us", key))
+        prompts = dict(share=np.exp(of("prompt", key)), peak_exponent=1, peak="operands")
         classes.append(dict(
             engines=["vllm", "sglang", "tensorrt-llm"] if engine == "serving" else [engine], backend=backend, era=era,
             step=dict(
                 layer_us=layer, clock_exponent=0, moe_layer=np.exp(p["moe"]) - 1, recurrent_layer=0.5, latent_layer=0.3,
                 sequence_us=np.exp(of("sequence_us", key)), hop_us=200, reduce_us=np.exp(p["reduce_us"]), link_share=sigmoid(p["link"]),
-                bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=None, cache_share=sigmoid(of("cache", key)), latent_cache=1,
+                bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=np.exp(p["unit_bytes"]), cache_share=sigmoid(of("cache", key)), latent_cache=1,
                 plain_attention_cache=1, repeated_heads=1 if rocm else 0, half_experts=1,
-                compute=dict(share=np.exp(of("compute", key)), peak_exponent=1, fast_accumulate=False),
+                compute=dict(share=np.exp(of("compute", key)), peak_exponent=1, peak="operands"),
                 moe_compute=np.exp(p["moe_compute"]), widened_compute=np.exp(p["widened"]),
             ),
             prefill=dict(
-                compute=dict(share=np.exp(of("prompt", key)), peak_exponent=1, fast_accumulate=False), power_exponent=0, half_weights=1,
-                attention=1, latent_attention=1, plain_attention=1, expert_tokens=0, moe=np.exp(p["moe_prompt"]), layer_us=layer,
+                compute=prompts, half=prompts, widen="never", widen_share=1, power_exponent=0,
+                attention=prompts, latent_attention=1, plain_attention=1, expert_tokens=0, moe=np.exp(p["moe_prompt"]), half_experts=1, layer_us=layer,
                 request_ms=np.exp(of("request_ms", key)), pipeline=0.7,
             ),
-            decode_evidence=evidence(fit, mine(lambda r: r["batch"] == 1 and r["kind"] not in ("ttft", "prefill")), *errors),
-            batch_evidence=evidence(fit, mine(lambda r: r["batch"] > 1), *errors),
-            prefill_evidence=evidence(fit, mine(lambda r: r["kind"] in ("ttft", "prefill")), *errors),
+            decode_evidence=evidence(served, mine(lambda r: r["batch"] == 1 and r["kind"] not in ("ttft", "prefill"))),
+            batch_evidence=evidence(served, mine(lambda r: r["batch"] > 1)),
+            prefill_evidence=evidence(served, mine(lambda r: r["kind"] in ("ttft", "prefill"))),
         ))
     return classes
 
@@ -475,37 +581,48 @@ def write(classes):
     OUT.write_text('{"classes": [\n' + lines + "\n]}\n")
 
 
+def spreads(classes):
+    table = {}
+    for c in classes:
+        engine = "serving" if len(c["engines"]) > 1 else c["engines"][0]
+        kinds = {kind: c[kind + "_evidence"] for kind in ("decode", "batch", "prefill")}
+        table[f"{engine}/{c['backend']}/{c['era']}"] = {k: (e["spread"], e["spread_unseen"]) for k, e in kinds.items()}
+    return table
+
+
 if __name__ == "__main__":
     rows = read(sys.argv[1])
     llama = [r for r in rows if r["engine"] == "llama.cpp"]
     llama_families = sorted({family_key(r) for r in llama})
-    step = llama_step_fit([r for r in llama if r["kind"] == "decode"])
+    steps = LeftOut(llama_step_fit([r for r in llama if r["kind"] == "decode"]))
+    prompts = LeftOut(llama_prompt_fit([r for r in llama if r["kind"] == "prefill"]))
+    others = [r for r in rows if r["engine"] != "llama.cpp" and not (r["kind"] == "ttft" and r["batch"] > 1)]
+    serving_keys = sorted({serving_key(r) for r in others})
+    served = LeftOut(serving_fit(others))
+    classes = llama_classes(steps, prompts) + serving_classes(served)
+    if "--dry" not in sys.argv:
+        write(classes)
+    shown = spreads(classes)
     gpu = lambda r: r["backend"] != "cpu"
-    steps = report("llama.cpp decode", step, {
+    report("llama.cpp decode", steps, shown, {
         "one sequence": lambda r: r["batch"] == 1 and gpu(r),
         "one sequence, current": lambda r: r["batch"] == 1 and gpu(r) and r["era"] == "current",
         "batches": lambda r: r["batch"] > 1, "CPU": lambda r: not gpu(r),
         **{b: lambda r, b=b: r["backend"] == b and r["batch"] == 1 for b in LLAMA[:4]},
     })
-    prompt = llama_prompt_fit([r for r in llama if r["kind"] == "prefill"])
-    prompts = report("llama.cpp prefill", prompt, {
+    report("llama.cpp prefill", prompts, shown, {
         "all": gpu, "current": lambda r: gpu(r) and r["era"] == "current", "CPU": lambda r: not gpu(r),
         **{b: lambda r, b=b: r["backend"] == b for b in LLAMA[:4]},
     })
-    others = [r for r in rows if r["engine"] != "llama.cpp" and not (r["kind"] == "ttft" and r["batch"] > 1)]
-    serving_keys = sorted({serving_key(r) for r in others})
-    served = serving_fit(others)
-    first = lambda r: r["kind"] in ("ttft", "prefill")
-    errors = report("serving engines", served, {
+    first = lambda r: kind_of(r) == "prefill"
+    report("serving engines", served, shown, {
         "decode, batch 1": lambda r: r["batch"] == 1 and not first(r),
         "throughput at a batch": lambda r: r["batch"] > 1,
         "first token": first, "first token, 1k+": lambda r: first(r) and r["prompt"] >= 1024,
         **{k: lambda r, k=k: serving_key(r) == k for k in serving_keys},
     })
-    if "--dry" not in sys.argv:
-        write(llama_classes(step, prompt, steps, prompts) + serving_classes(served, errors))
     if "--tail" in sys.argv:
-        for fit in step, prompt, served:
+        for fit in steps.fit, prompts.fit, served.fit:
             print()
             for i in np.argsort(-np.abs(fit.error))[:60]:
                 r = fit.rows[i]
