@@ -269,4 +269,17 @@ proptest! {
         let copied = reads(8.0) / reads(f64::from(heads));
         prop_assert!((copied - 1.0).abs() < 1e-6, "{copied}");
     }
+
+    #[test]
+    fn what_is_left_on_the_host_never_speeds_prompts(
+        work in work(), chip in chip(), left in 0.01..0.99f64, tokens in 32.0..16_384.0f64,
+    ) {
+        let software = Software::on(headroom::speed::Engine::LlamaCpp, &chip);
+        let run = |parts: Vec<Part>| Setup::new(software, parts, Numerics::default(), 512.0).unwrap();
+        let kept = Part::on(chip.clone(), work.scaled(1.0 - left));
+        let host = Part { prompts_on: Some(chip.clone()), ..Part::on(Chip::cpu(80e9), work.scaled(left)) };
+        let (split, whole) = (run(vec![kept, host]), run(vec![Part::on(chip, work)]));
+        let (split, whole) = (split.prefill(tokens, 0.0).total(), whole.prefill(tokens, 0.0).total());
+        prop_assert!(split >= whole * (1.0 - 1e-6), "{split} {whole}");
+    }
 }

@@ -129,9 +129,9 @@ impl Setup<'_> {
     /// The same over `tokens` new ones of each sequence, as where proposed ones are checked.
     pub(super) fn check(&self, batch: f64, tokens: f64, depth: f64) -> Time {
         let groups = if self.pipelined { self.devices().min(batch).max(1.0) } else { 1.0 };
-        let (through, slowest) =
+        let (through, busiest) =
             self.through(|stage| stage.step(batch / groups, tokens, depth, &self.numerics));
-        let mut time = through.scaled((groups * slowest / through.total()).max(1.0));
+        let mut time = through.scaled((groups * busiest / through.total()).max(1.0));
         if let Some(first) = self.stages.first() {
             let costs = &first.class.step;
             time.fixed += costs.sequence_us * 1e-6 * (batch - 1.0).max(0.0);
@@ -140,11 +140,19 @@ impl Setup<'_> {
         time.scaled(self.tuning.step.unwrap_or(1.0))
     }
 
-    /// What all stages take, one after another, and what the slowest of them does.
-    fn through(&self, stage: impl Fn(&Stage<'_>) -> Time) -> (Time, f64) {
-        self.stages.iter().map(stage).fold((Time::default(), 0.0), |(sum, slowest), time| {
-            (sum + time, f64::max(slowest, time.total()))
-        })
+    /// What all stages take, one after another, and what the busiest device does: the first also
+    /// computes the prompts of what lies on the host.
+    fn through(&self, time: impl Fn(&Stage<'_>) -> Time) -> (Time, f64) {
+        let (mut sum, mut busiest, mut first) = (Time::default(), 0.0, 0.0);
+        for (i, stage) in self.stages.iter().enumerate() {
+            let time = time(stage);
+            sum = sum + time;
+            match i == 0 || stage.prompts_on.is_some() {
+                true => first += time.total(),
+                false => busiest = f64::max(busiest, time.total()),
+            }
+        }
+        (sum, f64::max(busiest, first))
     }
 
     /// Stages on devices.
@@ -173,10 +181,10 @@ impl Setup<'_> {
         // Attention grows linearly along the prompt: the mean microbatch stands for all.
         let size = tokens / count;
         let middle = depth + (tokens - size) / 2.0;
-        let (through, slowest) =
+        let (through, busiest) =
             self.through(|stage| stage.microbatch(size, middle, &self.numerics));
         let sequential = through.total() * count * n;
-        let pipelined = through.total() + (count * n - 1.0) * slowest;
+        let pipelined = through.total() + (count * n - 1.0) * busiest;
         let share = first.class.prefill.pipeline;
         let overlap = (sequential - share * (sequential - pipelined)) / through.total() / n;
         through.scaled(overlap * self.tuning.prompt.unwrap_or(1.0))
