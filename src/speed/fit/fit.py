@@ -522,7 +522,8 @@ def llama_classes(steps, prompts):
                 plain_attention_cache=np.exp(p["plain"]), repeated_heads=0,
                 half_experts=np.exp(p["half_experts"]) if backend == "vulkan" else 1,
                 compute=dict(share=np.exp(of(p, "compute", backend)), peak_exponent=p["peak_exponent"], peak="half_fast"),
-                moe_compute=np.exp(p["moe_compute"]), widened_compute=1,
+                # A CPU multiplies experts by the same kernels as all else; no model of experts was measured on one.
+                moe_compute=1 if cpu else np.exp(p["moe_compute"]), widened_compute=1,
             ),
             prefill=dict(
                 **products(q, backend, era), widen_share=sigmoid(q["widen"]), power_exponent=q["power"],
