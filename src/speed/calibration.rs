@@ -180,6 +180,8 @@ pub struct StepCosts {
     pub moe_compute: f64,
     /// The same for 4-bit weights that are widened before use, as a ratio of it.
     pub widened_compute: f64,
+    /// What a layer costs with such weights, as a ratio of `layer_us`.
+    pub widened_layer: f64,
 }
 
 /// A rate of arithmetic: `share x peak^g x (512 x unit_hz)^(1 - g)` operations a second.

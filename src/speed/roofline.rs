@@ -202,7 +202,7 @@ impl Stage<'_> {
         let dense = share * tokens * (work.decode_flops(depth) - work.expert_flops) / inner;
         let compute = (dense + all * work.expert_flops / self.width) / self.step_rate(numerics);
         let time = Time {
-            fixed: self.launch(),
+            fixed: self.launch(numerics),
             busy: join(memory, compute, 3.0),
             memory,
             compute,
@@ -220,14 +220,15 @@ impl Stage<'_> {
     }
 
     /// Kernel launches of one step.
-    fn launch(&self) -> f64 {
+    fn launch(&self, numerics: &Numerics) -> f64 {
         let (costs, work) = (&self.class.step, &self.work);
         let layers = work.layers
             + costs.moe_layer * work.moe_layers
             + costs.recurrent_layer * work.recurrent_layers
             + costs.latent_layer * work.latent_layers;
         let clock = self.chip.clock_hz.map_or(1.0, |hz| hz / REFERENCE_CLOCK_HZ);
-        costs.layer_us * 1e-6 * layers * clock.powf(-costs.clock_exponent)
+        let widened = if numerics.widened { costs.widened_layer } else { 1.0 };
+        costs.layer_us * 1e-6 * widened * layers * clock.powf(-costs.clock_exponent)
     }
 
     /// Reading the weights that `batch` tokens need.
