@@ -141,9 +141,15 @@ pub struct Stage<'a> {
 /// sending an operation to the device, `GGML_OP_OFFLOAD_MIN_BATCH`).
 const STREAM_FROM_TOKENS: f64 = 32.0;
 
-/// The larger of two times wins smoothly.
-fn join(a: f64, b: f64, power: f64) -> f64 {
-    (a.powf(power) + b.powf(power)).powf(1.0 / power)
+/// The larger of two times wins smoothly: the root of the sum of their third powers.
+fn join3(a: f64, b: f64) -> f64 {
+    (a * a * a + b * b * b).cbrt()
+}
+
+/// The same with fourth powers, which bend less.
+fn join4(a: f64, b: f64) -> f64 {
+    let (a, b) = (a * a, b * b);
+    (a * a + b * b).sqrt().sqrt()
 }
 
 impl Widen {
@@ -167,8 +173,7 @@ impl Rate {
         };
         let units = chip.unit_hz.map_or(peak, |unit_hz| 512.0 * unit_hz);
         let peak = if peak > 0.0 { peak } else { units };
-        let g = self.peak_exponent;
-        self.share * peak.powf(g) * units.powf(1.0 - g)
+        self.share * units * (peak / units).powf(self.peak_exponent)
     }
 }
 
@@ -203,7 +208,7 @@ impl Stage<'_> {
         let compute = (dense + all * work.expert_flops / self.width) / self.step_rate(numerics);
         let time = Time {
             fixed: self.launch(numerics),
-            busy: join(memory, compute, 3.0),
+            busy: join3(memory, compute),
             memory,
             compute,
             links: self.reduce(all, costs.reduce_us),
@@ -239,7 +244,7 @@ impl Stage<'_> {
         let bytes = work.dense_bytes * self.data / self.width + experts / self.width;
         let stream = bytes / (costs.bandwidth_share * self.chip.bandwidth);
         match (costs.unit_bytes, self.chip.unit_hz) {
-            (Some(unit_bytes), Some(unit_hz)) => join(stream, bytes / (unit_bytes * unit_hz), 4.0),
+            (Some(unit_bytes), Some(unit_hz)) => join4(stream, bytes / (unit_bytes * unit_hz)),
             _ => stream,
         }
     }
@@ -324,7 +329,7 @@ impl Stage<'_> {
         };
         let widening = widening / (costs.widen_share * chip.bandwidth);
         let copy = streamed.map_or(0.0, |(chip, _)| bytes / (COPY_SHARE * chip.host_link));
-        let busy = join(join(memory, compute, 4.0), copy, 4.0) + widening;
+        let busy = join4(join4(memory, compute), copy) + widening;
         let time = Time {
             fixed: costs.layer_us * 1e-6 * work.layers,
             busy,
