@@ -157,7 +157,7 @@ class LeftOut:
 
     def __init__(self, fit):
         self.fit = fit
-        keys = GROUPS | {"families": lambda r: (r["backend"], r["family"])}
+        self.keys = keys = GROUPS | {"families": lambda r: (r["backend"], r["family"])}
         self.error = {name: fit.left_out(key) for name, key in keys.items()}
         # llama.cpp's backends and periods share coefficients; the others' stand alone.
         self.software = {name: self.stays(key, software) for name, key in keys.items()}
@@ -169,15 +169,20 @@ class LeftOut:
             where[what(row)].add(key(row))
         return np.array([len(where[what(r)]) > 1 for r in self.fit.rows])
 
-    def coverage(self, name, spreads):
-        """Which rows the interval would hold that is shown without the rows' own group.
-        `spreads`: class -> (measured family, family not measured)."""
-        held = []
-        for row, error, known, family in zip(self.fit.rows, self.error[name], self.software[name], self.family[name]):
-            near, unseen = spreads[software(row)][kind_of(row)]
-            factor = near if family or row["engine"] != "llama.cpp" else unseen
-            held.append(abs(error) <= np.log(factor if known else UNCALIBRATED))
-        return np.array(held)
+    def coverage(self, name):
+        """Which rows the interval would hold that is shown without their group: its spread rests
+        on the other rows of the class, and is that of no measurements where none is left."""
+        rows, key = self.fit.rows, self.keys[name]
+        groups = np.array([str(key(r)) for r in rows])
+        classes = np.array([f"{software(r)} {kind_of(r)}" for r in rows])
+        held = np.zeros(len(rows), bool)
+        for group, of_class in sorted(set(zip(groups, classes))):
+            out = (groups == group) & (classes == of_class)
+            shown = evidence(self, (classes == of_class) & ~out)
+            for i in np.flatnonzero(out):
+                seen = self.family[name][i] or rows[i]["engine"] != "llama.cpp"
+                held[i] = abs(self.error[name][i]) <= np.log(shown["spread" if seen else "spread_unseen"])
+        return held
 
 
 def kind_of(row):
@@ -186,11 +191,12 @@ def kind_of(row):
     return "decode" if row["batch"] == 1 else "batch"
 
 
-def report(title, left_out, spreads, parts):
+def report(title, left_out, parts):
     """Prints medians and 90th percentiles of the errors; where a left-out group takes all
     measurements of its software with it, also without these; and coverage of the interval."""
     fit = left_out.fit
     print(f"\n{title}: n = {len(fit.rows)}")
+    held = {name: left_out.coverage(name) for name in left_out.error}
     for part, test in parts.items():
         chosen = np.array([test(r) for r in fit.rows])
         if not chosen.any():
@@ -198,9 +204,8 @@ def report(title, left_out, spreads, parts):
         print(f"  {part}, n = {chosen.sum()}: in sample {show(fit.error[chosen])}")
         for name, error in left_out.error.items():
             known = chosen & left_out.software[name]
-            held = left_out.coverage(name, spreads)
-            print(f"    without {name:8} {show(error[chosen])}, {held[chosen].mean():4.0%} held;",
-                  f"software known n = {known.sum():3} {show(error[known])}, {held[known].mean() if known.any() else 1:4.0%}")
+            print(f"    without {name:8} {show(error[chosen])}, {held[name][chosen].mean():4.0%} held;",
+                  f"software known n = {known.sum():3} {show(error[known])}")
 
 
 def evidence(left_out, chosen):
@@ -583,15 +588,6 @@ def write(classes):
     OUT.write_text('{"classes": [\n' + lines + "\n]}\n")
 
 
-def spreads(classes):
-    table = {}
-    for c in classes:
-        engine = "serving" if len(c["engines"]) > 1 else c["engines"][0]
-        kinds = {kind: c[kind + "_evidence"] for kind in ("decode", "batch", "prefill")}
-        table[f"{engine}/{c['backend']}/{c['era']}"] = {k: (e["spread"], e["spread_unseen"]) for k, e in kinds.items()}
-    return table
-
-
 if __name__ == "__main__":
     rows = read(sys.argv[1])
     llama = [r for r in rows if r["engine"] == "llama.cpp"]
@@ -604,20 +600,19 @@ if __name__ == "__main__":
     classes = llama_classes(steps, prompts) + serving_classes(served)
     if "--dry" not in sys.argv:
         write(classes)
-    shown = spreads(classes)
     gpu = lambda r: r["backend"] != "cpu"
-    report("llama.cpp decode", steps, shown, {
+    report("llama.cpp decode", steps, {
         "one sequence": lambda r: r["batch"] == 1 and gpu(r),
         "one sequence, current": lambda r: r["batch"] == 1 and gpu(r) and r["era"] == "current",
         "batches": lambda r: r["batch"] > 1, "CPU": lambda r: not gpu(r),
         **{b: lambda r, b=b: r["backend"] == b and r["batch"] == 1 for b in LLAMA[:4]},
     })
-    report("llama.cpp prefill", prompts, shown, {
+    report("llama.cpp prefill", prompts, {
         "all": gpu, "current": lambda r: gpu(r) and r["era"] == "current", "CPU": lambda r: not gpu(r),
         **{b: lambda r, b=b: r["backend"] == b for b in LLAMA[:4]},
     })
     first = lambda r: kind_of(r) == "prefill"
-    report("serving engines", served, shown, {
+    report("serving engines", served, {
         "decode, batch 1": lambda r: r["batch"] == 1 and not first(r),
         "throughput at a batch": lambda r: r["batch"] > 1,
         "first token": first, "first token, 1k+": lambda r: first(r) and r["prompt"] >= 1024,
