@@ -60,7 +60,7 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
 /// An answer is an error where the model or a device is not in the catalogue, or the engine
 /// cannot run the one or use the other; the notice names the id and the nearest real ones.
 pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result<Cell, Notice>> {
-    match files(catalog, scenario, model_id) {
+    match files(catalog, scenario, model_id, None) {
         Err(notice) => vec![Err(notice)],
         Ok(files) => {
             let cells = |machine| cells(catalog, scenario, &files, machine);
@@ -90,12 +90,15 @@ pub struct FileFor<'a> {
 /// not load it stands there with the nearest that it does load, unless that is asked for itself or
 /// no other engine loads the first either.
 ///
+/// `before` are files of the same model for another question: they hand on what was found out.
+///
 /// # Errors
 /// The model is not in the catalogue.
 pub fn files<'a>(
     catalog: &'a Catalog,
     scenario: &Scenario,
     model_id: &str,
+    before: Option<&Files<'a>>,
 ) -> Result<Files<'a>, Notice> {
     let Some(model) = catalog.model(model_id) else {
         let Suggestion { never_released, nearest } = catalog.suggest_model(model_id);
@@ -105,12 +108,16 @@ pub fn files<'a>(
         .quants
         .iter()
         .flat_map(|quant| scenario.engines.iter().map(move |engine| (*engine, *quant)));
+    let before = before.into_iter().flatten().filter_map(|file| file.file.as_ref().ok());
+    let mut before = before.filter(|file| file.model().id == model.id);
+    let graphs = before.find_map(File::graphs).cloned().unwrap_or_default();
     let file = |(engine, asked)| {
         let quant = format_in(scenario, engine, asked);
         FileFor {
             engine,
             stands_for: (quant != asked).then_some(asked),
-            file: engine::file(catalog, engine, model, quant, scenario),
+            file: engine::file(catalog, engine, model, quant, scenario)
+                .map(|file| file.sharing(&graphs)),
             work: FileWork::default(),
         }
     };
@@ -158,7 +165,7 @@ pub fn cells(
 pub fn unknown(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     let models = scenario.models.iter().filter(|id| catalog.model(id).is_none());
     let none = Scenario { quants: Vec::new(), ..scenario.clone() };
-    let models = models.filter_map(|id| files(catalog, &none, id).err());
+    let models = models.filter_map(|id| files(catalog, &none, id, None).err());
     let resolve = |machine| Hardware::resolve(catalog, scenario, machine).err();
     models.chain(scenario.machines.iter().filter_map(resolve)).collect()
 }

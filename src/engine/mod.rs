@@ -27,9 +27,12 @@ pub use addons::{drafts, on_demand, profiled, tower, warm_up};
 pub use cache::{LayerCache, State, layer_caches, mtp_caches};
 pub use layout::{Held, Layout};
 pub use shard::{Checkpoint, Fused, Indivisible, Stored, divides, rank, rank_of};
+use llama_cpp::GraphMemo;
 use spread::Spread;
 pub use torch::allocated;
 pub use ways::{Ways, Windows, expand_latents};
+
+use std::sync::Arc;
 
 use crate::architecture::Architecture;
 use crate::catalog::{Catalog, Device, Model};
@@ -83,6 +86,23 @@ impl<'a> File<'a> {
             File::Gguf(file) => &file.addons,
             File::Checkpoint(file) => &file.addons,
         }
+    }
+
+    /// The graphs that were placed for it; nothing where the engine has none.
+    pub fn graphs(&self) -> Option<&Arc<GraphMemo>> {
+        match self {
+            File::Gguf(file) => Some(&file.graphs),
+            File::Checkpoint(_) => None,
+        }
+    }
+
+    /// The same file, which shares `graphs` with others of its model.
+    #[must_use]
+    pub fn sharing(mut self, graphs: &Arc<GraphMemo>) -> File<'a> {
+        if let File::Gguf(file) = &mut self {
+            file.graphs = graphs.clone();
+        }
+        self
     }
 
     fn with(mut self, addons: Addons<'a>) -> File<'a> {

@@ -1,9 +1,11 @@
 //! A model at one quantisation: every tensor of its file with the type it has there.
 
+use std::sync::Arc;
+
 use crate::architecture::{Architecture, Group, Role, tensors};
 use crate::catalog::Model;
 use crate::engine::Addons;
-use crate::engine::llama_cpp::Weight;
+use crate::engine::llama_cpp::{self, GraphMemo, Placement, Settings, Split, Weight};
 use crate::quant::{Mix, MixContext, Quant};
 use crate::report::Notice;
 use crate::scenario::Engine;
@@ -22,6 +24,8 @@ pub struct ModelFile<'a> {
     pub imatrix: bool,
     /// What is loaded beside it.
     pub addons: Addons<'a>,
+    /// Graphs of the model that were placed before; its other files may share them.
+    pub graphs: Arc<GraphMemo>,
 }
 
 impl<'a> ModelFile<'a> {
@@ -47,6 +51,7 @@ impl<'a> ModelFile<'a> {
             weights,
             imatrix,
             addons: Addons::default(),
+            graphs: Arc::default(),
         })
     }
 
@@ -59,6 +64,28 @@ impl<'a> ModelFile<'a> {
         let types = mix.types(MixContext::new(self.architecture(), self.imatrix), &files);
         let weights = files.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty });
         weights.filter(|weight| weight.tensor.group == Group::Mtp).collect()
+    }
+
+    /// Compute buffers, as [`llama_cpp::compute`] has them.
+    pub fn compute(&self, settings: &Settings, placement: &Placement) -> Split {
+        let copies = placement.pipeline_copies(self.architecture());
+        self.compute_with(settings, placement, copies)
+    }
+
+    /// The same with each input once, as without a pipeline.
+    pub fn compute_once(&self, settings: &Settings, placement: &Placement) -> Split {
+        self.compute_with(settings, placement, 1)
+    }
+
+    fn compute_with(&self, settings: &Settings, placement: &Placement, copies: u64) -> Split {
+        let architecture = self.architecture();
+        match self.quant {
+            Quant::Gguf(mix) => {
+                let weights = (self.weights.as_slice(), (mix, self.imatrix));
+                self.graphs.compute(architecture, weights, settings, placement, copies)
+            }
+            Quant::Format(_) => llama_cpp::compute(architecture, &self.weights, settings, placement),
+        }
     }
 
     /// The model's architecture.

@@ -1,7 +1,5 @@
 //! One model at one quantisation on one machine: its loads and its bill for any placement.
 
-use std::cell::RefCell;
-
 use crate::architecture::{Architecture, Role};
 use crate::catalog::{Device, DeviceKind};
 use crate::engine::llama_cpp::{
@@ -22,8 +20,6 @@ pub struct Setup<'a> {
     pub hardware: &'a Hardware<'a>,
     /// Runtime overhead of each device.
     overheads: Vec<llama_cpp::Overhead>,
-    /// Compute buffers that were asked for before.
-    computed: RefCell<Vec<(Placement, Settings, Split)>>,
 }
 
 /// A placement with what does not depend on context or users.
@@ -60,7 +56,7 @@ impl<'a> Setup<'a> {
         };
         let overheads = hardware.parts.iter().map(overhead);
         let overheads = overheads.collect::<Result<_, _>>()?;
-        Ok(Setup { file, hardware, overheads, computed: RefCell::default() })
+        Ok(Setup { file, hardware, overheads })
     }
 
     /// Puts the weights where `placement` says.
@@ -163,14 +159,14 @@ impl<'a> Setup<'a> {
         let inputs = match once_each {
             true => Bytes::ZERO,
             false => {
-                let piped = llama_cpp::compute(architecture, weights, settings, placement);
-                let single = llama_cpp::compute_once(architecture, weights, settings, placement);
+                let piped = self.file.compute(settings, placement);
+                let single = self.file.compute_once(settings, placement);
                 devices(&piped) - devices(&single)
             }
         };
         let graph = match &placement.divided {
             Divided::Tensors(shares) => {
-                let one = llama_cpp::compute(architecture, weights, settings, placement);
+                let one = self.file.compute(settings, placement);
                 devices(&one) * (shares.len() as u64).saturating_sub(1)
             }
             _ => Bytes::ZERO,
@@ -197,34 +193,20 @@ impl<'a> Setup<'a> {
     }
 
     /// Compute buffers of the devices and of the host; devices that form one have each the whole.
-    /// Simulating a graph is the costly part of an answer, and the solver, the bill and the advice
-    /// ask for some of the same ones: those are kept.
     fn compute(
         &self,
         placed: &Placed,
         settings: &Settings,
     ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
-        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
-        let placement = &placed.placement;
-        let intervals = |split: &Split| {
-            let (groups, host) =
-                llama_cpp::compute_intervals(architecture, settings, placement, split);
-            let of = |i| match placement.leaves_out(i) {
-                true => Interval::default(),
-                false => groups[placement.group_of(i)],
-            };
-            ((0..placement.devices()).map(of).collect(), host)
+        let (architecture, placement) = (self.file.architecture(), &placed.placement);
+        let split = self.file.compute(settings, placement);
+        let (groups, host) =
+            llama_cpp::compute_intervals(architecture, settings, placement, &split);
+        let of = |i| match placement.leaves_out(i) {
+            true => Interval::default(),
+            false => groups[placement.group_of(i)],
         };
-        let mut computed = self.computed.borrow_mut();
-        let same =
-            |(p, s, _): &&(Placement, Settings, Split)| s == settings && *p == placed.placement;
-        if let Some((_, _, split)) = computed.iter().find(same) {
-            return intervals(split);
-        }
-        let split = llama_cpp::compute(architecture, weights, settings, placement);
-        let answer = intervals(&split);
-        computed.push((placement.clone(), *settings, split));
-        answer
+        ((0..placement.devices()).map(of).collect(), host)
     }
 
     /// Indices of the repeating layers on `device` (`None`: on the host).

@@ -8,12 +8,17 @@
 //! `src/llama-memory-recurrent.cpp` (a state for each proposed token), `tools/server/server-task.cpp`
 //! (prompt cache, checkpoints).
 
+use std::sync::Arc;
+
 use super::{adapted, tower, warm_up};
 use crate::architecture::{Architecture, tensors};
-use crate::engine::llama_cpp::{self, LayerState, Placement, Settings, Weight};
+use crate::engine::llama_cpp::{
+    self, GraphMemo, LayerState, Placement, Settings, Split, Weight,
+};
 use crate::engine::{File, Line};
 use crate::memory::{ModelFile, Placed, Setup};
 use crate::placement::{Hardware, Load, Loads, split_by_memory};
+use crate::quant::Mix;
 use crate::report::{DeviceBill, HostBill, Notice, Term};
 use crate::units::{Bytes, Interval};
 
@@ -34,6 +39,7 @@ struct MtpLayers {
     architecture: Architecture,
     weights: Vec<Weight>,
     bytes: Bytes,
+    graphs: Arc<GraphMemo>,
 }
 
 impl MtpLayers {
@@ -48,7 +54,14 @@ impl MtpLayers {
         let ty = loaded.first()?.ty;
         let of_layers = tensors(&architecture).into_iter().filter(|t| t.in_gguf);
         let weights = of_layers.map(|tensor| Weight { tensor, ty }).collect();
-        Some(MtpLayers { architecture, weights, bytes })
+        Some(MtpLayers { architecture, weights, bytes, graphs: Arc::default() })
+    }
+
+    /// Compute buffers of the context that drafts with them.
+    fn compute(&self, settings: &Settings, placement: &Placement) -> Split {
+        // All of it is in one place: weights do not matter.
+        let weights = (self.weights.as_slice(), (Mix::Q8_0, false));
+        self.graphs.compute(&self.architecture, weights, settings, placement, 1)
     }
 }
 
@@ -246,7 +259,7 @@ impl<'a> Beside<'a> {
         let cached = |state: &LayerState| state.kv + state.recurrent;
         let states = llama_cpp::layer_states(&mtp.architecture, &settings);
         let cache: Bytes = states.iter().map(cached).sum();
-        let buffers = llama_cpp::compute(&mtp.architecture, &mtp.weights, &settings, &here);
+        let buffers = mtp.compute(&settings, &here);
         let (on_device, on_host) =
             llama_cpp::compute_intervals(&mtp.architecture, &settings, &here, &buffers);
         let compute = on_device.first().copied().unwrap_or(on_host);

@@ -26,7 +26,7 @@ pub struct LayerState {
 }
 
 /// How many cells the caches have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cells {
     /// Caches side by side: one for each sequence, or a single unified one.
     pub streams: u64,
@@ -34,12 +34,14 @@ pub(super) struct Cells {
     pub full: u64,
     /// Cells of a sliding-window or chunked layer in each.
     pub window: u64,
+    /// Cells that layers with a window have at most, before they are rounded up to a step.
+    pub window_limit: Option<u64>,
     /// There are two caches, one for layers with a window and one for the others.
     pub windowed: bool,
 }
 
 /// Caches are sized in steps of this many cells.
-const CELL_STEP: u64 = 256;
+pub(super) const CELL_STEP: u64 = 256;
 
 impl Cells {
     /// The context is padded, then divided among the streams and padded again. A window layer
@@ -52,19 +54,24 @@ impl Cells {
         let contexts = if settings.unified { 1 } else { sequences };
         let full = padded(context / contexts, CELL_STEP).max(CELL_STEP);
         let windowed = has_windows(architecture);
-        let window = match architecture.sliding_window {
-            Some(window) if windowed && !settings.swa_full => {
-                let windows = window.saturating_mul(if shared { sequences } else { 1 });
-                padded(full.min(windows.saturating_add(settings.n_ubatch)), CELL_STEP)
-            }
-            _ => full,
-        };
-        Cells { streams, full, window, windowed }
+        let window = architecture.sliding_window.filter(|_| windowed && !settings.swa_full);
+        let window_limit = window.map(|window| {
+            let windows = window.saturating_mul(if shared { sequences } else { 1 });
+            windows.saturating_add(settings.n_ubatch)
+        });
+        Cells { streams, full, window: full, window_limit, windowed }.with(full)
+    }
+
+    /// The same with `full` cells of a full-attention layer.
+    pub(super) fn with(self, full: u64) -> Cells {
+        let window = self.window_limit.map(|limit| padded(full.min(limit), CELL_STEP));
+        Cells { full, window: window.unwrap_or(full), ..self }
     }
 
     /// What an encoder attends to: its batch.
     pub(super) fn of_batch(tokens: u64) -> Cells {
-        Cells { streams: 1, full: tokens, window: tokens, windowed: false }
+        let (window_limit, windowed) = (None, false);
+        Cells { streams: 1, full: tokens, window: tokens, window_limit, windowed }
     }
 
     /// A layer with that reach is in the cache for windows.

@@ -7,13 +7,16 @@ mod family;
 mod ggml;
 mod graph;
 mod kv_cache;
+mod memo;
 mod overhead;
 mod weights;
 
 pub use division::{Divided, divides_tensors};
 use family::Family;
-use ggml::BufferType;
+use ggml::{BufferType, Marks, Span};
+use graph::Batch;
 pub use kv_cache::{CacheRow, LayerState, cache_rows, checkpoint_bytes, layer_states};
+pub use memo::GraphMemo;
 pub use overhead::{Overhead, Platform, Unpacked, compute_intervals, runtime_overhead};
 pub use weights::{Weight, bytes_by_type, cache_parts, loaded, model_bytes, tied_output};
 
@@ -179,6 +182,12 @@ impl Placement {
         }
     }
 
+    /// A device may be given copies of weights that lie on the host.
+    fn copies_weights(&self, architecture: &Architecture) -> bool {
+        let whole = self.device_of_layer(architecture, 0).is_some();
+        !self.device_layers.is_empty() && (!whole || self.host_expert_layers > 0)
+    }
+
     /// The device that holds the output layer.
     pub fn output(&self, architecture: &Architecture) -> Option<usize> {
         self.device_of_layer(architecture, architecture.n_layers())
@@ -224,32 +233,37 @@ pub fn compute(
     settings: &Settings,
     placement: &Placement,
 ) -> Split {
+    let batch = Batch::new(architecture, &settings.effective(architecture));
     let copies = placement.pipeline_copies(architecture);
-    buffers(architecture, weights, settings, placement, copies)
+    split(&pass(architecture, weights, &batch, placement, copies, Span::HERE), 0)
 }
 
-/// The same with each input once, as without a pipeline.
-pub fn compute_once(
+/// One pass over the graph of `batch`, for those steps of context before and after it within which
+/// its tensors grow evenly.
+fn pass(
     architecture: &Architecture,
     weights: &[Weight],
-    settings: &Settings,
-    placement: &Placement,
-) -> Split {
-    buffers(architecture, weights, settings, placement, 1)
-}
-
-fn buffers(
-    architecture: &Architecture,
-    weights: &[Weight],
-    settings: &Settings,
+    batch: &Batch,
     placement: &Placement,
     copies: u64,
-) -> Split {
-    let settings = settings.effective(architecture);
-    let graph = graph::build(architecture, weights, &settings, placement);
+    span: Span,
+) -> Marks {
+    let build = |batch: &Batch| graph::build(architecture, weights, batch, placement);
+    let mut graph = build(batch);
+    if span != Span::HERE {
+        let step = if span.on > 0 { 1 } else { -1 };
+        let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
+        let neighbour = Batch { cells: batch.cells.with(full), ..*batch };
+        graph.grow(&build(&neighbour), step, span);
+    }
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });
-    let mut buffers = graph.buffers(&types, copies);
-    let host = Bytes(buffers.pop().unwrap_or(0));
-    Split { devices: buffers.into_iter().map(Bytes).collect(), host }
+    graph.buffers(&types, copies)
+}
+
+/// The buffers that `marks` tell so many steps of context on.
+fn split(marks: &Marks, steps: i64) -> Split {
+    let mut devices: Vec<Bytes> = marks.at(steps).map(Bytes).collect();
+    let host = devices.pop().unwrap_or_default();
+    Split { devices, host }
 }

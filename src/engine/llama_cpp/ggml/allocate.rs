@@ -1,6 +1,7 @@
 //! Where each tensor of a graph lies while it is needed.
 
-use super::{BufferType, Graph, Kind};
+use super::size::{Size, Span};
+use super::{BufferType, Graph, Kind, Marks};
 
 /// How long a tensor is needed, and where it lies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -10,7 +11,7 @@ struct Life {
     /// Views of it that have yet to be read.
     views: u32,
     /// Its offset, while it has memory.
-    offset: Option<u64>,
+    offset: Option<Size>,
 }
 
 impl Graph {
@@ -18,19 +19,21 @@ impl Graph {
     ///
     /// `copied` are the copies that the splits make. Of those and of the inputs a pipeline keeps
     /// several, for batches that are under way at the same time, and never releases any.
-    pub(super) fn allocate(&self, types: &[BufferType], copied: &[u32], copies: u64) -> Vec<u64> {
+    pub(super) fn allocate(&self, types: &[BufferType], copied: &[u32], copies: u64) -> Marks {
         let mut arenas: Vec<Arena> = types.iter().map(|ty| Arena::new(ty.alignment)).collect();
+        let span = &mut self.span.clone();
         let mut lives = vec![Life::default(); self.tensors.len()];
         let pipeline = copies > 1;
         let copied = if pipeline { copied } else { &[] };
         for &id in self.inputs.iter().chain(copied) {
             let tensor = self.at(id);
+            let size = self.size(id);
             let arena = &mut arenas[usize::from(tensor.backend)];
             let life = &mut lives[id as usize];
-            life.offset = Some(arena.take(tensor.bytes));
+            life.offset = Some(arena.take(span, size));
             if pipeline && tensor.kind != Kind::Blank {
                 life.readers += 1;
-                (1..copies).for_each(|_| _ = arena.take(tensor.bytes));
+                (1..copies).for_each(|_| _ = arena.take(span, size));
             }
         }
         for &id in &self.outputs {
@@ -50,11 +53,12 @@ impl Graph {
             let placed = lives[id as usize].offset.is_some();
             if !placed && matches!(tensor.kind, Kind::InPlace | Kind::Fresh | Kind::Copy) {
                 let reused = match tensor.kind {
-                    Kind::InPlace => self.overwrite(id, &mut lives, &mut arenas),
+                    Kind::InPlace => self.overwrite(span, id, &mut lives, &mut arenas),
                     _ => None,
                 };
                 let arena = &mut arenas[usize::from(tensor.backend)];
-                lives[id as usize].offset = reused.or_else(|| Some(arena.take(tensor.bytes)));
+                let offset = reused.unwrap_or_else(|| arena.take(span, self.size(id)));
+                lives[id as usize].offset = Some(offset);
             }
             for source in tensor.sources() {
                 let life = &mut lives[source as usize];
@@ -71,27 +75,31 @@ impl Graph {
                     && life.views == 0
                     && let Some(offset) = life.offset.take()
                 {
-                    let tensor = self.at(owner);
-                    arenas[usize::from(tensor.backend)].give(offset, tensor.bytes);
+                    let arena = &mut arenas[usize::from(self.at(owner).backend)];
+                    arena.give(span, offset, arena.padded(self.size(owner)));
                 }
             }
         }
-        arenas.iter().map(|arena| arena.high).collect()
+        Marks { buffers: arenas.iter().map(|arena| arena.high).collect(), span: *span }
     }
 
     /// The place of a source that `id` may overwrite: it has the same shape and no other reader.
-    fn overwrite(&self, id: u32, lives: &mut [Life], arenas: &mut [Arena]) -> Option<u64> {
-        let tensor = self.at(id);
-        let source = tensor.sources().find(|source| {
-            let parent = self.at(*source);
+    fn overwrite(
+        &self,
+        span: &mut Span,
+        id: u32,
+        lives: &mut [Life],
+        arenas: &mut [Arena],
+    ) -> Option<Size> {
+        let source = self.at(id).sources().find(|source| {
             let life = &lives[*source as usize];
             life.offset.is_some()
                 && (life.readers, life.views) == (1, 0)
-                && (parent.shape, parent.width) == (tensor.shape, tensor.width)
+                && self.is_alike(span, id, *source)
         })?;
-        let parent = self.at(source);
         let offset = lives[source as usize].offset.take()?;
-        arenas[usize::from(parent.backend)].shrink(offset, parent.bytes, tensor.bytes);
+        let arena = &mut arenas[usize::from(self.at(source).backend)];
+        arena.shrink(span, offset, self.size(source), self.size(id));
         Some(offset)
     }
 }
@@ -99,33 +107,43 @@ impl Graph {
 /// The memory of one backend: gaps between blocks, and an endless tail.
 #[derive(Debug)]
 struct Arena {
-    alignment: u64,
+    alignment: i64,
     /// Offset and size of each gap, by offset.
-    gaps: Vec<(u64, u64)>,
+    gaps: Vec<(Size, Size)>,
     /// Where the tail begins.
-    tail: u64,
+    tail: Size,
     /// The furthest that any block has reached.
-    high: u64,
+    high: Size,
 }
 
 impl Arena {
     fn new(alignment: u64) -> Arena {
-        Arena { alignment: alignment.max(1), gaps: Vec::new(), tail: 0, high: 0 }
+        let alignment = Size::fixed(alignment.max(1)).at;
+        Arena { alignment, gaps: Vec::new(), tail: Size::default(), high: Size::default() }
     }
 
-    fn padded(&self, bytes: u64) -> u64 {
-        bytes.checked_next_multiple_of(self.alignment).unwrap_or(u64::MAX)
+    /// What a block of `size` takes; slopes are multiples of the alignment.
+    fn padded(&self, size: Size) -> Size {
+        let over = size.at % self.alignment;
+        let more = if over == 0 { 0 } else { self.alignment - over };
+        Size { at: size.at.saturating_add(more), ..size }
     }
 
     /// The offset of a new block: in the smallest gap that holds it, the last of equals, or else
     /// in the tail.
-    fn take(&mut self, bytes: u64) -> u64 {
-        let size = self.padded(bytes);
-        let fits = |gap: &(usize, &(u64, u64))| gap.1.1 >= size;
-        let best = self.gaps.iter().enumerate().filter(fits).rev().min_by_key(|(_, gap)| gap.1);
-        let offset = match best.map(|(i, gap)| (i, *gap)) {
-            Some((i, (offset, room))) => {
-                if room == size {
+    fn take(&mut self, span: &mut Span, size: Size) -> Size {
+        let size = self.padded(size);
+        let mut best: Option<(usize, Size)> = None;
+        for (i, (_, room)) in self.gaps.iter().enumerate() {
+            let fits = span.compare(*room, size).is_ge();
+            if fits && best.is_none_or(|(_, least)| span.compare(*room, least).is_le()) {
+                best = Some((i, *room));
+            }
+        }
+        let offset = match best {
+            Some((i, room)) => {
+                let (offset, _) = self.gaps[i];
+                if span.equal(room, size) {
                     self.gaps.remove(i);
                 } else {
                     self.gaps[i] = (offset + size, room - size);
@@ -134,37 +152,40 @@ impl Arena {
             }
             None => {
                 let offset = self.tail;
-                self.tail = offset.saturating_add(size);
+                self.tail = offset + size;
                 offset
             }
         };
-        self.high = self.high.max(offset.saturating_add(size));
+        let end = offset + size;
+        if span.compare(end, self.high).is_gt() {
+            self.high = end;
+        }
         offset
     }
 
-    /// Returns a block; it joins the gaps beside it.
-    fn give(&mut self, offset: u64, bytes: u64) {
-        let size = self.padded(bytes);
-        if size == 0 {
+    /// Returns a block of `size`, padded; it joins the gaps beside it.
+    fn give(&mut self, span: &mut Span, offset: Size, size: Size) {
+        if size.is_zero() {
             return;
         }
         let mut start = offset;
-        let mut end = offset.saturating_add(size);
-        let next = self.gaps.partition_point(|gap| gap.0 < offset);
+        let mut end = offset + size;
+        // Blocks lie in the same order at any context for which they are placed the same.
+        let next = self.gaps.partition_point(|gap| gap.0.at < offset.at);
         let mut joined = next..next;
         if let Some(left) = next.checked_sub(1).map(|i| self.gaps[i])
-            && left.0 + left.1 == start
+            && span.equal(left.0 + left.1, start)
         {
             start = left.0;
             joined.start -= 1;
         }
         if let Some(right) = self.gaps.get(next)
-            && right.0 == end
+            && span.equal(right.0, end)
         {
-            end += right.1;
+            end = end + right.1;
             joined.end += 1;
         }
-        if end == self.tail {
+        if span.equal(end, self.tail) {
             self.tail = start;
             self.gaps.drain(joined);
         } else {
@@ -173,10 +194,10 @@ impl Arena {
     }
 
     /// Returns the end of a block that is to be smaller.
-    fn shrink(&mut self, offset: u64, from: u64, to: u64) {
+    fn shrink(&mut self, span: &mut Span, offset: Size, from: Size, to: Size) {
         let (from, to) = (self.padded(from), self.padded(to));
-        if from > to {
-            self.give(offset.saturating_add(to), from - to);
+        if span.compare(from, to).is_gt() {
+            self.give(span, offset + to, from - to);
         }
     }
 }

@@ -6,10 +6,17 @@
 //! last operation that reads it ([`allocate`]). Where a graph runs on several backends it is cut
 //! into splits, and each split first gets copies of what it reads from elsewhere ([`schedule`]).
 //!
+//! Where sizes grow evenly with the context, one pass tells the buffers of a whole range of
+//! contexts: all those at which every comparison of sizes comes out as it did ([`Graph::grow`]).
+//!
 //! Rules of `ggml.c`, `ggml-alloc.c` and `ggml-backend.cpp` (ggml 0.26, llama.cpp b11434).
 
 mod allocate;
 mod schedule;
+mod size;
+
+use size::Size;
+pub(super) use size::Span;
 
 /// Number of a tensor in its [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +31,9 @@ pub(super) struct BufferType {
     /// Blocks begin at multiples of this.
     pub alignment: u64,
 }
+
+/// Alignments divide this.
+const MOST_ALIGNMENT: i64 = 128;
 
 const UNASSIGNED: Backend = Backend::MAX;
 const NO_TENSOR: u32 = u32::MAX;
@@ -65,6 +75,17 @@ enum Pull {
     Neighbours,
 }
 
+/// A device computes with copies of host weights where there are at least this many rows
+/// (`GGML_OP_OFFLOAD_MIN_BATCH`).
+const OFFLOAD_MIN_ROWS: u64 = 32;
+
+impl Pull {
+    /// A device computes it wherever its weights are.
+    fn offloads(self) -> bool {
+        matches!(self, Pull::Weights(rows) if rows >= OFFLOAD_MIN_ROWS)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Tensor {
     kind: Kind,
@@ -88,15 +109,60 @@ impl Tensor {
     }
 }
 
+/// What a tensor gains with each step of context.
+#[derive(Clone, Copy, Debug, Default)]
+struct Growth {
+    bytes: i64,
+    shape: [i64; 4],
+}
+
+/// The compute buffer of each backend, the host's last, at the context of the graph and near it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Marks {
+    buffers: Vec<Size>,
+    span: Span,
+}
+
+impl Marks {
+    /// How many steps of context back and on they hold.
+    pub(super) fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The buffers so many steps on.
+    pub(super) fn at(&self, steps: i64) -> impl Iterator<Item = u64> + '_ {
+        let at = move |size: &Size| size.at.saturating_add(size.slope.saturating_mul(steps));
+        self.buffers.iter().map(move |size| at(size).unsigned_abs())
+    }
+}
+
 /// A compute graph: tensors, and the order in which they are computed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Graph {
     tensors: Vec<Tensor>,
+    /// For each tensor, where it is known.
+    growth: Vec<Growth>,
+    /// The steps of context for which that is so.
+    span: Span,
     visited: Vec<bool>,
     order: Vec<u32>,
     /// Inputs and blanks.
     inputs: Vec<u32>,
     outputs: Vec<u32>,
+}
+
+impl Default for Graph {
+    fn default() -> Graph {
+        Graph {
+            tensors: Vec::new(),
+            growth: Vec::new(),
+            span: Span::HERE,
+            visited: Vec::new(),
+            order: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
 }
 
 fn product(numbers: impl IntoIterator<Item = u64>) -> u64 {
@@ -264,11 +330,66 @@ impl Graph {
         }
     }
 
-    /// Size of the compute buffer of each backend, the host's last.
+    /// Learns from `next`, the graph at a context one step on (-1: back), how tensors grow; `span`
+    /// are the steps for which they do so evenly. Where the two are not built alike or blocks do
+    /// not stay aligned, the graph stays one of a single context.
+    pub(super) fn grow(&mut self, next: &Graph, step: i64, span: Span) {
+        let alike = (&self.order, &self.inputs, &self.outputs, self.tensors.len())
+            == (&next.order, &next.inputs, &next.outputs, next.tensors.len());
+        if !alike {
+            return;
+        }
+        let growth = self.tensors.iter().zip(&next.tensors).map(|(tensor, next)| {
+            let same = (tensor.kind, tensor.pull.offloads(), tensor.owner, tensor.sources)
+                == (next.kind, next.pull.offloads(), next.owner, next.sources);
+            let more = |from: u64, to: u64| Some(step * (i64::try_from(to).ok()? - i64::try_from(from).ok()?));
+            let bytes = more(tensor.bytes, next.bytes)?;
+            let mut shape = [0; 4];
+            for (i, by) in shape.iter_mut().enumerate() {
+                *by = more(tensor.shape[i], next.shape[i])?;
+            }
+            let aligned = bytes % MOST_ALIGNMENT == 0;
+            (same && aligned).then_some(Growth { bytes, shape })
+        });
+        if let Some(growth) = growth.collect() {
+            (self.growth, self.span) = (growth, span);
+        }
+    }
+
+    fn growth(&self, id: u32) -> Growth {
+        self.growth.get(id as usize).copied().unwrap_or_default()
+    }
+
+    fn size(&self, id: u32) -> Size {
+        Size { slope: self.growth(id).bytes, ..Size::fixed(self.at(id).bytes) }
+    }
+
+    /// The tensors have the same shape, at any context in `span`.
+    fn is_alike(&self, span: &mut Span, a: u32, b: u32) -> bool {
+        let (one, other) = (self.at(a), self.at(b));
+        let alike = (one.shape, one.width) == (other.shape, other.width);
+        if !self.growth.is_empty() && one.width == other.width {
+            let size = |id: u32, i: usize| Size {
+                slope: self.growth(id).shape[i],
+                ..Size::fixed(self.at(id).shape[i])
+            };
+            // One side that stays different is enough.
+            let differs = (0..4).any(|i| {
+                let (a, b) = (size(a, i), size(b, i));
+                a.slope == b.slope && a.at != b.at
+            });
+            if !differs {
+                (0..4).for_each(|i| _ = span.equal(size(a, i), size(b, i)));
+            }
+        }
+        alike
+    }
+
+    /// The compute buffer of each backend, the host's last.
     ///
     /// Where batches are to follow each other through several devices like through a pipeline,
     /// `copies` of each input are kept; otherwise one.
-    pub(super) fn buffers(mut self, types: &[BufferType], copies: u64) -> Vec<u64> {
+    pub(super) fn buffers(mut self, types: &[BufferType], copies: u64) -> Marks {
         self.assign(types.len() as u8 - 1);
         let copied = self.split(types.len());
         self.allocate(types, &copied, copies)

@@ -1,10 +1,6 @@
 //! Which backend computes what, and what has to be copied for it.
 
-use super::{Backend, Graph, Id, Kind, NO_TENSOR, Pull, Tensor, UNASSIGNED};
-
-/// A device computes with copies of host weights where there are at least this many rows
-/// (`GGML_OP_OFFLOAD_MIN_BATCH`).
-const OFFLOAD_MIN_ROWS: u64 = 32;
+use super::{Backend, Graph, Growth, Id, Kind, NO_TENSOR, Pull, Tensor, UNASSIGNED};
 
 /// Which backends spread to their neighbours.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,9 +56,11 @@ impl Graph {
         if matches!(owner.kind, Kind::State | Kind::Weight) {
             return owner.backend;
         }
-        let Pull::Weights(rows) = tensor.pull else { return UNASSIGNED };
+        if tensor.pull == Pull::Neighbours {
+            return UNASSIGNED;
+        }
         match tensor.sources().find(|source| self.at(*source).kind == Kind::Weight) {
-            Some(weight) if self.at(weight).backend == host && rows >= OFFLOAD_MIN_ROWS => 0,
+            Some(weight) if self.at(weight).backend == host && tensor.pull.offloads() => 0,
             Some(weight) => self.at(weight).backend,
             None => UNASSIGNED,
         }
@@ -138,6 +136,11 @@ impl Graph {
         let tensor = self.at_mut(copy);
         tensor.bytes = bytes;
         tensor.backend = backend;
+        if !self.growth.is_empty() {
+            // What came since the graph was learned does not grow: it has no memory of its own.
+            self.growth.resize(copy.0 as usize, Growth::default());
+            self.growth.push(self.growth(source));
+        }
         copy.0
     }
 

@@ -194,7 +194,7 @@ impl Builder<'_> {
             _ => self.cached(il, &h),
         };
         let q = self.graph.view(q, [h.head_dim, t / streams, heads, streams]);
-        let out = if self.settings.flash_attention {
+        let out = if self.batch.flash_attention {
             let out = [v_head_dim, heads, t / streams, streams];
             let out = self.flash_attention(out, &[q, k, v, cache.mask], scratch);
             self.graph.view(out, [v_head_dim * heads, t, 1, 1])
@@ -225,13 +225,13 @@ impl Builder<'_> {
             order.into_iter().for_each(|new| self.graph.expand(new));
             let k = self.graph.view(k, [key_width, t, 1, 1]);
             self.store(keys, &[k, cache.key_rows]);
-            let v = match self.graph.is_spread(v) && !self.settings.flash_attention {
+            let v = match self.graph.is_spread(v) && !self.batch.flash_attention {
                 true => self.cont(v, [value_width, t, 1, 1]),
                 false => self.graph.view(v, [value_width, t, 1, 1]),
             };
             self.store(values, &[v, cache.value_rows]);
         }
-        let kv = self.settings.kv;
+        let kv = self.batch.kv;
         let all = cells.saturating_mul(streams);
         let bytes = |ty: GgmlType, width| ty.bytes(width).saturating_mul(all);
         let k = [head_dim, cells, kv_heads, streams];
@@ -249,7 +249,7 @@ impl Builder<'_> {
         let [head_dim, kv_heads, t, _] = self.graph.shape(k);
         let [v_head_dim, ..] = self.graph.shape(v);
         let k = self.graph.view(k, [head_dim, t, kv_heads, 1]);
-        if self.settings.flash_attention {
+        if self.batch.flash_attention {
             let v = self.graph.view(v, [v_head_dim, t, kv_heads, 1]);
             let [k, v] = [k, v].map(|x| {
                 let shape = self.graph.shape(x);
@@ -340,7 +340,7 @@ impl Builder<'_> {
             Some(picked) => self.sparse_mask(cache.mask, picked),
             None => cache.mask,
         };
-        let ty = self.settings.kv.k;
+        let ty = self.batch.kv.k;
         let all = cells.saturating_mul(streams);
         let bytes = ty.bytes(latent).saturating_mul(all);
         let k = self.graph.spread_view(keys, [latent, cells, 1, streams], bytes);
@@ -348,7 +348,7 @@ impl Builder<'_> {
         let v = self.graph.spread_view(k, [kv_lora_rank, cells, 1, streams], bytes);
         let n = t / streams;
         let q = self.graph.view(q, [latent, n, heads, streams]);
-        let out = if self.settings.flash_attention {
+        let out = if self.batch.flash_attention {
             let scratch = self.f16_copy(ty, latent, all);
             let out = [kv_lora_rank, heads, n, streams];
             let out = self.flash_attention(out, &[q, k, v, mask], scratch);

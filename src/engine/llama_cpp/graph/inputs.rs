@@ -2,12 +2,11 @@
 //! looked up from them.
 
 use super::sparse::{BLOCK, RESERVED_POSITIONS};
-use super::{Builder, F16, F32, I32, I64};
+use super::{Batch, Builder, F16, F32, I32, I64};
 use crate::architecture::{Architecture, KvSource, Mixer, Reach, Role};
-use crate::engine::llama_cpp::Settings;
 use crate::engine::llama_cpp::family::{Family, Scale};
 use crate::engine::llama_cpp::ggml::{Graph, Id};
-use crate::engine::llama_cpp::kv_cache::{Cells, values};
+use crate::engine::llama_cpp::kv_cache::values;
 use crate::engine::llama_cpp::weights::has_embedding_norm;
 
 use crate::quant::GgmlType;
@@ -73,15 +72,12 @@ impl Inputs {
     pub(super) fn new(
         graph: &mut Graph,
         architecture: &Architecture,
-        settings: &Settings,
-        cells: Cells,
-        tokens: u64,
-        outputs: u64,
+        batch: &Batch,
     ) -> Inputs {
-        let sequences = settings.n_parallel;
+        let Batch { tokens, sequences, outputs, .. } = *batch;
         let positions = Family::of(architecture).positions.saturating_mul(tokens);
-        let full = cache(graph, architecture, settings, cells, tokens, false);
-        let window = cache(graph, architecture, settings, cells, tokens, true);
+        let full = cache(graph, architecture, batch, false);
+        let window = cache(graph, architecture, batch, true);
         let mask = graph.shape(full.mask);
         let states = graph.input([sequences, 1, 1, 1], I32);
         Inputs {
@@ -136,12 +132,10 @@ fn decays(graph: &mut Graph, architecture: &Architecture, tokens: u64, sequences
 fn cache(
     graph: &mut Graph,
     architecture: &Architecture,
-    settings: &Settings,
-    cells: Cells,
-    tokens: u64,
+    batch: &Batch,
     windowed: bool,
 ) -> Cache {
-    let flash = settings.flash_attention;
+    let Batch { tokens, cells, kv, flash_attention: flash, .. } = *batch;
     let heads = || architecture.layers.iter().filter_map(|layer| head_sizes(&layer.mixer));
     let cached = !Family::of(architecture).encoder;
     let own = || heads().filter(move |(reach, ..)| cached && cells.in_window(*reach) == windowed);
@@ -150,9 +144,9 @@ fn cache(
     let mask = [n, tokens / cells.streams, 1, cells.streams];
     // Without flash attention values are stored transposed, one by one.
     let value_rows = if flash { 1 } else { values.unwrap_or(1) }.saturating_mul(tokens);
-    let key_size = one_size(own().map(|(_, key, _)| key)).filter(|_| quantised(settings.kv.k));
+    let key_size = one_size(own().map(|(_, key, _)| key)).filter(|_| quantised(kv.k));
     let value_size =
-        one_size(own().map(|(_, _, value)| value)).filter(|_| quantised(settings.kv.v));
+        one_size(own().map(|(_, _, value)| value)).filter(|_| quantised(kv.v));
     Cache {
         mask: graph.input(mask, if flash { F16 } else { F32 }),
         key_rows: graph.input([tokens, 1, 1, 1], I64),

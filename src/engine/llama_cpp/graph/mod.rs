@@ -20,7 +20,7 @@ use super::{Placement, Settings, Weight};
 use crate::architecture::{
     Architecture, Attention, Ffn, KvSource, Layer, Mixer, NormKind, Reach, Role,
 };
-use crate::scenario::Mode;
+use crate::scenario::{KvTypes, Mode};
 use inputs::Inputs;
 use per_layer::PerLayer;
 
@@ -37,14 +37,48 @@ const TURNS: usize = 2;
 /// The longest block of layers that is looked for.
 const MAX_BLOCK: usize = 12;
 
-/// The graph for the largest batch of tokens.
+/// What of the settings makes a graph: the largest batch, and the caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Batch {
+    /// Tokens: a multiple of the sequences.
+    pub tokens: u64,
+    pub sequences: u64,
+    /// Tokens that become logits.
+    pub outputs: u64,
+    pub cells: Cells,
+    pub kv: KvTypes,
+    pub flash_attention: bool,
+}
+
+impl Batch {
+    /// Of settings that are in llama.cpp's limits.
+    pub(super) fn new(architecture: &Architecture, settings: &Settings) -> Batch {
+        let sequences = settings.n_parallel;
+        let batch = settings.n_ubatch;
+        let tokens = batch.checked_next_multiple_of(sequences).unwrap_or(batch);
+        let cells = match Family::of(architecture).encoder {
+            true => Cells::of_batch(tokens),
+            false => Cells::new(architecture, settings),
+        };
+        let outputs = match settings.mode {
+            Mode::Batch => batch,
+            Mode::Server => {
+                sequences.saturating_mul(settings.proposed.saturating_add(1)).min(batch)
+            }
+        };
+        let Settings { kv, flash_attention, .. } = *settings;
+        Batch { tokens, sequences, outputs, cells, kv, flash_attention }
+    }
+}
+
+/// The graph for `batch`.
 pub(super) fn build(
     architecture: &Architecture,
     weights: &[Weight],
-    settings: &Settings,
+    batch: &Batch,
     placement: &Placement,
 ) -> Graph {
-    Builder::new(architecture, weights, settings, placement).model()
+    Builder::new(architecture, weights, batch, placement).model()
 }
 
 /// The graph of one batch under construction.
@@ -52,7 +86,7 @@ struct Builder<'a> {
     graph: Graph,
     architecture: &'a Architecture,
     family: Family,
-    settings: &'a Settings,
+    batch: &'a Batch,
     placement: &'a Placement,
     /// Where some weights lie on the host beside a device: those outside the layers, then those
     /// of each layer, with the bytes that a copy takes on a device.
@@ -80,35 +114,23 @@ impl<'a> Builder<'a> {
     fn new(
         architecture: &'a Architecture,
         weights: &[Weight],
-        settings: &'a Settings,
+        batch: &'a Batch,
         placement: &'a Placement,
     ) -> Builder<'a> {
         let family = Family::of(architecture);
-        let sequences = settings.n_parallel;
-        let batch = settings.n_ubatch;
-        let tokens = batch.checked_next_multiple_of(sequences).unwrap_or(batch);
-        let cells = match family.encoder {
-            true => Cells::of_batch(tokens),
-            false => Cells::new(architecture, settings),
-        };
-        let outputs = match settings.mode {
-            Mode::Batch => batch,
-            Mode::Server => {
-                sequences.saturating_mul(settings.proposed.saturating_add(1)).min(batch)
-            }
-        };
+        let Batch { tokens, sequences, cells, .. } = *batch;
         let mut graph = Graph::default();
         let host = placement.device_layers.len() as Backend;
         let placeholder = (0..=host).map(|backend| graph.weight(backend, 0)).collect();
         let factors = architecture.extras.tensors.iter().find(|t| is_rotary_factors(t.role));
         let rotary_factors =
             factors.map(|t| graph.weight(host, t.shape.elements().saturating_mul(u64::from(F32))));
-        let inputs = Inputs::new(&mut graph, architecture, settings, cells, tokens, outputs);
+        let inputs = Inputs::new(&mut graph, architecture, batch);
         Builder {
             graph,
             architecture,
             family,
-            settings,
+            batch,
             placement,
             host_weights: host_weights(architecture, weights, placement),
             host,

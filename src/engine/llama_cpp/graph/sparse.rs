@@ -36,7 +36,7 @@ impl Builder<'_> {
         self.store(keys, &[flat, cache.key_rows]);
         let weights = self.project(x, il, Role::IndexerProj, heads);
         let cells = self.cells.full;
-        let bytes = self.settings.kv.k.bytes(head_dim).saturating_mul(cells * streams);
+        let bytes = self.batch.kv.k.bytes(head_dim).saturating_mul(cells * streams);
         let k = self.graph.spread_view(keys, [head_dim, 1, cells, streams], bytes);
         let q = self.graph.view(q, [head_dim, heads, t / streams, streams]);
         let weights = self.graph.view(weights, [heads, t / streams, 1, streams]);
@@ -53,7 +53,7 @@ impl Builder<'_> {
         let shape = self.graph.shape(mask);
         let [cells, n, _, streams] = shape;
         let [top, ..] = self.graph.shape(picked);
-        let width = if self.settings.flash_attention { F16 } else { F32 };
+        let width = if self.batch.flash_attention { F16 } else { F32 };
         let hidden = self.graph.in_place(&[mask]);
         let rows = self.graph.view(hidden, [1, cells, n, streams]);
         let numbers = self.graph.view(picked, [top, n, streams, 1]);
@@ -97,7 +97,7 @@ impl Builder<'_> {
 
     /// Blocks are picked only where a cache row tells a token's position.
     pub(super) fn picks_blocks(&self) -> bool {
-        self.settings.flash_attention && self.sequences == self.cells.streams
+        self.batch.flash_attention && self.sequences == self.cells.streams
     }
 
     /// MiniMax-M3's attention to the best blocks, one choice for each key head.
@@ -111,7 +111,7 @@ impl Builder<'_> {
     ) -> Id {
         let (t, streams, cells) = (self.tokens, self.cells.streams, self.cells.full);
         let per = t / streams;
-        let kv = self.settings.kv;
+        let kv = self.batch.kv;
         let cache = self.inputs.full;
         let index_q = self.project(x, il, Role::IndexerQProj, i.heads * i.head_dim);
         let index_q = self.graph.view(index_q, [i.head_dim, i.heads, t, 1]);
@@ -174,7 +174,7 @@ impl Builder<'_> {
         let top = i.top_k.min(blocks);
         let inputs = self.inputs.blocks;
         let q = self.graph.view(index_q, [i.head_dim, i.heads * per, 1, 1]);
-        let bytes = self.settings.kv.k.bytes(i.head_dim).saturating_mul(cells);
+        let bytes = self.batch.kv.k.bytes(i.head_dim).saturating_mul(cells);
         let keys = self.graph.spread_view(index_keys, [i.head_dim, cells, 1, 1], bytes);
         let slots = self.graph.view(inputs.slots, [RESERVED_POSITIONS, 1, 1, 1]);
         let keys = self.look_up(keys, slots, [i.head_dim, RESERVED_POSITIONS, 1, 1]);

@@ -1,0 +1,104 @@
+//! Sizes that grow evenly with the context, and how far what comparing them told holds.
+
+use std::cmp::Ordering;
+use std::ops::{Add, Sub};
+
+/// Bytes, and how many more there are for each step of context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    pub at: i64,
+    pub slope: i64,
+}
+
+impl Size {
+    /// A size that is the same at any context.
+    pub(super) fn fixed(n: u64) -> Size {
+        Size { at: i64::try_from(n).unwrap_or(i64::MAX), slope: 0 }
+    }
+
+    pub(super) fn is_zero(self) -> bool {
+        self == Size::default()
+    }
+}
+
+impl Add for Size {
+    type Output = Size;
+    fn add(self, other: Size) -> Size {
+        Size {
+            at: self.at.saturating_add(other.at),
+            slope: self.slope.saturating_add(other.slope),
+        }
+    }
+}
+
+impl Sub for Size {
+    type Output = Size;
+    fn sub(self, other: Size) -> Size {
+        Size {
+            at: self.at.saturating_sub(other.at),
+            slope: self.slope.saturating_sub(other.slope),
+        }
+    }
+}
+
+/// The steps of context, back and on from where sizes are looked at, within which every comparison
+/// made comes out as it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub back: i64,
+    pub on: i64,
+}
+
+impl Span {
+    /// Nowhere but here.
+    pub(crate) const HERE: Span = Span { back: 0, on: 0 };
+
+    /// Which of two sizes is the larger; the span shrinks to where that is so.
+    pub(super) fn compare(&mut self, a: Size, b: Size) -> Ordering {
+        if a.slope != b.slope {
+            self.keep(a - b);
+        }
+        a.at.cmp(&b.at)
+    }
+
+    /// Whether two sizes are equal.
+    pub(super) fn equal(&mut self, a: Size, b: Size) -> bool {
+        self.compare(a, b).is_eq()
+    }
+
+    /// Shrinks to where `difference`, which is no constant, keeps its sign.
+    #[cold]
+    fn keep(&mut self, difference: Size) {
+        let Size { at, slope } = difference;
+        if at == 0 {
+            *self = Span::HERE;
+            return;
+        }
+        // Steps towards zero that stop short of it.
+        let steps = (at.abs() - 1) / slope.abs();
+        match (at > 0) == (slope > 0) {
+            true => self.back = self.back.min(steps),
+            false => self.on = self.on.min(steps),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_ends_before_a_comparison_turns() {
+        let pairs = [-7, -1, 0, 1, 9].into_iter();
+        for (a, b) in pairs.clone().flat_map(|at| pairs.clone().map(move |slope| (at, slope))) {
+            let (size, other) = (Size { at: a + 100, slope: b + 3 }, Size { at: 100, slope: 3 });
+            let mut span = Span { back: 50, on: 50 };
+            let order = span.compare(size, other);
+            let at = |size: Size, x: i64| size.at + size.slope * x;
+            let told = |x: i64| at(size, x).cmp(&at(other, x));
+            assert!((-span.back..=span.on).all(|x| told(x) == order), "{a} {b}");
+            assert!(span.on == 50 || told(span.on + 1) != order, "{a} {b}");
+            assert!(span.back == 50 || told(-span.back - 1) != order, "{a} {b}");
+        }
+    }
+}
