@@ -11,8 +11,8 @@ use headroom::scenario::{KvTypes, Mode};
 /// Contexts in an order that makes each next one be told from those before, where that can be:
 /// short of a window, in it, far beyond; steps of cells and between them.
 const CONTEXTS: &[u64] = &[
-    32_768, 4_096, 131_072, 40_000, 8_192, 1_000, 256, 512, 768, 2_048, 2_304, 1_048_576, 65_537, 999,
-    5_120, 16_777_216, 300, 1_536,
+    32_768, 4_096, 131_072, 40_000, 8_192, 1_000, 256, 512, 768, 2_048, 2_304, 1_048_576, 65_537,
+    999, 5_120, 16_777_216, 300, 1_536,
 ];
 
 /// Placements of a model of `layers` layers: on a device, on several, on none, with parts left.

@@ -10,7 +10,7 @@ use super::llama_cpp::{self, Divided, Placement, Settings};
 use super::{Layout, Refusal, Rule, Run, Windows};
 use crate::architecture::{Architecture, Mixer};
 use crate::memory::{ModelFile, Placed, Setup};
-use crate::placement::{Cargo, Hardware, Loads, Solved, Wish, place, solve};
+use crate::placement::{Cargo, Hardware, Judge, Loads, Solved, Wish, place, solve};
 use crate::quant::GgmlType;
 use crate::report::{self, DeviceBill, HostBill, Notice, Reason};
 use crate::scenario::{Engine, KvTypes, Offload, Scenario, SplitMode, TensorSplit};
@@ -103,13 +103,28 @@ pub(super) fn run<'a>(
     let settings = proposing(file, settings(engine, scenario, scenario.context, scenario.users));
     let cargo = setup.cargo();
     let memory = hardware.usable();
-    let judge = |placement: &Placement| {
-        let loads = setup.loads(&setup.place(placement.clone()), &settings);
-        beside.load(loads, placement, &settings)
-    };
-    let Solved { placement, reason } = solve(wish(scenario), &cargo, &memory, judge);
+    let judge = Placing { setup: &setup, beside: &beside, settings: &settings };
+    let Solved { placement, reason } = solve(wish(scenario), &cargo, &memory, &judge);
     let placed = setup.place(placement);
     Ok(Box::new(LlamaRun { engine, scenario, setup, beside, placed, cargo, reason }))
+}
+
+/// A file that is being placed.
+struct Placing<'a> {
+    setup: &'a Setup<'a>,
+    beside: &'a Beside<'a>,
+    settings: &'a Settings,
+}
+
+impl Judge for Placing<'_> {
+    fn loads(&self, placement: &Placement) -> Loads {
+        let loads = self.setup.loads(&self.setup.place(placement.clone()), self.settings);
+        self.beside.load(loads, placement, self.settings)
+    }
+
+    fn at_least(&self, placement: &Placement) -> Loads {
+        self.setup.stored(&self.setup.place(placement.clone()), self.settings)
+    }
 }
 
 /// What the user wants of the placement.

@@ -24,6 +24,8 @@ pub struct ModelFile<'a> {
     pub imatrix: bool,
     /// What is loaded beside it.
     pub addons: Addons<'a>,
+    /// For each repeating layer a number that tells its mixer: equal ones have equal numbers.
+    pub mixers: Vec<usize>,
     /// Graphs of the model that were placed before; its other files may share them.
     pub graphs: Arc<GraphMemo>,
 }
@@ -51,6 +53,7 @@ impl<'a> ModelFile<'a> {
             weights,
             imatrix,
             addons: Addons::default(),
+            mixers: mixers(architecture),
             graphs: Arc::default(),
         })
     }
@@ -84,7 +87,9 @@ impl<'a> ModelFile<'a> {
                 let weights = (self.weights.as_slice(), (mix, self.imatrix));
                 self.graphs.compute(architecture, weights, settings, placement, copies)
             }
-            Quant::Format(_) => llama_cpp::compute(architecture, &self.weights, settings, placement),
+            Quant::Format(_) => {
+                llama_cpp::compute(architecture, &self.weights, settings, placement)
+            }
         }
     }
 
@@ -97,4 +102,18 @@ impl<'a> ModelFile<'a> {
     pub fn bytes(&self) -> Bytes {
         self.weights.iter().map(Weight::bytes).sum()
     }
+}
+
+/// For each repeating layer the first one with an equal mixer.
+fn mixers(architecture: &Architecture) -> Vec<usize> {
+    let layers = &architecture.layers;
+    let mut first: Vec<usize> = Vec::new();
+    let mixer = |il: usize| {
+        let known = first.iter().find(|known| layers[**known].mixer == layers[il].mixer);
+        known.copied().unwrap_or_else(|| {
+            first.push(il);
+            il
+        })
+    };
+    (0..layers.len()).map(mixer).collect()
 }

@@ -1,6 +1,6 @@
 //! One model at one quantisation on one machine: its loads and its bill for any placement.
 
-use crate::architecture::{Architecture, Role};
+use crate::architecture::Role;
 use crate::catalog::{Device, DeviceKind};
 use crate::engine::llama_cpp::{
     self, CacheRow, Divided, LayerState, Placement, Platform, Settings, Split,
@@ -31,6 +31,18 @@ pub struct Placed {
     pub model: Split,
     /// Parts of each layer's cache on each device, where devices form one.
     cache: Vec<Vec<(u64, u64)>>,
+    /// The repeating layers.
+    layers: Vec<Alike>,
+}
+
+/// Layers that keep the same between tokens in the same place.
+#[derive(Clone, Copy, Debug)]
+struct Alike {
+    /// The first of them.
+    first: usize,
+    /// The devices that they are on; `None`: the host.
+    group: Option<usize>,
+    count: u64,
 }
 
 /// What every repeating layer keeps between tokens.
@@ -64,19 +76,46 @@ impl<'a> Setup<'a> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let model = llama_cpp::model_bytes(architecture, weights, &placement);
         let cache = llama_cpp::cache_parts(architecture, weights, &placement);
-        Placed { placement, model, cache }
+        let mut layers: Vec<Alike> = Vec::new();
+        for (il, kind) in self.file.mixers.iter().enumerate() {
+            let group = placement.device_of_layer(architecture, il as u64);
+            let same = |alike: &&mut Alike| {
+                alike.group == group
+                    && self.file.mixers[alike.first] == *kind
+                    && cache.get(alike.first) == cache.get(il)
+            };
+            match layers.iter_mut().find(same) {
+                Some(alike) => alike.count += 1,
+                None => layers.push(Alike { first: il, group, count: 1 }),
+            }
+        }
+        Placed { placement, model, cache, layers }
     }
 
     /// What every memory has to hold.
     pub fn loads(&self, placed: &Placed, settings: &Settings) -> Loads {
-        let architecture = self.file.architecture();
-        let states = llama_cpp::layer_states(architecture, settings);
-        let state = state_split(architecture, &states, placed);
         let (compute, host_compute) = self.compute(placed, settings);
+        self.loads_with(placed, settings, |i| compute[i], host_compute)
+    }
+
+    /// The same without compute buffers.
+    pub fn stored(&self, placed: &Placed, settings: &Settings) -> Loads {
+        let none = Interval::default();
+        self.loads_with(placed, settings, |_| none, none)
+    }
+
+    fn loads_with(
+        &self,
+        placed: &Placed,
+        settings: &Settings,
+        compute: impl Fn(usize) -> Interval<Bytes>,
+        host_compute: Interval<Bytes>,
+    ) -> Loads {
+        let state = self.state(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
                 let exact = placed.model.devices[i] + state.devices[i];
-                let used = Interval::exact(exact) + compute[i] + self.overhead(placed, i);
+                let used = Interval::exact(exact) + compute(i) + self.overhead(placed, i);
                 Load { used, usable: self.hardware.parts[i].usable }
             })
             .collect();
@@ -84,6 +123,29 @@ impl<'a> Setup<'a> {
             + host_compute
             + self.hardware.host.system;
         Loads { host: self.hardware.host_load(host, &devices), devices }
+    }
+
+    /// Bytes of context state on each device and on the host: a layer's state lies where the layer
+    /// does.
+    fn state(&self, placed: &Placed, settings: &Settings) -> Split {
+        let placement = &placed.placement;
+        let kinds = placed.layers.iter().map(|alike| alike.first);
+        let states = llama_cpp::states(self.file.architecture(), settings, kinds);
+        let none = vec![Bytes::ZERO; placement.devices()];
+        let mut split = Split { devices: none, host: Bytes::ZERO };
+        for (Alike { first, group, count }, state) in placed.layers.iter().zip(states) {
+            let Some(group) = group else {
+                split.host += (state.kv + state.recurrent) * *count;
+                continue;
+            };
+            for (device, bytes) in split.devices.iter_mut().enumerate() {
+                if placement.group_of(device) == *group {
+                    let state = placed.part(*first, Some(device)).of_state(state);
+                    *bytes += (state.kv + state.kv_padding + state.recurrent) * *count;
+                }
+            }
+        }
+        split
     }
 
     /// The bill of every device and of the host.
@@ -145,7 +207,7 @@ impl<'a> Setup<'a> {
         let padding = sum(&placed.model) - tied - once - copies;
 
         let states = llama_cpp::layer_states(architecture, settings);
-        let state = sum(&state_split(architecture, &states, placed));
+        let state = sum(&self.state(placed, settings));
         let plain = states.iter().map(|state| state.kv + state.recurrent).sum::<Bytes>();
         let rows = states.iter().enumerate().filter_map(|(il, state)| {
             let place = placement.device_of_layer(architecture, il as u64)?;
@@ -289,26 +351,6 @@ impl Placed {
         let parts = device.and_then(|device| self.cache.get(il)?.get(device));
         parts.map_or(CachePart(1, 1), |(part, whole)| CachePart(*part, *whole))
     }
-}
-
-/// Bytes of context state on each device and on the host: a layer's state lies where the layer
-/// does.
-fn state_split(architecture: &Architecture, states: &[LayerState], placed: &Placed) -> Split {
-    let placement = &placed.placement;
-    let mut split = Split { devices: vec![Bytes::ZERO; placement.devices()], host: Bytes::ZERO };
-    for (il, state) in states.iter().enumerate() {
-        let Some(group) = placement.device_of_layer(architecture, il as u64) else {
-            split.host += state.kv + state.recurrent;
-            continue;
-        };
-        for (device, bytes) in split.devices.iter_mut().enumerate() {
-            if placement.group_of(device) == group {
-                let state = placed.part(il, Some(device)).of_state(*state);
-                *bytes += state.kv + state.kv_padding + state.recurrent;
-            }
-        }
-    }
-    split
 }
 
 /// What llama.cpp drives a device with; `None` where it has no backend for it.

@@ -5,4 +5,4 @@ mod solver;
 mod unified;
 
 pub use hardware::{Hardware, Host, Part};
-pub use solver::{Cargo, Load, Loads, Solved, Wish, place, solve, split_by_memory, spread};
+pub use solver::{Cargo, Judge, Load, Loads, Solved, Wish, place, solve, split_by_memory, spread};

@@ -128,6 +128,11 @@ impl Cargo {
         self.layers.len() as u64
     }
 
+    /// All of it.
+    fn bytes(&self) -> Bytes {
+        self.layers.iter().chain(&self.experts).copied().sum::<Bytes>() + self.output
+    }
+
     /// One past the last layer with routed experts.
     fn expert_layers(&self) -> u64 {
         let last = self.experts.iter().rposition(|bytes| *bytes > Bytes::ZERO);
@@ -170,6 +175,20 @@ pub struct Solved {
     pub reason: Reason,
 }
 
+/// What tells the loads of a placement.
+pub trait Judge {
+    /// The loads.
+    fn loads(&self, placement: &Placement) -> Loads;
+
+    /// Loads that are no larger, at little cost: without what takes long to find out.
+    fn at_least(&self, placement: &Placement) -> Loads;
+
+    /// The loads are `good`, which smaller ones are if larger ones are.
+    fn finds(&self, good: fn(&Loads) -> bool, placement: &Placement) -> bool {
+        good(&self.at_least(placement)) && good(&self.loads(placement))
+    }
+}
+
 /// The placement of `cargo` over devices with `memory` usable bytes each, as far as `wish` leaves
 /// it open. `judge` gives the loads of a placement.
 ///
@@ -177,12 +196,7 @@ pub struct Solved {
 /// does it; all on the devices, split otherwise; the fewest experts on the host; the most layers on
 /// the devices. Where nothing fits it is the first of them. The other modes, and a split that the
 /// user gives, are taken as they are.
-pub fn solve(
-    wish: Wish<'_>,
-    cargo: &Cargo,
-    memory: &[Bytes],
-    judge: impl Fn(&Placement) -> Loads,
-) -> Solved {
+pub fn solve(wish: Wish<'_>, cargo: &Cargo, memory: &[Bytes], judge: &impl Judge) -> Solved {
     let (n_layers, all) = (cargo.n_layers(), cargo.n_layers() + 1);
     if memory.is_empty() {
         return Solved { placement: Placement::cpu(), reason: Reason::Cpu };
@@ -199,29 +213,33 @@ pub fn solve(
         Offload::GpuLayers(n) => return asked(u64::from(n).min(all), 0),
     }
     let whole = place(wish, cargo, memory, all, 0);
-    if judge(&whole).fit_expectedly() {
+    if judge.finds(Loads::fit_expectedly, &whole) {
         return Solved { placement: whole, reason: Reason::Fits };
     }
+    let ram = judge.at_least(&whole).host.usable;
+    if cargo.bytes() > memory.iter().copied().sum::<Bytes>() + ram {
+        return Solved { placement: whole, reason: Reason::NothingFits };
+    }
     let free = wish.shares.is_none() && memory.len() > 1;
-    if free && let Some(placement) = other_split(&whole, memory, &judge) {
+    if free && let Some(placement) = other_split(&whole, memory, judge) {
         return Solved { placement, reason: Reason::Levelled };
     }
     // The more is on the host, the less is on the devices: the first step that relieves them is
     // also the one that burdens the RAM least.
-    let on_devices = |loads: &Loads| loads.devices.iter().all(Load::fits);
+    let on_devices: fn(&Loads) -> bool = |loads| loads.devices.iter().all(Load::fits);
     let experts = |n: u64| {
         let mut placement = place(wish, cargo, memory, all, n);
         if free && moves_layers(&placement) {
             placement.device_layers = cargo.balance(n, memory);
-            placement = level(placement.clone(), &judge, on_devices).unwrap_or(placement);
+            placement = level(placement.clone(), judge, on_devices).unwrap_or(placement);
         }
         placement
     };
     let layers = |n: u64| place(wish, cargo, memory, all - n, 0);
     let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement, reason| {
-        let n = first_true(1, high, |n| on_devices(&judge(&on_host(n))))?;
+        let n = first_true(1, high, |n| judge.finds(on_devices, &on_host(n)))?;
         let placement = on_host(n);
-        judge(&placement).fit().then_some(Solved { placement, reason })
+        judge.finds(Loads::fit, &placement).then_some(Solved { placement, reason })
     };
     relieved(cargo.expert_layers(), &experts, Reason::ExpertsToHost)
         .or_else(|| relieved(n_layers, &layers, Reason::LayersToHost))
@@ -270,11 +288,7 @@ fn moves_layers(placement: &Placement) -> bool {
 }
 
 /// Another split of `whole` over devices with `memory` that fits, if there is one.
-fn other_split(
-    whole: &Placement,
-    memory: &[Bytes],
-    judge: &impl Fn(&Placement) -> Loads,
-) -> Option<Placement> {
+fn other_split(whole: &Placement, memory: &[Bytes], judge: &impl Judge) -> Option<Placement> {
     if moves_layers(whole) {
         return level(whole.clone(), judge, Loads::fit_expectedly);
     }
@@ -284,17 +298,17 @@ fn other_split(
     let part = |bytes: &Bytes| (u128::from(bytes.0) * 100 / u128::from(total)) as u64;
     let shares = memory.iter().map(part).collect();
     let placement = Placement { divided: Divided::Tensors(shares), ..whole.clone() };
-    judge(&placement).fit_expectedly().then_some(placement)
+    judge.finds(Loads::fit_expectedly, &placement).then_some(placement)
 }
 
 /// `placement`, or one with layers moved from the fullest device to the emptiest until it is
 /// `good`; `None` if that cannot be.
 fn level(
     mut placement: Placement,
-    judge: &impl Fn(&Placement) -> Loads,
+    judge: &impl Judge,
     good: impl Fn(&Loads) -> bool,
 ) -> Option<Placement> {
-    let mut loads = judge(&placement);
+    let mut loads = judge.loads(&placement);
     while !good(&loads) {
         let headroom = || loads.devices.iter().map(Load::headroom).enumerate();
         let (fullest, least) = headroom().min_by_key(|(_, room)| *room)?;
@@ -304,7 +318,7 @@ fn level(
         }
         placement.device_layers[fullest] -= 1;
         placement.device_layers[emptiest] += 1;
-        loads = judge(&placement);
+        loads = judge.loads(&placement);
         // Moving on would only pass the overflow around.
         if loads.devices.iter().map(Load::headroom).min()? <= least {
             return None;
@@ -336,6 +350,16 @@ mod tests {
     use super::*;
 
     const GIB: Bytes = Bytes::gib(1);
+
+    impl<F: Fn(&Placement) -> Loads> Judge for F {
+        fn loads(&self, placement: &Placement) -> Loads {
+            self(placement)
+        }
+
+        fn at_least(&self, placement: &Placement) -> Loads {
+            self(placement)
+        }
+    }
 
     /// A model of 10 layers of 1 GiB each and an output layer of 2 GiB, 6 tenths of each layer
     /// experts.
@@ -373,7 +397,8 @@ mod tests {
     }
 
     fn solved(memory: &[Bytes], ram: Bytes, experts: usize) -> Option<Placement> {
-        let Solved { placement, reason } = solve(WISH, &cargo(experts), memory, judge(memory, ram));
+        let Solved { placement, reason } =
+            solve(WISH, &cargo(experts), memory, &judge(memory, ram));
         (reason != Reason::NothingFits).then_some(placement)
     }
 
@@ -459,7 +484,7 @@ mod tests {
         let memory = [GIB];
         let solve = |offload| {
             let wish = Wish { offload, ..WISH };
-            solve(wish, &cargo(10), &memory, judge(&memory, GIB)).placement
+            solve(wish, &cargo(10), &memory, &judge(&memory, GIB)).placement
         };
         assert_eq!(solve(Offload::None), split(&[11]));
         assert_eq!(solve(Offload::GpuLayers(99)).device_layers, [11]);

@@ -12,9 +12,7 @@ use std::sync::Arc;
 
 use super::{adapted, tower, warm_up};
 use crate::architecture::{Architecture, tensors};
-use crate::engine::llama_cpp::{
-    self, GraphMemo, LayerState, Placement, Settings, Split, Weight,
-};
+use crate::engine::llama_cpp::{self, GraphMemo, LayerState, Placement, Settings, Split, Weight};
 use crate::engine::{File, Line};
 use crate::memory::{ModelFile, Placed, Setup};
 use crate::placement::{Hardware, Load, Loads, split_by_memory};

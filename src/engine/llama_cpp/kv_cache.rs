@@ -93,6 +93,15 @@ impl Cells {
 /// KV cache and recurrent state of each repeating layer, exact to the byte. A layer's state lies
 /// where the layer does.
 pub fn layer_states(architecture: &Architecture, settings: &Settings) -> Vec<LayerState> {
+    states(architecture, settings, 0..architecture.layers.len())
+}
+
+/// The same of some layers.
+pub fn states(
+    architecture: &Architecture,
+    settings: &Settings,
+    layers: impl Iterator<Item = usize>,
+) -> Vec<LayerState> {
     let settings = settings.effective(architecture);
     let caches = Caches::new(architecture, &settings);
     let states = settings.n_parallel.saturating_mul(settings.snapshots.saturating_add(1));
@@ -104,7 +113,7 @@ pub fn layer_states(architecture: &Architecture, settings: &Settings) -> Vec<Lay
             recurrent: Bytes(recurrent.saturating_mul(states)),
         }
     };
-    architecture.layers.iter().map(state).collect()
+    layers.filter_map(|il| architecture.layers.get(il)).map(state).collect()
 }
 
 /// Bytes of one context checkpoint of one sequence at most: what of its caches can not be cut back

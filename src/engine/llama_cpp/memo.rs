@@ -81,9 +81,8 @@ impl GraphMemo {
             *known = Known::default();
         }
         let Known { sites, graphs } = &mut *known;
-        let same = |site: &Site| {
-            (&site.placement, site.copies, site.weights) == (placement, copies, mix)
-        };
+        let same =
+            |site: &Site| (&site.placement, site.copies, site.weights) == (placement, copies, mix);
         let at = sites.iter().position(same).unwrap_or_else(|| {
             let (placement, graphs) = (placement.clone(), HashMap::new());
             sites.push(Site { placement, copies, weights: mix, graphs });

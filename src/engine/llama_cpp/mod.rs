@@ -15,7 +15,7 @@ pub use division::{Divided, divides_tensors};
 use family::Family;
 use ggml::{BufferType, Marks, Span};
 use graph::Batch;
-pub use kv_cache::{CacheRow, LayerState, cache_rows, checkpoint_bytes, layer_states};
+pub use kv_cache::{CacheRow, LayerState, cache_rows, checkpoint_bytes, layer_states, states};
 pub use memo::GraphMemo;
 pub use overhead::{Overhead, Platform, Unpacked, compute_intervals, runtime_overhead};
 pub use weights::{Weight, bytes_by_type, cache_parts, loaded, model_bytes, tied_output};

@@ -67,9 +67,10 @@ enum Kind {
 /// What the scheduler makes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pull {
-    /// It runs where its weights are; so many rows decide whether a device computes it all the
-    /// same, with copies of them.
-    Weights(u64),
+    /// It runs where its weights are.
+    Weights,
+    /// A device computes it, with copies of weights that lie on the host.
+    Device,
     /// It runs where its neighbours run: its weights are too small to matter (rotary factors,
     /// attention sinks).
     Neighbours,
@@ -80,13 +81,13 @@ enum Pull {
 const OFFLOAD_MIN_ROWS: u64 = 32;
 
 impl Pull {
-    /// A device computes it wherever its weights are.
-    fn offloads(self) -> bool {
-        matches!(self, Pull::Weights(rows) if rows >= OFFLOAD_MIN_ROWS)
+    fn of(rows: u64) -> Pull {
+        if rows >= OFFLOAD_MIN_ROWS { Pull::Device } else { Pull::Weights }
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What scheduling looks at, again and again; sizes are in [`Extent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tensor {
     kind: Kind,
     pull: Pull,
@@ -96,11 +97,15 @@ struct Tensor {
     width: u8,
     /// The tensor whose bytes a view or a store uses; itself for all others.
     owner: u32,
+    sources: [u32; MAX_SOURCES],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Extent {
     /// Dimensions, innermost first.
     shape: [u64; 4],
     /// Bytes to allocate.
     bytes: u64,
-    sources: [u32; MAX_SOURCES],
 }
 
 impl Tensor {
@@ -140,6 +145,7 @@ impl Marks {
 #[derive(Debug)]
 pub(super) struct Graph {
     tensors: Vec<Tensor>,
+    extents: Vec<Extent>,
     /// For each tensor, where it is known.
     growth: Vec<Growth>,
     /// The steps of context for which that is so.
@@ -154,11 +160,12 @@ pub(super) struct Graph {
 impl Default for Graph {
     fn default() -> Graph {
         Graph {
-            tensors: Vec::new(),
+            tensors: Vec::with_capacity(1024),
+            extents: Vec::with_capacity(1024),
             growth: Vec::new(),
             span: Span::HERE,
-            visited: Vec::new(),
-            order: Vec::new(),
+            visited: Vec::with_capacity(1024),
+            order: Vec::with_capacity(1024),
             inputs: Vec::new(),
             outputs: Vec::new(),
         }
@@ -178,6 +185,14 @@ impl Graph {
         &mut self.tensors[id.0 as usize]
     }
 
+    fn extent(&self, x: Id) -> Extent {
+        self.extents[x.0 as usize]
+    }
+
+    fn extent_mut(&mut self, x: Id) -> &mut Extent {
+        &mut self.extents[x.0 as usize]
+    }
+
     fn push(&mut self, kind: Kind, shape: [u64; 4], width: u8, sources: &[Id]) -> Id {
         let id = self.tensors.len() as u32;
         let mut list = [NO_TENSOR; MAX_SOURCES];
@@ -186,21 +201,21 @@ impl Graph {
         }
         self.tensors.push(Tensor {
             kind,
-            pull: Pull::Weights(product([shape[1], shape[2], shape[3]])),
+            pull: Pull::of(product([shape[1], shape[2], shape[3]])),
             backend: UNASSIGNED,
             width,
             owner: id,
-            shape,
-            bytes: product(shape).saturating_mul(u64::from(width)),
             sources: list,
         });
+        let bytes = product(shape).saturating_mul(u64::from(width));
+        self.extents.push(Extent { shape, bytes });
         self.visited.push(false);
         Id(id)
     }
 
     /// The dimensions of `x`.
     pub(super) fn shape(&self, x: Id) -> [u64; 4] {
-        self.at(x.0).shape
+        self.extent(x).shape
     }
 
     /// A value set from outside, `width` bytes an element.
@@ -216,9 +231,8 @@ impl Graph {
     /// A weight on `backend`; a copy of it takes `bytes`.
     pub(super) fn weight(&mut self, backend: Backend, bytes: u64) -> Id {
         let id = self.push(Kind::Weight, [1; 4], 1, &[]);
-        let tensor = self.at_mut(id);
-        tensor.backend = backend;
-        tensor.bytes = bytes;
+        self.at_mut(id).backend = backend;
+        self.extent_mut(id).bytes = bytes;
         id
     }
 
@@ -231,12 +245,12 @@ impl Graph {
 
     /// The bytes of `x` in another shape (view, reshape, permute, transpose).
     pub(super) fn view(&mut self, x: Id, shape: [u64; 4]) -> Id {
-        let seen = *self.at(x.0);
-        let id = self.push(Kind::View, shape, seen.width, &[x]);
-        let view = self.at_mut(id);
-        view.owner = seen.owner;
-        if seen.kind == Kind::View && product(seen.shape) == product(shape) {
-            view.bytes = seen.bytes;
+        let Tensor { kind, width, owner, .. } = *self.at(x.0);
+        let seen = self.extent(x);
+        let id = self.push(Kind::View, shape, width, &[x]);
+        self.at_mut(id).owner = owner;
+        if kind == Kind::View && product(seen.shape) == product(shape) {
+            self.extent_mut(id).bytes = seen.bytes;
         }
         id
     }
@@ -251,7 +265,8 @@ impl Graph {
 
     /// The values of `x` do not lie side by side.
     pub(super) fn is_spread(&self, x: Id) -> bool {
-        let Tensor { kind, shape, width, bytes, .. } = *self.at(x.0);
+        let Tensor { kind, width, .. } = *self.at(x.0);
+        let Extent { shape, bytes } = self.extent(x);
         kind == Kind::View && bytes > product(shape).saturating_mul(u64::from(width))
     }
 
@@ -259,7 +274,7 @@ impl Graph {
     /// `bytes` from its first to its last one, which is what a copy of it takes.
     pub(super) fn spread_view(&mut self, x: Id, shape: [u64; 4], bytes: u64) -> Id {
         let id = self.view(x, shape);
-        self.at_mut(id).bytes = bytes;
+        self.extent_mut(id).bytes = bytes;
         id
     }
 
@@ -274,8 +289,8 @@ impl Graph {
     /// An operation that may overwrite a source of the same shape: element-wise arithmetic, RMS
     /// norm, softmax. The result has the shape of the first source.
     pub(super) fn in_place(&mut self, sources: &[Id]) -> Id {
-        let Tensor { shape, width, .. } = *self.at(sources[0].0);
-        self.push(Kind::InPlace, shape, width, sources)
+        let width = self.at(sources[0].0).width;
+        self.push(Kind::InPlace, self.shape(sources[0]), width, sources)
     }
 
     /// An operation with a result of its own, `width` bytes an element.
@@ -292,7 +307,7 @@ impl Graph {
 
     /// Sets how many rows count when the scheduler decides about host weights.
     pub(super) fn with_rows(&mut self, id: Id, rows: u64) -> Id {
-        self.at_mut(id).pull = Pull::Weights(rows);
+        self.at_mut(id).pull = Pull::of(rows);
         id
     }
 
@@ -304,8 +319,8 @@ impl Graph {
 
     /// Adds bytes that a kernel needs behind its result.
     pub(super) fn with_scratch(&mut self, id: Id, bytes: u64) -> Id {
-        let tensor = self.at_mut(id);
-        tensor.bytes = tensor.bytes.saturating_add(bytes);
+        let extent = self.extent_mut(id);
+        extent.bytes = extent.bytes.saturating_add(bytes);
         id
     }
 
@@ -319,11 +334,13 @@ impl Graph {
         if std::mem::replace(&mut self.visited[x.0 as usize], true) {
             return;
         }
-        let tensor = *self.at(x.0);
-        for source in tensor.sources() {
-            self.expand(Id(source));
+        let Tensor { kind, sources, .. } = *self.at(x.0);
+        for source in sources.into_iter().take_while(|source| *source != NO_TENSOR) {
+            if !self.visited[source as usize] {
+                self.expand(Id(source));
+            }
         }
-        match tensor.kind {
+        match kind {
             Kind::Input | Kind::Blank => self.inputs.push(x.0),
             Kind::Weight | Kind::State => {}
             _ => self.order.push(x.0),
@@ -334,22 +351,21 @@ impl Graph {
     /// are the steps for which they do so evenly. Where the two are not built alike or blocks do
     /// not stay aligned, the graph stays one of a single context.
     pub(super) fn grow(&mut self, next: &Graph, step: i64, span: Span) {
-        let alike = (&self.order, &self.inputs, &self.outputs, self.tensors.len())
-            == (&next.order, &next.inputs, &next.outputs, next.tensors.len());
+        let alike = (&self.tensors, &self.order, &self.inputs, &self.outputs)
+            == (&next.tensors, &next.order, &next.inputs, &next.outputs);
         if !alike {
             return;
         }
-        let growth = self.tensors.iter().zip(&next.tensors).map(|(tensor, next)| {
-            let same = (tensor.kind, tensor.pull.offloads(), tensor.owner, tensor.sources)
-                == (next.kind, next.pull.offloads(), next.owner, next.sources);
-            let more = |from: u64, to: u64| Some(step * (i64::try_from(to).ok()? - i64::try_from(from).ok()?));
-            let bytes = more(tensor.bytes, next.bytes)?;
+        let growth = self.extents.iter().zip(&next.extents).map(|(extent, next)| {
+            let more = |from: u64, to: u64| {
+                Some(step * (i64::try_from(to).ok()? - i64::try_from(from).ok()?))
+            };
+            let bytes = more(extent.bytes, next.bytes)?;
             let mut shape = [0; 4];
             for (i, by) in shape.iter_mut().enumerate() {
-                *by = more(tensor.shape[i], next.shape[i])?;
+                *by = more(extent.shape[i], next.shape[i])?;
             }
-            let aligned = bytes % MOST_ALIGNMENT == 0;
-            (same && aligned).then_some(Growth { bytes, shape })
+            (bytes % MOST_ALIGNMENT == 0).then_some(Growth { bytes, shape })
         });
         if let Some(growth) = growth.collect() {
             (self.growth, self.span) = (growth, span);
@@ -361,17 +377,19 @@ impl Graph {
     }
 
     fn size(&self, id: u32) -> Size {
-        Size { slope: self.growth(id).bytes, ..Size::fixed(self.at(id).bytes) }
+        Size { slope: self.growth(id).bytes, ..Size::fixed(self.extent(Id(id)).bytes) }
     }
 
     /// The tensors have the same shape, at any context in `span`.
     fn is_alike(&self, span: &mut Span, a: u32, b: u32) -> bool {
-        let (one, other) = (self.at(a), self.at(b));
-        let alike = (one.shape, one.width) == (other.shape, other.width);
-        if !self.growth.is_empty() && one.width == other.width {
+        if self.at(a).width != self.at(b).width {
+            return false;
+        }
+        let [one, other] = [a, b].map(|id| self.shape(Id(id)));
+        if !self.growth.is_empty() {
             let size = |id: u32, i: usize| Size {
                 slope: self.growth(id).shape[i],
-                ..Size::fixed(self.at(id).shape[i])
+                ..Size::fixed(self.shape(Id(id))[i])
             };
             // One side that stays different is enough.
             let differs = (0..4).any(|i| {
@@ -382,7 +400,7 @@ impl Graph {
                 (0..4).for_each(|i| _ = span.equal(size(a, i), size(b, i)));
             }
         }
-        alike
+        one == other
     }
 
     /// The compute buffer of each backend, the host's last.

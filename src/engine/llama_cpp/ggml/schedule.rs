@@ -60,7 +60,7 @@ impl Graph {
             return UNASSIGNED;
         }
         match tensor.sources().find(|source| self.at(*source).kind == Kind::Weight) {
-            Some(weight) if self.at(weight).backend == host && tensor.pull.offloads() => 0,
+            Some(weight) if self.at(weight).backend == host && tensor.pull == Pull::Device => 0,
             Some(weight) => self.at(weight).backend,
             None => UNASSIGNED,
         }
@@ -131,11 +131,10 @@ impl Graph {
     }
 
     fn copy(&mut self, source: u32, backend: Backend) -> u32 {
-        let Tensor { shape, width, bytes, .. } = *self.at(source);
-        let copy = self.push(Kind::Copy, shape, width, &[]);
-        let tensor = self.at_mut(copy);
-        tensor.bytes = bytes;
-        tensor.backend = backend;
+        let extent = self.extent(Id(source));
+        let copy = self.push(Kind::Copy, extent.shape, self.at(source).width, &[]);
+        self.at_mut(copy).backend = backend;
+        *self.extent_mut(copy) = extent;
         if !self.growth.is_empty() {
             // What came since the graph was learned does not grow: it has no memory of its own.
             self.growth.resize(copy.0 as usize, Growth::default());

@@ -24,20 +24,14 @@ impl Size {
 impl Add for Size {
     type Output = Size;
     fn add(self, other: Size) -> Size {
-        Size {
-            at: self.at.saturating_add(other.at),
-            slope: self.slope.saturating_add(other.slope),
-        }
+        Size { at: self.at.saturating_add(other.at), slope: self.slope.saturating_add(other.slope) }
     }
 }
 
 impl Sub for Size {
     type Output = Size;
     fn sub(self, other: Size) -> Size {
-        Size {
-            at: self.at.saturating_sub(other.at),
-            slope: self.slope.saturating_sub(other.slope),
-        }
+        Size { at: self.at.saturating_sub(other.at), slope: self.slope.saturating_sub(other.slope) }
     }
 }
 

@@ -69,11 +69,7 @@ pub(super) struct Cache {
 }
 
 impl Inputs {
-    pub(super) fn new(
-        graph: &mut Graph,
-        architecture: &Architecture,
-        batch: &Batch,
-    ) -> Inputs {
+    pub(super) fn new(graph: &mut Graph, architecture: &Architecture, batch: &Batch) -> Inputs {
         let Batch { tokens, sequences, outputs, .. } = *batch;
         let positions = Family::of(architecture).positions.saturating_mul(tokens);
         let full = cache(graph, architecture, batch, false);
@@ -129,12 +125,7 @@ fn decays(graph: &mut Graph, architecture: &Architecture, tokens: u64, sequences
     }
 }
 
-fn cache(
-    graph: &mut Graph,
-    architecture: &Architecture,
-    batch: &Batch,
-    windowed: bool,
-) -> Cache {
+fn cache(graph: &mut Graph, architecture: &Architecture, batch: &Batch, windowed: bool) -> Cache {
     let Batch { tokens, cells, kv, flash_attention: flash, .. } = *batch;
     let heads = || architecture.layers.iter().filter_map(|layer| head_sizes(&layer.mixer));
     let cached = !Family::of(architecture).encoder;
@@ -145,8 +136,7 @@ fn cache(
     // Without flash attention values are stored transposed, one by one.
     let value_rows = if flash { 1 } else { values.unwrap_or(1) }.saturating_mul(tokens);
     let key_size = one_size(own().map(|(_, key, _)| key)).filter(|_| quantised(kv.k));
-    let value_size =
-        one_size(own().map(|(_, _, value)| value)).filter(|_| quantised(kv.v));
+    let value_size = one_size(own().map(|(_, _, value)| value)).filter(|_| quantised(kv.v));
     Cache {
         mask: graph.input(mask, if flash { F16 } else { F32 }),
         key_rows: graph.input([tokens, 1, 1, 1], I64),
