@@ -8,7 +8,7 @@ use super::Role;
 use Role::*;
 
 /// A role that comes right after another one (`None`: first of all) in some architectures.
-struct Move(Role, Option<Role>);
+pub(super) struct Move(Role, Option<Role>);
 
 const LFM2: &[Move] = &[
     Move(FfnNorm, None),
@@ -44,7 +44,8 @@ const DOWN_FIRST: &[Move] = &[Move(FfnGateExps, Some(FfnDownExps))];
 const Q_NORM_FIRST: &[Move] = &[Move(AttnKNorm, Some(AttnQNorm))];
 const SHARED_UP_FIRST: &[Move] = &[Move(FfnDownShexp, Some(FfnUpShexp))];
 
-fn moves(gguf_arch: &str) -> &'static [Move] {
+/// The exceptions of an architecture.
+pub(super) fn moves(gguf_arch: &str) -> &'static [Move] {
     match gguf_arch {
         "lfm2" | "lfm2moe" => LFM2,
         "qwen3next" | "qwen35" | "qwen35moe" => QWEN3_NEXT,
@@ -73,8 +74,7 @@ pub(super) fn named(gguf_arch: &str, role: Role) -> Role {
 }
 
 /// Where a tensor stands among those of its layer; sort by it.
-pub(super) fn rank(gguf_arch: &str, role: Role) -> (Option<Role>, usize) {
-    let moves = moves(gguf_arch);
+pub(super) fn rank(moves: &[Move], role: Role) -> (Option<Role>, usize) {
     match moves.iter().position(|m| m.0 == role) {
         Some(at) => (moves[at].1, at + 1),
         None => (Some(role), 0),

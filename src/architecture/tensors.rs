@@ -238,8 +238,8 @@ impl<'a> List<'a> {
 
     /// Brings the tensors from `first` on into file order.
     fn sort(&mut self, first: usize) {
-        let arch = self.arch();
-        self.tensors[first..].sort_by_key(|t| layout::rank(arch, t.role));
+        let moves = layout::moves(self.arch());
+        self.tensors[first..].sort_by_key(|t| layout::rank(moves, t.role));
     }
 
     fn mtp(&mut self, mtp: &Mtp) {

@@ -84,7 +84,6 @@ struct LlamaRun<'a> {
     setup: Setup<'a>,
     beside: Beside<'a>,
     placed: Placed,
-    cargo: Cargo,
     reason: Reason,
 }
 
@@ -101,12 +100,11 @@ pub(super) fn run<'a>(
     let setup = Setup::new(file, hardware)?;
     let beside = Beside::new(file, hardware)?;
     let settings = proposing(file, settings(engine, scenario, scenario.context, scenario.users));
-    let cargo = setup.cargo();
     let memory = hardware.usable();
     let judge = Placing { setup: &setup, beside: &beside, settings: &settings };
-    let Solved { placement, reason } = solve(wish(scenario), &cargo, &memory, &judge);
+    let Solved { placement, reason } = solve(wish(scenario), &file.cargo, &memory, &judge);
     let placed = setup.place(placement);
-    Ok(Box::new(LlamaRun { engine, scenario, setup, beside, placed, cargo, reason }))
+    Ok(Box::new(LlamaRun { engine, scenario, setup, beside, placed, reason }))
 }
 
 /// A file that is being placed.
@@ -303,10 +301,10 @@ impl LlamaRun<'_> {
 
     /// The same run with all of the model on the devices of `setup`.
     fn whole_on<'b>(&'b self, setup: Setup<'b>, beside: Beside<'b>) -> Box<dyn Run + 'b> {
-        let (engine, scenario, cargo) = (self.engine, self.scenario, self.cargo.clone());
-        let placed = setup.place(whole(scenario, &cargo, &setup.hardware.usable()));
+        let (engine, scenario) = (self.engine, self.scenario);
+        let placed = setup.place(whole(scenario, &setup.file.cargo, &setup.hardware.usable()));
         let reason = Reason::Fits;
-        Box::new(LlamaRun { engine, scenario, setup, beside, placed, cargo, reason })
+        Box::new(LlamaRun { engine, scenario, setup, beside, placed, reason })
     }
 
     fn settings(&self, context: u64, users: u64) -> Settings {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use crate::architecture::{Architecture, Group, Role, tensors};
 use crate::catalog::Model;
 use crate::engine::Addons;
-use crate::engine::llama_cpp::{self, GraphMemo, Placement, Settings, Split, Weight};
+use crate::engine::llama_cpp::{
+    self, GraphMemo, Placement, Settings, Split, Stock, Unpacked, Weight,
+};
+use crate::placement::Cargo;
 use crate::quant::{Mix, MixContext, Quant};
 use crate::report::Notice;
 use crate::scenario::Engine;
@@ -24,6 +27,12 @@ pub struct ModelFile<'a> {
     pub imatrix: bool,
     /// What is loaded beside it.
     pub addons: Addons<'a>,
+    /// The weights summed up.
+    pub stock: Stock,
+    /// What there is to place, by layers.
+    pub cargo: Cargo,
+    /// What of the weights a driver may keep once more.
+    pub unpacked: Unpacked,
     /// For each repeating layer a number that tells its mixer: equal ones have equal numbers.
     pub mixers: Vec<usize>,
     /// Graphs of the model that were placed before; its other files may share them.
@@ -46,10 +55,13 @@ impl<'a> ModelFile<'a> {
         files.retain(|tensor| tensor.in_gguf);
         let types = mix.types(MixContext::new(architecture, imatrix), &files);
         let weights = files.into_iter().zip(types);
-        let weights = weights.map(|(tensor, ty)| Weight { tensor, ty }).collect();
+        let weights: Vec<Weight> = weights.map(|(tensor, ty)| Weight { tensor, ty }).collect();
         Ok(ModelFile {
             model,
             quant: Quant::Gguf(mix),
+            stock: Stock::new(architecture, &weights),
+            cargo: cargo(architecture, &weights),
+            unpacked: Unpacked::of(&weights),
             weights,
             imatrix,
             addons: Addons::default(),
@@ -116,4 +128,30 @@ fn mixers(architecture: &Architecture) -> Vec<usize> {
         })
     };
     (0..layers.len()).map(mixer).collect()
+}
+
+/// What there is to place, by layers.
+fn cargo(architecture: &Architecture, weights: &[Weight]) -> Cargo {
+    let none = vec![Bytes::ZERO; architecture.layers.len()];
+    let mut cargo = Cargo {
+        experts: none.clone(),
+        layers: none,
+        output: Bytes::ZERO,
+        mtp: llama_cpp::mtp_layers(architecture),
+    };
+    for weight in weights {
+        let tensor = &weight.tensor;
+        let layer = tensor.layer.map(|il| il as usize);
+        let place = match (layer, tensor.role) {
+            (Some(il), role) if role.is_expert() => cargo.experts.get_mut(il),
+            (Some(il), _) => cargo.layers.get_mut(il),
+            (None, Role::Output) => Some(&mut cargo.output),
+            (None, Role::TokenEmbd) if architecture.tied_embeddings => Some(&mut cargo.output),
+            (None, _) => None,
+        };
+        if let Some(bytes) = place {
+            *bytes += weight.bytes();
+        }
+    }
+    cargo
 }

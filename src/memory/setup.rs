@@ -1,12 +1,11 @@
 //! One model at one quantisation on one machine: its loads and its bill for any placement.
 
-use crate::architecture::Role;
 use crate::catalog::{Device, DeviceKind};
 use crate::engine::llama_cpp::{
     self, CacheRow, Divided, LayerState, Placement, Platform, Settings, Split,
 };
 use crate::memory::{ModelFile, bill, lines};
-use crate::placement::{Cargo, Hardware, Load, Loads, Part};
+use crate::placement::{Hardware, Load, Loads, Part};
 use crate::report::{Copied, DeviceBill, Duplicate, HostBill, Item, Notice, Term};
 use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
@@ -57,7 +56,7 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// llama.cpp has no backend for a device.
     pub fn new(file: &'a ModelFile<'a>, hardware: &'a Hardware<'a>) -> Result<Setup<'a>, Notice> {
-        let unpacked = llama_cpp::Unpacked::of(&file.weights);
+        let unpacked = file.unpacked;
         let overhead = |part: &Part<'_>| {
             let overhead =
                 |platform| llama_cpp::runtime_overhead(platform, part.capacity, unpacked);
@@ -74,7 +73,7 @@ impl<'a> Setup<'a> {
     /// Puts the weights where `placement` says.
     pub fn place(&self, placement: Placement) -> Placed {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
-        let model = llama_cpp::model_bytes(architecture, weights, &placement);
+        let model = self.file.stock.model_bytes(architecture, weights, &placement);
         let cache = llama_cpp::cache_parts(architecture, weights, &placement);
         let mut layers: Vec<Alike> = Vec::new();
         for (il, kind) in self.file.mixers.iter().enumerate() {
@@ -170,40 +169,14 @@ impl<'a> Setup<'a> {
         (devices, bill::host(&self.hardware.host, items))
     }
 
-    /// What there is to place, by layers.
-    pub fn cargo(&self) -> Cargo {
-        let architecture = self.file.architecture();
-        let none = vec![Bytes::ZERO; architecture.layers.len()];
-        let mut cargo = Cargo {
-            experts: none.clone(),
-            layers: none,
-            output: Bytes::ZERO,
-            mtp: llama_cpp::mtp_layers(architecture),
-        };
-        for weight in &self.file.weights {
-            let tensor = &weight.tensor;
-            let layer = tensor.layer.map(|il| il as usize);
-            let place = match (layer, tensor.role) {
-                (Some(il), role) if role.is_expert() => cargo.experts.get_mut(il),
-                (Some(il), _) => cargo.layers.get_mut(il),
-                (None, Role::Output) => Some(&mut cargo.output),
-                (None, Role::TokenEmbd) if architecture.tied_embeddings => Some(&mut cargo.output),
-                (None, _) => None,
-            };
-            if let Some(bytes) = place {
-                *bytes += weight.bytes();
-            }
-        }
-        cargo
-    }
-
     /// What is there beyond the model's own bytes, over all devices and the host.
     pub fn duplicates(&self, placed: &Placed, settings: &Settings) -> Vec<Duplicate> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;
         let sum = |split: &Split| split.devices.iter().copied().sum::<Bytes>() + split.host;
-        let tied = sum(&llama_cpp::tied_output(architecture, weights, placement));
-        let (once, copies) = llama_cpp::loaded(architecture, weights, placement);
+        let stock = &self.file.stock;
+        let tied = sum(&stock.tied_output(architecture, weights, placement));
+        let (once, copies) = stock.loaded(architecture, weights, placement);
         let padding = sum(&placed.model) - tied - once - copies;
 
         let states = llama_cpp::layer_states(architecture, settings);
@@ -290,8 +263,9 @@ impl<'a> Setup<'a> {
     ) -> Vec<Item> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;
-        let by_type = llama_cpp::bytes_by_type(architecture, weights, placement, device);
-        let tied = llama_cpp::tied_output(architecture, weights, placement);
+        let stock = &self.file.stock;
+        let by_type = stock.bytes_by_type(architecture, weights, placement, device);
+        let tied = stock.tied_output(architecture, weights, placement);
         let tied = device.map_or(tied.host, |device| tied.devices[device]);
         let layers = || self.layers(placement, device.map(|device| placement.group_of(device)));
         let states: Vec<LayerState> =

@@ -18,7 +18,7 @@ use graph::Batch;
 pub use kv_cache::{CacheRow, LayerState, cache_rows, checkpoint_bytes, layer_states, states};
 pub use memo::GraphMemo;
 pub use overhead::{Overhead, Platform, Unpacked, compute_intervals, runtime_overhead};
-pub use weights::{Weight, bytes_by_type, cache_parts, loaded, model_bytes, tied_output};
+pub use weights::{Stock, Weight, bytes_by_type, cache_parts, loaded, model_bytes, tied_output};
 
 use crate::architecture::{Architecture, Layer, Mixer, Reach};
 use crate::scenario::{KvTypes, Mode};

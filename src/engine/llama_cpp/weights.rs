@@ -162,6 +162,197 @@ fn visit_buffers(
     }
 }
 
+/// The weights of a file that are loaded, summed up where they are always in the same place: those
+/// of a layer, its experts, those before the layers and after them. It tells the same as the
+/// functions of single weights, and sooner.
+#[derive(Clone, Debug)]
+pub struct Stock {
+    /// In the order of the file.
+    lots: Vec<Lot>,
+    /// The embedding table, where it is the output head as well.
+    tied: Option<Weight>,
+}
+
+/// Weights of one type that are in one place.
+#[derive(Clone, Copy, Debug)]
+struct Lot {
+    /// The first of them.
+    role: Role,
+    layer: Option<u64>,
+    /// They are in every place with a layer.
+    everywhere: bool,
+    ty: GgmlType,
+    bytes: Bytes,
+    on_host: Bytes,
+    on_device: Bytes,
+}
+
+impl Stock {
+    /// Sums up `weights`.
+    pub fn new(architecture: &Architecture, weights: &[Weight]) -> Stock {
+        let family = Family::of(architecture);
+        // Where a weight is depends on this.
+        let place = |role: Role, layer: Option<u64>| match layer {
+            Some(_) => is_with_experts(role),
+            None => is_input(role),
+        };
+        let first = |role: Role, layer: Option<u64>| {
+            layer.is_none() && is_with_first_layer(architecture, role)
+        };
+        let mut lots: Vec<Lot> = Vec::new();
+        for weight in weights.iter().filter(|w| w.is_loaded(family)) {
+            let Tensor { role, layer, .. } = weight.tensor;
+            let (layer, everywhere) = (layer.map(u64::from), is_rotary_factors(role));
+            let (bytes, on_host, on_device) =
+                (weight.bytes(), Bytes(weight.on_host()), Bytes(weight.on_device()));
+            // Layers follow one another: what is alike is near the end.
+            let mut of_layer = lots.iter_mut().rev().take_while(|lot| lot.layer == layer);
+            let same = of_layer.find(|lot| {
+                lot.ty == weight.ty
+                    && lot.everywhere == everywhere
+                    && place(lot.role, layer) == place(role, layer)
+                    && first(lot.role, layer) == first(role, layer)
+            });
+            match same {
+                Some(lot) => {
+                    lot.bytes += bytes;
+                    lot.on_host += on_host;
+                    lot.on_device += on_device;
+                }
+                None => {
+                    let ty = weight.ty;
+                    lots.push(Lot { role, layer, everywhere, ty, bytes, on_host, on_device });
+                }
+            }
+        }
+        Stock { lots, tied: tied_table(architecture, weights).copied() }
+    }
+
+    /// Calls `visit` with every lot that is loaded, its device (`None`: the host) and its bytes
+    /// there.
+    fn visit(
+        &self,
+        architecture: &Architecture,
+        placement: &Placement,
+        mut visit: impl FnMut(Option<usize>, &Lot, Bytes),
+    ) {
+        let places: Vec<Option<usize>> = (0..=architecture.n_layers())
+            .map(|il| placement.device_of_layer(architecture, il))
+            .collect();
+        let (layers, output) = places.split_at(places.len() - 1);
+        let mut put = |place: Option<usize>, lot: &Lot| {
+            visit(place, lot, if place.is_some() { lot.on_device } else { lot.on_host });
+        };
+        for lot in &self.lots {
+            if lot.everywhere {
+                let all = (0..placement.device_layers.len()).map(Some).chain([None]);
+                all.filter(|place| layers.contains(place)).for_each(|place| put(place, lot));
+                continue;
+            }
+            let place = match lot.layer {
+                None if is_input(lot.role) => None,
+                None if is_with_first_layer(architecture, lot.role) => places[0],
+                None => output[0],
+                Some(il) if is_with_experts(lot.role) && il < placement.host_expert_layers => None,
+                Some(il) => places.get(il as usize).copied().flatten(),
+            };
+            put(place, lot);
+        }
+    }
+
+    /// As [`model_bytes`].
+    pub fn model_bytes(
+        &self,
+        architecture: &Architecture,
+        weights: &[Weight],
+        placement: &Placement,
+    ) -> Split {
+        if placement.divides_weights() {
+            return model_bytes(architecture, weights, placement);
+        }
+        let mut split = self.tied_output(architecture, weights, placement);
+        self.visit(architecture, placement, |device, _, bytes| match device {
+            Some(device) => split.devices[device] += bytes,
+            None => split.host += bytes,
+        });
+        split
+    }
+
+    /// As [`bytes_by_type`].
+    pub fn bytes_by_type(
+        &self,
+        architecture: &Architecture,
+        weights: &[Weight],
+        placement: &Placement,
+        device: Option<usize>,
+    ) -> Vec<(GgmlType, Bytes)> {
+        if placement.divides_weights() {
+            return bytes_by_type(architecture, weights, placement, device);
+        }
+        let mut sums = Vec::new();
+        self.visit(architecture, placement, |place, lot, bytes| {
+            if place == device {
+                add(&mut sums, lot.ty, bytes);
+            }
+        });
+        largest_first(sums)
+    }
+
+    /// As [`tied_output`].
+    pub fn tied_output(
+        &self,
+        architecture: &Architecture,
+        weights: &[Weight],
+        placement: &Placement,
+    ) -> Split {
+        copy_of_head(architecture, weights, placement, self.tied.as_ref())
+    }
+
+    /// As [`loaded`].
+    pub fn loaded(
+        &self,
+        architecture: &Architecture,
+        weights: &[Weight],
+        placement: &Placement,
+    ) -> (Bytes, Bytes) {
+        if placement.divides_weights() {
+            return loaded(architecture, weights, placement);
+        }
+        let mut all = Bytes::ZERO;
+        self.visit(architecture, placement, |_, lot, _| all += lot.bytes);
+        let once = self.lots.iter().map(|lot| lot.bytes).sum();
+        (once, all - once)
+    }
+}
+
+impl Placement {
+    /// Single weights are divided between devices.
+    fn divides_weights(&self) -> bool {
+        matches!(self.divided, Divided::Rows(_) | Divided::Tensors(_))
+    }
+}
+
+/// The embedding table, where it is the output head as well.
+fn tied_table<'a>(architecture: &Architecture, weights: &'a [Weight]) -> Option<&'a Weight> {
+    let of = |role| weights.iter().find(move |w| w.tensor.role == role);
+    match of(Role::Output) {
+        None if !Family::of(architecture).encoder => of(Role::TokenEmbd),
+        _ => None,
+    }
+}
+
+fn add(sums: &mut Vec<(GgmlType, Bytes)>, ty: GgmlType, bytes: Bytes) {
+    match sums.iter_mut().find(|(known, _)| *known == ty) {
+        Some((_, sum)) => *sum += bytes,
+        None => sums.push((ty, bytes)),
+    }
+}
+
+fn largest_first(mut sums: Vec<(GgmlType, Bytes)>) -> Vec<(GgmlType, Bytes)> {
+    sums.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    sums
+}
+
 /// Divides single weights between devices, where the placement asks for it.
 struct Divider<'a> {
     placement: &'a Placement,
@@ -227,17 +418,13 @@ pub fn bytes_by_type(
     placement: &Placement,
     device: Option<usize>,
 ) -> Vec<(GgmlType, Bytes)> {
-    let mut sums: Vec<(GgmlType, Bytes)> = Vec::new();
+    let mut sums = Vec::new();
     visit_buffers(architecture, weights, placement, |place, weight, bytes| {
         if place == device {
-            match sums.iter_mut().find(|(ty, _)| *ty == weight.ty) {
-                Some((_, sum)) => *sum += bytes,
-                None => sums.push((weight.ty, bytes)),
-            }
+            add(&mut sums, weight.ty, bytes);
         }
     });
-    sums.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    sums
+    largest_first(sums)
 }
 
 /// Bytes of the copy of an embedding table tied to the output head, in the place of the output
@@ -248,14 +435,17 @@ pub fn tied_output(
     weights: &[Weight],
     placement: &Placement,
 ) -> Split {
+    copy_of_head(architecture, weights, placement, tied_table(architecture, weights))
+}
+
+fn copy_of_head(
+    architecture: &Architecture,
+    weights: &[Weight],
+    placement: &Placement,
+    table: Option<&Weight>,
+) -> Split {
     let mut split = Split { devices: vec![Bytes::ZERO; placement.devices()], host: Bytes::ZERO };
-    let mut heads = weights.iter().filter(|w| w.tensor.role == Role::Output);
-    let table = weights.iter().find(|w| w.tensor.role == Role::TokenEmbd);
-    let (None, Some(table)) = (heads.next(), table) else { return split };
-    let family = Family::of(architecture);
-    if family.encoder {
-        return split;
-    }
+    let Some(table) = table else { return split };
     // The copy is used as a head, and divided as one.
     let head = Weight { tensor: Tensor { role: Role::Output, ..table.tensor }, ..*table };
     match placement.output(architecture) {
@@ -266,7 +456,7 @@ pub fn tied_output(
                 None => split.host += bytes,
             });
         }
-        None if family.copies_tied_head => split.host = Bytes(table.on_host()),
+        None if Family::of(architecture).copies_tied_head => split.host = Bytes(table.on_host()),
         None => {}
     }
     split
