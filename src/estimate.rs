@@ -6,7 +6,6 @@ mod speed;
 pub use speed::Pace;
 
 use crate::advice::{Room, headroom, verdict};
-use crate::architecture::count;
 use crate::catalog::{Catalog, Suggestion};
 use crate::economy;
 use crate::engine::{self, File, Run, Ways};
@@ -281,7 +280,7 @@ fn cell(
         false => devices.iter().map(|bill| bill.used_bytes).sum(),
     };
     let architecture = file.model().architecture();
-    let params = count(architecture);
+    let params = file.model().count();
     let room = Room::new(scenario, run, &loads, verdict);
     let max_users = room.max_users();
     let copies = room.copies();

@@ -72,6 +72,8 @@ fn model(m: record::Model, table: &[String], taken: &BTreeSet<String>) -> Model 
         count_note: m.count_note,
         config: m.config,
         architecture: OnceLock::new(),
+        tensors: OnceLock::new(),
+        count: OnceLock::new(),
     }
 }
 

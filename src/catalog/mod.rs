@@ -9,8 +9,8 @@ mod search;
 
 use std::sync::{LazyLock, OnceLock};
 
-use crate::architecture::Architecture;
 use crate::architecture::config::Config;
+use crate::architecture::{self, Architecture, Count, Tensor};
 
 pub use record::{DeviceKind, Included, LeftOut};
 
@@ -60,12 +60,24 @@ pub struct Model {
     config: Config,
     /// Built on first use.
     architecture: OnceLock<Architecture>,
+    tensors: OnceLock<Vec<Tensor>>,
+    count: OnceLock<Count>,
 }
 
 impl Model {
     /// What the model is made of; built on first use.
     pub fn architecture(&self) -> &Architecture {
         self.architecture.get_or_init(|| Architecture::from(&self.config))
+    }
+
+    /// All its tensors, in the order of a GGUF file; listed on first use.
+    pub fn tensors(&self) -> &[Tensor] {
+        self.tensors.get_or_init(|| architecture::tensors(self.architecture()))
+    }
+
+    /// Its parameters; counted on first use.
+    pub fn count(&self) -> Count {
+        *self.count.get_or_init(|| architecture::count(self.architecture()))
     }
 }
 

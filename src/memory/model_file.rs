@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::architecture::{Architecture, Group, Role, tensors};
+use crate::architecture::{Architecture, Group, Role, Tensor, tensors};
 use crate::catalog::Model;
 use crate::engine::Addons;
 use crate::engine::llama_cpp::{
@@ -33,8 +33,6 @@ pub struct ModelFile<'a> {
     pub cargo: Cargo,
     /// What of the weights a driver may keep once more.
     pub unpacked: Unpacked,
-    /// For each repeating layer a number that tells its mixer: equal ones have equal numbers.
-    pub mixers: Vec<usize>,
     /// Graphs of the model that were placed before; its other files may share them.
     pub graphs: Arc<GraphMemo>,
 }
@@ -51,8 +49,8 @@ impl<'a> ModelFile<'a> {
             let engine = Engine::LlamaCpp.name().to_owned();
             return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
         }
-        let mut files = tensors(architecture);
-        files.retain(|tensor| tensor.in_gguf);
+        let files = model.tensors().iter().filter(|tensor| tensor.in_gguf);
+        let files: Vec<Tensor> = files.copied().collect();
         let types = mix.types(MixContext::new(architecture, imatrix), &files);
         let weights = files.into_iter().zip(types);
         let weights: Vec<Weight> = weights.map(|(tensor, ty)| Weight { tensor, ty }).collect();
@@ -65,7 +63,6 @@ impl<'a> ModelFile<'a> {
             weights,
             imatrix,
             addons: Addons::default(),
-            mixers: mixers(architecture),
             graphs: Arc::default(),
         })
     }
@@ -114,20 +111,6 @@ impl<'a> ModelFile<'a> {
     pub fn bytes(&self) -> Bytes {
         self.weights.iter().map(Weight::bytes).sum()
     }
-}
-
-/// For each repeating layer the first one with an equal mixer.
-fn mixers(architecture: &Architecture) -> Vec<usize> {
-    let layers = &architecture.layers;
-    let mut first: Vec<usize> = Vec::new();
-    let mixer = |il: usize| {
-        let known = first.iter().find(|known| layers[**known].mixer == layers[il].mixer);
-        known.copied().unwrap_or_else(|| {
-            first.push(il);
-            il
-        })
-    };
-    (0..layers.len()).map(mixer).collect()
 }
 
 /// What there is to place, by layers.

@@ -76,11 +76,12 @@ impl<'a> Setup<'a> {
         let model = self.file.stock.model_bytes(architecture, weights, &placement);
         let cache = llama_cpp::cache_parts(architecture, weights, &placement);
         let mut layers: Vec<Alike> = Vec::new();
-        for (il, kind) in self.file.mixers.iter().enumerate() {
+        let kinds = self.file.graphs.kinds(architecture);
+        for (il, kind) in kinds.iter().enumerate() {
             let group = placement.device_of_layer(architecture, il as u64);
             let same = |alike: &&mut Alike| {
                 alike.group == group
-                    && self.file.mixers[alike.first] == *kind
+                    && kinds[alike.first] == *kind
                     && cache.get(alike.first) == cache.get(il)
             };
             match layers.iter_mut().find(same) {

@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::ggml::{Marks, Span};
-use super::graph::Batch;
+use super::graph::{self, Batch};
 use super::kv_cache::CELL_STEP;
 use super::{MAX_CONTEXT, Placement, Settings, Split, Weight, pass, split};
 use crate::architecture::{Architecture, Mixer};
@@ -21,7 +21,10 @@ const MOST: usize = 512;
 
 /// The graphs of one model, whatever its quantisations, machines and settings.
 #[derive(Default)]
-pub struct GraphMemo(Mutex<Known>);
+pub struct GraphMemo {
+    kinds: OnceLock<Vec<usize>>,
+    known: Mutex<Known>,
+}
 
 impl fmt::Debug for GraphMemo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,6 +66,11 @@ impl Graph {
 }
 
 impl GraphMemo {
+    /// For each repeating layer the first one that is equal to it.
+    pub fn kinds(&self, architecture: &Architecture) -> &[usize] {
+        self.kinds.get_or_init(|| graph::kinds(architecture))
+    }
+
     /// The compute buffers of `weights`, typed by a mix and with or without an importance matrix,
     /// with `copies` of each input. The architecture has to be the same at each call.
     pub fn compute(
@@ -76,7 +84,7 @@ impl GraphMemo {
         let batch = Batch::new(architecture, &settings.effective(architecture));
         let full = batch.cells.full;
         let mix = placement.copies_weights(architecture).then_some(mix);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.graphs >= MOST {
             *known = Known::default();
         }
@@ -98,7 +106,8 @@ impl GraphMemo {
             true => Span::HERE,
             false => even(architecture, &batch),
         };
-        let marks = pass(architecture, weights, &batch, placement, copies, span);
+        let model = graph::Model { architecture, kinds: self.kinds(architecture), weights };
+        let marks = pass(&model, &batch, placement, copies, span);
         let answer = split(&marks, 0);
         alike.push(Graph { full, marks });
         *graphs += 1;

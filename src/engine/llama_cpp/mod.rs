@@ -235,20 +235,21 @@ pub fn compute(
 ) -> Split {
     let batch = Batch::new(architecture, &settings.effective(architecture));
     let copies = placement.pipeline_copies(architecture);
-    split(&pass(architecture, weights, &batch, placement, copies, Span::HERE), 0)
+    let kinds = &graph::kinds(architecture);
+    let model = graph::Model { architecture, kinds, weights };
+    split(&pass(&model, &batch, placement, copies, Span::HERE), 0)
 }
 
 /// One pass over the graph of `batch`, for those steps of context before and after it within which
 /// its tensors grow evenly.
 fn pass(
-    architecture: &Architecture,
-    weights: &[Weight],
+    model: &graph::Model<'_>,
     batch: &Batch,
     placement: &Placement,
     copies: u64,
     span: Span,
 ) -> Marks {
-    let build = |batch: &Batch| graph::build(architecture, weights, batch, placement);
+    let build = |batch: &Batch| graph::build(model, batch, placement);
     let mut graph = build(batch);
     if span != Span::HERE {
         let step = if span.on > 0 { 1 } else { -1 };

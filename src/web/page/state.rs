@@ -425,7 +425,7 @@ impl Rows {
         let wanted = id.to_owned();
         let files = self.own(move || {
             let make = move |before: Option<&Arc<ModelFiles>>| {
-                let before = before.and_then(|files| files.as_ref().as_ref().ok());
+                let before = before.and_then(|files| (**files).as_ref().ok());
                 self.making.with(|s| Arc::new(estimate::files(self.catalog, s, &wanted, before)))
             };
             ArcMemo::new_with_compare(make, |_, _| true)

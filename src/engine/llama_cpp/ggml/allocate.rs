@@ -188,8 +188,16 @@ impl Arena {
         if span.equal(end, self.tail) {
             self.tail = start;
             self.gaps.drain(joined);
-        } else {
-            self.gaps.splice(joined, [(start, end - start)]);
+            return;
+        }
+        let gap = (start, end - start);
+        match joined.len() {
+            0 => self.gaps.insert(next, gap),
+            1 => self.gaps[joined.start] = gap,
+            _ => {
+                self.gaps[joined.start] = gap;
+                self.gaps.remove(next);
+            }
         }
     }
 

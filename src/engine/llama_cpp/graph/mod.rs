@@ -71,20 +71,38 @@ impl Batch {
     }
 }
 
+/// What graphs are made of, whatever the batch.
+pub(super) struct Model<'a> {
+    pub architecture: &'a Architecture,
+    /// What [`kinds`] tells.
+    pub kinds: &'a [usize],
+    pub weights: &'a [Weight],
+}
+
 /// The graph for `batch`.
-pub(super) fn build(
-    architecture: &Architecture,
-    weights: &[Weight],
-    batch: &Batch,
-    placement: &Placement,
-) -> Graph {
-    Builder::new(architecture, weights, batch, placement).model()
+pub(super) fn build(model: &Model<'_>, batch: &Batch, placement: &Placement) -> Graph {
+    Builder::new(model, batch, placement).model()
+}
+
+/// For each repeating layer the first one that is equal to it.
+pub(super) fn kinds(architecture: &Architecture) -> Vec<usize> {
+    let layers = &architecture.layers;
+    let mut firsts: Vec<usize> = Vec::new();
+    let kind = |il: usize| {
+        let known = firsts.iter().copied().find(|first| layers[*first] == layers[il]);
+        if known.is_none() {
+            firsts.push(il);
+        }
+        known.unwrap_or(il)
+    };
+    (0..layers.len()).map(kind).collect()
 }
 
 /// The graph of one batch under construction.
 struct Builder<'a> {
     graph: Graph,
     architecture: &'a Architecture,
+    kinds: &'a [usize],
     family: Family,
     batch: &'a Batch,
     placement: &'a Placement,
@@ -111,12 +129,8 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(
-        architecture: &'a Architecture,
-        weights: &[Weight],
-        batch: &'a Batch,
-        placement: &'a Placement,
-    ) -> Builder<'a> {
+    fn new(model: &Model<'a>, batch: &'a Batch, placement: &'a Placement) -> Builder<'a> {
+        let Model { architecture, kinds, weights } = *model;
         let family = Family::of(architecture);
         let Batch { tokens, sequences, cells, .. } = *batch;
         let mut graph = Graph::default();
@@ -129,6 +143,7 @@ impl<'a> Builder<'a> {
         Builder {
             graph,
             architecture,
+            kinds,
             family,
             batch,
             placement,
@@ -225,22 +240,21 @@ impl<'a> Builder<'a> {
 
     /// For each layer a number that tells its kind: equal layers in equal places.
     fn kinds(&self) -> Vec<usize> {
-        let layers = &self.architecture.layers;
-        let traits: Vec<_> = (0..layers.len())
+        let traits: Vec<_> = (0..self.kinds.len())
             .map(|il| {
                 let adds_image_features = (il as u64) < self.family.deepstack;
-                (self.place(il), self.rotates(il), self.host_bytes(il), adds_image_features)
+                let there = (self.place(il), self.rotates(il), self.host_bytes(il));
+                (self.kinds[il], there, adds_image_features)
             })
             .collect();
         let mut first: Vec<usize> = Vec::new();
         let mut kind = |il: usize| {
-            let same = |f: &usize| traits[*f] == traits[il] && layers[*f] == layers[il];
-            first.iter().position(same).unwrap_or_else(|| {
+            first.iter().position(|f| traits[*f] == traits[il]).unwrap_or_else(|| {
                 first.push(il);
                 first.len() - 1
             })
         };
-        (0..layers.len()).map(&mut kind).collect()
+        (0..traits.len()).map(&mut kind).collect()
     }
 
     // Where things lie.
@@ -542,10 +556,15 @@ fn host_weights(
         return Vec::new();
     }
     let mut slots = vec![Vec::new(); architecture.layers.len() + 1];
+    let on_host = |il: usize| {
+        let il = il as u64;
+        il < placement.host_expert_layers || placement.device_of_layer(architecture, il).is_none()
+    };
+    let on_host: Vec<bool> = (0..architecture.layers.len()).map(on_host).collect();
     for weight in weights {
-        let slot = weight.tensor.layer.map_or(0, |il| il as usize + 1);
-        if let Some(list) = slots.get_mut(slot) {
-            list.push((weight.tensor.role, weight.on_device()));
+        let layer = weight.tensor.layer.map(|il| il as usize);
+        if layer.is_none_or(|il| on_host.get(il) == Some(&true)) {
+            slots[layer.map_or(0, |il| il + 1)].push((weight.tensor.role, weight.on_device()));
         }
     }
     slots
