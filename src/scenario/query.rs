@@ -359,6 +359,9 @@ impl Reader {
     }
 
     fn finish(mut self) -> (Scenario, Vec<Problem>) {
+        if let Some((cols, refused)) = self.scenario.view.settle() {
+            self.refuse("cols", cols.name(), refused);
+        }
         let s = &mut self.scenario;
         s.models = self.models.unwrap_or_else(|| std::mem::take(&mut s.models));
         s.machines = self.machines.unwrap_or_else(|| std::mem::take(&mut s.machines));
@@ -1097,7 +1100,8 @@ mod tests {
                     lang,
                     theme,
                     embed,
-                    view: View { rows, cols, accuracy },
+                    // Rows are no columns: that is a question of its own, told of in view.rs.
+                    view: View { cols: cols.filter(|cols| !rows.contains(cols)), rows, accuracy },
                     selected: cell.map(|(model, machine, quant, engine)| Selected {
                         model,
                         machine,

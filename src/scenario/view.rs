@@ -71,6 +71,14 @@ impl View {
         Ok(true)
     }
 
+    /// Gives up columns that are rows as well, and says which of the axes could be columns.
+    pub(super) fn settle(&mut self) -> Option<(Axis, Refused)> {
+        let cols = self.cols.take_if(|cols| self.rows.contains(cols))?;
+        let free = Axis::ALL.into_iter().filter(|axis| !self.rows.contains(axis));
+        let names: Vec<&str> = free.map(Axis::name).collect();
+        Some((cols, Refused::form(names.join(", "))))
+    }
+
     pub(super) fn write(&self, out: &mut Writer) {
         if !self.rows.is_empty() {
             let rows: Vec<&str> = self.rows.iter().map(|axis| axis.name()).collect();
@@ -272,6 +280,19 @@ mod tests {
             assert!(problems[0].accepted.contains("hardware, model, quant, engine"));
             assert_eq!(scenario.view, View::default());
             assert!(scenario.to_query().starts_with(&wrong[..4]), "kept in the link");
+        }
+    }
+
+    #[test]
+    fn columns_that_are_rows_as_well_are_told_of_in_either_order() {
+        for wrong in ["rows=engine,model&cols=model", "cols=model&rows=engine,model"] {
+            let (scenario, problems) = Scenario::from_query(wrong);
+            assert_eq!(scenario.view.rows, [Axis::Engine, Axis::Model]);
+            assert_eq!(scenario.view.cols, None);
+            assert_eq!(problems[0].accepted, "hardware, quant");
+            assert_eq!(scenario.to_query(), "rows=engine,model&cols=model", "kept in the link");
+            let (again, repeated) = Scenario::from_query(&scenario.to_query());
+            assert_eq!((again, repeated), (scenario, problems));
         }
     }
 }

@@ -118,6 +118,8 @@ fn replace_quant(scenario: &mut Scenario, old: Quant, new: Quant) {
 
 /// Lays the table out; in the link only if it is not what [`Layout::of`] would choose itself.
 pub fn lay_out(scenario: &mut Scenario, layout: Layout) {
+    forget(scenario, "rows");
+    forget(scenario, "cols");
     scenario.view = View::default();
     if Layout::of(scenario) != layout {
         scenario.view = layout.view();

@@ -41,6 +41,15 @@ pageTest("a number typed that is out of range", {}, async (headroom) => {
   assert.notDeepEqual(await headroom.readTable(), before);
 });
 
+pageTest("columns that are the rows as well", {}, async (headroom) => {
+  await headroom.open("?rows=model&cols=model");
+  assert.match(await headroom.words("notice"), /cols=model.*hardware, quant, engine/u);
+  assert.match(await headroom.copyLink(), /rows=model&cols=model/u);
+  await headroom.part("cols-select").selectOption("engine");
+  assert.equal(await headroom.part("notice").count(), 0);
+  assert.doesNotMatch(headroom.query, /cols=model/u);
+});
+
 for (const [missing, query] of Object.entries({
   hardware: "?hw=",
   models: "?model=",
