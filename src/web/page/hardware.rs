@@ -10,13 +10,33 @@ use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::catalog::Device;
 use crate::scenario::{DeviceCount, Limit};
+use crate::web::entry::Entry;
 use crate::web::{edit, number};
+
+/// As many machines stay open to changes. More than that are a list of names, of which one at a
+/// time is open.
+const OPEN: usize = 2;
 
 /// Picks the machines to compare.
 #[component]
 pub fn Hardware() -> impl IntoView {
     let state = use_state();
     let machines = state.slice(|scenario| scenario.machines.len());
+    let opened = RwSignal::new(None::<usize>);
+    Effect::new(move |before: Option<usize>| {
+        let now = machines.get();
+        // Those behind a machine that went have moved up.
+        if before.is_some_and(|before| now < before) {
+            opened.set(None);
+        }
+        now
+    });
+    let listed = Memo::new(move |_| machines.get() > OPEN);
+    let open = Memo::new(move |_| match (listed.get(), opened.get()) {
+        (false, _) => 0..machines.get(),
+        (true, Some(at)) => at..machines.get().min(at + 1),
+        (true, None) => 0..0,
+    });
     let search = search(state);
     view! {
         <div
@@ -27,12 +47,51 @@ pub fn Hardware() -> impl IntoView {
         >
             <h2 class="group-title" id="hardware-title">{words!(state, hardware.title)}</h2>
             <div class="group-body">
-            <For each=move || 0..machines.get() key=|machine| *machine let(machine)>
+            <Show when=move || listed.get()>
+                <ul class="chips">
+                    <For each=move || 0..machines.get() key=|machine| *machine let(machine)>
+                        <MachineChip machine opened />
+                    </For>
+                </ul>
+            </Show>
+            <For each=move || open.get() key=|machine| *machine let(machine)>
                 <Machine machine search />
             </For>
             <AddMachine search />
             </div>
         </div>
+    }
+}
+
+/// One of many machines: its name opens it to changes.
+#[component]
+fn MachineChip(machine: usize, opened: RwSignal<Option<usize>>) -> impl IntoView {
+    let state = use_state();
+    let name = Memo::new(move |_| state.entry_name(&Entry::Hardware(machine)));
+    let is_open = move || opened.get() == Some(machine);
+    let toggle = move |_| opened.update(|at| *at = (*at != Some(machine)).then_some(machine));
+    view! {
+        <li class="chip chip-opens">
+            <button
+                type="button"
+                class="button button-quiet"
+                data-testid="machine-open"
+                aria-expanded=move || is_open().to_string()
+                title=words!(state, hardware.change, name = name.get())
+                on:click=toggle
+            >
+                {name}
+            </button>
+            <button
+                type="button"
+                class="button button-icon button-quiet"
+                data-testid="machine-remove"
+                aria-label=words!(state, hardware.remove, name = name.get())
+                on:click=move |_| state.choose(|s| edit::remove_machine(s, machine))
+            >
+                <Cross />
+            </button>
+        </li>
     }
 }
 
