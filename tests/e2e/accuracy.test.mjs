@@ -71,3 +71,18 @@ for (const [device, width] of Object.entries({ desktop: 1280, phone: 320 })) {
     });
   }
 }
+
+for (const width of [1440, 390, 320]) {
+  const options = { viewport: { width, height: 800 } };
+  pageTest(`is reached from the masthead at ${width} pixels`, options, async (headroom) => {
+    await headroom.open();
+    const link = headroom.part("accuracy-link");
+    const { y, height } = await link.boundingBox();
+    assert.ok(y + height < 160 && height >= 24, `${y}, ${height}`);
+    await link.click();
+    await headroom.part("accuracy-case").first().waitFor();
+    assert.equal(await link.getAttribute("aria-current"), "page");
+    await headroom.part("accuracy-back").click();
+    assert.equal(await link.getAttribute("aria-current"), null);
+  });
+}

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::browser;
+use super::field::Select;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
@@ -75,9 +76,11 @@ pub fn AccuracyLink(
         scenario.view.accuracy = to.get();
         browser::address(&scenario.to_query()).unwrap_or_default()
     };
+    let is_here = state.slice(move |s| s.view.accuracy == to.get() && to.get().is_some());
     view! {
         <a
             href=address
+            aria-current=move || is_here.get().then_some("page")
             data-testid=testid
             on:click=move |event| {
                 // With a key held the browser opens it elsewhere.
@@ -266,6 +269,15 @@ fn Choice(shown: Shown) -> impl IntoView {
     };
     let engine = move || asked.with(|asked| asked.engine.clone().unwrap_or_default());
     let figure = move || asked.with(|asked| asked.figure.clone().unwrap_or_default());
+    let any = move || (String::new(), tr!(state, accuracy.any).to_owned());
+    let engine_options = move || {
+        let engines = engines().into_iter().map(|name| (name.clone(), name));
+        [any()].into_iter().chain(engines).collect()
+    };
+    let figure_options = move || {
+        let option = |figure: Figure| (figure.key().to_owned(), name(state, figure).to_owned());
+        [any()].into_iter().chain(figures().into_iter().map(option)).collect()
+    };
     let given = |value: String| Some(value).filter(|value| !value.is_empty());
     view! {
         <div class="accuracy-choice">
@@ -273,62 +285,20 @@ fn Choice(shown: Shown) -> impl IntoView {
                 {half(false, "accuracy-memory")}
                 {half(true, "accuracy-speed")}
             </div>
-            <label class="accuracy-filter">
-                <span>{words!(state, accuracy.engine)}</span>
-                <select
-                    data-testid="accuracy-engine"
-                    prop:value=engine
-                    on:change:target=move |event| {
-                        let engine = given(event.target().value());
-                        shown.ask(|asked| asked.engine = engine);
-                    }
-                >
-                    <option value="" selected=move || engine().is_empty()>
-                        {words!(state, accuracy.any)}
-                    </option>
-                    {move || {
-                        engines()
-                            .into_iter()
-                            .map(|name| {
-                                let chosen = engine() == name;
-                                view! {
-                                    <option value=name.clone() selected=chosen>
-                                        {name.clone()}
-                                    </option>
-                                }
-                            })
-                            .collect_view()
-                    }}
-                </select>
-            </label>
-            <label class="accuracy-filter">
-                <span>{words!(state, accuracy.figure)}</span>
-                <select
-                    data-testid="accuracy-figure"
-                    prop:value=figure
-                    on:change:target=move |event| {
-                        let figure = given(event.target().value());
-                        shown.ask(|asked| asked.figure = figure);
-                    }
-                >
-                    <option value="" selected=move || figure().is_empty()>
-                        {words!(state, accuracy.any)}
-                    </option>
-                    {move || {
-                        figures()
-                            .into_iter()
-                            .map(|each| {
-                                let chosen = figure() == each.key();
-                                view! {
-                                    <option value=each.key() selected=chosen>
-                                        {name(state, each)}
-                                    </option>
-                                }
-                            })
-                            .collect_view()
-                    }}
-                </select>
-            </label>
+            <Select
+                label=words!(state, accuracy.engine)
+                options=Signal::derive(engine_options)
+                value=Signal::derive(engine)
+                choose=Callback::new(move |value| shown.ask(|asked| asked.engine = given(value)))
+                testid="accuracy-engine"
+            />
+            <Select
+                label=words!(state, accuracy.figure)
+                options=Signal::derive(figure_options)
+                value=Signal::derive(figure)
+                choose=Callback::new(move |value| shown.ask(|asked| asked.figure = given(value)))
+                testid="accuracy-figure"
+            />
         </div>
     }
 }

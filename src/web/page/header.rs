@@ -1,4 +1,4 @@
-//! The masthead: name, language, units, colours, the link; and the footer.
+//! The masthead: name, the way to the errors, language, units, colours, the link; and the footer.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::web::quantity::Units;
 /// How long the confirmation stays.
 const CONFIRMATION: Duration = Duration::from_secs(3);
 
-/// Name, language, units, colours and the link.
+/// Name, the way to the errors, language, units, colours and the link.
 #[component]
 pub fn Header() -> impl IntoView {
     let state = use_state();
@@ -28,6 +28,14 @@ pub fn Header() -> impl IntoView {
                 <h1>"Headroom"</h1>
                 <p>{words!(state, tagline)}</p>
             </div>
+            <p class="masthead-way">
+                <AccuracyLink
+                    to=Signal::derive(|| Some(Accuracy::default()))
+                    testid="accuracy-link"
+                >
+                    {words!(state, accuracy.link)}
+                </AccuracyLink>
+            </p>
             <div class="masthead-tools">
                 <UnitSwitch />
                 <LangSwitch />
@@ -210,16 +218,6 @@ pub fn Footer() -> impl IntoView {
     view! {
         <footer class="colophon">
             <p>{line}</p>
-            <Show when=move || !embedded.get()>
-                <p>
-                    <AccuracyLink
-                        to=Signal::derive(|| Some(Accuracy::default()))
-                        testid="accuracy-link"
-                    >
-                        {words!(state, accuracy.link)}
-                    </AccuracyLink>
-                </p>
-            </Show>
             <Show when=move || embedded.get()>
                 <p>
                     <a href=move || full.get() target="_blank" rel="noopener" data-testid="full-page">
