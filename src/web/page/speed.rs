@@ -15,30 +15,78 @@ use crate::speed;
 use crate::units::Interval;
 use crate::web::edit;
 
-/// The decode rate of a cell in a sentence, for its title.
-pub fn in_words(state: State, decode: Interval<f64>) -> String {
-    tr!(
-        state,
-        speed.cell_title,
-        expected = rate(state, decode.expected),
-        low = rate(state, decode.low),
-        high = rate(state, decode.high)
-    )
+/// The decode rate of a cell, as far as the table shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decode {
+    /// Tokens a second, with the context full.
+    pub tps: Interval<f64>,
+    /// What binds it.
+    limit: Option<speed::Limit>,
+    /// The engine was measured on such devices.
+    calibrated: bool,
 }
 
-/// The decode rate in a cell.
+impl Decode {
+    /// That of `cell`, if it has any.
+    pub fn of(cell: &Cell) -> Option<Decode> {
+        let Speed { decode_tps, decode_limit: limit, speed_basis, .. } = &cell.speed;
+        let calibrated = speed_basis.as_ref().is_some_and(|basis| basis.calibrated);
+        Some(Decode { tps: (*decode_tps)?, limit: *limit, calibrated })
+    }
+
+    /// In sentences, for the cell's title.
+    pub fn in_words(self, state: State) -> String {
+        let Decode { tps, limit, calibrated } = self;
+        let rate = tr!(
+            state,
+            speed.cell_title,
+            expected = rate(state, tps.expected),
+            low = rate(state, tps.low),
+            high = rate(state, tps.high)
+        );
+        let limit = limit.map(|limit| tr!(state, speed.binds, limit = limit_words(state, limit)));
+        let mark = (!calibrated).then(|| tr!(state, speed.mark).to_owned());
+        [Some(rate), limit, mark].into_iter().flatten().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The decode rate in a cell: what is expected, marked where it is not calibrated, and from where
+/// to where it may lie.
 #[component]
-pub fn CellSpeed(#[prop(into)] decode: Signal<Option<Interval<f64>>>) -> impl IntoView {
+pub fn CellSpeed(#[prop(into)] decode: Signal<Option<Decode>>) -> impl IntoView {
     let state = use_state();
-    let number = move || decode.get().map(|tps| state.number(Style::Measured, tps.expected));
+    let measured = move |tps: f64| state.number(Style::Measured, tps);
+    let calibrated = move || decode.get().map(|decode| decode.calibrated.to_string());
     view! {
         <Show when=move || decode.get().is_some()>
-            <span class="cell-speed" data-testid="cell-speed">
-                <span class="speed-number">{number}</span>
+            <span class="cell-speed" data-testid="cell-speed" data-calibrated=calibrated>
+                <span>
+                    <span class="speed-number">
+                        {move || decode.get().map(|decode| measured(decode.tps.expected))}
+                    </span>
+                    " "
+                    <span class="figure-unit">{words!(state, speed.unit)}</span>
+                </span>
                 " "
-                <span class="figure-unit">{words!(state, speed.unit)}</span>
+                <span class="speed-range">
+                    {move || decode.get().map(|Decode { tps, .. }| {
+                        format!("{}–{}", measured(tps.low), measured(tps.high))
+                    })}
+                </span>
             </span>
         </Show>
+    }
+}
+
+/// What the mark at a cell's rate means; the style sheet shows it where a cell has one.
+#[component]
+pub fn MarkNote() -> impl IntoView {
+    let state = use_state();
+    view! {
+        <p class="speed-mark-note" data-testid="speed-mark">
+            <span class="speed-mark" aria-hidden="true"></span>
+            {words!(state, speed.mark)}
+        </p>
     }
 }
 

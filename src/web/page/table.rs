@@ -7,12 +7,12 @@ use super::field::Select;
 use super::icons::{Cross, VerdictIcon};
 use super::models::AddModel;
 use super::numbers::Style;
-use super::speed::{self, CellSpeed, SpeedFilter};
+use super::speed::{self, CellSpeed, Decode, MarkNote, SpeedFilter};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::report::{Cell, Notice, Rule, Verdict};
 use crate::scenario::{Axis, Layout, Scenario, Selected};
-use crate::units::{Bytes, Interval};
+use crate::units::Bytes;
 use crate::web::edit;
 use crate::web::entry::{self, Entry};
 
@@ -125,6 +125,7 @@ pub fn Table() -> impl IntoView {
                         </For>
                     </table>
                 </div>
+                <MarkNote />
             </Show>
             <Show when=move || !embedded.get()>
                 <AddModel />
@@ -343,8 +344,8 @@ struct Shown {
     format: Option<String>,
     /// How full the devices are, 1 at the brim.
     fill: f64,
-    /// Tokens decoded a second, with the context full.
-    decode: Option<Interval<f64>>,
+    /// How fast it decodes.
+    decode: Option<Decode>,
 }
 
 impl Shown {
@@ -356,7 +357,7 @@ impl Shown {
             in_ram: cell.ram_bytes(),
             format: cell.stands_for.is_some().then(|| cell.quant.clone()),
             fill: cell.device_bytes.expected.0 as f64 / usable(cell).max(1) as f64,
-            decode: cell.speed.decode_tps,
+            decode: Decode::of(cell),
         }
     }
 }
@@ -399,13 +400,13 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
     };
     let decode = Memo::new(move |_| shown.get()?.decode);
     let slow = Memo::new(move |_| {
-        let tps = decode.get().map(|decode| decode.expected);
+        let tps = decode.get().map(|decode| decode.tps.expected);
         !state.scenario.with(|s| speed::is_enough(s, tps))
     });
     let title = move || {
         let bytes = state.bytes(shown.get()?.used);
         Some(match decode.get() {
-            Some(decode) => format!("{bytes}\n{}", speed::in_words(state, decode)),
+            Some(decode) => format!("{bytes}\n{}", decode.in_words(state)),
             None => bytes,
         })
     };
@@ -431,7 +432,7 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
                 data-engine=move || key(Axis::Engine)
                 data-verdict=move || verdict.get().map(text::verdict_key)
                 data-bytes=move || shown.get().map(|shown| shown.used.0.to_string())
-                data-tps=move || decode.get().map(|decode| decode.expected.to_string())
+                data-tps=move || decode.get().map(|decode| decode.tps.expected.to_string())
                 data-slow=move || slow.get().then_some("true")
                 title=title
                 aria-pressed=move || open.get().to_string()
