@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use headroom::accuracy::Summary;
 use headroom::accuracy::speed::{Case, Kind, cases};
-use headroom::speed::{Backend, Engine, Era};
+use headroom::speed::{Backend, Engine, Era, FARTHEST};
 
 static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     cases(include_str!("data/measured-speed.csv")).expect("the file is well-formed")
@@ -192,4 +192,14 @@ fn intervals_cover_every_class() {
 /// First-token times under load depend on how requests arrive, which the cases do not tell.
 fn queued(case: &Case) -> bool {
     case.kind == Kind::Ttft && case.batch > 1.0
+}
+
+/// The page doubts a reader's own measurement that is further off than every public one.
+#[test]
+fn no_measurement_is_doubted() {
+    for case in CASES.iter().filter(|case| !queued(case)) {
+        let Some(found) = case.compare() else { continue };
+        let ratio = found.measured / found.predicted.expected;
+        assert!((1.0 / FARTHEST..=FARTHEST).contains(&ratio), "{}: {ratio}", case.id);
+    }
 }

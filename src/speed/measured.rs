@@ -198,7 +198,17 @@ pub struct Tuning {
     pub prompt: Option<f64>,
 }
 
+/// Public measurements lie within this factor of their estimates, both ways (`tests/speed.rs` asks
+/// for it): what is further off is more likely a slip of the pen, or of another machine.
+pub const FARTHEST: f64 = 5.0;
+
 impl Tuning {
+    /// It is further off than any public measurement.
+    pub fn is_doubtful(self) -> bool {
+        let known = 1.0 / FARTHEST..=FARTHEST;
+        [self.step, self.prompt].into_iter().flatten().any(|ratio| !known.contains(&ratio))
+    }
+
     /// What `readings` say of the estimate `setup`, which is not tuned itself and has no draft, on
     /// a machine that runs as many sequences as `load` says: the geometric mean of each kind. What
     /// is known of prompts counts where they delay steps.
@@ -258,6 +268,18 @@ mod tests {
             Reading::parse("tg@0x1:5"),
             Some(Reading::Decode { batch: 1, depth: 0, tps: 5000 })
         );
+    }
+
+    #[test]
+    fn what_no_machine_does_is_doubted() {
+        let step = |ratio| Tuning { step: Some(ratio), prompt: Some(1.0) };
+        for ratio in [1.0, FARTHEST, 1.0 / FARTHEST] {
+            assert!(!step(ratio).is_doubtful(), "{ratio}");
+        }
+        for ratio in [1e-3, 0.19, 5.1, 1e3] {
+            assert!(step(ratio).is_doubtful(), "{ratio}");
+        }
+        assert!(!Tuning::default().is_doubtful());
     }
 
     #[test]

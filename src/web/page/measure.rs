@@ -51,6 +51,21 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
             });
         });
     };
+    // Everything that corrects the estimate, as the link has it.
+    let kept = move || {
+        let at = state.selected.get()?;
+        let list = state.scenario.with(|s| {
+            let (machine, engine) = (s.machines.get(at.machine)?, s.engines.get(at.engine)?);
+            let one = |measured: &Measurement| {
+                let readings: Vec<String> =
+                    measured.readings.iter().map(Reading::to_string).collect();
+                let model = state.model_name(&measured.model);
+                format!("{model} {}: {}", measured.quant, readings.join(", "))
+            };
+            Some(s.serving.measured_on(machine, *engine).map(one).collect::<Vec<_>>().join("; "))
+        });
+        list.map(|list| tr!(state, measure.kept, list = list))
+    };
     let said = move || match outcome.get() {
         Outcome::Nothing => String::new(),
         Outcome::Used(readings, model) => {
@@ -68,7 +83,15 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
             <summary>{words!(state, measure.title)}</summary>
             <Show when=move || tuning.get().is_some()>
                 <p class="measure-off" data-testid="measured-off">
-                    {move || tuning.get().map(|tuning| off(state, tuning))} " "
+                    {move || tuning.get().map(|tuning| off(state, tuning))}
+                </p>
+                <Show when=move || tuning.get().is_some_and(Tuning::is_doubtful)>
+                    <p class="measure-doubt" role="status" data-testid="measured-doubt">
+                        {words!(state, measure.doubtful)}
+                    </p>
+                </Show>
+                <p>
+                    <span class="measure-kept" data-testid="measured-kept">{kept}</span> " "
                     <button
                         type="button"
                         class="button button-quiet"
@@ -128,17 +151,31 @@ fn keep(state: State, readings: Vec<Reading>) {
 
 /// By how much the estimate was off.
 fn off(state: State, tuning: Tuning) -> String {
-    let percent = |ratio: f64| state.number(Style::Plain, ((ratio - 1.0).abs() * 100.0).round());
     let steps = tuning.step.map(|ratio| match ratio >= 1.0 {
-        true => tr!(state, measure.decode_slower, pct = percent(ratio)),
-        false => tr!(state, measure.decode_faster, pct = percent(1.0 / ratio)),
+        true => tr!(state, measure.decode_slower, by = by(state, ratio)),
+        false => tr!(state, measure.decode_faster, by = by(state, 1.0 / ratio)),
     });
     let prompts = tuning.prompt.map(|ratio| match ratio >= 1.0 {
-        true => tr!(state, measure.prompt_slower, pct = percent(ratio)),
-        false => tr!(state, measure.prompt_faster, pct = percent(1.0 / ratio)),
+        true => tr!(state, measure.prompt_slower, by = by(state, ratio)),
+        false => tr!(state, measure.prompt_faster, by = by(state, 1.0 / ratio)),
     });
     let said: Vec<String> = steps.into_iter().chain(prompts).collect();
     said.join(" ")
+}
+
+/// How much longer or faster, of a `ratio` from 1 on: in per cent up to twice as much, else how
+/// many times.
+fn by(state: State, ratio: f64) -> String {
+    match ratio {
+        r if r < 2.0 => {
+            tr!(state, measure.percent, n = state.number(Style::Whole, (r - 1.0) * 100.0))
+        }
+        r if r < 99.5 => tr!(state, measure.times, n = state.number(Style::Measured, r)),
+        r => {
+            let n = r.round() as u64;
+            tr!(state, measure.many, count = n, n = state.whole(n))
+        }
+    }
 }
 
 fn refusal(state: State, error: PasteError) -> &'static str {
