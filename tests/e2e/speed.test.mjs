@@ -31,9 +31,9 @@ pageTest("cells decode as fast as the command line says", {}, async (headroom) =
   for (const [id, figure] of [
     ["decode-tps", cell.decode_tps],
     ["prefill-tps", cell.prefill_tps],
-    ["speed-ttft", cell.ttft_s],
-    ["speed-tpot", cell.tpot_s],
-    ["throughput-tps", cell.throughput_tps],
+    ["ttft", cell.ttft_s],
+    ["tpot", cell.tpot_s],
+    ["throughput", cell.throughput_tps],
   ]) {
     const value = Number(await headroom.part(id).getAttribute("data-value"));
     assert.ok(close(value, figure.expected), `${id}: ${value}, not ${figure.expected}`);
@@ -97,4 +97,38 @@ pageTest("own measurements correct the estimate and stay in the link", {}, async
   await headroom.part("measure-forget").click();
   assert.equal(Number(await headroom.part("decode-tps").getAttribute("data-value")), before);
   assert.doesNotMatch(headroom.query, /measured/);
+});
+
+pageTest("a cell says from where to where, and marks what is not calibrated", {}, async (headroom) => {
+  const query = "?model=qwen3-32b&hw=rtx-3090*2;mi300x&quant=Q4_K_M";
+  await headroom.open(query);
+  const basis = estimate(query).cells.map(({ speed_basis }) => String(speed_basis.calibrated));
+  assert.deepEqual(basis, ["true", "false"]);
+  const speeds = headroom.part("cell-speed");
+  assert.deepEqual(await speeds.evaluateAll((all) => all.map((one) => one.dataset.calibrated)), basis);
+  for (const speed of await speeds.all()) {
+    assert.match(await speed.innerText(), /\d tok\/s\s+\d[\d.,]*–\d/u);
+  }
+  const mark = (i) =>
+    speeds.nth(i).locator(".speed-number").evaluate((n) => getComputedStyle(n, "::before").content);
+  assert.match(await mark(1), /~/u);
+  assert.equal(await mark(0), "none");
+  assert.ok(await headroom.part("speed-mark").isVisible());
+  await headroom.open("?model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M");
+  assert.ok(!(await headroom.part("speed-mark").isVisible()), "nothing is marked");
+});
+
+pageTest("a measurement that no machine could give is doubted, and stays", {}, async (headroom) => {
+  await headroom.open("?model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&ctx=8192");
+  await headroom.page.locator("[data-testid=measure] > summary").click();
+  await headroom.part("measure-text").fill("30");
+  await headroom.part("measure-use").click();
+  assert.match(await headroom.words("measured-off"), /\d %/u);
+  assert.equal(await headroom.part("measured-doubt").count(), 0);
+  await headroom.part("measure-text").fill("38000");
+  await headroom.part("measure-use").click();
+  assert.match(await headroom.words("measured-off"), /\d times faster/u);
+  assert.match(await headroom.words("measured-doubt"), /Check the unit/u);
+  assert.match(await headroom.words("measured-kept"), /tg:38000/u);
+  assert.match(await headroom.copyLink(), /tg:38000/u);
 });

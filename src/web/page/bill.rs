@@ -218,18 +218,6 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
                 </dd>
             </div>
             <div>
-                <dt>{words!(state, bill.max_users)}</dt>
-                <dd data-testid="max-users" data-value=move || of(|c| c.max_users)>
-                    {move || count(of(|c| c.max_users))}
-                </dd>
-                <dd class="facts-note">
-                    {move || {
-                        let tokens = state.tokens(state.scenario.with(|s| s.context));
-                        tr!(state, bill.max_users_note, tokens = tokens)
-                    }}
-                </dd>
-            </div>
-            <div>
                 <dt>{words!(state, bill.copies)}</dt>
                 <dd data-testid="bill-copies" data-value=move || of(|c| c.copies)>
                     {move || count(of(|c| c.copies))}

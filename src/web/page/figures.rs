@@ -33,11 +33,23 @@ pub fn money(state: State, amount: f64, currency: &str) -> String {
     format!("{amount}\u{a0}{currency}")
 }
 
-/// From where to where a figure may lie.
+/// From where to where a figure may lie. A unit that both ends have is named once.
 pub fn between(
     state: State,
     figure: Interval<f64>,
     words: impl Fn(State, f64) -> String,
 ) -> String {
-    tr!(state, bill.between, low = words(state, figure.low), high = words(state, figure.high))
+    let (low, high) = (words(state, figure.low), words(state, figure.high));
+    let unit = |text: &str| {
+        let (_, last) = text.rsplit_once(char::is_whitespace)?;
+        // Digits are a group of the number.
+        (!last.starts_with(|c: char| c.is_ascii_digit())).then(|| last.to_owned())
+    };
+    let low = match unit(&low) {
+        Some(unit_of_low) if unit(&high).as_ref() == Some(&unit_of_low) => {
+            low.trim_end_matches(&unit_of_low).trim_end().to_owned()
+        }
+        _ => low,
+    };
+    tr!(state, bill.between, low = low, high = high)
 }

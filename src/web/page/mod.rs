@@ -98,9 +98,9 @@ fn Panels() -> impl IntoView {
     let shown = Memo::new(move |_| cell.with(Option::is_some) && !embedded.get());
     view! {
         <Show when=move || shown.get()>
-            <charts::Charts cell />
             <serving::ServingPanel cell />
             <money::MoneyPanel cell />
+            <charts::Charts cell />
         </Show>
     }
 }

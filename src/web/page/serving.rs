@@ -148,7 +148,16 @@ pub fn ServingPanel(
                             None => {
                                 let running = cell.with(|c| c.as_ref().and_then(|c| c.speed.running));
                                 let n = running.unwrap_or_default();
-                                tr!(state, serving.running, count = n, n = state.whole(n))
+                                let running =
+                                    tr!(state, serving.running, count = n, n = state.whole(n));
+                                let waiting = state.scenario.with(|s| s.users).saturating_sub(n);
+                                match waiting {
+                                    0 => running,
+                                    n => {
+                                        let n = state.whole(n);
+                                        format!("{running}, {}", tr!(state, speed.waiting, n = n))
+                                    }
+                                }
                             }
                         }}
                     </dd>

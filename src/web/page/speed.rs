@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::field::NumberField;
-use super::figures::{between, rate, time};
+use super::figures::{between, rate};
 use super::measure::Measure;
 use super::numbers::Style;
 use super::serving::limit_words;
@@ -169,7 +169,7 @@ struct Fact {
     raw: f64,
 }
 
-/// The speed of the open cell.
+/// The speed of the open cell for one user; the panel of users has that of several.
 #[component]
 pub fn SpeedSection(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
@@ -219,11 +219,9 @@ fn fact(Fact { name, value, notes, key, raw }: Fact) -> impl IntoView {
 }
 
 fn facts(state: State, of: &Speed) -> Vec<Fact> {
-    let (context, users, serving) =
-        state.scenario.with(|s| (s.context, s.users, s.serving.clone()));
+    let (context, serving) = state.scenario.with(|s| (s.context, s.serving.clone()));
     let (prompt, _) = serving.within(context);
     let rates = |i| between(state, i, rate);
-    let times = |i| between(state, i, time);
     let binds = |limit: Option<speed::Limit>| {
         Some(tr!(state, speed.binds, limit = limit_words(state, limit?)))
     };
@@ -252,37 +250,6 @@ fn facts(state: State, of: &Speed) -> Vec<Fact> {
             notes: notes.into_iter().flatten().collect(),
             key: "prefill-tps",
             raw: prefill.expected,
-        });
-    }
-    if let Some(ttft) = of.ttft_s {
-        let waiting = of.running.filter(|running| *running < users);
-        let waiting = waiting.map(|n| tr!(state, speed.waiting, n = state.whole(users - n)));
-        facts.push(Fact {
-            name: tr!(state, speed.ttft).to_owned(),
-            value: time(state, ttft.expected),
-            notes: [Some(times(ttft)), waiting].into_iter().flatten().collect(),
-            key: "speed-ttft",
-            raw: ttft.expected,
-        });
-    }
-    if let Some(tpot) = of.tpot_s {
-        facts.push(Fact {
-            name: tr!(state, speed.tpot).to_owned(),
-            value: time(state, tpot.expected),
-            notes: vec![times(tpot)],
-            key: "speed-tpot",
-            raw: tpot.expected,
-        });
-    }
-    if let Some(throughput) = of.throughput_tps {
-        let at_once = tr!(state, counts.at_once, count = users, n = state.whole(users));
-        let notes = [Some(rates(throughput)), Some(at_once), binds(of.serving_limit)];
-        facts.push(Fact {
-            name: tr!(state, speed.throughput).to_owned(),
-            value: rate(state, throughput.expected),
-            notes: notes.into_iter().flatten().collect(),
-            key: "throughput-tps",
-            raw: throughput.expected,
         });
     }
     facts
