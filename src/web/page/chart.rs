@@ -255,11 +255,21 @@ fn draw(plot: &Plot) -> AnyView {
             </g>
         }
     };
+    // A level is named where the lines are not: a reach falls, all else rises.
+    let falls = plot.series.iter().any(|series| series.look == Look::Reach);
+    let (x, dx, anchor) = if falls { ("100%", "-6", "end") } else { ("0", "6", "start") };
     let level = |(value, text): &(f64, String)| {
         let at = height(plot, *value);
         view! {
             <line class="chart-level" x1="0" x2="100%" y1=at.clone() y2=at.clone() />
-            <text class="chart-text chart-level-text" x="0" y=at dx="6" dy="-6">
+            <text
+                class="chart-text chart-level-text"
+                x=x
+                y=at
+                dx=dx
+                dy="-6"
+                text-anchor=anchor
+            >
                 {text.clone()}
             </text>
         }
