@@ -78,4 +78,19 @@ export class HeadroomPage {
   async overflow() {
     return this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   }
+
+  /** What can be pressed and is less than 24 pixels high or wide; links within a text may be. */
+  async smallTargets() {
+    return this.page.evaluate(() => {
+      const targets = document.querySelectorAll("button, input, select, summary, textarea, a");
+      const small = [...targets].filter((target) => {
+        // A box to tick is pressed with its label.
+        const area = target.matches("label input") ? target.closest("label") : target;
+        const { width, height } = area.getBoundingClientRect();
+        const inText = getComputedStyle(area).display === "inline";
+        return area.checkVisibility() && !inText && Math.min(width, height) < 24;
+      });
+      return small.map((target) => target.outerHTML.slice(0, 160));
+    });
+  }
 }

@@ -156,7 +156,12 @@ fn Costs(cell: Memo<Option<Cell>>) -> impl IntoView {
     let break_even_value =
         move || money.with(|money| money.break_even_hours.map(|hours| hours.to_string()));
     view! {
-        <div class="chart-scroll">
+        <div
+            class="chart-scroll"
+            role="region"
+            tabindex="0"
+            aria-label=words!(state, money.costs)
+        >
             <table class="costs" data-testid="costs">
                 <caption class="vh">{words!(state, money.costs)}</caption>
                 <thead>
