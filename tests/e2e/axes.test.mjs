@@ -102,6 +102,12 @@ Q5_K_M,Q4_K_M,Q3_K_M,Q2_K,IQ4_XS,IQ3_XXS`);
   const before = (await name.boundingBox()).x;
   await scroll.evaluate((element) => element.scrollBy(400, 0));
   assert.equal((await name.boundingBox()).x, before);
+  const { width } = await name.boundingBox();
+  assert.ok(width < 300, `names take ${width} pixels`);
+  const spilt = await headroom.part("cell").evaluateAll((cells) =>
+    cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.innerText),
+  );
+  assert.deepEqual(spilt, [], "figures stay in their cells");
 });
 
 pageTest("a layout that cannot be is reported", {}, async (headroom) => {
