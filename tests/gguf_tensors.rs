@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::process::{Command, Output};
 
 use flate2::read::GzDecoder;
 use headroom::architecture::{Shape, tensors};
@@ -63,5 +64,38 @@ fn published_files_have_as_many_tensors() {
         let model = Catalog::bundled().model(id).expect(id);
         let ours = tensors(model.architecture()).into_iter().filter(|t| t.in_gguf).count();
         assert_eq!(ours, count, "{id}: {source}");
+    }
+}
+
+fn headroom(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_headroom")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn the_command_line_lists_them() {
+    let listed = headroom(&["tensors", "gpt-oss-20b", "MXFP4_MOE"]);
+    assert!(listed.status.success(), "{listed:?}");
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!((&listed["arch"], &listed["quant"]), (&"gpt-oss".into(), &"MXFP4_MOE".into()));
+    let experts = listed["tensors"].as_array().unwrap().iter();
+    let mut experts = experts.filter(|t| t["name"] == "blk.0.ffn_down_exps.weight");
+    // 2880 x 2880 x 32 values in blocks of 32, of 17 bytes each.
+    assert_eq!(
+        experts.next().unwrap(),
+        &serde_json::json!({
+            "name": "blk.0.ffn_down_exps.weight",
+            "shape": [2880, 2880, 32],
+            "type": "MXFP4",
+            "bytes": 2880 * 2880 * 32 / 32 * 17,
+        })
+    );
+    for (arguments, named) in [
+        (["tensors", "no-such-model", "Q8_0"], "model `no-such-model`"),
+        (["tensors", "qwen3-8b", "Q9"], "quantisation `Q9` is not one of F32, BF16"),
+        (["tensors", "qwen3-8b", "AWQ"], "quantisation `AWQ`"),
+    ] {
+        let refused = headroom(&arguments);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains(named), "{arguments:?}: {said}");
     }
 }

@@ -3,7 +3,7 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use flate2::read::GzDecoder;
 use headroom::architecture::{Architecture, tensors};
 use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::{
-    self, Placement, Settings, Split, Weight, compute, layer_states, model_bytes,
+    self, Placement, Settings, Split, Weight, compute, compute_intervals, layer_states, model_bytes,
 };
 use headroom::quant::{GgmlType, Mix, MixContext};
 use headroom::scenario::{KvTypes, Mode};
@@ -92,14 +92,16 @@ impl Files {
     fn weights(&mut self, record: &Record) -> &[Weight] {
         let key = (record.hf_id.clone(), record.quant.clone());
         self.0.entry(key).or_insert_with(|| {
-            let architecture = record.architecture();
-            let tensors: Vec<_> = tensors(architecture).into_iter().filter(|t| t.in_gguf).collect();
-            let mix = Mix::parse(&record.quant).expect(&record.quant);
-            let types = mix.types(MixContext::new(architecture, false), &tensors);
-            let weight = |(tensor, ty)| Weight { tensor, ty };
-            tensors.into_iter().zip(types).map(weight).collect()
+            weights(record.architecture(), Mix::parse(&record.quant).expect(&record.quant))
         })
     }
+}
+
+/// What a GGUF file of that mix holds.
+fn weights(architecture: &Architecture, mix: Mix) -> Vec<Weight> {
+    let tensors: Vec<_> = tensors(architecture).into_iter().filter(|t| t.in_gguf).collect();
+    let types = mix.types(MixContext::new(architecture, false), &tensors);
+    tensors.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty }).collect()
 }
 
 fn device(split: &Split) -> u64 {
@@ -152,6 +154,92 @@ fn caches_and_states_are_exact() {
             "{record:?}"
         );
     }
+}
+
+/// What another build, of September 2026, plans on a CPU for a model of the catalogue
+/// (`tests/data/llama-cpp-plan/plan.py`). It loads only files whose tensors are those it expects.
+#[derive(Debug, Deserialize)]
+struct Plan {
+    model: String,
+    arch: String,
+    n_ctx: u64,
+    n_ubatch: u64,
+    n_parallel: u64,
+    unified: u8,
+    flash_attn: u8,
+    server: u8,
+    weights_bytes: u64,
+    kv_mib: f64,
+    recurrent_mib: f64,
+    compute_mib: f64,
+}
+
+/// Weights, caches and states are the same in both builds; compute buffers move between builds,
+/// which is what their interval is for.
+#[test]
+fn models_of_every_architecture_are_as_another_build_plans_them() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/llama-cpp-models.csv.gz");
+    let file = GzDecoder::new(File::open(path).unwrap());
+    let plans: Vec<Plan> =
+        csv::Reader::from_reader(file).deserialize().map(Result::unwrap).collect();
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    // Two decimals are printed, of up to three parts that add up.
+    let same = |ours: u64, printed: f64| (mib(ours) - printed).abs() < 0.016;
+    let (mut archs, mut models, mut ratios) = (HashSet::new(), HashSet::new(), Vec::new());
+    let mut outside = 0;
+    for of_model in plans.chunk_by(|a, b| a.model == b.model) {
+        let id = &of_model[0].model;
+        let architecture = Catalog::bundled().model(id).expect(id).architecture();
+        assert_eq!(architecture.gguf_arch.as_deref(), Some(of_model[0].arch.as_str()), "{id}");
+        archs.insert(&of_model[0].arch);
+        models.insert(id);
+        let weights = weights(architecture, Mix::Q4_K_M);
+        for plan in of_model {
+            let settings = Settings {
+                n_ctx: plan.n_ctx,
+                n_parallel: plan.n_parallel,
+                unified: plan.unified == 1,
+                n_ubatch: plan.n_ubatch,
+                kv: KvTypes { k: cache_type("f16"), v: cache_type("f16") },
+                flash_attention: plan.flash_attn == 1,
+                swa_full: false,
+                mode: if plan.server == 1 { Mode::Server } else { Mode::Batch },
+                proposed: 0,
+                snapshots: 0,
+            };
+            let states = layer_states(architecture, &settings);
+            assert_eq!(
+                weights.iter().map(|w| w.bytes().0).sum::<u64>(),
+                plan.weights_bytes,
+                "{plan:?}"
+            );
+            assert!(same(states.iter().map(|s| s.kv.0).sum(), plan.kv_mib), "{plan:?}");
+            assert!(
+                same(states.iter().map(|s| s.recurrent.0).sum(), plan.recurrent_mib),
+                "{plan:?}"
+            );
+            let placement = Placement::cpu();
+            let estimate = compute(architecture, &weights, &settings, &placement);
+            let (_, shown) = compute_intervals(architecture, &settings, &placement, &estimate);
+            let inside = mib(shown.low.0)..=mib(shown.high.0);
+            outside += usize::from(!inside.contains(&plan.compute_mib));
+            ratios.push(plan.compute_mib / mib(estimate.host.0));
+        }
+    }
+    ratios.sort_by(f64::total_cmp);
+    let at = |share: f64| ratios[(share * (ratios.len() - 1) as f64) as usize];
+    println!(
+        "{} models, {} architectures; {outside} compute buffers outside the interval; compute buffers of the other build / this: {:.2} {:.2} {:.2} {:.2} {:.2}",
+        models.len(),
+        archs.len(),
+        at(0.0),
+        at(0.05),
+        at(0.5),
+        at(0.95),
+        at(1.0)
+    );
+    assert_eq!((models.len(), archs.len()), (382, 89));
+    assert!(outside * 100 <= ratios.len(), "{outside} of {} outside the interval", ratios.len());
 }
 
 /// How far the estimates of a group of records are from the truth.

@@ -3,10 +3,14 @@
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
+use headroom::architecture::tensors;
 use headroom::catalog::Catalog;
+use headroom::engine::llama_cpp::Weight;
 use headroom::estimate::report;
+use headroom::quant::{Mix, MixContext};
 use headroom::report::Report;
 use headroom::scenario::Scenario;
+use serde_json::json;
 
 const USAGE: &str = "\
 headroom: can this model run on that hardware, and how much room is left?
@@ -14,6 +18,8 @@ headroom: can this model run on that hardware, and how much room is left?
 usage:
   headroom estimate QUERY         answer one question; JSON to standard output
   headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line
+  headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
+                                  (innermost first), type and bytes, as JSON
   headroom models                 ids of the models in the catalogue
   headroom devices                ids of the accelerators and hosts
 
@@ -27,6 +33,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["estimate", "--batch", file] => batch(file, &mut out),
         ["estimate", query] if !query.starts_with("--") => single(query, &mut out),
+        ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
         ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
         ["help" | "--help" | "-h"] => writeln!(out, "{USAGE}"),
@@ -96,6 +103,41 @@ fn answer_all(queries: &[String]) -> Vec<io::Result<Vec<u8>>> {
         let lost = |_| Err(io::Error::other("a thread stopped"));
         done.map(|lines| lines.unwrap_or_else(lost)).collect()
     })
+}
+
+/// The tensors of a GGUF file, in the order in which llama.cpp lays them out.
+fn gguf_tensors(model: &str, quant: &str, out: &mut impl Write) -> io::Result<()> {
+    let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidInput, problem);
+    let entry = Catalog::bundled().model(model).ok_or_else(|| {
+        invalid(format!("model `{model}` is not in the catalogue: `headroom models` lists the ids"))
+    })?;
+    let mix = Mix::parse(quant).ok_or_else(|| {
+        let known: Vec<&str> = Mix::ALL.iter().map(|mix| mix.name()).collect();
+        invalid(format!("quantisation `{quant}` is not one of {}", known.join(", ")))
+    })?;
+    let architecture = entry.architecture();
+    let arch = architecture
+        .gguf_arch
+        .as_deref()
+        .ok_or_else(|| invalid(format!("model `{model}`: llama.cpp has no such architecture")))?;
+    let stored: Vec<_> = tensors(architecture).into_iter().filter(|t| t.in_gguf).collect();
+    let types = mix.types(MixContext::new(architecture, false), &stored);
+    let weights = stored.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty });
+    let listed: Vec<_> = weights
+        .map(|weight| {
+            let layer = weight.tensor.layer.map_or(String::new(), |i| format!("blk.{i}."));
+            let Weight { tensor, ty } = &weight;
+            json!({
+                "name": layer + tensor.role.gguf_name(),
+                "shape": &tensor.shape.0[..tensor.shape.rank().max(1)],
+                "type": ty.name(),
+                "bytes": weight.bytes().0,
+            })
+        })
+        .collect();
+    let answer = json!({ "model": entry.id, "arch": arch, "quant": mix.name(), "tensors": listed });
+    serde_json::to_writer(&mut *out, &answer)?;
+    writeln!(out)
 }
 
 fn list<'a>(ids: impl Iterator<Item = &'a str>, out: &mut impl Write) -> io::Result<()> {
