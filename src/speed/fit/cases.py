@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Write tests/data/measured-speed.csv: the clean public measurements, under the catalogue's names.
+"""Write tests/data/measured-speed.csv: the clean public measurements, under the catalogue's names;
+and tests/data/maximum-load.csv: those of throughput at a batch that nobody states (0 there).
 
 Usage: python3 src/speed/fit/cases.py FOLDER
 
 FOLDER holds cases.jsonl, one measurement a line. Left out are rows that their collectors flag as
 unfit (memory pressure, weak hosts, offload, speculative decoding ...), rows of models or devices
-that the catalogue lacks, throughput at an unknown batch (maximum load, MLPerf), and rows faster
-than the device's memory allows.
+that the catalogue lacks, and rows faster than the device's memory allows. public.csv beside this script has more, with the address that each
+was read from, under the catalogue's names already.
 """
 import csv
 import json
@@ -16,9 +17,11 @@ import sys
 
 ROOT = pathlib.Path(__file__).parents[3]
 OUT = ROOT / "tests/data/measured-speed.csv"
+MAXIMUM = OUT.with_name("maximum-load.csv")
+PUBLIC = pathlib.Path(__file__).with_name("public.csv")
 
 UNFIT = "suspect weak_host offload specdec hybrid long_prompt eager_mode inconsistent unstable slow_kernel".split()
-# Maximum load: the batch is not stated.
+# Maximum load: the batch is not stated, and for MLPerf nor is the parallelism.
 UNKNOWN_BATCH = {"trtdoc", "mlperf51"}
 
 MODELS = {
@@ -67,6 +70,8 @@ KINDS = {
     "decode_tps_single": "decode", "prefill_tps_single": "prefill", "tpot_ms": "tpot", "ttft_ms": "ttft",
     "decode_tps_batched_total": "decode", "throughput_total_tps": "total", "throughput_output_tps": "output",
 }
+COLUMNS = """id source engine era backend model quant bits head_bits file_gib device cores tp split kind prompt output
+depth batch cache_bytes flash ubatch value""".split()
 # Bytes a value of the cache.
 CACHE = {"f16": 2, "fp8": 1, "q8_0": 1.0625}
 
@@ -125,19 +130,40 @@ def main(folder):
             rows.append(row)
         else:
             dropped[why] = dropped.get(why, 0) + 1
-    with OUT.open("w", newline="") as out:
-        writer = csv.DictWriter(out, fieldnames=rows[0], lineterminator="\n")
+    write(OUT, [row for row in rows if row["batch"]] + public(devices, models))
+    write(MAXIMUM, [row for row in rows if not row["batch"]])
+    print("left out:", dropped)
+
+
+def write(path, rows):
+    with path.open("w", newline="") as out:
+        writer = csv.DictWriter(out, fieldnames=COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    print(len(rows), "rows written; left out:", dropped)
+    print(len(rows), "rows in", path.relative_to(ROOT))
+
+
+def public(devices, models):
+    """The rows of public.csv: nothing is left out of it."""
+    rows, counts = [], {}
+    for row in csv.DictReader(PUBLIC.open()):
+        source = row["source"]
+        counts[source] = counts.get(source, 0) + 1
+        if row["model"] not in models or row["device"] not in devices:
+            sys.exit(f"not in the catalogue: {row}")
+        bits, head_bits = CHECKPOINTS[row["quant"]] if row["engine"] != "llama.cpp" else ("", "")
+        derived = dict(id=f"{source}-{counts[source]:04}", bits=bits, head_bits=head_bits, cores="")
+        rows.append({name: (derived | row)[name] for name in COLUMNS})
+    return rows
 
 
 def convert(case, devices, models):
     flags = case.get("flags") or []
     if any(f.startswith(bad) for f in flags for bad in UNFIT):
         return None, "unfit"
-    if case["src"] in UNKNOWN_BATCH or (case["src"] == "gpustack" and case.get("batch", 0) > 100):
-        return None, "unknown batch"
+    unknown_batch = case["src"] in UNKNOWN_BATCH or (case["src"] == "gpustack" and case.get("batch", 0) > 100)
+    if unknown_batch and not case.get("prompt_len"):
+        return None, "maximum load without lengths"
     if case["engine"] not in ENGINES:
         return None, "engine " + case["engine"]
     engine, key = ENGINES[case["engine"]], case.get("model_key")
@@ -170,7 +196,7 @@ def convert(case, devices, models):
         "model": model, "quant": case["quant"], "bits": bits, "head_bits": head_bits,
         "file_gib": case.get("file_gib") or "", "device": chip, "cores": cores or "", "tp": group, "split": split,
         "kind": kind, "prompt": case.get("prompt_len") or 0, "output": case.get("output_len") or 0,
-        "depth": int(case.get("depth") or 0), "batch": int(case.get("batch") or 1), "cache_bytes": CACHE.get(case["kv_dtype"], 2),
+        "depth": int(case.get("depth") or 0), "batch": 0 if unknown_batch else int(case.get("batch") or 1), "cache_bytes": CACHE.get(case["kv_dtype"], 2),
         "flash": 0 if case.get("flash_attn") is False else 1, "ubatch": 2048 if case["src"] == "llbench" else 512,
         "value": round(value, 4),
     }, None

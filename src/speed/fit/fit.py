@@ -180,8 +180,7 @@ class LeftOut:
             out = (groups == group) & (classes == of_class)
             shown = evidence(self, (classes == of_class) & ~out)
             for i in np.flatnonzero(out):
-                seen = self.family[name][i] or rows[i]["engine"] != "llama.cpp"
-                held[i] = abs(self.error[name][i]) <= np.log(shown["spread" if seen else "spread_unseen"])
+                held[i] = abs(self.error[name][i]) <= np.log(shown["spread" if self.family[name][i] else "spread_unseen"])
         return held
 
 
@@ -404,7 +403,7 @@ def llama_prompt_fit(rows):
 
 def serving_key(row):
     engine, era, backend = row["engine"], row["era"], row["backend"]
-    if era == "current" and backend == "cuda" and engine in ("vllm", "sglang", "tensorrt-llm"):
+    if era == "current" and backend in ("cuda", "rocm") and engine in ("vllm", "sglang", "tensorrt-llm"):
         engine = "serving"
     return f"{engine}/{backend}/{era}"
 
@@ -418,13 +417,14 @@ def serving_columns(rows):
     return dict(
         chip_columns(d, d.peak),
         key=d.by(serving_keys, serving_key),
-        layers=d.layers, moe=d.moe_layers, hidden=d.hidden, width=d.tp, link=d.link, running=running, waves=d.batch / running,
-        weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** running),
+        layers=d.layers, moe=d.moe_layers, recurrent=d.recurrent_layers, latent=d.latent_layers,
+        hidden=d.hidden, width=d.tp, link=d.link, running=running, waves=d.batch / running,
+        dense=d.dense_bytes, expert_bytes=d.expert_bytes, expert_share=d.expert_share,
         cache=d.cache_plain * np.where(rocm > 0, d.heads_per_kv_head, 1) + d.cache_latent + d.state_bytes,
         flops=d.decode_flops, prompt=d.prompt, output=output,
         prompt_flops=d.prompt * d.dense_flops + d.attention_flops, routed_flops=d.prompt * d.expert_flops,
         prompt_weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** d.prompt),
-        routed=d.expert_share > 0,
+        routed=d.expert_share > 0, expert_tokens=np.where(d.expert_share > 0, d.prompt * d.expert_share, 1e18),
         widened=d.flag(lambda r: r["quant"] in ("GPTQ-Int4", "AWQ", "INT4", "W4A16")),
         step=d.flag(lambda r: r["kind"] in ("decode", "tpot")),
         first=d.flag(lambda r: r["kind"] in ("ttft", "prefill")), latency=d.flag(lambda r: r["kind"] == "ttft"),
@@ -435,14 +435,18 @@ def serving_step_prompt(p, d):
     of = lambda name: (p[name] + np.array([p.get(f"{name}.{k}", 0) for k in serving_keys]))[d["key"]]
     b, width = d["running"], d["width"]
     layer = np.exp(of("layer_us")) * 1e-6
-    fixed = layer * np.exp(p["widened_layer"] * d["widened"]) * (d["layers"] + (np.exp(p["moe"]) - 1) * d["moe"])
-    stream = d["weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"])
-    memory = join(stream, d["weights"] / (width * np.exp(p["unit_bytes"]) * d["unit_hz"]), 4)
+    layers = d["layers"] + (np.exp(p["moe"]) - 1) * d["moe"] + np.exp(p["recurrent"]) * d["recurrent"] + np.exp(p["latent"]) * d["latent"]
+    fixed = layer * np.exp(p["widened_layer"] * d["widened"]) * layers
+    weights = d["dense"] + d["expert_bytes"] * (1 - (1 - d["expert_share"]) ** b)
+    stream = weights / (width * sigmoid(of("bandwidth")) * d["bandwidth"])
+    memory = join(stream, weights / (width * np.exp(of("unit_bytes")) * d["unit_hz"]), 4)
     memory = memory + b * d["cache"] / (width * sigmoid(of("cache")) * d["bandwidth"])
-    compute = b * d["flops"] / (width * np.exp(of("compute") + p["moe_compute"] * d["routed"] + p["widened"] * d["widened"]) * d["peak"])
+    share = np.exp(of("compute") + p["moe_compute"] * d["routed"] + p["widened"] * d["widened"])
+    compute = b * d["flops"] / (width * rate(share, p["exponent"], d["units"], d["peak"]))
     reduce = lambda tokens: np.where(width > 1, d["layers"] * (np.exp(p["reduce_us"]) * 1e-6 * np.log2(width) + 4 * tokens * d["hidden"] * 2 * (width - 1) / width / (sigmoid(p["link"]) * d["link"])), 0)
     step = fixed + join(memory, compute, 3) + reduce(b) + np.exp(of("sequence_us")) * 1e-6 * (b - 1)
-    prompt = (d["prompt_flops"] + d["routed_flops"] / np.exp(p["moe_prompt"])) / (width * np.exp(of("prompt")) * d["peak"])
+    filling = (1 + np.exp(p["expert_tokens"]) / d["expert_tokens"]) / np.exp(p["moe_prompt"])
+    prompt = (d["prompt_flops"] + d["routed_flops"] * filling) / (width * rate(np.exp(of("prompt")), p["exponent"], d["units"], d["peak"]))
     prompt = join(d["prompt_weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"]), prompt, 4) + layer * d["layers"] + reduce(d["prompt"])
     return step, prompt
 
@@ -471,6 +475,9 @@ def serving_fit(rows):
     parameters = {
         "layer_us": (np.log(90), 1), "bandwidth": (2, 0.7), "unit_bytes": (np.log(15), 0.2), "cache": (0.8, 1), "reduce_us": (np.log(8), 1), "link": (-1, 0.7),
         "sequence_us": (np.log(10), 1), "compute": (np.log(0.45), 0.7), "prompt": (np.log(0.5), 0.7), "request_ms": (np.log(15), 1),
+        # A rate that followed the peak alone would double with every narrower format.
+        "exponent": (0.9, 0.15), "recurrent": (np.log(0.5), 0.4), "latent": (np.log(0.3), 0.4),
+        "expert_tokens": (np.log(60), 1),
         "moe": (0.1, 0.3), "moe_compute": (-0.3, 0.4), "moe_prompt": (-0.3, 0.4), "widened": (-0.5, 0.4), "widened_layer": (0, 0.3),
     }
     counts = collections.Counter(serving_key(r) for r in rows)
@@ -478,7 +485,7 @@ def serving_fit(rows):
         parameters[f"layer_us.{key}"] = (0, 0.7)
         if counts[key] > 40:
             parameters |= {f"{name}.{key}": (0, sd) for name, sd in
-                           dict(bandwidth=0.3, cache=0.3, sequence_us=0.3, compute=0.2, prompt=0.2, request_ms=0.35).items()}
+                           dict(bandwidth=0.3, unit_bytes=0.3, cache=0.3, sequence_us=0.3, compute=0.2, prompt=0.2, request_ms=0.35).items()}
     fit = Fit(parameters, serving, serving_columns, serving_seconds, **LOSS["serving"])
     return fit.run(rows)
 
@@ -546,6 +553,15 @@ def llama_classes(steps, prompts):
     return classes
 
 
+def families(rows, backend):
+    """Device families on which any serving engine was measured. They have no factors of their own,
+    but on others predictions are wider."""
+    first = lambda r: kind_of(r) == "prefill"
+    of = lambda name, test: sum(r["backend"] == backend and r["family"] == name and test(r) for r in rows)
+    names = sorted({r["family"] for r in rows if r["backend"] == backend})
+    return {n: dict(step=1, prefill=1, n_step=of(n, lambda r: not first(r)), n_prefill=of(n, first)) for n in names}
+
+
 def serving_classes(served):
     fit, p, classes = served.fit, served.fit.p, []
     of = lambda name, key: p[name] + p.get(f"{name}.{key}", 0)
@@ -554,25 +570,26 @@ def serving_classes(served):
         rocm = key == "vllm/rocm/y2024"
         mine = lambda test: [serving_key(r) == key and test(r) for r in fit.rows]
         layer = np.exp(of("layer_us", key))
-        prompts = dict(share=np.exp(of("prompt", key)), peak_exponent=1, peak="operands")
+        prompts = dict(share=np.exp(of("prompt", key)), peak_exponent=p["exponent"], peak="operands")
         classes.append(dict(
             engines=["vllm", "sglang", "tensorrt-llm"] if engine == "serving" else [engine], backend=backend, era=era,
             step=dict(
-                layer_us=layer, clock_exponent=0, moe_layer=np.exp(p["moe"]) - 1, recurrent_layer=0.5, latent_layer=0.3,
+                layer_us=layer, clock_exponent=0, moe_layer=np.exp(p["moe"]) - 1, recurrent_layer=np.exp(p["recurrent"]), latent_layer=np.exp(p["latent"]),
                 sequence_us=np.exp(of("sequence_us", key)), hop_us=200, reduce_us=np.exp(p["reduce_us"]), link_share=sigmoid(p["link"]),
-                bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=np.exp(p["unit_bytes"]), cache_share=sigmoid(of("cache", key)), latent_cache=1,
+                bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=np.exp(of("unit_bytes", key)), cache_share=sigmoid(of("cache", key)), latent_cache=1,
                 plain_attention_cache=1, repeated_heads=1 if rocm else 0, half_experts=1,
-                compute=dict(share=np.exp(of("compute", key)), peak_exponent=1, peak="operands"),
+                compute=dict(share=np.exp(of("compute", key)), peak_exponent=p["exponent"], peak="operands"),
                 moe_compute=np.exp(p["moe_compute"]), widened_compute=np.exp(p["widened"]), widened_layer=np.exp(p["widened_layer"]),
             ),
             prefill=dict(
                 compute=prompts, half=prompts, widen="never", widen_share=1, power_exponent=0,
-                attention=prompts, latent_attention=1, plain_attention=1, expert_tokens=0, moe=np.exp(p["moe_prompt"]), half_experts=1, layer_us=layer,
+                attention=prompts, latent_attention=1, plain_attention=1, expert_tokens=np.exp(p["expert_tokens"]), moe=np.exp(p["moe_prompt"]), half_experts=1, layer_us=layer,
                 request_ms=np.exp(of("request_ms", key)), pipeline=0.7,
             ),
             decode_evidence=evidence(served, mine(lambda r: r["batch"] == 1 and r["kind"] not in ("ttft", "prefill"))),
             batch_evidence=evidence(served, mine(lambda r: r["batch"] > 1)),
             prefill_evidence=evidence(served, mine(lambda r: r["kind"] in ("ttft", "prefill"))),
+            families=families(fit.rows, backend),
         ))
     return classes
 
