@@ -238,7 +238,7 @@ fn models_of_every_architecture_are_as_another_build_plans_them() {
         at(0.95),
         at(1.0)
     );
-    assert_eq!((models.len(), archs.len()), (382, 89));
+    assert_eq!((models.len(), archs.len()), (384, 90));
     assert!(outside * 100 <= ratios.len(), "{outside} of {} outside the interval", ratios.len());
 }
 

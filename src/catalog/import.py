@@ -21,6 +21,16 @@ LEFT_OUT = {
     "swiss-ai/Apertus-v1.5-70B": "the text model computed from the known fields is larger than the published total",
 }
 
+# What the collected facts lack of a configuration, which llama.cpp's converter does not do without,
+# and where it was read.
+CONFIG_MORE = {
+    f"XHToken/Spark-X2.5-{size}": (
+        {"sliding_window": 512, "layer_pattern": "SSSF" * (layers // 4)},
+        "huggingface.co/{id} config.json and configuration_spark.py: sliding_window, layer_types",
+    )
+    for size, layers in (("1.7B", 28), ("4B", 36))
+}
+
 # Why a parameter count differs from the published one by more than 0.1 %.
 COUNT_NOTES = {
     "xai-org/grok-1": "the published total, 314B, is rounded",
@@ -260,6 +270,8 @@ def models(facts):
         if m["id"] in LEFT_OUT:
             continue
         own = m["id"]
+        more, read_at = CONFIG_MORE.get(own, ({}, None))
+        m = m | {"config": m["config"] | more, "source": m["source"] + [read_at] * bool(more)}
         entry = {
             "id": own,
             "name": m["name"],

@@ -14,8 +14,8 @@ plans for weights, caches, states and buffers it works out from the metadata alo
 all of this count once. What llama.cpp refuses, and why, is printed. For now it is:
 
 - encoders, which need a tokenizer, and Llama 4, which ../llama-cpp-memory.csv.gz has;
-- DeepSeek-V4, GLM-5.3-Flash, Kimi-K3, Qwen3.8-Flash-Next and Spark-X2.5, of whose configuration the
-  catalogue lacks a part;
+- DeepSeek-V4, GLM-5.3-Flash, Kimi-K3 and Qwen3.8-Flash-Next, of whose configuration the catalogue
+  lacks a part;
 - Minitron-8B, whose heads are wider together than its hidden size;
 - Nemotron-3 and Solar-Open, whose router bias (up to 2 KiB a layer), and Muse-Glimmer, whose norms of
   queries and keys (1 KiB a layer) the catalogue lacks.
