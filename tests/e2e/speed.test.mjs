@@ -39,6 +39,8 @@ pageTest("cells decode as fast as the command line says", {}, async (headroom) =
     assert.ok(close(value, figure.expected), `${id}: ${value}, not ${figure.expected}`);
   }
   assert.match(await headroom.words("speed"), /bound by memory bandwidth/);
+  assert.match(await headroom.words("speed"), /\d to [\d.]+ tokens\/s/, "a unit is named once");
+  assert.doesNotMatch(await headroom.words("bill"), /most users/i, "that is told in the panel");
   assert.match(await headroom.words("speed-basis"), /Calibrated on \d+ measurements/);
 });
 
