@@ -72,6 +72,19 @@ for (const [device, width] of Object.entries({ desktop: 1280, phone: 320 })) {
   }
 }
 
+pageTest("shows what the link asks for, even where there is nothing of it", {}, async (headroom) => {
+  await headroom.open("?view=accuracy,NoSuchEngine");
+  await headroom.part("accuracy-groups").waitFor();
+  assert.equal(await headroom.part("accuracy-engine").inputValue(), "NoSuchEngine");
+  assert.equal(await headroom.part("accuracy-case").count(), 0);
+  await headroom.part("accuracy-engine").selectOption("");
+  await headroom.part("accuracy-case").first().waitFor();
+  await headroom.part("accuracy-speed").click();
+  await headroom.part("accuracy-figure").selectOption("decode");
+  await headroom.part("lang-ru").click();
+  assert.equal(await headroom.part("accuracy-figure").inputValue(), "decode");
+});
+
 for (const width of [1440, 390, 320]) {
   const options = { viewport: { width, height: 800 } };
   pageTest(`is reached from the masthead at ${width} pixels`, options, async (headroom) => {

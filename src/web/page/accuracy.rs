@@ -269,14 +269,21 @@ fn Choice(shown: Shown) -> impl IntoView {
     };
     let engine = move || asked.with(|asked| asked.engine.clone().unwrap_or_default());
     let figure = move || asked.with(|asked| asked.figure.clone().unwrap_or_default());
-    let any = move || (String::new(), tr!(state, accuracy.any).to_owned());
-    let engine_options = move || {
-        let engines = engines().into_iter().map(|name| (name.clone(), name));
-        [any()].into_iter().chain(engines).collect()
+    // What the link asks for is among them even where there is nothing of it.
+    let options = move |known: Vec<(String, String)>, chosen: String| {
+        let any = (String::new(), tr!(state, accuracy.any).to_owned());
+        let mut options = vec![any];
+        options.extend(known);
+        if !options.iter().any(|(value, _)| *value == chosen) {
+            options.push((chosen.clone(), chosen));
+        }
+        options
     };
+    let engine_options =
+        move || options(engines().into_iter().map(|name| (name.clone(), name)).collect(), engine());
     let figure_options = move || {
         let option = |figure: Figure| (figure.key().to_owned(), name(state, figure).to_owned());
-        [any()].into_iter().chain(figures().into_iter().map(option)).collect()
+        options(figures().into_iter().map(option).collect(), figure())
     };
     let given = |value: String| Some(value).filter(|value| !value.is_empty());
     view! {
