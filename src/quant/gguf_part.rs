@@ -1,5 +1,7 @@
 //! Which tensors llama.cpp's quantiser touches, and what part of the model each of them is to it.
 
+use std::sync::LazyLock;
+
 use crate::architecture::{Role, Tensor};
 
 /// What the quantiser takes a tensor for; a mix has one list of rules for each.
@@ -54,6 +56,12 @@ pub(super) const fn part(role: Role) -> Part {
     }
 }
 
+/// For each role, whether its tensor is named as a weight other than a norm's.
+static NAMED_WEIGHT: LazyLock<Vec<bool>> = LazyLock::new(|| {
+    let names = Role::ALL.iter().map(|role| role.gguf_name());
+    names.map(|name| name.ends_with("weight") && !name.ends_with("_norm.weight")).collect()
+});
+
 /// How `tensor` is stored: vectors, biases, norms, routers, convolutions and position tables stay
 /// as they are (`tensor_allows_quantization` in llama-quant.cpp and the types that
 /// convert_hf_to_gguf.py writes).
@@ -82,8 +90,7 @@ pub(super) fn storage(tensor: &Tensor) -> Storage {
         | Role::ShortConvConv => return Storage::Full,
         _ => {}
     }
-    let name = tensor.role.gguf_name();
-    if tensor.shape.rank() < 2 || !name.ends_with("weight") || name.ends_with("_norm.weight") {
+    if tensor.shape.rank() < 2 || !NAMED_WEIGHT[tensor.role as usize] {
         return Storage::Full;
     }
     Storage::Picked(part(tensor.role))

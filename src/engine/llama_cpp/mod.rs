@@ -11,9 +11,11 @@ mod memo;
 mod overhead;
 mod weights;
 
+use std::cell::Cell;
+
 pub use division::{Divided, divides_tensors};
 use family::Family;
-use ggml::{BufferType, Marks, Span};
+use ggml::{BufferType, Graph, Marks, Span};
 use graph::Batch;
 pub use kv_cache::{CacheRow, LayerState, cache_rows, checkpoint_bytes, layer_states, states};
 pub use memo::GraphMemo;
@@ -249,17 +251,32 @@ fn pass(
     copies: u64,
     span: Span,
 ) -> Marks {
-    let build = |batch: &Batch| graph::build(model, batch, placement);
+    let build = |batch: &Batch| graph::build(model, batch, placement, SPARE.take());
     let mut graph = build(batch);
     if span != Span::HERE {
         let step = if span.on > 0 { 1 } else { -1 };
         let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
         let neighbour = Batch { cells: batch.cells.with(full), ..*batch };
-        graph.grow(&build(&neighbour), step, span);
+        let neighbour = build(&neighbour);
+        graph.grow(&neighbour, step, span);
+        keep(neighbour);
     }
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });
-    graph.buffers(&types, copies)
+    let marks = graph.buffers(&types, copies);
+    keep(graph);
+    marks
+}
+
+thread_local! {
+    /// The memory of a graph that is done with, for the next one: there is nothing else in it.
+    static SPARE: Cell<Graph> = Cell::default();
+}
+
+fn keep(graph: Graph) {
+    if graph.is_small() {
+        SPARE.set(graph);
+    }
 }
 
 /// The buffers that `marks` tell so many steps of context on.

@@ -41,8 +41,12 @@ impl Weight {
 
     /// Bytes in a buffer of a CUDA device.
     pub(super) fn on_device(&self) -> u64 {
+        self.on_device_of(self.bytes())
+    }
+
+    fn on_device_of(&self, bytes: Bytes) -> u64 {
         let [row, ..] = self.tensor.shape.0;
-        padded(self.bytes().0.saturating_add(row_padding(self.ty, row)), DEVICE_ALIGNMENT)
+        padded(bytes.0.saturating_add(row_padding(self.ty, row)), DEVICE_ALIGNMENT)
     }
 
     /// It is loaded for text generation: neither an MTP layer nor a vision tower.
@@ -203,8 +207,9 @@ impl Stock {
         for weight in weights.iter().filter(|w| w.is_loaded(family)) {
             let Tensor { role, layer, .. } = weight.tensor;
             let (layer, everywhere) = (layer.map(u64::from), is_rotary_factors(role));
-            let (bytes, on_host, on_device) =
-                (weight.bytes(), Bytes(weight.on_host()), Bytes(weight.on_device()));
+            let bytes = weight.bytes();
+            let on_host = Bytes(padded(bytes.0, HOST_ALIGNMENT));
+            let on_device = Bytes(weight.on_device_of(bytes));
             // Layers follow one another: what is alike is near the end.
             let mut of_layer = lots.iter_mut().rev().take_while(|lot| lot.layer == layer);
             let same = of_layer.find(|lot| {

@@ -5,7 +5,7 @@ use super::{BufferType, Graph, Kind, Marks};
 
 /// How long a tensor is needed, and where it lies.
 #[derive(Clone, Copy, Debug, Default)]
-struct Life {
+pub(super) struct Life {
     /// Operations that have yet to read it.
     readers: u32,
     /// Views of it that have yet to be read.
@@ -19,10 +19,12 @@ impl Graph {
     ///
     /// `copied` are the copies that the splits make. Of those and of the inputs a pipeline keeps
     /// several, for batches that are under way at the same time, and never releases any.
-    pub(super) fn allocate(&self, types: &[BufferType], copied: &[u32], copies: u64) -> Marks {
+    pub(super) fn allocate(&mut self, types: &[BufferType], copied: &[u32], copies: u64) -> Marks {
         let mut arenas: Vec<Arena> = types.iter().map(|ty| Arena::new(ty.alignment)).collect();
-        let span = &mut self.span.clone();
-        let mut lives = vec![Life::default(); self.tensors.len()];
+        let span = &mut { self.span };
+        let mut lives = std::mem::take(&mut self.lives);
+        lives.clear();
+        lives.resize(self.tensors.len(), Life::default());
         let pipeline = copies > 1;
         let copied = if pipeline { copied } else { &[] };
         for &id in self.inputs.iter().chain(copied) {
@@ -80,6 +82,7 @@ impl Graph {
                 }
             }
         }
+        self.lives = lives;
         Marks { buffers: arenas.iter().map(|arena| arena.high).collect(), span: *span }
     }
 

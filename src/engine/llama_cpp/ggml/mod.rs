@@ -15,6 +15,7 @@ mod allocate;
 mod schedule;
 mod size;
 
+use allocate::Life;
 use size::Size;
 pub(super) use size::Span;
 
@@ -142,7 +143,7 @@ impl Marks {
 }
 
 /// A compute graph: tensors, and the order in which they are computed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Graph {
     tensors: Vec<Tensor>,
     extents: Vec<Extent>,
@@ -155,21 +156,10 @@ pub(super) struct Graph {
     /// Inputs and blanks.
     inputs: Vec<u32>,
     outputs: Vec<u32>,
-}
-
-impl Default for Graph {
-    fn default() -> Graph {
-        Graph {
-            tensors: Vec::with_capacity(1024),
-            extents: Vec::with_capacity(1024),
-            growth: Vec::new(),
-            span: Span::HERE,
-            visited: Vec::with_capacity(1024),
-            order: Vec::with_capacity(1024),
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-        }
-    }
+    /// Memory that scheduling and placing work in.
+    steps: Vec<u32>,
+    copies: Vec<u32>,
+    lives: Vec<Life>,
 }
 
 fn product(numbers: impl IntoIterator<Item = u64>) -> u64 {
@@ -177,6 +167,21 @@ fn product(numbers: impl IntoIterator<Item = u64>) -> u64 {
 }
 
 impl Graph {
+    /// Its memory is worth keeping, a megabyte or two.
+    pub(super) fn is_small(&self) -> bool {
+        self.tensors.len() < 1 << 14
+    }
+
+    /// An empty graph in the memory of this one.
+    pub(super) fn emptied(mut self) -> Graph {
+        let Graph { tensors, extents, growth, span, visited, .. } = &mut self;
+        (tensors.clear(), extents.clear(), growth.clear(), visited.clear());
+        *span = Span::HERE;
+        let Graph { order, inputs, outputs, .. } = &mut self;
+        (order.clear(), inputs.clear(), outputs.clear());
+        self
+    }
+
     fn at(&self, id: u32) -> &Tensor {
         &self.tensors[id as usize]
     }
@@ -407,7 +412,7 @@ impl Graph {
     ///
     /// Where batches are to follow each other through several devices like through a pipeline,
     /// `copies` of each input are kept; otherwise one.
-    pub(super) fn buffers(mut self, types: &[BufferType], copies: u64) -> Marks {
+    pub(super) fn buffers(&mut self, types: &[BufferType], copies: u64) -> Marks {
         self.assign(types.len() as u8 - 1);
         let copied = self.split(types.len());
         self.allocate(types, &copied, copies)

@@ -30,10 +30,11 @@ impl Graph {
             self.tensors[id as usize].backend = self.pulled_to(self.at(id), host);
         }
         let order = std::mem::take(&mut self.order);
-        self.spread(host, Spread::Devices, order.iter());
-        self.spread(host, Spread::Devices, order.iter().rev());
-        self.spread(host, Spread::All, order.iter());
-        self.spread(host, Spread::All, order.iter().rev());
+        // Once all have a backend, spreading on changes nothing.
+        _ = self.spread(host, Spread::Devices, order.iter())
+            && self.spread(host, Spread::Devices, order.iter().rev())
+            && self.spread(host, Spread::All, order.iter())
+            && self.spread(host, Spread::All, order.iter().rev());
         for &id in &order {
             let tensor = self.at(id);
             if tensor.backend == UNASSIGNED {
@@ -66,9 +67,15 @@ impl Graph {
         }
     }
 
-    /// Hands the backend of each operation on to unassigned ones that follow it.
-    fn spread<'o>(&mut self, host: Backend, spread: Spread, order: impl Iterator<Item = &'o u32>) {
+    /// Hands the backend of each operation on to unassigned ones that follow it. Some may be left.
+    fn spread<'o>(
+        &mut self,
+        host: Backend,
+        spread: Spread,
+        order: impl Iterator<Item = &'o u32>,
+    ) -> bool {
         let mut current = UNASSIGNED;
+        let mut left = false;
         for &id in order {
             let tensor = &mut self.tensors[id as usize];
             if tensor.kind == Kind::View {
@@ -76,12 +83,14 @@ impl Graph {
             }
             if tensor.backend == UNASSIGNED {
                 tensor.backend = current;
+                left |= current == UNASSIGNED;
             } else if tensor.backend == host && spread == Spread::Devices {
                 current = UNASSIGNED;
             } else {
                 current = tensor.backend;
             }
         }
+        left
     }
 
     /// Cuts the order into splits, one backend each, and puts at the start of each copies of what
@@ -94,8 +103,10 @@ impl Graph {
             return Vec::new();
         }
         let order = std::mem::take(&mut self.order);
-        let mut copies = Copies::new(self.tensors.len(), backends);
-        let mut steps: Vec<u32> = Vec::with_capacity(order.len());
+        let mut copies =
+            Copies::new(std::mem::take(&mut self.copies), self.tensors.len(), backends);
+        let mut steps = std::mem::take(&mut self.steps);
+        steps.clear();
         // The split under way: where it begins, and what is copied for it.
         let (mut start, mut current) = (0, UNASSIGNED);
         let mut inputs: Vec<(u32, u32)> = Vec::new();
@@ -126,7 +137,7 @@ impl Graph {
             }
         }
         self.close_split(&mut steps, &mut inputs, &order[start..]);
-        self.order = steps;
+        (self.order, self.steps, self.copies) = (steps, order, copies.of);
         copies.list
     }
 
@@ -161,8 +172,10 @@ struct Copies {
 }
 
 impl Copies {
-    fn new(tensors: usize, backends: usize) -> Copies {
-        Copies { backends, of: vec![NO_TENSOR; tensors * backends], list: Vec::new() }
+    fn new(mut of: Vec<u32>, tensors: usize, backends: usize) -> Copies {
+        of.clear();
+        of.resize(tensors * backends, NO_TENSOR);
+        Copies { backends, of, list: Vec::new() }
     }
 
     fn find(&self, source: u32, backend: Backend) -> Option<u32> {

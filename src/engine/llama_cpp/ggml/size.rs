@@ -37,7 +37,7 @@ impl Sub for Size {
 
 /// The steps of context, back and on from where sizes are looked at, within which every comparison
 /// made comes out as it did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub back: i64,
     pub on: i64,

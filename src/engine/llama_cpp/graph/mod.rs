@@ -79,9 +79,14 @@ pub(super) struct Model<'a> {
     pub weights: &'a [Weight],
 }
 
-/// The graph for `batch`.
-pub(super) fn build(model: &Model<'_>, batch: &Batch, placement: &Placement) -> Graph {
-    Builder::new(model, batch, placement).model()
+/// The graph for `batch`, in the memory of another.
+pub(super) fn build(
+    model: &Model<'_>,
+    batch: &Batch,
+    placement: &Placement,
+    memory: Graph,
+) -> Graph {
+    Builder::new(model, batch, placement, memory.emptied()).model()
 }
 
 /// For each repeating layer the first one that is equal to it.
@@ -129,11 +134,15 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(model: &Model<'a>, batch: &'a Batch, placement: &'a Placement) -> Builder<'a> {
+    fn new(
+        model: &Model<'a>,
+        batch: &'a Batch,
+        placement: &'a Placement,
+        mut graph: Graph,
+    ) -> Builder<'a> {
         let Model { architecture, kinds, weights } = *model;
         let family = Family::of(architecture);
         let Batch { tokens, sequences, cells, .. } = *batch;
-        let mut graph = Graph::default();
         let host = placement.device_layers.len() as Backend;
         let placeholder = (0..=host).map(|backend| graph.weight(backend, 0)).collect();
         let factors = architecture.extras.tensors.iter().find(|t| is_rotary_factors(t.role));
