@@ -40,7 +40,8 @@ impl<'a> Room<'a> {
         let mut room = Room { scenario, run, loads, whole: None, verdict };
         if verdict == Verdict::Offload {
             room.whole = run.whole();
-            if room.left(run.context_step(), scenario.users) < 0 {
+            let (context, users) = (run.context_step(), scenario.users);
+            if room.left_at_most(context, users) < 0 || room.left(context, users) < 0 {
                 room.whole = None;
             }
         }
@@ -57,13 +58,20 @@ impl<'a> Room<'a> {
         let step = self.run.context_step().max(1);
         let most = Limit::CONTEXT.max / step;
         let known = self.scenario.context.div_ceil(step);
+        if self.left_at_most(step, users) < 0 {
+            return 0;
+        }
         last_fitting(most, known, |n| self.left(n * step, users)) * step
     }
 
     /// The most users at the context asked for; 0 if none.
     pub fn max_users(&self) -> u64 {
         let most = Limit::USERS.max.min(self.run.most_users()).max(1);
-        last_fitting(most, self.scenario.users, |n| self.left(self.scenario.context, n))
+        let context = self.scenario.context;
+        if self.left_at_most(context, 1) < 0 {
+            return 0;
+        }
+        last_fitting(most, self.scenario.users, |n| self.left(context, n))
     }
 
     /// Copies side by side. Devices that hold a copy or more alone have their own; the others are
@@ -135,8 +143,9 @@ impl<'a> Room<'a> {
             return false;
         }
         let Some(run) = self.run.alone(&alone) else { return false };
-        let loads = run.loads(self.scenario.context, self.scenario.users);
-        loads.devices.iter().all(|load| load.used.high <= load.usable)
+        let fit = |loads: Loads| loads.devices.iter().all(Load::fits);
+        let (context, users) = (self.scenario.context, self.scenario.users);
+        fit(run.loads_at_least(context, users)) && fit(run.loads(context, users))
     }
 
     /// Copies that fit on `part` alone.
@@ -163,16 +172,27 @@ impl<'a> Room<'a> {
 
     /// Bytes left on the tightest memory by the high estimate; negative if it does not fit.
     fn left(&self, context: u64, users: u64) -> i64 {
-        let run: &dyn Run = match &self.whole {
+        left_of(&self.asked().loads(context, users))
+    }
+
+    /// No less than that, at little cost.
+    fn left_at_most(&self, context: u64, users: u64) -> i64 {
+        left_of(&self.asked().loads_at_least(context, users))
+    }
+
+    fn asked(&self) -> &dyn Run {
+        match &self.whole {
             Some(whole) => whole.as_ref(),
             None => self.run,
-        };
-        let loads = run.loads(context, users);
-        let left = |load: &Load| load.usable.minus(load.used.high);
-        match loads.devices.iter().map(left).min() {
-            Some(devices) => devices.min(loads.host.headroom()),
-            None => left(&loads.host),
         }
+    }
+}
+
+fn left_of(loads: &Loads) -> i64 {
+    let left = |load: &Load| load.usable.minus(load.used.high);
+    match loads.devices.iter().map(left).min() {
+        Some(devices) => devices.min(loads.host.headroom()),
+        None => left(&loads.host),
     }
 }
 

@@ -329,6 +329,10 @@ impl Run for LlamaRun<'_> {
         self.beside.load(loads, &self.placed.placement, &settings)
     }
 
+    fn loads_at_least(&self, context: u64, users: u64) -> Loads {
+        self.setup.stored(&self.placed, &self.settings(context, users))
+    }
+
     fn possible(&self) -> bool {
         self.reason != Reason::NothingFits
     }

@@ -130,6 +130,11 @@ pub trait Run {
         Loads { host: self.hardware().host_load(host.used_bytes, &devices), devices }
     }
 
+    /// Loads that are no larger than those, at little cost.
+    fn loads_at_least(&self, context: u64, users: u64) -> Loads {
+        self.loads(context, users)
+    }
+
     /// A placement was found or asked for. Where it was not, the bill is that of the whole model
     /// on the devices.
     fn possible(&self) -> bool {

@@ -98,10 +98,12 @@ impl<'a> Setup<'a> {
         self.loads_with(placed, settings, |i| compute[i], host_compute)
     }
 
-    /// The same without compute buffers.
+    /// The same with no more of compute buffers than can be told without a graph: at least that.
     pub fn stored(&self, placed: &Placed, settings: &Settings) -> Loads {
-        let none = Interval::default();
-        self.loads_with(placed, settings, |_| none, none)
+        let groups = placed.placement.device_layers.len();
+        let none = Split { devices: vec![Bytes::ZERO; groups], host: Bytes::ZERO };
+        let (compute, host) = self.compute_around(placed, settings, &none);
+        self.loads_with(placed, settings, |i| compute[i], host)
     }
 
     fn loads_with(
@@ -234,10 +236,19 @@ impl<'a> Setup<'a> {
         placed: &Placed,
         settings: &Settings,
     ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
+        let split = self.file.compute(settings, &placed.placement);
+        self.compute_around(placed, settings, &split)
+    }
+
+    /// What other builds may reserve where this one reserves `split`.
+    fn compute_around(
+        &self,
+        placed: &Placed,
+        settings: &Settings,
+        split: &Split,
+    ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
         let (architecture, placement) = (self.file.architecture(), &placed.placement);
-        let split = self.file.compute(settings, placement);
-        let (groups, host) =
-            llama_cpp::compute_intervals(architecture, settings, placement, &split);
+        let (groups, host) = llama_cpp::compute_intervals(architecture, settings, placement, split);
         let of = |i| match placement.leaves_out(i) {
             true => Interval::default(),
             false => groups[placement.group_of(i)],
