@@ -174,11 +174,14 @@ impl Graph {
 
     /// An empty graph in the memory of this one.
     pub(super) fn emptied(mut self) -> Graph {
-        let Graph { tensors, extents, growth, span, visited, .. } = &mut self;
-        (tensors.clear(), extents.clear(), growth.clear(), visited.clear());
-        *span = Span::HERE;
-        let Graph { order, inputs, outputs, .. } = &mut self;
-        (order.clear(), inputs.clear(), outputs.clear());
+        self.tensors.clear();
+        self.extents.clear();
+        self.growth.clear();
+        self.span = Span::HERE;
+        self.visited.clear();
+        self.order.clear();
+        self.inputs.clear();
+        self.outputs.clear();
         self
     }
 
