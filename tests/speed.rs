@@ -202,8 +202,9 @@ fn maximum_load_is_foreseen_without_being_fitted() {
     let best = |row: &str| -> Option<Comparison> {
         let fields: Vec<_> = row.split(',').collect();
         let devices: u32 = fields[tp].parse().unwrap();
-        let divided =
-            (0..5).map(|n| 1 << n).filter(|n| devices % n == 0 && fields[source] == "mlperf51");
+        let divided = (0..5)
+            .map(|n| 1 << n)
+            .filter(|n| devices.is_multiple_of(*n) && fields[source] == "mlperf51");
         let ways = divided.chain([devices]).filter_map(|width| {
             let mut fields = fields.clone();
             let text = width.to_string();
