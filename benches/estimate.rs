@@ -7,8 +7,7 @@
 //! keeps from before. A table of some dozens of rows is held within a frame; the whole catalogue is
 //! not yet.
 
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -46,7 +45,7 @@ fn budgets() {
         let scenario = scenario(&format!("{query}&ttft=2s&tpot=50ms"));
         let (mut whole, mut cells, mut slowest) = (0.0, 0, (0.0, ""));
         for (model, files) in catalog.models.iter().zip(&mut files) {
-            let start = now();
+            let start = Instant::now();
             // Files depend on quantisations, not on the machine, context or users.
             if scenario.quants != quants {
                 *files = estimate::files(catalog, &scenario, &model.id, files.as_ref()).ok();
@@ -54,7 +53,7 @@ fn budgets() {
             let Some(files) = files else { continue };
             let row = estimate::cells(catalog, &scenario, files, &scenario.machines[0]);
             cells += black_box(row).iter().flatten().count();
-            let ms = (now() - start).as_secs_f64() * 1e3;
+            let ms = start.elapsed().as_secs_f64() * 1e3;
             whole += ms;
             if ms > slowest.0 {
                 slowest = (ms, &model.id);
@@ -68,15 +67,6 @@ fn budgets() {
              {cell:.0} us a cell; slowest row {ms:.2} ms ({id})"
         );
     }
-}
-
-/// Time of this thread on a core, where the system tells it, so that a busy machine counts for
-/// little; else the time of day.
-fn now() -> Duration {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let told = told.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    told.map_or_else(|| START.elapsed(), Duration::from_nanos)
 }
 
 fn scenario(query: &str) -> Scenario {
