@@ -57,9 +57,18 @@ export function pageTest(name, options, act) {
 
 /** What the command line answers to `query`. */
 export function estimate(query) {
+  return JSON.parse(headroom("estimate", query));
+}
+
+/** The ids of all models in the catalogue. */
+export function models() {
+  return headroom("models").trim().split("\n");
+}
+
+function headroom(...args) {
   const { HEADROOM_BIN } = process.env;
   assert.ok(HEADROOM_BIN, "HEADROOM_BIN names the command line; `cargo xtask test` sets it");
-  return JSON.parse(execFileSync(HEADROOM_BIN, ["estimate", query], { encoding: "utf8" }));
+  return execFileSync(HEADROOM_BIN, args, { encoding: "utf8" });
 }
 
 /** Fails if axe finds anything in the page as it stands. */

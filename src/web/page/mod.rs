@@ -26,6 +26,7 @@ mod models;
 mod money;
 mod notices;
 mod numbers;
+mod pace;
 mod placement;
 mod quants;
 mod question;

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use super::browser;
 use super::history;
 use super::numbers::{self, Style};
+use super::pace::Pace;
 use super::text::{self, tr};
 use crate::catalog::Catalog;
 use crate::estimate::{self, Files};
@@ -335,6 +336,7 @@ struct Rows {
     settings: Memo<Scenario>,
     /// What files depend on: of the settings, not those that often change and never matter.
     making: Memo<Scenario>,
+    pace: Pace,
     files: StoredValue<HashMap<String, ArcMemo<Arc<ModelFiles>>>>,
     rows: StoredValue<HashMap<(String, Machine), ArcMemo<Row>>>,
     /// Owns the memos.
@@ -377,6 +379,7 @@ impl Rows {
             scenario,
             settings,
             making,
+            pace: Pace::new(),
             files: StoredValue::new(HashMap::new()),
             rows: StoredValue::new(HashMap::new()),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
@@ -388,6 +391,16 @@ impl Rows {
         Some(self.row(scenario.models.get(at.model)?, scenario.machines.get(at.machine)?))
     }
 
+    /// Whether the reader has opened a cell of that row.
+    fn is_open(self, id: &str, machine: &Machine) -> bool {
+        self.scenario.with_untracked(|s| {
+            s.selected.is_some_and(|at| {
+                s.models.get(at.model).is_some_and(|model| model == id)
+                    && s.machines.get(at.machine) == Some(machine)
+            })
+        })
+    }
+
     /// The memo of a row, made on first use.
     fn row(self, id: &str, machine: &Machine) -> ArcMemo<Row> {
         let key = (id.to_owned(), machine.clone());
@@ -395,13 +408,29 @@ impl Rows {
             return row;
         }
         let files = self.files(id);
-        let wanted = machine.clone();
+        let (model, wanted) = key.clone();
+        let of = machine.clone();
+        let answer = move || match &**files.read() {
+            Err(notice) => vec![Err(notice.clone())],
+            Ok(files) => self.settings.with(|s| estimate::cells(self.catalog, s, files, &wanted)),
+        };
         let row = self.own(move || {
-            ArcMemo::new(move |_| match &**files.read() {
-                Err(notice) => vec![Err(notice.clone())],
-                Ok(files) => {
-                    self.settings.with(|s| estimate::cells(self.catalog, s, files, &wanted))
+            let asked = StoredValue::new(None);
+            ArcMemo::new_owning(move |before: Option<Row>| {
+                // What each cell of the row is of.
+                let now = self.settings.with(|s| Some((s.quants.clone(), s.engines.clone())));
+                let same = asked.with_value(|asked| *asked == now);
+                if !self.is_open(&model, &of) && !self.pace.takes_row() {
+                    // Until then it stays as it was; where it is of something else now, it is empty.
+                    return match before {
+                        Some(row) if same => (row, false),
+                        _ => (Row::new(), true),
+                    };
                 }
+                asked.set_value(now);
+                let row = answer();
+                let changed = before.as_ref() != Some(&row);
+                (row, changed)
             })
         });
         // Machines that were passed on the way, as when a number is typed, are let go.
