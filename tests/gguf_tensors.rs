@@ -35,11 +35,8 @@ fn every_tensor_is_where_llama_cpp_has_it() {
         let model = Catalog::bundled().model(&truth.hf_id).expect(&truth.hf_id);
         let architecture = model.architecture();
         assert_eq!(architecture.gguf_arch.as_deref(), Some(truth.arch.as_str()), "{}", model.id);
-        let ours = tensors(architecture).into_iter().filter(|t| t.in_gguf).map(|t| {
-            let prefix = t.layer.map_or(String::new(), |i| format!("blk.{i}."));
-            (prefix + t.role.gguf_name(), t.shape)
-        });
-        let ours: Vec<(String, Shape)> = ours.collect();
+        let ours = tensors(architecture).into_iter().filter(|t| t.in_gguf);
+        let ours: Vec<(String, Shape)> = ours.map(|t| (t.gguf_name(), t.shape)).collect();
         for (at, (name, dimensions)) in truth.tensors.iter().enumerate() {
             let mut shape = Shape([1; 3]);
             shape.0[..dimensions.len()].copy_from_slice(dimensions);

@@ -71,6 +71,14 @@ pub struct Tensor {
     pub in_gguf: bool,
 }
 
+impl Tensor {
+    /// Its name in a GGUF file: `blk.0.attn_q.weight`.
+    pub fn gguf_name(&self) -> String {
+        let layer = self.layer.map_or(String::new(), |il| format!("blk.{il}."));
+        layer + self.role.gguf_name()
+    }
+}
+
 /// Parameters of a model by what they are counted for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {

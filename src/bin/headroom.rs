@@ -3,11 +3,10 @@
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
-use headroom::architecture::tensors;
 use headroom::catalog::Catalog;
-use headroom::engine::llama_cpp::Weight;
 use headroom::estimate::report;
-use headroom::quant::{Mix, MixContext};
+use headroom::memory::ModelFile;
+use headroom::quant::Mix;
 use headroom::report::Report;
 use headroom::scenario::Scenario;
 use serde_json::json;
@@ -115,27 +114,23 @@ fn gguf_tensors(model: &str, quant: &str, out: &mut impl Write) -> io::Result<()
         let known: Vec<&str> = Mix::ALL.iter().map(|mix| mix.name()).collect();
         invalid(format!("quantisation `{quant}` is not one of {}", known.join(", ")))
     })?;
-    let architecture = entry.architecture();
-    let arch = architecture
-        .gguf_arch
-        .as_deref()
-        .ok_or_else(|| invalid(format!("model `{model}`: llama.cpp has no such architecture")))?;
-    let stored: Vec<_> = tensors(architecture).into_iter().filter(|t| t.in_gguf).collect();
-    let types = mix.types(MixContext::new(architecture, false), &stored);
-    let weights = stored.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty });
-    let listed: Vec<_> = weights
-        .map(|weight| {
-            let layer = weight.tensor.layer.map_or(String::new(), |i| format!("blk.{i}."));
-            let Weight { tensor, ty } = &weight;
-            json!({
-                "name": layer + tensor.role.gguf_name(),
-                "shape": &tensor.shape.0[..tensor.shape.rank().max(1)],
-                "type": ty.name(),
-                "bytes": weight.bytes().0,
-            })
+    let file = ModelFile::new(entry, mix, false)
+        .map_err(|_| invalid(format!("model `{model}`: llama.cpp has no such architecture")))?;
+    let tensors = file.weights.iter().map(|weight| {
+        let shape = weight.tensor.shape;
+        json!({
+            "name": weight.tensor.gguf_name(),
+            "shape": &shape.0[..shape.rank().max(1)],
+            "type": weight.ty.name(),
+            "bytes": weight.bytes().0,
         })
-        .collect();
-    let answer = json!({ "model": entry.id, "arch": arch, "quant": mix.name(), "tensors": listed });
+    });
+    let answer = json!({
+        "model": entry.id,
+        "arch": file.architecture().gguf_arch,
+        "quant": mix.name(),
+        "tensors": tensors.collect::<Vec<_>>(),
+    });
     serde_json::to_writer(&mut *out, &answer)?;
     writeln!(out)
 }
