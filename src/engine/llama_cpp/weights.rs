@@ -121,14 +121,42 @@ impl Placement {
         role: Role,
         layer: Option<u64>,
     ) -> Option<usize> {
+        let il = self.layer_of(architecture, role, layer)?;
+        self.device_of_layer(architecture, il)
+    }
+
+    /// The layer that a weight is with, the output layer counted as the last; `None`: it is on the
+    /// host wherever the layers are.
+    fn layer_of(&self, architecture: &Architecture, role: Role, layer: Option<u64>) -> Option<u64> {
         match layer {
             None if is_input(role) => None,
-            None if is_with_first_layer(architecture, role) => {
-                self.device_of_layer(architecture, 0)
-            }
-            None => self.output(architecture),
+            None if is_with_first_layer(architecture, role) => Some(0),
+            None => Some(architecture.n_layers()),
             Some(il) if is_with_experts(role) && il < self.host_expert_layers => None,
-            Some(il) => self.device_of_layer(architecture, il),
+            Some(il) => Some(il),
+        }
+    }
+}
+
+/// Calls `put` with each of `weights`, given by role and layer, and with each place that it has:
+/// a device, or the host (`None`).
+fn visit_places<T: Copy>(
+    architecture: &Architecture,
+    placement: &Placement,
+    weights: impl Iterator<Item = (Role, Option<u64>, T)>,
+    mut put: impl FnMut(Option<usize>, T),
+) {
+    let places: Vec<Option<usize>> = (0..=architecture.n_layers())
+        .map(|il| placement.device_of_layer(architecture, il))
+        .collect();
+    let layers = &places[..architecture.layers.len()];
+    for (role, layer, weight) in weights {
+        if is_rotary_factors(role) {
+            let all = (0..placement.device_layers.len()).map(Some).chain([None]);
+            all.filter(|place| layers.contains(place)).for_each(|place| put(place, weight));
+        } else {
+            let il = placement.layer_of(architecture, role, layer);
+            put(il.and_then(|il| *places.get(il as usize)?), weight);
         }
     }
 }
@@ -147,23 +175,12 @@ fn visit_buffers(
     mut visit: impl FnMut(Option<usize>, &Weight, Bytes),
 ) {
     let family = Family::of(architecture);
-    let layers = 0..architecture.n_layers();
-    let used = |device: Option<usize>| {
-        layers.clone().any(|il| placement.device_of_layer(architecture, il) == device)
-    };
     let divider = Divider::new(architecture, weights, placement);
-    let mut put = |place: Option<usize>, weight: &Weight| {
+    let loaded = weights.iter().filter(|w| w.is_loaded(family));
+    let loaded = loaded.map(|w| (w.tensor.role, w.tensor.layer.map(u64::from), w));
+    visit_places(architecture, placement, loaded, |place, weight| {
         divider.divide(place, weight, |device, bytes| visit(device, weight, bytes));
-    };
-    for weight in weights.iter().filter(|w| w.is_loaded(family)) {
-        let Tensor { role, layer, .. } = weight.tensor;
-        if is_rotary_factors(role) {
-            let places = (0..placement.device_layers.len()).map(Some).chain([None]);
-            places.filter(|place| used(*place)).for_each(|place| put(place, weight));
-        } else {
-            put(placement.weight(architecture, role, layer.map(u64::from)), weight);
-        }
-    }
+    });
 }
 
 /// The weights of a file that are loaded, summed up where they are always in the same place: those
@@ -183,8 +200,6 @@ struct Lot {
     /// The first of them.
     role: Role,
     layer: Option<u64>,
-    /// They are in every place with a layer.
-    everywhere: bool,
     ty: GgmlType,
     bytes: Bytes,
     on_host: Bytes,
@@ -206,7 +221,7 @@ impl Stock {
         let mut lots: Vec<Lot> = Vec::new();
         for weight in weights.iter().filter(|w| w.is_loaded(family)) {
             let Tensor { role, layer, .. } = weight.tensor;
-            let (layer, everywhere) = (layer.map(u64::from), is_rotary_factors(role));
+            let layer = layer.map(u64::from);
             let bytes = weight.bytes();
             let on_host = Bytes(padded(bytes.0, HOST_ALIGNMENT));
             let on_device = Bytes(weight.on_device_of(bytes));
@@ -214,7 +229,7 @@ impl Stock {
             let mut of_layer = lots.iter_mut().rev().take_while(|lot| lot.layer == layer);
             let same = of_layer.find(|lot| {
                 lot.ty == weight.ty
-                    && lot.everywhere == everywhere
+                    && is_rotary_factors(lot.role) == is_rotary_factors(role)
                     && place(lot.role, layer) == place(role, layer)
                     && first(lot.role, layer) == first(role, layer)
             });
@@ -226,7 +241,7 @@ impl Stock {
                 }
                 None => {
                     let ty = weight.ty;
-                    lots.push(Lot { role, layer, everywhere, ty, bytes, on_host, on_device });
+                    lots.push(Lot { role, layer, ty, bytes, on_host, on_device });
                 }
             }
         }
@@ -241,28 +256,10 @@ impl Stock {
         placement: &Placement,
         mut visit: impl FnMut(Option<usize>, &Lot, Bytes),
     ) {
-        let places: Vec<Option<usize>> = (0..=architecture.n_layers())
-            .map(|il| placement.device_of_layer(architecture, il))
-            .collect();
-        let (layers, output) = places.split_at(places.len() - 1);
-        let mut put = |place: Option<usize>, lot: &Lot| {
+        let lots = self.lots.iter().map(|lot| (lot.role, lot.layer, lot));
+        visit_places(architecture, placement, lots, |place, lot| {
             visit(place, lot, if place.is_some() { lot.on_device } else { lot.on_host });
-        };
-        for lot in &self.lots {
-            if lot.everywhere {
-                let all = (0..placement.device_layers.len()).map(Some).chain([None]);
-                all.filter(|place| layers.contains(place)).for_each(|place| put(place, lot));
-                continue;
-            }
-            let place = match lot.layer {
-                None if is_input(lot.role) => None,
-                None if is_with_first_layer(architecture, lot.role) => places[0],
-                None => output[0],
-                Some(il) if is_with_experts(lot.role) && il < placement.host_expert_layers => None,
-                Some(il) => places.get(il as usize).copied().flatten(),
-            };
-            put(place, lot);
-        }
+        });
     }
 
     /// As [`model_bytes`].
