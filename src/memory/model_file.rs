@@ -90,16 +90,8 @@ impl<'a> ModelFile<'a> {
     }
 
     fn compute_with(&self, settings: &Settings, placement: &Placement, copies: u64) -> Split {
-        let architecture = self.architecture();
-        match self.quant {
-            Quant::Gguf(mix) => {
-                let weights = (self.weights.as_slice(), (mix, self.imatrix));
-                self.graphs.compute(architecture, weights, settings, placement, copies)
-            }
-            Quant::Format(_) => {
-                llama_cpp::compute(architecture, &self.weights, settings, placement)
-            }
-        }
+        let weights = (self.weights.as_slice(), (self.quant, self.imatrix));
+        self.graphs.compute(self.architecture(), weights, settings, placement, copies)
     }
 
     /// The model's architecture.

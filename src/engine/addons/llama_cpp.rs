@@ -16,7 +16,7 @@ use crate::engine::llama_cpp::{self, GraphMemo, LayerState, Placement, Settings,
 use crate::engine::{File, Line};
 use crate::memory::{ModelFile, Placed, Setup};
 use crate::placement::{Hardware, Load, Loads, split_by_memory};
-use crate::quant::Mix;
+use crate::quant::{Mix, Quant};
 use crate::report::{DeviceBill, HostBill, Notice, Term};
 use crate::units::{Bytes, Interval};
 
@@ -58,7 +58,7 @@ impl MtpLayers {
     /// Compute buffers of the context that drafts with them.
     fn compute(&self, settings: &Settings, placement: &Placement) -> Split {
         // All of it is in one place: weights do not matter.
-        let weights = (self.weights.as_slice(), (Mix::Q8_0, false));
+        let weights = (self.weights.as_slice(), (Quant::Gguf(Mix::Q8_0), false));
         self.graphs.compute(&self.architecture, weights, settings, placement, 1)
     }
 }

@@ -14,7 +14,7 @@ use super::graph::{self, Batch};
 use super::kv_cache::CELL_STEP;
 use super::{MAX_CONTEXT, Placement, Settings, Split, Weight, pass, split};
 use crate::architecture::{Architecture, Mixer};
-use crate::quant::Mix;
+use crate::quant::Quant;
 
 /// The most graphs that are kept of a model; then all are let go.
 const MOST: usize = 512;
@@ -42,8 +42,8 @@ struct Known {
 struct Site {
     placement: Placement,
     copies: u64,
-    /// Mix and importance matrix, where weights matter.
-    weights: Option<(Mix, bool)>,
+    /// Quantisation and importance matrix, where weights matter.
+    weights: Option<(Quant, bool)>,
     /// By what there is of a batch beside the cells.
     graphs: HashMap<Batch, Vec<Graph>>,
 }
@@ -71,29 +71,30 @@ impl GraphMemo {
         self.kinds.get_or_init(|| graph::kinds(architecture))
     }
 
-    /// The compute buffers of `weights`, typed by a mix and with or without an importance matrix,
-    /// with `copies` of each input. The architecture has to be the same at each call.
+    /// The compute buffers of `weights`, as a quantisation with or without an importance matrix
+    /// types them, with `copies` of each input. The architecture has to be the same at each call.
     pub fn compute(
         &self,
         architecture: &Architecture,
-        (weights, mix): (&[Weight], (Mix, bool)),
+        (weights, types): (&[Weight], (Quant, bool)),
         settings: &Settings,
         placement: &Placement,
         copies: u64,
     ) -> Split {
         let batch = Batch::new(architecture, &settings.effective(architecture));
         let full = batch.cells.full;
-        let mix = placement.copies_weights(architecture).then_some(mix);
+        let types = placement.copies_weights(architecture).then_some(types);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.graphs >= MOST {
             *known = Known::default();
         }
         let Known { sites, graphs } = &mut *known;
-        let same =
-            |site: &Site| (&site.placement, site.copies, site.weights) == (placement, copies, mix);
+        let same = |site: &Site| {
+            (&site.placement, site.copies, site.weights) == (placement, copies, types)
+        };
         let at = sites.iter().position(same).unwrap_or_else(|| {
             let (placement, graphs) = (placement.clone(), HashMap::new());
-            sites.push(Site { placement, copies, weights: mix, graphs });
+            sites.push(Site { placement, copies, weights: types, graphs });
             sites.len() - 1
         });
         let key = Batch { cells: batch.cells.with(0), ..batch };
