@@ -12,54 +12,45 @@ const MOST: usize = 4 * FIRST;
 /// How much more is answered in this frame.
 #[derive(Clone, Copy)]
 pub struct Pace {
-    frame: StoredValue<Option<Frame>>,
-    /// Rows that the next frame takes.
-    room: StoredValue<usize>,
-    next: StoredValue<ArcTrigger>,
+    frame: StoredValue<Frame>,
+    next: Trigger,
 }
 
 /// A frame in which rows are answered.
 #[derive(Clone, Copy)]
 struct Frame {
-    /// Rows that it takes yet.
+    /// Rows that it takes.
     room: usize,
-    /// Some rows wait for the next one.
-    more: bool,
+    /// Rows that wanted to be answered in it so far.
+    asked: usize,
 }
 
 impl Pace {
     pub fn new() -> Pace {
-        Pace {
-            frame: StoredValue::new(None),
-            room: StoredValue::new(FIRST),
-            next: StoredValue::new(ArcTrigger::new()),
-        }
+        Pace { frame: StoredValue::new(Frame { room: FIRST, asked: 0 }), next: Trigger::new() }
     }
 
     /// Whether one more row may be answered in this frame. Where not, the caller is told in the next.
     pub fn takes_row(self) -> bool {
-        let mut frame = self.frame.get_value().unwrap_or_else(|| {
+        let Frame { room, asked } = self.frame.get_value();
+        if asked == 0 {
             request_animation_frame(move || self.end_frame());
-            Frame { room: self.room.get_value(), more: false }
-        });
-        let takes = frame.room > 0;
-        match takes {
-            true => frame.room -= 1,
-            false => {
-                frame.more = true;
-                self.next.with_value(ArcTrigger::track);
-            }
         }
-        self.frame.set_value(Some(frame));
+        self.frame.set_value(Frame { room, asked: asked + 1 });
+        let takes = asked < room;
+        if !takes {
+            self.next.track();
+        }
         takes
     }
 
     fn end_frame(self) {
-        let Some(frame) = self.frame.try_update_value(Option::take).flatten() else { return };
-        let grown = (2 * self.room.get_value()).min(MOST);
-        self.room.set_value(if frame.more { grown } else { FIRST });
-        if frame.more {
-            self.next.with_value(ArcTrigger::notify);
+        let Some(Frame { room, asked }) = self.frame.try_get_value() else { return };
+        let more = asked > room;
+        let room = if more { (2 * room).min(MOST) } else { FIRST };
+        self.frame.set_value(Frame { room, asked: 0 });
+        if more {
+            self.next.notify();
         }
     }
 }

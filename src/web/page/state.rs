@@ -392,11 +392,10 @@ impl Rows {
     }
 
     /// Whether the reader has opened a cell of that row.
-    fn is_open(self, id: &str, machine: &Machine) -> bool {
+    fn is_open(self, (id, machine): &(String, Machine)) -> bool {
         self.scenario.with_untracked(|s| {
             s.selected.is_some_and(|at| {
-                s.models.get(at.model).is_some_and(|model| model == id)
-                    && s.machines.get(at.machine) == Some(machine)
+                s.models.get(at.model) == Some(id) && s.machines.get(at.machine) == Some(machine)
             })
         })
     }
@@ -408,19 +407,14 @@ impl Rows {
             return row;
         }
         let files = self.files(id);
-        let (model, wanted) = key.clone();
-        let of = machine.clone();
-        let answer = move || match &**files.read() {
-            Err(notice) => vec![Err(notice.clone())],
-            Ok(files) => self.settings.with(|s| estimate::cells(self.catalog, s, files, &wanted)),
-        };
+        let of = key.clone();
         let row = self.own(move || {
             let asked = StoredValue::new(None);
             ArcMemo::new_owning(move |before: Option<Row>| {
                 // What each cell of the row is of.
                 let now = self.settings.with(|s| Some((s.quants.clone(), s.engines.clone())));
                 let same = asked.with_value(|asked| *asked == now);
-                if !self.is_open(&model, &of) && !self.pace.takes_row() {
+                if !self.is_open(&of) && !self.pace.takes_row() {
                     // Until then it stays as it was; where it is of something else now, it is empty.
                     return match before {
                         Some(row) if same => (row, false),
@@ -428,7 +422,12 @@ impl Rows {
                     };
                 }
                 asked.set_value(now);
-                let row = answer();
+                let row = match &**files.read() {
+                    Err(notice) => vec![Err(notice.clone())],
+                    Ok(files) => {
+                        self.settings.with(|s| estimate::cells(self.catalog, s, files, &of.1))
+                    }
+                };
                 let changed = before.as_ref() != Some(&row);
                 (row, changed)
             })
