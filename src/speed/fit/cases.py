@@ -6,8 +6,8 @@ Usage: python3 src/speed/fit/cases.py FOLDER
 
 FOLDER holds cases.jsonl, one measurement a line. Left out are rows that their collectors flag as
 unfit (memory pressure, weak hosts, offload, speculative decoding ...), rows of models or devices
-that the catalogue lacks, and rows faster than the device's memory allows. public.csv beside this script has more, with the address that each
-was read from, under the catalogue's names already.
+that the catalogue lacks, and rows faster than the device's memory allows. public.csv beside this
+script has more, with the address that each was read from, under the catalogue's names already.
 """
 import csv
 import json
