@@ -2,7 +2,8 @@
 //!
 //! A question goes in, an itemised answer comes out, and a page draws it:
 //! [`scenario::Scenario`] is looked up in the [`catalog::Catalog`] and becomes a
-//! [`report::Report`]. Nothing here but `web` knows a screen, a clock or a network.
+//! [`report::Report`]. Nothing here knows a screen, a clock or a network; the page is a crate of its own
+//! (`src/web`).
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -22,4 +23,3 @@ pub mod report;
 pub mod scenario;
 pub mod speed;
 pub mod units;
-pub mod web;

@@ -1,12 +1,140 @@
-//! The web app's entry.
+//! The command line: the same question, the same answer, as JSON.
 
-#[cfg(target_arch = "wasm32")]
-fn main() {
-    headroom::web::start();
+use std::io::{self, BufRead, BufWriter, Write};
+use std::process::ExitCode;
+
+use headroom::catalog::Catalog;
+use headroom::estimate::report;
+use headroom::memory::ModelFile;
+use headroom::quant::Mix;
+use headroom::report::Report;
+use headroom::scenario::Scenario;
+use serde_json::json;
+
+const USAGE: &str = "\
+headroom: can this model run on that hardware, and how much room is left?
+
+usage:
+  headroom estimate QUERY         answer one question; JSON to standard output
+  headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line
+  headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
+                                  (innermost first), type and bytes, as JSON
+  headroom models                 ids of the models in the catalogue
+  headroom devices                ids of the accelerators and hosts
+
+QUERY is what follows the ? in a link, such as
+  'model=qwen2.5-72b-instruct&hw=rtx-4090*2&quant=Q4_K_M&ctx=32k&users=1'";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let done = match args.as_slice() {
+        ["estimate", "--batch", file] => batch(file, &mut out),
+        ["estimate", query] if !query.starts_with("--") => single(query, &mut out),
+        ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
+        ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
+        ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
+        ["help" | "--help" | "-h"] => writeln!(out, "{USAGE}"),
+        ["--version" | "-V"] => writeln!(out, "headroom {}", env!("CARGO_PKG_VERSION")),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done.and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader has seen enough (`headroom models | head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("headroom: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-fn main() {
-    eprintln!("this is the web page's entry; build it with `cargo xtask build`");
-    std::process::exit(2);
+fn answer(query: &str) -> Report {
+    let (scenario, problems) = Scenario::from_query(query);
+    report(Catalog::bundled(), &scenario, problems)
+}
+
+fn single(query: &str, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &answer(query))?;
+    writeln!(out)
+}
+
+/// Questions answered together by the cores of the machine.
+const BLOCK: usize = 4096;
+
+fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
+    let lines: Box<dyn BufRead> = match file {
+        "-" => Box::new(io::stdin().lock()),
+        _ => Box::new(io::BufReader::new(std::fs::File::open(file).map_err(named)?)),
+    };
+    let mut lines = lines.lines();
+    loop {
+        let block = lines.by_ref().take(BLOCK).collect::<io::Result<Vec<_>>>().map_err(named)?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        for answers in answer_all(&block) {
+            out.write_all(&answers?)?;
+        }
+    }
+}
+
+/// The answers to `queries` as lines of JSON, in order, in one piece a core.
+fn answer_all(queries: &[String]) -> Vec<io::Result<Vec<u8>>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let lines = |queries: &[String]| {
+        let mut out = Vec::new();
+        for query in queries {
+            serde_json::to_writer(&mut out, &answer(query.trim()))?;
+            out.push(b'\n');
+        }
+        Ok(out)
+    };
+    std::thread::scope(|scope| {
+        let pieces = queries.chunks(queries.len().div_ceil(cores));
+        let running: Vec<_> = pieces.map(|piece| scope.spawn(move || lines(piece))).collect();
+        let done = running.into_iter().map(|thread| thread.join());
+        let lost = |_| Err(io::Error::other("a thread stopped"));
+        done.map(|lines| lines.unwrap_or_else(lost)).collect()
+    })
+}
+
+/// The tensors of a GGUF file, in the order in which llama.cpp lays them out.
+fn gguf_tensors(model: &str, quant: &str, out: &mut impl Write) -> io::Result<()> {
+    let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidInput, problem);
+    let entry = Catalog::bundled().model(model).ok_or_else(|| {
+        invalid(format!("model `{model}` is not in the catalogue: `headroom models` lists the ids"))
+    })?;
+    let mix = Mix::parse(quant).ok_or_else(|| {
+        let known: Vec<&str> = Mix::ALL.iter().map(|mix| mix.name()).collect();
+        invalid(format!("quantisation `{quant}` is not one of {}", known.join(", ")))
+    })?;
+    let file = ModelFile::new(entry, mix, false)
+        .map_err(|_| invalid(format!("model `{model}`: llama.cpp has no such architecture")))?;
+    let tensors = file.weights.iter().map(|weight| {
+        let shape = weight.tensor.shape;
+        json!({
+            "name": weight.tensor.gguf_name(),
+            "shape": &shape.0[..shape.rank().max(1)],
+            "type": weight.ty.name(),
+            "bytes": weight.bytes().0,
+        })
+    });
+    let answer = json!({
+        "model": entry.id,
+        "arch": file.architecture().gguf_arch,
+        "quant": mix.name(),
+        "tensors": tensors.collect::<Vec<_>>(),
+    });
+    serde_json::to_writer(&mut *out, &answer)?;
+    writeln!(out)
+}
+
+fn list<'a>(ids: impl Iterator<Item = &'a str>, out: &mut impl Write) -> io::Result<()> {
+    ids.into_iter().try_for_each(|id| writeln!(out, "{id}"))
 }

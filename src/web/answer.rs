@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 
-use crate::quant::Quant;
-use crate::report::{Cell, Notice, Verdict};
-use crate::scenario::{Engine, Scenario, Selected};
+use headroom::quant::Quant;
+use headroom::report::{Cell, Notice, Verdict};
+use headroom::scenario::{Engine, Scenario, Selected};
 
 /// The answers for one model on one machine: each quantisation x engine, or a single error as of
-/// an unknown model. See [`crate::estimate::cells`].
+/// an unknown model. See [`headroom::estimate::cells`].
 pub type Row = Vec<Result<Cell, Notice>>;
 
 /// The entry for the cell at `at` in the row of its model and machine.
@@ -140,8 +140,8 @@ fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Economy, EngineRefusal, HostBill, Placement, Rule, Speed};
-    use crate::units::{Bytes, GB, Interval};
+    use headroom::report::{Economy, EngineRefusal, HostBill, Placement, Rule, Speed};
+    use headroom::units::{Bytes, GB, Interval};
 
     /// A cell of a model of `params` billions, `weights` GB large.
     fn cell(params: u64, weights: u64, verdict: Verdict, headroom_gb: i64) -> Result<Cell, Notice> {

@@ -3,9 +3,9 @@
 //! Every function leaves the open bill on the cell it was on, or closes it with that cell.
 
 use super::entry::Entry;
-use crate::engine;
-use crate::quant::Quant;
-use crate::scenario::{DeviceCount, Engine, Layout, Limit, Machine, Scenario, View};
+use headroom::engine;
+use headroom::quant::Quant;
+use headroom::scenario::{DeviceCount, Engine, Layout, Limit, Machine, Scenario, View};
 
 /// Adds a row, unless it is there.
 pub fn add_model(scenario: &mut Scenario, id: &str) {
@@ -236,7 +236,7 @@ fn after_removal(index: usize, removed: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Selected;
+    use headroom::scenario::Selected;
 
     fn quant(name: &str) -> Quant {
         Quant::parse(name).unwrap()
@@ -285,7 +285,7 @@ mod tests {
     fn a_layout_is_in_the_link_only_if_it_is_not_the_automatic_one() {
         let mut scenario = Scenario::default();
         let own = Layout::of(&scenario);
-        lay_out(&mut scenario, own.with_rows(crate::scenario::Axis::Quant));
+        lay_out(&mut scenario, own.with_rows(headroom::scenario::Axis::Quant));
         assert_eq!(scenario.to_query(), "rows=quant&cols=model");
         lay_out(&mut scenario, own);
         assert_eq!(scenario, Scenario::default());

@@ -1,7 +1,7 @@
 //! The entries of the table's axes: what a row, a column or a group of rows stands for.
 
-use crate::quant::Quant;
-use crate::scenario::{Axis, Engine, Layout, Scenario, Selected};
+use headroom::quant::Quant;
+use headroom::scenario::{Axis, Engine, Layout, Scenario, Selected};
 
 /// One entry of an axis, by what it is rather than where it stands, so that it survives changes
 /// around it. Machines are told by their place: two may be alike, and one being changed stays the

@@ -1,7 +1,7 @@
 //! Numbers as people type them.
 
-use crate::scenario::Limit;
-use crate::units::{Bytes, GIB};
+use headroom::scenario::Limit;
+use headroom::units::{Bytes, GIB};
 
 /// Why what was typed is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

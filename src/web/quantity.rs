@@ -1,6 +1,6 @@
 //! In which unit a number of bytes is shown.
 
-use crate::units::Bytes;
+use headroom::units::Bytes;
 
 /// Which family of units the reader wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Units {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::GIB;
+    use headroom::units::GIB;
 
     #[test]
     fn the_unit_leaves_up_to_three_digits() {

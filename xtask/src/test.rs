@@ -61,7 +61,7 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
         });
         steps.check("clippy for wasm32", || {
             Tools::for_wasm()?;
-            let what = ["clippy", "--locked", "--package", "headroom", "--lib", "--bins"];
+            let what = ["clippy", "--locked", "--package", "headroom-web", "--lib", "--bins"];
             let tests = ["--test", "web", "--", "-D", "warnings"];
             run_command(cargo().args(what).args(WASM).args(tests))
         });
@@ -83,7 +83,7 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
             let browser = Browser::find()?;
             let mut cargo = tools.command("cargo")?;
             cargo
-                .args(["test", "--locked", "--package", "headroom", "--test", "web"])
+                .args(["test", "--locked", "--package", "headroom-web", "--test", "web"])
                 .args(WASM)
                 // A few clicks need no fast code, and optimising the framework takes minutes.
                 .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")

@@ -12,11 +12,11 @@ use super::field::Select;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::accuracy::table::Part;
-use crate::accuracy::{Figure, Table, Unit};
-use crate::scenario::{Accuracy, Engine, Scenario};
-use crate::units::Bytes;
 use cases::Cases;
+use headroom::accuracy::table::Part;
+use headroom::accuracy::{Figure, Table, Unit};
+use headroom::scenario::{Accuracy, Engine, Scenario};
+use headroom::units::Bytes;
 use summary::Summaries;
 
 /// Where the figures lie, beside the page.

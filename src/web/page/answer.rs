@@ -5,9 +5,9 @@ use leptos::prelude::*;
 use super::empty::Empty;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
-use crate::report::{Cell, Verdict};
-use crate::scenario::Selected;
-use crate::web::answer::{Among, Answer};
+use crate::answer::{Among, Answer};
+use headroom::report::{Cell, Verdict};
+use headroom::scenario::Selected;
 
 /// The sentence above the table; what is missing to say one, if something is.
 #[component]

@@ -5,9 +5,9 @@ use leptos::prelude::*;
 use super::field::Select;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::scenario::{Axis, Layout};
-use crate::web::edit;
-use crate::web::entry::{self, Entry};
+use crate::edit;
+use crate::entry::{self, Entry};
+use headroom::scenario::{Axis, Layout};
 
 /// The fields above the table.
 #[component]

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use super::bill::Place;
 use super::state::{State, use_state};
 use super::text::{self, tr};
-use crate::report::Item;
-use crate::units::Bytes;
+use headroom::report::Item;
+use headroom::units::Bytes;
 
 /// The bar of `place`, with the same in words for those who don't see it.
 #[component]

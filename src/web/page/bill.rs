@@ -12,9 +12,9 @@ use super::placement::PlacementSection;
 use super::speed::SpeedSection;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
-use crate::report::{Cell, DeviceBill, HostBill, Item, Verdict};
-use crate::units::{Bytes, Interval};
-use crate::web::formula::{self, Piece, pieces};
+use crate::formula::{self, Piece, pieces};
+use headroom::report::{Cell, DeviceBill, HostBill, Item, Verdict};
+use headroom::units::{Bytes, Interval};
 
 /// One memory of the open cell: a device, several that are filled alike, or the host's RAM.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use leptos::web_sys;
 
 use super::state::use_state;
 use super::text::words;
-use crate::web::chart::{self, Axis, Point, SIDE};
+use crate::chart::{self, Axis, Point, SIDE};
 
 /// What a chart shows, in the reader's words.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,11 +8,11 @@ use super::chart::{Chart, Look, Plot, Series, Value};
 use super::speed_charts::{CrowdCharts, DepthChart};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
-use crate::curves::{Along, Frontier, Memory, Subject};
-use crate::report::Cell;
-use crate::scenario::{Scenario, Selected};
-use crate::units::Bytes;
-use crate::web::chart::{Axis, Point};
+use crate::chart::{Axis, Point};
+use headroom::curves::{Along, Frontier, Memory, Subject};
+use headroom::report::Cell;
+use headroom::scenario::{Scenario, Selected};
+use headroom::units::Bytes;
 
 /// The cell that is drawn: a question of one model on one machine, and which of its quantisations
 /// and engines is open.

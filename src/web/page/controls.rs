@@ -9,10 +9,10 @@ use super::numbers::Style;
 use super::placement::PlacementFields;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::quant::GgmlType;
-use crate::scenario::{KvTypes, Limit, Mode, Offload, Scenario};
-use crate::units::Bytes;
-use crate::web::{edit, number, scale};
+use crate::{edit, number, scale};
+use headroom::quant::GgmlType;
+use headroom::scenario::{KvTypes, Limit, Mode, Offload, Scenario};
+use headroom::units::Bytes;
 
 /// Context, users, cache type.
 #[component]

@@ -6,10 +6,10 @@ use leptos::prelude::*;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
-use crate::advice::{Cause, Pool, Reason, difference, pool};
-use crate::engine::Windows;
-use crate::report::{Cell, Term, Verdict};
-use crate::scenario::Selected;
+use headroom::advice::{Cause, Pool, Reason, difference, pool};
+use headroom::engine::Windows;
+use headroom::report::{Cell, Term, Verdict};
+use headroom::scenario::Selected;
 
 /// The open cell against the same model on the same machine under each other engine.
 #[component]

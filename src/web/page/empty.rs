@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::state::use_state;
 use super::text::{tr, words};
-use crate::scenario::{Axis, Scenario};
+use headroom::scenario::{Axis, Scenario};
 
 /// Says which part of the question is missing, and offers the example.
 #[component]

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::state::use_state;
 use super::text::words;
-use crate::scenario::Engine;
-use crate::web::edit;
+use crate::edit;
+use headroom::scenario::Engine;
 
 /// Picks one engine or several.
 #[component]

@@ -7,10 +7,10 @@ use super::field::{NumberField, Select};
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::engine::drafts;
-use crate::quant::Quant;
-use crate::scenario::{Display, DraftModel, Extras, Limit, LoraTargets, Projector, Scenario};
-use crate::web::{edit, number};
+use crate::{edit, number};
+use headroom::engine::drafts;
+use headroom::quant::Quant;
+use headroom::scenario::{Display, DraftModel, Extras, Limit, LoraTargets, Projector, Scenario};
 
 /// Formats that drafts are offered in, beside that of the model.
 const DRAFT_FORMATS: &[&str] = &["BF16", "Q8_0", "Q4_K_M", "FP8", "AWQ"];

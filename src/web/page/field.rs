@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::state::use_state;
 use super::text::tr;
-use crate::web::number::Refusal;
+use crate::number::Refusal;
 
 /// A number to type. What can't be used stays in the field, with what would be accepted below.
 #[component]

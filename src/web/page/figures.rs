@@ -3,7 +3,7 @@
 use super::numbers::Style;
 use super::state::State;
 use super::text::tr;
-use crate::units::Interval;
+use headroom::units::Interval;
 
 /// Tokens a second.
 pub fn rate(state: State, tps: f64) -> String {

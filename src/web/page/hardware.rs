@@ -8,10 +8,10 @@ use super::icons::{Cross, Minus, Plus};
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::catalog::Device;
-use crate::scenario::{DeviceCount, Limit};
-use crate::web::entry::Entry;
-use crate::web::{edit, number};
+use crate::entry::Entry;
+use crate::{edit, number};
+use headroom::catalog::Device;
+use headroom::scenario::{DeviceCount, Limit};
 
 /// As many machines stay open to changes. More than that are a list of names, of which one at a
 /// time is open.

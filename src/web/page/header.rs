@@ -10,9 +10,9 @@ use super::browser;
 use super::icons::{HalfDisc, Link, Mark};
 use super::state::{to_lang, use_state};
 use super::text::{tr, words};
-use crate::engine;
-use crate::scenario::{Accuracy, Lang, Theme};
-use crate::web::quantity::Units;
+use crate::quantity::Units;
+use headroom::engine;
+use headroom::scenario::{Accuracy, Lang, Theme};
 
 /// How long the confirmation stays.
 const CONFIRMATION: Duration = Duration::from_secs(3);
@@ -191,7 +191,7 @@ pub fn Footer() -> impl IntoView {
     let state = use_state();
     let embedded = state.slice(|scenario| scenario.embed);
     let full = state.slice(|scenario| {
-        let whole = crate::scenario::Scenario { embed: false, ..scenario.clone() };
+        let whole = headroom::scenario::Scenario { embed: false, ..scenario.clone() };
         browser::address(&whole.to_query()).unwrap_or_default()
     });
     let (models, devices) = (state.catalog.models.len(), state.catalog.devices.len());

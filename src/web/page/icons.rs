@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::report::Verdict;
+use headroom::report::Verdict;
 
 /// A verdict's shape: they differ without colour.
 #[component]

@@ -6,12 +6,12 @@ use leptos::prelude::*;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::quant::Quant;
-use crate::report::Cell;
-use crate::scenario::{Engine, Measurement};
-use crate::speed::paste::{self, PasteError, Pasted, Tool};
-use crate::speed::{Reading, Tuning};
-use crate::web::edit;
+use crate::edit;
+use headroom::quant::Quant;
+use headroom::report::Cell;
+use headroom::scenario::{Engine, Measurement};
+use headroom::speed::paste::{self, PasteError, Pasted, Tool};
+use headroom::speed::{Reading, Tuning};
 
 /// What was last done with the field.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,8 +7,8 @@ use super::icons::Plus;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::catalog::Model;
-use crate::web::edit;
+use crate::edit;
+use headroom::catalog::Model;
 
 /// Adds a row to the table.
 #[component]

@@ -9,11 +9,11 @@ use super::numbers::Style;
 use super::serving::Fact;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::estimate;
-use crate::report::{self, Cell, PerMtok, PowerDraw};
-use crate::scenario::{Currency, Input};
-use crate::units::Interval;
-use crate::web::edit;
+use crate::edit;
+use headroom::estimate;
+use headroom::report::{self, Cell, PerMtok, PowerDraw};
+use headroom::scenario::{Currency, Input};
+use headroom::units::Interval;
 
 /// Currencies that the list offers; any other may stand in the link.
 const CURRENCIES: &[&str] = &[

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
-use crate::report::{Adjustment, EngineRefusal, Notice, Rule};
-use crate::scenario::{Problem, ProblemKind, Scenario};
-use crate::web::edit;
+use crate::edit;
+use headroom::report::{Adjustment, EngineRefusal, Notice, Rule};
+use headroom::scenario::{Problem, ProblemKind, Scenario};
 
 /// Everything that the reader should know about the question.
 #[component]

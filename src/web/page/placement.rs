@@ -7,9 +7,9 @@ use super::controls::{CountField, SizeField};
 use super::field::Select;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::report::{Cell, Copied, Part, Placement, Reason, Split};
-use crate::scenario::{ExpertParallel, Limit, Scenario, SplitMode, System, TensorSplit};
-use crate::web::edit;
+use crate::edit;
+use headroom::report::{Cell, Copied, Part, Placement, Reason, Split};
+use headroom::scenario::{ExpertParallel, Limit, Scenario, SplitMode, System, TensorSplit};
 
 /// Which layers and experts of the open cell are where, and how that came about.
 #[component]
@@ -148,7 +148,7 @@ fn remarks(state: State, placement: &Placement) -> Vec<String> {
         out.push(tr!(state, split.input_copies, n = state.whole(placement.input_copies)));
     }
     if !placement.duplicates.is_empty() {
-        let one = |duplicate: &crate::report::Duplicate| {
+        let one = |duplicate: &headroom::report::Duplicate| {
             format!("{} ({})", copied(state, duplicate.what), state.bytes(duplicate.bytes))
         };
         let all: Vec<String> = placement.duplicates.iter().map(one).collect();

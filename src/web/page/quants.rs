@@ -6,9 +6,9 @@ use super::combobox::{Choice, Combobox, Found};
 use super::icons::{Cross, Plus};
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::engine;
-use crate::quant::Quant;
-use crate::web::edit;
+use crate::edit;
+use headroom::engine;
+use headroom::quant::Quant;
 
 /// Picks the quantisations to compare.
 #[component]

@@ -9,12 +9,12 @@ use super::figures;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::report::{Cell, NoSpeed};
-use crate::scenario::{Limit, Serving};
-use crate::speed;
-use crate::units::Interval;
-use crate::web::number::{self, Refusal};
-use crate::web::{edit, scale};
+use crate::number::{self, Refusal};
+use crate::{edit, scale};
+use headroom::report::{Cell, NoSpeed};
+use headroom::scenario::{Limit, Serving};
+use headroom::speed;
+use headroom::units::Interval;
 
 /// The panel of users.
 #[component]

@@ -9,11 +9,11 @@ use super::numbers::Style;
 use super::serving::limit_words;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::report::{Cell, NoSpeed, Speed, SpeedBasis};
-use crate::scenario::{Limit, Scenario, Serving};
-use crate::speed;
-use crate::units::Interval;
-use crate::web::edit;
+use crate::edit;
+use headroom::report::{Cell, NoSpeed, Speed, SpeedBasis};
+use headroom::scenario::{Limit, Scenario, Serving};
+use headroom::speed;
+use headroom::units::Interval;
 
 /// The decode rate of a cell, as far as the table shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,9 +8,9 @@ use super::figures;
 use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::curves::{Crowd, Depth};
-use crate::units::Interval;
-use crate::web::chart::{Axis, Point};
+use crate::chart::{Axis, Point};
+use headroom::curves::{Crowd, Depth};
+use headroom::units::Interval;
 
 /// What a figure is called, its unit aside, and how it is written.
 struct Figure {

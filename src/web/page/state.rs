@@ -11,15 +11,17 @@ use super::history;
 use super::numbers::{self, Style};
 use super::pace::Pace;
 use super::text::{self, tr};
-use crate::catalog::Catalog;
-use crate::estimate::{self, Files};
-use crate::report::{Cell, Notice};
-use crate::scenario::{Lang, Layout, Limit, Machine, Problem, Scenario, Selected, Serving, Theme};
-use crate::units::Bytes;
-use crate::web::answer::{self, Answer, Row};
-use crate::web::entry::{self, Entry};
-use crate::web::number::{self, Refusal};
-use crate::web::quantity::Units;
+use crate::answer::{self, Answer, Row};
+use crate::entry::{self, Entry};
+use crate::number::{self, Refusal};
+use crate::quantity::Units;
+use headroom::catalog::Catalog;
+use headroom::estimate::{self, Files};
+use headroom::report::{Cell, Notice};
+use headroom::scenario::{
+    Lang, Layout, Limit, Machine, Problem, Scenario, Selected, Serving, Theme,
+};
+use headroom::units::Bytes;
 
 /// Where choices are kept between visits.
 const LANG_KEY: &str = "headroom.lang";

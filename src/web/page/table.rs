@@ -11,11 +11,11 @@ use super::numbers::Style;
 use super::speed::{self, CellSpeed, Decode, MarkNote, SpeedFilter};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
-use crate::report::{Cell, Notice, Rule, Verdict};
-use crate::scenario::{Axis, Layout, Scenario, Selected};
-use crate::units::Bytes;
-use crate::web::edit;
-use crate::web::entry::{self, Entry};
+use crate::edit;
+use crate::entry::{self, Entry};
+use headroom::report::{Cell, Notice, Rule, Verdict};
+use headroom::scenario::{Axis, Layout, Scenario, Selected};
+use headroom::units::Bytes;
 use order::{Order, OrderField, SortHeader, is_fast_enough, ordered, sorted};
 
 /// Which of several entries a cell is in: its group of rows, row and column.

@@ -1,8 +1,8 @@
 //! Strings in the reader's language, and the words for what the report names.
 
-use crate::report::{Item, Term, Verdict};
-use crate::scenario::Engine;
-use crate::web::quantity::Unit;
+use crate::quantity::Unit;
+use headroom::report::{Item, Term, Verdict};
+use headroom::scenario::Engine;
 
 use super::state::State;
 
@@ -18,7 +18,7 @@ macro_rules! tr {
 macro_rules! words {
     ($state:expr, $($key:tt)*) => {
         leptos::prelude::Signal::derive(move || {
-            $crate::web::page::text::tr!($state, $($key)*).to_string()
+            $crate::page::text::tr!($state, $($key)*).to_string()
         })
     };
 }

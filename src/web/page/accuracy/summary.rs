@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::super::text::{tr, words};
 use super::{Shown, name, percent};
-use crate::accuracy::Summary;
-use crate::accuracy::table::Group;
+use headroom::accuracy::Summary;
+use headroom::accuracy::table::Group;
 
 /// By what the rows are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

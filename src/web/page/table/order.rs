@@ -7,9 +7,9 @@ use super::super::speed;
 use super::super::state::{State, use_state};
 use super::super::text::{tr, words};
 use super::Spot;
-use crate::report::Cell;
-use crate::scenario::Axis;
-use crate::web::entry::Entry;
+use crate::entry::Entry;
+use headroom::report::Cell;
+use headroom::scenario::Axis;
 
 /// The order of the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

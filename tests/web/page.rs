@@ -2,7 +2,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
-use headroom::web::App;
+use headroom_web::App;
 use leptos::prelude::*;
 use leptos::task::tick;
 use leptos::wasm_bindgen::{JsCast as _, JsValue};
@@ -256,7 +256,7 @@ async fn an_embedded_page_has_the_table_and_a_way_out() {
 fn the_page_mounts_into_its_shell_and_says_so() {
     let body = document().body().expect("a body");
     body.insert_adjacent_html("beforeend", "<div id=app>Loading</div>").expect("a shell");
-    headroom::web::start();
+    headroom_web::start();
     let html = document().document_element().expect("a root");
     assert!(html.has_attribute("data-ready"));
     let shell = document().get_element_by_id("app").expect("the shell");

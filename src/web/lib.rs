@@ -1,7 +1,10 @@
-//! The page. It knows the question, the answer and the catalogue's names; it computes no memory
-//! figure.
+//! The Headroom page. It knows the question, the answer and the catalogue's names, and computes no
+//! memory figure.
 //!
 //! What can be decided without a screen is plain functions here, tested natively; `page` draws.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod answer;
 pub mod chart;
