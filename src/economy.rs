@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::catalog::{CloudPrice, Device, DeviceKind};
-use crate::placement::Hardware;
+use crate::hardware::Hardware;
 use crate::report::{self, Economy, InOut, PerMtok, PowerDraw};
 use crate::scenario::{Currency, Input, Money};
 use crate::speed::energy::{Power, PowerShares};

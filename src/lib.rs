@@ -11,13 +11,13 @@
 pub mod accuracy;
 pub mod advice;
 pub mod architecture;
+mod bill;
 pub mod catalog;
 pub mod curves;
 pub mod economy;
 pub mod engine;
 pub mod estimate;
-pub mod memory;
-pub mod placement;
+pub mod hardware;
 pub mod quant;
 pub mod report;
 pub mod scenario;

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
 use headroom::catalog::Catalog;
+use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate::report;
-use headroom::memory::ModelFile;
 use headroom::quant::Mix;
 use headroom::report::Report;
 use headroom::scenario::Scenario;
@@ -114,7 +114,7 @@ fn gguf_tensors(model: &str, quant: &str, out: &mut impl Write) -> io::Result<()
         let known: Vec<&str> = Mix::ALL.iter().map(|mix| mix.name()).collect();
         invalid(format!("quantisation `{quant}` is not one of {}", known.join(", ")))
     })?;
-    let file = ModelFile::new(entry, mix, false)
+    let file = GgufFile::new(entry, mix, false)
         .map_err(|_| invalid(format!("model `{model}`: llama.cpp has no such architecture")))?;
     let tensors = file.weights.iter().map(|weight| {
         let shape = weight.tensor.shape;

@@ -4,7 +4,7 @@
 
 use headroom::catalog::Catalog;
 use headroom::estimate::report;
-use headroom::report::{Cell, Item, Notice, Report, Rule, Term};
+use headroom::report::{BillItem, Cell, Notice, RefusalReason, Report, Term};
 use headroom::scenario::Scenario;
 use headroom::units::{Bytes, Interval};
 use proptest::prelude::*;
@@ -22,17 +22,17 @@ fn cell(query: &str) -> Cell {
 }
 
 #[track_caller]
-fn refusal(query: &str) -> (Rule, Option<String>) {
+fn refusal(query: &str) -> (RefusalReason, Option<String>) {
     let report = ask(query);
     for notice in &report.notices {
         if let Notice::EngineRefuses(refusal) = notice {
-            return (refusal.rule.clone(), refusal.nearest.clone());
+            return (refusal.rule.clone(), refusal.nearest.first().map(ToString::to_string));
         }
     }
     panic!("{query}: {:?}", report.notices)
 }
 
-fn items(cell: &Cell) -> impl Iterator<Item = &Item> {
+fn items(cell: &Cell) -> impl Iterator<Item = &BillItem> {
     cell.devices.iter().flat_map(|device| &device.items).chain(&cell.host.items)
 }
 
@@ -172,15 +172,18 @@ fn desktop_and_reserve_are_withheld_and_listed() {
 fn what_cannot_be_is_refused_by_name() {
     let qwen = "model=qwen3-32b&hw=h100-sxm&quant=Q4_K_M";
     let (rule, nearest) = refusal(&format!("{qwen}&draft=llama-3.2-1b-instruct"));
-    assert_eq!(rule, Rule::DraftVocabulary { model: 151_936, draft: 128_256 });
+    assert_eq!(rule, RefusalReason::DraftVocabulary { model: 151_936, draft: 128_256 });
     assert!(nearest.is_some_and(|near| near.starts_with("draft=qwen3-0.6b")));
-    assert_eq!(refusal(&format!("{qwen}&mtp=2")), (Rule::NoMtpLayers, Some("mtp=0".to_owned())));
+    assert_eq!(
+        refusal(&format!("{qwen}&mtp=2")),
+        (RefusalReason::NoMtpLayers, Some("mtp=0".to_owned()))
+    );
     let both = format!("{qwen}&mtp=2&draft=qwen3-0.6b");
-    assert_eq!(refusal(&both).0, Rule::OneProposer);
+    assert_eq!(refusal(&both).0, RefusalReason::OneProposer);
     let (rule, nearest) = refusal(&format!("{qwen}&engine=ollama&draft=qwen3-0.6b"));
-    assert_eq!((rule, nearest.as_deref()), (Rule::NotOffered, Some("draft=")));
+    assert_eq!((rule, nearest.as_deref()), (RefusalReason::NotOffered, Some("draft=")));
     let exl = "model=qwen3-32b&hw=h100-sxm&quant=EXL3-4.0bpw&engine=exllamav3&lora=16";
-    assert_eq!(refusal(exl).0, Rule::NotOffered);
+    assert_eq!(refusal(exl).0, RefusalReason::NotOffered);
     let unknown = ask(&format!("{qwen}&draft=qwen3-0.7b"));
     assert!(matches!(&unknown.notices[..], [Notice::UnknownModel { id, nearest, .. }]
         if id == "qwen3-0.7b" && nearest.iter().any(|id| id == "qwen3-0.6b")));
@@ -236,7 +239,7 @@ proptest! {
             for device in &cell.devices {
                 let sum: Interval<Bytes> = device.items.iter().map(|item| item.bytes).sum();
                 prop_assert_eq!(sum, device.used_bytes);
-                let ordered = |item: &Item| {
+                let ordered = |item: &BillItem| {
                     item.bytes.low <= item.bytes.expected && item.bytes.expected <= item.bytes.high
                 };
                 prop_assert!(device.items.iter().all(ordered), "{:?}", device.items);

@@ -5,7 +5,7 @@
 use headroom::catalog::Catalog;
 use headroom::curves::{Along, Crowd, Depth, Frontier, Memory, Subject};
 use headroom::estimate;
-use headroom::report::{Cell, Item};
+use headroom::report::{BillItem, Cell};
 use headroom::scenario::{Scenario, Selected};
 use headroom::units::{Bytes, Interval};
 
@@ -42,7 +42,7 @@ fn memory(scenario: &Scenario, along: Along) -> Memory {
 }
 
 /// Items, use and room of the memory that a curve is drawn of.
-fn bill(cell: &Cell, device: Option<usize>) -> (&[Item], Interval<Bytes>, Bytes) {
+fn bill(cell: &Cell, device: Option<usize>) -> (&[BillItem], Interval<Bytes>, Bytes) {
     match device {
         Some(i) => {
             let bill = &cell.devices[i];

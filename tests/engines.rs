@@ -3,7 +3,7 @@
 
 use headroom::catalog::Catalog;
 use headroom::estimate::report;
-use headroom::report::{Cell, Notice, Report, Rule, Term, Verdict};
+use headroom::report::{Cell, Notice, RefusalReason, Report, Term, Verdict};
 use headroom::scenario::{Engine, Scenario};
 use headroom::units::{Bytes, GIB, Interval};
 use proptest::prelude::*;
@@ -24,10 +24,12 @@ fn cell(query: &str) -> Cell {
 }
 
 #[track_caller]
-fn refusal(query: &str) -> (Rule, Option<String>) {
+fn refusal(query: &str) -> (RefusalReason, Option<String>) {
     let report = answer(query);
     let refused = report.notices.into_iter().find_map(|notice| match notice {
-        Notice::EngineRefuses(refusal) => Some((refusal.rule, refusal.nearest)),
+        Notice::EngineRefuses(refusal) => {
+            Some((refusal.rule, refusal.nearest.first().map(ToString::to_string)))
+        }
         _ => None,
     });
     assert_eq!(report.cells, [], "of {query}");
@@ -227,26 +229,30 @@ fn engines_stand_side_by_side() {
 fn what_cannot_be_is_refused_with_the_rule_and_the_nearest() {
     let vllm = "model=qwen3-32b&hw=rtx-4090*4&engine=vllm";
     let text = |value: &str| Some(value.to_owned());
-    let check = |query: String, rule: Rule, nearest: Option<String>| {
+    let check = |query: String, rule: RefusalReason, nearest: Option<String>| {
         assert_eq!(refusal(&query), (rule, nearest), "of {query}");
     };
-    let format = Rule::FormatNotLoaded;
+    let format = RefusalReason::FormatNotLoaded;
     check(format!("{vllm}&quant=Q4_K_M"), format.clone(), text("AWQ"));
     check(format!("{vllm}&quant=Q8_0"), format.clone(), text("FP8"));
-    check(format!("{vllm}&quant=BF16&tp=8"), Rule::FewerDevices { devices: 4 }, text("tp=4"));
+    check(
+        format!("{vllm}&quant=BF16&tp=8"),
+        RefusalReason::FewerDevices { devices: 4 },
+        text("tp=4"),
+    );
     check(
         format!("{vllm}&quant=BF16&tp=3"),
-        Rule::Indivisible { what: "64 attention heads".to_owned() },
+        RefusalReason::Indivisible { what: "64 attention heads".to_owned() },
         text("tp=2"),
     );
-    check(format!("{vllm}&quant=BF16&kv=q4_0"), Rule::CacheType, text("kv=fp8"));
-    let old = Rule::ComputeCapability { least: "8.0".to_owned() };
+    check(format!("{vllm}&quant=BF16&kv=q4_0"), RefusalReason::CacheType, text("kv=fp8"));
+    let old = RefusalReason::ComputeCapability { least: "8.0".to_owned() };
     check("model=qwen3-8b&hw=gtx-1080-ti&quant=BF16&engine=vllm".to_owned(), old, None);
     let cpu = "model=qwen3-8b&hw=&quant=BF16&engine=llama.cpp";
     assert_eq!(answer(cpu).cells.len(), 0, "no machine, no cell");
     let mlx = "model=qwen3-8b&quant=MLX-4bit&engine=mlx";
-    check(format!("{mlx}&hw=rtx-4090"), Rule::NoBackend, None);
-    check(format!("{mlx}&hw=m3-ultra@512*2"), Rule::OneDevice, text("1 device"));
+    check(format!("{mlx}&hw=rtx-4090"), RefusalReason::NoBackend, None);
+    check(format!("{mlx}&hw=m3-ultra@512*2"), RefusalReason::OneDevice, text("1 device"));
     check(
         "model=qwen3-8b&hw=m3-ultra@512&quant=AWQ&engine=mlx".to_owned(),
         format.clone(),
@@ -259,17 +265,17 @@ fn what_cannot_be_is_refused_with_the_rule_and_the_nearest() {
     );
     check(
         "model=qwen3-8b&hw=rx-7900-xtx&quant=EXL3-4.0bpw&engine=exllamav3".to_owned(),
-        Rule::NoBackend,
+        RefusalReason::NoBackend,
         None,
     );
     check(
         "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=koboldcpp&users=2".to_owned(),
-        Rule::Sequences { most: 1 },
+        RefusalReason::Sequences { most: 1 },
         text("users=1"),
     );
     check(
         "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp&users=257".to_owned(),
-        Rule::Sequences { most: 256 },
+        RefusalReason::Sequences { most: 256 },
         text("users=256"),
     );
 }

@@ -4,7 +4,7 @@
 
 use headroom::catalog::Catalog;
 use headroom::estimate::{report, row};
-use headroom::report::{Cell, Item, Notice, Report, Term, Verdict};
+use headroom::report::{BillItem, Cell, Notice, Report, Term, Verdict};
 use headroom::scenario::Scenario;
 use headroom::units::{Bytes, Interval};
 use proptest::prelude::*;
@@ -105,7 +105,7 @@ fn an_unknown_device_and_a_size_not_sold_are_named() {
 }
 
 /// Sum of the bytes of the items that `of` picks, on devices and host.
-fn sum(cell: &Cell, of: impl Fn(&Item) -> bool) -> Interval<Bytes> {
+fn sum(cell: &Cell, of: impl Fn(&BillItem) -> bool) -> Interval<Bytes> {
     let items = cell.devices.iter().flat_map(|bill| &bill.items).chain(&cell.host.items);
     items.filter(|item| of(item)).map(|item| item.bytes).sum()
 }

@@ -3,8 +3,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use headroom::catalog::Catalog;
+use headroom::engine::llama_cpp::GgufFile;
 use headroom::engine::llama_cpp::{Placement, Settings, compute};
-use headroom::memory::ModelFile;
 use headroom::quant::{GgmlType, Mix};
 use headroom::scenario::{KvTypes, Mode};
 
@@ -36,9 +36,9 @@ fn what_was_placed_before_tells_the_same_to_the_byte() {
     let catalog = Catalog::bundled();
     let mut asked = 0;
     for (i, model) in catalog.models.iter().enumerate() {
-        let Ok(one) = ModelFile::new(model, Mix::Q4_K_M, false) else { continue };
-        let Ok(other) = ModelFile::new(model, Mix::Q8_0, false) else { continue };
-        let other = ModelFile { graphs: one.graphs.clone(), ..other };
+        let Ok(one) = GgufFile::new(model, Mix::Q4_K_M, false) else { continue };
+        let Ok(other) = GgufFile::new(model, Mix::Q8_0, false) else { continue };
+        let other = GgufFile { graphs: one.graphs.clone(), ..other };
         let architecture = model.architecture();
         // Turns, so that the whole catalogue meets all of it without taking minutes.
         let turn = |n: usize| i % n;

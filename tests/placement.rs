@@ -5,7 +5,9 @@
 
 use headroom::catalog::Catalog;
 use headroom::estimate::{report, row};
-use headroom::report::{Cell, Notice, Reason, Report, Rule, Split, Term, Verdict};
+use headroom::report::{
+    Cell, Notice, PlacementReason, RefusalReason, Report, SplitKind, Term, Verdict,
+};
 use headroom::scenario::{Engine, Scenario};
 use headroom::units::{Bytes, GIB, Interval};
 use proptest::prelude::*;
@@ -42,10 +44,14 @@ fn layers(cell: &Cell) -> Vec<u64> {
 
 /// Query and what llama.cpp or an engine says to it: the rule and the nearest value.
 #[track_caller]
-fn said(query: &str) -> (Rule, Option<String>) {
+fn said(query: &str) -> (RefusalReason, Option<String>) {
     let said = ask(query).notices.into_iter().find_map(|notice| match notice {
-        Notice::EngineRefuses(refusal) => Some((refusal.rule, refusal.nearest)),
-        Notice::EngineAdjusts(adjustment) => Some((adjustment.rule, adjustment.nearest)),
+        Notice::EngineRefuses(refusal) => {
+            Some((refusal.rule, refusal.nearest.first().map(ToString::to_string)))
+        }
+        Notice::EngineAdjusts(adjustment) => {
+            Some((adjustment.rule, adjustment.nearest.first().map(ToString::to_string)))
+        }
         _ => None,
     });
     said.unwrap_or_else(|| panic!("nothing is said to {query}"))
@@ -61,7 +67,10 @@ fn an_uneven_pair_splits_layers_by_memory() {
     let layer = 32_768 * 8 * 128 * 2 * 2;
     assert_eq!(on(&cell, 0, Term::KvCache), 44 * layer);
     assert_eq!(on(&cell, 1, Term::KvCache), 20 * layer);
-    assert_eq!((cell.placement.reason, cell.placement.split), (Reason::Fits, Split::Layers));
+    assert_eq!(
+        (cell.placement.reason, cell.placement.split),
+        (PlacementReason::Fits, SplitKind::Layers)
+    );
     assert_eq!(cell.placement.parts[1].layers, (44, 64));
     assert!(cell.placement.parts[1].head && !cell.placement.parts[0].head);
     assert_eq!(cell.placement.input_copies, 4);
@@ -92,7 +101,7 @@ fn rows_and_tensors_are_divided_and_nothing_is_lost() {
     assert_eq!(on(&tensor, 0, Term::KvCache), 8_192 * 64 * 4 * 128 * 2 * 2);
     let [a, b] = [0, 1].map(|i| on(&tensor, i, Term::Weights));
     assert!(a.abs_diff(b) < 40 << 20, "{a} and {b}");
-    assert_eq!(tensor.placement.split, Split::Tensors);
+    assert_eq!(tensor.placement.split, SplitKind::Tensors);
     // Every card has the compute buffer of the whole graph, and none has four copies of the inputs.
     assert_eq!(on(&tensor, 0, Term::Compute), on(&tensor, 1, Term::Compute));
     assert_eq!((tensor.placement.input_copies, row.placement.input_copies), (1, 1));
@@ -105,7 +114,7 @@ fn rows_and_tensors_are_divided_and_nothing_is_lost() {
 fn the_experts_of_a_235b_stay_in_ram_beside_a_24_gb_card() {
     let cell = cell("model=qwen3-235b-a22b&hw=rtx-4090&quant=Q4_K_M&ctx=16k&ram=192GiB");
     assert_eq!(cell.verdict, Verdict::Offload);
-    assert_eq!(cell.placement.reason, Reason::ExpertsToHost);
+    assert_eq!(cell.placement.reason, PlacementReason::ExpertsToHost);
     let [device, host] = cell.placement.parts.as_slice() else { panic!("two parts") };
     assert_eq!((device.layers, host.layers), ((0, 94), (0, 0)));
     assert_eq!(host.experts, (0, device.experts.0));
@@ -203,31 +212,39 @@ fn bad_input_is_answered_with_the_rule_and_the_nearest() {
     let sglang = "model=qwen3-30b-a3b&hw=h100-sxm*4&quant=BF16&engine=sglang";
     let mla = "model=deepseek-v3&hw=h200-sxm*8&quant=Q4_K_M";
     let cases = [
-        (format!("{llama}&offload=ngl:99"), Rule::MoreLayers { layers: 65 }, "offload=ngl:65"),
+        (
+            format!("{llama}&offload=ngl:99"),
+            RefusalReason::MoreLayers { layers: 65 },
+            "offload=ngl:65",
+        ),
         (
             format!("{llama}&offload=experts:99"),
-            Rule::MoreLayers { layers: 64 },
+            RefusalReason::MoreLayers { layers: 64 },
             "offload=experts:64",
         ),
-        (format!("{llama}&ubatch=4096"), Rule::BatchLimit { batch: 2048 }, "ubatch=2048"),
-        (format!("{llama}&ubatch=512&batch=256"), Rule::BatchLimit { batch: 256 }, "ubatch=256"),
-        (format!("{llama}&kv=fp8"), Rule::NoFp8Cache, "kv=q8_0"),
-        (format!("{llama}&ts=1,2,3"), Rule::MoreShares { devices: 2 }, "ts=1,2"),
-        (format!("{llama}&ts=0,0"), Rule::NoShares, "ts="),
-        (format!("{llama}&split=none&mg=5"), Rule::FewerDevices { devices: 2 }, "mg=1"),
-        (format!("{llama}&split=tensor&fa=off"), Rule::NeedsFlashAttention, "fa=on"),
-        (format!("{llama}&split=row&engine=ollama"), Rule::SplitMode, "split=layer"),
-        (format!("{mla}&kv=f16,q8_0"), Rule::MixedCache, "kv=f16"),
-        (format!("{mla}&split=tensor"), Rule::SplitArchitecture, "split=layer"),
-        (format!("{vllm}&pp=64"), Rule::MoreStages { layers: 48 }, "pp=4"),
-        (format!("{vllm}&pp=8"), Rule::FewerDevices { devices: 4 }, "pp=4"),
-        (format!("{vllm}&dp=8"), Rule::FewerDevices { devices: 4 }, "dp=4"),
-        (format!("{vllm}&tp=4&ep=3"), Rule::ExpertRanks { ranks: 4 }, "ep=on"),
-        (format!("{sglang}&tp=4&ep=3"), Rule::ExpertRanks { ranks: 4 }, "ep=2"),
-        (format!("{sglang}&tp=4&dp=3"), Rule::DataRanks { ranks: 4 }, "dp=2"),
+        (format!("{llama}&ubatch=4096"), RefusalReason::BatchLimit { batch: 2048 }, "ubatch=2048"),
+        (
+            format!("{llama}&ubatch=512&batch=256"),
+            RefusalReason::BatchLimit { batch: 256 },
+            "ubatch=256",
+        ),
+        (format!("{llama}&kv=fp8"), RefusalReason::NoFp8Cache, "kv=q8_0"),
+        (format!("{llama}&ts=1,2,3"), RefusalReason::MoreShares { devices: 2 }, "ts=1,2"),
+        (format!("{llama}&ts=0,0"), RefusalReason::NoShares, "ts="),
+        (format!("{llama}&split=none&mg=5"), RefusalReason::FewerDevices { devices: 2 }, "mg=1"),
+        (format!("{llama}&split=tensor&fa=off"), RefusalReason::NeedsFlashAttention, "fa=on"),
+        (format!("{llama}&split=row&engine=ollama"), RefusalReason::SplitMode, "split=layer"),
+        (format!("{mla}&kv=f16,q8_0"), RefusalReason::MixedCache, "kv=f16"),
+        (format!("{mla}&split=tensor"), RefusalReason::SplitArchitecture, "split=layer"),
+        (format!("{vllm}&pp=64"), RefusalReason::MoreStages { layers: 48 }, "pp=4"),
+        (format!("{vllm}&pp=8"), RefusalReason::FewerDevices { devices: 4 }, "pp=4"),
+        (format!("{vllm}&dp=8"), RefusalReason::FewerDevices { devices: 4 }, "dp=4"),
+        (format!("{vllm}&tp=4&ep=3"), RefusalReason::ExpertRanks { ranks: 4 }, "ep=on"),
+        (format!("{sglang}&tp=4&ep=3"), RefusalReason::ExpertRanks { ranks: 4 }, "ep=2"),
+        (format!("{sglang}&tp=4&dp=3"), RefusalReason::DataRanks { ranks: 4 }, "dp=2"),
         (
             "model=qwen3-32b&hw=h100-sxm*4&quant=BF16&engine=vllm&ep=on".to_owned(),
-            Rule::NoExperts,
+            RefusalReason::NoExperts,
             "ep=off",
         ),
     ];
@@ -238,8 +255,12 @@ fn bad_input_is_answered_with_the_rule_and_the_nearest() {
         assert_eq!(problems, [], "{query}&{nearest}");
         let notices = report(Catalog::bundled(), &taken, problems).notices;
         let again = notices.iter().any(|notice| match notice {
-            Notice::EngineRefuses(refusal) => refusal.nearest.as_deref() == Some(nearest),
-            Notice::EngineAdjusts(adjustment) => adjustment.nearest.as_deref() == Some(nearest),
+            Notice::EngineRefuses(refusal) => {
+                refusal.nearest.iter().any(|n| n.to_string() == nearest)
+            }
+            Notice::EngineAdjusts(adjustment) => {
+                adjustment.nearest.iter().any(|n| n.to_string() == nearest)
+            }
             _ => false,
         });
         assert!(!again, "{query}&{nearest}: {notices:?}");
@@ -388,13 +409,13 @@ proptest! {
         mode in 0u8..4,
         devices in 0usize..4,
     ) {
-        use headroom::engine::llama_cpp::{self, Divided, Placement, Settings};
-        use headroom::memory::ModelFile;
+        use headroom::engine::llama_cpp::{self, Division, Placement, Settings};
+        use headroom::engine::llama_cpp::GgufFile;
         use headroom::quant::{GgmlType, Mix};
         use headroom::scenario::{KvTypes, Mode};
 
         let model = Catalog::bundled().model(model).unwrap();
-        let Ok(file) = ModelFile::new(model, Mix::Q4_K_M, false) else { return Ok(()) };
+        let Ok(file) = GgufFile::new(model, Mix::Q4_K_M, false) else { return Ok(()) };
         let [n_ctx, n_parallel, n_ubatch, a, b, experts, x, y] = numbers;
         let settings = Settings {
             n_ctx,
@@ -405,16 +426,16 @@ proptest! {
             flash_attention: true,
             swa_full: false,
             mode: Mode::Server,
-            ..headroom::engine::front_end::settings(Engine::LlamaCpp, &Scenario::default(), 1, 1)
+            ..llama_cpp::LLAMA_SERVER.settings(&Scenario::default(), 1, 1)
         };
         let layers: Vec<u64> = [a, b, x].into_iter().cycle().take(devices).collect();
         let shares: Vec<u64> = [x, y, a].into_iter().cycle().take(devices).collect();
         let (device_layers, divided) = match mode {
-            0 => (layers, Divided::Layers),
-            1 => (layers, Divided::Rows(shares)),
-            2 => (layers, Divided::Nothing),
-            _ if devices == 0 => (Vec::new(), Divided::Layers),
-            _ => (vec![a], Divided::Tensors(shares)),
+            0 => (layers, Division::Layers),
+            1 => (layers, Division::Rows(shares)),
+            2 => (layers, Division::Nothing),
+            _ if devices == 0 => (Vec::new(), Division::Layers),
+            _ => (vec![a], Division::Tensors(shares)),
         };
         let placement = Placement { device_layers, host_expert_layers: experts, divided };
         let architecture = model.architecture();

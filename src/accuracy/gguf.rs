@@ -8,9 +8,9 @@ use super::memory::Head;
 use super::{Comparison, Figure};
 use crate::architecture::Architecture;
 use crate::catalog::Catalog;
-use crate::engine::llama_cpp::{self, Placement, Platform, Settings, Unpacked};
-use crate::memory::ModelFile;
-use crate::placement::split_by_memory;
+use crate::engine::llama_cpp::GgufFile;
+use crate::engine::llama_cpp::{self, DriverCopies, Placement, Platform, Settings};
+use crate::engine::split_by_memory;
 use crate::quant::{GgmlType, Mix};
 use crate::scenario::{KvTypes, Mode};
 use crate::units::{Bytes, Interval};
@@ -154,7 +154,7 @@ pub struct FitInput {
     /// Weights, caches, pinned buffers and the simulated compute buffer.
     pub known: Bytes,
     /// What the driver may keep once more.
-    pub unpacked: Unpacked,
+    pub unpacked: DriverCopies,
     /// As printed.
     pub measured: Bytes,
 }
@@ -175,7 +175,7 @@ pub(super) struct Whole {
 impl Whole {
     /// Weights on the device, and of the embedding on the host. A file of a mix without a name of
     /// ours is taken as it was measured, its embedding as 5 bits a value.
-    fn weights(&self, file: &ModelFile<'_>) -> Option<(Bytes, Bytes)> {
+    fn weights(&self, file: &GgufFile<'_>) -> Option<(Bytes, Bytes)> {
         let architecture = file.architecture();
         let embedding = match self.head.quant.as_str() {
             quant if quant.starts_with("F16") => GgmlType::F16,
@@ -193,7 +193,7 @@ impl Whole {
             return Some((Bytes(bytes) - host, embedding));
         }
         let mix = Mix::parse(&self.head.quant)?;
-        let file = ModelFile::new(file.model, mix, false).ok()?;
+        let file = GgufFile::new(file.model, mix, false).ok()?;
         let placement = Placement::gpu(architecture);
         let split = llama_cpp::model_bytes(architecture, &file.weights, &placement);
         Some((split.devices[0], split.host))
@@ -222,12 +222,12 @@ impl Whole {
             _ => split.host + table,
         };
         let sixteen_bit = self.head.quant.starts_with("F16");
-        let matrix = Unpacked::of(&file.weights).matrix;
+        let matrix = DriverCopies::of(&file.weights).matrix;
         let matrix = if sixteen_bit { Bytes::ZERO } else { matrix };
         Some(Known {
             exact: weights + state + host,
             compute: *compute.first()?,
-            unpacked: Unpacked { table, matrix },
+            unpacked: DriverCopies { table, matrix },
         })
     }
 
@@ -262,15 +262,15 @@ impl Whole {
 struct Known {
     exact: Bytes,
     compute: Interval<Bytes>,
-    unpacked: Unpacked,
+    unpacked: DriverCopies,
 }
 
 /// The file of a case; where its mix has no name of ours, the nearest stands in for the types of
 /// weights that compute buffers hold copies of.
-fn file(head: &Head) -> Option<ModelFile<'static>> {
+fn file(head: &Head) -> Option<GgufFile<'static>> {
     let model = Catalog::bundled().model(&head.model)?;
     let near = head.quant.trim_start_matches("UD-").replace("_XL", "_M");
     let mix = ["MXFP4 MoE", "MXFP4", "mxfp4"].contains(&head.quant.as_str());
     let mix = if mix { Mix::parse("MXFP4_MOE") } else { Mix::parse(&near) };
-    ModelFile::new(model, mix.unwrap_or(Mix::Q8_0), false).ok()
+    GgufFile::new(model, mix.unwrap_or(Mix::Q8_0), false).ok()
 }

@@ -8,9 +8,8 @@ use serde::Deserialize;
 use super::memory::Head;
 use super::{Comparison, Figure};
 use crate::catalog::{Catalog, Model};
-use crate::engine::vllm::{
-    Batch, KvLayout, KvSettings, Release, cuda_graphs, loaded, non_torch, peak,
-};
+use crate::engine::vllm::{KvLayout, KvSettings};
+use crate::engine::{Batch, Release, cuda_graphs, loaded, non_torch, peak};
 use crate::engine::{Checkpoint, LayerCache, layer_caches, mtp_caches};
 use crate::estimate;
 use crate::quant::Quant;

@@ -7,7 +7,8 @@
 //! copies on several devices, and for the rest to whole blocks and steps.
 
 use crate::architecture::Architecture;
-use crate::engine::{LayerCache, Ways, Windows, expand_latents, layer_caches};
+use crate::engine::{LayerCache, expand_latents, layer_caches};
+use crate::report::{CacheLayout, SlidingWindowCache};
 use crate::report::{Cell, Term};
 use crate::units::Bytes;
 
@@ -31,13 +32,13 @@ pub enum Cause {
     TiedOutput,
     /// What lies in RAM and not on the devices: weights, cache and buffers of layers or tables.
     InRam(Term),
-    /// Bits of a cached value: [`Ways::key_bits`], [`Ways::value_bits`].
+    /// Bits of a cached value: [`CacheLayout::key_bits`], [`CacheLayout::value_bits`].
     CacheType,
-    /// What sliding-window layers keep: [`Ways::windows`].
-    Windows,
-    /// Latent attention cached as full keys and values: [`Ways::latents_expanded`].
+    /// What sliding-window layers keep: [`CacheLayout::windows`].
+    SlidingWindowCache,
+    /// Latent attention cached as full keys and values: [`CacheLayout::latents_expanded`].
     Latents,
-    /// Keys and values that several ranks hold: [`Ways::ranks`].
+    /// Keys and values that several ranks hold: [`CacheLayout::ranks`].
     Replicas,
     /// Whole blocks, padding, and what is computed beside a window.
     Blocks,
@@ -94,7 +95,7 @@ pub struct Pool {
 
 /// The pool of a cell whose engine takes its share at the start.
 pub fn pool(cell: &Cell) -> Option<Pool> {
-    let share = cell.ways.takes?;
+    let share = cell.cache_layout.reserved_fraction?;
     let used = cell.devices.iter().filter(|device| !device.items.is_empty());
     let (taken, needed) = used.fold((Bytes::ZERO, Bytes::ZERO), |(taken, needed), device| {
         (taken + device.usable_bytes, needed + device.used_bytes.expected)
@@ -114,44 +115,45 @@ fn weights(cell: &Cell) -> Vec<(Cause, i64)> {
 
 /// The cache wherever it lies.
 fn cache(architecture: &Architecture, context: u64, users: u64, cell: &Cell) -> Vec<(Cause, i64)> {
-    let ways = &cell.ways;
+    let layout = &cell.cache_layout;
     let total = signed(in_all(cell, Term::KvCache));
     let mut caches = layer_caches(architecture, 1);
-    let bytes = |caches: &[LayerCache], ways: &Ways| signed(bytes(caches, ways, context, users));
-    let plain = Ways { key_bits: 16.0, value_bits: 16.0, ..Ways::default() };
-    let typed = Ways { windows: Windows::Kept, ..ways.clone() };
+    let bytes =
+        |caches: &[LayerCache], layout: &CacheLayout| signed(bytes(caches, layout, context, users));
+    let plain = CacheLayout { key_bits: 16.0, value_bits: 16.0, ..CacheLayout::default() };
+    let typed = CacheLayout { sliding_window: SlidingWindowCache::WindowOnly, ..layout.clone() };
     let plain = bytes(&caches, &plain);
     let typed = bytes(&caches, &typed);
-    let windowed = bytes(&caches, ways);
-    if ways.latents_expanded {
+    let windowed = bytes(&caches, layout);
+    if layout.latents_expanded {
         expand_latents(architecture, &mut caches);
     }
-    let expanded = bytes(&caches, ways);
+    let expanded = bytes(&caches, layout);
     // An engine that splits every layer rounds heads up to one a rank and keeps latents on each.
-    let ranked = match ways.ranks {
-        ranks @ 2.. if !ways.latents_expanded => {
-            bytes(&layer_caches(architecture, ranks), ways).saturating_mul(ranks as i64)
+    let ranked = match layout.ranks {
+        ranks @ 2.. if !layout.latents_expanded => {
+            bytes(&layer_caches(architecture, ranks), layout).saturating_mul(ranks as i64)
         }
         _ => expanded,
     };
     vec![
         (Cause::CacheType, typed - plain),
-        (Cause::Windows, windowed - typed),
+        (Cause::SlidingWindowCache, windowed - typed),
         (Cause::Latents, expanded - windowed),
         (Cause::Replicas, ranked - expanded),
         (Cause::Blocks, total - ranked),
     ]
 }
 
-/// Bytes that `caches` take in an engine with `ways`, without rounding.
-fn bytes(caches: &[LayerCache], ways: &Ways, context: u64, users: u64) -> Bytes {
+/// Bytes that `caches` take in an engine with `layout`, without rounding.
+fn bytes(caches: &[LayerCache], layout: &CacheLayout, context: u64, users: u64) -> Bytes {
     let layer = |cache: &LayerCache| {
         let entries = match cache.window {
-            Some(window) if cache.ratio <= 1 => ways.windows.tokens(context, window),
+            Some(window) if cache.ratio <= 1 => layout.sliding_window.tokens(context, window),
             _ => cache.entries(context),
         };
-        let keys = (cache.kv_heads * cache.key + cache.index_key) as f64 * ways.key_bits;
-        let values = (cache.kv_heads * cache.value) as f64 * ways.value_bits;
+        let keys = (cache.kv_heads * cache.key + cache.index_key) as f64 * layout.key_bits;
+        let values = (cache.kv_heads * cache.value) as f64 * layout.value_bits;
         (keys + values) / 8.0 * entries as f64 * users as f64
     };
     Bytes(caches.iter().map(layer).sum::<f64>() as u64)
@@ -260,7 +262,7 @@ mod tests {
     #[test]
     fn engines_that_keep_the_whole_context_in_windows_are_told() {
         let query = format!("model=gemma-3-27b-it&hw=h100-sxm5-80gb&quant=BF16&{ALL}&ctx=131072");
-        let windows = |other| due(&query, "llama.cpp", other, Cause::Windows);
+        let windows = |other| due(&query, "llama.cpp", other, Cause::SlidingWindowCache);
         // 52 of 62 layers: 131072 - 1024 tokens of 2 x 16 heads x 128 values in 16 bits.
         assert_eq!(windows("exllamav3"), 52 * (131_072 - 1024) * 2 * 16 * 128 * 2);
         assert_eq!(windows("koboldcpp"), windows("exllamav3"));

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::engine::Run;
-use crate::placement::{Hardware, Load, Loads, Part};
+use crate::hardware::{Hardware, Load, Loads, Part};
 use crate::report::Verdict;
 use crate::scenario::{Limit, Scenario};
 use crate::units::Bytes;
@@ -39,7 +39,7 @@ impl<'a> Room<'a> {
     ) -> Room<'a> {
         let mut room = Room { scenario, run, loads, whole: None, verdict };
         if verdict == Verdict::Offload {
-            room.whole = run.whole();
+            room.whole = run.without_offload();
             let (context, users) = (run.context_step(), scenario.users);
             if room.left_at_most(context, users) < 0 || room.left(context, users) < 0 {
                 room.whole = None;
@@ -66,7 +66,7 @@ impl<'a> Room<'a> {
 
     /// The most users at the context asked for; 0 if none.
     pub fn max_users(&self) -> u64 {
-        let most = Limit::USERS.max.min(self.run.most_users()).max(1);
+        let most = Limit::USERS.max.min(self.run.max_users()).max(1);
         let context = self.scenario.context;
         if self.left_at_most(context, 1) < 0 {
             return 0;
@@ -142,10 +142,10 @@ impl<'a> Room<'a> {
         if alone.parts.is_empty() {
             return false;
         }
-        let Some(run) = self.run.alone(&alone) else { return false };
+        let Some(run) = self.run.on(&alone) else { return false };
         let fit = |loads: Loads| loads.devices.iter().all(Load::fits);
         let (context, users) = (self.scenario.context, self.scenario.users);
-        fit(run.loads_at_least(context, users)) && fit(run.loads(context, users))
+        fit(run.loads_lower_bound(context, users)) && fit(run.loads(context, users))
     }
 
     /// Copies that fit on `part` alone.
@@ -156,7 +156,7 @@ impl<'a> Room<'a> {
             return self.copies_in(self.loads);
         }
         let alone = Hardware { parts: vec![*part], host: self.run.hardware().host };
-        let Some(run) = self.run.alone(&alone) else { return 0 };
+        let Some(run) = self.run.on(&alone) else { return 0 };
         self.copies_in(&run.loads(self.scenario.context, self.scenario.users))
     }
 
@@ -177,7 +177,7 @@ impl<'a> Room<'a> {
 
     /// No less than that, at little cost.
     fn left_at_most(&self, context: u64, users: u64) -> i64 {
-        left_of(&self.asked().loads_at_least(context, users))
+        left_of(&self.asked().loads_lower_bound(context, users))
     }
 
     fn asked(&self) -> &dyn Run {

@@ -1,12 +1,12 @@
 //! Whether a run fits, and by how much.
 
 use crate::engine::Run;
-use crate::placement::{Load, Loads};
+use crate::hardware::{Load, Loads};
 use crate::report::Verdict;
 
 /// The verdict on `run` with `loads`.
 pub fn verdict(run: &dyn Run, loads: &Loads) -> Verdict {
-    if !run.possible() || !loads.fit_expectedly() {
+    if !run.is_feasible() || !loads.fit_expectedly() {
         return Verdict::No;
     }
     if loads.devices.is_empty() {

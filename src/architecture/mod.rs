@@ -7,7 +7,7 @@
 pub mod config;
 mod family;
 mod from_config;
-mod layout;
+mod gguf_order;
 mod role;
 mod tensors;
 
@@ -496,5 +496,18 @@ impl Architecture {
     /// The largest number of routed experts in any layer; 0 for a dense model.
     pub fn n_experts(&self) -> u64 {
         self.layers.iter().filter_map(|l| l.ffn.moe()).map(|m| m.experts).max().unwrap_or(0)
+    }
+
+    /// Inner width of the widest feed-forward block that a token passes through, in values: that of
+    /// a dense block, or of the shared and routed experts that one token uses together.
+    pub fn widest_ffn(&self) -> u64 {
+        let width = |layer: &Layer| {
+            let dense = layer.ffn.dense().map_or(0, |d| d.intermediate_size);
+            let moe = layer.ffn.moe().map_or(0, |m| {
+                m.experts_per_token * m.intermediate_size + m.shared_intermediate_size
+            });
+            dense + moe
+        };
+        self.layers.iter().map(width).max().unwrap_or(0)
     }
 }

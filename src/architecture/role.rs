@@ -29,7 +29,7 @@ macro_rules! roles {
 }
 
 // The order here is the order within a layer that llama.cpp creates tensors in, with the exceptions
-// listed in `layout.rs`.
+// listed in `gguf_order.rs`.
 roles! {
     TokenEmbd = "token_embd.weight",
     TokenTypes = "token_types.weight",

@@ -2,7 +2,8 @@
 
 use super::{
     Architecture, Attention, Compressed, Dense, Ffn, GatedDeltaNet, Indexer, Kda, KvSource, Layer,
-    Lightning, Mamba1, Mamba2, Mixer, Mla, Moe, Mtp, NormKind, OutputGate, QkNorm, Role, layout,
+    Lightning, Mamba1, Mamba2, Mixer, Mla, Moe, Mtp, NormKind, OutputGate, QkNorm, Role,
+    gguf_order,
 };
 
 /// A tensor's dimensions, innermost first as in a GGUF file; unused dimensions are 1.
@@ -154,7 +155,7 @@ impl<'a> List<'a> {
     }
 
     fn add(&mut self, role: Role, shape: Shape, place: Place) {
-        let role = layout::named(self.arch(), role);
+        let role = gguf_order::gguf_role(self.arch(), role);
         self.tensors.push(Tensor {
             role,
             layer: self.layer,
@@ -246,8 +247,8 @@ impl<'a> List<'a> {
 
     /// Brings the tensors from `first` on into file order.
     fn sort(&mut self, first: usize) {
-        let moves = layout::moves(self.arch());
-        self.tensors[first..].sort_by_key(|t| layout::rank(moves, t.role));
+        let moves = gguf_order::moves(self.arch());
+        self.tensors[first..].sort_by_key(|t| gguf_order::sort_key(moves, t.role));
     }
 
     fn mtp(&mut self, mtp: &Mtp) {

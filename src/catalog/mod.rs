@@ -156,6 +156,14 @@ pub struct Device {
     pub sources: Vec<String>,
 }
 
+impl Device {
+    /// The compute capability of an NVIDIA device times ten: 89 for 8.9.
+    pub fn compute_capability(&self) -> Option<u32> {
+        let (major, minor) = self.compute_target.as_deref()?.split_once('.')?;
+        Some(major.parse::<u32>().ok()? * 10 + minor.parse::<u32>().ok()?)
+    }
+}
+
 /// The price of a device in a cloud.
 #[derive(Clone, Debug)]
 pub struct CloudPrice {

@@ -60,7 +60,7 @@ impl Subject<'_> {
     /// The longest context that fits for each of `users`; 0 where the engine does not serve them.
     fn reach(&self, users: &[u64]) -> Vec<u64> {
         let room = self.room();
-        let served = self.run.most_users();
+        let served = self.run.max_users();
         let reach = |n: &u64| if *n <= served { room.max_context_for(*n) } else { 0 };
         users.iter().map(reach).collect()
     }

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::points::octaves;
-use crate::report::{Item, Term};
+use crate::report::{BillItem, Term};
 use crate::scenario::Limit;
 use crate::units::{Bytes, Interval};
 
@@ -48,7 +48,7 @@ pub struct MemoryPoint {
 /// The bill of the one memory at one point.
 struct Bill {
     x: u64,
-    items: Vec<Item>,
+    items: Vec<BillItem>,
     used: Interval<Bytes>,
 }
 
@@ -117,7 +117,7 @@ impl Subject<'_> {
     pub(super) fn users(&self) -> Vec<u64> {
         let asked = self.scenario.users;
         let most = self.room().max_users();
-        let served = Limit::USERS.max.min(self.run.most_users()).max(1);
+        let served = Limit::USERS.max.min(self.run.max_users()).max(1);
         let to = most.max(asked).saturating_mul(2).clamp(8, served.max(8)).max(asked);
         octaves(1, to, &[asked, most])
     }

@@ -15,16 +15,16 @@ pub use speed::{Crowd, Depth};
 
 use crate::advice::{Room, verdict};
 use crate::catalog::Catalog;
-use crate::engine::{File, Run};
+use crate::engine::{ModelFiles, Run};
 use crate::estimate;
-use crate::placement::Loads;
+use crate::hardware::Loads;
 use crate::report::Verdict;
 use crate::scenario::{Scenario, Selected};
 
 /// The cell that curves are drawn of.
 pub struct Subject<'a> {
     scenario: &'a Scenario,
-    file: &'a File<'a>,
+    file: &'a ModelFiles<'a>,
     run: &'a dyn Run,
     loads: Loads,
     verdict: Verdict,

@@ -5,17 +5,19 @@
 //! bits with an FP16 scale for 32 values, latent cache), `modules/embedding.py` (`prefer_cpu`),
 //! `conversion/` (head at 6 bits).
 
-use super::addons::checkpoint::{Beside, Sharing};
-use super::spread::Spread;
-use super::{
-    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, Windows, bills,
-    compute_capability, layer_caches, loads,
-};
+use super::adapter::EngineAdapter;
+use super::checkpoint::addons::{CheckpointAddons, Distribution};
+use super::checkpoint::{CheckpointBase, LayerSplit};
+use super::layer_cache::{LayerCache, layer_caches};
+use super::layout::Layout;
+use super::refusal::Refusal;
+use super::run::Run;
+use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
-use crate::placement::{Hardware, Loads};
+use crate::hardware::{Hardware, Loads, Part};
 use crate::quant::{Format, GgmlType, Mix, Quant};
-use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::{Engine, KvTypes, Scenario};
+use crate::report::{DeviceBill, HostBill, RefusalReason, SlidingWindowCache, Term};
+use crate::scenario::{Engine, KvTypes, Lora, ProjectorType};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
@@ -84,22 +86,6 @@ const ARCHITECTURES: &[&str] = &[
     "step35",
 ];
 
-/// It has an implementation of `model`'s architecture.
-pub(super) fn knows(model: &Model) -> bool {
-    let known = |arch: &str| ARCHITECTURES.contains(&arch);
-    model.architecture().gguf_arch.as_deref().is_some_and(known)
-}
-
-pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
-    match quant {
-        Quant::Gguf(Mix::BF16 | Mix::F16) | Quant::Format(Format::Exl3(_)) => Ok(()),
-        _ => {
-            let bits = quant.nominal_bits().clamp(1, 8);
-            Err(Refusal::new(Rule::FormatNotLoaded, quant).or(Format::Exl3(bits * 10)))
-        }
-    }
-}
-
 /// Bits of a cached value in halves: 16, or `n` and half a bit for its scale.
 fn half_bits(kv: KvTypes) -> Result<[u64; 2], Refusal> {
     let one = |ty| match ty {
@@ -111,47 +97,81 @@ fn half_bits(kv: KvTypes) -> Result<[u64; 2], Refusal> {
     };
     match (one(kv.k), one(kv.v)) {
         (Some(k), Some(v)) if (k == 32) == (v == 32) => Ok([k, v]),
-        _ => Err(Refusal::new(Rule::CacheType, format!("kv={kv}")).or("kv=q8_0")),
+        _ => Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", "q8_0")),
+    }
+}
+
+/// ExLlamaV3.
+pub(super) struct ExLlamaV3;
+
+impl EngineAdapter for ExLlamaV3 {
+    fn engine(&self) -> Engine {
+        Engine::ExLlamaV3
+    }
+
+    fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
+        match quant {
+            Quant::Gguf(Mix::BF16 | Mix::F16) | Quant::Format(Format::Exl3(_)) => Ok(()),
+            _ => {
+                let bits = quant.nominal_bits().clamp(1, 8);
+                Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(Format::Exl3(bits * 10)))
+            }
+        }
+    }
+
+    fn supports_architecture(&self, model: &Model) -> bool {
+        let known = |arch: &str| ARCHITECTURES.contains(&arch);
+        model.architecture().gguf_arch.as_deref().is_some_and(known)
+    }
+
+    fn run_checkpoint<'a>(
+        &'static self,
+        base: CheckpointBase<'a>,
+    ) -> Result<Box<dyn Run + 'a>, Refusal> {
+        let CheckpointBase { checkpoint, hardware, scenario, .. } = base;
+        if hardware.parts.is_empty() {
+            return Err(Refusal::new(RefusalReason::NeedsDevice, "cpu"));
+        }
+        for part in &hardware.parts {
+            match part.device.compute_capability() {
+                Some(80..) if part.device.vendor == "NVIDIA" => {}
+                Some(_) if part.device.vendor == "NVIDIA" => {
+                    let rule = RefusalReason::ComputeCapability { least: "8.0".to_owned() };
+                    return Err(Refusal::new(rule, &part.device.id));
+                }
+                _ => return Err(Refusal::new(RefusalReason::NoBackend, &part.device.id)),
+            }
+        }
+        Ok(Box::new(ExlRun {
+            base,
+            caches: layer_caches(checkpoint.architecture(), 1),
+            half_bits: half_bits(scenario.kv)?,
+            split: LayerSplit::new(checkpoint, &hardware.usable(), true),
+            addons: CheckpointAddons::new(&ExLlamaV3, base)?,
+        }))
+    }
+
+    /// The projector is a component of its own that has to be asked for.
+    fn default_projector(&self) -> Option<ProjectorType> {
+        None
+    }
+
+    fn check_lora(&self, lora: Lora) -> Result<(), Refusal> {
+        let asked = format!("{}*{}", lora.rank, lora.count);
+        Err(Refusal::of(RefusalReason::NotOffered, "lora", asked).set("lora", 0))
     }
 }
 
 struct ExlRun<'a> {
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
+    base: CheckpointBase<'a>,
     caches: Vec<LayerCache>,
     half_bits: [u64; 2],
-    spread: Spread,
-    beside: Beside<'a>,
-}
-
-pub(super) fn run<'a>(
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
-) -> Result<Box<dyn Run + 'a>, Refusal> {
-    if hardware.parts.is_empty() {
-        return Err(Refusal::new(Rule::NeedsDevice, "cpu"));
-    }
-    for part in &hardware.parts {
-        match compute_capability(part.device) {
-            Some(80..) if part.device.vendor == "NVIDIA" => {}
-            Some(_) if part.device.vendor == "NVIDIA" => {
-                let rule = Rule::ComputeCapability { least: "8.0".to_owned() };
-                return Err(Refusal::new(rule, &part.device.id));
-            }
-            _ => return Err(Refusal::new(Rule::NoBackend, &part.device.id)),
-        }
-    }
-    Ok(Box::new(ExlRun {
-        checkpoint,
-        hardware,
-        scenario,
-        caches: layer_caches(checkpoint.architecture(), 1),
-        half_bits: half_bits(scenario.kv)?,
-        spread: Spread::new(checkpoint, &hardware.usable(), true),
-        beside: Beside::new(Engine::ExLlamaV3, checkpoint, hardware, scenario)?,
-    }))
+    split: LayerSplit,
+    addons: CheckpointAddons<'a>,
 }
 
 impl ExlRun<'_> {
@@ -172,14 +192,14 @@ impl ExlRun<'_> {
         (kv.sum(), state.sum::<Bytes>() * users)
     }
 
-    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
-        let of = |(i, part): (usize, &crate::placement::Part<'_>)| {
-            let (kv, state) = self.kv(self.spread.range(i), context, users);
-            Share {
+    fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
+        let of = |(i, part): (usize, &Part<'_>)| {
+            let (kv, state) = self.kv(self.split.range(i), context, users);
+            DeviceLines {
                 usable: part.usable,
-                layers: self.spread.layers[i],
+                layers: self.split.layers[i],
                 lines: vec![
-                    Line::exact(Term::Weights, self.spread.weights[i], "sum(tensors)", SOURCE),
+                    Line::exact(Term::Weights, self.split.weights[i], "sum(tensors)", SOURCE),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
@@ -188,14 +208,15 @@ impl ExlRun<'_> {
                 ],
             }
         };
-        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
-        let layout = Sharing::Layers(&self.spread);
-        self.beside.add(&mut shares, layout, (context, users), Bytes::ZERO);
+        let mut shares: Vec<DeviceLines> =
+            self.base.hardware.parts.iter().enumerate().map(of).collect();
+        let layout = Distribution::Layers(&self.split);
+        self.addons.add(&mut shares, layout, (context, users), Bytes::ZERO);
         shares
     }
 
     fn host(&self) -> Vec<Line> {
-        vec![Line::exact(Term::Weights, self.spread.host, "embedding", SOURCE)]
+        vec![Line::exact(Term::Weights, self.split.host, "embedding", SOURCE)]
     }
 }
 
@@ -209,49 +230,44 @@ const CONTEXT: Interval<Bytes> =
 
 impl Run for ExlRun<'_> {
     fn hardware(&self) -> &Hardware<'_> {
-        self.hardware
+        self.base.hardware
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
-        bills(self.hardware, self.shares(context, users), "", self.host())
+        bills(self.base.hardware, self.shares(context, users), "", self.host())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.hardware, &self.shares(context, users), &self.host())
+        loads(self.base.hardware, &self.shares(context, users), &self.host())
     }
 
-    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
-        run(self.checkpoint, hardware, self.scenario).ok()
+    fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        ExLlamaV3.run_checkpoint(self.base.on(hardware)).ok()
     }
 
-    fn windows(&self) -> Windows {
-        Windows::Whole
+    fn sliding_window_cache(&self) -> SlidingWindowCache {
+        SlidingWindowCache::Whole
     }
 
     fn layout(&self) -> Layout {
         let [key, value] = self.half_bits.map(|half_bits| half_bits as f64 / 16.0);
         Layout {
-            parts: Layout::split(
-                &self.spread.layers,
-                self.checkpoint.architecture().n_layers(),
-                false,
-                0,
-            ),
+            parts: Layout::split(&self.split.layers, self.base.n_layers(), false, 0),
             cache: CacheTypes { key, value },
             microbatch: CHUNK,
             copies: 1,
-            pooled: 1,
+            expert_sharing_ranks: 1,
         }
     }
 
     fn flags(&self) -> Vec<String> {
-        let tokens = self.scenario.context.div_ceil(PAGE) * PAGE;
-        let mut flags = vec![format!("-cs {}", tokens.saturating_mul(self.scenario.users))];
+        let tokens = self.base.scenario.context.div_ceil(PAGE) * PAGE;
+        let mut flags = vec![format!("-cs {}", tokens.saturating_mul(self.base.scenario.users))];
         let [k, v] = self.half_bits;
         if k != 32 {
             flags.push(format!("-cq {},{}", k / 2, v / 2));
         }
-        flags.extend(self.beside.flags());
+        flags.extend(self.addons.flags());
         flags
     }
 
@@ -259,7 +275,7 @@ impl Run for ExlRun<'_> {
         PAGE
     }
 
-    fn most_users(&self) -> u64 {
+    fn max_users(&self) -> u64 {
         u64::MAX
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::quant::GgmlType;
-use crate::report::{Part, Placement, Reason, Split};
+use crate::report::{Part, Placement, PlacementReason, SplitKind};
 use crate::scenario::KvTypes;
 use crate::speed::CacheTypes;
 
@@ -12,7 +12,7 @@ use crate::speed::CacheTypes;
 pub struct Layout {
     /// What devices hold, in the order of the layers, then what is left on the host. Together all
     /// of the model.
-    pub parts: Vec<Held>,
+    pub parts: Vec<PlacedLayers>,
     /// Bytes of a cached value.
     pub cache: CacheTypes,
     /// The most tokens of a prompt that are computed at once.
@@ -21,14 +21,14 @@ pub struct Layout {
     pub copies: u64,
     /// Data ranks that share one set of routed experts, and users among them: the copies, or
     /// groups of the devices of one; 1 where every copy has its own.
-    pub pooled: u64,
+    pub expert_sharing_ranks: u64,
 }
 
 /// A part of a model that lies in one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct PlacedLayers {
     /// The devices that share every tensor of it (tensor parallelism), by their place in
-    /// [`Hardware::parts`](crate::placement::Hardware::parts); empty: the host.
+    /// [`Hardware::parts`](crate::hardware::Hardware::parts); empty: the host.
     pub devices: Range<usize>,
     /// Repeating layers, without their routed experts.
     pub layers: Range<usize>,
@@ -40,16 +40,21 @@ pub struct Held {
 
 impl Layout {
     /// All `layers` of a model on the first `ranks` devices in tensor parallelism.
-    pub fn ranks(ranks: u64, layers: u64) -> Vec<Held> {
+    pub fn ranks(ranks: u64, layers: u64) -> Vec<PlacedLayers> {
         let layers = 0..layers as usize;
         let experts = layers.clone();
-        vec![Held { devices: 0..ranks as usize, layers, experts, head: true }]
+        vec![PlacedLayers { devices: 0..ranks as usize, layers, experts, head: true }]
     }
 
     /// Whole layers on each device, in order: `counts` of them, the output head counted as one
     /// where `head_counts`, the last ones of `n_layers`; the rest on the host. Of the first
     /// `host_experts` layers the experts are on the host.
-    pub fn split(counts: &[u64], n_layers: u64, head_counts: bool, host_experts: u64) -> Vec<Held> {
+    pub fn split(
+        counts: &[u64],
+        n_layers: u64,
+        head_counts: bool,
+        host_experts: u64,
+    ) -> Vec<PlacedLayers> {
         let n = n_layers as usize;
         let on_devices = counts.iter().fold(0u64, |sum, count| sum.saturating_add(*count));
         let places = n_layers + u64::from(head_counts);
@@ -60,7 +65,7 @@ impl Layout {
         let mut parts = Vec::with_capacity(counts.len() + 1);
         for (device, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let end = at.saturating_add(*count as usize).min(n);
-            parts.push(Held {
+            parts.push(PlacedLayers {
                 devices: device..device + 1,
                 layers: at..end,
                 experts: at.max(host_experts)..end.max(host_experts),
@@ -70,15 +75,15 @@ impl Layout {
         }
         if host_experts > 0 || last.is_none() {
             let (layers, experts) = (0..first, 0..host_experts);
-            parts.push(Held { devices: 0..0, layers, experts, head: last.is_none() });
+            parts.push(PlacedLayers { devices: 0..0, layers, experts, head: last.is_none() });
         }
         parts
     }
 
     /// This layout in a report. Duplicates are left to the engine.
-    pub fn placement(&self, reason: Reason) -> Placement {
+    pub fn placement(&self, reason: PlacementReason) -> Placement {
         let range = |range: &Range<usize>| (range.start as u64, range.end as u64);
-        let part = |held: &Held| Part {
+        let part = |held: &PlacedLayers| Part {
             devices: held.devices.clone().map(|device| device as u64).collect(),
             layers: range(&held.layers),
             experts: range(&held.experts),
@@ -86,9 +91,9 @@ impl Layout {
         };
         let on_devices = || self.parts.iter().filter(|held| !held.devices.is_empty());
         let split = match on_devices().map(|held| held.devices.len()).max() {
-            Some(2..) => Split::Tensors,
-            _ if on_devices().count() > 1 => Split::Layers,
-            _ => Split::None,
+            Some(2..) => SplitKind::Tensors,
+            _ if on_devices().count() > 1 => SplitKind::Layers,
+            _ => SplitKind::None,
         };
         Placement {
             reason,

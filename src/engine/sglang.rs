@@ -5,17 +5,26 @@
 //! `srt/mem_cache/kv_cache_configurator.py` (what is left for the pools),
 //! `srt/model_executor/pool_configurator.py` (bytes a token).
 
-use super::addons::checkpoint::{Beside, Sharing};
-use super::ranks::Ranks;
-use super::vllm::{self, peak};
-use super::{
-    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, Windows, bills, layer_caches,
-    loads,
+use super::adapter::EngineAdapter;
+use super::addons::LoraMemory;
+use super::checkpoint::activation::{Batch, cuda_graphs, non_torch, peak};
+use super::checkpoint::addons::{CheckpointAddons, Distribution};
+use super::checkpoint::ranks::{self, Ranks};
+use super::checkpoint::{
+    CheckpointBase, Release, nearest_format, usable_device, value_bytes, visible,
 };
-use crate::placement::{Hardware, Loads, Part};
+use super::layer_cache::{LayerCache, layer_caches};
+use super::layout::Layout;
+use super::model_files::{Addons, Proposer};
+use super::refusal::Refusal;
+use super::run::Run;
+use crate::architecture::Mtp;
+use crate::bill::{DeviceLines, Line, bills, loads};
+use crate::catalog::Model;
+use crate::hardware::{Hardware, Loads, Part};
 use crate::quant::{Format, Mix, Quant};
-use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::{Engine, Scenario};
+use crate::report::{DeviceBill, HostBill, RefusalReason, SlidingWindowCache, Term};
+use crate::scenario::{Engine, Lora};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval, MIB};
 
@@ -26,16 +35,6 @@ const SOURCE: &str = "SGLang 0.5.23";
 
 /// Tokens of a window layer's pool for each token of the full layers' (`swa_full_tokens_ratio`).
 const WINDOW_RATIO: f64 = 0.8;
-
-pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
-    match quant {
-        Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
-        Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) => {
-            Err(Refusal::new(Rule::FormatNotLoaded, quant).or(vllm::nearest_format(quant)))
-        }
-        Quant::Format(_) => Ok(()),
-    }
-}
 
 /// Defaults by the device's memory and the number of ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,10 +88,75 @@ fn prefill_graph_sizes(most: u64) -> u64 {
     steps.iter().map(|(from, to, step)| most.min(*to).saturating_sub(*from) / step).sum()
 }
 
+/// SGLang.
+pub(super) struct Sglang;
+
+impl EngineAdapter for Sglang {
+    fn engine(&self) -> Engine {
+        Engine::Sglang
+    }
+
+    fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
+        match quant {
+            Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
+            Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) => {
+                Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant)))
+            }
+            Quant::Format(_) => Ok(()),
+        }
+    }
+
+    fn run_checkpoint<'a>(
+        &'static self,
+        base: CheckpointBase<'a>,
+    ) -> Result<Box<dyn Run + 'a>, Refusal> {
+        Ok(Box::new(SglangRun::new(base)?))
+    }
+
+    fn lora_memory(&self) -> LoraMemory {
+        LoraMemory {
+            source: "SGLang 0.5 srt/lora/mem_pool.py, max_loras_per_batch slots",
+            ..LoraMemory::SIXTEEN_BIT
+        }
+    }
+
+    fn mtp_layers<'a>(&self, model: &'a Model) -> Result<&'a Mtp, RefusalReason> {
+        model.architecture().mtp.as_ref().ok_or(RefusalReason::NoMtpLayers)
+    }
+
+    fn max_vocabulary_difference(&self) -> u64 {
+        0
+    }
+
+    fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {
+        let mut flags = Vec::new();
+        if let Some(Lora { rank, count, .. }) = addons.lora {
+            flags.push(format!(
+                "--enable-lora --max-loras-per-batch {count} --max-lora-rank {rank}"
+            ));
+        }
+        if let Some(speculation) = &addons.speculation {
+            let algorithm = match &speculation.by {
+                Proposer::Mtp(_) => "NEXTN".to_owned(),
+                Proposer::Draft(files) => {
+                    format!("STANDALONE --speculative-draft-model-path {}", files.model().hf_id)
+                }
+            };
+            let tokens = speculation.tokens;
+            flags.push(format!(
+                "--speculative-algorithm {algorithm} --speculative-num-steps {tokens}"
+            ));
+        }
+        flags
+    }
+}
+
 struct SglangRun<'a> {
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
+    base: CheckpointBase<'a>,
     ranks: Ranks,
     defaults: Defaults,
     value_bytes: u64,
@@ -100,56 +164,43 @@ struct SglangRun<'a> {
     /// Weights on each pipeline stage.
     weights: Vec<Interval<Bytes>>,
     activations: Interval<Bytes>,
-    beside: Beside<'a>,
-}
-
-pub(super) fn run<'a>(
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
-) -> Result<Box<dyn Run + 'a>, Refusal> {
-    Ok(Box::new(SglangRun::new(checkpoint, hardware, scenario)?))
+    addons: CheckpointAddons<'a>,
 }
 
 impl<'a> SglangRun<'a> {
-    fn new(
-        checkpoint: &'a Checkpoint<'a>,
-        hardware: &'a Hardware<'a>,
-        scenario: &'a Scenario,
-    ) -> Result<SglangRun<'a>, Refusal> {
-        let ranks = Ranks::new(Engine::Sglang, checkpoint, hardware, scenario)?;
+    fn new(base: CheckpointBase<'a>) -> Result<SglangRun<'a>, Refusal> {
+        let CheckpointBase { checkpoint, hardware, scenario, .. } = base;
+        let ranks = Ranks::new(Engine::Sglang, base)?;
         for part in &hardware.parts {
-            vllm::usable_device(part.device, checkpoint.quant, 75)?;
+            usable_device(part.device, checkpoint.quant, 75)?;
         }
-        let value_bytes = vllm::value_bytes(scenario.kv)?;
+        let value_bytes = value_bytes(scenario.kv)?;
         let first = &hardware.parts[0];
-        let mut defaults = Defaults::new(vllm::visible(first), ranks.tensor);
+        let mut defaults = Defaults::new(visible(first), ranks.tensor);
         defaults.chunk = scenario.batched.unwrap_or(defaults.chunk);
-        let capability = super::compute_capability(first.device);
-        let release = vllm::Release::CURRENT;
-        let batch = vllm::Batch {
+        let capability = first.device.compute_capability();
+        let release = Release::CURRENT;
+        let batch = Batch {
             tokens: defaults.chunk,
             sequences: scenario.sequences.unwrap_or(ranks.users(scenario.users)),
             ranks: ranks.tensor,
             release,
         };
         Ok(SglangRun {
-            checkpoint,
-            hardware,
-            scenario,
+            base,
             ranks: ranks.clone(),
             defaults,
             value_bytes,
             caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
-            weights: super::ranks::weights(checkpoint, &ranks, capability),
+            weights: ranks::weights(checkpoint, &ranks, capability),
             activations: peak(checkpoint.architecture(), batch),
-            beside: Beside::new(Engine::Sglang, checkpoint, hardware, scenario)?,
+            addons: CheckpointAddons::new(&Sglang, base)?,
         })
     }
 
     fn fraction(&self, part: &Part<'_>) -> u64 {
-        let own = || self.defaults.fraction(vllm::visible(part), self.ranks.tensor);
-        self.scenario.utilisation.unwrap_or_else(own)
+        let own = || self.defaults.fraction(visible(part), self.ranks.tensor);
+        self.base.scenario.utilisation.unwrap_or_else(own)
     }
 
     /// The pools for `users` sequences of `context` tokens: a slot a token in every full layer,
@@ -178,14 +229,14 @@ impl<'a> SglangRun<'a> {
 
     /// What the MTP layers cache: a slot a token, as the model's layers do.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        self.pools(&self.beside.mtp_caches(self.ranks.cuts.attention), context, users).0
+        self.pools(&self.addons.mtp_caches(self.ranks.cuts.attention), context, users).0
     }
 
-    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+    fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
         let of = |(i, part): (usize, &Part<'_>)| {
             let Some(stage) = self.ranks.stage(i) else {
-                return Share { usable: part.usable, layers: 0, lines: Vec::new() };
+                return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };
             let (layers, weights) = (&self.ranks.stages[stage], self.weights[stage]);
             let caches = self.caches.get(layers.clone()).unwrap_or_default();
@@ -193,16 +244,16 @@ impl<'a> SglangRun<'a> {
             let fraction = self.fraction(part) as f64 / 1000.0;
             // Activations and graphs live in what the fraction leaves; where they need more, the
             // pools must leave it to them.
-            let slack = vllm::visible(part).scale(1.0 - fraction);
-            let runtime = self.activations + vllm::cuda_graphs(self.scenario.eager);
+            let slack = visible(part).scale(1.0 - fraction);
+            let runtime = self.activations + cuda_graphs(self.base.scenario.eager);
             let beyond = Interval {
                 low: runtime.low - slack,
                 expected: runtime.expected - slack,
                 high: runtime.high - slack,
             };
             let source = SOURCE;
-            Share {
-                usable: vllm::visible(part).scale(fraction).min(part.usable),
+            DeviceLines {
+                usable: visible(part).scale(fraction).min(part.usable),
                 layers: layers.len() as u64,
                 lines: vec![
                     Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
@@ -213,67 +264,63 @@ impl<'a> SglangRun<'a> {
                         .with(&[("users", users)]),
                     Line::fitted(Term::Compute, beyond, "max(activations - slack, 0)", source)
                         .with(&[("chunked_prefill_size", self.defaults.chunk)]),
-                    Line::fitted(
-                        Term::Overhead,
-                        vllm::non_torch(self.ranks.group()),
-                        "measured",
-                        source,
-                    ),
+                    Line::fitted(Term::Overhead, non_torch(self.ranks.group()), "measured", source),
                 ],
             }
         };
-        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
+        let mut shares: Vec<DeviceLines> =
+            self.base.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.beside.add(&mut shares, Sharing::Ranks(&self.ranks), (context, users), mtp);
+        self.addons.add(&mut shares, Distribution::Ranks(&self.ranks), (context, users), mtp);
         shares
     }
 }
 
 impl Run for SglangRun<'_> {
     fn hardware(&self) -> &Hardware<'_> {
-        self.hardware
+        self.base.hardware
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
-        let fraction = self.hardware.parts.first().map_or(0, |part| self.fraction(part));
+        let fraction = self.base.hardware.parts.first().map_or(0, |part| self.fraction(part));
         let basis =
             format!("mem_fraction_static {} of what a process sees", fraction as f64 / 1000.0);
-        bills(self.hardware, self.shares(context, users), &basis, Vec::new())
+        bills(self.base.hardware, self.shares(context, users), &basis, Vec::new())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.hardware, &self.shares(context, users), &[])
+        loads(self.base.hardware, &self.shares(context, users), &[])
     }
 
-    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
-        run(self.checkpoint, hardware, self.scenario).ok()
+    fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        Sglang.run_checkpoint(self.base.on(hardware)).ok()
     }
 
-    fn windows(&self) -> Windows {
+    fn sliding_window_cache(&self) -> SlidingWindowCache {
         let full = self.caches.iter().any(|cache| cache.has_tokens() && cache.window.is_none());
         match full {
-            true => Windows::Share((WINDOW_RATIO * 1000.0) as u64),
-            false => Windows::Whole,
+            true => SlidingWindowCache::Share((WINDOW_RATIO * 1000.0) as u64),
+            false => SlidingWindowCache::Whole,
         }
     }
 
-    fn takes(&self) -> Option<u64> {
-        self.hardware.parts.first().map(|part| self.fraction(part))
+    fn reserved_fraction(&self) -> Option<u64> {
+        self.base.hardware.parts.first().map(|part| self.fraction(part))
     }
 
     fn layout(&self) -> Layout {
         let value = self.value_bytes as f64;
         Layout {
-            parts: self.ranks.parts(self.checkpoint.architecture().n_layers()),
+            parts: self.ranks.parts(self.base.n_layers()),
             cache: CacheTypes { key: value, value },
             microbatch: self.defaults.chunk,
             copies: self.ranks.copies(),
-            pooled: self.ranks.pooled(),
+            expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
         }
     }
 
     fn flags(&self) -> Vec<String> {
-        let mut flags = vec![format!("--context-length {}", self.scenario.context)];
+        let mut flags = vec![format!("--context-length {}", self.base.scenario.context)];
         let Ranks { tensor, stages, data, expert, .. } = &self.ranks;
         let stages = stages.len() as u64;
         for (flag, size) in [
@@ -289,22 +336,22 @@ impl Run for SglangRun<'_> {
         if *data > 1 && self.ranks.copies() == 1 {
             flags.push("--enable-dp-attention".to_owned());
         }
-        if let Some(fraction) = self.scenario.utilisation {
+        if let Some(fraction) = self.base.scenario.utilisation {
             flags.push(format!("--mem-fraction-static {}", fraction as f64 / 1000.0));
         }
-        if self.scenario.batched.is_some() {
+        if self.base.scenario.batched.is_some() {
             flags.push(format!("--chunked-prefill-size {}", self.defaults.chunk));
         }
-        if let Some(sequences) = self.scenario.sequences {
+        if let Some(sequences) = self.base.scenario.sequences {
             flags.push(format!("--max-running-requests {sequences}"));
         }
         if self.value_bytes == 1 {
             flags.push("--kv-cache-dtype fp8_e4m3".to_owned());
         }
-        if self.scenario.eager {
+        if self.base.scenario.eager {
             flags.push("--disable-cuda-graph".to_owned());
         }
-        flags.extend(self.beside.flags());
+        flags.extend(self.addons.flags());
         flags
     }
 
@@ -312,8 +359,8 @@ impl Run for SglangRun<'_> {
         1
     }
 
-    fn most_users(&self) -> u64 {
-        self.scenario.sequences.unwrap_or(u64::MAX).saturating_mul(self.ranks.data)
+    fn max_users(&self) -> u64 {
+        self.base.scenario.sequences.unwrap_or(u64::MAX).saturating_mul(self.ranks.data)
     }
 }
 

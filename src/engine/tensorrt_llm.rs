@@ -5,17 +5,22 @@
 //! (`free_gpu_memory_fraction` 0.9, `max_num_tokens` 8192, `max_batch_size` 2048, blocks of 32
 //! tokens); the fraction holds in all four logs that can be checked.
 
-use super::addons::checkpoint::{Beside, Sharing};
-use super::ranks::Ranks;
-use super::vllm;
-use super::{
-    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, layer_caches, loads,
-};
+use super::adapter::EngineAdapter;
+use super::checkpoint::activation::{Batch, peak};
+use super::checkpoint::addons::{CheckpointAddons, Distribution};
+use super::checkpoint::ranks::{self, Ranks};
+use super::checkpoint::{CheckpointBase, Release, nearest_format, usable_device, value_bytes};
+use super::layer_cache::{LayerCache, layer_caches};
+use super::layout::Layout;
+use super::refusal::Refusal;
+use super::run::Run;
+use crate::architecture::Mtp;
+use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
-use crate::placement::{Hardware, Loads, Part};
+use crate::hardware::{Hardware, Loads, Part};
 use crate::quant::{Format, Mix, Quant};
-use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::{Engine, Scenario};
+use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
+use crate::scenario::Engine;
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
@@ -60,73 +65,89 @@ const ARCHITECTURES: &[&str] = &[
     "starcoder2",
 ];
 
-/// It has an implementation of `model`'s architecture.
-pub(super) fn knows(model: &Model) -> bool {
-    let known = |arch: &str| ARCHITECTURES.contains(&arch);
-    model.architecture().gguf_arch.as_deref().is_some_and(known)
-}
+/// TensorRT-LLM.
+pub(super) struct TensorRtLlm;
 
-pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
-    match quant {
-        Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
-        Quant::Format(
-            Format::Fp8
-            | Format::Fp8Block
-            | Format::Nvfp4
-            | Format::Mxfp4
-            | Format::Awq
-            | Format::Gptq
-            | Format::Int8,
-        ) => Ok(()),
-        _ => Err(Refusal::new(Rule::FormatNotLoaded, quant).or(vllm::nearest_format(quant))),
+impl EngineAdapter for TensorRtLlm {
+    fn engine(&self) -> Engine {
+        Engine::TensorRtLlm
+    }
+
+    fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
+        match quant {
+            Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
+            Quant::Format(
+                Format::Fp8
+                | Format::Fp8Block
+                | Format::Nvfp4
+                | Format::Mxfp4
+                | Format::Awq
+                | Format::Gptq
+                | Format::Int8,
+            ) => Ok(()),
+            _ => Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant))),
+        }
+    }
+
+    fn supports_architecture(&self, model: &Model) -> bool {
+        let known = |arch: &str| ARCHITECTURES.contains(&arch);
+        model.architecture().gguf_arch.as_deref().is_some_and(known)
+    }
+
+    fn run_checkpoint<'a>(
+        &'static self,
+        base: CheckpointBase<'a>,
+    ) -> Result<Box<dyn Run + 'a>, Refusal> {
+        let CheckpointBase { checkpoint, hardware, scenario, .. } = base;
+        let ranks = Ranks::new(Engine::TensorRtLlm, base)?;
+        for part in &hardware.parts {
+            if part.device.vendor != "NVIDIA" {
+                return Err(Refusal::new(RefusalReason::NoBackend, &part.device.id));
+            }
+            usable_device(part.device, checkpoint.quant, 80)?;
+        }
+        let release = Release::CURRENT;
+        let batch = Batch {
+            tokens: scenario.batched.unwrap_or(8192),
+            sequences: scenario.sequences.unwrap_or(ranks.users(scenario.users)),
+            ranks: ranks.tensor,
+            release,
+        };
+        let first = &hardware.parts[0];
+        let peak = peak(checkpoint.architecture(), batch);
+        Ok(Box::new(TensorRtRun {
+            base,
+            ranks: ranks.clone(),
+            value_bytes: value_bytes(scenario.kv)?,
+            caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
+            weights: ranks::weights(checkpoint, &ranks, first.device.compute_capability()),
+            activations: Interval { high: peak.high.scale(1.5), ..peak },
+            addons: CheckpointAddons::new(&TensorRtLlm, base)?,
+        }))
+    }
+
+    fn mtp_layers<'a>(&self, model: &'a Model) -> Result<&'a Mtp, RefusalReason> {
+        model.architecture().mtp.as_ref().ok_or(RefusalReason::NoMtpLayers)
+    }
+
+    fn max_vocabulary_difference(&self) -> u64 {
+        0
     }
 }
 
 struct TensorRtRun<'a> {
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
+    base: CheckpointBase<'a>,
     ranks: Ranks,
     value_bytes: u64,
     caches: Vec<LayerCache>,
     /// Weights on each pipeline stage.
     weights: Vec<Interval<Bytes>>,
     activations: Interval<Bytes>,
-    beside: Beside<'a>,
-}
-
-pub(super) fn run<'a>(
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
-) -> Result<Box<dyn Run + 'a>, Refusal> {
-    let ranks = Ranks::new(Engine::TensorRtLlm, checkpoint, hardware, scenario)?;
-    for part in &hardware.parts {
-        if part.device.vendor != "NVIDIA" {
-            return Err(Refusal::new(Rule::NoBackend, &part.device.id));
-        }
-        vllm::usable_device(part.device, checkpoint.quant, 80)?;
-    }
-    let release = vllm::Release::CURRENT;
-    let batch = vllm::Batch {
-        tokens: scenario.batched.unwrap_or(8192),
-        sequences: scenario.sequences.unwrap_or(ranks.users(scenario.users)),
-        ranks: ranks.tensor,
-        release,
-    };
-    let first = &hardware.parts[0];
-    let peak = vllm::peak(checkpoint.architecture(), batch);
-    Ok(Box::new(TensorRtRun {
-        checkpoint,
-        hardware,
-        scenario,
-        ranks: ranks.clone(),
-        value_bytes: vllm::value_bytes(scenario.kv)?,
-        caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
-        weights: super::ranks::weights(checkpoint, &ranks, super::compute_capability(first.device)),
-        activations: Interval { high: peak.high.scale(1.5), ..peak },
-        beside: Beside::new(Engine::TensorRtLlm, checkpoint, hardware, scenario)?,
-    }))
+    addons: CheckpointAddons<'a>,
 }
 
 /// What the runtime takes beside: 1.9 GiB in the documentation's example, buffers of 43 and 180 MB
@@ -147,16 +168,16 @@ impl TensorRtRun<'_> {
 
     /// What the MTP layers cache, in blocks as the model's layers do.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        self.kv(&self.beside.mtp_caches(self.ranks.cuts.attention), context, users).0
+        self.kv(&self.addons.mtp_caches(self.ranks.cuts.attention), context, users).0
     }
 
     /// Of what weights, activations and runtime leave, one less the fraction stays free.
-    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+    fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
-        let fraction = self.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
+        let fraction = self.base.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
         let of = |(i, part): (usize, &Part<'_>)| {
             let Some(stage) = self.ranks.stage(i) else {
-                return Share { usable: part.usable, layers: 0, lines: Vec::new() };
+                return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };
             let (layers, weights) = (&self.ranks.stages[stage], self.weights[stage]);
             let caches = self.caches.get(layers.clone()).unwrap_or_default();
@@ -164,7 +185,7 @@ impl TensorRtRun<'_> {
             let free =
                 part.usable - weights.expected - self.activations.expected - RUNTIME.expected;
             let source = SOURCE;
-            Share {
+            DeviceLines {
                 usable: part.usable - free.scale(1.0 - fraction),
                 layers: layers.len() as u64,
                 lines: vec![
@@ -178,46 +199,47 @@ impl TensorRtRun<'_> {
                 ],
             }
         };
-        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
+        let mut shares: Vec<DeviceLines> =
+            self.base.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.beside.add(&mut shares, Sharing::Ranks(&self.ranks), (context, users), mtp);
+        self.addons.add(&mut shares, Distribution::Ranks(&self.ranks), (context, users), mtp);
         shares
     }
 }
 
 impl Run for TensorRtRun<'_> {
     fn hardware(&self) -> &Hardware<'_> {
-        self.hardware
+        self.base.hardware
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
-        let fraction = self.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
+        let fraction = self.base.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
         let basis =
             format!("free_gpu_memory_fraction {fraction} of what weights and buffers leave");
-        bills(self.hardware, self.shares(context, users), &basis, Vec::new())
+        bills(self.base.hardware, self.shares(context, users), &basis, Vec::new())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.hardware, &self.shares(context, users), &[])
+        loads(self.base.hardware, &self.shares(context, users), &[])
     }
 
-    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
-        run(self.checkpoint, hardware, self.scenario).ok()
+    fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        TensorRtLlm.run_checkpoint(self.base.on(hardware)).ok()
     }
 
     fn layout(&self) -> Layout {
         let value = self.value_bytes as f64;
         Layout {
-            parts: self.ranks.parts(self.checkpoint.architecture().n_layers()),
+            parts: self.ranks.parts(self.base.n_layers()),
             cache: CacheTypes { key: value, value },
-            microbatch: self.scenario.batched.unwrap_or(8192),
+            microbatch: self.base.scenario.batched.unwrap_or(8192),
             copies: self.ranks.copies(),
-            pooled: self.ranks.pooled(),
+            expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
         }
     }
 
     fn flags(&self) -> Vec<String> {
-        let mut flags = vec![format!("--max_seq_len {}", self.scenario.context)];
+        let mut flags = vec![format!("--max_seq_len {}", self.base.scenario.context)];
         let Ranks { tensor, stages, data, expert, .. } = &self.ranks;
         let stages = stages.len() as u64;
         for (flag, size) in [("--tp_size", *tensor), ("--pp_size", stages), ("--ep_size", *expert)]
@@ -229,16 +251,16 @@ impl Run for TensorRtRun<'_> {
         if *data > 1 {
             flags.push("enable_attention_dp: true".to_owned());
         }
-        if let Some(fraction) = self.scenario.utilisation {
+        if let Some(fraction) = self.base.scenario.utilisation {
             flags.push(format!("--kv_cache_free_gpu_memory_fraction {}", fraction as f64 / 1000.0));
         }
-        if let Some(tokens) = self.scenario.batched {
+        if let Some(tokens) = self.base.scenario.batched {
             flags.push(format!("--max_num_tokens {tokens}"));
         }
-        if let Some(sequences) = self.scenario.sequences {
+        if let Some(sequences) = self.base.scenario.sequences {
             flags.push(format!("--max_batch_size {sequences}"));
         }
-        flags.extend(self.beside.flags());
+        flags.extend(self.addons.flags());
         flags
     }
 
@@ -246,7 +268,7 @@ impl Run for TensorRtRun<'_> {
         BLOCK
     }
 
-    fn most_users(&self) -> u64 {
-        self.scenario.sequences.unwrap_or(2048).saturating_mul(self.ranks.data)
+    fn max_users(&self) -> u64 {
+        self.base.scenario.sequences.unwrap_or(2048).saturating_mul(self.ranks.data)
     }
 }

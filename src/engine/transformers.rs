@@ -1,22 +1,26 @@
-//! Transformers' memory: weights spread by layers (`device_map="auto"`), a cache that grows with
+//! Transformers' memory: weights split by layers (`device_map="auto"`), a cache that grows with
 //! the text, and the activations of a prompt that is computed at once.
 //!
 //! Rules as of transformers 5.24 (October 2026): `cache_utils.py` (`DynamicLayer`,
 //! `DynamicSlidingWindowLayer` keeps the window less one token), `quantizers/` (bitsandbytes leaves
 //! the head alone), `generation/utils.py` (logits of the last token only).
 
-use super::addons::checkpoint::{Beside, Sharing};
-use super::spread::Spread;
-use super::{
-    Checkpoint, LayerCache, Layout, Line, Refusal, Rule, Run, Share, bills, expand_latents,
-    layer_caches, loads, widest_ffn,
-};
+use super::adapter::EngineAdapter;
+use super::addons::LoraMemory;
+use super::checkpoint::addons::{CheckpointAddons, Distribution};
+use super::checkpoint::{CheckpointBase, LayerSplit};
+use super::layer_cache::{LayerCache, expand_latents, layer_caches};
+use super::layout::Layout;
+use super::model_files::Addons;
+use super::refusal::Refusal;
+use super::run::Run;
 use crate::architecture::Architecture;
+use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::DeviceKind;
-use crate::placement::{Hardware, Loads};
+use crate::hardware::{Hardware, Loads, Part};
 use crate::quant::{Format, GgmlType, Mix, Quant};
-use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::{Engine, Scenario};
+use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
+use crate::scenario::Engine;
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, Interval};
 
@@ -25,17 +29,6 @@ pub const VERSION: &str = "5.24 (October 2026)";
 
 const SOURCE: &str = "transformers 5.24";
 
-pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
-    match quant {
-        Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),
-        // GGUF files are read, but unpacked to 16 bits: no format of its own in memory.
-        Quant::Gguf(_) | Quant::Format(Format::Mlx(_) | Format::Exl3(_) | Format::Nvfp4) => {
-            Err(Refusal::new(Rule::FormatNotLoaded, quant).or(nearest(quant)))
-        }
-        Quant::Format(_) => Ok(()),
-    }
-}
-
 fn nearest(quant: Quant) -> Format {
     match quant.nominal_bits() {
         5.. => Format::BnbInt8,
@@ -43,39 +36,75 @@ fn nearest(quant: Quant) -> Format {
     }
 }
 
-struct TransformersRun<'a> {
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
-    caches: Vec<LayerCache>,
-    spread: Spread,
-    beside: Beside<'a>,
-}
+/// Hugging Face Transformers.
+pub(super) struct Transformers;
 
-pub(super) fn run<'a>(
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
-) -> Result<Box<dyn Run + 'a>, Refusal> {
-    if !matches!(scenario.kv.k, GgmlType::F16 | GgmlType::BF16) || scenario.kv.k != scenario.kv.v {
-        let asked = format!("kv={}", scenario.kv);
-        return Err(Refusal::new(Rule::CacheType, asked).or("kv=f16"));
+impl EngineAdapter for Transformers {
+    fn engine(&self) -> Engine {
+        Engine::Transformers
     }
-    let bitsandbytes = matches!(checkpoint.quant, Quant::Format(Format::Nf4 | Format::BnbInt8));
-    for part in &hardware.parts {
-        let known = matches!(part.device.vendor.as_str(), "NVIDIA" | "AMD" | "Intel" | "Apple");
-        if !known || (bitsandbytes && part.device.vendor == "Apple") {
-            return Err(Refusal::new(Rule::NoBackend, &part.device.id));
+
+    fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
+        match quant {
+            Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),
+            // GGUF files are read, but unpacked to 16 bits: no format of its own in memory.
+            Quant::Gguf(_) | Quant::Format(Format::Mlx(_) | Format::Exl3(_) | Format::Nvfp4) => {
+                Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest(quant)))
+            }
+            Quant::Format(_) => Ok(()),
         }
     }
-    Ok(Box::new(TransformersRun {
-        checkpoint,
-        hardware,
-        scenario,
-        caches: caches(checkpoint.architecture()),
-        spread: Spread::new(checkpoint, &hardware.usable(), false),
-        beside: Beside::new(Engine::Transformers, checkpoint, hardware, scenario)?,
-    }))
+
+    fn run_checkpoint<'a>(
+        &'static self,
+        base: CheckpointBase<'a>,
+    ) -> Result<Box<dyn Run + 'a>, Refusal> {
+        let CheckpointBase { checkpoint, hardware, scenario, .. } = base;
+        if !matches!(scenario.kv.k, GgmlType::F16 | GgmlType::BF16)
+            || scenario.kv.k != scenario.kv.v
+        {
+            let asked = format!("kv={}", scenario.kv);
+            return Err(Refusal::new(RefusalReason::CacheType, asked).set("kv", "f16"));
+        }
+        let bitsandbytes = matches!(checkpoint.quant, Quant::Format(Format::Nf4 | Format::BnbInt8));
+        for part in &hardware.parts {
+            let known = matches!(part.device.vendor.as_str(), "NVIDIA" | "AMD" | "Intel" | "Apple");
+            if !known || (bitsandbytes && part.device.vendor == "Apple") {
+                return Err(Refusal::new(RefusalReason::NoBackend, &part.device.id));
+            }
+        }
+        Ok(Box::new(TransformersRun {
+            base,
+            caches: caches(checkpoint.architecture()),
+            split: LayerSplit::new(checkpoint, &hardware.usable(), false),
+            addons: CheckpointAddons::new(&Transformers, base)?,
+        }))
+    }
+
+    fn lora_memory(&self) -> LoraMemory {
+        LoraMemory {
+            min_value_bytes: 2,
+            value_bytes: 4,
+            slot_ranks: None,
+            source: "PEFT keeps adapters in FP32 (autocast_adapter_dtype)",
+        }
+    }
+
+    fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {
+        let draft = addons.draft().map(|files| &files.model().hf_id);
+        draft.map(|id| format!("assistant_model=\"{id}\"")).into_iter().collect()
+    }
+}
+
+struct TransformersRun<'a> {
+    base: CheckpointBase<'a>,
+    caches: Vec<LayerCache>,
+    split: LayerSplit,
+    addons: CheckpointAddons<'a>,
 }
 
 /// What each layer caches: latent attention is computed with full keys and values, and those are
@@ -103,8 +132,8 @@ impl TransformersRun<'_> {
     /// The prompt is computed at once: two hidden-wide and three inner-wide vectors a token, and a
     /// layer's cache twice while it is extended.
     fn activations(&self, context: u64, users: u64) -> Interval<Bytes> {
-        let architecture = self.checkpoint.architecture();
-        let values = 3 * widest_ffn(architecture) + 4 * architecture.hidden_size;
+        let architecture = self.base.architecture();
+        let values = 3 * architecture.widest_ffn() + 4 * architecture.hidden_size;
         let tokens = context.saturating_mul(users) as f64;
         let layer = |cache: &LayerCache| Bytes(2 * cache.entry()) * cache.entries(context);
         let layer = self.caches.iter().map(layer).max().unwrap_or_default() * users;
@@ -117,19 +146,19 @@ impl TransformersRun<'_> {
         }
     }
 
-    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+    fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let activations = self.activations(context, users);
-        let of = |(i, part): (usize, &crate::placement::Part<'_>)| {
-            let (kv, state) = self.kv(self.spread.range(i), context, users);
+        let of = |(i, part): (usize, &Part<'_>)| {
+            let (kv, state) = self.kv(self.split.range(i), context, users);
             let context_bytes = match part.device.kind {
                 DeviceKind::Discrete => RUNTIME,
                 _ => Interval::exact(Bytes::ZERO),
             };
-            Share {
+            DeviceLines {
                 usable: part.usable,
-                layers: self.spread.layers[i],
+                layers: self.split.layers[i],
                 lines: vec![
-                    Line::exact(Term::Weights, self.spread.weights[i], "sum(tensors)", SOURCE),
+                    Line::exact(Term::Weights, self.split.weights[i], "sum(tensors)", SOURCE),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
@@ -139,25 +168,26 @@ impl TransformersRun<'_> {
                 ],
             }
         };
-        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
-        let layout = Sharing::Layers(&self.spread);
-        self.beside.add(&mut shares, layout, (context, users), Bytes::ZERO);
+        let mut shares: Vec<DeviceLines> =
+            self.base.hardware.parts.iter().enumerate().map(of).collect();
+        let layout = Distribution::Layers(&self.split);
+        self.addons.add(&mut shares, layout, (context, users), Bytes::ZERO);
         shares
     }
 
     /// Without a device all of it is on the host.
     fn host(&self, context: u64, users: u64) -> Vec<Line> {
-        if !self.hardware.parts.is_empty() {
+        if !self.base.hardware.parts.is_empty() {
             return Vec::new();
         }
         let (kv, state) = self.kv(0..self.caches.len(), context, users);
         let lines = vec![
-            Line::exact(Term::Weights, self.checkpoint.loaded(), "sum(tensors)", SOURCE),
+            Line::exact(Term::Weights, self.base.checkpoint.loaded(), "sum(tensors)", SOURCE),
             Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE),
             Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
             Line::fitted(Term::Compute, self.activations(context, users), "prompt at once", SOURCE),
         ];
-        self.beside.on_host(context, users, lines)
+        self.addons.on_host(context, users, lines)
     }
 }
 
@@ -167,19 +197,19 @@ const RUNTIME: Interval<Bytes> =
 
 impl Run for TransformersRun<'_> {
     fn hardware(&self) -> &Hardware<'_> {
-        self.hardware
+        self.base.hardware
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
-        bills(self.hardware, self.shares(context, users), "", self.host(context, users))
+        bills(self.base.hardware, self.shares(context, users), "", self.host(context, users))
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.hardware, &self.shares(context, users), &self.host(context, users))
+        loads(self.base.hardware, &self.shares(context, users), &self.host(context, users))
     }
 
-    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
-        run(self.checkpoint, hardware, self.scenario).ok()
+    fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        Transformers.run_checkpoint(self.base.on(hardware)).ok()
     }
 
     fn expands_latents(&self) -> bool {
@@ -188,22 +218,17 @@ impl Run for TransformersRun<'_> {
 
     fn layout(&self) -> Layout {
         Layout {
-            parts: Layout::split(
-                &self.spread.layers,
-                self.checkpoint.architecture().n_layers(),
-                false,
-                0,
-            ),
+            parts: Layout::split(&self.split.layers, self.base.n_layers(), false, 0),
             cache: CacheTypes::SIXTEEN_BIT,
             microbatch: u64::MAX,
             copies: 1,
-            pooled: 1,
+            expert_sharing_ranks: 1,
         }
     }
 
     fn flags(&self) -> Vec<String> {
         let mut flags = vec!["device_map=\"auto\"".to_owned()];
-        match self.checkpoint.quant {
+        match self.base.checkpoint.quant {
             Quant::Format(Format::Nf4) => flags.push(
                 "BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=\"nf4\", \
                  bnb_4bit_use_double_quant=True)"
@@ -224,7 +249,7 @@ impl Run for TransformersRun<'_> {
             }
             Quant::Format(_) => {}
         }
-        flags.extend(self.beside.flags());
+        flags.extend(self.addons.flags());
         flags
     }
 
@@ -232,7 +257,7 @@ impl Run for TransformersRun<'_> {
         1
     }
 
-    fn most_users(&self) -> u64 {
+    fn max_users(&self) -> u64 {
         u64::MAX
     }
 }

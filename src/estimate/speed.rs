@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use crate::architecture::count;
 use crate::catalog::{Catalog, Device, DeviceKind};
-use crate::engine::{self, File, Held, Layout, Run};
-use crate::placement::{Hardware, Host};
+use crate::engine::{self, File, Layout, ModelFiles, PlacedLayers, Run};
+use crate::hardware::{Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{self, Measurement, Scenario, Selected, Serving};
@@ -31,10 +31,10 @@ pub(super) struct FileWork(OnceLock<Layers>);
 
 impl FileWork {
     /// The cache types are those of the engine that loads the file, the same on every machine.
-    fn of(&self, file: &File<'_>, types: CacheTypes) -> &Layers {
+    fn of(&self, file: &ModelFiles<'_>, types: CacheTypes) -> &Layers {
         self.0.get_or_init(|| {
             let architecture = file.model().architecture();
-            match file {
+            match &file.file {
                 File::Gguf(file) => {
                     let weights = file.weights.iter().map(|w| (&w.tensor, w.bytes().0));
                     Layers::new(architecture, weights, types)
@@ -68,7 +68,7 @@ pub(super) struct Subject<'a> {
     pub catalog: &'a Catalog,
     pub scenario: &'a Scenario,
     pub engine: scenario::Engine,
-    pub file: &'a File<'a>,
+    pub file: &'a ModelFiles<'a>,
     pub work: &'a FileWork,
     pub run: &'a dyn Run,
     pub verdict: Verdict,
@@ -148,14 +148,14 @@ impl Subject<'_> {
             Verdict::No => self.max_users,
             _ => self.max_users.max(users),
         };
-        let Layout { parts, cache, microbatch, copies, pooled } = self.run.layout();
+        let Layout { parts, cache, microbatch, copies, expert_sharing_ranks } = self.run.layout();
         let layers = self.work.of(self.file, cache);
         let machine = Machine::new(self.catalog, self.run.hardware());
         // Copies that share their experts are data ranks of one.
-        let (ranks, copies) = if pooled > 1 { (copies, 1) } else { (1, copies) };
-        let part = |held: &Held| {
+        let (ranks, copies) = if expert_sharing_ranks > 1 { (copies, 1) } else { (1, copies) };
+        let part = |held: &PlacedLayers| {
             let part = machine.part(held, layers, ranks)?;
-            Some(Part { data: pooled.min(u64::from(part.width)) as u32, ..part })
+            Some(Part { data: expert_sharing_ranks.min(u64::from(part.width)) as u32, ..part })
         };
         let parts: Option<Vec<Part>> = parts.iter().map(part).collect();
         let parts = parts.ok_or(NoSpeed::UnknownDevice)?;
@@ -178,7 +178,7 @@ impl Subject<'_> {
             cached_prefix: self.scenario.serving.prefix.min(prompt - 1) as f64,
             // Those of one copy.
             fits: (fits / copies.max(1)).max(1) as f64,
-            scheduled: (self.run.most_users() / copies.max(1)).max(1) as f64,
+            scheduled: (self.run.max_users() / copies.max(1)).max(1) as f64,
             copies: copies as f64,
         };
         Ok(Pace {
@@ -191,7 +191,7 @@ impl Subject<'_> {
 
     /// What proposes tokens; nothing where its own speed is not known.
     fn draft(&self) -> Option<Draft> {
-        let speculation = self.file.addons().speculation.as_ref()?;
+        let speculation = self.file.addons.speculation.as_ref()?;
         let by = match &speculation.by {
             engine::Proposer::Mtp(_) => {
                 let architecture = self.file.model().architecture();
@@ -252,8 +252,8 @@ impl<'a> Machine<'a> {
 
     /// `held` on its chips, as many groups of them as there are `ranks`; `None` where one is not
     /// known.
-    fn part(&self, held: &Held, layers: &Layers, ranks: u64) -> Option<Part> {
-        let Held { devices, layers: bodies, experts, head } = held;
+    fn part(&self, held: &PlacedLayers, layers: &Layers, ranks: u64) -> Option<Part> {
+        let PlacedLayers { devices, layers: bodies, experts, head } = held;
         let work = layers.part(bodies.clone(), experts.clone(), *head);
         if devices.is_empty() {
             let prompts_on = self.hardware.parts.first().map(|part| Chip::of(part.device));

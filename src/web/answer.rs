@@ -140,7 +140,7 @@ fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use headroom::report::{Economy, EngineRefusal, HostBill, Placement, Rule, Speed};
+    use headroom::report::{Economy, EngineRefusal, HostBill, Placement, RefusalReason, Speed};
     use headroom::units::{Bytes, GB, Interval};
 
     /// A cell of a model of `params` billions, `weights` GB large.
@@ -174,7 +174,7 @@ mod tests {
             max_users: 0,
             copies: 0,
             copy_devices: 0,
-            ways: Default::default(),
+            cache_layout: Default::default(),
             speed: Speed::default(),
             economy: Economy::default(),
             flags: Vec::new(),
@@ -265,8 +265,8 @@ mod tests {
                 id: id.to_owned(),
                 engine: engine.name().to_owned(),
                 asked: "q4_0".to_owned(),
-                rule: Rule::CacheType,
-                nearest: None,
+                rule: RefusalReason::CacheType,
+                nearest: Vec::new(),
             })))
         };
         let told = |query: &str, cells: &[(Engine, Option<Notice>)]| {

@@ -5,6 +5,7 @@
 use super::entry::Entry;
 use headroom::engine;
 use headroom::quant::Quant;
+use headroom::report::Suggestion;
 use headroom::scenario::{DeviceCount, Engine, Layout, Limit, Machine, Scenario, View};
 
 /// Adds a row, unless it is there.
@@ -56,13 +57,16 @@ pub fn add_quant(scenario: &mut Scenario, quant: Quant) {
     }
 }
 
-/// Takes what an engine offers instead of what it refuses: a setting in query notation, such as
-/// `kv=fp8`, or a quantisation.
-pub fn take(scenario: &mut Scenario, offered: &str) {
-    if let Some(quant) = Quant::parse(offered) {
-        add_quant(scenario, quant);
-    } else if offered.contains('=') {
-        *scenario = Scenario::from_query(&format!("{}&{offered}", scenario.to_query())).0;
+/// Changes the question as an engine suggests where it refuses or adjusts something.
+pub fn apply_suggestion(scenario: &mut Scenario, suggestion: &Suggestion) {
+    match suggestion {
+        Suggestion::Quant(quant) => add_quant(scenario, *quant),
+        Suggestion::Set { .. } => {
+            let query = format!("{}&{suggestion}", scenario.to_query());
+            *scenario = Scenario::from_query(&query).0;
+        }
+        // Which of several devices should stay is for the reader to say.
+        Suggestion::Devices(_) => {}
     }
 }
 
@@ -294,12 +298,12 @@ mod tests {
     #[test]
     fn an_offer_is_taken() {
         let mut scenario = Scenario::default();
-        take(&mut scenario, "tp=2");
+        apply_suggestion(&mut scenario, &Suggestion::set("tp", 2));
         assert_eq!(scenario, Scenario { tensor_parallel: Some(2), ..Scenario::default() });
-        take(&mut scenario, "AWQ");
+        apply_suggestion(&mut scenario, &Suggestion::Quant(quant("AWQ")));
         assert!(scenario.quants.contains(&quant("AWQ")));
         let before = scenario.clone();
-        take(&mut scenario, "1 device");
+        apply_suggestion(&mut scenario, &Suggestion::Devices(1));
         assert_eq!(scenario, before, "nothing that can be done here");
     }
 

@@ -2,12 +2,7 @@
 
 use crate::architecture::count;
 use crate::catalog::{Catalog, Model};
-use crate::scenario::Engine;
-
-/// By how much the vocabularies may differ in size where tokens are compared one by one (llama.cpp
-/// `common/speculative.cpp`, `SPEC_VOCAB_MAX_SIZE_DIFFERENCE`): padding rows. Qwen2.5-72B and 0.5B
-/// differ by 128.
-const PADDING: u64 = 128;
+use crate::engine::adapter::EngineAdapter;
 
 /// Drafts listed for a model at most.
 const DRAFTS: usize = 12;
@@ -19,13 +14,9 @@ const SUGGESTIONS: usize = 3;
 /// not tokens. Sizes must agree (for serving engines, which compare nothing else, exactly), and
 /// publisher, family or architecture with them: by size alone, Llama 2 would be Mistral's draft and
 /// Phi-4-mini MiniMax-M2's.
-pub(super) fn shares_vocabulary(engine: Engine, model: &Model, draft: &Model) -> bool {
+pub(super) fn shares_vocabulary(adapter: &dyn EngineAdapter, model: &Model, draft: &Model) -> bool {
     let [ours, theirs] = [model, draft].map(|m| m.architecture().vocab_size);
-    let may_differ = match engine {
-        Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm => 0,
-        _ => PADDING,
-    };
-    if ours.abs_diff(theirs) > may_differ {
+    if ours.abs_diff(theirs) > adapter.max_vocabulary_difference() {
         return false;
     }
     // A round size is chosen by many; an odd one tells whose it is.
@@ -40,15 +31,15 @@ fn first_word(family: &str) -> &str {
     family.split_whitespace().next().unwrap_or(family)
 }
 
-/// Ids of the models that can draft for `model` under `engine` and are no more than a third of it:
+/// Ids of the models that can draft for `model` under an engine and are no more than a third of it:
 /// those of its family first, and the smallest of each.
-pub fn drafts(catalog: &Catalog, engine: Engine, model: &Model) -> Vec<String> {
+pub fn drafts(catalog: &Catalog, adapter: &dyn EngineAdapter, model: &Model) -> Vec<String> {
     let size = |model: &Model| count(model.architecture()).active;
     let most = size(model) / 3;
     let mut fitting: Vec<(u64, &Model)> = catalog
         .models
         .iter()
-        .filter(|draft| shares_vocabulary(engine, model, draft))
+        .filter(|draft| shares_vocabulary(adapter, model, draft))
         .map(|draft| (size(draft), draft))
         .filter(|(size, _)| *size <= most)
         .collect();
@@ -58,17 +49,22 @@ pub fn drafts(catalog: &Catalog, engine: Engine, model: &Model) -> Vec<String> {
     fitting.into_iter().take(DRAFTS).map(|(_, draft)| draft.id.clone()).collect()
 }
 
-/// The first of [`drafts`] in query notation, separated by commas.
-pub(super) fn nearest(catalog: &Catalog, engine: Engine, model: &Model) -> Option<String> {
-    let ids = drafts(catalog, engine, model);
-    let offers: Vec<String> =
-        ids.iter().take(SUGGESTIONS).map(|id| format!("draft={id}")).collect();
-    (!offers.is_empty()).then(|| offers.join(", "))
+/// The first of [`drafts`], to suggest.
+pub(super) fn nearest(
+    catalog: &Catalog,
+    adapter: &dyn EngineAdapter,
+    model: &Model,
+) -> Vec<String> {
+    let mut ids = drafts(catalog, adapter, model);
+    ids.truncate(SUGGESTIONS);
+    ids
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::adapter;
+    use crate::scenario::Engine;
 
     fn model(id: &str) -> &'static Model {
         Catalog::bundled().model(id).unwrap_or_else(|| panic!("{id} is in the catalogue"))
@@ -76,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_draft_speaks_the_same_tokens() {
-        let shares = |engine, a, b| shares_vocabulary(engine, model(a), model(b));
+        let shares = |engine, a, b| shares_vocabulary(adapter(engine), model(a), model(b));
         let [llama_cpp, vllm] = [Engine::LlamaCpp, Engine::Vllm];
         assert!(shares(llama_cpp, "qwen3-32b", "qwen3-0.6b"));
         assert!(shares(llama_cpp, "deepseek-r1-distill-llama-70b", "llama-3.2-1b-instruct"));
@@ -92,10 +88,11 @@ mod tests {
     #[test]
     fn suggestions_are_small_and_can_draft() {
         let catalog = Catalog::bundled();
-        let near = nearest(catalog, Engine::LlamaCpp, model("qwen3-32b")).unwrap();
-        assert!(near.starts_with("draft=qwen3-0.6b"), "{near}");
-        for id in near.split(", ").filter_map(|text| text.strip_prefix("draft=")) {
-            assert!(shares_vocabulary(Engine::LlamaCpp, model("qwen3-32b"), model(id)), "{id}");
+        let llama_cpp = adapter(Engine::LlamaCpp);
+        let near = nearest(catalog, llama_cpp, model("qwen3-32b"));
+        assert_eq!(near[0], "qwen3-0.6b");
+        for id in near {
+            assert!(shares_vocabulary(llama_cpp, model("qwen3-32b"), model(&id)), "{id}");
         }
     }
 }

@@ -4,6 +4,36 @@
 use crate::architecture::{Group, Role, Shape, Tensor};
 use crate::scenario::LoraTargets;
 
+/// How an engine holds LoRA adapters in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoraMemory {
+    /// Bytes of a value, at least.
+    pub min_value_bytes: u64,
+    /// Bytes of a value, expected and at most.
+    pub value_bytes: u64,
+    /// The ranks of the slots that are reserved for every projection that could be adapted, embedding
+    /// and head among them; `None` where only the adapters themselves are held.
+    pub slot_ranks: Option<&'static [u64]>,
+    /// Where this was seen.
+    pub source: &'static str,
+}
+
+impl LoraMemory {
+    /// Adapters in 16 bits, and nothing else.
+    pub const SIXTEEN_BIT: LoraMemory = LoraMemory {
+        min_value_bytes: 2,
+        value_bytes: 2,
+        slot_ranks: None,
+        source: "LoRA (arXiv 2106.09685), in 16 bits",
+    };
+
+    /// The rank that memory is held for where adapters are of `rank`.
+    pub fn held_rank(&self, rank: u64) -> u64 {
+        let slots = self.slot_ranks.unwrap_or_default();
+        slots.iter().copied().find(|held| rank <= *held).unwrap_or(rank)
+    }
+}
+
 /// Widths of an adapted projection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {

@@ -3,9 +3,9 @@
 //! Rules of `llama-kv-cache.cpp`, `llama-kv-cache-iswa.cpp`, `llama-memory-recurrent.cpp` and
 //! `llama-hparams.cpp`, build b11434.
 
-use super::family::{Family, has_windows};
-use super::weights::{padded, row_padding};
-use super::{DEVICE_ALIGNMENT, Settings};
+use super::gguf_tensor::{DEVICE_ALIGNMENT, padded, row_padding};
+use super::graph_quirks::{Family, has_windows};
+use super::settings::Settings;
 use crate::architecture::{
     Architecture, Compressed, GatedDeltaNet, Indexer, Kda, KvSource, Layer, Lightning, Mamba1,
     Mamba2, Mixer, Reach,

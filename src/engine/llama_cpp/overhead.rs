@@ -2,7 +2,9 @@
 //! buffer moves between builds. Fitted on public measurements by `src/engine/fit_memory.py`;
 //! `tests/accuracy.rs` holds them against those.
 
-use super::{Placement, Settings, Split, Weight};
+use super::gguf_tensor::Weight;
+use super::placement::{Placement, Split};
+use super::settings::Settings;
 use crate::architecture::{Architecture, Role, Tensor};
 use crate::scenario::Mode;
 use crate::units::{Bytes, Interval};
@@ -66,22 +68,22 @@ pub fn compute_intervals(
 
 /// What of a model's weights a driver may keep once more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unpacked {
+pub struct DriverCopies {
     /// The token embedding.
     pub table: Bytes,
     /// The largest quantised matrix of a layer, experts aside, in 16 bits.
     pub matrix: Bytes,
 }
 
-impl Unpacked {
+impl DriverCopies {
     /// Of these weights.
-    pub fn of(weights: &[Weight]) -> Unpacked {
+    pub fn of(weights: &[Weight]) -> DriverCopies {
         let table = weights.iter().filter(|w| w.tensor.role == Role::TokenEmbd);
         let matrices = weights.iter().filter(|w| {
             let Tensor { role, layer, .. } = w.tensor;
             layer.is_some() && !role.is_expert() && w.ty.block_elements() > 1
         });
-        Unpacked {
+        DriverCopies {
             table: table.map(Weight::bytes).sum(),
             matrix: matrices
                 .map(|w| Bytes(2 * w.tensor.shape.elements()))
@@ -92,7 +94,7 @@ impl Unpacked {
 }
 
 /// Memory that the driver, its kernels and libraries take on a device with `capacity` of memory.
-pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: Unpacked) -> Overhead {
+pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCopies) -> Overhead {
     let mib = |low, expected, high| Interval {
         low: Bytes::mib(low),
         expected: Bytes::mib(expected),
@@ -135,7 +137,7 @@ mod tests {
     fn a_context_grows_with_the_card() {
         for (gib, measured) in [(8, 153), (8, 164), (12, 244), (24, 453), (96, 749)] {
             let Interval { low, high, .. } =
-                runtime_overhead(Platform::Cuda, Bytes::gib(gib), Unpacked::default()).bytes;
+                runtime_overhead(Platform::Cuda, Bytes::gib(gib), DriverCopies::default()).bytes;
             let measured = Bytes::mib(measured);
             assert!(low <= measured && measured <= high, "{gib} GiB: {low:?}..{high:?}");
         }

@@ -3,68 +3,13 @@
 //! Rules of `llama-model.cpp`, `llama-model-loader.cpp` and the CUDA backend's `get_alloc_size`,
 //! build b11434.
 
-use super::division::{self, Divided, Slicer};
-use super::family::Family;
-use super::{DEVICE_ALIGNMENT, HOST_ALIGNMENT, Placement, Split};
-use crate::architecture::{Architecture, Group, Role, Tensor};
+use super::gguf_tensor::{HOST_ALIGNMENT, Weight, padded};
+use super::graph_quirks::Family;
+use super::placement::{Placement, Split};
+use super::tensor_split::{self, Division, TensorSplitter};
+use crate::architecture::{Architecture, Role, Tensor};
 use crate::quant::GgmlType;
 use crate::units::Bytes;
-
-/// CUDA's matrix kernels read rows of quantised tensors in steps of this many values, so the last
-/// row of a tensor is padded up to it (`MATRIX_ROW_PADDING`).
-const ROW_STEP: u64 = 512;
-
-/// A tensor of the GGUF file with the type it has there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weight {
-    /// The tensor.
-    pub tensor: Tensor,
-    /// Its type.
-    pub ty: GgmlType,
-}
-
-impl Weight {
-    /// Bytes in the file.
-    pub fn bytes(&self) -> Bytes {
-        Bytes(self.ty.bytes(self.tensor.shape.elements()))
-    }
-
-    /// Bytes in a device's buffer, whether or not the model loads it.
-    pub fn loaded_bytes(&self) -> Bytes {
-        Bytes(self.on_device())
-    }
-
-    /// Bytes in a buffer of the host.
-    pub(super) fn on_host(&self) -> u64 {
-        padded(self.bytes().0, HOST_ALIGNMENT)
-    }
-
-    /// Bytes in a buffer of a CUDA device.
-    pub(super) fn on_device(&self) -> u64 {
-        self.on_device_of(self.bytes())
-    }
-
-    fn on_device_of(&self, bytes: Bytes) -> u64 {
-        let [row, ..] = self.tensor.shape.0;
-        padded(bytes.0.saturating_add(row_padding(self.ty, row)), DEVICE_ALIGNMENT)
-    }
-
-    /// It is loaded for text generation: neither an MTP layer nor a vision tower.
-    fn is_loaded(&self, family: Family) -> bool {
-        let stray = family.loads_mtp_router_bias && self.tensor.role == Role::ExpProbsBias;
-        self.tensor.in_gguf && (self.tensor.group == Group::Text || stray)
-    }
-}
-
-/// Bytes that a CUDA device adds to a tensor whose rows have `row` values.
-pub(super) fn row_padding(ty: GgmlType, row: u64) -> u64 {
-    let rest = row % ROW_STEP;
-    if ty.block_elements() == 1 || rest == 0 { 0 } else { ty.bytes(ROW_STEP - rest) }
-}
-
-pub(super) fn padded(bytes: u64, alignment: u64) -> u64 {
-    bytes.checked_next_multiple_of(alignment).unwrap_or(u64::MAX)
-}
 
 /// Read row by row for the tokens of a batch, on the host: there is little to gain from a device.
 fn is_input(role: Role) -> bool {
@@ -175,7 +120,7 @@ fn visit_buffers(
     mut visit: impl FnMut(Option<usize>, &Weight, Bytes),
 ) {
     let family = Family::of(architecture);
-    let divider = Divider::new(architecture, weights, placement);
+    let divider = WeightSplitter::new(architecture, weights, placement);
     let loaded = weights.iter().filter(|w| w.is_loaded(family));
     let loaded = loaded.map(|w| (w.tensor.role, w.tensor.layer.map(u64::from), w));
     visit_places(architecture, placement, loaded, |place, weight| {
@@ -187,16 +132,16 @@ fn visit_buffers(
 /// of a layer, its experts, those before the layers and after them. It tells the same as the
 /// functions of single weights, and sooner.
 #[derive(Clone, Debug)]
-pub struct Stock {
+pub struct WeightTotals {
     /// In the order of the file.
-    lots: Vec<Lot>,
+    lots: Vec<WeightGroup>,
     /// The embedding table, where it is the output head as well.
     tied: Option<Weight>,
 }
 
 /// Weights of one type that are in one place.
 #[derive(Clone, Copy, Debug)]
-struct Lot {
+struct WeightGroup {
     /// The first of them.
     role: Role,
     layer: Option<u64>,
@@ -206,9 +151,9 @@ struct Lot {
     on_device: Bytes,
 }
 
-impl Stock {
+impl WeightTotals {
     /// Sums up `weights`.
-    pub fn new(architecture: &Architecture, weights: &[Weight]) -> Stock {
+    pub fn new(architecture: &Architecture, weights: &[Weight]) -> WeightTotals {
         let family = Family::of(architecture);
         // Where a weight is depends on this.
         let place = |role: Role, layer: Option<u64>| match layer {
@@ -218,7 +163,7 @@ impl Stock {
         let first = |role: Role, layer: Option<u64>| {
             layer.is_none() && is_with_first_layer(architecture, role)
         };
-        let mut lots: Vec<Lot> = Vec::new();
+        let mut lots: Vec<WeightGroup> = Vec::new();
         for weight in weights.iter().filter(|w| w.is_loaded(family)) {
             let Tensor { role, layer, .. } = weight.tensor;
             let layer = layer.map(u64::from);
@@ -241,11 +186,11 @@ impl Stock {
                 }
                 None => {
                     let ty = weight.ty;
-                    lots.push(Lot { role, layer, ty, bytes, on_host, on_device });
+                    lots.push(WeightGroup { role, layer, ty, bytes, on_host, on_device });
                 }
             }
         }
-        Stock { lots, tied: tied_table(architecture, weights).copied() }
+        WeightTotals { lots, tied: tied_table(architecture, weights).copied() }
     }
 
     /// Calls `visit` with every lot that is loaded, its device (`None`: the host) and its bytes
@@ -254,7 +199,7 @@ impl Stock {
         &self,
         architecture: &Architecture,
         placement: &Placement,
-        mut visit: impl FnMut(Option<usize>, &Lot, Bytes),
+        mut visit: impl FnMut(Option<usize>, &WeightGroup, Bytes),
     ) {
         let lots = self.lots.iter().map(|lot| (lot.role, lot.layer, lot));
         visit_places(architecture, placement, lots, |place, lot| {
@@ -330,7 +275,7 @@ impl Stock {
 impl Placement {
     /// Single weights are divided between devices.
     fn divides_weights(&self) -> bool {
-        matches!(self.divided, Divided::Rows(_) | Divided::Tensors(_))
+        matches!(self.divided, Division::Rows(_) | Division::Tensors(_))
     }
 }
 
@@ -356,22 +301,22 @@ fn largest_first(mut sums: Vec<(GgmlType, Bytes)>) -> Vec<(GgmlType, Bytes)> {
 }
 
 /// Divides single weights between devices, where the placement asks for it.
-struct Divider<'a> {
+struct WeightSplitter<'a> {
     placement: &'a Placement,
-    slicer: Option<Slicer<'a>>,
+    slicer: Option<TensorSplitter<'a>>,
 }
 
-impl<'a> Divider<'a> {
+impl<'a> WeightSplitter<'a> {
     fn new(
         architecture: &Architecture,
         weights: &[Weight],
         placement: &'a Placement,
-    ) -> Divider<'a> {
+    ) -> WeightSplitter<'a> {
         let slicer = match &placement.divided {
-            Divided::Tensors(shares) => Some(Slicer::new(architecture, weights, shares)),
+            Division::Tensors(shares) => Some(TensorSplitter::new(architecture, weights, shares)),
             _ => None,
         };
-        Divider { placement, slicer }
+        WeightSplitter { placement, slicer }
     }
 
     /// Calls `put` with each device (`None`: the host) that has some of `weight`, whose layer is in
@@ -385,7 +330,7 @@ impl<'a> Divider<'a> {
         let Some(home) = place else { return put(None, Bytes(weight.on_host())) };
         let parts = match (&self.slicer, &self.placement.divided) {
             (Some(slicer), _) => Some(slicer.weight(weight)),
-            (None, Divided::Rows(shares)) => division::rows(weight, shares, home),
+            (None, Division::Rows(shares)) => tensor_split::rows(weight, shares, home),
             _ => None,
         };
         match parts {
@@ -452,7 +397,7 @@ fn copy_of_head(
     let head = Weight { tensor: Tensor { role: Role::Output, ..table.tensor }, ..*table };
     match placement.output(architecture) {
         Some(home) => {
-            let divider = Divider::new(architecture, weights, placement);
+            let divider = WeightSplitter::new(architecture, weights, placement);
             divider.divide(Some(home), &head, |device, bytes| match device {
                 Some(device) => split.devices[device] += bytes,
                 None => split.host += bytes,
@@ -498,8 +443,8 @@ pub fn cache_parts(
     placement: &Placement,
 ) -> Vec<Vec<(u64, u64)>> {
     match &placement.divided {
-        Divided::Tensors(shares) => {
-            let slicer = Slicer::new(architecture, weights, shares);
+        Division::Tensors(shares) => {
+            let slicer = TensorSplitter::new(architecture, weights, shares);
             (0..architecture.layers.len()).map(|il| slicer.cache(il)).collect()
         }
         _ => Vec::new(),

@@ -8,8 +8,8 @@
 //! each), `v1/core/kv_cache_planning.py` (grouping), `v1/core/kv_cache_utils.py` (concurrency),
 //! `platforms/interface.py` (`_align_hybrid_block_size`), `docs/design/hybrid_kv_cache_manager.md`.
 
-use super::Release;
-use crate::engine::{LayerCache, State};
+use crate::engine::checkpoint::Release;
+use crate::engine::layer_cache::{LayerCache, State};
 use crate::units::Bytes;
 
 /// Tokens in a block where no layer keeps a recurrent state.

@@ -4,105 +4,43 @@
 //! Rules as of release 0.33 (October 2026), V1 engine, read from its source; older releases differ
 //! where [`Release`] says so.
 
-mod activation;
 mod kv_cache;
-mod weights;
 
-pub use activation::{Batch, cuda_graphs, non_torch, peak};
 pub use kv_cache::{KvLayout, Settings as KvSettings};
-pub use weights::{loaded, of_rank};
 
-use super::addons::checkpoint::{Beside, Sharing};
-use super::ranks::Ranks;
-use super::shard::stage;
-use super::{
-    Checkpoint, Layout, Line, Refusal, Rule, Run, Share, bills, compute_capability, layer_caches,
-    loads,
-};
 use std::ops::Range;
 
-use crate::catalog::{Device, DeviceKind};
-use crate::placement::{Hardware, Loads, Part};
-use crate::quant::{Format, GgmlType, Mix, Quant};
-use crate::report::{DeviceBill, HostBill, Term};
-use crate::scenario::{Engine, KvTypes, Scenario};
+use super::adapter::EngineAdapter;
+use super::addons::LoraMemory;
+use super::checkpoint::activation::{Batch, cuda_graphs, non_torch, peak};
+use super::checkpoint::addons::{CheckpointAddons, Distribution};
+use super::checkpoint::loaded_weights::of_rank;
+use super::checkpoint::ranks::Ranks;
+use super::checkpoint::{
+    CheckpointBase, Release, nearest_format, stage, usable_device, value_bytes, visible,
+};
+use super::layer_cache::layer_caches;
+use super::layout::Layout;
+use super::model_files::{Addons, Proposer};
+use super::refusal::Refusal;
+use super::run::Run;
+use crate::architecture::Mtp;
+use crate::bill::{DeviceLines, Line, bills, loads};
+use crate::catalog::Model;
+use crate::hardware::{Hardware, Loads, Part};
+use crate::quant::{Format, Mix, Quant};
+use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
+use crate::scenario::{Engine, Lora};
 use crate::speed::CacheTypes;
 use crate::units::{Bytes, GIB, Interval};
 
 /// The release whose rules these are.
 pub const VERSION: &str = "0.33 (October 2026)";
 
-/// What a CUDA process sees less of a device than its driver reports: 24,210 of 24,564 MiB on an
-/// RTX 4090, 79.18 of 79.65 GiB on an H100.
-const CONTEXT: Bytes = Bytes::mib(430);
-
 const SOURCE: &str = "vLLM 0.33";
 
-/// A minor release of the 0.x series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Release(pub u16);
-
-impl Release {
-    /// The release whose rules are applied unless another is asked for.
-    pub const CURRENT: Release = Release(33);
-
-    /// The release that `scenario` asks for.
-    fn of(scenario: &Scenario) -> Release {
-        let minor = scenario.vllm_release.and_then(|minor| u16::try_from(minor).ok());
-        minor.map_or(Release::CURRENT, Release)
-    }
-
-    /// `gpu_memory_utilization` where it is not given, in thousandths: 0.92 since graphs are part
-    /// of it, 0.9 before. Source: `config/cache.py`.
-    fn utilisation(self) -> u64 {
-        if self.budgets_graphs() { 920 } else { 900 }
-    }
-
-    /// Batches that are scheduled before the first is settled: two with asynchronous scheduling
-    /// (`VllmConfig.max_concurrent_batches`), taken to be the default from release 0.20 on.
-    fn batches_in_flight(self) -> u64 {
-        if self.0 >= 20 { 2 } else { 1 }
-    }
-
-    /// Blocks of recurrent state that a sequence keeps: two where prefix caching aligns states
-    /// with blocks (`mamba_cache_mode = "align"`), else one.
-    fn state_blocks(self) -> u64 {
-        if self.0 >= 24 { 2 } else { 1 }
-    }
-
-    /// "GPU KV cache size" is the concurrency times the context.
-    fn prints_concurrency(self) -> bool {
-        self.0 >= 20
-    }
-
-    /// CUDA graphs are part of the budget (since 0.21), no longer on top of it.
-    pub fn budgets_graphs(self) -> bool {
-        self.0 >= 21
-    }
-}
-
-/// Whether vLLM loads `quant`.
-///
-/// # Errors
-/// The format: GGUF mixes (a plug-in, experimental, is not counted), MLX and EXL3 are not loaded.
-pub(super) fn format(quant: Quant) -> Result<(), Refusal> {
-    match quant {
-        Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
-        Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) => {
-            Err(Refusal::new(Rule::FormatNotLoaded, quant).or(nearest_format(quant)))
-        }
-        Quant::Format(_) => Ok(()),
-    }
-}
-
-/// The checkpoint format with about as many bits.
-pub(super) fn nearest_format(quant: Quant) -> Quant {
-    match quant.nominal_bits() {
-        16.. => Quant::Gguf(Mix::BF16),
-        5.. => Quant::Format(Format::Fp8),
-        _ => Quant::Format(Format::Awq),
-    }
-}
+/// Ranks that vLLM reserves slots for adapters at (`MaxLoRARanks` in `config/lora.py`).
+const LORA_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
 
 /// The least compute capability (times ten) that vLLM's kernels for `quant` run on. Source: the
 /// `get_min_capability` of each quantisation config.
@@ -116,11 +54,86 @@ fn least_capability(quant: Quant) -> u32 {
     }
 }
 
+/// vLLM.
+pub(super) struct Vllm;
+
+impl EngineAdapter for Vllm {
+    fn engine(&self) -> Engine {
+        Engine::Vllm
+    }
+
+    fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
+        match quant {
+            Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
+            Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) => {
+                Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant)))
+            }
+            Quant::Format(_) => Ok(()),
+        }
+    }
+
+    fn run_checkpoint<'a>(
+        &'static self,
+        base: CheckpointBase<'a>,
+    ) -> Result<Box<dyn Run + 'a>, Refusal> {
+        Ok(Box::new(VllmRun::new(base)?))
+    }
+
+    fn check_lora(&self, lora: Lora) -> Result<(), Refusal> {
+        match LORA_RANKS.last() {
+            Some(most) if lora.rank > *most => {
+                let asked = format!("{}*{}", lora.rank, lora.count);
+                Err(Refusal::of(RefusalReason::NotOffered, "lora", asked).set("lora", most))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lora_memory(&self) -> LoraMemory {
+        LoraMemory {
+            slot_ranks: Some(LORA_RANKS),
+            source: "vLLM 0.33 lora/layers, max_loras slots of max_lora_rank",
+            ..LoraMemory::SIXTEEN_BIT
+        }
+    }
+
+    fn mtp_layers<'a>(&self, model: &'a Model) -> Result<&'a Mtp, RefusalReason> {
+        model.architecture().mtp.as_ref().ok_or(RefusalReason::NoMtpLayers)
+    }
+
+    fn max_vocabulary_difference(&self) -> u64 {
+        0
+    }
+
+    fn addon_flags(&self, addons: &Addons<'_>, has_vision: bool) -> Vec<String> {
+        let mut flags = Vec::new();
+        if has_vision && addons.projector.is_none() {
+            flags.push("--language-model-only".to_owned());
+        }
+        if let Some(Lora { rank, count, .. }) = addons.lora {
+            flags.push(format!("--enable-lora --max-loras {count} --max-lora-rank {rank}"));
+        }
+        if let Some(speculation) = &addons.speculation {
+            let (name, value) = match &speculation.by {
+                Proposer::Mtp(_) => ("method", "mtp"),
+                Proposer::Draft(files) => ("model", files.model().hf_id.as_str()),
+            };
+            let tokens = speculation.tokens;
+            flags.push(format!(
+                "--speculative-config \'{{\"{name}\": \"{value}\", \"num_speculative_tokens\": {tokens}}}\'"
+            ));
+        }
+        flags
+    }
+}
+
 /// What one rank's bill is made of.
-pub(super) struct VllmRun<'a> {
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
+struct VllmRun<'a> {
+    base: CheckpointBase<'a>,
     ranks: Ranks,
     sequences: u64,
     batched: u64,
@@ -131,61 +144,17 @@ pub(super) struct VllmRun<'a> {
     kv: Vec<KvLayout>,
     /// The layout with the MTP layers, where they are loaded.
     kv_with_mtp: Option<KvLayout>,
-    beside: Beside<'a>,
+    addons: CheckpointAddons<'a>,
     /// Weights on each device that is used.
     weights: Vec<Interval<Bytes>>,
     /// Activations at the last stage, which samples, and at the others.
     activations: (Interval<Bytes>, Interval<Bytes>),
 }
 
-pub(super) fn run<'a>(
-    checkpoint: &'a Checkpoint<'a>,
-    hardware: &'a Hardware<'a>,
-    scenario: &'a Scenario,
-) -> Result<Box<dyn Run + 'a>, Refusal> {
-    Ok(Box::new(VllmRun::new(checkpoint, hardware, scenario)?))
-}
-
-/// Bytes of a cached value for `kv`: 2, or 1 for an 8-bit type, which these engines keep as FP8.
-///
-/// # Errors
-/// Another type, or two that differ.
-pub(super) fn value_bytes(kv: KvTypes) -> Result<u64, Refusal> {
-    match (kv.k, kv.v) {
-        (GgmlType::F16 | GgmlType::BF16, GgmlType::F16 | GgmlType::BF16) => Ok(2),
-        (GgmlType::Q8_0, GgmlType::Q8_0) => Ok(1),
-        _ => {
-            let nearest = if kv.k.block_elements() > 1 { "kv=fp8" } else { "kv=f16" };
-            Err(Refusal::new(Rule::CacheType, format!("kv={kv}")).or(nearest))
-        }
-    }
-}
-
-/// Whether a CUDA or ROCm engine can use `device` with kernels for `least` capability.
-///
-/// # Errors
-/// Another maker's device, or an older one.
-pub(super) fn usable_device(device: &Device, quant: Quant, least: u32) -> Result<(), Refusal> {
-    match (device.vendor.as_str(), device.kind) {
-        ("NVIDIA", _) => match compute_capability(device) {
-            Some(capability) if capability < least => {
-                let least = format!("{}.{}", least / 10, least % 10);
-                Err(Refusal::new(Rule::ComputeCapability { least }, quant))
-            }
-            _ => Ok(()),
-        },
-        ("AMD" | "Intel", DeviceKind::Discrete | DeviceKind::Unified) => Ok(()),
-        _ => Err(Refusal::new(Rule::NoBackend, &device.id)),
-    }
-}
-
 impl<'a> VllmRun<'a> {
-    fn new(
-        checkpoint: &'a Checkpoint<'a>,
-        hardware: &'a Hardware<'a>,
-        scenario: &'a Scenario,
-    ) -> Result<VllmRun<'a>, Refusal> {
-        let ranks = Ranks::new(Engine::Vllm, checkpoint, hardware, scenario)?;
+    fn new(base: CheckpointBase<'a>) -> Result<VllmRun<'a>, Refusal> {
+        let CheckpointBase { checkpoint, hardware, scenario, .. } = base;
+        let ranks = Ranks::new(Engine::Vllm, base)?;
         for part in &hardware.parts {
             usable_device(part.device, checkpoint.quant, least_capability(checkpoint.quant))?;
         }
@@ -197,8 +166,8 @@ impl<'a> VllmRun<'a> {
         let sequences =
             scenario.sequences.unwrap_or(default_sequences).max(ranks.users(scenario.users));
         let architecture = checkpoint.architecture();
-        let beside = Beside::new(Engine::Vllm, checkpoint, hardware, scenario)?;
-        let speculative = checkpoint.addons.proposed();
+        let addons = CheckpointAddons::new(&Vllm, base)?;
+        let speculative = base.addons.proposed();
         let settings = KvSettings { value_bytes, batched, speculative, release };
         let caches = layer_caches(architecture, ranks.cuts.attention);
         let of_stage = |stage: &Range<usize>| caches.get(stage.clone()).unwrap_or_default();
@@ -206,10 +175,10 @@ impl<'a> VllmRun<'a> {
             ranks.stages.iter().map(|stage| KvLayout::new(of_stage(stage), settings)).collect();
         let with_mtp = || {
             let mut caches = ranks.stages.last().map(of_stage).unwrap_or_default().to_vec();
-            caches.extend(beside.mtp_caches(ranks.cuts.attention));
+            caches.extend(addons.mtp_caches(ranks.cuts.attention));
             KvLayout::new(&caches, settings)
         };
-        let kv_with_mtp = checkpoint.addons.mtp().map(|_| with_mtp());
+        let kv_with_mtp = base.addons.mtp().map(|_| with_mtp());
         let weights = hardware.parts.iter().enumerate().filter_map(|(i, part)| {
             let layers = &ranks.stages[ranks.stage(i)?];
             let held = stage(checkpoint, ranks.cuts, layers);
@@ -217,7 +186,7 @@ impl<'a> VllmRun<'a> {
                 checkpoint,
                 held,
                 ranks.cuts.columns,
-                compute_capability(part.device),
+                part.device.compute_capability(),
                 release,
             ))
         });
@@ -225,9 +194,7 @@ impl<'a> VllmRun<'a> {
         let batch = Batch { tokens: batched, sequences, ranks: ranks.tensor, release };
         let silent = Batch { sequences: 0, ..batch };
         Ok(VllmRun {
-            checkpoint,
-            hardware,
-            scenario,
+            base,
             ranks,
             sequences,
             batched,
@@ -236,7 +203,7 @@ impl<'a> VllmRun<'a> {
             graphs: cuda_graphs(scenario.eager),
             kv,
             kv_with_mtp,
-            beside,
+            addons,
             weights,
             activations: (peak(architecture, batch), peak(architecture, silent)),
         })
@@ -279,13 +246,13 @@ impl<'a> VllmRun<'a> {
         ])
     }
 
-    fn shares(&self, context: u64, users: u64) -> Vec<Share> {
+    fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
         let caches: Vec<Line> =
             self.kv.iter().map(|layout| self.cache(layout, context, users)).collect();
         let of = |(i, part): (usize, &Part<'_>)| {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
-                return Share { usable: part.usable, layers: 0, lines: Vec::new() };
+                return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };
             let weights = Line::fitted(Term::Weights, *weights, "sum(tensors of the rank)", SOURCE)
                 .with(&[("tensor_parallel", self.ranks.tensor)]);
@@ -300,25 +267,17 @@ impl<'a> VllmRun<'a> {
             let graphs = Line::fitted(Term::CudaGraphs, self.graphs, "measured", SOURCE);
             let rest =
                 Line::fitted(Term::Overhead, non_torch(self.ranks.group()), "measured", SOURCE);
-            Share {
+            DeviceLines {
                 usable: self.budget(part),
                 layers: self.ranks.stages[stage].len() as u64,
                 lines: vec![weights, caches[stage].clone(), activations, graphs, rest],
             }
         };
-        let mut shares: Vec<Share> = self.hardware.parts.iter().enumerate().map(of).collect();
+        let mut shares: Vec<DeviceLines> =
+            self.base.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.beside.add(&mut shares, Sharing::Ranks(&self.ranks), (context, users), mtp);
+        self.addons.add(&mut shares, Distribution::Ranks(&self.ranks), (context, users), mtp);
         shares
-    }
-}
-
-/// What a CUDA process sees of a device; on unified memory, all of it.
-pub(super) fn visible(part: &Part<'_>) -> Bytes {
-    let driver = part.device.memory_usable_bytes.map_or(part.capacity, Bytes);
-    match part.device.kind {
-        DeviceKind::Discrete => driver.min(part.capacity) - CONTEXT,
-        _ => part.usable.max(driver.min(part.capacity)),
     }
 }
 
@@ -331,7 +290,7 @@ fn default_batch(part: &Part<'_>, release: Release, context: u64) -> (u64, u64) 
     }
     let memory = part.capacity.0 / GIB;
     let device = part.device;
-    let small = device.id.contains("a100") || compute_capability(device) == Some(121);
+    let small = device.id.contains("a100") || device.compute_capability() == Some(121);
     match memory {
         160.. => (1024, 16_384),
         70.. if !small => (1024, 8192),
@@ -341,7 +300,7 @@ fn default_batch(part: &Part<'_>, release: Release, context: u64) -> (u64, u64) 
 
 impl Run for VllmRun<'_> {
     fn hardware(&self) -> &Hardware<'_> {
-        self.hardware
+        self.base.hardware
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
@@ -350,35 +309,34 @@ impl Run for VllmRun<'_> {
              bill leaves becomes cache",
             self.utilisation as f64 / 1000.0
         );
-        bills(self.hardware, self.shares(context, users), &basis, Vec::new())
+        bills(self.base.hardware, self.shares(context, users), &basis, Vec::new())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.hardware, &self.shares(context, users), &[])
+        loads(self.base.hardware, &self.shares(context, users), &[])
     }
 
-    fn alone<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
-        let run = VllmRun::new(self.checkpoint, hardware, self.scenario).ok()?;
-        Some(Box::new(run))
+    fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        Vllm.run_checkpoint(self.base.on(hardware)).ok()
     }
 
-    fn takes(&self) -> Option<u64> {
+    fn reserved_fraction(&self) -> Option<u64> {
         Some(self.utilisation)
     }
 
     fn layout(&self) -> Layout {
-        let value = value_bytes(self.scenario.kv).unwrap_or(2) as f64;
+        let value = value_bytes(self.base.scenario.kv).unwrap_or(2) as f64;
         Layout {
-            parts: self.ranks.parts(self.checkpoint.architecture().n_layers()),
+            parts: self.ranks.parts(self.base.n_layers()),
             cache: CacheTypes { key: value, value },
             microbatch: self.batched,
             copies: self.ranks.copies(),
-            pooled: self.ranks.pooled(),
+            expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
         }
     }
 
     fn flags(&self) -> Vec<String> {
-        let mut flags = vec![format!("--max-model-len {}", self.scenario.context)];
+        let mut flags = vec![format!("--max-model-len {}", self.base.scenario.context)];
         let Ranks { tensor, stages, data, expert, .. } = &self.ranks;
         for (flag, size) in [
             ("--tensor-parallel-size", *tensor),
@@ -392,23 +350,23 @@ impl Run for VllmRun<'_> {
         if *expert > 1 {
             flags.push("--enable-expert-parallel".to_owned());
         }
-        if self.scenario.utilisation.is_some() {
+        if self.base.scenario.utilisation.is_some() {
             let share = self.utilisation as f64 / 1000.0;
             flags.push(format!("--gpu-memory-utilization {share}"));
         }
-        if self.scenario.sequences.is_some() {
+        if self.base.scenario.sequences.is_some() {
             flags.push(format!("--max-num-seqs {}", self.sequences));
         }
-        if self.scenario.batched.is_some() {
+        if self.base.scenario.batched.is_some() {
             flags.push(format!("--max-num-batched-tokens {}", self.batched));
         }
-        if self.scenario.kv.k.block_elements() > 1 {
+        if self.base.scenario.kv.k.block_elements() > 1 {
             flags.push("--kv-cache-dtype fp8".to_owned());
         }
-        if self.scenario.eager {
+        if self.base.scenario.eager {
             flags.push("--enforce-eager".to_owned());
         }
-        flags.extend(self.beside.flags());
+        flags.extend(self.addons.flags());
         flags
     }
 
@@ -416,7 +374,7 @@ impl Run for VllmRun<'_> {
         self.kv.iter().map(KvLayout::block_tokens).max().unwrap_or(1)
     }
 
-    fn most_users(&self) -> u64 {
+    fn max_users(&self) -> u64 {
         self.sequences.saturating_mul(self.ranks.data)
     }
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::bill::Place;
 use super::state::{State, use_state};
 use super::text::{self, tr};
-use headroom::report::Item;
+use headroom::report::BillItem;
 use headroom::units::Bytes;
 
 /// The bar of `place`, with the same in words for those who don't see it.
@@ -18,7 +18,7 @@ pub fn Bar(place: Memo<Place>) -> impl IntoView {
         format!("{}%", share * 100.0)
     };
     let items = Memo::new(move |_| place.with(|place| place.items.clone()));
-    let segment = move |item: Item| {
+    let segment = move |item: BillItem| {
         let title =
             format!("{}: {}", text::item(state, &item), state.quantity(item.bytes.expected));
         view! {
@@ -79,7 +79,7 @@ pub(super) fn ruler_text(number: &str, unit: &str) -> String {
 
 /// The bar in words.
 fn words(state: State, place: &Place) -> String {
-    let item = |item: &Item| {
+    let item = |item: &BillItem| {
         format!("{} {}", text::item(state, item), state.quantity(item.bytes.expected))
     };
     let mut parts: Vec<String> = place.items.iter().map(item).collect();

@@ -13,7 +13,7 @@ use super::speed::SpeedSection;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::formula::{self, Piece, pieces};
-use headroom::report::{Cell, DeviceBill, HostBill, Item, Verdict};
+use headroom::report::{BillItem, Cell, DeviceBill, HostBill, Verdict};
 use headroom::units::{Bytes, Interval};
 
 /// One memory of the open cell: a device, several that are filled alike, or the host's RAM.
@@ -36,9 +36,9 @@ pub struct Place {
     /// Repeating layers on each.
     pub layers: u64,
     /// The lines.
-    pub items: Vec<Item>,
+    pub items: Vec<BillItem>,
     /// What is withheld from the engine before it gets what can be used.
-    pub withheld: Vec<Item>,
+    pub withheld: Vec<BillItem>,
 }
 
 impl Place {
@@ -304,7 +304,7 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
             <Bar place />
             <ul class="lines">
                 <For each=move || 0..lines.get() key=|line| *line let(at)>
-                    <Line item=Memo::new(move |seen: Option<&Option<Item>>| {
+                    <Line item=Memo::new(move |seen: Option<&Option<BillItem>>| {
                         let now = place.with(|place| place.items.get(at).cloned());
                         now.or(seen.cloned().flatten())
                     }) />
@@ -347,7 +347,7 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
                 <For each=move || 0..withheld.get() key=|line| *line let(at)>
                     <Line
                         testid="withheld-item"
-                        item=Memo::new(move |seen: Option<&Option<Item>>| {
+                        item=Memo::new(move |seen: Option<&Option<BillItem>>| {
                             let now = place.with(|place| place.withheld.get(at).cloned());
                             now.or(seen.cloned().flatten())
                         })
@@ -376,11 +376,11 @@ fn Amount(
 /// One line: how much, how sure, and how it comes about.
 #[component]
 fn Line(
-    item: Memo<Option<Item>>,
+    item: Memo<Option<BillItem>>,
     #[prop(default = "bill-item")] testid: &'static str,
 ) -> impl IntoView {
     let state = use_state();
-    let with = move |part: fn(State, &Item) -> String| {
+    let with = move |part: fn(State, &BillItem) -> String| {
         item.with(|item| item.as_ref().map(|item| part(state, item))).unwrap_or_default()
     };
     let bytes = move || item.with(|item| item.as_ref().map(|item| item.bytes).unwrap_or_default());
@@ -437,7 +437,7 @@ fn Line(
 }
 
 /// The formula with its names in the reader's language.
-fn in_words(state: State, item: &Item) -> impl IntoView + use<> {
+fn in_words(state: State, item: &BillItem) -> impl IntoView + use<> {
     let piece = |piece: Piece<'_>| match piece {
         Piece::Name(name) => name_in_words(state, name).into_any(),
         Piece::Sign(sign) => sign.replace('*', "×").into_any(),
@@ -446,7 +446,7 @@ fn in_words(state: State, item: &Item) -> impl IntoView + use<> {
 }
 
 /// The formula with the numbers put in; what is no number stays a name.
-fn with_numbers(state: State, item: &Item) -> impl IntoView + use<> {
+fn with_numbers(state: State, item: &BillItem) -> impl IntoView + use<> {
     let value = |name: &str| item.inputs.iter().find(|(input, _)| input == name);
     let piece = |piece: Piece<'_>| match piece {
         Piece::Name(name) => match value(name) {

@@ -7,7 +7,7 @@ use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use headroom::advice::{Cause, Pool, Reason, difference, pool};
-use headroom::engine::Windows;
+use headroom::report::SlidingWindowCache;
 use headroom::report::{Cell, Term, Verdict};
 use headroom::scenario::Selected;
 
@@ -115,8 +115,13 @@ fn sentence(state: State, reason: &Reason, this: &Cell, other: &Cell) -> String 
             light = format!("{} ({l})", light.quant),
             light_size = state.quantity(light.weights_bytes).to_string()
         ),
-        Cause::Loading if heavy.ways.ranks > light.ways.ranks => {
-            tr!(state, difference.loading_ranks, heavy = h, n = state.whole(heavy.ways.ranks))
+        Cause::Loading if heavy.cache_layout.ranks > light.cache_layout.ranks => {
+            tr!(
+                state,
+                difference.loading_ranks,
+                heavy = h,
+                n = state.whole(heavy.cache_layout.ranks)
+            )
         }
         Cause::Loading => tr!(state, difference.loading, heavy = h, light = l),
         Cause::TiedOutput => tr!(state, difference.tied, heavy = h),
@@ -141,10 +146,10 @@ fn sentence(state: State, reason: &Reason, this: &Cell, other: &Cell) -> String 
             )
         }
         Cause::Windows => {
-            let kept = |cell: &Cell| match cell.ways.windows {
-                Windows::Kept => tr!(state, difference.window).to_owned(),
-                Windows::Whole => tr!(state, difference.whole_context).to_owned(),
-                Windows::Share(share) => {
+            let kept = |cell: &Cell| match cell.cache_layout.windows {
+                SlidingWindowCache::WindowOnly => tr!(state, difference.window).to_owned(),
+                SlidingWindowCache::Whole => tr!(state, difference.whole_context).to_owned(),
+                SlidingWindowCache::Share(share) => {
                     tr!(state, difference.share, share = percent(state, share))
                 }
             };
@@ -159,12 +164,12 @@ fn sentence(state: State, reason: &Reason, this: &Cell, other: &Cell) -> String 
         }
         Cause::Latents => tr!(state, difference.latents, heavy = h, light = l),
         Cause::Replicas => {
-            tr!(state, difference.replicas, heavy = h, n = state.whole(heavy.ways.ranks))
+            tr!(state, difference.replicas, heavy = h, n = state.whole(heavy.cache_layout.ranks))
         }
         Cause::Blocks => tr!(state, difference.blocks, heavy = h, light = l),
         Cause::Term(Term::RecurrentState) => tr!(state, difference.states, heavy = h),
         Cause::Term(Term::Compute) => {
-            let tokens = |cell: &Cell| match cell.ways.batch_tokens {
+            let tokens = |cell: &Cell| match cell.cache_layout.batch_tokens {
                 Some(n) => state.tokens(n),
                 None => tr!(state, difference.whole_prompt).to_owned(),
             };
@@ -187,7 +192,7 @@ fn sentence(state: State, reason: &Reason, this: &Cell, other: &Cell) -> String 
 
 /// Bits of a cached value: of keys and values, where they differ.
 fn bits(state: State, cell: &Cell) -> String {
-    let [key, value] =
-        [cell.ways.key_bits, cell.ways.value_bits].map(|bits| state.number(Style::Plain, bits));
+    let [key, value] = [cell.cache_layout.key_bits, cell.cache_layout.value_bits]
+        .map(|bits| state.number(Style::Plain, bits));
     if key == value { key } else { format!("{key}/{value}") }
 }

@@ -198,7 +198,7 @@ pub fn Footer() -> impl IntoView {
     let engines = state.slice(|scenario| {
         let mut rules: Vec<String> = Vec::new();
         for engine in &scenario.engines {
-            let (engine, version) = engine::rules(*engine);
+            let (engine, version) = engine::rules_version(*engine);
             let rule = format!("{} {version}", engine.title());
             if !rules.contains(&rule) {
                 rules.push(rule);

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::edit;
-use headroom::report::{Adjustment, EngineRefusal, Notice, Rule};
+use headroom::report::{Adjustment, EngineRefusal, Notice, RefusalReason, Suggestion};
 use headroom::scenario::{Problem, ProblemKind, Scenario};
 
 /// Everything that the reader should know about the question.
@@ -170,50 +170,64 @@ pub fn words(state: State, notice: &Notice) -> String {
 }
 
 /// The rule by which an engine refuses.
-fn rule_words(state: State, rule: &Rule) -> String {
+fn rule_words(state: State, rule: &RefusalReason) -> String {
     match rule {
-        Rule::UnknownArchitecture => tr!(state, rules.unknown_architecture).to_owned(),
-        Rule::FormatNotLoaded => tr!(state, rules.format_not_loaded).to_owned(),
-        Rule::ComputeCapability { least } => {
+        RefusalReason::UnknownArchitecture => tr!(state, rules.unknown_architecture).to_owned(),
+        RefusalReason::FormatNotLoaded => tr!(state, rules.format_not_loaded).to_owned(),
+        RefusalReason::ComputeCapability { least } => {
             tr!(state, rules.compute_capability, least = least.as_str())
         }
-        Rule::NoBackend => tr!(state, rules.no_backend).to_owned(),
-        Rule::OneDevice => tr!(state, rules.one_device).to_owned(),
-        Rule::NeedsDevice => tr!(state, rules.needs_device).to_owned(),
-        Rule::Indivisible { what } => tr!(state, rules.indivisible, what = what.as_str()),
-        Rule::FewerDevices { devices } => {
+        RefusalReason::NoBackend => tr!(state, rules.no_backend).to_owned(),
+        RefusalReason::OneDevice => tr!(state, rules.one_device).to_owned(),
+        RefusalReason::NeedsDevice => tr!(state, rules.needs_device).to_owned(),
+        RefusalReason::Indivisible { what } => tr!(state, rules.indivisible, what = what.as_str()),
+        RefusalReason::FewerDevices { devices } => {
             tr!(state, rules.fewer_devices, n = state.whole(*devices))
         }
-        Rule::CacheType => tr!(state, rules.cache_type).to_owned(),
-        Rule::NotOffered => tr!(state, rules.not_offered).to_owned(),
-        Rule::OneProposer => tr!(state, rules.one_proposer).to_owned(),
-        Rule::NoMtpLayers => tr!(state, rules.no_mtp_layers).to_owned(),
-        Rule::DraftVocabulary { model, draft } => tr!(
+        RefusalReason::CacheType => tr!(state, rules.cache_type).to_owned(),
+        RefusalReason::NotOffered => tr!(state, rules.not_offered).to_owned(),
+        RefusalReason::OneProposer => tr!(state, rules.one_proposer).to_owned(),
+        RefusalReason::NoMtpLayers => tr!(state, rules.no_mtp_layers).to_owned(),
+        RefusalReason::DraftVocabulary { model, draft } => tr!(
             state,
             rules.draft_vocabulary,
             model = state.whole(*model),
             draft = state.whole(*draft)
         ),
-        Rule::Sequences { most } => tr!(state, rules.sequences, n = state.whole(*most)),
-        Rule::MixedCache => tr!(state, rules.mixed_cache).to_owned(),
-        Rule::CacheBlocks { head } => tr!(state, rules.cache_blocks, n = state.whole(*head)),
-        Rule::NoFp8Cache => tr!(state, rules.no_fp8_cache).to_owned(),
-        Rule::BatchLimit { batch } => tr!(state, rules.batch_limit, n = state.whole(*batch)),
-        Rule::MoreLayers { layers } => tr!(state, rules.more_layers, n = state.whole(*layers)),
-        Rule::MoreShares { devices } => tr!(state, rules.more_shares, n = state.whole(*devices)),
-        Rule::NoShares => tr!(state, rules.no_shares).to_owned(),
-        Rule::SplitMode => tr!(state, rules.split_mode).to_owned(),
-        Rule::SplitArchitecture => tr!(state, rules.split_architecture).to_owned(),
-        Rule::NeedsFlashAttention => tr!(state, rules.needs_flash_attention).to_owned(),
-        Rule::RowSplitGone { build } => tr!(state, rules.row_split_gone, build = build.as_str()),
-        Rule::MoreStages { layers } => tr!(state, rules.more_stages, n = state.whole(*layers)),
-        Rule::NoExperts => tr!(state, rules.no_experts).to_owned(),
-        Rule::UnevenExperts { experts } => {
+        RefusalReason::Sequences { most } => tr!(state, rules.sequences, n = state.whole(*most)),
+        RefusalReason::MixedCache => tr!(state, rules.mixed_cache).to_owned(),
+        RefusalReason::CacheBlocks { head } => {
+            tr!(state, rules.cache_blocks, n = state.whole(*head))
+        }
+        RefusalReason::NoFp8Cache => tr!(state, rules.no_fp8_cache).to_owned(),
+        RefusalReason::BatchLimit { batch } => {
+            tr!(state, rules.batch_limit, n = state.whole(*batch))
+        }
+        RefusalReason::MoreLayers { layers } => {
+            tr!(state, rules.more_layers, n = state.whole(*layers))
+        }
+        RefusalReason::MoreShares { devices } => {
+            tr!(state, rules.more_shares, n = state.whole(*devices))
+        }
+        RefusalReason::NoShares => tr!(state, rules.no_shares).to_owned(),
+        RefusalReason::SplitMode => tr!(state, rules.split_mode).to_owned(),
+        RefusalReason::SplitArchitecture => tr!(state, rules.split_architecture).to_owned(),
+        RefusalReason::NeedsFlashAttention => tr!(state, rules.needs_flash_attention).to_owned(),
+        RefusalReason::RowSplitGone { build } => {
+            tr!(state, rules.row_split_gone, build = build.as_str())
+        }
+        RefusalReason::MoreStages { layers } => {
+            tr!(state, rules.more_stages, n = state.whole(*layers))
+        }
+        RefusalReason::NoExperts => tr!(state, rules.no_experts).to_owned(),
+        RefusalReason::UnevenExperts { experts } => {
             tr!(state, rules.uneven_experts, n = state.whole(*experts))
         }
-        Rule::ExpertRanks { ranks } => tr!(state, rules.expert_ranks, n = state.whole(*ranks)),
-        Rule::DataRanks { ranks } => tr!(state, rules.data_ranks, n = state.whole(*ranks)),
-        Rule::OneCopy => tr!(state, rules.one_copy).to_owned(),
+        RefusalReason::ExpertRanks { ranks } => {
+            tr!(state, rules.expert_ranks, n = state.whole(*ranks))
+        }
+        RefusalReason::DataRanks { ranks } => tr!(state, rules.data_ranks, n = state.whole(*ranks)),
+        RefusalReason::OneCopy => tr!(state, rules.one_copy).to_owned(),
     }
 }
 
@@ -241,11 +255,11 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
                 }
             };
             let nearest = problem.nearest.as_ref().map(|nearest| {
-                let pair = format!("{}={nearest}", problem.field);
+                let suggestion = Suggestion::set(&problem.field, nearest);
                 let drop = drop(problem.clone());
-                Way::new(pair.clone(), move |s| {
+                Way::new(suggestion.to_string(), move |s| {
                     drop(s);
-                    edit::take(s, &pair);
+                    edit::apply_suggestion(s, &suggestion);
                 })
             });
             let drop = Way::new(tr!(state, notices.drop), drop(problem.clone()));
@@ -292,22 +306,25 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
             vec![Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
         }
         Notice::EngineRefuses(refusal) => {
-            let take = |nearest: &str| {
-                let taken = nearest.to_owned();
-                Way::new(nearest, move |s| edit::take(s, &taken))
+            let fix = |nearest: &Suggestion| {
+                let suggestion = nearest.clone();
+                let text = nearest.to_string();
+                Way::new(text, move |s| edit::apply_suggestion(s, &suggestion))
             };
-            refusal.nearest.iter().flat_map(|near| near.split(", ")).map(take).collect()
+            refusal.nearest.iter().map(fix).collect()
         }
         Notice::EngineAdjusts(adjustment) => {
-            let take = |nearest: &String| {
-                let taken = nearest.clone();
-                let text = match nearest.ends_with('=') {
-                    true => tr!(state, notices.drop).to_owned(),
-                    false => nearest.clone(),
+            let fix = |nearest: &Suggestion| {
+                let suggestion = nearest.clone();
+                let text = match nearest {
+                    Suggestion::Set { value, .. } if value.is_empty() => {
+                        tr!(state, notices.drop).to_owned()
+                    }
+                    _ => nearest.to_string(),
                 };
-                Way::new(text, move |s| edit::take(s, &taken))
+                Way::new(text, move |s| edit::apply_suggestion(s, &suggestion))
             };
-            adjustment.nearest.iter().map(take).collect()
+            adjustment.nearest.iter().map(fix).collect()
         }
         Notice::EngineCannotUse { .. } | Notice::TooManyCells { .. } => Vec::new(),
     }

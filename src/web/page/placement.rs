@@ -8,7 +8,9 @@ use super::field::Select;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
-use headroom::report::{Cell, Copied, Part, Placement, Reason, Split};
+use headroom::report::{
+    Cell, DuplicateKind, Part, Placement, PlacementReason, SplitKind, Suggestion,
+};
 use headroom::scenario::{ExpertParallel, Limit, Scenario, SplitMode, System, TensorSplit};
 
 /// Which layers and experts of the open cell are where, and how that came about.
@@ -58,15 +60,15 @@ pub fn PlacementSection(
     }
 }
 
-fn reason(state: State, reason: Reason) -> String {
+fn reason(state: State, reason: PlacementReason) -> String {
     match reason {
-        Reason::Asked => tr!(state, split.reason_asked),
-        Reason::Fits => tr!(state, split.reason_fits),
-        Reason::Levelled => tr!(state, split.reason_levelled),
-        Reason::ExpertsToHost => tr!(state, split.reason_experts_to_host),
-        Reason::LayersToHost => tr!(state, split.reason_layers_to_host),
-        Reason::NothingFits => tr!(state, split.reason_nothing_fits),
-        Reason::Cpu => tr!(state, split.reason_cpu),
+        PlacementReason::Asked => tr!(state, split.reason_asked),
+        PlacementReason::Fits => tr!(state, split.reason_fits),
+        PlacementReason::Rebalanced => tr!(state, split.reason_levelled),
+        PlacementReason::ExpertsToHost => tr!(state, split.reason_experts_to_host),
+        PlacementReason::LayersToHost => tr!(state, split.reason_layers_to_host),
+        PlacementReason::NothingFits => tr!(state, split.reason_nothing_fits),
+        PlacementReason::Cpu => tr!(state, split.reason_cpu),
     }
     .to_owned()
 }
@@ -83,7 +85,7 @@ fn rows(state: State, cell: &Cell) -> Vec<(String, String)> {
     let row = |part: &Part| {
         let mut what = contents(state, part);
         if let [first, .., last] = part.devices.as_slice()
-            && cell.placement.split == Split::Tensors
+            && cell.placement.split == SplitKind::Tensors
             && !shares.is_empty()
         {
             what.extend((*first..=*last).filter_map(share));
@@ -157,14 +159,14 @@ fn remarks(state: State, placement: &Placement) -> Vec<String> {
     out
 }
 
-fn copied(state: State, what: Copied) -> &'static str {
+fn copied(state: State, what: DuplicateKind) -> &'static str {
     match what {
-        Copied::TiedHead => tr!(state, split.tied_head),
-        Copied::Weights => tr!(state, split.weights),
-        Copied::Padding => tr!(state, split.padding),
-        Copied::KvHeads => tr!(state, split.kv_heads),
-        Copied::Inputs => tr!(state, split.inputs),
-        Copied::Graph => tr!(state, split.graph),
+        DuplicateKind::TiedHead => tr!(state, split.tied_head),
+        DuplicateKind::Weights => tr!(state, split.weights),
+        DuplicateKind::Padding => tr!(state, split.padding),
+        DuplicateKind::KvHeads => tr!(state, split.kv_heads),
+        DuplicateKind::Inputs => tr!(state, split.inputs),
+        DuplicateKind::Graph => tr!(state, split.graph),
     }
 }
 
@@ -297,7 +299,7 @@ fn SharesField() -> impl IntoView {
                     state.choose(|s| {
                         edit::forget(s, "ts");
                         s.parallel.tensor_split = None;
-                        edit::take(s, &format!("ts={}", typed.trim()));
+                        edit::apply_suggestion(s, &Suggestion::set("ts", typed.trim()));
                     });
                 }
             />

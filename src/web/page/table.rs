@@ -13,7 +13,7 @@ use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::edit;
 use crate::entry::{self, Entry};
-use headroom::report::{Cell, Notice, Rule, Verdict};
+use headroom::report::{Cell, Notice, RefusalReason, Verdict};
 use headroom::scenario::{Axis, Layout, Scenario, Selected};
 use headroom::units::Bytes;
 use order::{Order, OrderField, SortHeader, is_fast_enough, ordered, sorted};
@@ -457,10 +457,12 @@ fn refusal(state: State, notice: &Notice) -> String {
         Notice::EngineRefuses(refusal) => {
             let engine = text::engine(&refusal.engine);
             match refusal.rule {
-                Rule::NoBackend | Rule::NeedsDevice | Rule::ComputeCapability { .. } => {
+                RefusalReason::NoBackend
+                | RefusalReason::NeedsDevice
+                | RefusalReason::ComputeCapability { .. } => {
                     tr!(state, table.no_device_in, engine = engine)
                 }
-                Rule::OneDevice => tr!(state, table.one_device_in, engine = engine),
+                RefusalReason::OneDevice => tr!(state, table.one_device_in, engine = engine),
                 _ => tr!(state, table.not_in_engine, engine = engine),
             }
         }

@@ -1,7 +1,7 @@
 //! Strings in the reader's language, and the words for what the report names.
 
 use crate::quantity::Unit;
-use headroom::report::{Item, Term, Verdict};
+use headroom::report::{BillItem, Term, Verdict};
 use headroom::scenario::Engine;
 
 use super::state::State;
@@ -65,7 +65,7 @@ pub fn verdict_key(verdict: Verdict) -> &'static str {
 }
 
 /// What a line of a bill is called.
-pub fn item(state: State, item: &Item) -> &'static str {
+pub fn item(state: State, item: &BillItem) -> &'static str {
     match item.term {
         Term::Overhead if item.formula == "operating_system" => tr!(state, terms.system),
         term => self::term(state, term),
@@ -94,7 +94,7 @@ pub fn term(state: State, term: Term) -> &'static str {
 }
 
 /// The name of a line in `data-term`.
-pub fn item_key(item: &Item) -> &'static str {
+pub fn item_key(item: &BillItem) -> &'static str {
     term_key(item.term)
 }
 

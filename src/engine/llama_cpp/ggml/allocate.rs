@@ -1,7 +1,7 @@
 //! Where each tensor of a graph lies while it is needed.
 
-use super::size::{Size, Span};
-use super::{BufferType, Graph, Kind, Marks};
+use super::size::{ContextRange, Size};
+use super::{BufferSizes, BufferType, Graph, Kind};
 
 /// How long a tensor is needed, and where it lies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,7 +19,12 @@ impl Graph {
     ///
     /// `copied` are the copies that the splits make. Of those and of the inputs a pipeline keeps
     /// several, for batches that are under way at the same time, and never releases any.
-    pub(super) fn allocate(&mut self, types: &[BufferType], copied: &[u32], copies: u64) -> Marks {
+    pub(super) fn allocate(
+        &mut self,
+        types: &[BufferType],
+        copied: &[u32],
+        copies: u64,
+    ) -> BufferSizes {
         let mut arenas: Vec<Arena> = types.iter().map(|ty| Arena::new(ty.alignment)).collect();
         let span = &mut { self.span };
         let mut lives = std::mem::take(&mut self.lives);
@@ -83,13 +88,13 @@ impl Graph {
             }
         }
         self.lives = lives;
-        Marks { buffers: arenas.iter().map(|arena| arena.high).collect(), span: *span }
+        BufferSizes { buffers: arenas.iter().map(|arena| arena.high).collect(), span: *span }
     }
 
     /// The place of a source that `id` may overwrite: it has the same shape and no other reader.
     fn overwrite(
         &self,
-        span: &mut Span,
+        span: &mut ContextRange,
         id: u32,
         lives: &mut [Life],
         arenas: &mut [Arena],
@@ -134,7 +139,7 @@ impl Arena {
 
     /// The offset of a new block: in the smallest gap that holds it, the last of equals, or else
     /// in the tail.
-    fn take(&mut self, span: &mut Span, size: Size) -> Size {
+    fn take(&mut self, span: &mut ContextRange, size: Size) -> Size {
         let size = self.padded(size);
         let mut best: Option<(usize, Size)> = None;
         for (i, (_, room)) in self.gaps.iter().enumerate() {
@@ -167,7 +172,7 @@ impl Arena {
     }
 
     /// Returns a block of `size`, padded; it joins the gaps beside it.
-    fn give(&mut self, span: &mut Span, offset: Size, size: Size) {
+    fn give(&mut self, span: &mut ContextRange, offset: Size, size: Size) {
         if size.is_zero() {
             return;
         }
@@ -205,7 +210,7 @@ impl Arena {
     }
 
     /// Returns the end of a block that is to be smaller.
-    fn shrink(&mut self, span: &mut Span, offset: Size, from: Size, to: Size) {
+    fn shrink(&mut self, span: &mut ContextRange, offset: Size, from: Size, to: Size) {
         let (from, to) = (self.padded(from), self.padded(to));
         if span.compare(from, to).is_gt() {
             self.give(span, offset + to, from - to);

@@ -16,8 +16,8 @@ mod schedule;
 mod size;
 
 use allocate::Life;
+pub(super) use size::ContextRange;
 use size::Size;
-pub(super) use size::Span;
 
 /// Number of a tensor in its [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ enum Kind {
 
 /// What the scheduler makes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pull {
+enum BackendPreference {
     /// It runs where its weights are.
     Weights,
     /// A device computes it, with copies of weights that lie on the host.
@@ -81,9 +81,13 @@ enum Pull {
 /// (`GGML_OP_OFFLOAD_MIN_BATCH`).
 const OFFLOAD_MIN_ROWS: u64 = 32;
 
-impl Pull {
-    fn of(rows: u64) -> Pull {
-        if rows >= OFFLOAD_MIN_ROWS { Pull::Device } else { Pull::Weights }
+impl BackendPreference {
+    fn of(rows: u64) -> BackendPreference {
+        if rows >= OFFLOAD_MIN_ROWS {
+            BackendPreference::Device
+        } else {
+            BackendPreference::Weights
+        }
     }
 }
 
@@ -91,7 +95,7 @@ impl Pull {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tensor {
     kind: Kind,
-    pull: Pull,
+    pull: BackendPreference,
     /// Where it is computed and lies.
     backend: Backend,
     /// Bytes of an element.
@@ -124,14 +128,14 @@ struct Growth {
 
 /// The compute buffer of each backend, the host's last, at the context of the graph and near it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Marks {
+pub(super) struct BufferSizes {
     buffers: Vec<Size>,
-    span: Span,
+    span: ContextRange,
 }
 
-impl Marks {
+impl BufferSizes {
     /// How many steps of context back and on they hold.
-    pub(super) fn span(&self) -> Span {
+    pub(super) fn span(&self) -> ContextRange {
         self.span
     }
 
@@ -150,7 +154,7 @@ pub(super) struct Graph {
     /// For each tensor, where it is known.
     growth: Vec<Growth>,
     /// The steps of context for which that is so.
-    span: Span,
+    span: ContextRange,
     visited: Vec<bool>,
     order: Vec<u32>,
     /// Inputs and blanks.
@@ -177,7 +181,7 @@ impl Graph {
         self.tensors.clear();
         self.extents.clear();
         self.growth.clear();
-        self.span = Span::HERE;
+        self.span = ContextRange::HERE;
         self.visited.clear();
         self.order.clear();
         self.inputs.clear();
@@ -209,7 +213,7 @@ impl Graph {
         }
         self.tensors.push(Tensor {
             kind,
-            pull: Pull::of(product([shape[1], shape[2], shape[3]])),
+            pull: BackendPreference::of(product([shape[1], shape[2], shape[3]])),
             backend: UNASSIGNED,
             width,
             owner: id,
@@ -315,13 +319,13 @@ impl Graph {
 
     /// Sets how many rows count when the scheduler decides about host weights.
     pub(super) fn with_rows(&mut self, id: Id, rows: u64) -> Id {
-        self.at_mut(id).pull = Pull::of(rows);
+        self.at_mut(id).pull = BackendPreference::of(rows);
         id
     }
 
     /// Lets `id` run where its neighbours do, wherever its weights are.
     pub(super) fn with_neighbours(&mut self, id: Id) -> Id {
-        self.at_mut(id).pull = Pull::Neighbours;
+        self.at_mut(id).pull = BackendPreference::Neighbours;
         id
     }
 
@@ -332,7 +336,7 @@ impl Graph {
         id
     }
 
-    /// Marks `x` as a result of the graph: it is never released nor overwritten.
+    /// BufferSizes `x` as a result of the graph: it is never released nor overwritten.
     pub(super) fn output(&mut self, x: Id) {
         self.outputs.push(x.0);
     }
@@ -358,7 +362,7 @@ impl Graph {
     /// Learns from `next`, the graph at a context one step on (-1: back), how tensors grow; `span`
     /// are the steps for which they do so evenly. Where the two are not built alike or blocks do
     /// not stay aligned, the graph stays one of a single context.
-    pub(super) fn grow(&mut self, next: &Graph, step: i64, span: Span) {
+    pub(super) fn grow(&mut self, next: &Graph, step: i64, span: ContextRange) {
         let alike = (&self.tensors, &self.order, &self.inputs, &self.outputs)
             == (&next.tensors, &next.order, &next.inputs, &next.outputs);
         if !alike {
@@ -389,7 +393,7 @@ impl Graph {
     }
 
     /// The tensors have the same shape, at any context in `span`.
-    fn is_alike(&self, span: &mut Span, a: u32, b: u32) -> bool {
+    fn is_alike(&self, span: &mut ContextRange, a: u32, b: u32) -> bool {
         if self.at(a).width != self.at(b).width {
             return false;
         }
@@ -415,7 +419,7 @@ impl Graph {
     ///
     /// Where batches are to follow each other through several devices like through a pipeline,
     /// `copies` of each input are kept; otherwise one.
-    pub(super) fn buffers(&mut self, types: &[BufferType], copies: u64) -> Marks {
+    pub(super) fn buffers(&mut self, types: &[BufferType], copies: u64) -> BufferSizes {
         self.assign(types.len() as u8 - 1);
         let copied = self.split(types.len());
         self.allocate(types, &copied, copies)

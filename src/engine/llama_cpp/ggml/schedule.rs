@@ -1,6 +1,6 @@
 //! Which backend computes what, and what has to be copied for it.
 
-use super::{Backend, Graph, Growth, Id, Kind, NO_TENSOR, Pull, Tensor, UNASSIGNED};
+use super::{Backend, BackendPreference, Graph, Growth, Id, Kind, NO_TENSOR, Tensor, UNASSIGNED};
 
 /// Which backends spread to their neighbours.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,11 +57,15 @@ impl Graph {
         if matches!(owner.kind, Kind::State | Kind::Weight) {
             return owner.backend;
         }
-        if tensor.pull == Pull::Neighbours {
+        if tensor.pull == BackendPreference::Neighbours {
             return UNASSIGNED;
         }
         match tensor.sources().find(|source| self.at(*source).kind == Kind::Weight) {
-            Some(weight) if self.at(weight).backend == host && tensor.pull == Pull::Device => 0,
+            Some(weight)
+                if self.at(weight).backend == host && tensor.pull == BackendPreference::Device =>
+            {
+                0
+            }
             Some(weight) => self.at(weight).backend,
             None => UNASSIGNED,
         }

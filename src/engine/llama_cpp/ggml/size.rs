@@ -38,14 +38,14 @@ impl Sub for Size {
 /// The steps of context, back and on from where sizes are looked at, within which every comparison
 /// made comes out as it did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct ContextRange {
     pub back: i64,
     pub on: i64,
 }
 
-impl Span {
+impl ContextRange {
     /// Nowhere but here.
-    pub(crate) const HERE: Span = Span { back: 0, on: 0 };
+    pub(crate) const HERE: ContextRange = ContextRange { back: 0, on: 0 };
 
     /// Which of two sizes is the larger; the span shrinks to where that is so.
     pub(super) fn compare(&mut self, a: Size, b: Size) -> Ordering {
@@ -65,7 +65,7 @@ impl Span {
     fn keep(&mut self, difference: Size) {
         let Size { at, slope } = difference;
         if at == 0 {
-            *self = Span::HERE;
+            *self = ContextRange::HERE;
             return;
         }
         // Steps towards zero that stop short of it.
@@ -86,7 +86,7 @@ mod tests {
         let pairs = [-7, -1, 0, 1, 9].into_iter();
         for (a, b) in pairs.clone().flat_map(|at| pairs.clone().map(move |slope| (at, slope))) {
             let (size, other) = (Size { at: a + 100, slope: b + 3 }, Size { at: 100, slope: 3 });
-            let mut span = Span { back: 50, on: 50 };
+            let mut span = ContextRange { back: 50, on: 50 };
             let order = span.compare(size, other);
             let at = |size: Size, x: i64| size.at + size.slope * x;
             let told = |x: i64| at(size, x).cmp(&at(other, x));

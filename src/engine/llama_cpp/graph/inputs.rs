@@ -4,8 +4,8 @@
 use super::sparse::{BLOCK, RESERVED_POSITIONS};
 use super::{Batch, Builder, F16, F32, I32, I64};
 use crate::architecture::{Architecture, KvSource, Mixer, Reach, Role};
-use crate::engine::llama_cpp::family::{Family, Scale};
 use crate::engine::llama_cpp::ggml::{Graph, Id};
+use crate::engine::llama_cpp::graph_quirks::{Family, Scale};
 use crate::engine::llama_cpp::kv_cache::values;
 use crate::engine::llama_cpp::weights::has_embedding_norm;
 

@@ -12,8 +12,8 @@ mod per_layer;
 mod recurrent;
 mod sparse;
 
-use super::family::{Family, OutputRows, ParallelSum};
 use super::ggml::{Backend, Graph, Id};
+use super::graph_quirks::{Family, OutputRows, ParallelSum};
 use super::kv_cache::Cells;
 use super::weights::{final_norm, is_rotary_factors};
 use super::{Placement, Settings, Weight};

@@ -1,0 +1,104 @@
+//! What every run of a checkpoint rests on, and what CUDA and ROCm engines have in common.
+
+use super::file::Checkpoint;
+use crate::architecture::Architecture;
+use crate::catalog::{Device, DeviceKind};
+use crate::engine::model_files::Addons;
+use crate::engine::refusal::Refusal;
+use crate::hardware::{Hardware, Part};
+use crate::quant::{Format, GgmlType, Mix, Quant};
+use crate::report::RefusalReason;
+use crate::scenario::{KvTypes, Scenario};
+use crate::units::Bytes;
+
+/// A checkpoint on a machine, as a question has it run.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckpointBase<'a> {
+    /// The model's files.
+    pub checkpoint: &'a Checkpoint<'a>,
+    /// What is loaded beside the model.
+    pub addons: &'a Addons<'a>,
+    /// The machine.
+    pub hardware: &'a Hardware<'a>,
+    /// The question.
+    pub scenario: &'a Scenario,
+}
+
+impl<'a> CheckpointBase<'a> {
+    /// The model's architecture.
+    pub fn architecture(&self) -> &'a Architecture {
+        self.checkpoint.architecture()
+    }
+
+    /// The number of repeating layers.
+    pub fn n_layers(&self) -> u64 {
+        self.architecture().n_layers()
+    }
+
+    /// The same checkpoint and question on `hardware`.
+    pub fn on<'b>(&self, hardware: &'b Hardware<'b>) -> CheckpointBase<'b>
+    where
+        'a: 'b,
+    {
+        CheckpointBase { hardware, ..*self }
+    }
+}
+
+/// What a CUDA process sees less of a device than its driver reports: 24,210 of 24,564 MiB on an
+/// RTX 4090, 79.18 of 79.65 GiB on an H100.
+const CONTEXT: Bytes = Bytes::mib(430);
+
+/// The checkpoint format with about as many bits.
+pub(in crate::engine) fn nearest_format(quant: Quant) -> Quant {
+    match quant.nominal_bits() {
+        16.. => Quant::Gguf(Mix::BF16),
+        5.. => Quant::Format(Format::Fp8),
+        _ => Quant::Format(Format::Awq),
+    }
+}
+
+/// Bytes of a cached value for `kv`: 2, or 1 for an 8-bit type, which these engines keep as FP8.
+///
+/// # Errors
+/// Another type, or two that differ.
+pub(in crate::engine) fn value_bytes(kv: KvTypes) -> Result<u64, Refusal> {
+    match (kv.k, kv.v) {
+        (GgmlType::F16 | GgmlType::BF16, GgmlType::F16 | GgmlType::BF16) => Ok(2),
+        (GgmlType::Q8_0, GgmlType::Q8_0) => Ok(1),
+        _ => {
+            let nearest = if kv.k.block_elements() > 1 { "fp8" } else { "f16" };
+            Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", nearest))
+        }
+    }
+}
+
+/// Whether a CUDA or ROCm engine can use `device` with kernels for `least` capability.
+///
+/// # Errors
+/// Another maker's device, or an older one.
+pub(in crate::engine) fn usable_device(
+    device: &Device,
+    quant: Quant,
+    least: u32,
+) -> Result<(), Refusal> {
+    match (device.vendor.as_str(), device.kind) {
+        ("NVIDIA", _) => match device.compute_capability() {
+            Some(capability) if capability < least => {
+                let least = format!("{}.{}", least / 10, least % 10);
+                Err(Refusal::new(RefusalReason::ComputeCapability { least }, quant))
+            }
+            _ => Ok(()),
+        },
+        ("AMD" | "Intel", DeviceKind::Discrete | DeviceKind::Unified) => Ok(()),
+        _ => Err(Refusal::new(RefusalReason::NoBackend, &device.id)),
+    }
+}
+
+/// What a CUDA process sees of a device; on unified memory, all of it.
+pub(in crate::engine) fn visible(part: &Part<'_>) -> Bytes {
+    let driver = part.device.memory_usable_bytes.map_or(part.capacity, Bytes);
+    match part.device.kind {
+        DeviceKind::Discrete => driver.min(part.capacity) - CONTEXT,
+        _ => part.usable.max(driver.min(part.capacity)),
+    }
+}

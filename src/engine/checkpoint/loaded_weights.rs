@@ -1,0 +1,145 @@
+//! Weights as vLLM holds them after loading: fused projections in PyTorch's blocks, vocabulary
+//! padded, rotary tables, and the padding of MXFP4 experts.
+
+use super::file::Checkpoint;
+use super::tensor_parallel::{FusedWeight, rank};
+use super::torch_allocator::allocated;
+use crate::architecture::{Architecture, Mixer};
+use crate::quant::{Format, Quant};
+use crate::scenario::Scenario;
+use crate::units::{Bytes, Interval};
+
+/// A minor release of vLLM 0.x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release(pub u16);
+
+impl Release {
+    /// The release whose rules are applied unless another is asked for.
+    pub const CURRENT: Release = Release(33);
+
+    /// The release that `scenario` asks for.
+    pub fn of(scenario: &Scenario) -> Release {
+        let minor = scenario.vllm_release.and_then(|minor| u16::try_from(minor).ok());
+        minor.map_or(Release::CURRENT, Release)
+    }
+
+    /// `gpu_memory_utilization` where it is not given, in thousandths: 0.92 since graphs are part
+    /// of it, 0.9 before. Source: `config/cache.py`.
+    pub fn utilisation(self) -> u64 {
+        if self.budgets_graphs() { 920 } else { 900 }
+    }
+
+    /// Batches that are scheduled before the first is settled: two with asynchronous scheduling
+    /// (`VllmConfig.max_concurrent_batches`), taken to be the default from release 0.20 on.
+    pub fn batches_in_flight(self) -> u64 {
+        if self.0 >= 20 { 2 } else { 1 }
+    }
+
+    /// Blocks of recurrent state that a sequence keeps: two where prefix caching aligns states
+    /// with blocks (`mamba_cache_mode = "align"`), else one.
+    pub fn state_blocks(self) -> u64 {
+        if self.0 >= 24 { 2 } else { 1 }
+    }
+
+    /// "GPU KV cache size" is the concurrency times the context.
+    pub fn prints_concurrency(self) -> bool {
+        self.0 >= 20
+    }
+
+    /// CUDA graphs are part of the budget (since 0.21), no longer on top of it.
+    pub fn budgets_graphs(self) -> bool {
+        self.0 >= 21
+    }
+}
+
+/// What vLLM prints as model loading, on one of `ranks` ranks. `capability` is the device's compute
+/// capability times ten.
+///
+/// A GPTQ or AWQ checkpoint is repacked for Marlin in the same bits, and FP8 stays FP8 (on devices
+/// without FP8 arithmetic as weights only). Sources: vLLM 0.33 `model_executor/layers/quantization`;
+/// checked against the load sizes in `tests/data/measured-memory.json`.
+pub fn loaded(
+    checkpoint: &Checkpoint<'_>,
+    ranks: u64,
+    capability: Option<u32>,
+    release: Release,
+) -> Interval<Bytes> {
+    of_rank(checkpoint, rank(checkpoint, ranks), ranks, capability, release)
+}
+
+/// Bytes that vLLM prints as model loading on a rank that holds `fused`, where the columns of each
+/// expert are divided into `columns` parts.
+pub fn of_rank(
+    checkpoint: &Checkpoint<'_>,
+    fused: Vec<FusedWeight>,
+    columns: u64,
+    capability: Option<u32>,
+    release: Release,
+) -> Interval<Bytes> {
+    let architecture = checkpoint.architecture();
+    let padding = expert_padding(checkpoint, columns, capability, release);
+    let weights = fused.into_iter().map(|fused| {
+        let padded = |bytes: Bytes| match fused.expert && fused.quantised {
+            true => bytes.scale(padding),
+            false => bytes,
+        };
+        allocated(padded(fused.weights)) + allocated(padded(fused.scale_bytes))
+    });
+    let bytes = weights.sum::<Bytes>() + rotary_tables(architecture);
+    // How far makers differ in what they leave in 16 bits: linear attention, first layers.
+    match checkpoint.quant {
+        Quant::Gguf(_) => Interval::around(bytes, 0.995, 1.006),
+        Quant::Format(_) => Interval::around(bytes, 0.97, 1.075),
+    }
+}
+
+/// Cosines and sines for every position, in 16 bits (`RotaryEmbedding.cos_sin_cache`): one table
+/// for layers whose heads are of one width.
+fn rotary_tables(architecture: &Architecture) -> Bytes {
+    let positions = architecture.max_context.unwrap_or(0);
+    let mut tables: Vec<u64> = Vec::new();
+    for layer in &architecture.layers {
+        let table = match &layer.mixer {
+            Mixer::Mla(m) => Some(m.qk_rope_head_dim),
+            Mixer::Compressed(c) => Some(c.rope_head_dim),
+            mixer => mixer.attention().map(|a| a.head_dim),
+        };
+        if let Some(table) = table
+            && !tables.contains(&table)
+        {
+            tables.push(table);
+        }
+    }
+    tables.iter().map(|width| allocated(Bytes(positions * width * 2))).sum()
+}
+
+/// By how much MXFP4 experts grow to suit a kernel's tiles: Marlin (devices before Hopper) rounds
+/// hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden width to
+/// 256 until release 0.16. Each of `columns` ranks has whole blocks of 32 and rounds its own part up,
+/// so the inner width need not divide.
+///
+/// Sources: `fused_moe/oracle/mxfp4.py`, `mxfp4_round_up_hidden_size_and_intermediate_size`;
+/// `models/gpt_oss.py`, `_load_weights_mxfp4`.
+fn expert_padding(
+    checkpoint: &Checkpoint<'_>,
+    columns: u64,
+    capability: Option<u32>,
+    release: Release,
+) -> f64 {
+    if checkpoint.quant != Quant::Format(Format::Mxfp4) {
+        return 1.0;
+    }
+    let moe = checkpoint.architecture().layers.iter().find_map(|layer| layer.ffn.moe());
+    let Some(moe) = moe else { return 1.0 };
+    let up = |n: u64, to: u64| n.next_multiple_of(to) as f64 / n.max(1) as f64;
+    let inner = |to: u64| {
+        let part = moe.intermediate_size.div_ceil(32).div_ceil(columns.max(1)) * 32;
+        let all = part.next_multiple_of(to) * columns.max(1);
+        all as f64 / moe.intermediate_size.max(1) as f64
+    };
+    match (capability, release.0) {
+        (Some(..90), _) => up(moe.hidden_size, 256) * inner(128),
+        (_, ..=16) => up(moe.hidden_size, 256),
+        _ => inner(64),
+    }
+}

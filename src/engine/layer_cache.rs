@@ -1,0 +1,222 @@
+//! What each layer has to remember of a sequence, in values rather than bytes: the part of a KV
+//! cache that does not depend on the engine.
+
+use crate::architecture::{Architecture, Indexer, KvSource, Mixer, Reach};
+
+/// What one layer remembers on one rank of a tensor-parallel group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LayerCache {
+    /// Key heads cached on the rank.
+    pub kv_heads: u64,
+    /// Values of a key of one head.
+    pub key: u64,
+    /// Values of a value of one head; 0 where the key stands for both (latent attention).
+    pub value: u64,
+    /// The cache is one latent vector a token (MLA), the same on every rank.
+    pub latent: bool,
+    /// Only this many tokens are looked back on; `None` is all.
+    pub window: Option<u64>,
+    /// Tokens that one entry stands for (DeepSeek-V4 compresses 4 or 128 tokens into one).
+    pub ratio: u64,
+    /// Values of a sparse-attention indexer's key, one key an entry.
+    pub index_key: u64,
+    /// Values of the convolution state of a sequence: one set of `channels` for each past token
+    /// that the convolution reaches back to.
+    pub conv: u64,
+    /// Channels of the convolution.
+    pub channels: u64,
+    /// Values of the recurrent state of a sequence.
+    pub recurrent: u64,
+    /// Kind of recurrent state: decides the type it is kept in.
+    pub state: Option<State>,
+}
+
+/// The family of a recurrent state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Mamba 1 and 2.
+    Mamba,
+    /// Gated delta net; `true` from Qwen3.5 on, whose config asks for FP32.
+    DeltaNet(bool),
+    /// Kimi delta attention.
+    Kda,
+    /// Lightning attention.
+    Lightning,
+    /// A short convolution only.
+    Convolution,
+}
+
+impl LayerCache {
+    /// Values of keys and values that one cached token (or compressed entry) takes, the indexer's
+    /// left out.
+    pub fn entry(&self) -> u64 {
+        self.kv_heads * (self.key + self.value)
+    }
+
+    /// Entries that a sequence of `context` tokens has when nothing beyond the window is kept.
+    pub fn entries(&self, context: u64) -> u64 {
+        match (self.ratio, self.window) {
+            (0 | 1, Some(window)) => context.min(window),
+            (0 | 1, None) => context,
+            (ratio, window) => context / ratio + window.unwrap_or(0).min(context),
+        }
+    }
+
+    fn convolve(&mut self, channels: u64, taps: u64) {
+        self.channels = channels;
+        self.conv = channels * taps.saturating_sub(1);
+    }
+
+    /// The layer keeps something for each token.
+    pub fn has_tokens(&self) -> bool {
+        self.entry() > 0
+    }
+
+    /// The layer keeps something for each sequence.
+    pub fn has_state(&self) -> bool {
+        self.conv + self.recurrent > 0
+    }
+}
+
+/// What each repeating layer remembers on each of `ranks` tensor-parallel ranks.
+///
+/// Key heads are divided, and replicated where there are fewer than ranks, so that each rank has
+/// one (vLLM `ModelConfig.get_num_kv_heads`, SGLang `get_num_kv_heads`); a latent is replicated.
+pub fn layer_caches(architecture: &Architecture, ranks: u64) -> Vec<LayerCache> {
+    let ranks = ranks.max(1);
+    architecture.layers.iter().map(|layer| of(architecture, &layer.mixer, ranks)).collect()
+}
+
+/// The same for the multi-token-prediction layers, which an engine loads for speculative decoding.
+pub fn mtp_caches(architecture: &Architecture, ranks: u64) -> Vec<LayerCache> {
+    let layers = architecture.mtp.iter().flat_map(|mtp| &mtp.layers);
+    layers.map(|layer| of(architecture, &layer.mixer, ranks.max(1))).collect()
+}
+
+fn of(architecture: &Architecture, mixer: &Mixer, ranks: u64) -> LayerCache {
+    let window = |reach| match reach {
+        Reach::Sliding | Reach::Chunked => architecture.sliding_window,
+        Reach::Full | Reach::Sparse => None,
+    };
+    let index_key = |indexer: &Option<Indexer>| indexer.map_or(0, |i| i.head_dim);
+    let mut cache = LayerCache { ratio: 1, ..LayerCache::default() };
+    if let Some(a) = mixer.attention()
+        && a.kv_source == KvSource::Own
+    {
+        cache.kv_heads = (a.kv_heads / ranks).max(1);
+        (cache.key, cache.value) = (a.head_dim, a.v_head_dim);
+        cache.window = window(a.reach);
+        cache.index_key = index_key(&a.indexer);
+    }
+    match mixer {
+        Mixer::Mla(m) => {
+            cache.kv_heads = 1;
+            cache.key = m.kv_lora_rank + m.qk_rope_head_dim;
+            cache.latent = true;
+            cache.window = window(m.reach);
+            cache.index_key = index_key(&m.indexer);
+        }
+        Mixer::Compressed(c) => {
+            cache.kv_heads = 1;
+            cache.key = c.head_dim;
+            cache.latent = true;
+            cache.window = architecture.sliding_window;
+            cache.ratio = c.ratio.max(1);
+            cache.index_key = index_key(&c.indexer);
+        }
+        Mixer::GatedDeltaNet(g) => {
+            let channels = 2 * g.key_heads * g.key_head_dim + g.value_heads * g.value_head_dim;
+            cache.convolve(channels / ranks, g.conv_kernel);
+            cache.recurrent = g.value_heads / ranks * g.value_head_dim * g.key_head_dim;
+            cache.state = Some(State::DeltaNet(!g.fused_ba));
+        }
+        Mixer::Kda(k) => {
+            let inner = k.heads * k.head_dim;
+            cache.convolve(3 * inner / ranks, k.conv_kernel);
+            cache.recurrent = k.heads / ranks * k.head_dim * k.head_dim;
+            cache.state = Some(State::Kda);
+        }
+        Mixer::Lightning(l) => {
+            cache.recurrent = l.heads / ranks * l.head_dim * l.head_dim;
+            cache.state = Some(State::Lightning);
+        }
+        Mixer::Mamba1(m) => {
+            cache.convolve(m.d_inner / ranks, m.d_conv);
+            cache.recurrent = m.d_inner / ranks * m.d_state;
+            cache.state = Some(State::Mamba);
+        }
+        Mixer::ShortConv { kernel } => {
+            cache.convolve(architecture.hidden_size / ranks, *kernel);
+            cache.state = Some(State::Convolution);
+        }
+        _ => {}
+    }
+    if let Some(m) = mixer.mamba2() {
+        // Groups are extended so that each rank has those of its heads (vLLM
+        // `extra_groups_for_head_shards`).
+        let groups = if m.groups.is_multiple_of(ranks) { m.groups } else { ranks };
+        let channels = m.d_inner + 2 * groups * m.d_state;
+        cache.convolve(channels / ranks, m.d_conv);
+        cache.recurrent = m.d_inner / ranks * m.d_state;
+        cache.state = Some(State::Mamba);
+    }
+    cache
+}
+
+/// Makes latent attention's caches those of full keys and values, as an engine keeps them that
+/// computes it so.
+pub fn expand_latents(architecture: &Architecture, caches: &mut [LayerCache]) {
+    for (cache, layer) in caches.iter_mut().zip(&architecture.layers) {
+        if let Mixer::Mla(m) = &layer.mixer {
+            cache.kv_heads = m.heads;
+            cache.key = m.qk_nope_head_dim + m.qk_rope_head_dim;
+            cache.value = m.v_head_dim;
+            cache.latent = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{Attention, Ffn, Layer, OutputGate, QkNorm};
+
+    fn attention(kv_heads: u64, reach: Reach) -> Mixer {
+        Mixer::Attention(Attention {
+            heads: 32,
+            kv_heads,
+            head_dim: 128,
+            v_head_dim: 128,
+            reach,
+            qkv_bias: false,
+            out_bias: false,
+            qk_norm: QkNorm::None,
+            output_gate: OutputGate::None,
+            sinks: false,
+            fused_qkv: false,
+            k_eq_v: false,
+            kv_source: KvSource::Own,
+            indexer: None,
+        })
+    }
+
+    fn model(mixer: Mixer) -> Architecture {
+        let layer = Layer { mixer, ffn: Ffn::None, norms: vec![], extra: vec![], parallel: false };
+        Architecture { sliding_window: Some(512), layers: vec![layer], ..Default::default() }
+    }
+
+    #[test]
+    fn key_heads_are_divided_and_then_replicated() {
+        let of = |ranks| layer_caches(&model(attention(8, Reach::Full)), ranks)[0].kv_heads;
+        assert_eq!([1, 2, 8, 16].map(of), [8, 4, 1, 1]);
+    }
+
+    #[test]
+    fn a_window_bounds_the_entries() {
+        let sliding = layer_caches(&model(attention(8, Reach::Sliding)), 1)[0];
+        let full = layer_caches(&model(attention(8, Reach::Full)), 1)[0];
+        assert_eq!((sliding.entries(100), sliding.entries(4096)), (100, 512));
+        assert_eq!(full.entries(4096), 4096);
+        assert_eq!(full.entry(), 8 * 256);
+    }
+}

@@ -1,0 +1,264 @@
+//! Addons under llama.cpp: where its own rules put projector, adapters, draft and MTP layers, and
+//! what llama-server keeps in RAM.
+//!
+//! Rules as of build b11434: `tools/mtmd/clip.cpp` (the projector is on the first device),
+//! `src/llama-adapter.cpp` (an adapter's tensors lie where those that they adapt do),
+//! `common/speculative.cpp` and `tools/server/server-context.cpp` (a draft has the context of the
+//! model; an MTP context caches its own layers and takes its weights from the model),
+//! `src/llama-memory-recurrent.cpp` (a state for each proposed token), `tools/server/server-task.cpp`
+//! (prompt cache, checkpoints).
+
+use std::sync::Arc;
+
+use super::compute_cache::GraphCache;
+use super::gguf_file::GgufFile;
+use super::gguf_tensor::Weight;
+use super::kv_cache::{self, LayerState};
+use super::memory::{AddonLines, GgufOnMachine, PlacedModel};
+use super::overhead::compute_intervals;
+use super::placement::{Placement, Split};
+use super::settings::Settings;
+use crate::architecture::{Architecture, tensors};
+use crate::bill::Line;
+use crate::engine::addons::{adapted, tower, warm_up};
+use crate::engine::model_files::{Addons, File, ModelFiles};
+use crate::engine::split_by_memory::split_by_memory;
+use crate::hardware::{Hardware, Load, Loads};
+use crate::quant::{Mix, Quant};
+use crate::report::{BillItem, Notice, Term};
+use crate::units::{Bytes, Interval};
+
+const SOURCE: &str = "llama.cpp b11434";
+
+/// The addons of a GGUF file on a machine.
+#[derive(Clone, Debug)]
+pub(super) struct LlamaCppAddons<'a> {
+    file: &'a GgufFile<'a>,
+    addons: &'a Addons<'a>,
+    hardware: &'a Hardware<'a>,
+    draft: Option<(GgufOnMachine<'a>, PlacedModel)>,
+    mtp: Option<MtpLayers>,
+}
+
+/// A model's MTP layers as the context that drafts with them sees them.
+#[derive(Clone, Debug)]
+struct MtpLayers {
+    architecture: Architecture,
+    weights: Vec<Weight>,
+    bytes: Bytes,
+    graphs: Arc<GraphCache>,
+}
+
+impl MtpLayers {
+    fn new(file: &GgufFile<'_>, addons: &Addons<'_>) -> Option<MtpLayers> {
+        let mtp = addons.mtp()?;
+        let whole = file.architecture();
+        let mut architecture = Architecture { mtp: None, ..whole.clone() };
+        architecture.layers.clone_from(&mtp.layers);
+        let loaded = file.mtp_weights();
+        let bytes = loaded.iter().map(Weight::loaded_bytes).sum();
+        // The layers' own tensors, for the graph; types matter only to weights on the host.
+        let ty = loaded.first()?.ty;
+        let of_layers = tensors(&architecture).into_iter().filter(|t| t.in_gguf);
+        let weights = of_layers.map(|tensor| Weight { tensor, ty }).collect();
+        Some(MtpLayers { architecture, weights, bytes, graphs: Arc::default() })
+    }
+
+    /// Compute buffers of the context that drafts with them.
+    fn compute(&self, settings: &Settings, placement: &Placement) -> Split {
+        // All of it is in one place: weights do not matter.
+        let weights = (self.weights.as_slice(), (Quant::Gguf(Mix::Q8_0), false));
+        self.graphs.compute(&self.architecture, weights, settings, placement, 1)
+    }
+}
+
+impl<'a> LlamaCppAddons<'a> {
+    /// # Errors
+    /// llama.cpp has no backend for a device.
+    pub(super) fn new(
+        file: &'a GgufFile<'a>,
+        addons: &'a Addons<'a>,
+        hardware: &'a Hardware<'a>,
+    ) -> Result<LlamaCppAddons<'a>, Notice> {
+        let draft = match addons.draft() {
+            Some(ModelFiles { file: File::Gguf(draft), .. }) => {
+                let setup = GgufOnMachine::new(draft, hardware)?;
+                let memory = hardware.usable();
+                let layers = draft.architecture().n_layers() + 1;
+                let placed = setup.place(match memory.is_empty() {
+                    true => Placement::cpu(),
+                    false => Placement {
+                        device_layers: split_by_memory(layers, &memory),
+                        ..Placement::default()
+                    },
+                });
+                Some((setup, placed))
+            }
+            _ => None,
+        };
+        Ok(LlamaCppAddons { file, addons, hardware, draft, mtp: MtpLayers::new(file, addons) })
+    }
+
+    /// What is loaded beside the model.
+    pub(super) fn addons(&self) -> &'a Addons<'a> {
+        self.addons
+    }
+
+    /// Whether nothing is loaded beside the model.
+    fn is_empty(&self) -> bool {
+        let addons = self.addons;
+        addons.projector.is_none()
+            && addons.lora.is_none()
+            && addons.speculation.is_none()
+            && addons.prompt_cache == Bytes::ZERO
+            && addons.checkpoints == 0
+    }
+
+    /// `loads` with what is beside the model under `placement`.
+    pub(super) fn load(
+        &self,
+        mut loads: Loads,
+        placement: &Placement,
+        settings: &Settings,
+    ) -> Loads {
+        if self.is_empty() {
+            return loads;
+        }
+        let (devices, host) = self.lines(placement, settings).bytes();
+        let mut on_devices = Interval::default();
+        for (load, more) in loads.devices.iter_mut().zip(devices) {
+            load.used = load.used + more;
+            on_devices = on_devices + more;
+        }
+        let shared = if self.hardware.host.shared { on_devices } else { Interval::default() };
+        let Load { used, usable } = loads.host;
+        loads.host = Load { used: used + host + shared, usable };
+        loads
+    }
+
+    /// The lines of what is beside the model under `placement`.
+    pub(super) fn lines(&self, placement: &Placement, settings: &Settings) -> AddonLines {
+        let mut lines = AddonLines::new(self.hardware.parts.len());
+        if self.is_empty() {
+            return lines;
+        }
+        self.projector(&mut lines);
+        self.lora(&mut lines, placement);
+        self.draft(&mut lines, settings);
+        self.mtp(&mut lines, placement, settings);
+        self.on_host(&mut lines, settings);
+        lines
+    }
+
+    fn projector(&self, lines: &mut AddonLines) {
+        let Some(ty) = self.addons.projector else { return };
+        let parameters = self.file.architecture().extras.vision;
+        let first = (!self.hardware.parts.is_empty()).then_some(0);
+        let weights = tower(parameters, ty);
+        lines.at(first).extend([
+            Line::fitted(Term::Projector, weights, "parameters * value_bytes", SOURCE)
+                .with(&[("parameters", parameters)]),
+            Line::fitted(Term::ProjectorCompute, warm_up(parameters), "warm-up image", SOURCE)
+                .with(&[("parameters", parameters)]),
+        ]);
+    }
+
+    /// FP32 unless the converter is told otherwise (`convert_lora_to_gguf.py --outtype`); published
+    /// adapters are often FP16.
+    fn lora(&self, lines: &mut AddonLines, placement: &Placement) {
+        let Some(lora) = self.addons.lora else { return };
+        let architecture = self.file.architecture();
+        let mut widths = vec![0u64; self.hardware.parts.len() + 1];
+        for weight in &self.file.weights {
+            if let Some(adapted) = adapted(&weight.tensor, lora.targets) {
+                let device = placement.device_of(architecture, weight);
+                let place = device.unwrap_or(self.hardware.parts.len());
+                if let Some(sum) = widths.get_mut(place) {
+                    *sum += adapted.values(1);
+                }
+            }
+        }
+        for (i, widths) in widths.into_iter().enumerate() {
+            let of = |width: u64| Bytes(widths) * lora.rank * lora.count * width;
+            let bytes = Interval { low: of(2), expected: of(4), high: of(4).scale(1.01) };
+            let device = (i < self.hardware.parts.len()).then_some(i);
+            lines.at(device).push(
+                Line::fitted(Term::Lora, bytes, "adapters * rank * widths * value_bytes", SOURCE)
+                    .with(&[
+                        ("adapters", lora.count),
+                        ("rank", lora.rank),
+                        ("widths", widths),
+                        ("value_bytes", 4),
+                    ]),
+            );
+        }
+    }
+
+    fn draft(&self, lines: &mut AddonLines, settings: &Settings) {
+        let Some((setup, placed)) = &self.draft else { return };
+        let settings = Settings { proposed: 0, snapshots: 0, ..*settings };
+        let (devices, host) = setup.bills(placed, &settings, AddonLines::default());
+        let line = |items: &[BillItem]| {
+            let of = |terms: &[Term]| {
+                let items = items.iter().filter(|item| terms.contains(&item.term));
+                items.map(|item| item.bytes).sum::<Interval<Bytes>>()
+            };
+            let weights = of(&[Term::Weights, Term::TiedOutput]);
+            let cache = of(&[Term::KvCache, Term::RecurrentState]);
+            let compute = of(&[Term::Compute]);
+            let formula = "draft_weights + draft_cache + draft_compute";
+            Line::fitted(Term::Draft, weights + cache + compute, formula, SOURCE).with(&[
+                ("draft_weights", weights.expected.0),
+                ("draft_cache", cache.expected.0),
+                ("draft_compute", compute.expected.0),
+            ])
+        };
+        for (i, bill) in devices.iter().enumerate() {
+            lines.at(Some(i)).push(line(&bill.items));
+        }
+        lines.at(None).push(line(&host.items));
+    }
+
+    fn mtp(&self, lines: &mut AddonLines, placement: &Placement, settings: &Settings) {
+        let Some(mtp) = &self.mtp else { return };
+        let device = placement.output(self.file.architecture());
+        let settings = Settings { proposed: 0, snapshots: 0, ..*settings };
+        let here = match device {
+            Some(_) => Placement::gpu(&mtp.architecture),
+            None => Placement::cpu(),
+        };
+        let cached = |state: &LayerState| state.kv + state.recurrent;
+        let states = kv_cache::layer_states(&mtp.architecture, &settings);
+        let cache: Bytes = states.iter().map(cached).sum();
+        let buffers = mtp.compute(&settings, &here);
+        let (on_device, on_host) = compute_intervals(&mtp.architecture, &settings, &here, &buffers);
+        let compute = on_device.first().copied().unwrap_or(on_host);
+        let bytes = Interval::exact(mtp.bytes + cache) + compute;
+        let formula = "mtp_weights + mtp_cache + mtp_compute";
+        lines.at(device).push(Line::fitted(Term::Draft, bytes, formula, SOURCE).with(&[
+            ("mtp_weights", mtp.bytes.0),
+            ("mtp_cache", cache.0),
+            ("mtp_compute", compute.expected.0),
+        ]));
+    }
+
+    /// What llama-server keeps of prompts in RAM. Both are upper bounds: they fill with use.
+    fn on_host(&self, lines: &mut AddonLines, settings: &Settings) {
+        let addons = self.addons;
+        let up_to = |bytes: Bytes| Interval { low: Bytes::ZERO, expected: bytes, high: bytes };
+        lines.at(None).push(
+            Line::fitted(Term::PromptCache, up_to(addons.prompt_cache), "cache_ram", SOURCE)
+                .with(&[("cache_ram", addons.prompt_cache.0)]),
+        );
+        let checkpoint = kv_cache::checkpoint_bytes(self.file.architecture(), settings);
+        let count = addons.checkpoints.saturating_mul(settings.n_parallel);
+        let formula = "checkpoints * sequences * checkpoint_bytes";
+        lines.at(None).push(
+            Line::fitted(Term::Checkpoints, up_to(checkpoint * count), formula, SOURCE).with(&[
+                ("checkpoints", addons.checkpoints),
+                ("sequences", settings.n_parallel),
+                ("checkpoint_bytes", checkpoint.0),
+            ]),
+        );
+    }
+}

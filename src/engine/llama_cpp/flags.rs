@@ -1,0 +1,203 @@
+//! A placement in the engine's own flags.
+
+use super::placement::Placement;
+use super::placement_solver::spread;
+use super::tensor_split::Division;
+use crate::architecture::Architecture;
+use crate::engine::model_files::{Addons, ModelFiles, Proposer};
+use crate::scenario::{Mode, Scenario, SplitMode};
+use crate::units::{Bytes, MIB};
+
+/// A placement to put into flags.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed<'a> {
+    /// The question.
+    pub scenario: &'a Scenario,
+    /// Which layers are where.
+    pub placement: &'a Placement,
+    /// The model's architecture.
+    pub architecture: &'a Architecture,
+    /// What each device can use.
+    pub memory: &'a [Bytes],
+}
+
+/// The flags of `llama-server`, defaults left out.
+pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
+    let Placed { scenario, placement, architecture, memory } = placed;
+    let mut out = Vec::new();
+    let mut flag = |text: String| out.push(text);
+    flag(format!("-c {}", scenario.context.saturating_mul(scenario.users)));
+    if scenario.mode == Mode::Server {
+        flag(format!("-np {}", scenario.users));
+    }
+    if scenario.unified_kv {
+        flag("--kv-unified".to_owned());
+    }
+    if !memory.is_empty() {
+        flag(format!("-ngl {}", placement.n_gpu_layers(architecture)));
+    }
+    if placement.host_expert_layers > 0 {
+        flag(format!("--n-cpu-moe {}", placement.host_expert_layers));
+    }
+    if memory.len() > 1 {
+        let split = scenario.parallel.split;
+        if !matches!(split, SplitMode::Auto | SplitMode::Layer) {
+            flag(format!("-sm {}", split.name()));
+        }
+        if split == SplitMode::None && scenario.parallel.main_gpu > 0 {
+            flag(format!("-mg {}", scenario.parallel.main_gpu));
+        }
+        if let Some(split) = tensor_split(placed) {
+            flag(format!("-ts {split}"));
+        }
+    }
+    flag(format!("-fa {}", if scenario.flash_attention { "on" } else { "off" }));
+    let default = Scenario::default();
+    if scenario.kv != default.kv {
+        let name = |ty: crate::quant::GgmlType| ty.name().to_ascii_lowercase();
+        flag(format!("-ctk {} -ctv {}", name(scenario.kv.k), name(scenario.kv.v)));
+    }
+    let batch = scenario.parallel.logical_batch();
+    if scenario.ubatch != default.ubatch {
+        flag(format!("-ub {}", scenario.ubatch.min(batch)));
+    }
+    if scenario.parallel.batch.is_some() {
+        flag(format!("-b {batch}"));
+    }
+    if scenario.swa_full {
+        flag("--swa-full".to_owned());
+    }
+    out
+}
+
+/// The parts of the devices that bring `placement` about, where llama.cpp's own are others.
+fn tensor_split(placed: Placed<'_>) -> Option<String> {
+    let Placed { scenario, placement, architecture, memory } = placed;
+    let text = |shares: &[u64]| shares.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    if let Some(split) = &scenario.parallel.tensor_split {
+        return Some(split.to_string());
+    }
+    match &placement.divided {
+        Division::Nothing => None,
+        Division::Tensors(shares) => {
+            let uneven = shares.iter().any(|share| *share != shares[0]);
+            uneven.then(|| text(shares))
+        }
+        Division::Layers | Division::Rows(_) => {
+            let layers: u64 = placement.device_layers.iter().sum();
+            let unloaded = placement.n_gpu_layers(architecture).saturating_sub(layers);
+            let mut counts = placement.device_layers.clone();
+            if counts == spread(layers, unloaded, memory) {
+                return None;
+            }
+            // Layers that are not loaded are counted, right before the output layer.
+            if let Some(last) = counts.iter_mut().rfind(|count| **count > 0) {
+                *last += unloaded;
+            }
+            Some(text(&counts))
+        }
+    }
+}
+
+/// Ollama's environment; layers that stay on the host are an option of the model.
+pub fn ollama(placed: Placed<'_>) -> Vec<String> {
+    let Placed { scenario, placement, architecture, .. } = placed;
+    let mut out = vec![
+        format!("OLLAMA_CONTEXT_LENGTH={}", scenario.context),
+        format!("OLLAMA_NUM_PARALLEL={}", scenario.users),
+    ];
+    if scenario.kv.k.block_elements() > 1 {
+        out.push("OLLAMA_FLASH_ATTENTION=1".to_owned());
+        out.push(format!("OLLAMA_KV_CACHE_TYPE={}", scenario.kv));
+    }
+    let on_devices: u64 = placement.device_layers.iter().sum();
+    if on_devices <= architecture.n_layers() {
+        out.push(format!("PARAMETER num_gpu {}", placement.n_gpu_layers(architecture)));
+    }
+    out
+}
+
+/// LM Studio's `lms load` flags.
+pub fn lm_studio(placed: Placed<'_>) -> Vec<String> {
+    let Placed { scenario, placement, architecture, .. } = placed;
+    let n_layers = architecture.n_layers();
+    let context = scenario.context.saturating_mul(scenario.users);
+    let on_devices: u64 = placement.device_layers.iter().sum();
+    let share = on_devices as f64 / (n_layers + 1) as f64;
+    let gpu = match on_devices {
+        0 => "off".to_owned(),
+        n if n > n_layers => "max".to_owned(),
+        _ => format!("{share:.2}"),
+    };
+    vec![format!("--context-length {context}"), format!("--gpu {gpu}")]
+}
+
+/// KoboldCpp's flags.
+pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
+    let Placed { scenario, placement, architecture, memory } = placed;
+    let mut out = vec![format!("--contextsize {}", scenario.context)];
+    if !memory.is_empty() {
+        out.push(format!("--gpulayers {}", placement.n_gpu_layers(architecture)));
+    }
+    if placement.host_expert_layers > 0 {
+        out.push(format!("--moecpu {}", placement.host_expert_layers));
+    }
+    if memory.len() > 1 {
+        if let Some(split) = tensor_split(placed) {
+            out.push(format!("--tensor_split {}", split.replace(',', " ")));
+        }
+        if matches!(placement.divided, Division::Rows(_)) {
+            out.push("--usecublas rowsplit".to_owned());
+        }
+    }
+    if scenario.kv.k.block_elements() > 1 {
+        out.push(format!("--quantkv {}", scenario.kv));
+    }
+    if !scenario.flash_attention {
+        out.push("--noflashattention".to_owned());
+    }
+    if scenario.ubatch != Scenario::default().ubatch {
+        out.push(format!("--batchsize {}", scenario.ubatch));
+    }
+    out
+}
+
+/// The flags of `llama-server` that load `addons`.
+pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
+    let mut flags = files_beside(addons);
+    if let Some(speculation) = &addons.speculation {
+        let source = match &speculation.by {
+            Proposer::Mtp(_) => "--spec-type draft-mtp".to_owned(),
+            Proposer::Draft(files) => format!("-md {}", gguf_name(files)),
+        };
+        flags.push(format!("{source} --spec-draft-n-max {}", speculation.tokens));
+    }
+    if addons.prompt_cache > Bytes::ZERO {
+        flags.push(format!("--cache-ram {}", addons.prompt_cache.0 / MIB));
+    }
+    if addons.checkpoints > 0 {
+        flags.push(format!("--ctx-checkpoints {}", addons.checkpoints));
+    }
+    flags
+}
+
+/// KoboldCpp's flags that load `addons`.
+pub fn kobold_cpp_addons(addons: &Addons<'_>) -> Vec<String> {
+    let mut flags = files_beside(addons);
+    if let Some(draft) = addons.draft() {
+        let (name, tokens) = (gguf_name(draft), addons.proposed());
+        flags.push(format!("--draftmodel {name} --draftamount {tokens}"));
+    }
+    flags
+}
+
+fn files_beside(addons: &Addons<'_>) -> Vec<String> {
+    let projector = addons.projector.map(|ty| format!("--mmproj mmproj-{ty:?}.gguf"));
+    let adapters = addons.lora.map_or(0, |lora| lora.count.min(8));
+    let adapters = (1..=adapters).map(|n| format!("--lora adapter-{n}.gguf"));
+    projector.into_iter().chain(adapters).collect()
+}
+
+fn gguf_name(files: &ModelFiles<'_>) -> String {
+    format!("{}-{}.gguf", files.model().name, files.quant())
+}

@@ -1,0 +1,274 @@
+//! llama.cpp and the programs that start it, each as its defaults: Ollama, LM Studio and KoboldCpp
+//! run the same engine with slots, window cache and cache types of their own.
+//!
+//! Rules: Ollama 0.2x (`docs/context-length.mdx`, `envconfig/config.go`), LM Studio 0.4
+//! (documentation, "Parallel Requests"), KoboldCpp 1.1xx (`koboldcpp.py`, arguments).
+
+use super::VERSION;
+use super::checks;
+use super::flags::{self, Placed};
+use super::gguf_file::GgufFile;
+use super::run::LlamaCppRun;
+use super::settings::{MAX_SEQUENCES, Settings};
+use crate::architecture::Mtp;
+use crate::catalog::Model;
+use crate::engine::adapter::EngineAdapter;
+use crate::engine::model_files::{Addons, File, ModelFiles};
+use crate::engine::refusal::Refusal;
+use crate::engine::run::Run;
+use crate::hardware::Hardware;
+use crate::quant::{GgmlType, Mix, Quant};
+use crate::report::{Notice, RefusalReason};
+use crate::scenario::{Engine, Lora, ProjectorType, Scenario};
+
+/// A program that runs llama.cpp, as what it changes of llama.cpp's own defaults.
+#[derive(Debug)]
+pub struct FrontEnd {
+    engine: Engine,
+    /// Sequences that are prepared for, however few are used.
+    min_slots: u64,
+    /// The most sequences at once.
+    pub(super) max_users: u64,
+    /// Whether all sequences share one KV buffer.
+    unified: bool,
+    /// Whether sliding-window layers keep the whole context.
+    swa_full: bool,
+    /// The cache types that are offered, the same for keys and values; `None` is all.
+    pub(super) cache_types: Option<&'static [GgmlType]>,
+    /// Whether rows can be divided between devices.
+    pub(super) row_split: bool,
+    /// Whether tensors can be divided between devices.
+    pub(super) tensor_split: bool,
+    projector: Option<ProjectorType>,
+    lora: bool,
+    mtp: bool,
+    draft: bool,
+    keeps_prompts: bool,
+    flags: fn(Placed<'_>) -> Vec<String>,
+    addon_flags: fn(&Addons<'_>) -> Vec<String>,
+}
+
+/// `llama-server`.
+pub static LLAMA_SERVER: FrontEnd = DEFAULTS;
+
+/// llama.cpp's own defaults.
+const DEFAULTS: FrontEnd = FrontEnd {
+    engine: Engine::LlamaCpp,
+    min_slots: 1,
+    max_users: MAX_SEQUENCES,
+    unified: false,
+    swa_full: false,
+    cache_types: None,
+    row_split: true,
+    tensor_split: true,
+    // A file of its own that has to be asked for.
+    projector: None,
+    lora: true,
+    mtp: true,
+    draft: true,
+    keeps_prompts: true,
+    flags: flags::llama_server,
+    addon_flags: flags::llama_server_addons,
+};
+
+/// Ollama. It has no setting for a draft.
+pub static OLLAMA: FrontEnd = FrontEnd {
+    engine: Engine::Ollama,
+    cache_types: Some(&[GgmlType::F16, GgmlType::Q8_0, GgmlType::Q4_0]),
+    row_split: false,
+    tensor_split: false,
+    projector: Some(ProjectorType::F16),
+    mtp: false,
+    draft: false,
+    keeps_prompts: false,
+    flags: flags::ollama,
+    addon_flags: |_| Vec::new(),
+    ..DEFAULTS
+};
+
+/// LM Studio. It allows four predictions at once, which share one cache; each keeps a window of its
+/// own.
+pub static LM_STUDIO: FrontEnd = FrontEnd {
+    engine: Engine::LmStudio,
+    min_slots: 4,
+    unified: true,
+    row_split: false,
+    tensor_split: false,
+    projector: Some(ProjectorType::F16),
+    lora: false,
+    mtp: false,
+    keeps_prompts: false,
+    flags: flags::lm_studio,
+    addon_flags: |_| Vec::new(),
+    ..DEFAULTS
+};
+
+/// KoboldCpp. It queues what comes while it answers, and shifts contexts, which a window cache
+/// cannot (`--useswa` gives that up).
+pub static KOBOLD_CPP: FrontEnd = FrontEnd {
+    engine: Engine::KoboldCpp,
+    max_users: 1,
+    swa_full: true,
+    cache_types: Some(&[
+        GgmlType::F16,
+        GgmlType::BF16,
+        GgmlType::Q8_0,
+        GgmlType::Q5_1,
+        GgmlType::Q4_0,
+    ]),
+    tensor_split: false,
+    mtp: false,
+    keeps_prompts: false,
+    flags: flags::kobold_cpp,
+    addon_flags: flags::kobold_cpp_addons,
+    ..DEFAULTS
+};
+
+impl FrontEnd {
+    /// llama.cpp's settings for `scenario` at this context (tokens for each user) and with this many
+    /// users.
+    pub fn settings(&self, scenario: &Scenario, context: u64, users: u64) -> Settings {
+        Settings {
+            n_ctx: context.saturating_mul(users),
+            n_parallel: users.max(self.min_slots),
+            unified: scenario.unified_kv || self.unified,
+            n_ubatch: physical_batch(scenario),
+            kv: scenario.kv,
+            flash_attention: scenario.flash_attention,
+            swa_full: scenario.swa_full || self.swa_full,
+            mode: scenario.mode,
+            proposed: 0,
+            snapshots: 0,
+        }
+    }
+
+    /// The flags that bring `placed` about.
+    pub(super) fn flags(&self, placed: Placed<'_>) -> Vec<String> {
+        (self.flags)(placed)
+    }
+}
+
+/// The physical batch, which is no longer than the logical one (`llama_context`).
+pub(super) fn physical_batch(scenario: &Scenario) -> u64 {
+    scenario.ubatch.min(scenario.parallel.logical_batch())
+}
+
+impl EngineAdapter for FrontEnd {
+    fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    fn rules_engine(&self) -> Engine {
+        Engine::LlamaCpp
+    }
+
+    fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
+        let Quant::Format(_) = quant else { return Ok(()) };
+        let nearest = match quant.nominal_bits() {
+            0..=2 => Mix::Q2_K,
+            3 => Mix::Q3_K_M,
+            4 => Mix::Q4_K_M,
+            5 => Mix::Q5_K_M,
+            6 => Mix::Q6_K,
+            _ => Mix::Q8_0,
+        };
+        Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(Quant::Gguf(nearest)))
+    }
+
+    fn read_file<'a>(
+        &self,
+        model: &'a Model,
+        quant: Quant,
+        scenario: &Scenario,
+    ) -> Result<File<'a>, Notice> {
+        match quant {
+            Quant::Gguf(mix) => GgufFile::new(model, mix, scenario.imatrix).map(File::Gguf),
+            Quant::Format(_) => {
+                let refusal = Refusal::new(RefusalReason::FormatNotLoaded, quant);
+                Err(refusal.notice(self.engine, model))
+            }
+        }
+    }
+
+    fn run<'a>(
+        &'static self,
+        files: &'a ModelFiles<'a>,
+        hardware: &'a Hardware<'a>,
+        scenario: &'a Scenario,
+    ) -> Result<Box<dyn Run + 'a>, Notice> {
+        match &files.file {
+            File::Gguf(file) => {
+                Ok(Box::new(LlamaCppRun::new(self, file, &files.addons, hardware, scenario)?))
+            }
+            File::Checkpoint(file) => {
+                let refusal = Refusal::new(RefusalReason::FormatNotLoaded, file.quant);
+                Err(refusal.notice(self.engine, file.model))
+            }
+        }
+    }
+
+    fn default_projector(&self) -> Option<ProjectorType> {
+        self.projector
+    }
+
+    fn check_lora(&self, lora: Lora) -> Result<(), Refusal> {
+        if self.lora {
+            return Ok(());
+        }
+        let asked = format!("{}*{}", lora.rank, lora.count);
+        Err(Refusal::of(RefusalReason::NotOffered, "lora", asked).set("lora", 0))
+    }
+
+    fn mtp_layers<'a>(&self, model: &'a Model) -> Result<&'a Mtp, RefusalReason> {
+        if !self.mtp {
+            return Err(RefusalReason::NotOffered);
+        }
+        // Files with MTP layers are published for models whose plain files lack them.
+        let mtp = model.architecture().mtp.as_ref();
+        mtp.filter(|mtp| !mtp.layers.is_empty()).ok_or(RefusalReason::NoMtpLayers)
+    }
+
+    fn supports_draft(&self) -> bool {
+        self.draft
+    }
+
+    fn keeps_prompts(&self) -> bool {
+        self.keeps_prompts
+    }
+
+    fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {
+        (self.addon_flags)(addons)
+    }
+
+    fn silent_adjustments(
+        &self,
+        scenario: &Scenario,
+        models: &[&Model],
+        devices: &[usize],
+    ) -> Vec<Refusal> {
+        let mut all = checks::silent_adjustments(self.engine, scenario);
+        let layers = |m: &&Model| checks::adjusted_layers(scenario, m.architecture());
+        all.extend(models.iter().filter_map(layers));
+        all.extend(devices.iter().filter_map(|n| checks::adjusted_shares(scenario, *n)));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_differ_where_the_front_ends_do() {
+        let scenario = Scenario::default();
+        let of = |front_end: &FrontEnd| front_end.settings(&scenario, 4096, 1);
+        assert_eq!(of(&LM_STUDIO).n_parallel, 4);
+        assert!(of(&LM_STUDIO).unified);
+        assert!(of(&KOBOLD_CPP).swa_full);
+        assert_eq!(of(&OLLAMA), of(&LLAMA_SERVER));
+    }
+}

@@ -1,0 +1,400 @@
+//! One model at one quantisation on one machine: its loads and its bill for any placement.
+
+use super::bill_lines as lines;
+use super::gguf_file::GgufFile;
+use super::kv_cache::{self, CacheRow, LayerState};
+use super::overhead::{self, Overhead, Platform};
+use super::placement::{Placement, Split};
+use super::settings::Settings;
+use super::tensor_split::Division;
+use super::weights;
+use crate::bill::{Line, device_bill, host_bill};
+use crate::catalog::{Device, DeviceKind};
+use crate::hardware::{Hardware, Load, Loads, Part};
+use crate::report::{BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term};
+use crate::scenario::Engine;
+use crate::units::{Bytes, Interval};
+
+/// A model at a quantisation, on a machine.
+#[derive(Clone, Debug)]
+pub struct GgufOnMachine<'a> {
+    /// The model with its typed tensors.
+    pub file: &'a GgufFile<'a>,
+    /// The machine.
+    pub hardware: &'a Hardware<'a>,
+    /// Runtime overhead of each device.
+    overheads: Vec<Overhead>,
+}
+
+/// A placement with what does not depend on context or users.
+#[derive(Clone, Debug)]
+pub struct PlacedModel {
+    /// Which layers are where.
+    pub placement: Placement,
+    /// Weights on each device and on the host.
+    pub model: Split,
+    /// Parts of each layer's cache on each device, where devices form one.
+    cache: Vec<Vec<(u64, u64)>>,
+    /// The repeating layers.
+    layers: Vec<LayerGroup>,
+}
+
+/// Layers that keep the same between tokens in the same place.
+#[derive(Clone, Copy, Debug)]
+struct LayerGroup {
+    /// The first of them.
+    first: usize,
+    /// The devices that they are on; `None`: the host.
+    group: Option<usize>,
+    count: u64,
+}
+
+/// What every repeating layer keeps between tokens.
+struct Caches {
+    states: Vec<LayerState>,
+    rows: Vec<Option<CacheRow>>,
+}
+
+impl<'a> GgufOnMachine<'a> {
+    /// Looks up what the devices of `hardware` need.
+    ///
+    /// # Errors
+    /// llama.cpp has no backend for a device.
+    pub fn new(
+        file: &'a GgufFile<'a>,
+        hardware: &'a Hardware<'a>,
+    ) -> Result<GgufOnMachine<'a>, Notice> {
+        let unpacked = file.unpacked;
+        let overhead = |part: &Part<'_>| {
+            let overhead = |platform| overhead::runtime_overhead(platform, part.capacity, unpacked);
+            platform(part.device).map(overhead).ok_or_else(|| {
+                let engine = Engine::LlamaCpp.name().to_owned();
+                Notice::EngineCannotUse { id: part.device.id.clone(), engine }
+            })
+        };
+        let overheads = hardware.parts.iter().map(overhead);
+        let overheads = overheads.collect::<Result<_, _>>()?;
+        Ok(GgufOnMachine { file, hardware, overheads })
+    }
+
+    /// Puts the weights where `placement` says.
+    pub fn place(&self, placement: Placement) -> PlacedModel {
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
+        let model = self.file.stock.model_bytes(architecture, weights, &placement);
+        let cache = weights::cache_parts(architecture, weights, &placement);
+        let mut layers: Vec<LayerGroup> = Vec::new();
+        let kinds = self.file.graphs.kinds(architecture);
+        for (il, kind) in kinds.iter().enumerate() {
+            let group = placement.device_of_layer(architecture, il as u64);
+            let same = |alike: &&mut LayerGroup| {
+                alike.group == group
+                    && kinds[alike.first] == *kind
+                    && cache.get(alike.first) == cache.get(il)
+            };
+            match layers.iter_mut().find(same) {
+                Some(alike) => alike.count += 1,
+                None => layers.push(LayerGroup { first: il, group, count: 1 }),
+            }
+        }
+        PlacedModel { placement, model, cache, layers }
+    }
+
+    /// What every memory has to hold.
+    pub fn loads(&self, placed: &PlacedModel, settings: &Settings) -> Loads {
+        let (compute, host_compute) = self.compute(placed, settings);
+        self.loads_with(placed, settings, |i| compute[i], host_compute)
+    }
+
+    /// Loads without graph-dependent compute buffers: a lower bound of [`GgufOnMachine::loads`].
+    pub fn loads_without_compute(&self, placed: &PlacedModel, settings: &Settings) -> Loads {
+        let groups = placed.placement.device_layers.len();
+        let none = Split { devices: vec![Bytes::ZERO; groups], host: Bytes::ZERO };
+        let (compute, host) = self.compute_around(placed, settings, &none);
+        self.loads_with(placed, settings, |i| compute[i], host)
+    }
+
+    fn loads_with(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+        compute: impl Fn(usize) -> Interval<Bytes>,
+        host_compute: Interval<Bytes>,
+    ) -> Loads {
+        let state = self.state(placed, settings);
+        let devices: Vec<Load> = (0..self.hardware.parts.len())
+            .map(|i| {
+                let exact = placed.model.devices[i] + state.devices[i];
+                let used = Interval::exact(exact) + compute(i) + self.overhead(placed, i);
+                Load { used, usable: self.hardware.parts[i].usable }
+            })
+            .collect();
+        let host = Interval::exact(placed.model.host + state.host)
+            + host_compute
+            + self.hardware.host.system;
+        Loads { host: self.hardware.host_load(host, &devices), devices }
+    }
+
+    /// Bytes of context state on each device and on the host: a layer's state lies where the layer
+    /// does.
+    fn state(&self, placed: &PlacedModel, settings: &Settings) -> Split {
+        let placement = &placed.placement;
+        let kinds = placed.layers.iter().map(|alike| alike.first);
+        let states = kv_cache::states(self.file.architecture(), settings, kinds);
+        let none = vec![Bytes::ZERO; placement.devices()];
+        let mut split = Split { devices: none, host: Bytes::ZERO };
+        for (LayerGroup { first, group, count }, state) in placed.layers.iter().zip(states) {
+            let Some(group) = group else {
+                split.host += (state.kv + state.recurrent) * *count;
+                continue;
+            };
+            for (device, bytes) in split.devices.iter_mut().enumerate() {
+                if placement.group_of(device) == *group {
+                    let state = placed.part(*first, Some(device)).of_state(state);
+                    *bytes += (state.kv + state.kv_padding + state.recurrent) * *count;
+                }
+            }
+        }
+        split
+    }
+
+    /// The bill of every device and of the host, with the lines of `addons`.
+    pub fn bills(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+        mut addons: AddonLines,
+    ) -> (Vec<DeviceBill>, HostBill) {
+        let architecture = self.file.architecture();
+        let (compute, host_compute) = self.compute(placed, settings);
+        let caches = Caches {
+            states: kv_cache::layer_states(architecture, settings),
+            rows: kv_cache::cache_rows(architecture, settings),
+        };
+        let devices = self.hardware.parts.iter().enumerate().map(|(i, part)| {
+            let mut items = self.items(placed, settings, &caches, Some(i), compute[i]);
+            if !placed.placement.leaves_out(i) {
+                items.push(lines::overhead(&self.overheads[i]));
+            }
+            items.extend(addons.take(Some(i)));
+            let group = placed.placement.group_of(i);
+            let layers = self.layers(&placed.placement, Some(group)).count() as u64;
+            device_bill(part, part.usable, part.basis, layers, items)
+        });
+        let devices = devices.collect();
+        let mut items = self.items(placed, settings, &caches, None, host_compute);
+        items.extend(addons.take(None));
+        (devices, host_bill(&self.hardware.host, items))
+    }
+
+    /// What is there beyond the model's own bytes, over all devices and the host.
+    pub fn duplicates(&self, placed: &PlacedModel, settings: &Settings) -> Vec<Duplicate> {
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
+        let placement = &placed.placement;
+        let sum = |split: &Split| split.devices.iter().copied().sum::<Bytes>() + split.host;
+        let stock = &self.file.stock;
+        let tied = sum(&stock.tied_output(architecture, weights, placement));
+        let (once, copies) = stock.loaded(architecture, weights, placement);
+        let padding = sum(&placed.model) - tied - once - copies;
+
+        let states = kv_cache::layer_states(architecture, settings);
+        let state = sum(&self.state(placed, settings));
+        let plain = states.iter().map(|state| state.kv + state.recurrent).sum::<Bytes>();
+        let rows = states.iter().enumerate().filter_map(|(il, state)| {
+            let place = placement.device_of_layer(architecture, il as u64)?;
+            let devices = (0..placement.devices()).filter(|i| placement.group_of(*i) == place);
+            Some(devices.map(|i| placed.part(il, Some(i)).of_state(*state).kv_padding).sum())
+        });
+        let rows: Bytes = rows.sum();
+
+        let devices = |split: &Split| split.devices.iter().copied().sum::<Bytes>();
+        let once_each = placement.pipeline_copies(architecture) == 1;
+        let inputs = match once_each {
+            true => Bytes::ZERO,
+            false => {
+                let piped = self.file.compute(settings, placement);
+                let single = self.file.compute_once(settings, placement);
+                devices(&piped) - devices(&single)
+            }
+        };
+        let graph = match &placement.divided {
+            Division::Tensors(shares) => {
+                let one = self.file.compute(settings, placement);
+                devices(&one) * (shares.len() as u64).saturating_sub(1)
+            }
+            _ => Bytes::ZERO,
+        };
+        let all = [
+            (Term::TiedOutput, DuplicateKind::TiedHead, tied),
+            (Term::Weights, DuplicateKind::Weights, copies),
+            (Term::Weights, DuplicateKind::Padding, padding),
+            (Term::KvCache, DuplicateKind::KvHeads, state - rows - plain),
+            (Term::KvCache, DuplicateKind::Padding, rows),
+            (Term::Compute, DuplicateKind::Inputs, inputs),
+            (Term::Compute, DuplicateKind::Graph, graph),
+        ];
+        let some = all.into_iter().filter(|(_, _, bytes)| *bytes > Bytes::ZERO);
+        some.map(|(term, what, bytes)| Duplicate { term, what, bytes }).collect()
+    }
+
+    /// What the driver takes on device `i`.
+    fn overhead(&self, placed: &PlacedModel, i: usize) -> Interval<Bytes> {
+        match placed.placement.leaves_out(i) {
+            true => Interval::default(),
+            false => self.overheads[i].bytes,
+        }
+    }
+
+    /// Compute buffers of the devices and of the host; devices that form one have each the whole.
+    fn compute(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+    ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
+        let split = self.file.compute(settings, &placed.placement);
+        self.compute_around(placed, settings, &split)
+    }
+
+    /// What other builds may reserve where this one reserves `split`.
+    fn compute_around(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+        split: &Split,
+    ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
+        let (architecture, placement) = (self.file.architecture(), &placed.placement);
+        let (groups, host) = overhead::compute_intervals(architecture, settings, placement, split);
+        let of = |i| match placement.leaves_out(i) {
+            true => Interval::default(),
+            false => groups[placement.group_of(i)],
+        };
+        ((0..placement.devices()).map(of).collect(), host)
+    }
+
+    /// Indices of the repeating layers on `device` (`None`: on the host).
+    fn layers(&self, placement: &Placement, device: Option<usize>) -> impl Iterator<Item = usize> {
+        let architecture = self.file.architecture();
+        let layers = 0..architecture.n_layers();
+        let here = move |il: &u64| placement.device_of_layer(architecture, *il) == device;
+        layers.filter(here).map(|il| il as usize)
+    }
+
+    /// The lines that a device (`None`: the host) has of the model; empty ones are left out.
+    fn items(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+        caches: &Caches,
+        device: Option<usize>,
+        compute: Interval<Bytes>,
+    ) -> Vec<BillItem> {
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
+        let placement = &placed.placement;
+        let stock = &self.file.stock;
+        let by_type = stock.bytes_by_type(architecture, weights, placement, device);
+        let tied = stock.tied_output(architecture, weights, placement);
+        let tied = device.map_or(tied.host, |device| tied.devices[device]);
+        let layers = || self.layers(placement, device.map(|device| placement.group_of(device)));
+        let states: Vec<LayerState> =
+            layers().map(|il| placed.part(il, device).of_state(caches.states[il])).collect();
+        let rows: Vec<_> = layers()
+            .map(|il| caches.rows[il].map(|row| placed.part(il, device).of_row(row)))
+            .collect();
+        let padding = states.iter().map(|state| state.kv_padding).sum();
+        let padding = if device.is_some() { padding } else { Bytes::ZERO };
+        let copies = match device {
+            Some(_) => placement.pipeline_copies(architecture),
+            None => 1,
+        };
+        let items = [
+            lines::weights(&by_type),
+            lines::tied_output(tied),
+            lines::kv_cache(&states, &rows, padding, settings.kv),
+            lines::recurrent_state(&states, settings.n_parallel),
+            lines::compute(compute, settings, copies),
+        ];
+        items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
+    }
+}
+
+/// The lines of what is loaded beside a model, by place.
+#[derive(Clone, Debug, Default)]
+pub struct AddonLines {
+    devices: Vec<Vec<Line>>,
+    host: Vec<Line>,
+}
+
+impl AddonLines {
+    /// No lines, on a machine with this many devices.
+    pub fn new(devices: usize) -> AddonLines {
+        AddonLines { devices: vec![Vec::new(); devices], host: Vec::new() }
+    }
+
+    /// The lines on a device (`None`: on the host).
+    pub(super) fn at(&mut self, device: Option<usize>) -> &mut Vec<Line> {
+        match device.and_then(|i| self.devices.get_mut(i)) {
+            Some(lines) => lines,
+            None => &mut self.host,
+        }
+    }
+
+    /// Bytes on each device, and on the host.
+    pub(super) fn bytes(&self) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
+        let sum = |lines: &Vec<Line>| lines.iter().map(|line| line.bytes).sum();
+        (self.devices.iter().map(sum).collect(), sum(&self.host))
+    }
+
+    /// Takes the items on a device (`None`: on the host); empty ones are left out.
+    fn take(&mut self, device: Option<usize>) -> impl Iterator<Item = BillItem> + use<> {
+        let lines = std::mem::take(self.at(device));
+        lines.into_iter().filter(|line| line.bytes.high > Bytes::ZERO).map(Line::item)
+    }
+}
+
+/// The part of a layer's cache that a device has.
+#[derive(Clone, Copy, Debug)]
+struct CachePart(u64, u64);
+
+impl CachePart {
+    fn of(self, n: u64) -> u64 {
+        let part = u128::from(n) * u128::from(self.0) / u128::from(self.1.max(1));
+        u64::try_from(part).unwrap_or(u64::MAX)
+    }
+
+    fn of_state(self, state: LayerState) -> LayerState {
+        let of = |Bytes(bytes)| Bytes(self.of(bytes));
+        LayerState {
+            kv: of(state.kv),
+            kv_padding: of(state.kv_padding),
+            recurrent: of(state.recurrent),
+        }
+    }
+
+    fn of_row(self, row: CacheRow) -> CacheRow {
+        CacheRow {
+            key: self.of(row.key),
+            value: self.of(row.value),
+            index: self.of(row.index),
+            ..row
+        }
+    }
+}
+
+impl PlacedModel {
+    /// The part of the cache of layer `il` that `device` has, if the layer is there.
+    fn part(&self, il: usize, device: Option<usize>) -> CachePart {
+        let parts = device.and_then(|device| self.cache.get(il)?.get(device));
+        parts.map_or(CachePart(1, 1), |(part, whole)| CachePart(*part, *whole))
+    }
+}
+
+/// What llama.cpp drives a device with; `None` where it has no backend for it.
+fn platform(device: &Device) -> Option<Platform> {
+    match (device.vendor.as_str(), device.kind) {
+        (_, DeviceKind::Cpu) => Some(Platform::Cpu),
+        ("NVIDIA", _) => Some(Platform::Cuda),
+        ("AMD", _) => Some(Platform::Rocm),
+        ("Apple", _) => Some(Platform::Metal),
+        ("Intel", _) => Some(Platform::Vulkan),
+        _ => None,
+    }
+}

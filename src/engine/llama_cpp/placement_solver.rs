@@ -1,0 +1,450 @@
+//! Which layers go where under llama.cpp: its own split by memory, and the search for a
+//! placement that fits.
+
+use super::placement::Placement;
+use super::tensor_split::Division;
+use crate::engine::split_by_memory::split_by_memory;
+use crate::hardware::{Load, Loads};
+use crate::report::PlacementReason;
+use crate::scenario::{Offload, SplitMode};
+use crate::units::Bytes;
+
+/// The layers on each device when `layers` of them are spread in proportion to `shares`, as
+/// llama.cpp counts: the output layer is the last one, and the `mtp` layers before it, which stay in
+/// the file, take places as well.
+pub fn spread(layers: u64, mtp: u64, shares: &[Bytes]) -> Vec<u64> {
+    if layers <= 1 || mtp == 0 {
+        return split_by_memory(layers, shares);
+    }
+    let places = layers.saturating_add(mtp);
+    let unloaded = layers - 1..places - 1;
+    let mut begin = 0;
+    let mut counts = split_by_memory(places, shares);
+    for count in &mut counts {
+        let end = begin + *count;
+        *count -= unloaded.end.min(end).saturating_sub(unloaded.start.max(begin));
+        begin = end;
+    }
+    counts
+}
+
+/// How the user wants a model placed.
+#[derive(Clone, Copy, Debug)]
+pub struct PlacementRequest<'a> {
+    /// What may be left on the host.
+    pub offload: Offload,
+    /// What is divided between devices.
+    pub split: SplitMode,
+    /// Each device's part, where the user says it.
+    pub shares: Option<&'a [u64]>,
+    /// The only device used where nothing is divided.
+    pub main_gpu: usize,
+}
+
+/// What a placement has to place.
+#[derive(Clone, Debug)]
+pub struct LayerSizes {
+    /// Bytes of each repeating layer without its routed experts.
+    pub layers: Vec<Bytes>,
+    /// Bytes of each layer's routed experts.
+    pub experts: Vec<Bytes>,
+    /// Bytes of the output layer.
+    pub output: Bytes,
+    /// MTP layers in the file, which are not loaded.
+    pub mtp: u64,
+}
+
+impl LayerSizes {
+    fn n_layers(&self) -> u64 {
+        self.layers.len() as u64
+    }
+
+    /// All of it.
+    fn bytes(&self) -> Bytes {
+        self.layers.iter().chain(&self.experts).copied().sum::<Bytes>() + self.output
+    }
+
+    /// One past the last layer with routed experts.
+    fn expert_layers(&self) -> u64 {
+        let last = self.experts.iter().rposition(|bytes| *bytes > Bytes::ZERO);
+        last.map_or(0, |last| last as u64 + 1)
+    }
+
+    /// All layers over devices in proportion to `memory`, by bytes rather than by number: with the
+    /// experts of the first `host_experts` layers on the host, layers differ.
+    fn balance(&self, host_experts: u64, memory: &[Bytes]) -> Vec<u64> {
+        let layers = self.layers.iter().zip(&self.experts).enumerate();
+        let on_device = |(il, (layer, experts)): (usize, (&Bytes, &Bytes))| {
+            if (il as u64) < host_experts { *layer } else { *layer + *experts }
+        };
+        let sizes: Vec<Bytes> = layers.map(on_device).chain([self.output]).collect();
+        let all = u128::from(sizes.iter().copied().sum::<Bytes>().0).max(1);
+        let room = u128::from(memory.iter().copied().sum::<Bytes>().0);
+        let mut counts = vec![0; memory.len()];
+        let (mut device, mut upto) = (0, u128::from(memory.first().map_or(0, |m| m.0)));
+        let mut before = 0u128;
+        for size in sizes {
+            // The middle of the layer decides.
+            let middle = before + u128::from(size.0) / 2;
+            while device + 1 < memory.len() && middle * room > upto * all {
+                device += 1;
+                upto += u128::from(memory[device].0);
+            }
+            counts[device] += 1;
+            before += u128::from(size.0);
+        }
+        counts
+    }
+}
+
+/// A placement, and how it came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Solution {
+    /// The placement.
+    pub placement: Placement,
+    /// How it came about.
+    pub reason: PlacementReason,
+}
+
+/// What tells the loads of a placement.
+pub trait LoadEstimator {
+    /// The loads.
+    fn loads(&self, placement: &Placement) -> Loads;
+
+    /// Loads that are no larger, at little cost: without what takes long to find out.
+    fn at_least(&self, placement: &Placement) -> Loads;
+
+    /// The loads are `good`, which smaller ones are if larger ones are.
+    fn finds(&self, good: fn(&Loads) -> bool, placement: &Placement) -> bool {
+        good(&self.at_least(placement)) && good(&self.loads(placement))
+    }
+}
+
+/// The placement of `cargo` over devices with `memory` usable bytes each, as far as `wish` leaves
+/// it open. `judge` gives the loads of a placement.
+///
+/// With [`Offload::Auto`], the first of these that fits: all on the devices, split as the engine
+/// does it; all on the devices, split otherwise; the fewest experts on the host; the most layers on
+/// the devices. Where nothing fits it is the first of them. The other modes, and a split that the
+/// user gives, are taken as they are.
+pub fn solve(
+    wish: PlacementRequest<'_>,
+    cargo: &LayerSizes,
+    memory: &[Bytes],
+    judge: &impl LoadEstimator,
+) -> Solution {
+    let (n_layers, all) = (cargo.n_layers(), cargo.n_layers() + 1);
+    if memory.is_empty() {
+        return Solution { placement: Placement::cpu(), reason: PlacementReason::Cpu };
+    }
+    let asked = |layers, host_experts| Solution {
+        placement: place(wish, cargo, memory, layers, host_experts),
+        reason: PlacementReason::Asked,
+    };
+    match wish.offload {
+        Offload::Auto => {}
+        Offload::None => return asked(all, 0),
+        Offload::Experts => return asked(all, cargo.expert_layers()),
+        Offload::ExpertLayers(n) => return asked(all, u64::from(n).min(n_layers)),
+        Offload::GpuLayers(n) => return asked(u64::from(n).min(all), 0),
+    }
+    let whole = place(wish, cargo, memory, all, 0);
+    if judge.finds(Loads::fit_expectedly, &whole) {
+        return Solution { placement: whole, reason: PlacementReason::Fits };
+    }
+    let ram = judge.at_least(&whole).host.usable;
+    if cargo.bytes() > memory.iter().copied().sum::<Bytes>() + ram {
+        return Solution { placement: whole, reason: PlacementReason::NothingFits };
+    }
+    let free = wish.shares.is_none() && memory.len() > 1;
+    if free && let Some(placement) = other_split(&whole, memory, judge) {
+        return Solution { placement, reason: PlacementReason::Rebalanced };
+    }
+    // The more is on the host, the less is on the devices: the first step that relieves them is
+    // also the one that burdens the RAM least.
+    let on_devices: fn(&Loads) -> bool = |loads| loads.devices.iter().all(Load::fits);
+    let experts = |n: u64| {
+        let mut placement = place(wish, cargo, memory, all, n);
+        if free && moves_layers(&placement) {
+            placement.device_layers = cargo.balance(n, memory);
+            placement = level(placement.clone(), judge, on_devices).unwrap_or(placement);
+        }
+        placement
+    };
+    let layers = |n: u64| place(wish, cargo, memory, all - n, 0);
+    let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement, reason| {
+        let n = first_true(1, high, |n| judge.finds(on_devices, &on_host(n)))?;
+        let placement = on_host(n);
+        judge.finds(Loads::fit, &placement).then_some(Solution { placement, reason })
+    };
+    relieved(cargo.expert_layers(), &experts, PlacementReason::ExpertsToHost)
+        .or_else(|| relieved(n_layers, &layers, PlacementReason::LayersToHost))
+        .unwrap_or(Solution { placement: whole, reason: PlacementReason::NothingFits })
+}
+
+/// `layers` of the model on the devices, the experts of the first `host_experts` on the host.
+pub fn place(
+    wish: PlacementRequest<'_>,
+    cargo: &LayerSizes,
+    memory: &[Bytes],
+    layers: u64,
+    host_experts: u64,
+) -> Placement {
+    let devices = memory.len();
+    // More parts than devices are not looked at; devices without one get nothing. Nothing but
+    // zeros counts as no wish.
+    let shares = wish.shares.map(|shares| {
+        let given = shares.iter().copied().chain(std::iter::repeat(0)).take(devices);
+        given.map(Bytes).collect::<Vec<_>>()
+    });
+    let shares = shares.filter(|shares| shares.iter().any(|share| *share > Bytes::ZERO));
+    let numbers = |shares: &[Bytes]| shares.iter().map(|Bytes(share)| *share).collect();
+    let by_layers = || spread(layers, cargo.mtp, shares.as_deref().unwrap_or(memory));
+    let (device_layers, divided) = match wish.split {
+        SplitMode::None => {
+            let mut counts = vec![0; devices];
+            counts[wish.main_gpu.min(devices - 1)] = layers;
+            (counts, Division::Nothing)
+        }
+        SplitMode::Auto | SplitMode::Layer => (by_layers(), Division::Layers),
+        SplitMode::Row => {
+            (by_layers(), Division::Rows(numbers(shares.as_deref().unwrap_or(memory))))
+        }
+        SplitMode::Tensor => {
+            let equal = vec![1; devices];
+            (vec![layers], Division::Tensors(shares.as_deref().map_or(equal, numbers)))
+        }
+    };
+    Placement { device_layers, host_expert_layers: host_experts, divided }
+}
+
+/// Layers can be moved from device to device.
+fn moves_layers(placement: &Placement) -> bool {
+    matches!(placement.divided, Division::Layers | Division::Rows(_))
+}
+
+/// Another split of `whole` over devices with `memory` that fits, if there is one.
+fn other_split(
+    whole: &Placement,
+    memory: &[Bytes],
+    judge: &impl LoadEstimator,
+) -> Option<Placement> {
+    if moves_layers(whole) {
+        return level(whole.clone(), judge, Loads::fit_expectedly);
+    }
+    let Division::Tensors(_) = whole.divided else { return None };
+    // In proportion to memory, in hundredths: equal parts overfill the smaller device.
+    let total = memory.iter().copied().sum::<Bytes>().0.max(1);
+    let part = |bytes: &Bytes| (u128::from(bytes.0) * 100 / u128::from(total)) as u64;
+    let shares = memory.iter().map(part).collect();
+    let placement = Placement { divided: Division::Tensors(shares), ..whole.clone() };
+    judge.finds(Loads::fit_expectedly, &placement).then_some(placement)
+}
+
+/// `placement`, or one with layers moved from the fullest device to the emptiest until it is
+/// `good`; `None` if that cannot be.
+fn level(
+    mut placement: Placement,
+    judge: &impl LoadEstimator,
+    good: impl Fn(&Loads) -> bool,
+) -> Option<Placement> {
+    let mut loads = judge.loads(&placement);
+    while !good(&loads) {
+        let headroom = || loads.devices.iter().map(Load::headroom).enumerate();
+        let (fullest, least) = headroom().min_by_key(|(_, room)| *room)?;
+        let (emptiest, _) = headroom().max_by_key(|(_, room)| *room)?;
+        if fullest == emptiest || placement.device_layers[fullest] == 0 {
+            return None;
+        }
+        placement.device_layers[fullest] -= 1;
+        placement.device_layers[emptiest] += 1;
+        loads = judge.loads(&placement);
+        // Moving on would only pass the overflow around.
+        if loads.devices.iter().map(Load::headroom).min()? <= least {
+            return None;
+        }
+    }
+    Some(placement)
+}
+
+/// The smallest `n` in `low..=high` for which `holds`, where `holds` is false up to some point
+/// and true from there on.
+fn first_true(low: u64, high: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
+    if low > high || !holds(high) {
+        return None;
+    }
+    let (mut no, mut yes) = (low, high);
+    while no < yes {
+        let middle = no + (yes - no) / 2;
+        if holds(middle) {
+            yes = middle;
+        } else {
+            no = middle + 1;
+        }
+    }
+    Some(yes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Interval;
+
+    const GIB: Bytes = Bytes::gib(1);
+
+    impl<F: Fn(&Placement) -> Loads> LoadEstimator for F {
+        fn loads(&self, placement: &Placement) -> Loads {
+            self(placement)
+        }
+
+        fn at_least(&self, placement: &Placement) -> Loads {
+            self(placement)
+        }
+    }
+
+    /// A model of 10 layers of 1 GiB each and an output layer of 2 GiB, 6 tenths of each layer
+    /// experts.
+    fn judge(memory: &[Bytes], ram: Bytes) -> impl Fn(&Placement) -> Loads {
+        move |placement: &Placement| {
+            let on_devices: u64 = placement.device_layers.iter().sum();
+            let mut layer = 11 - on_devices;
+            let mut host = GIB * layer.min(10) + GIB * u64::from(on_devices == 0) * 2;
+            let mut devices = Vec::new();
+            for (count, usable) in placement.device_layers.iter().zip(memory) {
+                let mut used = Bytes::ZERO;
+                for _ in 0..*count {
+                    used += if layer == 10 { GIB * 2 } else { GIB };
+                    if layer < placement.host_expert_layers {
+                        used = used - GIB.scale(0.6);
+                        host += GIB.scale(0.6);
+                    }
+                    layer += 1;
+                }
+                let used = Interval::around(used, 1.0, 1.01);
+                devices.push(Load { used, usable: *usable });
+            }
+            Loads { devices, host: Load { used: Interval::exact(host), usable: ram } }
+        }
+    }
+
+    const WISH: PlacementRequest<'_> = PlacementRequest {
+        offload: Offload::Auto,
+        split: SplitMode::Auto,
+        shares: None,
+        main_gpu: 0,
+    };
+
+    fn cargo(expert_layers: usize) -> LayerSizes {
+        let experts = |il| if il < expert_layers { GIB.scale(0.6) } else { Bytes::ZERO };
+        let experts: Vec<Bytes> = (0..10).map(experts).collect();
+        let layers = experts.iter().map(|experts| GIB - *experts).collect();
+        LayerSizes { layers, experts, output: GIB * 2, mtp: 0 }
+    }
+
+    fn solved(memory: &[Bytes], ram: Bytes, experts: usize) -> Option<Placement> {
+        let Solution { placement, reason } =
+            solve(WISH, &cargo(experts), memory, &judge(memory, ram));
+        (reason != PlacementReason::NothingFits).then_some(placement)
+    }
+
+    fn split(layers: &[u64]) -> Placement {
+        Placement { device_layers: layers.to_vec(), ..Placement::default() }
+    }
+
+    #[test]
+    fn layers_that_are_not_loaded_take_places() {
+        // 47 places halved: the second device has 23, of which one is not loaded.
+        assert_eq!(spread(46, 1, &[GIB, GIB]), [24, 22]);
+        assert_eq!(spread(46, 0, &[GIB, GIB]), [23, 23]);
+        assert_eq!(spread(3, 4, &[GIB, GIB, GIB]), [2, 0, 1]);
+        assert_eq!(spread(1, 2, &[GIB, GIB]), [1, 0]);
+    }
+
+    #[test]
+    fn what_fits_goes_on_the_device() {
+        assert_eq!(solved(&[GIB * 13], GIB * 64, 10).unwrap(), split(&[11]));
+    }
+
+    #[test]
+    fn an_uneven_output_layer_is_levelled_out() {
+        // By memory 6 + 5 layers, but the second device also has the 2 GiB output.
+        let memory = [GIB * 6 + Bytes(1), GIB * 6 + Bytes(1)];
+        assert_eq!(split_by_memory(11, &memory), [6, 5]);
+        assert!(judge(&memory, GIB)(&split(&[6, 5])).fit_expectedly());
+        let memory = [GIB * 8, GIB * 5 - Bytes(1)];
+        assert_eq!(split_by_memory(11, &memory), [7, 4]);
+        assert_eq!(solved(&memory, GIB * 64, 0).unwrap().device_layers, [8, 3]);
+    }
+
+    #[test]
+    fn experts_leave_before_layers_and_as_few_as_needed() {
+        let placement = solved(&[GIB * 10], GIB * 64, 10).unwrap();
+        assert_eq!(placement.device_layers, [11]);
+        assert_eq!(placement.host_expert_layers, 4);
+        assert!(
+            !judge(&[GIB * 10], GIB * 64)(&Placement { host_expert_layers: 3, ..placement }).fit()
+        );
+    }
+
+    #[test]
+    fn experts_that_leave_make_room_on_both_devices() {
+        // The layers that lose their experts all come first; by number, the second device would
+        // have the heavy ones and overflow.
+        let memory = [GIB * 5, GIB * 5];
+        let placement = solved(&memory, GIB * 64, 10).unwrap();
+        assert!(placement.device_layers[0] > placement.device_layers[1], "{placement:?}");
+        assert!(placement.host_expert_layers <= 6, "{placement:?}");
+    }
+
+    #[test]
+    fn a_dense_model_leaves_layers_on_the_host() {
+        let placement = solved(&[GIB * 6], GIB * 64, 0).unwrap();
+        assert_eq!(placement.device_layers, [4]);
+    }
+
+    #[test]
+    fn ram_for_a_part_is_enough_when_only_a_part_is_left_over() {
+        // All ten layers would not fit in this RAM, the three that have to do.
+        let placement = solved(&[GIB * 10], GIB * 4, 0).unwrap();
+        assert_eq!(placement.device_layers, [8]);
+    }
+
+    #[test]
+    fn nothing_fits_where_the_ram_is_too_small() {
+        assert_eq!(solved(&[GIB * 6], GIB, 0), None);
+        assert_eq!(solved(&[GIB], GIB * 64, 0), None);
+    }
+
+    #[test]
+    fn a_placement_that_is_asked_for_is_taken_as_it_is() {
+        let memory = [GIB];
+        let solve = |offload| {
+            let wish = PlacementRequest { offload, ..WISH };
+            solve(wish, &cargo(10), &memory, &judge(&memory, GIB)).placement
+        };
+        assert_eq!(solve(Offload::None), split(&[11]));
+        assert_eq!(solve(Offload::GpuLayers(99)).device_layers, [11]);
+        assert_eq!(solve(Offload::GpuLayers(3)).device_layers, [3]);
+        assert_eq!(solve(Offload::Experts).host_expert_layers, 10);
+    }
+
+    #[test]
+    fn a_split_that_is_asked_for_is_taken_as_it_is() {
+        let memory = [GIB * 24, GIB * 12];
+        let place = |split, shares: Option<&[u64]>| {
+            let wish = PlacementRequest { split, shares, main_gpu: 1, ..WISH };
+            place(wish, &cargo(0), &memory, 11, 0)
+        };
+        assert_eq!(place(SplitMode::Layer, Some(&[1, 1])).device_layers, [6, 5]);
+        assert_eq!(place(SplitMode::Layer, Some(&[1])).device_layers, [11, 0]);
+        // Nothing but zeros is no wish, and more parts than devices are not looked at.
+        assert_eq!(place(SplitMode::Layer, Some(&[0, 0])).device_layers, [8, 3]);
+        assert_eq!(place(SplitMode::Layer, Some(&[1, 1, 9])).device_layers, [6, 5]);
+        assert_eq!(place(SplitMode::None, None).device_layers, [0, 11]);
+        let tensors = place(SplitMode::Tensor, None);
+        assert_eq!(tensors.device_layers, [11]);
+        assert_eq!(tensors.divided, Division::Tensors(vec![1, 1]));
+        let rows = place(SplitMode::Row, Some(&[3, 1]));
+        assert_eq!((rows.device_layers, rows.divided), (vec![9, 2], Division::Rows(vec![3, 1])));
+    }
+}

@@ -1,0 +1,241 @@
+//! A model under llama.cpp: placed, billed, and asked for at any context and number of users.
+
+use super::addons::LlamaCppAddons;
+use super::checks;
+use super::flags::Placed;
+use super::front_ends::{FrontEnd, physical_batch};
+use super::gguf_file::GgufFile;
+use super::memory::{GgufOnMachine, PlacedModel};
+use super::placement::Placement;
+use super::placement_solver::{
+    LayerSizes, LoadEstimator, PlacementRequest, Solution, place, solve,
+};
+use super::settings::{Settings, snapshots};
+use super::tensor_split::Division;
+use crate::engine::adapter::EngineAdapter;
+use crate::engine::layout::Layout;
+use crate::engine::model_files::Addons;
+use crate::engine::refusal::Refusal;
+use crate::engine::run::Run;
+use crate::hardware::{Hardware, Loads};
+use crate::report::{
+    self, DeviceBill, HostBill, Notice, PlacementReason, SlidingWindowCache, SplitKind,
+};
+use crate::scenario::Scenario;
+use crate::units::Bytes;
+
+/// llama.cpp rounds the cells of a sequence up to this many.
+const CELLS: u64 = 256;
+
+/// A GGUF file on a machine under llama.cpp.
+pub(super) struct LlamaCppRun<'a> {
+    front_end: &'static FrontEnd,
+    scenario: &'a Scenario,
+    setup: GgufOnMachine<'a>,
+    addons: LlamaCppAddons<'a>,
+    placed: PlacedModel,
+    reason: PlacementReason,
+}
+
+/// A file that is being placed.
+struct PlacementEstimator<'a> {
+    setup: &'a GgufOnMachine<'a>,
+    addons: &'a LlamaCppAddons<'a>,
+    settings: &'a Settings,
+}
+
+impl LoadEstimator for PlacementEstimator<'_> {
+    fn loads(&self, placement: &Placement) -> Loads {
+        let loads = self.setup.loads(&self.setup.place(placement.clone()), self.settings);
+        self.addons.load(loads, placement, self.settings)
+    }
+
+    fn at_least(&self, placement: &Placement) -> Loads {
+        self.setup.loads_without_compute(&self.setup.place(placement.clone()), self.settings)
+    }
+}
+
+/// What the user wants of the placement.
+fn wish(scenario: &Scenario) -> PlacementRequest<'_> {
+    let parallel = &scenario.parallel;
+    PlacementRequest {
+        offload: scenario.offload,
+        split: parallel.split,
+        shares: parallel.tensor_split.as_ref().map(|split| split.0.as_slice()),
+        main_gpu: parallel.main_gpu as usize,
+    }
+}
+
+/// `settings` with the tokens that are proposed at once to `file`'s model.
+fn proposing(file: &GgufFile<'_>, addons: &Addons<'_>, settings: Settings) -> Settings {
+    let proposed = addons.proposed();
+    let snapshots = match addons.mtp() {
+        Some(_) => snapshots(file.architecture(), proposed),
+        None => 0,
+    };
+    Settings { proposed, snapshots, ..settings }
+}
+
+/// The whole model on devices with `memory`.
+fn whole(scenario: &Scenario, cargo: &LayerSizes, memory: &[Bytes]) -> Placement {
+    match memory {
+        [] => Placement::cpu(),
+        _ => place(wish(scenario), cargo, memory, cargo.layers.len() as u64 + 1, 0),
+    }
+}
+
+impl<'a> LlamaCppRun<'a> {
+    /// `file` with `addons` on `hardware`, placed as `scenario` asks.
+    ///
+    /// # Errors
+    /// llama.cpp has no backend for a device, or it or `front_end` refuses a setting.
+    pub(super) fn new(
+        front_end: &'static FrontEnd,
+        file: &'a GgufFile<'a>,
+        addons: &'a Addons<'a>,
+        hardware: &'a Hardware<'a>,
+        scenario: &'a Scenario,
+    ) -> Result<LlamaCppRun<'a>, Notice> {
+        let refused = |refusal: Refusal| refusal.notice(front_end.engine(), file.model);
+        checks::check(front_end, scenario).map_err(refused)?;
+        checks::check_model(scenario, file.model).map_err(refused)?;
+        let architecture = file.architecture();
+        checks::check_split(front_end, scenario, architecture, hardware).map_err(refused)?;
+        let setup = GgufOnMachine::new(file, hardware)?;
+        let settings = front_end.settings(scenario, scenario.context, scenario.users);
+        let settings = proposing(file, addons, settings);
+        let addons = LlamaCppAddons::new(file, addons, hardware)?;
+        let memory = hardware.usable();
+        let judge = PlacementEstimator { setup: &setup, addons: &addons, settings: &settings };
+        let Solution { placement, reason } = solve(wish(scenario), &file.cargo, &memory, &judge);
+        let placed = setup.place(placement);
+        Ok(LlamaCppRun { front_end, scenario, setup, addons, placed, reason })
+    }
+
+    fn n_layers(&self) -> u64 {
+        self.setup.file.architecture().n_layers()
+    }
+
+    /// The same run with all of the model on the devices of `setup`.
+    fn whole_on<'b>(
+        &'b self,
+        setup: GgufOnMachine<'b>,
+        addons: LlamaCppAddons<'b>,
+    ) -> Box<dyn Run + 'b> {
+        let (front_end, scenario) = (self.front_end, self.scenario);
+        let placed = setup.place(whole(scenario, &setup.file.cargo, &setup.hardware.usable()));
+        let reason = PlacementReason::Fits;
+        Box::new(LlamaCppRun { front_end, scenario, setup, addons, placed, reason })
+    }
+
+    fn settings(&self, context: u64, users: u64) -> Settings {
+        let settings = self.front_end.settings(self.scenario, context, users);
+        proposing(self.setup.file, self.addons.addons(), settings)
+    }
+}
+
+impl Run for LlamaCppRun<'_> {
+    fn hardware(&self) -> &Hardware<'_> {
+        self.setup.hardware
+    }
+
+    fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
+        let settings = self.settings(context, users);
+        let addons = self.addons.lines(&self.placed.placement, &settings);
+        self.setup.bills(&self.placed, &settings, addons)
+    }
+
+    fn loads(&self, context: u64, users: u64) -> Loads {
+        let settings = self.settings(context, users);
+        let loads = self.setup.loads(&self.placed, &settings);
+        self.addons.load(loads, &self.placed.placement, &settings)
+    }
+
+    fn loads_lower_bound(&self, context: u64, users: u64) -> Loads {
+        self.setup.loads_without_compute(&self.placed, &self.settings(context, users))
+    }
+
+    fn is_feasible(&self) -> bool {
+        self.reason != PlacementReason::NothingFits
+    }
+
+    fn offloads(&self) -> bool {
+        let placement = &self.placed.placement;
+        let on_devices: u64 = placement.device_layers.iter().sum();
+        on_devices <= self.n_layers() || placement.host_expert_layers > 0
+    }
+
+    fn without_offload(&self) -> Option<Box<dyn Run + '_>> {
+        Some(self.whole_on(self.setup.clone(), self.addons.clone()))
+    }
+
+    fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        let addons = LlamaCppAddons::new(self.setup.file, self.addons.addons(), hardware).ok()?;
+        Some(self.whole_on(GgufOnMachine::new(self.setup.file, hardware).ok()?, addons))
+    }
+
+    fn placement(&self) -> report::Placement {
+        let placement = &self.placed.placement;
+        let (split, shares) = match &placement.divided {
+            Division::Rows(shares) => (SplitKind::Rows, shares.clone()),
+            Division::Tensors(shares) => (SplitKind::Tensors, shares.clone()),
+            Division::Layers if placement.device_layers.len() > 1 => {
+                (SplitKind::Layers, Vec::new())
+            }
+            Division::Layers | Division::Nothing => (SplitKind::None, Vec::new()),
+        };
+        let settings = self.settings(self.scenario.context, self.scenario.users);
+        report::Placement {
+            split,
+            shares,
+            input_copies: placement.pipeline_copies(self.setup.file.architecture()),
+            duplicates: self.setup.duplicates(&self.placed, &settings),
+            ..self.layout().placement(self.reason)
+        }
+    }
+
+    fn sliding_window_cache(&self) -> SlidingWindowCache {
+        match self.settings(self.scenario.context, self.scenario.users).swa_full {
+            true => SlidingWindowCache::Whole,
+            false => SlidingWindowCache::WindowOnly,
+        }
+    }
+
+    fn layout(&self) -> Layout {
+        let placement = &self.placed.placement;
+        let (counts, host_experts) = (&placement.device_layers, placement.host_expert_layers);
+        let mut parts = Layout::split(counts, self.n_layers(), true, host_experts);
+        if let Division::Tensors(shares) = &placement.divided {
+            let groups = parts.iter_mut().filter(|part| !part.devices.is_empty());
+            groups.for_each(|part| part.devices = 0..shares.len());
+        }
+        Layout {
+            parts,
+            cache: Layout::cache_of(self.scenario.kv),
+            microbatch: physical_batch(self.scenario),
+            copies: 1,
+            expert_sharing_ranks: 1,
+        }
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let architecture = self.setup.file.architecture();
+        let mut flags = self.front_end.flags(Placed {
+            scenario: self.scenario,
+            placement: &self.placed.placement,
+            architecture,
+            memory: &self.setup.hardware.usable(),
+        });
+        let has_vision = architecture.extras.vision > 0;
+        flags.extend(self.front_end.addon_flags(self.addons.addons(), has_vision));
+        flags
+    }
+
+    fn context_step(&self) -> u64 {
+        CELLS
+    }
+
+    fn max_users(&self) -> u64 {
+        self.front_end.max_users
+    }
+}

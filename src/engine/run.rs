@@ -1,0 +1,79 @@
+//! A model on a machine under one engine: what every engine answers through.
+
+use super::layout::Layout;
+use crate::hardware::{Hardware, Load, Loads};
+use crate::report::{DeviceBill, HostBill, Placement, PlacementReason, SlidingWindowCache};
+
+/// A model in a format on a machine, as an engine runs it.
+pub trait Run {
+    /// The machine.
+    fn hardware(&self) -> &Hardware<'_>;
+
+    /// The bill of every device and of the host, with `users` sequences of `context` tokens each.
+    fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill);
+
+    /// Expected use and usable capacity of every device and of the host.
+    fn loads(&self, context: u64, users: u64) -> Loads {
+        let (devices, host) = self.bills(context, users);
+        let load = |bill: &DeviceBill| Load { used: bill.used_bytes, usable: bill.usable_bytes };
+        let devices: Vec<Load> = devices.iter().map(load).collect();
+        Loads { host: self.hardware().host_load(host.used_bytes, &devices), devices }
+    }
+
+    /// A cheap lower bound of [`Run::loads`].
+    fn loads_lower_bound(&self, context: u64, users: u64) -> Loads {
+        self.loads(context, users)
+    }
+
+    /// Whether a placement was found or asked for. If not, the bill is that of the whole model on
+    /// the devices.
+    fn is_feasible(&self) -> bool {
+        true
+    }
+
+    /// Whether part of the model is left on the host.
+    fn offloads(&self) -> bool {
+        false
+    }
+
+    /// This run with the whole model on the devices; `None` where the engine never offloads.
+    fn without_offload(&self) -> Option<Box<dyn Run + '_>> {
+        None
+    }
+
+    /// This run on other hardware, such as some of the machine's devices; `None` where the engine
+    /// refuses that.
+    fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>>;
+
+    /// Which device or host holds which part of the model.
+    fn layout(&self) -> Layout;
+
+    /// What the cache of a sliding-window layer holds.
+    fn sliding_window_cache(&self) -> SlidingWindowCache {
+        SlidingWindowCache::WindowOnly
+    }
+
+    /// Whether latent attention is cached as full keys and values.
+    fn expands_latents(&self) -> bool {
+        false
+    }
+
+    /// Fraction of each device, in thousandths, that the engine preallocates whatever the model.
+    fn reserved_fraction(&self) -> Option<u64> {
+        None
+    }
+
+    /// The placement as the report shows it, with its reason.
+    fn placement(&self) -> Placement {
+        self.layout().placement(PlacementReason::Fits)
+    }
+
+    /// The engine's own flags that bring this run about.
+    fn flags(&self) -> Vec<String>;
+
+    /// Tokens that a sequence's context is allocated in multiples of.
+    fn context_step(&self) -> u64;
+
+    /// The most sequences that the engine serves at once with these settings.
+    fn max_users(&self) -> u64;
+}

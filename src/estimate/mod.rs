@@ -1,0 +1,329 @@
+//! From a question to its answer: the one place where catalogue, engine, placement and advice
+//! meet.
+
+mod speed;
+
+pub use speed::Pace;
+
+use crate::advice::{Room, headroom, verdict};
+use crate::catalog::{Catalog, Model, Suggestion};
+use crate::economy;
+use crate::engine::{self, ModelFiles, Run};
+use crate::hardware::Hardware;
+use crate::quant::Quant;
+use crate::report::{self, BillItem, Cell, Notice, PlacementReason, Report, Term, Verdict};
+use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
+use crate::units::{Bytes, Interval};
+use speed::{FileWork, Own, Subject};
+
+/// The version of the [`Report`] structure.
+pub const REPORT_VERSION: u32 = 1;
+
+/// The most cells that one report answers.
+pub const MAX_CELLS: u64 = 20_000;
+
+/// Answers `scenario` from `catalog`, cell by cell. `problems` are what reading its query string
+/// gave.
+pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
+    let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
+    notices.extend(advisories(catalog, scenario));
+    let mut cells = Vec::new();
+    let Scenario { models, machines, quants, engines, .. } = scenario;
+    let asked = [models.len(), machines.len(), quants.len(), engines.len()]
+        .into_iter()
+        .fold(1u64, |n, entries| n.saturating_mul(entries as u64));
+    if asked > MAX_CELLS {
+        notices.push(Notice::TooManyCells { cells: asked, most: MAX_CELLS });
+    }
+    for id in &scenario.models {
+        if cells.len() as u64 >= MAX_CELLS {
+            break;
+        }
+        for answer in row(catalog, scenario, id) {
+            match answer {
+                Ok(cell) => cells.push(cell),
+                Err(notice) if notices.contains(&notice) => {}
+                Err(notice) => notices.push(notice),
+            }
+        }
+    }
+    let machines =
+        scenario.machines.iter().filter_map(|machine| self::machine(catalog, scenario, machine));
+    let machines = machines.collect();
+    Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells, machines }
+}
+
+/// The answers for one model: each machine x quantisation x engine, in that order; a single error
+/// where the model itself is not in the catalogue.
+///
+/// An answer is an error where the model or a device is not in the catalogue, or the engine
+/// cannot run the one or use the other; the notice names the id and the nearest real ones.
+pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result<Cell, Notice>> {
+    match files(catalog, scenario, model_id, None) {
+        Err(notice) => vec![Err(notice)],
+        Ok(files) => {
+            let cells = |machine| cells(catalog, scenario, &files, machine);
+            scenario.machines.iter().flat_map(cells).collect()
+        }
+    }
+}
+
+/// A model's files for each quantisation x engine asked for, in that order. They serve every
+/// machine.
+pub type Files<'a> = Vec<FileFor<'a>>;
+
+/// The file that an engine loads for a quantisation.
+#[derive(Debug)]
+pub struct FileFor<'a> {
+    engine: Engine,
+    /// The quantisation asked for, where the file is in another.
+    stands_for: Option<Quant>,
+    file: Result<ModelFiles<'a>, Notice>,
+    work: FileWork,
+}
+
+/// The files of a model. Of `scenario` they depend on quantisations, engines, cache types and how
+/// the files are made; not on machines, context, users or what memory is left.
+///
+/// Where several engines are compared, a format means "about so many bits": an engine that does
+/// not load it stands there with the nearest that it does load, unless that is asked for itself or
+/// no other engine loads the first either.
+///
+/// `before` are files of the same model for another question: they hand on what was found out.
+///
+/// # Errors
+/// The model is not in the catalogue.
+pub fn files<'a>(
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    model_id: &str,
+    before: Option<&Files<'a>>,
+) -> Result<Files<'a>, Notice> {
+    let Some(model) = catalog.model(model_id) else {
+        let Suggestion { never_released, nearest } = catalog.suggest_model(model_id);
+        return Err(Notice::UnknownModel { id: model_id.to_owned(), never_released, nearest });
+    };
+    let pairs = scenario
+        .quants
+        .iter()
+        .flat_map(|quant| scenario.engines.iter().map(move |engine| (*engine, *quant)));
+    let before = before.into_iter().flatten().filter_map(|file| file.file.as_ref().ok());
+    let mut before = before.filter(|file| file.model().id == model.id);
+    let graphs = before.find_map(ModelFiles::graphs).cloned().unwrap_or_default();
+    let file = |(engine, asked)| {
+        let quant = format_in(scenario, engine, asked);
+        FileFor {
+            engine,
+            stands_for: (quant != asked).then_some(asked),
+            file: engine::files(catalog, engine, model, quant, scenario)
+                .map(|file| file.sharing(&graphs)),
+            work: FileWork::default(),
+        }
+    };
+    Ok(pairs.map(file).collect())
+}
+
+/// The format in which `engine` loads what is asked for as `quant`: see [`files`].
+fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
+    let Scenario { engines, quants, .. } = scenario;
+    let nearest = engine::nearest_format(engine, quant);
+    match engines.iter().any(|engine| engine::loads_format(*engine, quant)) {
+        true if !quants.contains(&nearest) => nearest,
+        _ => quant,
+    }
+}
+
+/// The answers for `files` on one machine, in the order of the files. A device that is not in the
+/// catalogue makes each of them an error.
+pub fn cells(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    files: &Files<'_>,
+    machine: &Machine,
+) -> Vec<Result<Cell, Notice>> {
+    match Hardware::resolve(catalog, scenario, machine) {
+        Ok(hardware) => {
+            let own = |engine: &Engine| Own::of(catalog, scenario, machine, *engine);
+            let owns: Vec<Own> = scenario.engines.iter().map(own).collect();
+            let own = |file: &FileFor<'_>| {
+                let at = scenario.engines.iter().position(|engine| *engine == file.engine)?;
+                owns.get(at)
+            };
+            let none = Own::default();
+            let cell = |file| {
+                let own = own(file).unwrap_or(&none);
+                cell(catalog, scenario, file, machine, &hardware, own)
+            };
+            files.iter().map(cell).collect()
+        }
+        Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
+    }
+}
+
+/// What of `scenario` the catalogue does not have: models and devices.
+pub fn unknown(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
+    let models = scenario.models.iter().filter(|id| catalog.model(id).is_none());
+    let none = Scenario { quants: Vec::new(), ..scenario.clone() };
+    let models = models.filter_map(|id| files(catalog, &none, id, None).err());
+    let resolve = |machine| Hardware::resolve(catalog, scenario, machine).err();
+    models.chain(scenario.machines.iter().filter_map(resolve)).collect()
+}
+
+/// Prices and power of `machine`; `None` where a device of it is not known.
+pub fn machine(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    machine: &Machine,
+) -> Option<report::Machine> {
+    let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
+    let inputs = economy::inputs(&scenario.money, &hardware);
+    Some(report::Machine { hardware: machine.to_query(), inputs })
+}
+
+/// What the reader should know although every cell can be answered.
+pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if !scenario.flash_attention && scenario.kv.v.block_elements() > 1 {
+        let kv_type = scenario.kv.v.name().to_ascii_lowercase();
+        notices.push(Notice::QuantisedValuesNeedFlashAttention { kv_type });
+    }
+    for model in scenario.models.iter().filter_map(|id| catalog.model(id)) {
+        if let Some(trained) = model.architecture().max_context
+            && scenario.context > trained
+        {
+            let (id, context) = (model.id.clone(), scenario.context);
+            notices.push(Notice::ContextBeyondTraining { id, context, trained });
+        }
+    }
+    let models = scenario.models.iter().filter_map(|id| catalog.model(id));
+    let resolve = |machine| Hardware::resolve(catalog, scenario, machine).ok();
+    let devices: Vec<usize> =
+        scenario.machines.iter().filter_map(resolve).map(|h| h.parts.len()).collect();
+    let models: Vec<&Model> = models.collect();
+    notices.extend(engine::adjustments(scenario, &models, &devices));
+    notices
+}
+
+/// The cell at `at` of `scenario` as something that can be asked for its speed at any depth and
+/// number of users; `None` where there is no such cell or no estimate of it.
+pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace> {
+    let engine = *scenario.engines.get(at.engine)?;
+    let own = &Own::of(catalog, scenario, scenario.machines.get(at.machine)?, engine);
+    open(catalog, scenario, at, |file, run| {
+        let loads = run.loads(scenario.context, scenario.users);
+        let verdict = verdict(run, &loads);
+        let max_users = Room::new(scenario, run, &loads, verdict).max_users();
+        let work = &FileWork::default();
+        Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own }.pace().ok()
+    })?
+}
+
+/// Hands the cell at `at` of `scenario` to `look`: its file and its run. `None` where there is no
+/// such cell, its model or a device is not in the catalogue, or the engine does not run it.
+pub(crate) fn open<T>(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    at: Selected,
+    look: impl FnOnce(&ModelFiles<'_>, &dyn Run) -> T,
+) -> Option<T> {
+    let model = catalog.model(scenario.models.get(at.model)?)?;
+    let engine = *scenario.engines.get(at.engine)?;
+    let quant = format_in(scenario, engine, *scenario.quants.get(at.quant)?);
+    let file = engine::files(catalog, engine, model, quant, scenario).ok()?;
+    let hardware = Hardware::resolve(catalog, scenario, scenario.machines.get(at.machine)?).ok()?;
+    let run = engine::run(engine, &file, &hardware, scenario).ok()?;
+    Some(look(&file, run.as_ref()))
+}
+
+/// One model on one machine at one quantisation under one engine.
+///
+/// # Errors
+/// The engine does not load the model or the format, has no backend for a device, or refuses a
+/// setting.
+fn cell(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    FileFor { engine, stands_for, file, work }: &FileFor<'_>,
+    machine: &Machine,
+    hardware: &Hardware<'_>,
+    own: &Own,
+) -> Result<Cell, Notice> {
+    let file = file.as_ref().map_err(Clone::clone)?;
+    let engine = *engine;
+    let run = engine::run(engine, file, hardware, scenario)?;
+    let run = run.as_ref();
+    let loads = run.loads(scenario.context, scenario.users);
+    let verdict = verdict(run, &loads);
+
+    let (devices, host) = run.bills(scenario.context, scenario.users);
+    let on_devices = || devices.iter().flat_map(|bill| &bill.items);
+    let term = |terms: &[Term]| {
+        let items = on_devices().chain(&host.items).filter(|item| terms.contains(&item.term));
+        items.map(|item| item.bytes).sum::<Interval<Bytes>>()
+    };
+    let overhead_bytes: Interval<Bytes> =
+        on_devices().filter(|item| item.term == Term::Overhead).map(|item| item.bytes).sum();
+    let loaded_bytes = term(&[Term::Weights, Term::TiedOutput]).expected;
+    let [kv, recurrent] = [term(&[Term::KvCache]), term(&[Term::RecurrentState])];
+    let compute_bytes = term(&[Term::Compute, Term::CudaGraphs]);
+    let beside_bytes = term(&[
+        Term::Projector,
+        Term::ProjectorCompute,
+        Term::Lora,
+        Term::Draft,
+        Term::PromptCache,
+        Term::Checkpoints,
+    ]);
+    let of_the_model = |item: &&BillItem| item.term != Term::Overhead;
+    let total_bytes = on_devices().map(|item| item.bytes).sum::<Interval<Bytes>>()
+        + host.items.iter().filter(of_the_model).map(|item| item.bytes).sum();
+    let device_bytes = match devices.is_empty() {
+        true => total_bytes,
+        false => devices.iter().map(|bill| bill.used_bytes).sum(),
+    };
+    let architecture = file.model().architecture();
+    let params = file.model().count();
+    let room = Room::new(scenario, run, &loads, verdict);
+    let max_users = room.max_users();
+    let copies = room.copies();
+    let subject = Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own };
+    let (speed, served) = subject.speed();
+    let served = served.as_ref().map(|(service, load)| (service, load));
+    let economy = economy::economy(&scenario.money, hardware, served);
+    let mut placement = run.placement();
+    if verdict == Verdict::No && placement.reason != PlacementReason::Asked {
+        placement.reason = PlacementReason::NothingFits;
+    }
+    Ok(Cell {
+        model: file.model().id.clone(),
+        hardware: machine.to_query(),
+        quant: file.quant().to_string(),
+        stands_for: stands_for.map(|quant| quant.to_string()),
+        engine: engine.name().to_owned(),
+        params_total: params.text,
+        params_active: params.active,
+        weights_bytes: file.bytes(),
+        loaded_bytes,
+        kv_bytes: kv.expected,
+        recurrent_bytes: recurrent.expected,
+        compute_bytes,
+        beside_bytes,
+        overhead_bytes,
+        total_bytes,
+        device_bytes,
+        verdict,
+        headroom_bytes: headroom(&loads, verdict),
+        max_context: room.max_context(),
+        trained_context: architecture.max_context,
+        max_users,
+        copies: copies.count,
+        copy_devices: copies.devices,
+        cache_layout: engine::cache_layout(run),
+        speed,
+        economy,
+        flags: run.flags(),
+        placement,
+        devices,
+        host,
+    })
+}

@@ -1,0 +1,157 @@
+//! A machine of the question, looked up in the catalogue: its devices one by one, and its host.
+
+mod load;
+mod unified_memory;
+
+pub use load::{Load, Loads};
+
+use crate::catalog::{Catalog, Device, DeviceKind};
+use crate::report::Notice;
+use crate::scenario::{DeviceCount, Machine, Scenario};
+use crate::units::{Bytes, Interval};
+
+/// Where no driver's figure was seen, the share of the memory as sold that is taken to be usable.
+/// The driver's figures in the catalogue lie between 0.93 and 1.0 of the memory as sold.
+const USABLE_SHARE: f64 = 0.97;
+
+/// What an operating system with its services keeps of the RAM. An assumption, shown as such.
+const SYSTEM: Interval<Bytes> =
+    Interval { low: Bytes::gib(1), expected: Bytes::gib(2), high: Bytes::gib(4) };
+
+/// A machine whose devices are known.
+#[derive(Clone, Debug)]
+pub struct Hardware<'a> {
+    /// Every device, one entry each, in the order of the question. Empty for a CPU-only machine.
+    pub parts: Vec<Part<'a>>,
+    /// The host.
+    pub host: Host<'a>,
+}
+
+/// One device.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The device.
+    pub device: &'a Device,
+    /// Memory as sold.
+    pub capacity: Bytes,
+    /// What the engine can use: what programs can, less `display` and `reserve`.
+    pub usable: Bytes,
+    /// What the desktop takes that the device draws.
+    pub display: Bytes,
+    /// What the user keeps free.
+    pub reserve: Bytes,
+    /// Where the usable figure comes from.
+    pub basis: &'a str,
+}
+
+impl Part<'_> {
+    /// Same device, same memory.
+    pub fn is_like(&self, other: &Part<'_>) -> bool {
+        self.device.id == other.device.id && self.usable == other.usable
+    }
+}
+
+/// The host that the devices sit in.
+#[derive(Clone, Copy, Debug)]
+pub struct Host<'a> {
+    /// The CPU with its memory, where the question names one.
+    pub device: Option<&'a Device>,
+    /// RAM; on unified memory the memory that the devices share.
+    pub ram: Bytes,
+    /// What the operating system keeps.
+    pub system: Interval<Bytes>,
+    /// Devices and host share one memory.
+    pub shared: bool,
+}
+
+impl<'a> Hardware<'a> {
+    /// Looks up the devices of `machine`.
+    ///
+    /// # Errors
+    /// The first device that is not in the catalogue, or not sold with the memory asked for.
+    pub fn resolve(
+        catalog: &'a Catalog,
+        scenario: &Scenario,
+        machine: &Machine,
+    ) -> Result<Hardware<'a>, Notice> {
+        let mut parts = Vec::new();
+        let mut host = Host { device: None, ram: scenario.ram, system: SYSTEM, shared: false };
+        for DeviceCount { id, count, memory_gb } in &machine.devices {
+            let device = catalog.device(id).ok_or_else(|| Notice::UnknownDevice {
+                id: id.clone(),
+                nearest: catalog.suggest_device(id).nearest,
+            })?;
+            if device.kind == DeviceKind::Cpu {
+                host.device = Some(device);
+                continue;
+            }
+            let (capacity, seen) = memory(device, *memory_gb)?;
+            let (usable, basis) = if device.kind == DeviceKind::Unified {
+                let rule = unified_memory::rule(device, capacity, seen, &scenario.platform);
+                host.ram = rule.ram;
+                host.shared = rule.shared;
+                (rule.usable, rule.basis)
+            } else if let Some(seen) = seen {
+                (seen.min(capacity), device.memory_usable_basis.as_deref().unwrap_or(""))
+            } else {
+                let basis = "no driver figure seen: 97 % of the memory as sold";
+                (capacity.scale(USABLE_SHARE), basis)
+            };
+            let reserve = scenario.reserve.min(usable);
+            let part = Part {
+                device,
+                capacity,
+                usable: usable - reserve,
+                display: Bytes::ZERO,
+                reserve,
+                basis,
+            };
+            parts.extend(std::iter::repeat_n(part, *count as usize));
+        }
+        // The first device draws the desktop; on unified memory that is the system's share.
+        if let Some(first) = parts.first_mut().filter(|p| p.device.kind == DeviceKind::Discrete) {
+            first.display = scenario.extras.display.bytes().min(first.usable);
+            first.usable = first.usable - first.display;
+        }
+        Ok(Hardware { parts, host })
+    }
+
+    /// The load of the host that holds `used` itself; on unified memory `devices` add theirs.
+    pub fn host_load(&self, used: Interval<Bytes>, devices: &[Load]) -> Load {
+        let shared = match self.host.shared {
+            true => devices.iter().map(|load| load.used).sum(),
+            false => Interval::default(),
+        };
+        Load { used: used + shared, usable: self.host.ram }
+    }
+
+    /// Usable bytes of every device.
+    pub fn usable(&self) -> Vec<Bytes> {
+        self.parts.iter().map(|part| part.usable).collect()
+    }
+}
+
+/// Memory of `device` as sold, and what a driver was seen to report of it.
+fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Option<Bytes>), Notice> {
+    let options = &device.memory_options_gb;
+    let chosen = match asked_gb {
+        Some(gb) if options.is_empty() => device.memory_gb.filter(|sold| *sold == f64::from(gb)),
+        Some(gb) => options.iter().copied().find(|option| *option == f64::from(gb)),
+        None => device.memory_gb,
+    };
+    let Some(gb) = chosen else {
+        let accepted = match options.is_empty() {
+            true => device.memory_gb.map(|gb| gb as u32).into_iter().collect(),
+            false => options.iter().map(|gb| *gb as u32).collect(),
+        };
+        let memory_gb = asked_gb.unwrap_or_default();
+        return Err(Notice::UnknownMemory { id: device.id.clone(), memory_gb, accepted });
+    };
+    let by_option = options
+        .iter()
+        .position(|option| *option == gb)
+        .and_then(|i| device.usable_by_option.get(i))
+        .copied();
+    let whole = device.memory_usable_bytes.filter(|_| device.memory_gb == Some(gb));
+    Ok((Bytes::gib(1).scale(gb), by_option.or(whole).map(Bytes)))
+}
