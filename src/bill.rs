@@ -1,6 +1,6 @@
 //! Bills: the lines of what a device or the host holds, and what they add up to.
 
-use crate::hardware::{Hardware, Host, Load, Loads, Part};
+use crate::hardware::{Hardware, Host, InstalledDevice, Load, Loads};
 use crate::report::{BillItem, DeviceBill, HostBill, Term};
 use crate::units::{Bytes, Interval};
 
@@ -104,7 +104,7 @@ pub(crate) fn bills(
 /// The bill of `part`, of which the engine lets itself use `usable`; `basis` says where that
 /// figure comes from. `layers` repeating layers are on it.
 pub(crate) fn device_bill(
-    part: &Part<'_>,
+    part: &InstalledDevice<'_>,
     usable: Bytes,
     basis: &str,
     layers: u64,
@@ -129,7 +129,7 @@ pub(crate) fn host_bill(host: &Host<'_>, mut items: Vec<BillItem>) -> HostBill {
 }
 
 /// Memory of `part` that no engine gets: what the desktop draws with, and the user's reserve.
-fn withheld(part: &Part<'_>) -> Vec<BillItem> {
+fn withheld(part: &InstalledDevice<'_>) -> Vec<BillItem> {
     let item = |term, bytes: Bytes, name: &str, source: &str| BillItem {
         term,
         bytes: Interval::exact(bytes),

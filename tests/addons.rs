@@ -249,11 +249,11 @@ proptest! {
             let parts = cell.loaded_bytes + cell.kv_bytes + cell.recurrent_bytes
                 + cell.compute_bytes.expected
                 + cell.overhead_bytes.expected
-                + cell.beside_bytes.expected;
+                + cell.addon_bytes.expected;
             prop_assert_eq!(parts, cell.total_bytes.expected);
         }
         if let (Some(less), Some(more)) = (of(rank, extra), of(rank + more, extra)) {
-            prop_assert!(more.beside_bytes.expected >= less.beside_bytes.expected);
+            prop_assert!(more.addon_bytes.expected >= less.addon_bytes.expected);
         }
     }
 }

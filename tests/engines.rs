@@ -218,7 +218,7 @@ fn engines_stand_side_by_side() {
     let report = answer("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp,vllm");
     let quants: Vec<&str> = report.cells.iter().map(|cell| cell.quant.as_str()).collect();
     assert_eq!(quants, ["Q4_K_M", "AWQ"]);
-    assert_eq!(report.cells[1].stands_for.as_deref(), Some("Q4_K_M"));
+    assert_eq!(report.cells[1].requested_quant.as_deref(), Some("Q4_K_M"));
     // ... unless that is asked for itself.
     let report = answer("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M,AWQ&engine=llama.cpp,vllm");
     assert_eq!(report.cells.len(), 2);

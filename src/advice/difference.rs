@@ -34,7 +34,7 @@ pub enum Cause {
     InRam(Term),
     /// Bits of a cached value: [`CacheLayout::key_bits`], [`CacheLayout::value_bits`].
     CacheType,
-    /// What sliding-window layers keep: [`CacheLayout::windows`].
+    /// What sliding-window layers keep: [`CacheLayout::sliding_window`].
     SlidingWindowCache,
     /// Latent attention cached as full keys and values: [`CacheLayout::latents_expanded`].
     Latents,
@@ -184,7 +184,7 @@ fn in_ram(cell: &Cell, term: Term) -> Bytes {
 fn on_host(cell: &Cell, term: Term) -> Bytes {
     let items = cell.host.items.iter().filter(|item| item.term == term);
     match term {
-        Term::Overhead => Bytes::ZERO,
+        Term::OperatingSystem => Bytes::ZERO,
         _ => items.map(|item| item.bytes.expected).sum(),
     }
 }

@@ -5,5 +5,5 @@ mod room;
 mod verdict;
 
 pub use difference::{Cause, Pool, Reason, difference, pool};
-pub use room::{Copies, Room};
+pub use room::{Capacity, Copies};
 pub use verdict::{headroom, verdict};

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::engine::Run;
-use crate::hardware::{Hardware, Load, Loads, Part};
+use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::Verdict;
 use crate::scenario::{Limit, Scenario};
 use crate::units::Bytes;
@@ -18,7 +18,7 @@ pub struct Copies {
 }
 
 /// A run whose context and users can be varied.
-pub struct Room<'a> {
+pub struct Capacity<'a> {
     scenario: &'a Scenario,
     run: &'a dyn Run,
     /// The loads at the context and users asked for.
@@ -28,7 +28,7 @@ pub struct Room<'a> {
     verdict: Verdict,
 }
 
-impl<'a> Room<'a> {
+impl<'a> Capacity<'a> {
     /// The room around `run`, whose loads under `scenario` are `loads` and on which the verdict is
     /// `verdict`.
     pub fn new(
@@ -36,12 +36,13 @@ impl<'a> Room<'a> {
         run: &'a dyn Run,
         loads: &'a Loads,
         verdict: Verdict,
-    ) -> Room<'a> {
-        let mut room = Room { scenario, run, loads, whole: None, verdict };
+    ) -> Capacity<'a> {
+        let mut room = Capacity { scenario, run, loads, whole: None, verdict };
         if verdict == Verdict::Offload {
             room.whole = run.without_offload();
             let (context, users) = (run.context_step(), scenario.users);
-            if room.left_at_most(context, users) < 0 || room.left(context, users) < 0 {
+            if room.min_headroom_bound(context, users) < 0 || room.min_headroom(context, users) < 0
+            {
                 room.whole = None;
             }
         }
@@ -58,20 +59,20 @@ impl<'a> Room<'a> {
         let step = self.run.context_step().max(1);
         let most = Limit::CONTEXT.max / step;
         let known = self.scenario.context.div_ceil(step);
-        if self.left_at_most(step, users) < 0 {
+        if self.min_headroom_bound(step, users) < 0 {
             return 0;
         }
-        last_fitting(most, known, |n| self.left(n * step, users)) * step
+        largest_fitting(most, known, |n| self.min_headroom(n * step, users)) * step
     }
 
     /// The most users at the context asked for; 0 if none.
     pub fn max_users(&self) -> u64 {
         let most = Limit::USERS.max.min(self.run.max_users()).max(1);
         let context = self.scenario.context;
-        if self.left_at_most(context, 1) < 0 {
+        if self.min_headroom_bound(context, 1) < 0 {
             return 0;
         }
-        last_fitting(most, self.scenario.users, |n| self.left(context, n))
+        largest_fitting(most, self.scenario.users, |n| self.min_headroom(context, n))
     }
 
     /// Copies side by side. Devices that hold a copy or more alone have their own; the others are
@@ -80,10 +81,13 @@ impl<'a> Room<'a> {
     pub fn copies(&self) -> Copies {
         let Hardware { parts, host } = self.run.hardware();
         if parts.is_empty() {
-            return Copies { count: times(&self.loads.host, host.system.high), devices: 0 };
+            return Copies {
+                count: copies_that_fit(&self.loads.host, host.system.high),
+                devices: 0,
+            };
         }
         let mut copies = Copies { count: 0, devices: 0 };
-        let mut rest: Vec<Part<'_>> = Vec::new();
+        let mut rest: Vec<InstalledDevice<'_>> = Vec::new();
         for alike in parts.chunk_by(|a, b| a.is_like(b)) {
             match self.copies_on(&alike[0]) {
                 0 => rest.extend(alike),
@@ -113,7 +117,7 @@ impl<'a> Room<'a> {
 
     /// Places of the fewest of `parts` (the largest first) that together hold a copy: the largest
     /// ones, with the last of them as small as will do.
-    fn group(&self, parts: &[Part<'_>]) -> Option<Vec<usize>> {
+    fn group(&self, parts: &[InstalledDevice<'_>]) -> Option<Vec<usize>> {
         let (mut few, mut enough) = (0, parts.len());
         if !self.holds(parts.to_vec()) {
             return None;
@@ -137,7 +141,7 @@ impl<'a> Room<'a> {
     }
 
     /// `parts` alone hold a copy by the high estimate.
-    fn holds(&self, parts: Vec<Part<'_>>) -> bool {
+    fn holds(&self, parts: Vec<InstalledDevice<'_>>) -> bool {
         let alone = Hardware { parts, host: self.run.hardware().host };
         if alone.parts.is_empty() {
             return false;
@@ -149,7 +153,7 @@ impl<'a> Room<'a> {
     }
 
     /// Copies that fit on `part` alone.
-    fn copies_on(&self, part: &Part<'_>) -> u64 {
+    fn copies_on(&self, part: &InstalledDevice<'_>) -> u64 {
         if let [_] = self.run.hardware().parts.as_slice()
             && self.verdict != Verdict::Offload
         {
@@ -163,20 +167,20 @@ impl<'a> Room<'a> {
     /// Copies that fit where `loads` are those of one copy on one device.
     fn copies_in(&self, loads: &Loads) -> u64 {
         let host = &self.run.hardware().host;
-        let on_device = loads.devices.first().map_or(0, |load| times(load, Bytes::ZERO));
+        let on_device = loads.devices.first().map_or(0, |load| copies_that_fit(load, Bytes::ZERO));
         match host.shared {
-            true => on_device.min(times(&loads.host, host.system.high)),
+            true => on_device.min(copies_that_fit(&loads.host, host.system.high)),
             false => on_device,
         }
     }
 
     /// Bytes left on the tightest memory by the high estimate; negative if it does not fit.
-    fn left(&self, context: u64, users: u64) -> i64 {
+    fn min_headroom(&self, context: u64, users: u64) -> i64 {
         left_of(&self.asked().loads(context, users))
     }
 
     /// No less than that, at little cost.
-    fn left_at_most(&self, context: u64, users: u64) -> i64 {
+    fn min_headroom_bound(&self, context: u64, users: u64) -> i64 {
         left_of(&self.asked().loads_lower_bound(context, users))
     }
 
@@ -197,7 +201,7 @@ fn left_of(loads: &Loads) -> i64 {
 }
 
 /// How many times the high estimate of `load` fits, where `once` of it is needed only once.
-fn times(load: &Load, once: Bytes) -> u64 {
+fn copies_that_fit(load: &Load, once: Bytes) -> u64 {
     (load.usable - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
 }
 
@@ -205,7 +209,7 @@ fn times(load: &Load, once: Bytes) -> u64 {
 /// there is none. `left` is nearly straight, so the line through two looks tells where it ends;
 /// `known` is an `n` at which looking costs nothing. Nothing far beyond the end is looked at, where
 /// looks cost the most.
-fn last_fitting(most: u64, known: u64, left: impl Fn(u64) -> i64) -> u64 {
+fn largest_fitting(most: u64, known: u64, left: impl Fn(u64) -> i64) -> u64 {
     let mut low = (1, left(1));
     if low.1 < 0 {
         return 0;
@@ -239,7 +243,7 @@ fn last_fitting(most: u64, known: u64, left: impl Fn(u64) -> i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::last_fitting;
+    use super::largest_fitting;
 
     #[test]
     fn the_last_fitting_is_found_on_a_line_and_off_it() {
@@ -253,7 +257,7 @@ mod tests {
             ];
             for (i, left) in lines.iter().enumerate() {
                 for known in [0, 1, 2, 100, 65_536, 1 << 40] {
-                    let found = last_fitting(65_536, known, left);
+                    let found = largest_fitting(65_536, known, left);
                     assert_eq!(found, wanted, "line {i}, zero {zero}, known {known}");
                 }
             }
@@ -269,7 +273,7 @@ mod tests {
                 assert!(n <= 400, "looked as far as {n}");
                 20_000_000_000 - 327_680 * 256 * n as i64
             };
-            assert_eq!(last_fitting(65_536, known, left), 238);
+            assert_eq!(largest_fitting(65_536, known, left), 238);
             assert!(looks.get() <= 4, "{} looks", looks.get());
         }
     }

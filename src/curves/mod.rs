@@ -13,7 +13,7 @@ pub use frontier::{Frontier, Reach};
 pub use memory::{Along, Memory, MemoryPoint};
 pub use speed::{Crowd, Depth};
 
-use crate::advice::{Room, verdict};
+use crate::advice::{Capacity, verdict};
 use crate::catalog::Catalog;
 use crate::engine::{ModelFiles, Run};
 use crate::estimate;
@@ -46,8 +46,8 @@ impl Subject<'_> {
         })
     }
 
-    fn room(&self) -> Room<'_> {
-        Room::new(self.scenario, self.run, &self.loads, self.verdict)
+    fn room(&self) -> Capacity<'_> {
+        Capacity::new(self.scenario, self.run, &self.loads, self.verdict)
     }
 
     /// The longest context that the model was trained for, in tokens.

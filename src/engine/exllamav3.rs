@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::run::Run;
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
-use crate::hardware::{Hardware, Loads, Part};
+use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, SlidingWindowCache, Term};
 use crate::scenario::{Engine, KvTypes, Lora, ProjectorType};
@@ -193,7 +193,7 @@ impl ExlRun<'_> {
     }
 
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
-        let of = |(i, part): (usize, &Part<'_>)| {
+        let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (kv, state) = self.kv(self.split.range(i), context, users);
             DeviceLines {
                 usable: part.usable,

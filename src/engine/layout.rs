@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::quant::GgmlType;
-use crate::report::{Part, Placement, PlacementReason, SplitKind};
+use crate::report::{Placement, PlacementPart, PlacementReason, SplitKind};
 use crate::scenario::KvTypes;
 use crate::speed::CacheTypes;
 
@@ -83,7 +83,7 @@ impl Layout {
     /// This layout in a report. Duplicates are left to the engine.
     pub fn placement(&self, reason: PlacementReason) -> Placement {
         let range = |range: &Range<usize>| (range.start as u64, range.end as u64);
-        let part = |held: &PlacedLayers| Part {
+        let part = |held: &PlacedLayers| PlacementPart {
             devices: held.devices.clone().map(|device| device as u64).collect(),
             layers: range(&held.layers),
             experts: range(&held.experts),

@@ -21,7 +21,7 @@ use super::run::Run;
 use crate::architecture::Mtp;
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
-use crate::hardware::{Hardware, Loads, Part};
+use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, SlidingWindowCache, Term};
 use crate::scenario::{Engine, Lora};
@@ -198,7 +198,7 @@ impl<'a> SglangRun<'a> {
         })
     }
 
-    fn fraction(&self, part: &Part<'_>) -> u64 {
+    fn fraction(&self, part: &InstalledDevice<'_>) -> u64 {
         let own = || self.defaults.fraction(visible(part), self.ranks.tensor);
         self.base.scenario.utilisation.unwrap_or_else(own)
     }
@@ -234,7 +234,7 @@ impl<'a> SglangRun<'a> {
 
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
-        let of = |(i, part): (usize, &Part<'_>)| {
+        let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let Some(stage) = self.ranks.stage(i) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };

@@ -17,7 +17,7 @@ use super::run::Run;
 use crate::architecture::Mtp;
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
-use crate::hardware::{Hardware, Loads, Part};
+use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
 use crate::scenario::Engine;
@@ -175,7 +175,7 @@ impl TensorRtRun<'_> {
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
         let fraction = self.base.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
-        let of = |(i, part): (usize, &Part<'_>)| {
+        let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let Some(stage) = self.ranks.stage(i) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };

@@ -17,7 +17,7 @@ use super::run::Run;
 use crate::architecture::Architecture;
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::DeviceKind;
-use crate::hardware::{Hardware, Loads, Part};
+use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
 use crate::scenario::Engine;
@@ -148,7 +148,7 @@ impl TransformersRun<'_> {
 
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let activations = self.activations(context, users);
-        let of = |(i, part): (usize, &Part<'_>)| {
+        let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (kv, state) = self.kv(self.split.range(i), context, users);
             let context_bytes = match part.device.kind {
                 DeviceKind::Discrete => RUNTIME,

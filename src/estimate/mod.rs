@@ -5,7 +5,7 @@ mod speed;
 
 pub use speed::Pace;
 
-use crate::advice::{Room, headroom, verdict};
+use crate::advice::{Capacity, headroom, verdict};
 use crate::catalog::{Catalog, Model, Suggestion};
 use crate::economy;
 use crate::engine::{self, ModelFiles, Run};
@@ -14,10 +14,10 @@ use crate::quant::Quant;
 use crate::report::{self, BillItem, Cell, Notice, PlacementReason, Report, Term, Verdict};
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
-use speed::{FileWork, Own, Subject};
+use speed::{Corrections, LayerWorkCache, Subject};
 
 /// The version of the [`Report`] structure.
-pub const REPORT_VERSION: u32 = 1;
+pub const REPORT_VERSION: u32 = 2;
 
 /// The most cells that one report answers.
 pub const MAX_CELLS: u64 = 20_000;
@@ -77,9 +77,9 @@ pub type Files<'a> = Vec<FileFor<'a>>;
 pub struct FileFor<'a> {
     engine: Engine,
     /// The quantisation asked for, where the file is in another.
-    stands_for: Option<Quant>,
+    requested_quant: Option<Quant>,
     file: Result<ModelFiles<'a>, Notice>,
-    work: FileWork,
+    work: LayerWorkCache,
 }
 
 /// The files of a model. Of `scenario` they depend on quantisations, engines, cache types and how
@@ -114,10 +114,10 @@ pub fn files<'a>(
         let quant = format_in(scenario, engine, asked);
         FileFor {
             engine,
-            stands_for: (quant != asked).then_some(asked),
+            requested_quant: (quant != asked).then_some(asked),
             file: engine::files(catalog, engine, model, quant, scenario)
                 .map(|file| file.sharing(&graphs)),
-            work: FileWork::default(),
+            work: LayerWorkCache::default(),
         }
     };
     Ok(pairs.map(file).collect())
@@ -143,13 +143,13 @@ pub fn cells(
 ) -> Vec<Result<Cell, Notice>> {
     match Hardware::resolve(catalog, scenario, machine) {
         Ok(hardware) => {
-            let own = |engine: &Engine| Own::of(catalog, scenario, machine, *engine);
-            let owns: Vec<Own> = scenario.engines.iter().map(own).collect();
+            let own = |engine: &Engine| Corrections::of(catalog, scenario, machine, *engine);
+            let owns: Vec<Corrections> = scenario.engines.iter().map(own).collect();
             let own = |file: &FileFor<'_>| {
                 let at = scenario.engines.iter().position(|engine| *engine == file.engine)?;
                 owns.get(at)
             };
-            let none = Own::default();
+            let none = Corrections::default();
             let cell = |file| {
                 let own = own(file).unwrap_or(&none);
                 cell(catalog, scenario, file, machine, &hardware, own)
@@ -208,12 +208,12 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
 /// number of users; `None` where there is no such cell or no estimate of it.
 pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace> {
     let engine = *scenario.engines.get(at.engine)?;
-    let own = &Own::of(catalog, scenario, scenario.machines.get(at.machine)?, engine);
+    let own = &Corrections::of(catalog, scenario, scenario.machines.get(at.machine)?, engine);
     open(catalog, scenario, at, |file, run| {
         let loads = run.loads(scenario.context, scenario.users);
         let verdict = verdict(run, &loads);
-        let max_users = Room::new(scenario, run, &loads, verdict).max_users();
-        let work = &FileWork::default();
+        let max_users = Capacity::new(scenario, run, &loads, verdict).max_users();
+        let work = &LayerWorkCache::default();
         Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own }.pace().ok()
     })?
 }
@@ -243,10 +243,10 @@ pub(crate) fn open<T>(
 fn cell(
     catalog: &Catalog,
     scenario: &Scenario,
-    FileFor { engine, stands_for, file, work }: &FileFor<'_>,
+    FileFor { engine, requested_quant, file, work }: &FileFor<'_>,
     machine: &Machine,
     hardware: &Hardware<'_>,
-    own: &Own,
+    own: &Corrections,
 ) -> Result<Cell, Notice> {
     let file = file.as_ref().map_err(Clone::clone)?;
     let engine = *engine;
@@ -266,7 +266,7 @@ fn cell(
     let loaded_bytes = term(&[Term::Weights, Term::TiedOutput]).expected;
     let [kv, recurrent] = [term(&[Term::KvCache]), term(&[Term::RecurrentState])];
     let compute_bytes = term(&[Term::Compute, Term::CudaGraphs]);
-    let beside_bytes = term(&[
+    let addon_bytes = term(&[
         Term::Projector,
         Term::ProjectorCompute,
         Term::Lora,
@@ -274,7 +274,7 @@ fn cell(
         Term::PromptCache,
         Term::Checkpoints,
     ]);
-    let of_the_model = |item: &&BillItem| item.term != Term::Overhead;
+    let of_the_model = |item: &&BillItem| item.term != Term::OperatingSystem;
     let total_bytes = on_devices().map(|item| item.bytes).sum::<Interval<Bytes>>()
         + host.items.iter().filter(of_the_model).map(|item| item.bytes).sum();
     let device_bytes = match devices.is_empty() {
@@ -283,7 +283,7 @@ fn cell(
     };
     let architecture = file.model().architecture();
     let params = file.model().count();
-    let room = Room::new(scenario, run, &loads, verdict);
+    let room = Capacity::new(scenario, run, &loads, verdict);
     let max_users = room.max_users();
     let copies = room.copies();
     let subject = Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own };
@@ -298,7 +298,7 @@ fn cell(
         model: file.model().id.clone(),
         hardware: machine.to_query(),
         quant: file.quant().to_string(),
-        stands_for: stands_for.map(|quant| quant.to_string()),
+        requested_quant: requested_quant.map(|quant| quant.to_string()),
         engine: engine.name().to_owned(),
         params_total: params.text,
         params_active: params.active,
@@ -307,7 +307,7 @@ fn cell(
         kv_bytes: kv.expected,
         recurrent_bytes: recurrent.expected,
         compute_bytes,
-        beside_bytes,
+        addon_bytes,
         overhead_bytes,
         total_bytes,
         device_bytes,

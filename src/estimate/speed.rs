@@ -27,9 +27,9 @@ const CPU_SHARE: f64 = 0.5;
 
 /// The work of a file layer by layer, made on first use.
 #[derive(Debug, Default)]
-pub(super) struct FileWork(OnceLock<Layers>);
+pub(super) struct LayerWorkCache(OnceLock<Layers>);
 
-impl FileWork {
+impl LayerWorkCache {
     /// The cache types are those of the engine that loads the file, the same on every machine.
     fn of(&self, file: &ModelFiles<'_>, types: CacheTypes) -> &Layers {
         self.0.get_or_init(|| {
@@ -69,21 +69,21 @@ pub(super) struct Subject<'a> {
     pub scenario: &'a Scenario,
     pub engine: scenario::Engine,
     pub file: &'a ModelFiles<'a>,
-    pub work: &'a FileWork,
+    pub work: &'a LayerWorkCache,
     pub run: &'a dyn Run,
     pub verdict: Verdict,
     /// The most users at the context asked for.
     pub max_users: u64,
     /// What was measured on the machine under the engine.
-    pub own: &'a Own,
+    pub own: &'a Corrections,
 }
 
 /// What the question's own measurements on one machine under one engine say, each of its model
 /// and quantisation.
 #[derive(Debug, Default)]
-pub(super) struct Own(Vec<(String, Quant, Tuning)>);
+pub(super) struct Corrections(Vec<(String, Quant, Tuning)>);
 
-impl Own {
+impl Corrections {
     /// Compares the measurements of `scenario` with what would be estimated without them. One of a
     /// model that is not in the catalogue or cannot run there says nothing.
     pub fn of(
@@ -91,7 +91,7 @@ impl Own {
         scenario: &Scenario,
         machine: &scenario::Machine,
         engine: scenario::Engine,
-    ) -> Own {
+    ) -> Corrections {
         let compare = |measured: &Measurement| {
             let context = measured.readings.iter().map(Reading::context).max()?;
             // As the measured run was: no longer than it needed, for one sequence.
@@ -112,7 +112,7 @@ impl Own {
             let model = catalog.model(&measured.model)?.id.clone();
             (!tuning.is_empty()).then_some((model, measured.quant, tuning))
         };
-        Own(scenario.serving.measured_on(machine, engine).filter_map(compare).collect())
+        Corrections(scenario.serving.measured_on(machine, engine).filter_map(compare).collect())
     }
 
     /// What holds for a model: its own measurement, else the mean of all.
@@ -203,7 +203,7 @@ impl Subject<'_> {
             engine::Proposer::Draft(file) => {
                 let hardware = self.run.hardware();
                 let run = engine::run(self.engine, file, hardware, self.scenario).ok()?;
-                let work = FileWork::default();
+                let work = LayerWorkCache::default();
                 let verdict = Verdict::Fits;
                 let draft = Subject { file, work: &work, run: run.as_ref(), verdict, ..*self };
                 Proposer::Model(Box::new(draft.pace().ok()?.setup))

@@ -22,14 +22,14 @@ const SYSTEM: Interval<Bytes> =
 #[derive(Clone, Debug)]
 pub struct Hardware<'a> {
     /// Every device, one entry each, in the order of the question. Empty for a CPU-only machine.
-    pub parts: Vec<Part<'a>>,
+    pub parts: Vec<InstalledDevice<'a>>,
     /// The host.
     pub host: Host<'a>,
 }
 
 /// One device.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
+pub struct InstalledDevice<'a> {
     /// The device.
     pub device: &'a Device,
     /// Memory as sold.
@@ -44,9 +44,9 @@ pub struct Part<'a> {
     pub basis: &'a str,
 }
 
-impl Part<'_> {
+impl InstalledDevice<'_> {
     /// Same device, same memory.
-    pub fn is_like(&self, other: &Part<'_>) -> bool {
+    pub fn is_like(&self, other: &InstalledDevice<'_>) -> bool {
         self.device.id == other.device.id && self.usable == other.usable
     }
 }
@@ -98,7 +98,7 @@ impl<'a> Hardware<'a> {
                 (capacity.scale(USABLE_SHARE), basis)
             };
             let reserve = scenario.reserve.min(usable);
-            let part = Part {
+            let part = InstalledDevice {
                 device,
                 capacity,
                 usable: usable - reserve,

@@ -11,7 +11,7 @@ pub struct CacheLayout {
     /// Bits of a cached value.
     pub value_bits: f64,
     /// What the cache of a sliding-window layer holds.
-    #[serde(rename = "windows")]
+    #[serde(alias = "windows")]
     pub sliding_window: SlidingWindowCache,
     /// Whether latent attention is cached as full keys and values.
     pub latents_expanded: bool,
@@ -21,7 +21,7 @@ pub struct CacheLayout {
     pub ranks: u64,
     /// Fraction of each device, in thousandths, that the engine preallocates whatever the model
     /// (`gpu_memory_utilization` and its like); what the bill leaves of it becomes cache.
-    #[serde(rename = "takes")]
+    #[serde(alias = "takes")]
     pub reserved_fraction: Option<u64>,
 }
 
@@ -32,7 +32,7 @@ pub struct CacheLayout {
 pub enum SlidingWindowCache {
     /// The window and the batch being computed.
     #[default]
-    #[serde(rename = "kept")]
+    #[serde(alias = "kept")]
     WindowOnly,
     /// The whole context.
     Whole,

@@ -19,8 +19,8 @@ async function shown(headroom) {
 /** The cells as the command line answers them. */
 function answered(query, keep = () => true) {
   const cells = estimate(query).cells.map((cell) => {
-    const { model, hardware: machine, stands_for, engine, verdict, device_bytes } = cell;
-    const quant = stands_for ?? cell.quant;
+    const { model, hardware: machine, requested_quant, engine, verdict, device_bytes } = cell;
+    const quant = requested_quant ?? cell.quant;
     return { model, machine, quant, engine, verdict, bytes: device_bytes.expected };
   });
   return sorted(cells.filter(keep));

@@ -184,7 +184,7 @@ pageTest("an engine that stands with another format is drawn in that", {}, async
   const query = "?model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&engine=llama.cpp,vllm&ctx=8192";
   await headroom.open(`${query}&cell=0.0.0.1`);
   const [, vllm] = estimate(query).cells;
-  assert.equal(vllm.stands_for, "Q4_K_M");
+  assert.equal(vllm.requested_quant, "Q4_K_M");
   const memory = await readChart(headroom, "chart-memory-context");
   const { used_bytes } = vllm.devices[0];
   assert.deepEqual(memory.rows[memory.asked].slice(-2), [used_bytes.expected, used_bytes.high]);

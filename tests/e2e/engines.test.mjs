@@ -13,12 +13,12 @@ pageTest("engines are ticked with the keyboard; each shows what it loads", {}, a
   assert.match(headroom.query, /engine=llama\.cpp,vllm/u);
 
   const { cells } = estimate(headroom.query);
-  for (const { engine, quant, stands_for, device_bytes } of cells) {
+  for (const { engine, quant, requested_quant, device_bytes } of cells) {
     const cell = headroom.page.locator(
-      `[data-testid=cell][data-engine="${engine}"][data-quant="${stands_for ?? quant}"]`,
+      `[data-testid=cell][data-engine="${engine}"][data-quant="${requested_quant ?? quant}"]`,
     );
     assert.equal(await cell.getAttribute("data-bytes"), String(device_bytes.expected));
-    if (stands_for !== null) assert.match(await cell.innerText(), new RegExp(quant, "u"));
+    if (requested_quant !== null) assert.match(await cell.innerText(), new RegExp(quant, "u"));
   }
   assert.deepEqual(
     cells.map(({ quant }) => quant),

@@ -5,7 +5,7 @@ use crate::architecture::Architecture;
 use crate::catalog::{Device, DeviceKind};
 use crate::engine::model_files::Addons;
 use crate::engine::refusal::Refusal;
-use crate::hardware::{Hardware, Part};
+use crate::hardware::{Hardware, InstalledDevice};
 use crate::quant::{Format, GgmlType, Mix, Quant};
 use crate::report::RefusalReason;
 use crate::scenario::{KvTypes, Scenario};
@@ -95,7 +95,7 @@ pub(in crate::engine) fn usable_device(
 }
 
 /// What a CUDA process sees of a device; on unified memory, all of it.
-pub(in crate::engine) fn visible(part: &Part<'_>) -> Bytes {
+pub(in crate::engine) fn visible(part: &InstalledDevice<'_>) -> Bytes {
     let driver = part.device.memory_usable_bytes.map_or(part.capacity, Bytes);
     match part.device.kind {
         DeviceKind::Discrete => driver.min(part.capacity) - CONTEXT,

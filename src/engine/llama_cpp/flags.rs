@@ -1,7 +1,7 @@
 //! A placement in the engine's own flags.
 
 use super::placement::Placement;
-use super::placement_solver::spread;
+use super::placement_solver::split_with_mtp;
 use super::tensor_split::Division;
 use crate::architecture::Architecture;
 use crate::engine::model_files::{Addons, ModelFiles, Proposer};
@@ -87,7 +87,7 @@ fn tensor_split(placed: Placed<'_>) -> Option<String> {
             let layers: u64 = placement.device_layers.iter().sum();
             let unloaded = placement.n_gpu_layers(architecture).saturating_sub(layers);
             let mut counts = placement.device_layers.clone();
-            if counts == spread(layers, unloaded, memory) {
+            if counts == split_with_mtp(layers, unloaded, memory) {
                 return None;
             }
             // Layers that are not loaded are counted, right before the output layer.

@@ -28,11 +28,11 @@ pub struct GgufFile<'a> {
     /// It is made with an importance matrix.
     pub imatrix: bool,
     /// The weights summed up.
-    pub stock: WeightTotals,
+    pub totals: WeightTotals,
     /// What there is to place, by layers.
-    pub cargo: LayerSizes,
+    pub sizes: LayerSizes,
     /// What of the weights a driver may keep once more.
-    pub unpacked: DriverCopies,
+    pub driver_copies: DriverCopies,
     /// Graphs of the model that were placed before; its other files may share them.
     pub graphs: Arc<GraphCache>,
 }
@@ -57,9 +57,9 @@ impl<'a> GgufFile<'a> {
         Ok(GgufFile {
             model,
             quant: Quant::Gguf(mix),
-            stock: WeightTotals::new(architecture, &weights),
-            cargo: cargo(architecture, &weights),
-            unpacked: DriverCopies::of(&weights),
+            totals: WeightTotals::new(architecture, &weights),
+            sizes: sizes(architecture, &weights),
+            driver_copies: DriverCopies::of(&weights),
             weights,
             imatrix,
             graphs: Arc::default(),
@@ -105,9 +105,9 @@ impl<'a> GgufFile<'a> {
 }
 
 /// What there is to place, by layers.
-fn cargo(architecture: &Architecture, weights: &[Weight]) -> LayerSizes {
+fn sizes(architecture: &Architecture, weights: &[Weight]) -> LayerSizes {
     let none = vec![Bytes::ZERO; architecture.layers.len()];
-    let mut cargo = LayerSizes {
+    let mut sizes = LayerSizes {
         experts: none.clone(),
         layers: none,
         output: Bytes::ZERO,
@@ -117,15 +117,15 @@ fn cargo(architecture: &Architecture, weights: &[Weight]) -> LayerSizes {
         let tensor = &weight.tensor;
         let layer = tensor.layer.map(|il| il as usize);
         let place = match (layer, tensor.role) {
-            (Some(il), role) if role.is_expert() => cargo.experts.get_mut(il),
-            (Some(il), _) => cargo.layers.get_mut(il),
-            (None, Role::Output) => Some(&mut cargo.output),
-            (None, Role::TokenEmbd) if architecture.tied_embeddings => Some(&mut cargo.output),
+            (Some(il), role) if role.is_expert() => sizes.experts.get_mut(il),
+            (Some(il), _) => sizes.layers.get_mut(il),
+            (None, Role::Output) => Some(&mut sizes.output),
+            (None, Role::TokenEmbd) if architecture.tied_embeddings => Some(&mut sizes.output),
             (None, _) => None,
         };
         if let Some(bytes) = place {
             *bytes += weight.bytes();
         }
     }
-    cargo
+    sizes
 }

@@ -10,7 +10,7 @@ use super::tensor_split::Division;
 use super::weights;
 use crate::bill::{Line, device_bill, host_bill};
 use crate::catalog::{Device, DeviceKind};
-use crate::hardware::{Hardware, Load, Loads, Part};
+use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::{BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term};
 use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
@@ -64,9 +64,10 @@ impl<'a> GgufOnMachine<'a> {
         file: &'a GgufFile<'a>,
         hardware: &'a Hardware<'a>,
     ) -> Result<GgufOnMachine<'a>, Notice> {
-        let unpacked = file.unpacked;
-        let overhead = |part: &Part<'_>| {
-            let overhead = |platform| overhead::runtime_overhead(platform, part.capacity, unpacked);
+        let driver_copies = file.driver_copies;
+        let overhead = |part: &InstalledDevice<'_>| {
+            let overhead =
+                |platform| overhead::runtime_overhead(platform, part.capacity, driver_copies);
             platform(part.device).map(overhead).ok_or_else(|| {
                 let engine = Engine::LlamaCpp.name().to_owned();
                 Notice::EngineCannotUse { id: part.device.id.clone(), engine }
@@ -80,7 +81,7 @@ impl<'a> GgufOnMachine<'a> {
     /// Puts the weights where `placement` says.
     pub fn place(&self, placement: Placement) -> PlacedModel {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
-        let model = self.file.stock.model_bytes(architecture, weights, &placement);
+        let model = self.file.totals.model_bytes(architecture, weights, &placement);
         let cache = weights::cache_parts(architecture, weights, &placement);
         let mut layers: Vec<LayerGroup> = Vec::new();
         let kinds = self.file.graphs.kinds(architecture);
@@ -191,9 +192,9 @@ impl<'a> GgufOnMachine<'a> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;
         let sum = |split: &Split| split.devices.iter().copied().sum::<Bytes>() + split.host;
-        let stock = &self.file.stock;
-        let tied = sum(&stock.tied_output(architecture, weights, placement));
-        let (once, copies) = stock.loaded(architecture, weights, placement);
+        let totals = &self.file.totals;
+        let tied = sum(&totals.tied_output(architecture, weights, placement));
+        let (once, copies) = totals.loaded(architecture, weights, placement);
         let padding = sum(&placed.model) - tied - once - copies;
 
         let states = kv_cache::layer_states(architecture, settings);
@@ -289,9 +290,9 @@ impl<'a> GgufOnMachine<'a> {
     ) -> Vec<BillItem> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;
-        let stock = &self.file.stock;
-        let by_type = stock.bytes_by_type(architecture, weights, placement, device);
-        let tied = stock.tied_output(architecture, weights, placement);
+        let totals = &self.file.totals;
+        let by_type = totals.bytes_by_type(architecture, weights, placement, device);
+        let tied = totals.tied_output(architecture, weights, placement);
         let tied = device.map_or(tied.host, |device| tied.devices[device]);
         let layers = || self.layers(placement, device.map(|device| placement.group_of(device)));
         let states: Vec<LayerState> =

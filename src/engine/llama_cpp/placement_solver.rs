@@ -12,7 +12,7 @@ use crate::units::Bytes;
 /// The layers on each device when `layers` of them are spread in proportion to `shares`, as
 /// llama.cpp counts: the output layer is the last one, and the `mtp` layers before it, which stay in
 /// the file, take places as well.
-pub fn spread(layers: u64, mtp: u64, shares: &[Bytes]) -> Vec<u64> {
+pub fn split_with_mtp(layers: u64, mtp: u64, shares: &[Bytes]) -> Vec<u64> {
     if layers <= 1 || mtp == 0 {
         return split_by_memory(layers, shares);
     }
@@ -112,98 +112,98 @@ pub trait LoadEstimator {
     fn loads(&self, placement: &Placement) -> Loads;
 
     /// Loads that are no larger, at little cost: without what takes long to find out.
-    fn at_least(&self, placement: &Placement) -> Loads;
+    fn lower_bound(&self, placement: &Placement) -> Loads;
 
     /// The loads are `good`, which smaller ones are if larger ones are.
-    fn finds(&self, good: fn(&Loads) -> bool, placement: &Placement) -> bool {
-        good(&self.at_least(placement)) && good(&self.loads(placement))
+    fn satisfies(&self, good: fn(&Loads) -> bool, placement: &Placement) -> bool {
+        good(&self.lower_bound(placement)) && good(&self.loads(placement))
     }
 }
 
-/// The placement of `cargo` over devices with `memory` usable bytes each, as far as `wish` leaves
-/// it open. `judge` gives the loads of a placement.
+/// The placement of `sizes` over devices with `memory` usable bytes each, as far as `request` leaves
+/// it open. `estimator` gives the loads of a placement.
 ///
 /// With [`Offload::Auto`], the first of these that fits: all on the devices, split as the engine
 /// does it; all on the devices, split otherwise; the fewest experts on the host; the most layers on
 /// the devices. Where nothing fits it is the first of them. The other modes, and a split that the
 /// user gives, are taken as they are.
 pub fn solve(
-    wish: PlacementRequest<'_>,
-    cargo: &LayerSizes,
+    request: PlacementRequest<'_>,
+    sizes: &LayerSizes,
     memory: &[Bytes],
-    judge: &impl LoadEstimator,
+    estimator: &impl LoadEstimator,
 ) -> Solution {
-    let (n_layers, all) = (cargo.n_layers(), cargo.n_layers() + 1);
+    let (n_layers, all) = (sizes.n_layers(), sizes.n_layers() + 1);
     if memory.is_empty() {
         return Solution { placement: Placement::cpu(), reason: PlacementReason::Cpu };
     }
     let asked = |layers, host_experts| Solution {
-        placement: place(wish, cargo, memory, layers, host_experts),
+        placement: place(request, sizes, memory, layers, host_experts),
         reason: PlacementReason::Asked,
     };
-    match wish.offload {
+    match request.offload {
         Offload::Auto => {}
         Offload::None => return asked(all, 0),
-        Offload::Experts => return asked(all, cargo.expert_layers()),
+        Offload::Experts => return asked(all, sizes.expert_layers()),
         Offload::ExpertLayers(n) => return asked(all, u64::from(n).min(n_layers)),
         Offload::GpuLayers(n) => return asked(u64::from(n).min(all), 0),
     }
-    let whole = place(wish, cargo, memory, all, 0);
-    if judge.finds(Loads::fit_expectedly, &whole) {
+    let whole = place(request, sizes, memory, all, 0);
+    if estimator.satisfies(Loads::fit_expectedly, &whole) {
         return Solution { placement: whole, reason: PlacementReason::Fits };
     }
-    let ram = judge.at_least(&whole).host.usable;
-    if cargo.bytes() > memory.iter().copied().sum::<Bytes>() + ram {
+    let ram = estimator.lower_bound(&whole).host.usable;
+    if sizes.bytes() > memory.iter().copied().sum::<Bytes>() + ram {
         return Solution { placement: whole, reason: PlacementReason::NothingFits };
     }
-    let free = wish.shares.is_none() && memory.len() > 1;
-    if free && let Some(placement) = other_split(&whole, memory, judge) {
+    let free = request.shares.is_none() && memory.len() > 1;
+    if free && let Some(placement) = other_split(&whole, memory, estimator) {
         return Solution { placement, reason: PlacementReason::Rebalanced };
     }
     // The more is on the host, the less is on the devices: the first step that relieves them is
     // also the one that burdens the RAM least.
     let on_devices: fn(&Loads) -> bool = |loads| loads.devices.iter().all(Load::fits);
     let experts = |n: u64| {
-        let mut placement = place(wish, cargo, memory, all, n);
+        let mut placement = place(request, sizes, memory, all, n);
         if free && moves_layers(&placement) {
-            placement.device_layers = cargo.balance(n, memory);
-            placement = level(placement.clone(), judge, on_devices).unwrap_or(placement);
+            placement.device_layers = sizes.balance(n, memory);
+            placement = rebalance(placement.clone(), estimator, on_devices).unwrap_or(placement);
         }
         placement
     };
-    let layers = |n: u64| place(wish, cargo, memory, all - n, 0);
+    let layers = |n: u64| place(request, sizes, memory, all - n, 0);
     let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement, reason| {
-        let n = first_true(1, high, |n| judge.finds(on_devices, &on_host(n)))?;
+        let n = first_true(1, high, |n| estimator.satisfies(on_devices, &on_host(n)))?;
         let placement = on_host(n);
-        judge.finds(Loads::fit, &placement).then_some(Solution { placement, reason })
+        estimator.satisfies(Loads::fit, &placement).then_some(Solution { placement, reason })
     };
-    relieved(cargo.expert_layers(), &experts, PlacementReason::ExpertsToHost)
+    relieved(sizes.expert_layers(), &experts, PlacementReason::ExpertsToHost)
         .or_else(|| relieved(n_layers, &layers, PlacementReason::LayersToHost))
         .unwrap_or(Solution { placement: whole, reason: PlacementReason::NothingFits })
 }
 
 /// `layers` of the model on the devices, the experts of the first `host_experts` on the host.
 pub fn place(
-    wish: PlacementRequest<'_>,
-    cargo: &LayerSizes,
+    request: PlacementRequest<'_>,
+    sizes: &LayerSizes,
     memory: &[Bytes],
     layers: u64,
     host_experts: u64,
 ) -> Placement {
     let devices = memory.len();
     // More parts than devices are not looked at; devices without one get nothing. Nothing but
-    // zeros counts as no wish.
-    let shares = wish.shares.map(|shares| {
+    // zeros counts as no request.
+    let shares = request.shares.map(|shares| {
         let given = shares.iter().copied().chain(std::iter::repeat(0)).take(devices);
         given.map(Bytes).collect::<Vec<_>>()
     });
     let shares = shares.filter(|shares| shares.iter().any(|share| *share > Bytes::ZERO));
     let numbers = |shares: &[Bytes]| shares.iter().map(|Bytes(share)| *share).collect();
-    let by_layers = || spread(layers, cargo.mtp, shares.as_deref().unwrap_or(memory));
-    let (device_layers, divided) = match wish.split {
+    let by_layers = || split_with_mtp(layers, sizes.mtp, shares.as_deref().unwrap_or(memory));
+    let (device_layers, divided) = match request.split {
         SplitMode::None => {
             let mut counts = vec![0; devices];
-            counts[wish.main_gpu.min(devices - 1)] = layers;
+            counts[request.main_gpu.min(devices - 1)] = layers;
             (counts, Division::Nothing)
         }
         SplitMode::Auto | SplitMode::Layer => (by_layers(), Division::Layers),
@@ -227,10 +227,10 @@ fn moves_layers(placement: &Placement) -> bool {
 fn other_split(
     whole: &Placement,
     memory: &[Bytes],
-    judge: &impl LoadEstimator,
+    estimator: &impl LoadEstimator,
 ) -> Option<Placement> {
     if moves_layers(whole) {
-        return level(whole.clone(), judge, Loads::fit_expectedly);
+        return rebalance(whole.clone(), estimator, Loads::fit_expectedly);
     }
     let Division::Tensors(_) = whole.divided else { return None };
     // In proportion to memory, in hundredths: equal parts overfill the smaller device.
@@ -238,17 +238,17 @@ fn other_split(
     let part = |bytes: &Bytes| (u128::from(bytes.0) * 100 / u128::from(total)) as u64;
     let shares = memory.iter().map(part).collect();
     let placement = Placement { divided: Division::Tensors(shares), ..whole.clone() };
-    judge.finds(Loads::fit_expectedly, &placement).then_some(placement)
+    estimator.satisfies(Loads::fit_expectedly, &placement).then_some(placement)
 }
 
 /// `placement`, or one with layers moved from the fullest device to the emptiest until it is
 /// `good`; `None` if that cannot be.
-fn level(
+fn rebalance(
     mut placement: Placement,
-    judge: &impl LoadEstimator,
+    estimator: &impl LoadEstimator,
     good: impl Fn(&Loads) -> bool,
 ) -> Option<Placement> {
-    let mut loads = judge.loads(&placement);
+    let mut loads = estimator.loads(&placement);
     while !good(&loads) {
         let headroom = || loads.devices.iter().map(Load::headroom).enumerate();
         let (fullest, least) = headroom().min_by_key(|(_, room)| *room)?;
@@ -258,7 +258,7 @@ fn level(
         }
         placement.device_layers[fullest] -= 1;
         placement.device_layers[emptiest] += 1;
-        loads = judge.loads(&placement);
+        loads = estimator.loads(&placement);
         // Moving on would only pass the overflow around.
         if loads.devices.iter().map(Load::headroom).min()? <= least {
             return None;
@@ -297,14 +297,14 @@ mod tests {
             self(placement)
         }
 
-        fn at_least(&self, placement: &Placement) -> Loads {
+        fn lower_bound(&self, placement: &Placement) -> Loads {
             self(placement)
         }
     }
 
     /// A model of 10 layers of 1 GiB each and an output layer of 2 GiB, 6 tenths of each layer
     /// experts.
-    fn judge(memory: &[Bytes], ram: Bytes) -> impl Fn(&Placement) -> Loads {
+    fn estimator(memory: &[Bytes], ram: Bytes) -> impl Fn(&Placement) -> Loads {
         move |placement: &Placement| {
             let on_devices: u64 = placement.device_layers.iter().sum();
             let mut layer = 11 - on_devices;
@@ -327,14 +327,14 @@ mod tests {
         }
     }
 
-    const WISH: PlacementRequest<'_> = PlacementRequest {
+    const REQUEST: PlacementRequest<'_> = PlacementRequest {
         offload: Offload::Auto,
         split: SplitMode::Auto,
         shares: None,
         main_gpu: 0,
     };
 
-    fn cargo(expert_layers: usize) -> LayerSizes {
+    fn sizes(expert_layers: usize) -> LayerSizes {
         let experts = |il| if il < expert_layers { GIB.scale(0.6) } else { Bytes::ZERO };
         let experts: Vec<Bytes> = (0..10).map(experts).collect();
         let layers = experts.iter().map(|experts| GIB - *experts).collect();
@@ -343,7 +343,7 @@ mod tests {
 
     fn solved(memory: &[Bytes], ram: Bytes, experts: usize) -> Option<Placement> {
         let Solution { placement, reason } =
-            solve(WISH, &cargo(experts), memory, &judge(memory, ram));
+            solve(REQUEST, &sizes(experts), memory, &estimator(memory, ram));
         (reason != PlacementReason::NothingFits).then_some(placement)
     }
 
@@ -354,10 +354,10 @@ mod tests {
     #[test]
     fn layers_that_are_not_loaded_take_places() {
         // 47 places halved: the second device has 23, of which one is not loaded.
-        assert_eq!(spread(46, 1, &[GIB, GIB]), [24, 22]);
-        assert_eq!(spread(46, 0, &[GIB, GIB]), [23, 23]);
-        assert_eq!(spread(3, 4, &[GIB, GIB, GIB]), [2, 0, 1]);
-        assert_eq!(spread(1, 2, &[GIB, GIB]), [1, 0]);
+        assert_eq!(split_with_mtp(46, 1, &[GIB, GIB]), [24, 22]);
+        assert_eq!(split_with_mtp(46, 0, &[GIB, GIB]), [23, 23]);
+        assert_eq!(split_with_mtp(3, 4, &[GIB, GIB, GIB]), [2, 0, 1]);
+        assert_eq!(split_with_mtp(1, 2, &[GIB, GIB]), [1, 0]);
     }
 
     #[test]
@@ -370,7 +370,7 @@ mod tests {
         // By memory 6 + 5 layers, but the second device also has the 2 GiB output.
         let memory = [GIB * 6 + Bytes(1), GIB * 6 + Bytes(1)];
         assert_eq!(split_by_memory(11, &memory), [6, 5]);
-        assert!(judge(&memory, GIB)(&split(&[6, 5])).fit_expectedly());
+        assert!(estimator(&memory, GIB)(&split(&[6, 5])).fit_expectedly());
         let memory = [GIB * 8, GIB * 5 - Bytes(1)];
         assert_eq!(split_by_memory(11, &memory), [7, 4]);
         assert_eq!(solved(&memory, GIB * 64, 0).unwrap().device_layers, [8, 3]);
@@ -382,7 +382,8 @@ mod tests {
         assert_eq!(placement.device_layers, [11]);
         assert_eq!(placement.host_expert_layers, 4);
         assert!(
-            !judge(&[GIB * 10], GIB * 64)(&Placement { host_expert_layers: 3, ..placement }).fit()
+            !estimator(&[GIB * 10], GIB * 64)(&Placement { host_expert_layers: 3, ..placement })
+                .fit()
         );
     }
 
@@ -419,8 +420,8 @@ mod tests {
     fn a_placement_that_is_asked_for_is_taken_as_it_is() {
         let memory = [GIB];
         let solve = |offload| {
-            let wish = PlacementRequest { offload, ..WISH };
-            solve(wish, &cargo(10), &memory, &judge(&memory, GIB)).placement
+            let request = PlacementRequest { offload, ..REQUEST };
+            solve(request, &sizes(10), &memory, &estimator(&memory, GIB)).placement
         };
         assert_eq!(solve(Offload::None), split(&[11]));
         assert_eq!(solve(Offload::GpuLayers(99)).device_layers, [11]);
@@ -432,12 +433,12 @@ mod tests {
     fn a_split_that_is_asked_for_is_taken_as_it_is() {
         let memory = [GIB * 24, GIB * 12];
         let place = |split, shares: Option<&[u64]>| {
-            let wish = PlacementRequest { split, shares, main_gpu: 1, ..WISH };
-            place(wish, &cargo(0), &memory, 11, 0)
+            let request = PlacementRequest { split, shares, main_gpu: 1, ..REQUEST };
+            place(request, &sizes(0), &memory, 11, 0)
         };
         assert_eq!(place(SplitMode::Layer, Some(&[1, 1])).device_layers, [6, 5]);
         assert_eq!(place(SplitMode::Layer, Some(&[1])).device_layers, [11, 0]);
-        // Nothing but zeros is no wish, and more parts than devices are not looked at.
+        // Nothing but zeros is no request, and more parts than devices are not looked at.
         assert_eq!(place(SplitMode::Layer, Some(&[0, 0])).device_layers, [8, 3]);
         assert_eq!(place(SplitMode::Layer, Some(&[1, 1, 9])).device_layers, [6, 5]);
         assert_eq!(place(SplitMode::None, None).device_layers, [0, 11]);

@@ -37,7 +37,7 @@ pub(super) struct LlamaCppRun<'a> {
     reason: PlacementReason,
 }
 
-/// A file that is being placed.
+/// A file that is being placed: the loads of any placement of it.
 struct PlacementEstimator<'a> {
     setup: &'a GgufOnMachine<'a>,
     addons: &'a LlamaCppAddons<'a>,
@@ -50,13 +50,13 @@ impl LoadEstimator for PlacementEstimator<'_> {
         self.addons.load(loads, placement, self.settings)
     }
 
-    fn at_least(&self, placement: &Placement) -> Loads {
+    fn lower_bound(&self, placement: &Placement) -> Loads {
         self.setup.loads_without_compute(&self.setup.place(placement.clone()), self.settings)
     }
 }
 
-/// What the user wants of the placement.
-fn wish(scenario: &Scenario) -> PlacementRequest<'_> {
+/// The placement that the question asks for.
+fn request(scenario: &Scenario) -> PlacementRequest<'_> {
     let parallel = &scenario.parallel;
     PlacementRequest {
         offload: scenario.offload,
@@ -67,7 +67,7 @@ fn wish(scenario: &Scenario) -> PlacementRequest<'_> {
 }
 
 /// `settings` with the tokens that are proposed at once to `file`'s model.
-fn proposing(file: &GgufFile<'_>, addons: &Addons<'_>, settings: Settings) -> Settings {
+fn with_speculation(file: &GgufFile<'_>, addons: &Addons<'_>, settings: Settings) -> Settings {
     let proposed = addons.proposed();
     let snapshots = match addons.mtp() {
         Some(_) => snapshots(file.architecture(), proposed),
@@ -77,10 +77,10 @@ fn proposing(file: &GgufFile<'_>, addons: &Addons<'_>, settings: Settings) -> Se
 }
 
 /// The whole model on devices with `memory`.
-fn whole(scenario: &Scenario, cargo: &LayerSizes, memory: &[Bytes]) -> Placement {
+fn whole(scenario: &Scenario, sizes: &LayerSizes, memory: &[Bytes]) -> Placement {
     match memory {
         [] => Placement::cpu(),
-        _ => place(wish(scenario), cargo, memory, cargo.layers.len() as u64 + 1, 0),
+        _ => place(request(scenario), sizes, memory, sizes.layers.len() as u64 + 1, 0),
     }
 }
 
@@ -103,11 +103,12 @@ impl<'a> LlamaCppRun<'a> {
         checks::check_split(front_end, scenario, architecture, hardware).map_err(refused)?;
         let setup = GgufOnMachine::new(file, hardware)?;
         let settings = front_end.settings(scenario, scenario.context, scenario.users);
-        let settings = proposing(file, addons, settings);
+        let settings = with_speculation(file, addons, settings);
         let addons = LlamaCppAddons::new(file, addons, hardware)?;
         let memory = hardware.usable();
-        let judge = PlacementEstimator { setup: &setup, addons: &addons, settings: &settings };
-        let Solution { placement, reason } = solve(wish(scenario), &file.cargo, &memory, &judge);
+        let estimator = PlacementEstimator { setup: &setup, addons: &addons, settings: &settings };
+        let Solution { placement, reason } =
+            solve(request(scenario), &file.sizes, &memory, &estimator);
         let placed = setup.place(placement);
         Ok(LlamaCppRun { front_end, scenario, setup, addons, placed, reason })
     }
@@ -123,14 +124,14 @@ impl<'a> LlamaCppRun<'a> {
         addons: LlamaCppAddons<'b>,
     ) -> Box<dyn Run + 'b> {
         let (front_end, scenario) = (self.front_end, self.scenario);
-        let placed = setup.place(whole(scenario, &setup.file.cargo, &setup.hardware.usable()));
+        let placed = setup.place(whole(scenario, &setup.file.sizes, &setup.hardware.usable()));
         let reason = PlacementReason::Fits;
         Box::new(LlamaCppRun { front_end, scenario, setup, addons, placed, reason })
     }
 
     fn settings(&self, context: u64, users: u64) -> Settings {
         let settings = self.front_end.settings(self.scenario, context, users);
-        proposing(self.setup.file, self.addons.addons(), settings)
+        with_speculation(self.setup.file, self.addons.addons(), settings)
     }
 }
 

@@ -27,7 +27,7 @@ use super::run::Run;
 use crate::architecture::Mtp;
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
-use crate::hardware::{Hardware, Loads, Part};
+use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
 use crate::scenario::{Engine, Lora};
@@ -210,7 +210,7 @@ impl<'a> VllmRun<'a> {
     }
 
     /// What vLLM lets itself use of a device.
-    fn budget(&self, part: &Part<'_>) -> Bytes {
+    fn budget(&self, part: &InstalledDevice<'_>) -> Bytes {
         let visible = visible(part);
         let budget = visible.scale(self.utilisation as f64 / 1000.0);
         // Older releases capture graphs on top of the budget.
@@ -250,7 +250,7 @@ impl<'a> VllmRun<'a> {
         let users = self.ranks.users(users);
         let caches: Vec<Line> =
             self.kv.iter().map(|layout| self.cache(layout, context, users)).collect();
-        let of = |(i, part): (usize, &Part<'_>)| {
+        let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };
@@ -283,7 +283,7 @@ impl<'a> VllmRun<'a> {
 
 /// `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
 /// `engine/arg_utils.py`, `get_batch_defaults`.
-fn default_batch(part: &Part<'_>, release: Release, context: u64) -> (u64, u64) {
+fn default_batch(part: &InstalledDevice<'_>, release: Release, context: u64) -> (u64, u64) {
     // The V0 engine computed a prompt at once.
     if release < Release(8) {
         return (256, context.max(2048));

@@ -20,7 +20,7 @@ pub fn Bar(place: Memo<Place>) -> impl IntoView {
     let items = Memo::new(move |_| place.with(|place| place.items.clone()));
     let segment = move |item: BillItem| {
         let title =
-            format!("{}: {}", text::item(state, &item), state.quantity(item.bytes.expected));
+            format!("{}: {}", text::term(state, item.term), state.quantity(item.bytes.expected));
         view! {
             <span
                 class="segment"
@@ -80,7 +80,7 @@ pub(super) fn ruler_text(number: &str, unit: &str) -> String {
 /// The bar in words.
 fn words(state: State, place: &Place) -> String {
     let item = |item: &BillItem| {
-        format!("{} {}", text::item(state, item), state.quantity(item.bytes.expected))
+        format!("{} {}", text::term(state, item.term), state.quantity(item.bytes.expected))
     };
     let mut parts: Vec<String> = place.items.iter().map(item).collect();
     let headroom = place.headroom;

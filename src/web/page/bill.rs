@@ -409,7 +409,7 @@ fn Line(
             <details>
                 <summary>
                     <span class="swatch" data-term=key></span>
-                    <span class="line-name">{move || with(|s, item| text::item(s, item).to_owned())}</span>
+                    <span class="line-name">{move || with(|s, item| text::term(s, item.term).to_owned())}</span>
                     <Amount
                         number=Signal::derive(move || state.quantity(bytes().expected).number)
                         unit=Signal::derive(move || state.quantity(bytes().expected).unit)

@@ -145,8 +145,8 @@ fn sentence(state: State, reason: &Reason, this: &Cell, other: &Cell) -> String 
                 light_bits = light
             )
         }
-        Cause::Windows => {
-            let kept = |cell: &Cell| match cell.cache_layout.windows {
+        Cause::SlidingWindowCache => {
+            let kept = |cell: &Cell| match cell.cache_layout.sliding_window {
                 SlidingWindowCache::WindowOnly => tr!(state, difference.window).to_owned(),
                 SlidingWindowCache::Whole => tr!(state, difference.whole_context).to_owned(),
                 SlidingWindowCache::Share(share) => {

@@ -9,7 +9,7 @@ use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
 use headroom::report::{
-    Cell, DuplicateKind, Part, Placement, PlacementReason, SplitKind, Suggestion,
+    Cell, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind, Suggestion,
 };
 use headroom::scenario::{ExpertParallel, Limit, Scenario, SplitMode, System, TensorSplit};
 
@@ -82,7 +82,7 @@ fn rows(state: State, cell: &Cell) -> Vec<(String, String)> {
         let percent = (share as f64 / total.max(1) as f64 * 100.0).round() as u64;
         Some(tr!(state, split.share, n = state.whole(percent)))
     };
-    let row = |part: &Part| {
+    let row = |part: &PlacementPart| {
         let mut what = contents(state, part);
         if let [first, .., last] = part.devices.as_slice()
             && cell.placement.split == SplitKind::Tensors
@@ -95,7 +95,7 @@ fn rows(state: State, cell: &Cell) -> Vec<(String, String)> {
     cell.placement.parts.iter().map(row).collect()
 }
 
-fn place(state: State, cell: &Cell, part: &Part) -> String {
+fn place(state: State, cell: &Cell, part: &PlacementPart) -> String {
     let number = |device: u64| state.whole(device + 1);
     match part.devices.as_slice() {
         [] => tr!(state, split.host).to_owned(),
@@ -111,7 +111,7 @@ fn place(state: State, cell: &Cell, part: &Part) -> String {
 }
 
 /// Layers, experts and head of a part. Layers are counted from 1.
-fn contents(state: State, part: &Part) -> Vec<String> {
+fn contents(state: State, part: &PlacementPart) -> Vec<String> {
     let ((first, end), (from, to)) = (part.layers, part.experts);
     let (has_layers, has_experts) = (first < end, from < to);
     let last = |n: u64| state.whole(n);

@@ -262,7 +262,7 @@ impl Shown {
             used: cell.device_bytes.expected,
             headroom: cell.headroom_bytes,
             in_ram: cell.ram_bytes(),
-            format: cell.stands_for.is_some().then(|| cell.quant.clone()),
+            format: cell.requested_quant.is_some().then(|| cell.quant.clone()),
             fill: cell.device_bytes.expected.0 as f64 / usable(cell).max(1) as f64,
             decode: Decode::of(cell),
         }

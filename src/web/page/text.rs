@@ -64,14 +64,6 @@ pub fn verdict_key(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What a line of a bill is called.
-pub fn item(state: State, item: &BillItem) -> &'static str {
-    match item.term {
-        Term::Overhead if item.formula == "operating_system" => tr!(state, terms.system),
-        term => self::term(state, term),
-    }
-}
-
 /// What a term is called.
 pub fn term(state: State, term: Term) -> &'static str {
     match term {
@@ -82,6 +74,7 @@ pub fn term(state: State, term: Term) -> &'static str {
         Term::Compute => tr!(state, terms.compute),
         Term::CudaGraphs => tr!(state, terms.cuda_graphs),
         Term::Overhead => tr!(state, terms.overhead),
+        Term::OperatingSystem => tr!(state, terms.system),
         Term::Projector => tr!(state, terms.projector),
         Term::ProjectorCompute => tr!(state, terms.projector_compute),
         Term::Lora => tr!(state, terms.lora),
@@ -108,6 +101,7 @@ pub fn term_key(term: Term) -> &'static str {
         Term::Compute => "compute",
         Term::CudaGraphs => "cuda_graphs",
         Term::Overhead => "overhead",
+        Term::OperatingSystem => "operating_system",
         Term::Projector => "projector",
         Term::ProjectorCompute => "projector_compute",
         Term::Lora => "lora",
