@@ -3,7 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use headroom::catalog::Catalog;
-use headroom::estimate::{pace, report, row};
+use headroom::estimate::{corrected_speed, report, row};
 use headroom::report::{Cell, InOut, Verdict};
 use headroom::scenario::{Engine, Scenario, Selected};
 use headroom::speed::{Limit, Load, Setup};
@@ -98,7 +98,7 @@ fn answer(scenario: &Scenario) -> Option<Cell> {
 
 fn of(query: &str) -> Option<(Setup<'static>, Load)> {
     let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
-    let pace = pace(Catalog::bundled(), &ask(query), at)?;
+    let pace = corrected_speed(Catalog::bundled(), &ask(query), at)?;
     Some((pace.setup, pace.load))
 }
 

@@ -4,7 +4,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use headroom::catalog::Catalog;
-use headroom::estimate::{pace, report};
+use headroom::estimate::{corrected_speed, report};
 use headroom::report::{Cell, NoSpeed, Report, Speed, Verdict};
 use headroom::scenario::{Scenario, Selected};
 use headroom::speed::{Limit, Load};
@@ -218,7 +218,7 @@ fn a_pace_agrees_with_the_report() {
     let query = "model=qwen3-8b&hw=h100-sxm&quant=BF16&engine=vllm&ctx=8k";
     let (scenario, _) = Scenario::from_query(query);
     let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
-    let pace = pace(Catalog::bundled(), &scenario, at).unwrap();
+    let pace = corrected_speed(Catalog::bundled(), &scenario, at).unwrap();
     let service = pace.setup.serve(&Load { users: 8.0, ..pace.load });
     let speed = only_cell(&format!("{query}&users=8")).speed;
     assert_eq!(speed.throughput_tps, Some(service.throughput));

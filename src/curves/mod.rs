@@ -39,7 +39,7 @@ impl Subject<'_> {
         at: Selected,
         draw: impl FnOnce(&Subject<'_>) -> T,
     ) -> Option<T> {
-        estimate::open(catalog, scenario, at, |file, run| {
+        estimate::with_cell_run(catalog, scenario, at, |file, run| {
             let loads = run.loads(scenario.context, scenario.users);
             let verdict = verdict(run, &loads);
             draw(&Subject { scenario, file, run, loads, verdict })

@@ -22,7 +22,7 @@ impl Depth {
     /// The cell at `at`; `None` where there is no estimate of its speed.
     pub fn of(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Depth> {
         let depths = Subject::of(catalog, scenario, at, |subject| subject.contexts())?;
-        let pace = estimate::pace(catalog, scenario, at)?;
+        let pace = estimate::corrected_speed(catalog, scenario, at)?;
         let tps = depths.iter().map(|depth| pace.setup.decode_tps(*depth as f64)).collect();
         let asked = depths.iter().position(|depth| *depth == scenario.context).unwrap_or(0);
         Some(Depth { depths, tps, asked })
@@ -44,7 +44,7 @@ impl Crowd {
     /// The cell at `at`; `None` where there is no estimate of its speed.
     pub fn of(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Crowd> {
         let users = Subject::of(catalog, scenario, at, |subject| subject.users())?;
-        let pace = estimate::pace(catalog, scenario, at)?;
+        let pace = estimate::corrected_speed(catalog, scenario, at)?;
         let serve = |n: &u64| pace.setup.serve(&Load { users: *n as f64, ..pace.load });
         let services = users.iter().map(serve).collect();
         let asked = users.iter().position(|n| *n == scenario.users).unwrap_or(0);

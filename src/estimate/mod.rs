@@ -3,7 +3,7 @@
 
 mod speed;
 
-pub use speed::Pace;
+pub use speed::CellSpeed;
 
 use crate::advice::{Capacity, headroom, verdict};
 use crate::catalog::{Catalog, Model, Suggestion};
@@ -14,7 +14,7 @@ use crate::quant::Quant;
 use crate::report::{self, BillItem, Cell, Notice, PlacementReason, Report, Term, Verdict};
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
-use speed::{Corrections, LayerWorkCache, Subject};
+use speed::{Corrections, LayerWorkCache, SpeedInput};
 
 /// The version of the [`Report`] structure.
 pub const REPORT_VERSION: u32 = 2;
@@ -143,15 +143,13 @@ pub fn cells(
 ) -> Vec<Result<Cell, Notice>> {
     match Hardware::resolve(catalog, scenario, machine) {
         Ok(hardware) => {
-            let own = |engine: &Engine| Corrections::of(catalog, scenario, machine, *engine);
-            let owns: Vec<Corrections> = scenario.engines.iter().map(own).collect();
-            let own = |file: &FileFor<'_>| {
-                let at = scenario.engines.iter().position(|engine| *engine == file.engine)?;
-                owns.get(at)
-            };
+            let of_engine =
+                |engine: &Engine| (*engine, Corrections::new(catalog, scenario, machine, *engine));
+            let corrections: Vec<_> = scenario.engines.iter().map(of_engine).collect();
             let none = Corrections::default();
-            let cell = |file| {
-                let own = own(file).unwrap_or(&none);
+            let cell = |file: &FileFor<'_>| {
+                let own = corrections.iter().find(|(engine, _)| *engine == file.engine);
+                let own = own.map_or(&none, |(_, corrections)| corrections);
                 cell(catalog, scenario, file, machine, &hardware, own)
             };
             files.iter().map(cell).collect()
@@ -204,23 +202,51 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     notices
 }
 
-/// The cell at `at` of `scenario` as something that can be asked for its speed at any depth and
-/// number of users; `None` where there is no such cell or no estimate of it.
-pub fn pace(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Pace> {
+/// The speed model of the cell at `at` of `scenario`, corrected by the question's own measurements;
+/// `None` where there is no such cell or no estimate of it.
+pub fn corrected_speed(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<CellSpeed> {
     let engine = *scenario.engines.get(at.engine)?;
-    let own = &Corrections::of(catalog, scenario, scenario.machines.get(at.machine)?, engine);
-    open(catalog, scenario, at, |file, run| {
+    let machine = scenario.machines.get(at.machine)?;
+    let corrections = Corrections::new(catalog, scenario, machine, engine);
+    speed_with(catalog, scenario, at, &corrections)
+}
+
+/// The speed model of the cell at `at` of `scenario` as the calibration has it, whatever was
+/// measured; `None` where there is no such cell or no estimate of it.
+fn uncorrected_speed(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<CellSpeed> {
+    speed_with(catalog, scenario, at, &Corrections::default())
+}
+
+fn speed_with(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    at: Selected,
+    corrections: &Corrections,
+) -> Option<CellSpeed> {
+    let engine = *scenario.engines.get(at.engine)?;
+    with_cell_run(catalog, scenario, at, |file, run| {
         let loads = run.loads(scenario.context, scenario.users);
         let verdict = verdict(run, &loads);
         let max_users = Capacity::new(scenario, run, &loads, verdict).max_users();
         let work = &LayerWorkCache::default();
-        Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own }.pace().ok()
+        let input = SpeedInput {
+            catalog,
+            scenario,
+            engine,
+            file,
+            work,
+            run,
+            verdict,
+            max_users,
+            corrections,
+        };
+        input.cell_speed().ok()
     })?
 }
 
-/// Hands the cell at `at` of `scenario` to `look`: its file and its run. `None` where there is no
-/// such cell, its model or a device is not in the catalogue, or the engine does not run it.
-pub(crate) fn open<T>(
+/// Calls `look` with the files and the run of the cell at `at` of `scenario`. `None` where there is
+/// no such cell, its model or a device is not in the catalogue, or the engine does not run it.
+pub(crate) fn with_cell_run<T>(
     catalog: &Catalog,
     scenario: &Scenario,
     at: Selected,
@@ -246,7 +272,7 @@ fn cell(
     FileFor { engine, requested_quant, file, work }: &FileFor<'_>,
     machine: &Machine,
     hardware: &Hardware<'_>,
-    own: &Corrections,
+    corrections: &Corrections,
 ) -> Result<Cell, Notice> {
     let file = file.as_ref().map_err(Clone::clone)?;
     let engine = *engine;
@@ -283,11 +309,12 @@ fn cell(
     };
     let architecture = file.model().architecture();
     let params = file.model().count();
-    let room = Capacity::new(scenario, run, &loads, verdict);
-    let max_users = room.max_users();
-    let copies = room.copies();
-    let subject = Subject { catalog, scenario, engine, file, work, run, verdict, max_users, own };
-    let (speed, served) = subject.speed();
+    let capacity = Capacity::new(scenario, run, &loads, verdict);
+    let max_users = capacity.max_users();
+    let copies = capacity.copies();
+    let input =
+        SpeedInput { catalog, scenario, engine, file, work, run, verdict, max_users, corrections };
+    let (speed, served) = input.speed();
     let served = served.as_ref().map(|(service, load)| (service, load));
     let economy = economy::economy(&scenario.money, hardware, served);
     let mut placement = run.placement();
@@ -313,7 +340,7 @@ fn cell(
         device_bytes,
         verdict,
         headroom_bytes: headroom(&loads, verdict),
-        max_context: room.max_context(),
+        max_context: capacity.max_context(),
         trained_context: architecture.max_context,
         max_users,
         copies: copies.count,

@@ -50,9 +50,9 @@ impl LayerWorkCache {
 
 /// A cell whose speed can be asked for at any depth and number of users, at a few microseconds a
 /// figure: [`Setup::decode_tps`], [`Setup::prefill_tps`], [`Setup::serve`] with another
-/// [`Load::users`]. [`super::pace`] makes it.
+/// [`Load::users`]. [`super::corrected_speed`] makes it.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct CellSpeed {
     /// The model on its devices.
     pub setup: Setup<'static>,
     /// What the users of the question ask for, and how many fit.
@@ -63,8 +63,8 @@ pub struct Pace {
     pub host_assumed: Option<&'static str>,
 }
 
-/// What makes up a cell, as far as its speed goes.
-pub(super) struct Subject<'a> {
+/// What the speed of a cell is estimated from.
+pub(super) struct SpeedInput<'a> {
     pub catalog: &'a Catalog,
     pub scenario: &'a Scenario,
     pub engine: scenario::Engine,
@@ -74,19 +74,19 @@ pub(super) struct Subject<'a> {
     pub verdict: Verdict,
     /// The most users at the context asked for.
     pub max_users: u64,
-    /// What was measured on the machine under the engine.
-    pub own: &'a Corrections,
+    /// Corrections from what was measured on the machine under the engine.
+    pub corrections: &'a Corrections,
 }
 
-/// What the question's own measurements on one machine under one engine say, each of its model
-/// and quantisation.
+/// Corrections from the question's own measurements on one machine under one engine, each for its
+/// model and quantisation.
 #[derive(Debug, Default)]
 pub(super) struct Corrections(Vec<(String, Quant, Tuning)>);
 
 impl Corrections {
     /// Compares the measurements of `scenario` with what would be estimated without them. One of a
     /// model that is not in the catalogue or cannot run there says nothing.
-    pub fn of(
+    pub fn new(
         catalog: &Catalog,
         scenario: &Scenario,
         machine: &scenario::Machine,
@@ -106,7 +106,7 @@ impl Corrections {
                 ..scenario.clone()
             };
             let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
-            let Pace { mut setup, load, .. } = super::pace(catalog, &asked, at)?;
+            let CellSpeed { mut setup, load, .. } = super::uncorrected_speed(catalog, &asked, at)?;
             setup.draft = None;
             let tuning = Tuning::of(&setup, &load, &measured.readings);
             let model = catalog.model(&measured.model)?.id.clone();
@@ -124,13 +124,13 @@ impl Corrections {
     }
 }
 
-impl Subject<'_> {
+impl SpeedInput<'_> {
     /// The speed of the cell, and what it is asked to serve and how it does.
     pub fn speed(&self) -> (Speed, Option<(Service, Load)>) {
-        match self.pace() {
-            Ok(pace) => {
-                let service = pace.setup.serve(&pace.load);
-                (pace.speed(self.scenario, &service), Some((service, pace.load)))
+        match self.cell_speed() {
+            Ok(cell) => {
+                let service = cell.setup.serve(&cell.load);
+                (cell.speed(self.scenario, &service), Some((service, cell.load)))
             }
             Err(why) => (Speed { no_speed: Some(why), ..Speed::default() }, None),
         }
@@ -140,7 +140,7 @@ impl Subject<'_> {
     ///
     /// # Errors
     /// It does not run there even for one user, or a device is not known well enough.
-    pub fn pace(&self) -> Result<Pace, NoSpeed> {
+    pub fn cell_speed(&self) -> Result<CellSpeed, NoSpeed> {
         let users = self.scenario.users;
         let fits = match self.verdict {
             // Where it is too much only for all users together, those beyond memory wait.
@@ -150,7 +150,7 @@ impl Subject<'_> {
         };
         let Layout { parts, cache, microbatch, copies, expert_sharing_ranks } = self.run.layout();
         let layers = self.work.of(self.file, cache);
-        let machine = Machine::new(self.catalog, self.run.hardware());
+        let machine = MachineChips::new(self.catalog, self.run.hardware());
         // Copies that share their experts are data ranks of one.
         let (ranks, copies) = if expert_sharing_ranks > 1 { (copies, 1) } else { (1, copies) };
         let part = |held: &PlacedLayers| {
@@ -167,7 +167,7 @@ impl Subject<'_> {
         let numerics = Numerics::of(quant, self.scenario.flash_attention);
         let setup = Setup::new(software, parts, numerics, microbatch as f64);
         let mut setup = setup.ok_or(NoSpeed::UnknownDevice)?;
-        setup.tuning = self.own.for_model(&self.file.model().id, quant);
+        setup.tuning = self.corrections.for_model(&self.file.model().id, quant);
         setup.draft = self.draft();
         let (prompt, output) = self.scenario.serving.within(self.scenario.context);
         let load = Load {
@@ -181,7 +181,7 @@ impl Subject<'_> {
             scheduled: (self.run.max_users() / copies.max(1)).max(1) as f64,
             copies: copies as f64,
         };
-        Ok(Pace {
+        Ok(CellSpeed {
             setup,
             load,
             context: self.scenario.context,
@@ -205,8 +205,8 @@ impl Subject<'_> {
                 let run = engine::run(self.engine, file, hardware, self.scenario).ok()?;
                 let work = LayerWorkCache::default();
                 let verdict = Verdict::Fits;
-                let draft = Subject { file, work: &work, run: run.as_ref(), verdict, ..*self };
-                Proposer::Model(Box::new(draft.pace().ok()?.setup))
+                let draft = SpeedInput { file, work: &work, run: run.as_ref(), verdict, ..*self };
+                Proposer::Model(Box::new(draft.cell_speed().ok()?.setup))
             }
         };
         let (tokens, acceptance) = (speculation.tokens as f64, speculation.acceptance);
@@ -225,15 +225,15 @@ fn software(engine: Engine, chip: &Chip) -> Software {
 }
 
 /// The chips of a machine.
-struct Machine<'a> {
+struct MachineChips<'a> {
     hardware: &'a Hardware<'a>,
     host: Option<Chip>,
     /// The host was not named: the id of the one that stands in.
     assumed: Option<&'static str>,
 }
 
-impl<'a> Machine<'a> {
-    fn new(catalog: &Catalog, hardware: &'a Hardware<'a>) -> Machine<'a> {
+impl<'a> MachineChips<'a> {
+    fn new(catalog: &Catalog, hardware: &'a Hardware<'a>) -> MachineChips<'a> {
         let first = hardware.parts.first().map(|part| part.device);
         let (host, assumed) = match (&hardware.host, first) {
             (Host { device: Some(cpu), .. }, _) => (Chip::of(cpu), None),
@@ -247,7 +247,7 @@ impl<'a> Machine<'a> {
                 (catalog.device(id).and_then(Chip::of), Some(id))
             }
         };
-        Machine { hardware, host, assumed }
+        MachineChips { hardware, host, assumed }
     }
 
     /// `held` on its chips, as many groups of them as there are `ranks`; `None` where one is not
@@ -280,10 +280,10 @@ impl<'a> Machine<'a> {
     }
 }
 
-impl Pace {
+impl CellSpeed {
     /// Decoding for one user alone, with all of the context asked for filled.
     fn speed(&self, scenario: &Scenario, service: &Service) -> Speed {
-        let Pace { setup, load, context, .. } = self;
+        let CellSpeed { setup, load, context, .. } = self;
         let depth = *context as f64;
         let cached = load.cached_prefix;
         let fresh = load.prompt - cached;
