@@ -150,7 +150,7 @@ fn withheld(part: &InstalledDevice<'_>) -> Vec<BillItem> {
 /// RAM that the operating system keeps.
 fn operating_system(bytes: Interval<Bytes>) -> BillItem {
     BillItem {
-        term: Term::Overhead,
+        term: Term::OperatingSystem,
         bytes,
         exact: false,
         formula: "operating_system".to_owned(),
