@@ -2,10 +2,11 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+use headroom::scenario::Reading;
 use headroom::speed::calibration::classes;
 use headroom::speed::{
-    Backend, Cache, Chip, Draft, Known, Limit, Load, Numerics, Part, Peaks, Proposer, Reading,
-    Setup, Software, Stage, Tuning, Work,
+    Backend, Cache, Chip, Draft, Known, Limit, Load, Numerics, Part, Peaks, Proposer, Setup,
+    Software, Stage, Tuning, Work,
 };
 use proptest::prelude::*;
 

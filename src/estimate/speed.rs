@@ -9,11 +9,11 @@ use crate::engine::{self, File, Layout, ModelFiles, PlacedLayers, Run};
 use crate::hardware::{Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
-use crate::scenario::{self, Measurement, Scenario, Selected, Serving};
+use crate::scenario::{self, Measurement, Reading, Scenario, Selected, Serving};
 use crate::speed::calibration::{Class, Evidence};
 use crate::speed::{
     Backend, CacheTypes, Chip, Draft, Engine, Figure, Layers, Load, Numerics, Part, Proposer,
-    Reading, Service, Setup, Software, Tuning,
+    Service, Setup, Software, Tuning,
 };
 
 /// The host of a machine that names none, where a part of the model is left in RAM.

@@ -1,9 +1,8 @@
 //! Measurements of the user's own, by which estimates for a machine are corrected.
 
 use super::query::{self, Refused};
-use super::{Engine, Limit, Machine, Serving};
+use super::{Engine, Limit, Machine, Reading, Serving};
 use crate::quant::Quant;
-use crate::speed::Reading;
 
 /// What was measured of one model on one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

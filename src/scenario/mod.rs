@@ -11,6 +11,7 @@ mod money;
 mod parallel;
 mod platform;
 mod query;
+mod reading;
 mod serving;
 mod view;
 
@@ -22,6 +23,8 @@ pub use money::{Currency, Input, Money};
 pub use parallel::{ExpertParallel, Parallel, SplitMode, TensorSplit};
 pub use platform::{Platform, System};
 pub use query::{Problem, ProblemKind};
+pub use reading::Reading;
+pub(crate) use reading::thousandths;
 pub use serving::Serving;
 pub use view::{Axis, Layout, View};
 

@@ -41,7 +41,7 @@ mod work;
 
 pub use calibration::{Engine, Era, Known, Software};
 pub use chip::{Backend, Chip, Peaks, Precision};
-pub use measured::{FARTHEST, Reading, Tuning};
+pub use measured::{FARTHEST, Tuning};
 pub use numerics::Numerics;
 pub use roofline::{Limit, Stage, Time};
 pub use serving::{Load, Service};

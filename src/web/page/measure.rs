@@ -9,9 +9,9 @@ use super::text::{tr, words};
 use crate::edit;
 use headroom::quant::Quant;
 use headroom::report::Cell;
-use headroom::scenario::{Engine, Measurement};
+use headroom::scenario::{Engine, Measurement, Reading};
+use headroom::speed::Tuning;
 use headroom::speed::paste::{self, PasteError, Pasted, Tool};
-use headroom::speed::{Reading, Tuning};
 
 /// What was last done with the field.
 #[derive(Clone, Debug, PartialEq)]
