@@ -23,11 +23,6 @@ pub trait EngineAdapter: Sync {
     /// The engine.
     fn engine(&self) -> Engine;
 
-    /// The engine whose memory rules are applied: llama.cpp for its front ends.
-    fn rules_engine(&self) -> Engine {
-        self.engine()
-    }
-
     /// The version whose rules are applied.
     fn version(&self) -> &'static str;
 

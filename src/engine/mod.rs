@@ -59,8 +59,7 @@ pub fn adapter(engine: Engine) -> &'static dyn EngineAdapter {
 
 /// The engine whose rules `engine` is computed by, and their version: llama.cpp for its front ends.
 pub fn rules_version(engine: Engine) -> (Engine, &'static str) {
-    let adapter = adapter(engine);
-    (adapter.rules_engine(), adapter.version())
+    (engine.rules_engine(), adapter(engine).version())
 }
 
 /// Settings of `scenario` that its engines silently change, with what they take instead. `models`
@@ -69,13 +68,12 @@ pub fn adjustments(scenario: &Scenario, models: &[&Model], devices: &[usize]) ->
     let mut notices = Vec::new();
     let mut rules = Vec::new();
     for engine in scenario.engines.iter().copied() {
-        let adapter = adapter(engine);
         // Front ends of one engine change the same.
-        if rules.contains(&adapter.rules_engine()) {
+        if rules.contains(&engine.rules_engine()) {
             continue;
         }
-        rules.push(adapter.rules_engine());
-        for refusal in adapter.silent_adjustments(scenario, models, devices) {
+        rules.push(engine.rules_engine());
+        for refusal in adapter(engine).silent_adjustments(scenario, models, devices) {
             let notice = refusal.adjustment(engine);
             if !notices.contains(&notice) {
                 notices.push(notice);

@@ -4,6 +4,7 @@
 //! the page's URL, an embed's attribute and the command line's argument.
 
 mod accuracy;
+mod engine;
 mod extras;
 mod limits;
 mod measured;
@@ -16,6 +17,7 @@ mod serving;
 mod view;
 
 pub use accuracy::Accuracy;
+pub use engine::Engine;
 pub use extras::{Display, DraftModel, Extras, Lora, LoraTargets, Projector, ProjectorType};
 pub use limits::Limit;
 pub use measured::Measurement;
@@ -27,10 +29,6 @@ pub use reading::Reading;
 pub(crate) use reading::thousandths;
 pub use serving::Serving;
 pub use view::{Axis, Layout, View};
-
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use crate::quant::{GgmlType, Quant};
 use crate::units::Bytes;
@@ -143,96 +141,6 @@ pub struct Selected {
     pub quant: usize,
     /// Index into `engines`.
     pub engine: usize,
-}
-
-/// An inference engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Engine {
-    /// llama.cpp.
-    #[default]
-    #[serde(rename = "llama.cpp")]
-    LlamaCpp,
-    /// Ollama, over llama.cpp.
-    #[serde(rename = "ollama")]
-    Ollama,
-    /// LM Studio, over llama.cpp.
-    #[serde(rename = "lmstudio")]
-    LmStudio,
-    /// KoboldCpp, over llama.cpp.
-    #[serde(rename = "koboldcpp")]
-    KoboldCpp,
-    /// vLLM.
-    #[serde(rename = "vllm")]
-    Vllm,
-    /// SGLang.
-    #[serde(rename = "sglang")]
-    Sglang,
-    /// TensorRT-LLM.
-    #[serde(rename = "tensorrt-llm")]
-    TensorRtLlm,
-    /// MLX.
-    #[serde(rename = "mlx")]
-    Mlx,
-    /// Hugging Face Transformers.
-    #[serde(rename = "transformers")]
-    Transformers,
-    /// ExLlamaV3.
-    #[serde(rename = "exllamav3")]
-    ExLlamaV3,
-}
-
-impl Engine {
-    /// Every engine.
-    pub const ALL: &'static [Engine] = &[
-        Engine::LlamaCpp,
-        Engine::Ollama,
-        Engine::LmStudio,
-        Engine::KoboldCpp,
-        Engine::Vllm,
-        Engine::Sglang,
-        Engine::TensorRtLlm,
-        Engine::Mlx,
-        Engine::Transformers,
-        Engine::ExLlamaV3,
-    ];
-
-    /// The name used in links and reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Engine::LlamaCpp => "llama.cpp",
-            Engine::Ollama => "ollama",
-            Engine::LmStudio => "lmstudio",
-            Engine::KoboldCpp => "koboldcpp",
-            Engine::Vllm => "vllm",
-            Engine::Sglang => "sglang",
-            Engine::TensorRtLlm => "tensorrt-llm",
-            Engine::Mlx => "mlx",
-            Engine::Transformers => "transformers",
-            Engine::ExLlamaV3 => "exllamav3",
-        }
-    }
-
-    /// The name that its makers write.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Engine::LlamaCpp => "llama.cpp",
-            Engine::Ollama => "Ollama",
-            Engine::LmStudio => "LM Studio",
-            Engine::KoboldCpp => "KoboldCpp",
-            Engine::Vllm => "vLLM",
-            Engine::Sglang => "SGLang",
-            Engine::TensorRtLlm => "TensorRT-LLM",
-            Engine::Mlx => "MLX",
-            Engine::Transformers => "Transformers",
-            Engine::ExLlamaV3 => "ExLlamaV3",
-        }
-    }
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// Types of the two halves of the KV cache.

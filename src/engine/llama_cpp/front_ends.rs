@@ -158,10 +158,6 @@ impl EngineAdapter for FrontEnd {
         self.engine
     }
 
-    fn rules_engine(&self) -> Engine {
-        Engine::LlamaCpp
-    }
-
     fn version(&self) -> &'static str {
         VERSION
     }

@@ -99,7 +99,7 @@ pub fn AccuracyLink(
 /// What there is about an engine, by its name in links; a front end of llama.cpp without cases of
 /// its own has llama.cpp's.
 pub fn of_engine(name: &str) -> Accuracy {
-    let engine = Engine::ALL.iter().copied().find(|engine| engine.name() == name);
+    let engine = Engine::from_name(name);
     let engine = match engine {
         Some(Engine::LmStudio | Engine::KoboldCpp) => Some(Engine::LlamaCpp),
         Some(Engine::Transformers | Engine::ExLlamaV3) => None,

@@ -14,6 +14,7 @@ use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::formula::{self, Piece, pieces};
 use headroom::report::{BillItem, Cell, DeviceBill, HostBill, Verdict};
+use headroom::scenario::Engine;
 use headroom::units::{Bytes, Interval};
 
 /// One memory of the open cell: a device, several that are filled alike, or the host's RAM.
@@ -203,8 +204,10 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
     let runs = Memo::new(move |_| {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
     });
-    let program =
-        move || cell.with(|cell| cell.as_ref().map_or("", |cell| text::program(&cell.engine)));
+    let program = move || {
+        let engine = cell.with(|cell| Engine::from_name(&cell.as_ref()?.engine));
+        engine.map_or("", Engine::program)
+    };
     let flags = move || cell.with(|cell| cell.as_ref().map(|cell| cell.flags.join(" ")));
     view! {
         <dl class="facts">

@@ -27,21 +27,7 @@ pub(super) use {tr, words};
 
 /// What an engine is called, by its name in reports.
 pub fn engine(name: &str) -> &str {
-    Engine::ALL.iter().find(|engine| engine.name() == name).map_or(name, |engine| engine.title())
-}
-
-/// The program that an engine's flags are given to.
-pub fn program(engine: &str) -> &'static str {
-    match engine {
-        "llama.cpp" => "llama-server",
-        "koboldcpp" => "koboldcpp",
-        "lmstudio" => "lms load",
-        "vllm" => "vllm serve",
-        "sglang" => "python -m sglang.launch_server",
-        "tensorrt-llm" => "trtllm-serve",
-        "mlx" => "mlx_lm.generate",
-        _ => "",
-    }
+    Engine::from_name(name).map_or(name, Engine::title)
 }
 
 /// The word for a verdict.

@@ -1,0 +1,82 @@
+//! The inference engines: one row each.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A row is: variant = name in links and reports, name that its makers write, program that its
+/// flags are given to (`""`: none), engine whose rules it follows.
+macro_rules! engines {
+    ($(
+        $(#[$meta:meta])*
+        $engine:ident = $name:literal, $title:literal, $program:literal, $rules:ident;
+    )*) => {
+        /// An inference engine.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Engine {
+            $($(#[$meta])* #[serde(rename = $name)] $engine,)*
+        }
+
+        impl Engine {
+            /// Every engine.
+            pub const ALL: &'static [Engine] = &[$(Engine::$engine,)*];
+
+            /// The name used in links and reports.
+            pub const fn name(self) -> &'static str {
+                match self { $(Engine::$engine => $name,)* }
+            }
+
+            /// The name that its makers write.
+            pub const fn title(self) -> &'static str {
+                match self { $(Engine::$engine => $title,)* }
+            }
+
+            /// The program that its flags are given to; empty where they are no program's.
+            pub const fn program(self) -> &'static str {
+                match self { $(Engine::$engine => $program,)* }
+            }
+
+            /// The engine whose rules it follows: llama.cpp for its front ends, else itself.
+            pub const fn rules_engine(self) -> Engine {
+                match self { $(Engine::$engine => Engine::$rules,)* }
+            }
+        }
+    };
+}
+
+engines! {
+    /// llama.cpp.
+    #[default]
+    LlamaCpp = "llama.cpp", "llama.cpp", "llama-server", LlamaCpp;
+    /// Ollama, over llama.cpp.
+    Ollama = "ollama", "Ollama", "", LlamaCpp;
+    /// LM Studio, over llama.cpp.
+    LmStudio = "lmstudio", "LM Studio", "lms load", LlamaCpp;
+    /// KoboldCpp, over llama.cpp.
+    KoboldCpp = "koboldcpp", "KoboldCpp", "koboldcpp", LlamaCpp;
+    /// vLLM.
+    Vllm = "vllm", "vLLM", "vllm serve", Vllm;
+    /// SGLang.
+    Sglang = "sglang", "SGLang", "python -m sglang.launch_server", Sglang;
+    /// TensorRT-LLM.
+    TensorRtLlm = "tensorrt-llm", "TensorRT-LLM", "trtllm-serve", TensorRtLlm;
+    /// MLX.
+    Mlx = "mlx", "MLX", "mlx_lm.generate", Mlx;
+    /// Hugging Face Transformers.
+    Transformers = "transformers", "Transformers", "", Transformers;
+    /// ExLlamaV3.
+    ExLlamaV3 = "exllamav3", "ExLlamaV3", "", ExLlamaV3;
+}
+
+impl Engine {
+    /// The engine of that name in links and reports, in any case.
+    pub fn from_name(name: &str) -> Option<Engine> {
+        Engine::ALL.iter().copied().find(|engine| engine.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
