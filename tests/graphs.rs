@@ -6,7 +6,7 @@ use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::engine::llama_cpp::{Placement, Settings, compute};
 use headroom::quant::{GgmlType, Mix};
-use headroom::scenario::{KvTypes, Mode};
+use headroom::scenario::{KvTypes, LogitsBuffer};
 
 /// Contexts in an order that makes each next one be told from those before, where that can be:
 /// short of a window, in it, far beyond; steps of cells and between them.
@@ -56,7 +56,7 @@ fn what_was_placed_before_tells_the_same_to_the_byte() {
                     kv: KvTypes::both(ty),
                     flash_attention,
                     swa_full: turn(5) == 1,
-                    mode: [Mode::Server, Mode::Batch][turn(2)],
+                    logits: [LogitsBuffer::Server, LogitsBuffer::Batch][turn(2)],
                     proposed: 0,
                     snapshots: 0,
                 };

@@ -14,7 +14,7 @@ use headroom::engine::llama_cpp::{
     self, Placement, Settings, Split, Weight, compute, compute_intervals, layer_states, model_bytes,
 };
 use headroom::quant::{GgmlType, Mix, MixContext};
-use headroom::scenario::{KvTypes, Mode};
+use headroom::scenario::{KvTypes, LogitsBuffer};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -67,7 +67,7 @@ impl Record {
             kv: KvTypes { k: cache_type(&self.type_k), v: cache_type(&self.type_v) },
             flash_attention: self.flash_attn == 1,
             swa_full: self.swa_full == 1,
-            mode: if self.mode == "server" { Mode::Server } else { Mode::Batch },
+            logits: if self.mode == "server" { LogitsBuffer::Server } else { LogitsBuffer::Batch },
             proposed: 0,
             snapshots: 0,
         }
@@ -203,7 +203,7 @@ fn models_of_every_architecture_are_as_another_build_plans_them() {
                 kv: KvTypes { k: cache_type("f16"), v: cache_type("f16") },
                 flash_attention: plan.flash_attn == 1,
                 swa_full: false,
-                mode: if plan.server == 1 { Mode::Server } else { Mode::Batch },
+                logits: if plan.server == 1 { LogitsBuffer::Server } else { LogitsBuffer::Batch },
                 proposed: 0,
                 snapshots: 0,
             };

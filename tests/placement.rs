@@ -412,7 +412,7 @@ proptest! {
         use headroom::engine::llama_cpp::{self, Division, Placement, Settings};
         use headroom::engine::llama_cpp::GgufFile;
         use headroom::quant::{GgmlType, Mix};
-        use headroom::scenario::{KvTypes, Mode};
+        use headroom::scenario::{KvTypes, LogitsBuffer};
 
         let model = Catalog::bundled().model(model).unwrap();
         let Ok(file) = GgufFile::new(model, Mix::Q4_K_M, false) else { return Ok(()) };
@@ -425,7 +425,7 @@ proptest! {
             kv: KvTypes { k: GgmlType::Q8_0, v: GgmlType::F16 },
             flash_attention: true,
             swa_full: false,
-            mode: Mode::Server,
+            logits: LogitsBuffer::Server,
             ..llama_cpp::LLAMA_SERVER.settings(&Scenario::default(), 1, 1)
         };
         let layers: Vec<u64> = [a, b, x].into_iter().cycle().take(devices).collect();

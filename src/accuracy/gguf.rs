@@ -12,7 +12,7 @@ use crate::engine::llama_cpp::GgufFile;
 use crate::engine::llama_cpp::{self, DriverCopies, Placement, Platform, Settings};
 use crate::engine::split_by_memory;
 use crate::quant::{GgmlType, Mix};
-use crate::scenario::{KvTypes, Mode};
+use crate::scenario::{KvTypes, LogitsBuffer};
 use crate::units::{Bytes, Interval};
 
 /// The tensors of a GGUF file.
@@ -66,7 +66,7 @@ impl Start {
             kv: KvTypes { k: ty(&self.kv[0]), v: ty(&self.kv[1]) },
             flash_attention: self.flash_attention,
             swa_full: self.swa_full,
-            mode: if self.bench { Mode::Batch } else { Mode::Server },
+            logits: if self.bench { LogitsBuffer::Batch } else { LogitsBuffer::Server },
             proposed: 0,
             snapshots: 0,
         }

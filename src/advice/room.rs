@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crate::engine::Run;
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::Verdict;
-use crate::scenario::{Limit, Scenario};
+use crate::scenario::{Bounds, Scenario};
 use crate::units::Bytes;
 
 /// Copies of a setup side by side.
@@ -57,7 +57,7 @@ impl<'a> Capacity<'a> {
     /// The same for another number of users.
     pub fn max_context_for(&self, users: u64) -> u64 {
         let step = self.run.context_step().max(1);
-        let most = Limit::CONTEXT.max / step;
+        let most = Bounds::CONTEXT.max / step;
         let known = self.scenario.context.div_ceil(step);
         if self.min_headroom_bound(step, users) < 0 {
             return 0;
@@ -67,7 +67,7 @@ impl<'a> Capacity<'a> {
 
     /// The most users at the context asked for; 0 if none.
     pub fn max_users(&self) -> u64 {
-        let most = Limit::USERS.max.min(self.run.max_users()).max(1);
+        let most = Bounds::USERS.max.min(self.run.max_users()).max(1);
         let context = self.scenario.context;
         if self.min_headroom_bound(context, 1) < 0 {
             return 0;

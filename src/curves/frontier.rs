@@ -4,7 +4,7 @@ use super::Subject;
 use super::points::octaves;
 use crate::catalog::Catalog;
 use crate::quant::Quant;
-use crate::scenario::{Limit, Scenario, Selected};
+use crate::scenario::{Bounds, Scenario, Selected};
 
 /// The longest contexts that fit, by users.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ impl Frontier {
     /// The frontier of the cell at `at`, with every quantisation of the question beside it.
     /// `None` where none of them has figures.
     pub fn of(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Frontier> {
-        let users = octaves(1, Limit::USERS.max, &[scenario.users]);
+        let users = octaves(1, Bounds::USERS.max, &[scenario.users]);
         // Whole octaves are enough: the lines are all but straight between them.
         let mut users: Vec<u64> =
             users.into_iter().filter(|n| n.is_power_of_two() || *n == scenario.users).collect();

@@ -3,7 +3,7 @@
 use super::Subject;
 use super::points::octaves;
 use crate::report::{BillItem, Term};
-use crate::scenario::Limit;
+use crate::scenario::Bounds;
 use crate::units::{Bytes, Interval};
 
 /// The shortest context that a curve begins with, unless a shorter one is asked for.
@@ -109,7 +109,7 @@ impl Subject<'_> {
         let longest = self.room().max_context();
         let trained = self.trained().unwrap_or(asked.saturating_mul(4));
         let overfull = if longest > 0 { longest.saturating_mul(2) } else { u64::MAX };
-        let to = trained.min(overfull).max(asked).min(Limit::CONTEXT.max);
+        let to = trained.min(overfull).max(asked).min(Bounds::CONTEXT.max);
         octaves(FIRST_CONTEXT.min(asked), to, &[asked, longest])
     }
 
@@ -117,7 +117,7 @@ impl Subject<'_> {
     pub(super) fn users(&self) -> Vec<u64> {
         let asked = self.scenario.users;
         let most = self.room().max_users();
-        let served = Limit::USERS.max.min(self.run.max_users()).max(1);
+        let served = Bounds::USERS.max.min(self.run.max_users()).max(1);
         let to = most.max(asked).saturating_mul(2).clamp(8, served.max(8)).max(asked);
         octaves(1, to, &[asked, most])
     }

@@ -88,7 +88,7 @@ impl EngineAdapter for Mlx {
         }
         let architecture = checkpoint.architecture();
         let values = 3 * architecture.widest_ffn() + 4 * architecture.hidden_size;
-        let tokens = scenario.batched.unwrap_or(PREFILL).min(scenario.context);
+        let tokens = scenario.max_num_batched_tokens.unwrap_or(PREFILL).min(scenario.context);
         let prefill = Bytes(2 * values).scale(tokens as f64) + scan(architecture);
         // Servers that evaluate the logits of the whole prompt hold them in two copies.
         let logits = Bytes(4 * architecture.vocab_size).scale(tokens as f64);
@@ -210,7 +210,7 @@ impl Run for MlxRun<'_> {
         Layout {
             parts: Layout::ranks(1, self.base.n_layers()),
             cache: CacheTypes { key: value, value },
-            microbatch: self.base.scenario.batched.unwrap_or(PREFILL),
+            microbatch: self.base.scenario.max_num_batched_tokens.unwrap_or(PREFILL),
             copies: 1,
             expert_sharing_ranks: 1,
         }
@@ -232,6 +232,6 @@ impl Run for MlxRun<'_> {
     }
 
     fn max_users(&self) -> u64 {
-        self.base.scenario.sequences.unwrap_or(u64::MAX)
+        self.base.scenario.max_num_seqs.unwrap_or(u64::MAX)
     }
 }

@@ -177,12 +177,12 @@ impl<'a> SglangRun<'a> {
         let value_bytes = value_bytes(scenario.kv)?;
         let first = &hardware.parts[0];
         let mut defaults = Defaults::new(visible(first), ranks.tensor);
-        defaults.chunk = scenario.batched.unwrap_or(defaults.chunk);
+        defaults.chunk = scenario.max_num_batched_tokens.unwrap_or(defaults.chunk);
         let capability = first.device.compute_capability();
         let release = Release::CURRENT;
         let batch = Batch {
             tokens: defaults.chunk,
-            sequences: scenario.sequences.unwrap_or(ranks.users(scenario.users)),
+            sequences: scenario.max_num_seqs.unwrap_or(ranks.users(scenario.users)),
             ranks: ranks.tensor,
             release,
         };
@@ -200,7 +200,7 @@ impl<'a> SglangRun<'a> {
 
     fn fraction(&self, part: &InstalledDevice<'_>) -> u64 {
         let own = || self.defaults.fraction(visible(part), self.ranks.tensor);
-        self.base.scenario.utilisation.unwrap_or_else(own)
+        self.base.scenario.gpu_memory_utilization.unwrap_or_else(own)
     }
 
     /// The pools for `users` sequences of `context` tokens: a slot a token in every full layer,
@@ -336,13 +336,13 @@ impl Run for SglangRun<'_> {
         if *data > 1 && self.ranks.copies() == 1 {
             flags.push("--enable-dp-attention".to_owned());
         }
-        if let Some(fraction) = self.base.scenario.utilisation {
+        if let Some(fraction) = self.base.scenario.gpu_memory_utilization {
             flags.push(format!("--mem-fraction-static {}", fraction as f64 / 1000.0));
         }
-        if self.base.scenario.batched.is_some() {
+        if self.base.scenario.max_num_batched_tokens.is_some() {
             flags.push(format!("--chunked-prefill-size {}", self.defaults.chunk));
         }
-        if let Some(sequences) = self.base.scenario.sequences {
+        if let Some(sequences) = self.base.scenario.max_num_seqs {
             flags.push(format!("--max-running-requests {sequences}"));
         }
         if self.value_bytes == 1 {
@@ -360,7 +360,7 @@ impl Run for SglangRun<'_> {
     }
 
     fn max_users(&self) -> u64 {
-        self.base.scenario.sequences.unwrap_or(u64::MAX).saturating_mul(self.ranks.data)
+        self.base.scenario.max_num_seqs.unwrap_or(u64::MAX).saturating_mul(self.ranks.data)
     }
 }
 

@@ -112,8 +112,8 @@ impl EngineAdapter for TensorRtLlm {
         }
         let release = Release::CURRENT;
         let batch = Batch {
-            tokens: scenario.batched.unwrap_or(8192),
-            sequences: scenario.sequences.unwrap_or(ranks.users(scenario.users)),
+            tokens: scenario.max_num_batched_tokens.unwrap_or(8192),
+            sequences: scenario.max_num_seqs.unwrap_or(ranks.users(scenario.users)),
             ranks: ranks.tensor,
             release,
         };
@@ -174,7 +174,8 @@ impl TensorRtRun<'_> {
     /// Of what weights, activations and runtime leave, one less the fraction stays free.
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
-        let fraction = self.base.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
+        let fraction =
+            self.base.scenario.gpu_memory_utilization.unwrap_or(FRACTION) as f64 / 1000.0;
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let Some(stage) = self.ranks.stage(i) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
@@ -213,7 +214,8 @@ impl Run for TensorRtRun<'_> {
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
-        let fraction = self.base.scenario.utilisation.unwrap_or(FRACTION) as f64 / 1000.0;
+        let fraction =
+            self.base.scenario.gpu_memory_utilization.unwrap_or(FRACTION) as f64 / 1000.0;
         let basis =
             format!("free_gpu_memory_fraction {fraction} of what weights and buffers leave");
         bills(self.base.hardware, self.shares(context, users), &basis, Vec::new())
@@ -232,7 +234,7 @@ impl Run for TensorRtRun<'_> {
         Layout {
             parts: self.ranks.parts(self.base.n_layers()),
             cache: CacheTypes { key: value, value },
-            microbatch: self.base.scenario.batched.unwrap_or(8192),
+            microbatch: self.base.scenario.max_num_batched_tokens.unwrap_or(8192),
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
         }
@@ -251,13 +253,13 @@ impl Run for TensorRtRun<'_> {
         if *data > 1 {
             flags.push("enable_attention_dp: true".to_owned());
         }
-        if let Some(fraction) = self.base.scenario.utilisation {
+        if let Some(fraction) = self.base.scenario.gpu_memory_utilization {
             flags.push(format!("--kv_cache_free_gpu_memory_fraction {}", fraction as f64 / 1000.0));
         }
-        if let Some(tokens) = self.base.scenario.batched {
+        if let Some(tokens) = self.base.scenario.max_num_batched_tokens {
             flags.push(format!("--max_num_tokens {tokens}"));
         }
-        if let Some(sequences) = self.base.scenario.sequences {
+        if let Some(sequences) = self.base.scenario.max_num_seqs {
             flags.push(format!("--max_batch_size {sequences}"));
         }
         flags.extend(self.addons.flags());
@@ -269,6 +271,6 @@ impl Run for TensorRtRun<'_> {
     }
 
     fn max_users(&self) -> u64 {
-        self.base.scenario.sequences.unwrap_or(2048).saturating_mul(self.ranks.data)
+        self.base.scenario.max_num_seqs.unwrap_or(2048).saturating_mul(self.ranks.data)
     }
 }

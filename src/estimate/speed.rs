@@ -100,7 +100,7 @@ impl Corrections {
                 machines: vec![machine.clone()],
                 quants: vec![measured.quant],
                 engines: vec![engine],
-                context: context.min(scenario::Limit::CONTEXT.max),
+                context: context.min(scenario::Bounds::CONTEXT.max),
                 users: 1,
                 serving: Serving::default(),
                 ..scenario.clone()

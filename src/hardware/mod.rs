@@ -110,7 +110,7 @@ impl<'a> Hardware<'a> {
         }
         // The first device draws the desktop; on unified memory that is the system's share.
         if let Some(first) = parts.first_mut().filter(|p| p.device.kind == DeviceKind::Discrete) {
-            first.display = scenario.extras.display.bytes().min(first.usable);
+            first.display = scenario.addons.display.bytes().min(first.usable);
             first.usable = first.usable - first.display;
         }
         Ok(Hardware { parts, host })

@@ -1,7 +1,7 @@
 //! Measurements of the user's own, by which estimates for a machine are corrected.
 
 use super::query::{self, Refused};
-use super::{Engine, Limit, Machine, Reading, Serving};
+use super::{Bounds, Engine, Machine, Reading, Serving};
 use crate::quant::Quant;
 
 /// What was measured of one model on one machine.
@@ -30,7 +30,7 @@ impl Measurement {
             return Err(Refused::form(FORM));
         };
         let readings = readings.split(',').map(Reading::parse).collect::<Option<Vec<_>>>();
-        let most = Limit::READINGS.max as usize;
+        let most = Bounds::READINGS.max as usize;
         let readings = readings.filter(|list| !list.is_empty() && list.len() <= most);
         Ok(Measurement {
             machine: query::machine(machine)?,
@@ -73,7 +73,7 @@ impl Serving {
             (&m.machine, &m.engine, &m.model, &m.quant) == (machine, engine, model, quant)
         };
         self.measured.retain(|m| !same(m));
-        if !new.readings.is_empty() && (self.measured.len() as u64) < Limit::MEASURED.max {
+        if !new.readings.is_empty() && (self.measured.len() as u64) < Bounds::MEASURED.max {
             self.measured.push(new);
         }
     }

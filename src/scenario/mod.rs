@@ -4,9 +4,9 @@
 //! the page's URL, an embed's attribute and the command line's argument.
 
 mod accuracy;
+mod addons;
+mod bounds;
 mod engine;
-mod extras;
-mod limits;
 mod measured;
 mod money;
 mod parallel;
@@ -17,9 +17,9 @@ mod serving;
 mod view;
 
 pub use accuracy::Accuracy;
+pub use addons::{Addons, Display, DraftModel, Lora, LoraTargets, Projector, ProjectorType};
+pub use bounds::Bounds;
 pub use engine::Engine;
-pub use extras::{Display, DraftModel, Extras, Lora, LoraTargets, Projector, ProjectorType};
-pub use limits::Limit;
 pub use measured::Measurement;
 pub use money::{Currency, Input, Money};
 pub use parallel::{ExpertParallel, Parallel, SplitMode, TensorSplit};
@@ -60,7 +60,7 @@ pub struct Scenario {
     /// Physical batch, in tokens (`--ubatch-size`).
     pub ubatch: u64,
     /// What the logits buffer is reserved for.
-    pub mode: Mode,
+    pub logits: LogitsBuffer,
     /// One KV buffer shared by all sequences (`--kv-unified`).
     pub unified_kv: bool,
     /// Sliding-window layers keep the whole context (`--swa-full`).
@@ -75,12 +75,12 @@ pub struct Scenario {
     pub reserve: Bytes,
     /// Share of each device that a serving engine lets itself use, in thousandths
     /// (`--gpu-memory-utilization`, `--mem-fraction-static`); `None` is the engine's own.
-    pub utilisation: Option<u64>,
+    pub gpu_memory_utilization: Option<u64>,
     /// Sequences that a serving engine prepares for (`--max-num-seqs`); `None` is its own.
-    pub sequences: Option<u64>,
+    pub max_num_seqs: Option<u64>,
     /// Tokens that a serving engine computes at once (`--max-num-batched-tokens`); `None` is its
     /// own.
-    pub batched: Option<u64>,
+    pub max_num_batched_tokens: Option<u64>,
     /// Tensor-parallel ranks; `None` is one for each device.
     pub tensor_parallel: Option<u64>,
     /// No CUDA graphs are captured (`--enforce-eager`).
@@ -90,7 +90,7 @@ pub struct Scenario {
     /// Prices, power and currency.
     pub money: Money,
     /// What is loaded or kept beside the model.
-    pub extras: Extras,
+    pub addons: Addons,
     /// What the users send and how fast they want to be answered.
     pub serving: Serving,
     /// How the model is shared out between devices.
@@ -174,7 +174,7 @@ impl KvTypes {
 
 /// What llama.cpp reserves its logits buffer for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
+pub enum LogitsBuffer {
     /// One row a sequence, as `llama-server` does.
     #[default]
     Server,
@@ -236,21 +236,21 @@ impl Default for Scenario {
             kv_fp8: false,
             flash_attention: true,
             ubatch: 512,
-            mode: Mode::Server,
+            logits: LogitsBuffer::Server,
             unified_kv: false,
             swa_full: false,
             imatrix: false,
             ram: Bytes::gib(64),
             offload: Offload::Auto,
             reserve: Bytes::ZERO,
-            utilisation: None,
-            sequences: None,
-            batched: None,
+            gpu_memory_utilization: None,
+            max_num_seqs: None,
+            max_num_batched_tokens: None,
             tensor_parallel: None,
             eager: false,
             vllm_release: None,
             money: Money::default(),
-            extras: Extras::default(),
+            addons: Addons::default(),
             serving: Serving::default(),
             parallel: Parallel::default(),
             platform: Platform::default(),

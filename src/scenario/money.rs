@@ -108,7 +108,7 @@ impl Input {
     }
 
     /// `value` lies within the range.
-    pub fn holds(self, value: f64) -> bool {
+    pub fn contains(self, value: f64) -> bool {
         let (min, max) = self.range();
         min <= value && value <= max
     }
@@ -195,7 +195,11 @@ mod tests {
         for text in ["", "-1", "1e3", "nan", "inf", ".", "1.2.3", "5%"] {
             assert_eq!(Input::Price.parse(text), None, "{text:?}");
         }
-        assert!(!Input::Duty.holds(0.0) && Input::Duty.holds(1.0) && !Input::Duty.holds(f64::NAN));
+        assert!(
+            !Input::Duty.contains(0.0)
+                && Input::Duty.contains(1.0)
+                && !Input::Duty.contains(f64::NAN)
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How a model is shared out between devices: llama.cpp's split modes, and the parallel ranks of
 //! serving engines. The keys in a link are [`Parallel::KEYS`].
 
-use super::limits::Limit;
+use super::bounds::Bounds;
 use super::query::{Refused, Writer, number, share, thousandths, word};
 
 /// Settings of the split between devices.
@@ -76,12 +76,12 @@ impl TensorSplit {
     fn parse(value: &str) -> Result<TensorSplit, Refused> {
         let form = || Refused::form("3,1");
         let parts: Vec<&str> = value.split([',', '/']).map(str::trim).collect();
-        if parts.len() as u64 > Limit::DEVICES.max {
+        if parts.len() as u64 > Bounds::DEVICES.max {
             return Err(form());
         }
         let entry = |part: &&str| match part.ends_with('%') {
             true => Err(form()),
-            false => thousandths(part, Limit::TENSOR_SPLIT).map_err(|_| form()),
+            false => thousandths(part, Bounds::TENSOR_SPLIT).map_err(|_| form()),
         };
         parts.iter().map(entry).collect::<Result<_, _>>().map(TensorSplit)
     }
@@ -134,16 +134,16 @@ impl Parallel {
             "split" => self.split = SplitMode::parse(value)?,
             "ts" if value.is_empty() => self.tensor_split = None,
             "ts" => self.tensor_split = Some(TensorSplit::parse(value)?),
-            "mg" => self.main_gpu = number(value, Limit::MAIN_GPU)?,
-            "batch" => self.batch = Some(number(value, Limit::BATCH)?),
-            "pp" => self.pipeline = Some(number(value, Limit::PIPELINE)?),
-            "dp" => self.data = Some(number(value, Limit::DATA_PARALLEL)?),
+            "mg" => self.main_gpu = number(value, Bounds::MAIN_GPU)?,
+            "batch" => self.batch = Some(number(value, Bounds::BATCH)?),
+            "pp" => self.pipeline = Some(number(value, Bounds::PIPELINE)?),
+            "dp" => self.data = Some(number(value, Bounds::DATA_PARALLEL)?),
             "ep" => {
                 self.expert = match value.to_ascii_lowercase().as_str() {
                     "off" | "0" => ExpertParallel::Off,
                     "on" => ExpertParallel::On,
                     n => ExpertParallel::Ranks(
-                        number(n, Limit::EXPERT_PARALLEL)
+                        number(n, Bounds::EXPERT_PARALLEL)
                             .map_err(|_| Refused::form("on, off, 1..128"))?,
                     ),
                 }

@@ -1,7 +1,7 @@
 //! What lets a GPU use the machine's own memory: operating system, the user's limit, and the part
 //! that the firmware sets aside. The keys in a link are [`Platform::KEYS`].
 
-use super::limits::Limit;
+use super::bounds::Bounds;
 use super::query::{Refused, Writer, bytes, size, word};
 use crate::units::Bytes;
 
@@ -53,8 +53,8 @@ impl Platform {
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, Refused> {
         match key {
             "os" => self.system = Some(word(value, System::ALL)?),
-            "wired" => self.limit = Some(bytes(value, Limit::WIRED)?),
-            "uma" => self.carve_out = Some(bytes(value, Limit::CARVE_OUT)?),
+            "wired" => self.limit = Some(bytes(value, Bounds::WIRED)?),
+            "uma" => self.carve_out = Some(bytes(value, Bounds::CARVE_OUT)?),
             _ => return Ok(false),
         }
         Ok(true)

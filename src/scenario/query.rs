@@ -25,8 +25,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Currency, DeviceCount, Engine, Extras, Input, KvTypes, Lang, Limit, Machine, Measurement, Mode,
-    Offload, Parallel, Platform, QUERY_VERSION, Scenario, Selected, Serving, Theme,
+    Addons, Bounds, Currency, DeviceCount, Engine, Input, KvTypes, Lang, LogitsBuffer, Machine,
+    Measurement, Offload, Parallel, Platform, QUERY_VERSION, Scenario, Selected, Serving, Theme,
 };
 use crate::quant::{GgmlType, Quant};
 use crate::units::{Bytes, GB, GIB, MIB};
@@ -62,7 +62,7 @@ pub enum ProblemKind {
     TooMany,
 }
 
-/// The keys of the notation, but for those of [`Extras`], [`Parallel`] and [`Platform`].
+/// The keys of the notation, but for those of [`Addons`], [`Parallel`] and [`Platform`].
 const KEYS: &[&str] = &[
     "v", "model", "hw", "quant", "engine", "ctx", "users", "kv", "fa", "ubatch", "logits",
     "unified", "swa_full", "imatrix", "ram", "offload", "reserve", "util", "seqs", "batched", "tp",
@@ -71,7 +71,7 @@ const KEYS: &[&str] = &[
 ];
 
 fn keys() -> Vec<&'static str> {
-    let parts = [KEYS, Extras::KEYS, Serving::KEYS, Parallel::KEYS, Platform::KEYS];
+    let parts = [KEYS, Addons::KEYS, Serving::KEYS, Parallel::KEYS, Platform::KEYS];
     parts.concat()
 }
 
@@ -163,8 +163,8 @@ impl Scenario {
         if self.ubatch != default.ubatch {
             out.pair("ubatch", &self.ubatch.to_string());
         }
-        if self.mode != default.mode {
-            out.pair("logits", mode_name(self.mode));
+        if self.logits != default.logits {
+            out.pair("logits", mode_name(self.logits));
         }
         if self.unified_kv != default.unified_kv {
             out.pair("unified", switch(self.unified_kv));
@@ -184,12 +184,14 @@ impl Scenario {
         if self.reserve != default.reserve {
             out.pair("reserve", &size(self.reserve));
         }
-        if let Some(thousandths) = self.utilisation {
+        if let Some(thousandths) = self.gpu_memory_utilization {
             out.pair("util", &share(thousandths));
         }
-        for (key, value) in
-            [("seqs", self.sequences), ("batched", self.batched), ("tp", self.tensor_parallel)]
-        {
+        for (key, value) in [
+            ("seqs", self.max_num_seqs),
+            ("batched", self.max_num_batched_tokens),
+            ("tp", self.tensor_parallel),
+        ] {
             if let Some(value) = value {
                 out.pair(key, &value.to_string());
             }
@@ -208,7 +210,7 @@ impl Scenario {
                 out.pair(input.key(), &value.to_string());
             }
         }
-        self.extras.write(&mut out);
+        self.addons.write(&mut out);
         self.serving.write(&mut out);
         self.parallel.write(&mut out);
         self.platform.write(&mut out);
@@ -248,16 +250,16 @@ struct Reader {
 impl Reader {
     fn pair(&mut self, key: &str, value: &str) {
         match key {
-            "model" => self.list(key, value, ',', Limit::MODELS, |r| &mut r.models, model_id),
-            "hw" => self.list(key, value, ';', Limit::MACHINES, |r| &mut r.machines, machine),
+            "model" => self.list(key, value, ',', Bounds::MODELS, |r| &mut r.models, model_id),
+            "hw" => self.list(key, value, ';', Bounds::MACHINES, |r| &mut r.machines, machine),
             "quant" => {
-                let most = Limit { max: Quant::all().count() as u64, ..Limit::MODELS };
+                let most = Bounds { max: Quant::all().count() as u64, ..Bounds::MODELS };
                 self.list(key, value, ',', most, |r| &mut r.quants, quant);
             }
             "measured" => {
-                self.list(key, value, ';', Limit::MEASURED, |r| &mut r.measured, Measurement::read)
+                self.list(key, value, ';', Bounds::MEASURED, |r| &mut r.measured, Measurement::read)
             }
-            "engine" => self.list(key, value, ',', Limit::ENGINES, |r| &mut r.engines, engine),
+            "engine" => self.list(key, value, ',', Bounds::ENGINES, |r| &mut r.engines, engine),
             _ => {
                 if let Err(mut refused) = self.single(key, value.trim()) {
                     // The nearest number is offered where it is all of the value.
@@ -274,29 +276,32 @@ impl Reader {
         let s = &mut self.scenario;
         match key {
             "v" => version(value)?,
-            "ctx" => s.context = number(value, Limit::CONTEXT)?,
-            "users" => s.users = number(value, Limit::USERS)?,
+            "ctx" => s.context = number(value, Bounds::CONTEXT)?,
+            "users" => s.users = number(value, Bounds::USERS)?,
             "kv" => {
                 s.kv = kv_types(value)?;
                 s.kv_fp8 = value.eq_ignore_ascii_case("fp8");
             }
             "fa" => s.flash_attention = on_off(value)?,
-            "ubatch" => s.ubatch = number(value, Limit::UBATCH)?,
+            "ubatch" => s.ubatch = number(value, Bounds::UBATCH)?,
             "logits" => {
-                s.mode = word(value, &[("server", Mode::Server), ("batch", Mode::Batch)])?;
+                s.logits = word(
+                    value,
+                    &[("server", LogitsBuffer::Server), ("batch", LogitsBuffer::Batch)],
+                )?;
             }
             "unified" => s.unified_kv = on_off(value)?,
             "swa_full" => s.swa_full = on_off(value)?,
             "imatrix" => s.imatrix = on_off(value)?,
-            "ram" => s.ram = bytes(value, Limit::RAM)?,
+            "ram" => s.ram = bytes(value, Bounds::RAM)?,
             "offload" => s.offload = offload(value)?,
-            "reserve" => s.reserve = bytes(value, Limit::RESERVE)?,
-            "util" => s.utilisation = Some(thousandths(value, Limit::UTILISATION)?),
-            "seqs" => s.sequences = Some(number(value, Limit::SEQUENCES)?),
-            "batched" => s.batched = Some(number(value, Limit::BATCHED)?),
+            "reserve" => s.reserve = bytes(value, Bounds::RESERVE)?,
+            "util" => s.gpu_memory_utilization = Some(thousandths(value, Bounds::UTILISATION)?),
+            "seqs" => s.max_num_seqs = Some(number(value, Bounds::SEQUENCES)?),
+            "batched" => s.max_num_batched_tokens = Some(number(value, Bounds::BATCHED)?),
             "eager" => s.eager = on_off(value)?,
-            "vllm" => s.vllm_release = Some(release(value, Limit::VLLM_RELEASE)?),
-            "tp" => s.tensor_parallel = Some(number(value, Limit::TENSOR_PARALLEL)?),
+            "vllm" => s.vllm_release = Some(release(value, Bounds::VLLM_RELEASE)?),
+            "tp" => s.tensor_parallel = Some(number(value, Bounds::TENSOR_PARALLEL)?),
             "cur" => {
                 let code = || Refused::form("a code of three letters, such as EUR");
                 s.money.currency = Currency::parse(value).ok_or_else(code)?;
@@ -307,7 +312,7 @@ impl Reader {
             }
             "embed" => s.embed = on_off(value)?,
             "cell" => s.selected = Some(selected(value)?),
-            _ if s.extras.set(key, value)? => {}
+            _ if s.addons.set(key, value)? => {}
             _ if s.serving.set(key, value)? => {}
             _ if s.parallel.set(key, value)? => {}
             _ if s.platform.set(key, value)? => {}
@@ -326,7 +331,7 @@ impl Reader {
         key: &str,
         value: &str,
         separator: char,
-        most: Limit,
+        most: Bounds,
         target: fn(&mut Reader) -> &mut Option<Vec<T>>,
         parse: fn(&str) -> Result<T, Refused>,
     ) {
@@ -359,7 +364,7 @@ impl Reader {
     }
 
     fn finish(mut self) -> (Scenario, Vec<Problem>) {
-        if let Some((cols, refused)) = self.scenario.view.settle() {
+        if let Some((cols, refused)) = self.scenario.view.drop_conflicting_columns() {
             self.refuse("cols", cols.name(), refused);
         }
         let s = &mut self.scenario;
@@ -395,7 +400,7 @@ fn on_off(value: &str) -> Result<bool, Refused> {
 }
 
 /// A whole number, with `k` for 1024 and `M` for 1024 x 1024 behind it.
-pub(super) fn number(value: &str, limit: Limit) -> Result<u64, Refused> {
+pub(super) fn number(value: &str, limit: Bounds) -> Result<u64, Refused> {
     let (digits, times) = match value.as_bytes().last() {
         Some(b'k' | b'K') => (&value[..value.len() - 1], 1 << 10),
         Some(b'm' | b'M') => (&value[..value.len() - 1], 1 << 20),
@@ -405,7 +410,7 @@ pub(super) fn number(value: &str, limit: Limit) -> Result<u64, Refused> {
 }
 
 /// A size in bytes: `64GiB`, `64GB`, `512MiB`, or a plain number of bytes.
-pub(super) fn bytes(value: &str, limit: Limit) -> Result<Bytes, Refused> {
+pub(super) fn bytes(value: &str, limit: Bounds) -> Result<Bytes, Refused> {
     const UNITS: &[(&str, u64)] = &[
         ("tib", GIB << 10),
         ("gib", GIB),
@@ -424,7 +429,7 @@ pub(super) fn bytes(value: &str, limit: Limit) -> Result<Bytes, Refused> {
     within(&lower, 1, limit).map(Bytes).map_err(size_range(limit))
 }
 
-fn size_range(limit: Limit) -> impl Fn(Refused) -> Refused {
+fn size_range(limit: Bounds) -> impl Fn(Refused) -> Refused {
     move |refused| {
         let range =
             format!("{}..{} (GiB, MiB, GB)", size(Bytes(limit.min)), size(Bytes(limit.max)));
@@ -434,12 +439,12 @@ fn size_range(limit: Limit) -> impl Fn(Refused) -> Refused {
 }
 
 /// `digits` times `times`, within `limit`. Digits alone are accepted: no sign, no exponent.
-fn within(digits: &str, times: u64, limit: Limit) -> Result<u64, Refused> {
+fn within(digits: &str, times: u64, limit: Bounds) -> Result<u64, Refused> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Refused::form(limit.text()));
     }
     match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(times)) {
-        Some(n) if limit.holds(n) => Ok(n),
+        Some(n) if limit.contains(n) => Ok(n),
         parsed => {
             let nearest = limit.clamp(parsed.unwrap_or(u64::MAX));
             Err(Refused::new(ProblemKind::OutOfRange, limit.text()).or(nearest.to_string()))
@@ -452,7 +457,7 @@ fn decimal(value: &str, input: Input) -> Result<f64, Refused> {
     let (min, max) = input.range();
     let refused = |reason| Refused::new(reason, format!("{min}..{max}"));
     let number = input.parse(value).ok_or_else(|| refused(ProblemKind::Malformed))?;
-    match input.holds(number) {
+    match input.contains(number) {
         true => Ok(number),
         false => Err(refused(ProblemKind::OutOfRange).or(number.clamp(min, max).to_string())),
     }
@@ -468,7 +473,7 @@ pub(super) fn engine(part: &str) -> Result<Engine, Refused> {
 }
 
 /// The minor number of a release of the 0.x series: `0.11`, `0.11.2`.
-fn release(value: &str, limit: Limit) -> Result<u64, Refused> {
+fn release(value: &str, limit: Bounds) -> Result<u64, Refused> {
     let range = || format!("0.{}..0.{}", limit.min, limit.max);
     let mut parts = value.trim_start_matches('v').split('.');
     match (parts.next(), parts.next().map(|minor| within(minor, 1, limit))) {
@@ -481,7 +486,7 @@ fn release(value: &str, limit: Limit) -> Result<u64, Refused> {
 }
 
 /// A share in thousandths: `0.9`, `0.925`, `90%`, `1`.
-pub(super) fn thousandths(value: &str, limit: Limit) -> Result<u64, Refused> {
+pub(super) fn thousandths(value: &str, limit: Bounds) -> Result<u64, Refused> {
     let range = || format!("{}..{}", share(limit.min), share(limit.max));
     let (digits, scale) = match value.strip_suffix('%') {
         Some(percent) => (percent.trim(), 10),
@@ -489,7 +494,7 @@ pub(super) fn thousandths(value: &str, limit: Limit) -> Result<u64, Refused> {
     };
     let share = fraction(digits).map(|thousandths| thousandths * scale);
     match share.filter(|share| share.is_multiple_of(1000)) {
-        Some(share) if limit.holds(share / 1000) => Ok(share / 1000),
+        Some(share) if limit.contains(share / 1000) => Ok(share / 1000),
         Some(over) => {
             let nearest = self::share(limit.clamp(over / 1000));
             Err(Refused::new(ProblemKind::OutOfRange, range()).or(nearest))
@@ -532,22 +537,22 @@ pub(super) fn machine(part: &str) -> Result<Machine, Refused> {
     if devices.is_empty() {
         return Err(Refused::form("id*count, id@GB"));
     }
-    if devices.len() as u64 > Limit::KINDS.max {
-        return Err(Refused::new(ProblemKind::TooMany, Limit::KINDS.text()));
+    if devices.len() as u64 > Bounds::KINDS.max {
+        return Err(Refused::new(ProblemKind::TooMany, Bounds::KINDS.text()));
     }
-    if devices.iter().map(|device| u64::from(device.count)).sum::<u64>() > Limit::DEVICES.max {
-        return Err(Refused::new(ProblemKind::TooMany, Limit::DEVICES.text()));
+    if devices.iter().map(|device| u64::from(device.count)).sum::<u64>() > Bounds::DEVICES.max {
+        return Err(Refused::new(ProblemKind::TooMany, Bounds::DEVICES.text()));
     }
     Ok(Machine { devices })
 }
 
 fn device_count(part: &str) -> Result<DeviceCount, Refused> {
     let (part, count) = match part.rsplit_once('*') {
-        Some((id, count)) => (id, number(count.trim(), Limit::DEVICES)? as u32),
+        Some((id, count)) => (id, number(count.trim(), Bounds::DEVICES)? as u32),
         None => (part, 1),
     };
     let (id, memory_gb) = match part.rsplit_once('@') {
-        Some((id, gb)) => (id, Some(number(gb.trim(), Limit::DEVICE_MEMORY_GB)? as u32)),
+        Some((id, gb)) => (id, Some(number(gb.trim(), Bounds::DEVICE_MEMORY_GB)? as u32)),
         None => (part, None),
     };
     let id = unescape(id.trim());
@@ -574,7 +579,7 @@ fn kv_types(value: &str) -> Result<KvTypes, Refused> {
 
 fn offload(value: &str) -> Result<Offload, Refused> {
     let lower = value.to_ascii_lowercase();
-    let layers = |n: &str| number(n.trim(), Limit::LAYERS).map(|n| n as u32);
+    let layers = |n: &str| number(n.trim(), Bounds::LAYERS).map(|n| n as u32);
     match lower.split_once(':') {
         Some(("ngl", n)) => layers(n).map(Offload::GpuLayers),
         Some(("experts", n)) => layers(n).map(Offload::ExpertLayers),
@@ -588,7 +593,7 @@ fn offload(value: &str) -> Result<Offload, Refused> {
 }
 
 fn selected(value: &str) -> Result<Selected, Refused> {
-    let parts = value.split('.').map(|n| within(n, 1, Limit::MODELS).map(|n| n as usize));
+    let parts = value.split('.').map(|n| within(n, 1, Bounds::MODELS).map(|n| n as usize));
     let parts: Vec<usize> = parts.collect::<Result<_, _>>().unwrap_or_default();
     match parts.as_slice() {
         [model, machine, quant] => {
@@ -683,10 +688,10 @@ fn switch(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
 
-fn mode_name(mode: Mode) -> &'static str {
+fn mode_name(mode: LogitsBuffer) -> &'static str {
     match mode {
-        Mode::Server => "server",
-        Mode::Batch => "batch",
+        LogitsBuffer::Server => "server",
+        LogitsBuffer::Batch => "batch",
     }
 }
 
@@ -795,16 +800,16 @@ mod tests {
         let s =
             parse("engine=llama.cpp,VLLM&util=0.95&seqs=64&batched=8k&tp=2&cell=0.0.0.1&kv=fp8");
         assert_eq!(s.engines, [Engine::LlamaCpp, Engine::Vllm]);
-        assert_eq!((s.utilisation, s.sequences), (Some(950), Some(64)));
-        assert_eq!((s.batched, s.tensor_parallel), (Some(8192), Some(2)));
+        assert_eq!((s.gpu_memory_utilization, s.max_num_seqs), (Some(950), Some(64)));
+        assert_eq!((s.max_num_batched_tokens, s.tensor_parallel), (Some(8192), Some(2)));
         assert_eq!(s.selected.map(|cell| cell.engine), Some(1));
         assert_eq!(s.kv, KvTypes::both(GgmlType::Q8_0));
         assert_eq!(parse("vllm=0.11.2").vllm_release, Some(11));
         assert_eq!(problem("vllm=1.0").accepted, "0.6..0.33");
         assert_eq!(problem("vllm=0.99").reason, ProblemKind::OutOfRange);
         assert!(parse("eager=on").eager);
-        assert_eq!(parse("util=90%").utilisation, Some(900));
-        assert_eq!(parse("util=1").utilisation, Some(1000));
+        assert_eq!(parse("util=90%").gpu_memory_utilization, Some(900));
+        assert_eq!(parse("util=1").gpu_memory_utilization, Some(1000));
         assert_eq!(problem("util=0").accepted, "0.01..1");
         assert_eq!(problem("util=0").nearest.as_deref(), Some("0.01"));
         assert_eq!(problem("util=1.2").nearest.as_deref(), Some("1"));
@@ -820,16 +825,16 @@ mod tests {
     #[test]
     fn what_is_beside_the_model_is_read() {
         let s = parse("mmproj=Q8_0&lora=16*4&lora_on=attention&draft=Qwen/Qwen3-0.6B:q8_0&mtp=2");
-        assert_eq!(s.extras.projector.name(), "q8_0");
+        assert_eq!(s.addons.projector.name(), "q8_0");
         let targets = LoraTargets::Attention;
-        assert_eq!(s.extras.lora, Lora { rank: 16, count: 4, targets });
-        let draft = s.extras.draft.clone().unwrap();
+        assert_eq!(s.addons.lora, Lora { rank: 16, count: 4, targets });
+        let draft = s.addons.draft.clone().unwrap();
         assert_eq!((draft.id.as_str(), draft.quant), ("Qwen/Qwen3-0.6B", Quant::parse("Q8_0")));
-        assert_eq!(s.extras.mtp, 2);
+        assert_eq!(s.addons.mtp, 2);
         let s = parse("cache_ram=8GiB&checkpoints=32&accept=80%&display=linux&draft_n=5&draft=");
-        assert_eq!((s.extras.prompt_cache, s.extras.checkpoints), (Bytes::gib(8), 32));
-        assert_eq!((s.extras.acceptance, s.extras.display), (800, Display::Linux));
-        assert_eq!((s.extras.draft_tokens, s.extras.draft), (5, None));
+        assert_eq!((s.addons.prompt_cache, s.addons.checkpoints), (Bytes::gib(8), 32));
+        assert_eq!((s.addons.acceptance, s.addons.display), (800, Display::Linux));
+        assert_eq!((s.addons.draft_tokens, s.addons.draft), (5, None));
         assert!(problem("draft=qwen3-0.6b:Q9").accepted.contains("Q4_K_M"));
         assert_eq!(problem("lora=4096").accepted, "0..1024");
         assert_eq!(problem("mmproj=yes").accepted, "auto, off, f16, bf16, q8_0, f32");
@@ -906,22 +911,22 @@ mod tests {
 
     fn parallel() -> impl Strategy<Value = (Parallel, Platform)> {
         let split = proptest::sample::select(SplitMode::ALL.to_vec());
-        let shares = proptest::collection::vec(within_limit(Limit::TENSOR_SPLIT), 1..5);
+        let shares = proptest::collection::vec(within_limit(Bounds::TENSOR_SPLIT), 1..5);
         let expert = prop_oneof![
             Just(ExpertParallel::Off),
             Just(ExpertParallel::On),
-            within_limit(Limit::EXPERT_PARALLEL).prop_map(ExpertParallel::Ranks),
+            within_limit(Bounds::EXPERT_PARALLEL).prop_map(ExpertParallel::Ranks),
         ];
         let numbers = (
-            within_limit(Limit::MAIN_GPU),
-            proptest::option::of(within_limit(Limit::BATCH)),
-            proptest::option::of(within_limit(Limit::PIPELINE)),
-            proptest::option::of(within_limit(Limit::DATA_PARALLEL)),
+            within_limit(Bounds::MAIN_GPU),
+            proptest::option::of(within_limit(Bounds::BATCH)),
+            proptest::option::of(within_limit(Bounds::PIPELINE)),
+            proptest::option::of(within_limit(Bounds::DATA_PARALLEL)),
         );
         let platform = (
             proptest::option::of(proptest::sample::select(System::ALL.to_vec())),
-            proptest::option::of(within_limit(Limit::WIRED).prop_map(Bytes)),
-            proptest::option::of(within_limit(Limit::CARVE_OUT).prop_map(Bytes)),
+            proptest::option::of(within_limit(Bounds::WIRED).prop_map(Bytes)),
+            proptest::option::of(within_limit(Bounds::CARVE_OUT).prop_map(Bytes)),
         );
         let all = (split, proptest::option::of(shares), expert, numbers, platform);
         all.prop_map(|((_, split), shares, expert, numbers, platform)| {
@@ -934,12 +939,12 @@ mod tests {
         })
     }
 
-    fn extras() -> impl Strategy<Value = Extras> {
+    fn addons() -> impl Strategy<Value = Addons> {
         let of =
             |all: &[(&'static str, Projector)]| all.iter().map(|(_, v)| *v).collect::<Vec<_>>();
         let lora = (
-            within_limit(Limit::LORA_RANK),
-            within_limit(Limit::LORA_COUNT),
+            within_limit(Bounds::LORA_RANK),
+            within_limit(Bounds::LORA_COUNT),
             proptest::sample::select(vec![LoraTargets::Attention, LoraTargets::Linear]),
         );
         let quants = proptest::sample::select(Quant::all().collect::<Vec<_>>());
@@ -949,15 +954,15 @@ mod tests {
             proptest::sample::select(of(Projector::ALL)),
             lora.prop_map(|(rank, count, targets)| Lora { rank, count, targets }),
             proptest::option::of(draft),
-            (within_limit(Limit::DRAFT_TOKENS), within_limit(Limit::MTP)),
-            within_limit(Limit::ACCEPTANCE),
-            within_limit(Limit::PROMPT_CACHE).prop_map(Bytes),
-            within_limit(Limit::CHECKPOINTS),
+            (within_limit(Bounds::DRAFT_TOKENS), within_limit(Bounds::MTP)),
+            within_limit(Bounds::ACCEPTANCE),
+            within_limit(Bounds::PROMPT_CACHE).prop_map(Bytes),
+            within_limit(Bounds::CHECKPOINTS),
             proptest::sample::select(vec![Display::Off, Display::Linux, Display::Windows]),
         )
             .prop_map(
                 |(projector, lora, draft, (draft_tokens, mtp), acceptance, cache, n, display)| {
-                    Extras {
+                    Addons {
                         projector,
                         lora,
                         draft,
@@ -982,7 +987,7 @@ mod tests {
         out
     }
 
-    fn within_limit(limit: Limit) -> impl Strategy<Value = u64> {
+    fn within_limit(limit: Bounds) -> impl Strategy<Value = u64> {
         limit.min..=limit.max
     }
 
@@ -1027,22 +1032,22 @@ mod tests {
         );
         let kv = proptest::sample::select(KvTypes::ACCEPTED.to_vec());
         let numbers = (
-            within_limit(Limit::CONTEXT),
-            within_limit(Limit::USERS),
+            within_limit(Bounds::CONTEXT),
+            within_limit(Bounds::USERS),
             (kv.clone(), kv).prop_map(|(k, v)| KvTypes { k, v }),
-            within_limit(Limit::UBATCH),
-            within_limit(Limit::RAM).prop_map(Bytes),
-            within_limit(Limit::RESERVE).prop_map(Bytes),
+            within_limit(Bounds::UBATCH),
+            within_limit(Bounds::RAM).prop_map(Bytes),
+            within_limit(Bounds::RESERVE).prop_map(Bytes),
             offload_strategy(),
             (
-                proptest::option::of(within_limit(Limit::UTILISATION)),
-                proptest::option::of(within_limit(Limit::SEQUENCES)),
-                proptest::option::of(within_limit(Limit::BATCHED)),
-                proptest::option::of(within_limit(Limit::TENSOR_PARALLEL)),
-                proptest::option::of(within_limit(Limit::VLLM_RELEASE)),
+                proptest::option::of(within_limit(Bounds::UTILISATION)),
+                proptest::option::of(within_limit(Bounds::SEQUENCES)),
+                proptest::option::of(within_limit(Bounds::BATCHED)),
+                proptest::option::of(within_limit(Bounds::TENSOR_PARALLEL)),
+                proptest::option::of(within_limit(Bounds::VLLM_RELEASE)),
             ),
         );
-        let switches = (proptest::array::uniform7(any::<bool>()), extras(), parallel());
+        let switches = (proptest::array::uniform7(any::<bool>()), addons(), parallel());
         let view = (
             proptest::option::of(prop_oneof![Just(Lang::En), Just(Lang::Ru)]),
             proptest::option::of(prop_oneof![Just(Theme::Light), Just(Theme::Dark)]),
@@ -1061,8 +1066,14 @@ mod tests {
             |(lists, numbers, switches, view, money, unused)| {
                 let (models, machines, quants, engines) = lists;
                 let (context, users, kv, ubatch, ram, reserve, offload, engine) = numbers;
-                let (utilisation, sequences, batched, tensor_parallel, vllm_release) = engine;
-                let (switches, extras, (parallel, platform)) = switches;
+                let (
+                    gpu_memory_utilization,
+                    max_num_seqs,
+                    max_num_batched_tokens,
+                    tensor_parallel,
+                    vllm_release,
+                ) = engine;
+                let (switches, addons, (parallel, platform)) = switches;
                 let [flash_attention, batch, unified_kv, swa_full, imatrix, embed, eager] =
                     switches;
                 let (lang, theme, cell, serving, rows, cols, accuracy) = view;
@@ -1079,21 +1090,21 @@ mod tests {
                     kv_fp8: false,
                     flash_attention,
                     ubatch,
-                    mode: if batch { Mode::Batch } else { Mode::Server },
+                    logits: if batch { LogitsBuffer::Batch } else { LogitsBuffer::Server },
                     unified_kv,
                     swa_full,
                     imatrix,
                     ram,
                     offload,
                     reserve,
-                    utilisation,
-                    sequences,
-                    batched,
+                    gpu_memory_utilization,
+                    max_num_seqs,
+                    max_num_batched_tokens,
                     tensor_parallel,
                     eager,
                     vllm_release,
                     money,
-                    extras,
+                    addons,
                     serving,
                     parallel,
                     platform,

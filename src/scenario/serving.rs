@@ -1,7 +1,7 @@
 //! What the users send and how fast they want to be answered.
 
 use super::query::{ProblemKind, Refused, Writer, fraction, number, share};
-use super::{Limit, Measurement};
+use super::{Bounds, Measurement};
 
 /// What each user sends, and what is asked of the answer's speed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +48,12 @@ impl Serving {
     /// Sets what `key` stands for; `false` where it is none of [`Serving::KEYS`].
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, Refused> {
         match key {
-            "prompt" => self.prompt = number(value, Limit::PROMPT)?,
-            "output" => self.output = number(value, Limit::OUTPUT)?,
-            "prefix" => self.prefix = number(value, Limit::PREFIX)?,
+            "prompt" => self.prompt = number(value, Bounds::PROMPT)?,
+            "output" => self.output = number(value, Bounds::OUTPUT)?,
+            "prefix" => self.prefix = number(value, Bounds::PREFIX)?,
             "min_tps" => self.min_tps = Some(rate(value)?),
-            "ttft" => self.ttft_us = Some(time(value, SECOND, Limit::TTFT)?),
-            "tpot" => self.tpot_us = Some(time(value, MILLISECOND, Limit::TPOT)?),
+            "ttft" => self.ttft_us = Some(time(value, SECOND, Bounds::TTFT)?),
+            "tpot" => self.tpot_us = Some(time(value, MILLISECOND, Bounds::TPOT)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -95,17 +95,17 @@ impl Serving {
 
 /// Tokens a second, in thousandths.
 fn rate(value: &str) -> Result<u64, Refused> {
-    let limit = Limit::MIN_TPS;
+    let limit = Bounds::MIN_TPS;
     let range = || format!("{}..{}", share(limit.min), share(limit.max));
     match fraction(value) {
-        Some(rate) if limit.holds(rate) => Ok(rate),
+        Some(rate) if limit.contains(rate) => Ok(rate),
         Some(_) => Err(Refused::new(ProblemKind::OutOfRange, range())),
         None => Err(Refused::new(ProblemKind::Malformed, range())),
     }
 }
 
 /// A time in microseconds: `2s`, `50ms`, `0.5s`; a plain number counts `unit` microseconds.
-fn time(value: &str, unit: u64, limit: Limit) -> Result<u64, Refused> {
+fn time(value: &str, unit: u64, limit: Bounds) -> Result<u64, Refused> {
     let range = || format!("{}..{} (s, ms)", text(limit.min), text(limit.max));
     let lower = value.to_ascii_lowercase();
     let (digits, unit) = match (lower.strip_suffix("ms"), lower.strip_suffix('s')) {
@@ -117,7 +117,7 @@ fn time(value: &str, unit: u64, limit: Limit) -> Result<u64, Refused> {
         return Err(Refused::new(ProblemKind::Malformed, range()));
     };
     match thousandths.checked_mul(unit).map(|time| time / 1000) {
-        Some(time) if limit.holds(time) => Ok(time),
+        Some(time) if limit.contains(time) => Ok(time),
         _ => Err(Refused::new(ProblemKind::OutOfRange, range())),
     }
 }
@@ -135,12 +135,12 @@ impl Serving {
     /// Any of them.
     pub(super) fn any() -> impl proptest::strategy::Strategy<Value = Serving> {
         use proptest::{option, strategy::Strategy};
-        let within = |limit: Limit| limit.min..=limit.max;
-        let tokens = (within(Limit::PROMPT), within(Limit::OUTPUT), within(Limit::PREFIX));
+        let within = |limit: Bounds| limit.min..=limit.max;
+        let tokens = (within(Bounds::PROMPT), within(Bounds::OUTPUT), within(Bounds::PREFIX));
         let targets = (
-            option::of(within(Limit::MIN_TPS)),
-            option::of(within(Limit::TTFT)),
-            option::of(within(Limit::TPOT)),
+            option::of(within(Bounds::MIN_TPS)),
+            option::of(within(Bounds::TTFT)),
+            option::of(within(Bounds::TPOT)),
         );
         (tokens, targets).prop_map(|((prompt, output, prefix), (min_tps, ttft_us, tpot_us))| {
             Serving { prompt, output, prefix, min_tps, ttft_us, tpot_us, measured: Vec::new() }

@@ -72,7 +72,7 @@ impl View {
     }
 
     /// Gives up columns that are rows as well, and says which of the axes could be columns.
-    pub(super) fn settle(&mut self) -> Option<(Axis, Refused)> {
+    pub(super) fn drop_conflicting_columns(&mut self) -> Option<(Axis, Refused)> {
         let cols = self.cols.take_if(|cols| self.rows.contains(cols))?;
         let free = Axis::ALL.into_iter().filter(|axis| !self.rows.contains(axis));
         let names: Vec<&str> = free.map(Axis::name).collect();

@@ -6,11 +6,12 @@ use super::entry::Entry;
 use headroom::engine;
 use headroom::quant::Quant;
 use headroom::report::Suggestion;
-use headroom::scenario::{DeviceCount, Engine, Layout, Limit, Machine, Scenario, View};
+use headroom::scenario::{Bounds, DeviceCount, Engine, Layout, Machine, Scenario, View};
 
 /// Adds a row, unless it is there.
 pub fn add_model(scenario: &mut Scenario, id: &str) {
-    if !scenario.models.iter().any(|model| model == id) && has_room(&scenario.models, Limit::MODELS)
+    if !scenario.models.iter().any(|model| model == id)
+        && has_room(&scenario.models, Bounds::MODELS)
     {
         scenario.models.push(id.to_owned());
     }
@@ -19,7 +20,7 @@ pub fn add_model(scenario: &mut Scenario, id: &str) {
 /// Puts another model into a row; if it has a row already, that one stays. A draft of that name
 /// gives way too.
 pub fn replace_model(scenario: &mut Scenario, old: &str, new: &str) {
-    if let Some(draft) = scenario.extras.draft.as_mut().filter(|draft| draft.id == old) {
+    if let Some(draft) = scenario.addons.draft.as_mut().filter(|draft| draft.id == old) {
         draft.id = new.to_owned();
     }
     let Some(at) = scenario.models.iter().position(|model| model == old) else { return };
@@ -32,7 +33,7 @@ pub fn replace_model(scenario: &mut Scenario, old: &str, new: &str) {
 
 /// Takes a row out, and a draft of that name.
 pub fn remove_model(scenario: &mut Scenario, id: &str) {
-    scenario.extras.draft.take_if(|draft| draft.id == id);
+    scenario.addons.draft.take_if(|draft| draft.id == id);
     let Some(at) = scenario.models.iter().position(|model| model == id) else { return };
     scenario.models.remove(at);
     scenario.selected = scenario.selected.and_then(|mut cell| {
@@ -122,8 +123,8 @@ fn replace_quant(scenario: &mut Scenario, old: Quant, new: Quant) {
 
 /// Lays the table out; in the link only if it is not what [`Layout::of`] would choose itself.
 pub fn lay_out(scenario: &mut Scenario, layout: Layout) {
-    forget(scenario, "rows");
-    forget(scenario, "cols");
+    drop_unused(scenario, "rows");
+    drop_unused(scenario, "cols");
     scenario.view = View::default();
     if Layout::of(scenario) != layout {
         scenario.view = layout.view();
@@ -146,7 +147,7 @@ pub fn remove(scenario: &mut Scenario, entry: &Entry) {
 
 /// Adds a machine of one device to compare with.
 pub fn add_machine(scenario: &mut Scenario, id: &str) {
-    if has_room(&scenario.machines, Limit::MACHINES) {
+    if has_room(&scenario.machines, Bounds::MACHINES) {
         scenario.machines.push(Machine { devices: vec![one(id)] });
     }
 }
@@ -154,9 +155,9 @@ pub fn add_machine(scenario: &mut Scenario, id: &str) {
 /// Adds a device to a machine; one more of it where the machine has it.
 pub fn add_device(scenario: &mut Scenario, machine: usize, id: &str) {
     let Some(devices) = devices(scenario, machine) else { return };
-    let room = has_room(devices, Limit::KINDS);
+    let room = has_room(devices, Bounds::KINDS);
     match devices.iter_mut().find(|device| device.id == id && device.memory_gb.is_none()) {
-        Some(device) => device.count = Limit::DEVICES.clamp(u64::from(device.count) + 1) as u32,
+        Some(device) => device.count = Bounds::DEVICES.clamp(u64::from(device.count) + 1) as u32,
         None if room => devices.push(one(id)),
         None => {}
     }
@@ -173,7 +174,7 @@ pub fn replace_device(scenario: &mut Scenario, machine: usize, device: usize, id
 /// Sets how many of a device there are, within what is accepted.
 pub fn set_count(scenario: &mut Scenario, machine: usize, device: usize, count: u64) {
     if let Some(entry) = entry(scenario, machine, device) {
-        entry.count = Limit::DEVICES.clamp(count) as u32;
+        entry.count = Bounds::DEVICES.clamp(count) as u32;
     }
 }
 
@@ -208,7 +209,7 @@ pub fn remove_machine(scenario: &mut Scenario, machine: usize) {
 }
 
 /// Drops what was typed for `key` in the link and could not be used.
-pub fn forget(scenario: &mut Scenario, key: &str) {
+pub fn drop_unused(scenario: &mut Scenario, key: &str) {
     scenario.unused.retain(|(unused, _)| unused != key);
 }
 
@@ -224,7 +225,7 @@ fn entry(scenario: &mut Scenario, machine: usize, device: usize) -> Option<&mut 
     devices(scenario, machine)?.get_mut(device)
 }
 
-fn has_room<T>(list: &[T], limit: Limit) -> bool {
+fn has_room<T>(list: &[T], limit: Bounds) -> bool {
     (list.len() as u64) < limit.max
 }
 
@@ -345,13 +346,13 @@ mod tests {
         set_count(&mut scenario, 0, 0, 0);
         assert_eq!(scenario.machines[0].devices[0].count, 1);
         set_count(&mut scenario, 0, 0, u64::MAX);
-        assert_eq!(u64::from(scenario.machines[0].devices[0].count), Limit::DEVICES.max);
+        assert_eq!(u64::from(scenario.machines[0].devices[0].count), Bounds::DEVICES.max);
     }
 
     #[test]
     fn what_could_not_be_used_is_forgotten_once_the_field_is_set() {
         let (mut scenario, _) = Scenario::from_query("ctx=abc&nonsense=1");
-        forget(&mut scenario, "ctx");
+        drop_unused(&mut scenario, "ctx");
         assert_eq!(scenario.unused, [("nonsense".to_owned(), "1".to_owned())]);
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers as people type them.
 
-use headroom::scenario::Limit;
+use headroom::scenario::Bounds;
 use headroom::units::{Bytes, GIB};
 
 /// Why what was typed is not used.
@@ -17,7 +17,7 @@ pub enum Refusal {
 ///
 /// # Errors
 /// It is no number, or not within `limit`.
-pub fn parse_count(text: &str, limit: Limit) -> Result<u64, Refusal> {
+pub fn parse_count(text: &str, limit: Bounds) -> Result<u64, Refusal> {
     let text: String = text.chars().filter(|c| !is_group_separator(*c)).collect();
     let (digits, times) = match text.char_indices().next_back() {
         Some((at, 'k' | 'K' | 'к' | 'К')) => (&text[..at], 1 << 10),
@@ -31,7 +31,7 @@ pub fn parse_count(text: &str, limit: Limit) -> Result<u64, Refusal> {
         .parse::<u64>()
         .ok()
         .and_then(|n| n.checked_mul(times))
-        .filter(|n| limit.holds(*n))
+        .filter(|n| limit.contains(*n))
         .ok_or(Refusal::OutOfRange)
 }
 
@@ -39,7 +39,7 @@ pub fn parse_count(text: &str, limit: Limit) -> Result<u64, Refusal> {
 ///
 /// # Errors
 /// It is no number, or not within `limit`.
-pub fn parse_gib(text: &str, limit: Limit) -> Result<Bytes, Refusal> {
+pub fn parse_gib(text: &str, limit: Bounds) -> Result<Bytes, Refusal> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let text = text.replace(',', ".");
     if !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
@@ -47,7 +47,7 @@ pub fn parse_gib(text: &str, limit: Limit) -> Result<Bytes, Refusal> {
     }
     let gib: f64 = text.parse().map_err(|_| Refusal::NotANumber)?;
     let bytes = Bytes((gib * GIB as f64).round() as u64);
-    if limit.holds(bytes.0) { Ok(bytes) } else { Err(Refusal::OutOfRange) }
+    if limit.contains(bytes.0) { Ok(bytes) } else { Err(Refusal::OutOfRange) }
 }
 
 /// A number with a decimal point or comma, from `min` to `max`; with `%` behind it, hundredths.
@@ -86,18 +86,18 @@ mod tests {
     #[test]
     fn counts_are_read_as_people_write_them() {
         for text in ["32768", " 32 768 ", "32\u{a0}768", "32\u{202f}768", "32,768", "32k", "32К"] {
-            assert_eq!(parse_count(text, Limit::CONTEXT), Ok(32_768), "{text:?}");
+            assert_eq!(parse_count(text, Bounds::CONTEXT), Ok(32_768), "{text:?}");
         }
-        assert_eq!(parse_count("1М", Limit::CONTEXT), Ok(1 << 20));
+        assert_eq!(parse_count("1М", Bounds::CONTEXT), Ok(1 << 20));
     }
 
     #[test]
     fn what_is_not_a_count_is_told_from_what_is_too_large() {
         for text in ["", "k", "-1", "1e5", "0x10", "много", "1.5"] {
-            assert_eq!(parse_count(text, Limit::CONTEXT), Err(Refusal::NotANumber), "{text:?}");
+            assert_eq!(parse_count(text, Bounds::CONTEXT), Err(Refusal::NotANumber), "{text:?}");
         }
         for text in ["0", "99999999999999999999999", "17M"] {
-            assert_eq!(parse_count(text, Limit::CONTEXT), Err(Refusal::OutOfRange), "{text:?}");
+            assert_eq!(parse_count(text, Bounds::CONTEXT), Err(Refusal::OutOfRange), "{text:?}");
         }
     }
 
@@ -119,10 +119,10 @@ mod tests {
 
     #[test]
     fn gibibytes_may_have_a_fraction() {
-        assert_eq!(parse_gib("64", Limit::RAM), Ok(Bytes::gib(64)));
-        assert_eq!(parse_gib("1,5", Limit::RAM), Ok(Bytes::mib(1536)));
-        assert_eq!(parse_gib("nan", Limit::RAM), Err(Refusal::NotANumber));
-        assert_eq!(parse_gib(".", Limit::RAM), Err(Refusal::NotANumber));
-        assert_eq!(parse_gib("1000000", Limit::RAM), Err(Refusal::OutOfRange));
+        assert_eq!(parse_gib("64", Bounds::RAM), Ok(Bytes::gib(64)));
+        assert_eq!(parse_gib("1,5", Bounds::RAM), Ok(Bytes::mib(1536)));
+        assert_eq!(parse_gib("nan", Bounds::RAM), Err(Refusal::NotANumber));
+        assert_eq!(parse_gib(".", Bounds::RAM), Err(Refusal::NotANumber));
+        assert_eq!(parse_gib("1000000", Bounds::RAM), Err(Refusal::OutOfRange));
     }
 }

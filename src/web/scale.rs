@@ -38,7 +38,7 @@ pub fn marks() -> impl Iterator<Item = (u64, bool)> {
 
 /// The numbers of users that the slider of users stops at: four an octave, as far as they differ.
 pub fn users() -> Vec<u64> {
-    let octaves = headroom::scenario::Limit::USERS.max.ilog2();
+    let octaves = headroom::scenario::Bounds::USERS.max.ilog2();
     let stops = (0..=octaves * 4).map(|n| (f64::from(n) / 4.0).exp2().round() as u64);
     let mut stops: Vec<u64> = stops.collect();
     stops.dedup();

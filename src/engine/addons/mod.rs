@@ -33,15 +33,15 @@ pub fn resolve<'a>(
     quant: Quant,
     scenario: &Scenario,
 ) -> Result<Addons<'a>, Notice> {
-    let extras = &scenario.extras;
+    let wanted = &scenario.addons;
     let keeps_prompts = adapter.keeps_prompts();
-    let lora = lora(adapter, extras.lora);
+    let lora = lora(adapter, wanted.lora);
     Ok(Addons {
-        projector: projector(adapter, model, extras.projector),
+        projector: projector(adapter, model, wanted.projector),
         lora: lora.map_err(|refusal| refusal.notice(adapter.engine(), model))?,
         speculation: speculation(catalog, adapter, model, quant, scenario)?,
-        prompt_cache: if keeps_prompts { extras.prompt_cache } else { Bytes::ZERO },
-        checkpoints: if keeps_prompts { extras.checkpoints } else { 0 },
+        prompt_cache: if keeps_prompts { wanted.prompt_cache } else { Bytes::ZERO },
+        checkpoints: if keeps_prompts { wanted.checkpoints } else { 0 },
     })
 }
 
@@ -73,11 +73,11 @@ fn speculation<'a>(
     quant: Quant,
     scenario: &Scenario,
 ) -> Result<Option<Speculation<'a>>, Notice> {
-    let extras = &scenario.extras;
-    let acceptance = extras.acceptance as f64 / 1000.0;
+    let wanted = &scenario.addons;
+    let acceptance = wanted.acceptance as f64 / 1000.0;
     let refuse = |refusal: Refusal| refusal.set("mtp", 0).notice(adapter.engine(), model);
     let proposer = |tokens, by| Ok(Some(Speculation { tokens, acceptance, by }));
-    match (&extras.draft, extras.mtp) {
+    match (&wanted.draft, wanted.mtp) {
         (None, 0) => Ok(None),
         (Some(draft), tokens @ 1..) => {
             let asked = format!("draft={draft}, mtp={tokens}");
@@ -89,7 +89,7 @@ fn speculation<'a>(
         },
         (Some(draft), 0) => {
             let files = draft_files(catalog, adapter, model, quant, scenario, draft)?;
-            proposer(extras.draft_tokens, Proposer::Draft(Box::new(files)))
+            proposer(wanted.draft_tokens, Proposer::Draft(Box::new(files)))
         }
     }
 }

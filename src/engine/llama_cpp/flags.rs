@@ -5,7 +5,7 @@ use super::placement_solver::split_with_mtp;
 use super::tensor_split::Division;
 use crate::architecture::Architecture;
 use crate::engine::model_files::{Addons, ModelFiles, Proposer};
-use crate::scenario::{Mode, Scenario, SplitMode};
+use crate::scenario::{LogitsBuffer, Scenario, SplitMode};
 use crate::units::{Bytes, MIB};
 
 /// A placement to put into flags.
@@ -27,7 +27,7 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     let mut out = Vec::new();
     let mut flag = |text: String| out.push(text);
     flag(format!("-c {}", scenario.context.saturating_mul(scenario.users)));
-    if scenario.mode == Mode::Server {
+    if scenario.logits == LogitsBuffer::Server {
         flag(format!("-np {}", scenario.users));
     }
     if scenario.unified_kv {

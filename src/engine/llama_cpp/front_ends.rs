@@ -136,7 +136,7 @@ impl FrontEnd {
             kv: scenario.kv,
             flash_attention: scenario.flash_attention,
             swa_full: scenario.swa_full || self.swa_full,
-            mode: scenario.mode,
+            logits: scenario.logits,
             proposed: 0,
             snapshots: 0,
         }

@@ -6,7 +6,7 @@ use super::gguf_tensor::Weight;
 use super::placement::{Placement, Split};
 use super::settings::Settings;
 use crate::architecture::{Architecture, Role, Tensor};
-use crate::scenario::Mode;
+use crate::scenario::LogitsBuffer;
 use crate::units::{Bytes, Interval};
 
 /// What a driver and its libraries take beside the buffers.
@@ -47,9 +47,9 @@ pub fn compute_intervals(
 ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
     let settings = settings.effective(architecture);
     let mask = Bytes(2 * settings.n_ubatch) * settings.n_ctx;
-    let logits = match settings.mode {
-        Mode::Server => Bytes(4 * architecture.gguf_vocab_size) * settings.n_ubatch,
-        Mode::Batch => Bytes::ZERO,
+    let logits = match settings.logits {
+        LogitsBuffer::Server => Bytes(4 * architecture.gguf_vocab_size) * settings.n_ubatch,
+        LogitsBuffer::Batch => Bytes::ZERO,
     };
     let output = placement.output(architecture);
     let least = if placement.host_expert_layers > 0 { 0.55 } else { 0.8 };

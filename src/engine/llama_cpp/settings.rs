@@ -2,7 +2,7 @@
 
 use super::graph_quirks::Family;
 use crate::architecture::Architecture;
-use crate::scenario::{KvTypes, Mode};
+use crate::scenario::{KvTypes, LogitsBuffer};
 
 /// How llama.cpp is run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Settings {
     /// Sliding-window layers keep the whole context.
     pub swa_full: bool,
     /// What the logits buffer is reserved for.
-    pub mode: Mode,
+    pub logits: LogitsBuffer,
     /// Tokens proposed at once in speculative decoding, which the model checks together; 0 without.
     pub proposed: u64,
     /// States of a recurrent layer that each sequence keeps beside the current one, to go back to

@@ -162,9 +162,9 @@ impl<'a> VllmRun<'a> {
         let release = Release::of(scenario);
         let (default_sequences, default_batched) =
             default_batch(&hardware.parts[0], release, scenario.context);
-        let batched = scenario.batched.unwrap_or(default_batched);
+        let batched = scenario.max_num_batched_tokens.unwrap_or(default_batched);
         let sequences =
-            scenario.sequences.unwrap_or(default_sequences).max(ranks.users(scenario.users));
+            scenario.max_num_seqs.unwrap_or(default_sequences).max(ranks.users(scenario.users));
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
@@ -198,7 +198,7 @@ impl<'a> VllmRun<'a> {
             ranks,
             sequences,
             batched,
-            utilisation: scenario.utilisation.unwrap_or(release.utilisation()),
+            utilisation: scenario.gpu_memory_utilization.unwrap_or(release.utilisation()),
             release,
             graphs: cuda_graphs(scenario.eager),
             kv,
@@ -350,14 +350,14 @@ impl Run for VllmRun<'_> {
         if *expert > 1 {
             flags.push("--enable-expert-parallel".to_owned());
         }
-        if self.base.scenario.utilisation.is_some() {
+        if self.base.scenario.gpu_memory_utilization.is_some() {
             let share = self.utilisation as f64 / 1000.0;
             flags.push(format!("--gpu-memory-utilization {share}"));
         }
-        if self.base.scenario.sequences.is_some() {
+        if self.base.scenario.max_num_seqs.is_some() {
             flags.push(format!("--max-num-seqs {}", self.sequences));
         }
-        if self.base.scenario.batched.is_some() {
+        if self.base.scenario.max_num_batched_tokens.is_some() {
             flags.push(format!("--max-num-batched-tokens {}", self.batched));
         }
         if self.base.scenario.kv.k.block_elements() > 1 {

@@ -11,7 +11,7 @@ use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::{edit, number, scale};
 use headroom::quant::GgmlType;
-use headroom::scenario::{KvTypes, Limit, Mode, Offload, Scenario};
+use headroom::scenario::{Bounds, KvTypes, LogitsBuffer, Offload, Scenario};
 use headroom::units::Bytes;
 
 /// Context, users, cache type.
@@ -34,7 +34,7 @@ fn Context() -> impl IntoView {
     let set = move |tokens: u64| {
         state.adjust(|s| {
             s.context = tokens;
-            edit::forget(s, "ctx");
+            edit::drop_unused(s, "ctx");
         });
     };
     let room = Memo::new(move |_| {
@@ -42,7 +42,7 @@ fn Context() -> impl IntoView {
         Some(scale::share(cell.max_context.max(1)))
     });
     let commit =
-        Callback::new(move |text: String| number::parse_count(&text, Limit::CONTEXT).map(set));
+        Callback::new(move |text: String| number::parse_count(&text, Bounds::CONTEXT).map(set));
     let mark = move |(tokens, numbered): (u64, bool)| {
         let place = format!("{}%", scale::share(tokens) * 100.0);
         let text = numbered.then(|| match tokens >> 20 {
@@ -56,7 +56,7 @@ fn Context() -> impl IntoView {
             <NumberField
                 label=words!(state, controls.context)
                 value=Signal::derive(move || state.whole(context.get()))
-                range=limits(state, Limit::CONTEXT)
+                range=limits(state, Bounds::CONTEXT)
                 commit
                 hint=words!(state, controls.context_unit)
                 testid="context-input"
@@ -95,27 +95,27 @@ fn Users() -> impl IntoView {
     let state = use_state();
     let users = state.slice(|scenario| scenario.users);
     let commit = Callback::new(move |text: String| {
-        let users = number::parse_count(&text, Limit::USERS)?;
+        let users = number::parse_count(&text, Bounds::USERS)?;
         state.adjust(|s| {
             s.users = users;
-            edit::forget(s, "users");
+            edit::drop_unused(s, "users");
         });
         Ok(())
     });
     let step = move |users: u64| {
         state.choose(|s| {
-            s.users = Limit::USERS.clamp(users);
-            edit::forget(s, "users");
+            s.users = Bounds::USERS.clamp(users);
+            edit::drop_unused(s, "users");
         });
     };
-    let range = limits(state, Limit::USERS);
+    let range = limits(state, Bounds::USERS);
     view! {
         <div class="stepper users">
             <button
                 type="button"
                 class="button button-icon"
                 aria-label=words!(state, field.fewer, name = tr!(state, controls.users))
-                prop:disabled=move || { users.get() <= Limit::USERS.min }
+                prop:disabled=move || { users.get() <= Bounds::USERS.min }
                 on:click=move |_| step(users.get_untracked().saturating_sub(1))
             >
                 <Minus />
@@ -131,7 +131,7 @@ fn Users() -> impl IntoView {
                 type="button"
                 class="button button-icon"
                 aria-label=words!(state, field.another, name = tr!(state, controls.users))
-                prop:disabled=move || { users.get() >= Limit::USERS.max }
+                prop:disabled=move || { users.get() >= Bounds::USERS.max }
                 on:click=move |_| step(users.get_untracked() + 1)
             >
                 <Plus />
@@ -187,14 +187,14 @@ pub fn More() -> impl IntoView {
                 <OffloadFields />
                 <SizeField
                     label=words!(state, controls.ram)
-                    limit=Limit::RAM
+                    limit=Bounds::RAM
                     read=|s| s.ram
                     write=|s, bytes| s.ram = bytes
                     testid="ram-input"
                 />
                 <SizeField
                     label=words!(state, controls.reserve)
-                    limit=Limit::RESERVE
+                    limit=Bounds::RESERVE
                     read=|s| s.reserve
                     write=|s, bytes| s.reserve = bytes
                     testid="reserve-input"
@@ -211,7 +211,7 @@ pub fn More() -> impl IntoView {
                 />
                 <CountField
                     label=words!(state, controls.ubatch)
-                    limit=Limit::UBATCH
+                    limit=Bounds::UBATCH
                     read=|s| s.ubatch
                     write=|s, n| s.ubatch = n
                     testid="ubatch-input"
@@ -253,8 +253,8 @@ pub fn More() -> impl IntoView {
 /// What the panel sets, to see whether any of it is changed.
 fn more(s: &Scenario) -> impl PartialEq + use<> {
     (
-        (s.flash_attention, s.ubatch, s.mode, s.unified_kv, s.swa_full),
-        (s.imatrix, s.ram, s.offload, s.reserve, s.extras.clone()),
+        (s.flash_attention, s.ubatch, s.logits, s.unified_kv, s.swa_full),
+        (s.imatrix, s.ram, s.offload, s.reserve, s.addons.clone()),
         (s.parallel.clone(), s.platform),
     )
 }
@@ -272,7 +272,7 @@ fn Switch(
     let set = Callback::new(move |on| {
         state.choose(|s| {
             write(s, on);
-            edit::forget(s, key);
+            edit::drop_unused(s, key);
         });
     });
     view! { <Checkbox label value set /> }
@@ -282,7 +282,7 @@ fn Switch(
 #[component]
 pub fn CountField(
     #[prop(into)] label: Signal<String>,
-    limit: Limit,
+    limit: Bounds,
     read: fn(&Scenario) -> u64,
     write: fn(&mut Scenario, u64),
     testid: &'static str,
@@ -293,7 +293,7 @@ pub fn CountField(
         let n = number::parse_count(&text, limit)?;
         state.adjust(|s| {
             write(s, n);
-            edit::forget(s, limit.key);
+            edit::drop_unused(s, limit.key);
         });
         Ok(())
     });
@@ -312,7 +312,7 @@ pub fn CountField(
 #[component]
 pub fn SizeField(
     #[prop(into)] label: Signal<String>,
-    limit: Limit,
+    limit: Bounds,
     read: fn(&Scenario) -> Bytes,
     write: fn(&mut Scenario, Bytes),
     testid: &'static str,
@@ -324,7 +324,7 @@ pub fn SizeField(
         let bytes = number::parse_gib(&text, limit)?;
         state.adjust(|s| {
             write(s, bytes);
-            edit::forget(s, limit.key);
+            edit::drop_unused(s, limit.key);
         });
         Ok(())
     });
@@ -370,7 +370,7 @@ fn CacheType(
 #[component]
 fn ModeField() -> impl IntoView {
     let state = use_state();
-    let mode = state.slice(|scenario| scenario.mode);
+    let mode = state.slice(|scenario| scenario.logits);
     let options = move || {
         vec![
             ("server".to_owned(), tr!(state, controls.mode_server).to_owned()),
@@ -382,14 +382,14 @@ fn ModeField() -> impl IntoView {
             label=words!(state, controls.mode)
             options=Signal::derive(options)
             value=Signal::derive(move || match mode.get() {
-                Mode::Server => "server".to_owned(),
-                Mode::Batch => "batch".to_owned(),
+                LogitsBuffer::Server => "server".to_owned(),
+                LogitsBuffer::Batch => "batch".to_owned(),
             })
             choose=Callback::new(move |name: String| {
-                let mode = if name == "batch" { Mode::Batch } else { Mode::Server };
+                let mode = if name == "batch" { LogitsBuffer::Batch } else { LogitsBuffer::Server };
                 state.choose(|s| {
-                    s.mode = mode;
-                    edit::forget(s, "logits");
+                    s.logits = mode;
+                    edit::drop_unused(s, "logits");
                 });
             })
         />
@@ -415,7 +415,7 @@ fn OffloadFields() -> impl IntoView {
     let set = move |offload: Offload| {
         move |s: &mut Scenario| {
             s.offload = offload;
-            edit::forget(s, "offload");
+            edit::drop_unused(s, "offload");
         }
     };
     let layers = Memo::new(move |_| match offload.get() {
@@ -423,7 +423,7 @@ fn OffloadFields() -> impl IntoView {
         _ => None,
     });
     let commit = Callback::new(move |text: String| {
-        let n = number::parse_count(&text, Limit::LAYERS)? as u32;
+        let n = number::parse_count(&text, Bounds::LAYERS)? as u32;
         state.adjust(set(match offload.get_untracked() {
             Offload::ExpertLayers(_) => Offload::ExpertLayers(n),
             _ => Offload::GpuLayers(n),
@@ -463,7 +463,7 @@ fn OffloadFields() -> impl IntoView {
                     _ => tr!(state, controls.gpu_layers).to_owned(),
                 })
                 value=Signal::derive(move || state.whole(layers.get().unwrap_or_default()))
-                range=limits(state, Limit::LAYERS)
+                range=limits(state, Bounds::LAYERS)
                 commit
                 testid="layers-input"
             />
@@ -472,7 +472,7 @@ fn OffloadFields() -> impl IntoView {
 }
 
 /// A range, written out.
-pub fn limits(state: State, limit: Limit) -> Signal<(String, String)> {
+pub fn limits(state: State, limit: Bounds) -> Signal<(String, String)> {
     Signal::derive(move || (state.whole(limit.min), state.whole(limit.max)))
 }
 
@@ -480,7 +480,7 @@ fn set_kv(state: State, change: impl FnOnce(KvTypes) -> KvTypes) {
     state.choose(|s| {
         s.kv = change(s.kv);
         s.kv_fp8 = false;
-        edit::forget(s, "kv");
+        edit::drop_unused(s, "kv");
     });
 }
 

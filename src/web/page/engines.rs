@@ -23,7 +23,7 @@ pub fn Engines() -> impl IntoView {
                     on:change=move |_| {
                         state.choose(|s| {
                             edit::toggle_engine(s, engine);
-                            edit::forget(s, "engine");
+                            edit::drop_unused(s, "engine");
                         });
                     }
                 />

@@ -10,7 +10,7 @@ use super::text::{tr, words};
 use crate::{edit, number};
 use headroom::engine::drafts;
 use headroom::quant::Quant;
-use headroom::scenario::{Display, DraftModel, Extras, Limit, LoraTargets, Projector, Scenario};
+use headroom::scenario::{Addons, Bounds, Display, DraftModel, LoraTargets, Projector, Scenario};
 
 /// Formats that drafts are offered in, beside that of the model.
 const DRAFT_FORMATS: &[&str] = &["BF16", "Q8_0", "Q4_K_M", "FP8", "AWQ"];
@@ -28,46 +28,46 @@ pub fn ExtrasFields() -> impl IntoView {
                 <DraftFormat />
                 <CountField
                     label=words!(state, extras.draft_n)
-                    limit=Limit::DRAFT_TOKENS
-                    read=|s| s.extras.draft_tokens
-                    write=|s, n| s.extras.draft_tokens = n
+                    limit=Bounds::DRAFT_TOKENS
+                    read=|s| s.addons.draft_tokens
+                    write=|s, n| s.addons.draft_tokens = n
                     testid="draft-n-input"
                 />
                 <CountField
                     label=words!(state, extras.mtp)
-                    limit=Limit::MTP
-                    read=|s| s.extras.mtp
-                    write=|s, n| s.extras.mtp = n
+                    limit=Bounds::MTP
+                    read=|s| s.addons.mtp
+                    write=|s, n| s.addons.mtp = n
                     testid="mtp-input"
                 />
                 <Acceptance />
                 <CountField
                     label=words!(state, extras.lora_rank)
-                    limit=Limit::LORA_RANK
-                    read=|s| s.extras.lora.rank
-                    write=|s, n| s.extras.lora.rank = n
+                    limit=Bounds::LORA_RANK
+                    read=|s| s.addons.lora.rank
+                    write=|s, n| s.addons.lora.rank = n
                     testid="lora-rank-input"
                 />
                 <CountField
                     label=words!(state, extras.lora_count)
-                    limit=Limit::LORA_COUNT
-                    read=|s| s.extras.lora.count
-                    write=|s, n| s.extras.lora.count = n
+                    limit=Bounds::LORA_COUNT
+                    read=|s| s.addons.lora.count
+                    write=|s, n| s.addons.lora.count = n
                     testid="lora-count-input"
                 />
                 <LoraField />
                 <SizeField
                     label=words!(state, extras.cache_ram)
-                    limit=Limit::PROMPT_CACHE
-                    read=|s| s.extras.prompt_cache
-                    write=|s, bytes| s.extras.prompt_cache = bytes
+                    limit=Bounds::PROMPT_CACHE
+                    read=|s| s.addons.prompt_cache
+                    write=|s, bytes| s.addons.prompt_cache = bytes
                     testid="cache-ram-input"
                 />
                 <CountField
                     label=words!(state, extras.checkpoints)
-                    limit=Limit::CHECKPOINTS
-                    read=|s| s.extras.checkpoints
-                    write=|s, n| s.extras.checkpoints = n
+                    limit=Bounds::CHECKPOINTS
+                    read=|s| s.addons.checkpoints
+                    write=|s, n| s.addons.checkpoints = n
                     testid="checkpoints-input"
                 />
                 <DisplayField />
@@ -77,10 +77,10 @@ pub fn ExtrasFields() -> impl IntoView {
 }
 
 /// Changes one of the extras, and drops what the link had under `key` that could not be used.
-fn choose(state: State, key: &'static str, change: impl FnOnce(&mut Extras)) {
+fn choose(state: State, key: &'static str, change: impl FnOnce(&mut Addons)) {
     state.choose(|s: &mut Scenario| {
-        change(&mut s.extras);
-        edit::forget(s, key);
+        change(&mut s.addons);
+        edit::drop_unused(s, key);
     });
 }
 
@@ -92,7 +92,7 @@ fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Option<T> {
 #[component]
 fn ProjectorField() -> impl IntoView {
     let state = use_state();
-    let value = state.slice(|s| s.extras.projector.name().to_owned());
+    let value = state.slice(|s| s.addons.projector.name().to_owned());
     let options = move || {
         let text = |name: &str| match name {
             "auto" => tr!(state, extras.projector_auto).to_owned(),
@@ -108,7 +108,7 @@ fn ProjectorField() -> impl IntoView {
             value
             choose=Callback::new(move |name: String| {
                 if let Some(projector) = named(Projector::ALL, &name) {
-                    choose(state, "mmproj", |extras| extras.projector = projector);
+                    choose(state, "mmproj", |addons| addons.projector = projector);
                 }
             })
             testid="projector-select"
@@ -122,7 +122,7 @@ fn DraftField() -> impl IntoView {
     let state = use_state();
     let models = state.slice(|s| (s.models.clone(), s.engines.clone()));
     let value =
-        state.slice(|s| s.extras.draft.as_ref().map(|draft| draft.id.clone()).unwrap_or_default());
+        state.slice(|s| s.addons.draft.as_ref().map(|draft| draft.id.clone()).unwrap_or_default());
     let options = move || {
         let mut ids: Vec<String> = models.with(|(models, engines)| {
             let models = models.iter().filter_map(|id| state.catalog.model(id));
@@ -146,9 +146,9 @@ fn DraftField() -> impl IntoView {
             options=Signal::derive(options)
             value
             choose=Callback::new(move |id: String| {
-                choose(state, "draft", |extras| {
-                    let quant = extras.draft.as_ref().and_then(|draft| draft.quant);
-                    extras.draft = (!id.is_empty()).then_some(DraftModel { id, quant });
+                choose(state, "draft", |addons| {
+                    let quant = addons.draft.as_ref().and_then(|draft| draft.quant);
+                    addons.draft = (!id.is_empty()).then_some(DraftModel { id, quant });
                 });
             })
             testid="draft-select"
@@ -160,9 +160,9 @@ fn DraftField() -> impl IntoView {
 #[component]
 fn DraftFormat() -> impl IntoView {
     let state = use_state();
-    let drafting = state.slice(|s| s.extras.draft.is_some());
+    let drafting = state.slice(|s| s.addons.draft.is_some());
     let value = state.slice(|s| {
-        let quant = s.extras.draft.as_ref().and_then(|draft| draft.quant);
+        let quant = s.addons.draft.as_ref().and_then(|draft| draft.quant);
         quant.map(|quant| quant.to_string()).unwrap_or_default()
     });
     let options = move || {
@@ -180,8 +180,8 @@ fn DraftFormat() -> impl IntoView {
                 options=Signal::derive(options)
                 value
                 choose=Callback::new(move |name: String| {
-                    choose(state, "draft", |extras| {
-                        if let Some(draft) = &mut extras.draft {
+                    choose(state, "draft", |addons| {
+                        if let Some(draft) = &mut addons.draft {
                             draft.quant = Quant::parse(&name);
                         }
                     });
@@ -196,14 +196,14 @@ fn DraftFormat() -> impl IntoView {
 #[component]
 fn Acceptance() -> impl IntoView {
     let state = use_state();
-    let value = state.slice(|s| s.extras.acceptance);
+    let value = state.slice(|s| s.addons.acceptance);
     let percent = move |thousandths: u64| state.number(Style::Plain, thousandths as f64 / 10.0);
-    let limit = Limit { min: 0, max: 100, ..Limit::ACCEPTANCE };
+    let limit = Bounds { min: 0, max: 100, ..Bounds::ACCEPTANCE };
     let commit = Callback::new(move |text: String| {
         let n = number::parse_count(text.trim_end_matches('%').trim(), limit)?;
         state.adjust(|s| {
-            s.extras.acceptance = n * 10;
-            edit::forget(s, "accept");
+            s.addons.acceptance = n * 10;
+            edit::drop_unused(s, "accept");
         });
         Ok(())
     });
@@ -221,7 +221,7 @@ fn Acceptance() -> impl IntoView {
 #[component]
 fn LoraField() -> impl IntoView {
     let state = use_state();
-    let value = state.slice(|s| s.extras.lora.targets.name().to_owned());
+    let value = state.slice(|s| s.addons.lora.targets.name().to_owned());
     let options = move || {
         vec![
             ("attention".to_owned(), tr!(state, extras.lora_attention).to_owned()),
@@ -236,7 +236,7 @@ fn LoraField() -> impl IntoView {
             value
             choose=Callback::new(move |name: String| {
                 if let Some(targets) = named(LoraTargets::ALL, &name) {
-                    choose(state, "lora_on", |extras| extras.lora.targets = targets);
+                    choose(state, "lora_on", |addons| addons.lora.targets = targets);
                 }
             })
             testid="lora-on-select"
@@ -247,7 +247,7 @@ fn LoraField() -> impl IntoView {
 #[component]
 fn DisplayField() -> impl IntoView {
     let state = use_state();
-    let value = state.slice(|s| s.extras.display.name().to_owned());
+    let value = state.slice(|s| s.addons.display.name().to_owned());
     let options = move || {
         let text = |display: Display| match display {
             Display::Off => tr!(state, extras.none).to_owned(),
@@ -265,7 +265,7 @@ fn DisplayField() -> impl IntoView {
             value
             choose=Callback::new(move |name: String| {
                 if let Some(display) = named(Display::ALL, &name) {
-                    choose(state, "display", |extras| extras.display = display);
+                    choose(state, "display", |addons| addons.display = display);
                 }
             })
             testid="display-select"

@@ -11,7 +11,7 @@ use super::text::{tr, words};
 use crate::entry::Entry;
 use crate::{edit, number};
 use headroom::catalog::Device;
-use headroom::scenario::{DeviceCount, Limit};
+use headroom::scenario::{Bounds, DeviceCount};
 
 /// As many machines stay open to changes. More than that are a list of names, of which one at a
 /// time is open.
@@ -132,7 +132,7 @@ fn AddMachine(search: Callback<String, Found>) -> impl IntoView {
     let add = Callback::new(move |id: String| {
         state.choose(|s| {
             edit::add_machine(s, &id);
-            edit::forget(s, "hw");
+            edit::drop_unused(s, "hw");
         });
     });
     view! {
@@ -158,14 +158,14 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
     let replace = Callback::new(move |id: String| {
         state.choose(|s| {
             edit::replace_device(s, machine, device, &id);
-            edit::forget(s, "hw");
+            edit::drop_unused(s, "hw");
         });
     });
     let set_count = move |count| {
         state.choose(|s| edit::set_count(s, machine, device, count));
     };
     let type_count = Callback::new(move |text: String| {
-        let count = number::parse_count(&text, Limit::DEVICES)?;
+        let count = number::parse_count(&text, Bounds::DEVICES)?;
         state.adjust(|s| edit::set_count(s, machine, device, count));
         Ok(())
     });
@@ -207,7 +207,7 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
                     type="button"
                     class="button button-icon"
                     aria-label=words!(state, field.fewer, name = name.get())
-                    prop:disabled=move || { count.get() <= Limit::DEVICES.min }
+                    prop:disabled=move || { count.get() <= Bounds::DEVICES.min }
                     on:click=move |_| set_count(count.get_untracked().saturating_sub(1))
                 >
                     <Minus />
@@ -217,7 +217,7 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
                     label=words!(state, hardware.count, name = name.get())
                     value=Signal::derive(move || state.whole(count.get()))
                     range=Signal::derive(move || {
-                        (state.whole(Limit::DEVICES.min), state.whole(Limit::DEVICES.max))
+                        (state.whole(Bounds::DEVICES.min), state.whole(Bounds::DEVICES.max))
                     })
                     commit=type_count
                     testid="device-count"
@@ -226,7 +226,7 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
                     type="button"
                     class="button button-icon"
                     aria-label=words!(state, field.another, name = name.get())
-                    prop:disabled=move || { count.get() >= Limit::DEVICES.max }
+                    prop:disabled=move || { count.get() >= Bounds::DEVICES.max }
                     on:click=move |_| set_count(count.get_untracked() + 1)
                 >
                     <Plus />

@@ -145,7 +145,7 @@ fn keep(state: State, readings: Vec<Reading>) {
         let engine: Engine = s.engines.get(at.engine).copied().unwrap_or_default();
         let model = cell.model.clone();
         s.serving.measure(Measurement { machine, engine, model, quant, readings });
-        edit::forget(s, "measured");
+        edit::drop_unused(s, "measured");
     });
 }
 

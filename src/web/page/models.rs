@@ -17,7 +17,7 @@ pub fn AddModel() -> impl IntoView {
     let add = Callback::new(move |id: String| {
         state.choose(|s| {
             edit::add_model(s, &id);
-            edit::forget(s, "model");
+            edit::drop_unused(s, "model");
         });
     });
     view! {

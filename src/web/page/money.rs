@@ -81,7 +81,7 @@ pub fn MoneyPanel(
                             if let Some(currency) = Currency::parse(&code) {
                                 state.choose(|s| {
                                     s.money.currency = currency;
-                                    edit::forget(s, "cur");
+                                    edit::drop_unused(s, "cur");
                                 });
                             }
                         })
@@ -248,7 +248,7 @@ fn InputField(input: Input, inputs: Memo<Option<Vec<report::Input>>>) -> impl In
     let set = move |value: Option<f64>| {
         state.adjust(|s| {
             s.money.set(input, value);
-            edit::forget(s, input.key());
+            edit::drop_unused(s, input.key());
         });
     };
     let commit = Callback::new(move |text: String| {

@@ -11,7 +11,7 @@ use crate::edit;
 use headroom::report::{
     Cell, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind, Suggestion,
 };
-use headroom::scenario::{ExpertParallel, Limit, Scenario, SplitMode, System, TensorSplit};
+use headroom::scenario::{Bounds, ExpertParallel, Scenario, SplitMode, System, TensorSplit};
 
 /// Which layers and experts of the open cell are where, and how that came about.
 #[component]
@@ -182,28 +182,28 @@ pub fn PlacementFields() -> impl IntoView {
                 <SharesField />
                 <CountField
                     label=words!(state, split.main_gpu)
-                    limit=Limit::MAIN_GPU
+                    limit=Bounds::MAIN_GPU
                     read=|s| s.parallel.main_gpu
                     write=|s, n| s.parallel.main_gpu = n
                     testid="main-gpu-input"
                 />
                 <CountField
                     label=words!(state, split.batch)
-                    limit=Limit::BATCH
+                    limit=Bounds::BATCH
                     read=|s| s.parallel.logical_batch()
                     write=|s, n| s.parallel.batch = Some(n)
                     testid="batch-input"
                 />
                 <CountField
                     label=words!(state, split.pp)
-                    limit=Limit::PIPELINE
+                    limit=Bounds::PIPELINE
                     read=|s| s.parallel.pipeline.unwrap_or(1)
                     write=|s, n| s.parallel.pipeline = (n > 1).then_some(n)
                     testid="pp-input"
                 />
                 <CountField
                     label=words!(state, split.dp)
-                    limit=Limit::DATA_PARALLEL
+                    limit=Bounds::DATA_PARALLEL
                     read=|s| s.parallel.data.unwrap_or(1)
                     write=|s, n| s.parallel.data = (n > 1).then_some(n)
                     testid="dp-input"
@@ -217,14 +217,14 @@ pub fn PlacementFields() -> impl IntoView {
                 <SystemField />
                 <SizeField
                     label=words!(state, split.wired)
-                    limit=Limit::WIRED
+                    limit=Bounds::WIRED
                     read=|s| s.platform.limit.unwrap_or_default()
                     write=|s, bytes| s.platform.limit = (bytes.0 > 0).then_some(bytes)
                     testid="wired-input"
                 />
                 <SizeField
                     label=words!(state, split.uma)
-                    limit=Limit::CARVE_OUT
+                    limit=Bounds::CARVE_OUT
                     read=|s| s.platform.carve_out.unwrap_or_default()
                     write=|s, bytes| s.platform.carve_out = (bytes.0 > 0).then_some(bytes)
                     testid="uma-input"
@@ -237,7 +237,7 @@ pub fn PlacementFields() -> impl IntoView {
 fn choose(state: State, key: &'static str, change: impl FnOnce(&mut Scenario)) {
     state.choose(|s: &mut Scenario| {
         change(s);
-        edit::forget(s, key);
+        edit::drop_unused(s, key);
     });
 }
 
@@ -297,7 +297,7 @@ fn SharesField() -> impl IntoView {
                     let typed = event.target().value();
                     // As in a link: what cannot be used is said there, and stays.
                     state.choose(|s| {
-                        edit::forget(s, "ts");
+                        edit::drop_unused(s, "ts");
                         s.parallel.tensor_split = None;
                         edit::apply_suggestion(s, &Suggestion::set("ts", typed.trim()));
                     });

@@ -19,7 +19,7 @@ pub fn Quants() -> impl IntoView {
         if let Some(quant) = Quant::parse(&name) {
             state.choose(|s| {
                 edit::add_quant(s, quant);
-                edit::forget(s, "quant");
+                edit::drop_unused(s, "quant");
             });
         }
     });

@@ -12,7 +12,7 @@ use super::text::{tr, words};
 use crate::number::{self, Refusal};
 use crate::{edit, scale};
 use headroom::report::{Cell, NoSpeed};
-use headroom::scenario::{Limit, Serving};
+use headroom::scenario::{Bounds, Serving};
 use headroom::speed;
 use headroom::units::Interval;
 
@@ -54,28 +54,28 @@ pub fn ServingPanel(
                 <div class="panel-fields">
                     <Tokens
                         label=words!(state, serving.prompt)
-                        limit=Limit::PROMPT
+                        limit=Bounds::PROMPT
                         read=|s| s.prompt
                         write=|s, n| s.prompt = n
                         testid="prompt-input"
                     />
                     <Tokens
                         label=words!(state, serving.output)
-                        limit=Limit::OUTPUT
+                        limit=Bounds::OUTPUT
                         read=|s| s.output
                         write=|s, n| s.output = n
                         testid="output-input"
                     />
                     <Tokens
                         label=words!(state, serving.prefix)
-                        limit=Limit::PREFIX
+                        limit=Bounds::PREFIX
                         read=|s| s.prefix
                         write=|s, n| s.prefix = n
                         testid="prefix-input"
                     />
                     <Target
                         label=words!(state, serving.ttft_target)
-                        limit=Limit::TTFT
+                        limit=Bounds::TTFT
                         unit=1e6
                         read=|s| s.ttft_us
                         write=|s, us| s.ttft_us = us
@@ -83,7 +83,7 @@ pub fn ServingPanel(
                     />
                     <Target
                         label=words!(state, serving.tpot_target)
-                        limit=Limit::TPOT
+                        limit=Bounds::TPOT
                         unit=1e3
                         read=|s| s.tpot_us
                         write=|s, us| s.tpot_us = us
@@ -247,13 +247,13 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
                         if let Some(n) = stop {
                             state.adjust(|s| {
                                 s.users = n;
-                                edit::forget(s, "users");
+                                edit::drop_unused(s, "users");
                             });
                         }
                     }
                 />
                 <div class="slider-scale" aria-hidden="true">
-                    {(0..=Limit::USERS.max.ilog2()).step_by(2).map(mark).collect_view()}
+                    {(0..=Bounds::USERS.max.ilog2()).step_by(2).map(mark).collect_view()}
                 </div>
             </div>
         </div>
@@ -264,7 +264,7 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
 #[component]
 fn Tokens(
     #[prop(into)] label: Signal<String>,
-    limit: Limit,
+    limit: Bounds,
     read: fn(&Serving) -> u64,
     write: fn(&mut Serving, u64),
     testid: &'static str,
@@ -275,7 +275,7 @@ fn Tokens(
         let n = number::parse_count(&text, limit)?;
         state.adjust(|s| {
             write(&mut s.serving, n);
-            edit::forget(s, limit.key);
+            edit::drop_unused(s, limit.key);
         });
         Ok(())
     });
@@ -296,7 +296,7 @@ fn Tokens(
 #[component]
 fn Target(
     #[prop(into)] label: Signal<String>,
-    limit: Limit,
+    limit: Bounds,
     unit: f64,
     read: fn(&Serving) -> Option<u64>,
     write: fn(&mut Serving, Option<u64>),
@@ -315,7 +315,7 @@ fn Target(
         };
         state.adjust(|s| {
             write(&mut s.serving, target);
-            edit::forget(s, limit.key);
+            edit::drop_unused(s, limit.key);
         });
         Ok::<(), Refusal>(())
     });

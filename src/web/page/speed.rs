@@ -11,7 +11,7 @@ use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
 use headroom::report::{Cell, NoSpeed, Speed, SpeedBasis};
-use headroom::scenario::{Limit, Scenario, Serving};
+use headroom::scenario::{Bounds, Scenario, Serving};
 use headroom::speed;
 use headroom::units::Interval;
 
@@ -108,7 +108,7 @@ pub fn SpeedFilter(#[prop(into)] hidden: Signal<usize>) -> impl IntoView {
         <div class="speed-filter">
             <OptionalField
                 label=words!(state, speed.at_least)
-                limit=Limit::MIN_TPS
+                limit=Bounds::MIN_TPS
                 scale=1e3
                 read=|serving| serving.min_tps
                 write=|serving, rate| serving.min_tps = rate
@@ -123,7 +123,7 @@ pub fn SpeedFilter(#[prop(into)] hidden: Signal<usize>) -> impl IntoView {
 #[component]
 fn OptionalField(
     #[prop(into)] label: Signal<String>,
-    limit: Limit,
+    limit: Bounds,
     scale: f64,
     read: fn(&Serving) -> Option<u64>,
     write: fn(&mut Serving, Option<u64>),
@@ -143,7 +143,7 @@ fn OptionalField(
         };
         state.adjust(|s| {
             write(&mut s.serving, value);
-            edit::forget(s, limit.key);
+            edit::drop_unused(s, limit.key);
         });
         Ok(())
     });

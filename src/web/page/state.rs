@@ -19,7 +19,7 @@ use headroom::catalog::Catalog;
 use headroom::estimate::{self, Files};
 use headroom::report::{Cell, Notice};
 use headroom::scenario::{
-    Lang, Layout, Limit, Machine, Problem, Scenario, Selected, Serving, Theme,
+    Bounds, Lang, Layout, Machine, Problem, Scenario, Selected, Serving, Theme,
 };
 use headroom::units::Bytes;
 
@@ -435,7 +435,7 @@ impl Rows {
             })
         });
         // Machines that were passed on the way, as when a number is typed, are let go.
-        if self.rows.with_value(HashMap::len) as u64 > 4 * Limit::MODELS.max {
+        if self.rows.with_value(HashMap::len) as u64 > 4 * Bounds::MODELS.max {
             let scenario = self.scenario.read_untracked();
             self.rows.update_value(|rows| {
                 rows.retain(|(id, machine), _| {

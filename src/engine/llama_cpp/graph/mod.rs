@@ -20,7 +20,7 @@ use super::{Placement, Settings, Weight};
 use crate::architecture::{
     Architecture, Attention, Ffn, KvSource, Layer, Mixer, NormKind, Reach, Role,
 };
-use crate::scenario::{KvTypes, Mode};
+use crate::scenario::{KvTypes, LogitsBuffer};
 use inputs::Inputs;
 use per_layer::PerLayer;
 
@@ -60,9 +60,9 @@ impl Batch {
             true => Cells::of_batch(tokens),
             false => Cells::new(architecture, settings),
         };
-        let outputs = match settings.mode {
-            Mode::Batch => batch,
-            Mode::Server => {
+        let outputs = match settings.logits {
+            LogitsBuffer::Batch => batch,
+            LogitsBuffer::Server => {
                 sequences.saturating_mul(settings.proposed.saturating_add(1)).min(batch)
             }
         };

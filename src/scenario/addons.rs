@@ -1,14 +1,14 @@
 //! What takes memory beside the model itself: projector, adapters, a draft, caches on the host, the
-//! desktop. Their keys in a link are [`Extras::KEYS`].
+//! desktop. Their keys in a link are [`Addons::KEYS`].
 
-use super::limits::Limit;
+use super::bounds::Bounds;
 use super::query::{Refused, Writer, bytes, number, share, size, thousandths, word};
 use crate::quant::Quant;
 use crate::units::Bytes;
 
 /// Settings of what is loaded or kept beside the model.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Extras {
+pub struct Addons {
     /// The projector: vision and audio towers (`mmproj`).
     pub projector: Projector,
     /// LoRA adapters that are loaded (`lora`, `lora_on`).
@@ -159,9 +159,9 @@ fn name_of<T: Copy + PartialEq>(all: &[(&'static str, T)], value: T) -> &'static
     all.iter().find(|(_, v)| *v == value).map_or("", |(name, _)| name)
 }
 
-impl Default for Extras {
-    fn default() -> Extras {
-        Extras {
+impl Default for Addons {
+    fn default() -> Addons {
+        Addons {
             projector: Projector::Auto,
             lora: Lora { rank: 0, count: 1, targets: LoraTargets::default() },
             draft: None,
@@ -175,7 +175,7 @@ impl Default for Extras {
     }
 }
 
-impl Extras {
+impl Addons {
     /// The keys that this part of the notation reads.
     pub(super) const KEYS: &[&str] = &[
         "mmproj",
@@ -190,18 +190,18 @@ impl Extras {
         "display",
     ];
 
-    /// Reads one pair; `false` where the key is none of [`Extras::KEYS`].
+    /// Reads one pair; `false` where the key is none of [`Addons::KEYS`].
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, Refused> {
         match key {
             "mmproj" => self.projector = word(value, Projector::ALL)?,
             "lora" => (self.lora.rank, self.lora.count) = lora(value)?,
             "lora_on" => self.lora.targets = word(value, LoraTargets::ALL)?,
             "draft" => self.draft = draft(value)?,
-            "draft_n" => self.draft_tokens = number(value, Limit::DRAFT_TOKENS)?,
-            "mtp" => self.mtp = number(value, Limit::MTP)?,
-            "accept" => self.acceptance = thousandths(value, Limit::ACCEPTANCE)?,
-            "cache_ram" => self.prompt_cache = bytes(value, Limit::PROMPT_CACHE)?,
-            "checkpoints" => self.checkpoints = number(value, Limit::CHECKPOINTS)?,
+            "draft_n" => self.draft_tokens = number(value, Bounds::DRAFT_TOKENS)?,
+            "mtp" => self.mtp = number(value, Bounds::MTP)?,
+            "accept" => self.acceptance = thousandths(value, Bounds::ACCEPTANCE)?,
+            "cache_ram" => self.prompt_cache = bytes(value, Bounds::PROMPT_CACHE)?,
+            "checkpoints" => self.checkpoints = number(value, Bounds::CHECKPOINTS)?,
             "display" => self.display = word(value, Display::ALL)?,
             _ => return Ok(false),
         }
@@ -210,7 +210,7 @@ impl Extras {
 
     /// Writes what differs from the defaults.
     pub(super) fn write(&self, out: &mut Writer) {
-        let default = Extras::default();
+        let default = Addons::default();
         if self.projector != default.projector {
             out.pair("mmproj", self.projector.name());
         }
@@ -259,7 +259,7 @@ impl std::fmt::Display for DraftModel {
 /// Rank and count: `16`, `16*4`.
 fn lora(value: &str) -> Result<(u64, u64), Refused> {
     let (rank, count) = value.split_once('*').unwrap_or((value, "1"));
-    Ok((number(rank.trim(), Limit::LORA_RANK)?, number(count.trim(), Limit::LORA_COUNT)?))
+    Ok((number(rank.trim(), Bounds::LORA_RANK)?, number(count.trim(), Bounds::LORA_COUNT)?))
 }
 
 /// A model's id, and behind a colon its quantisation; nothing is none.
