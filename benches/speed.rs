@@ -8,7 +8,7 @@ use headroom::architecture::{Tensor, tensors};
 use headroom::catalog::Catalog;
 use headroom::quant::{MixContext, Quant};
 use headroom::speed::{
-    CacheTypes, Chip, Engine, Load, Numerics, Part, Setup, Software, Work, calibration,
+    CacheBytes, Chip, Engine, Load, Numerics, Part, Setup, Software, Work, calibration,
 };
 
 fn main() {
@@ -30,7 +30,7 @@ fn weights(model: &str) -> Vec<(Tensor, u64)> {
 fn work(model: &str, weights: &[(Tensor, u64)]) -> Work {
     let architecture = Catalog::bundled().model(model).unwrap().architecture();
     let weights = weights.iter().map(|(tensor, bytes)| (tensor, *bytes));
-    Work::whole(architecture, weights, CacheTypes::SIXTEEN_BIT)
+    Work::whole(architecture, weights, CacheBytes::SIXTEEN_BIT)
 }
 
 fn setup(model: &str) -> Setup<'static> {

@@ -6,15 +6,25 @@ use std::borrow::Cow;
 use crate::catalog::{CloudPrice, Device, DeviceKind};
 use crate::hardware::Hardware;
 use crate::report::{self, Economy, InOut, PerMtok, PowerDraw};
-use crate::scenario::{Currency, Input, Money};
+use crate::scenario::{Currency, Money};
 use crate::speed::energy::{Power, PowerShares};
 use crate::speed::money::{Cost, Prices, economics};
 use crate::speed::{Load, Service};
 
-/// A default and where it comes from.
-struct Default {
-    value: Option<f64>,
+/// A value behind the figures.
+struct Value {
+    /// Its key in links.
+    key: &'static str,
+    /// What the reader set.
+    own: Option<f64>,
+    default: Option<f64>,
     basis: Basis,
+}
+
+impl Value {
+    fn used(&self) -> Option<f64> {
+        self.own.or(self.default)
+    }
 }
 
 /// Where a default comes from; put into words only where someone reads them.
@@ -29,16 +39,15 @@ enum Basis {
 
 /// The values behind the figures of `hardware` under `money`, with their sources.
 pub fn inputs(money: &Money, hardware: &Hardware<'_>) -> Vec<report::Input> {
-    let input = |input: Input| {
-        let Default { value: default, basis } = default(input, money, hardware);
-        let value = money.get(input).or(default);
-        let source = match basis {
+    let input = |value: Value| {
+        let source = match value.basis {
             Basis::Said(words) => Cow::Borrowed(words),
             Basis::Devices { said, note } => Cow::Owned(of_devices(hardware, said, note)),
         };
-        report::Input { key: Cow::Borrowed(input.key()), value, default, source }
+        let key = Cow::Borrowed(value.key);
+        report::Input { key, value: value.used(), default: value.default, source }
     };
-    Input::ALL.into_iter().map(input).collect()
+    values(money, hardware).map(input).into()
 }
 
 /// Energy and money of `hardware` under `money`, with what it is asked to serve and how it does;
@@ -48,26 +57,25 @@ pub fn economy(
     hardware: &Hardware<'_>,
     served: Option<(&Service, &Load)>,
 ) -> Economy {
-    let values =
-        Input::ALL.map(|input| money.get(input).or_else(|| default(input, money, hardware).value));
-    let value = |input: Input| values[input as usize];
-    let share = |input: Input| value(input).unwrap_or_default();
-    let power = value(Input::Boards).map(|boards_w| Power {
+    let values = values(money, hardware);
+    let [price, rent, kwh, duty, years, pue, boards_w, host_w, idle, prefill, decode, _] =
+        values.each_ref().map(Value::used);
+    let power = boards_w.map(|boards_w| Power {
         boards_w,
         shares: PowerShares {
-            idle: share(Input::Idle),
-            prefill: share(Input::Prefill),
-            decode: share(Input::Decode),
+            idle: idle.unwrap_or_default(),
+            prefill: prefill.unwrap_or_default(),
+            decode: decode.unwrap_or_default(),
         },
-        host_w: share(Input::Host),
-        pue: share(Input::Pue),
+        host_w: host_w.unwrap_or_default(),
+        pue: pue.unwrap_or_default(),
     });
     let prices = Prices {
-        purchase: value(Input::Price),
-        amortised_years: share(Input::Years),
-        kwh: value(Input::Tariff),
-        rent_hour: value(Input::Rent),
-        utilisation: share(Input::Duty),
+        purchase: price,
+        amortised_years: years.unwrap_or_default(),
+        kwh,
+        rent_hour: rent,
+        utilisation: duty.unwrap_or_default(),
     };
     let costs = served.map(|(service, load)| economics(service, load, power.as_ref(), &prices));
     let per_mtok = costs.map(|costs| PerMtok {
@@ -92,7 +100,7 @@ pub fn economy(
             currency: money.currency.to_string(),
             per_mtok: per_mtok.unwrap_or_default(),
             owned_hour: costs.and_then(|costs| Some(costs.owned?.hour)),
-            rented_hour: value(Input::Rent),
+            rented_hour: rent,
             break_even_hours: costs.and_then(|costs| costs.break_even_hours),
             unknown: unknown(money, &values),
         },
@@ -113,83 +121,106 @@ impl InOut {
 
 /// The keys to set before every figure is known: those without a value, and the rate where it
 /// would give one to an amount.
-fn unknown(money: &Money, values: &[Option<f64>]) -> Vec<Cow<'static, str>> {
-    let amounts = Input::ALL.into_iter().filter(|input| input.is_money());
+fn unknown(money: &Money, values: &[Value]) -> Vec<Cow<'static, str>> {
     // Only defaults are in dollars.
-    let has_defaults = amounts.into_iter().any(|amount| money.get(amount).is_none());
-    let lacking = Input::ALL
-        .into_iter()
-        .zip(values)
-        .filter(|(input, value)| value.is_none() && (*input != Input::Rate || has_defaults));
-    lacking.map(|(input, _)| Cow::Borrowed(input.key())).collect()
+    let has_defaults = [money.price, money.rent, money.kwh].iter().any(Option::is_none);
+    let lacking =
+        values.iter().filter(|value| value.used().is_none() && (value.key != RATE || has_defaults));
+    lacking.map(|value| Cow::Borrowed(value.key)).collect()
 }
+
+/// The key of the exchange rate.
+const RATE: &str = "rate";
 
 /// Share of the board power that the rest of a server draws: eight boards of 700 W in a machine of
 /// 10.2 kW at most would be 0.8; servers are rarely at their most.
 const SERVER_SHARE: f64 = 0.5;
 
-/// What `input` is unless it is set, and why.
-fn default(input: Input, money: &Money, hardware: &Hardware<'_>) -> Default {
-    let said =
-        |value: f64, words: &'static str| Default { value: Some(value), basis: Basis::Said(words) };
+/// Every value, in the order of the settings.
+fn values(money: &Money, hardware: &Hardware<'_>) -> [Value; 12] {
+    let value = |key, own, default, basis| Value { key, own, default, basis };
+    let said = |key, own, default: f64, words| value(key, own, Some(default), Basis::Said(words));
     let rate = money.rate();
     let in_currency = |usd: Option<f64>| usd.zip(rate).map(|(usd, rate)| usd * rate);
     let first = hardware.parts.first().map(|part| part.device);
-    match input {
-        Input::Price => Default {
-            value: in_currency(sum(hardware, |device| device.msrp_usd)),
-            basis: Basis::Devices { said: price, note: "the rest of the machine is not in it" },
-        },
-        Input::Rent => Default {
-            value: in_currency(sum(hardware, |device| Some(lowest_rent(device)?.usd_per_hour.0))),
-            basis: Basis::Devices { said: rent, note: "the lowest of those collected" },
-        },
-        Input::Tariff => Default {
-            value: in_currency(Some(0.17)),
-            basis: Basis::Said(
+    let (host_w, host_basis) = match first {
+        None => (150.0, "rule of thumb: 150 W for a machine that computes on its CPU"),
+        Some(device) if device.kind == DeviceKind::Unified => {
+            (15.0, "rule of thumb: 15 W beside a chip that holds CPU and GPU")
+        }
+        Some(device) if device.segment == "datacenter" => (
+            sum(hardware, |device| device.tdp_w).unwrap_or(600.0) * SERVER_SHARE,
+            "rule of thumb: half of the boards' power for the rest of a server",
+        ),
+        Some(_) => (100.0, "rule of thumb: 100 W for the rest of a desktop"),
+    };
+    [
+        value(
+            "price",
+            money.price,
+            in_currency(sum(hardware, |device| device.msrp_usd)),
+            Basis::Devices { said: price, note: "the rest of the machine is not in it" },
+        ),
+        value(
+            "rent",
+            money.rent,
+            in_currency(sum(hardware, |device| Some(lowest_rent(device)?.usd_per_hour.0))),
+            Basis::Devices { said: rent, note: "the lowest of those collected" },
+        ),
+        value(
+            "kwh",
+            money.kwh,
+            in_currency(Some(0.17)),
+            Basis::Said(
                 "0.17 USD: a round figure near the average that US households paid in 2025",
             ),
-        },
-        Input::Duty => said(0.5, "assumption: busy half of the time"),
-        Input::Years => said(
+        ),
+        said("duty", money.duty, 0.5, "assumption: busy half of the time"),
+        said(
+            "years",
+            money.years,
             3.0,
             "assumption: the low end of the 3 to 6 years over which servers are written off",
         ),
-        Input::Pue => said(
+        said(
+            "pue",
+            money.pue,
             1.0,
             "a home or an office without cooling of its own; data centres have 1.1 to 1.6",
         ),
-        Input::Boards if first.is_none() => said(0.0, "no devices"),
-        Input::Boards => Default {
-            value: sum(hardware, |device| device.tdp_w),
-            basis: Basis::Devices { said: watts, note: "board power by the maker" },
-        },
-        Input::Host => match first {
-            None => said(150.0, "rule of thumb: 150 W for a machine that computes on its CPU"),
-            Some(device) if device.kind == DeviceKind::Unified => {
-                said(15.0, "rule of thumb: 15 W beside a chip that holds CPU and GPU")
-            }
-            Some(device) if device.segment == "datacenter" => said(
-                sum(hardware, |device| device.tdp_w).unwrap_or(600.0) * SERVER_SHARE,
-                "rule of thumb: half of the boards' power for the rest of a server",
+        match first {
+            None => said("boards_w", money.boards_w, 0.0, "no devices"),
+            Some(_) => value(
+                "boards_w",
+                money.boards_w,
+                sum(hardware, |device| device.tdp_w),
+                Basis::Devices { said: watts, note: "board power by the maker" },
             ),
-            Some(_) => said(100.0, "rule of thumb: 100 W for the rest of a desktop"),
         },
-        Input::Idle => said(0.15, "rule of thumb, 2026-11: 15 % of the board power"),
-        Input::Prefill => said(
+        said("host_w", money.host_w, host_w, host_basis),
+        said("idle", money.idle, 0.15, "rule of thumb, 2026-11: 15 % of the board power"),
+        said(
+            "prefill",
+            money.prefill,
             0.95,
             "rule of thumb, 2026-11: prompts are bound by arithmetic, nearly all of the board power",
         ),
-        Input::Decode => said(
+        said(
+            "decode",
+            money.decode,
             0.6,
             "rule of thumb, 2026-11: answers are bound by memory, 60 % of the board power",
         ),
-        Input::Rate if rate.is_some() && money.currency == Currency::USD => said(1.0, "US dollars"),
-        Input::Rate => Default {
-            value: None,
-            basis: Basis::Said("not known here: rates move, and nothing is looked up elsewhere"),
+        match (rate, money.currency) {
+            (Some(_), Currency::USD) => said(RATE, money.exchange_rate, 1.0, "US dollars"),
+            _ => value(
+                RATE,
+                money.exchange_rate,
+                None,
+                Basis::Said("not known here: rates move, and nothing is looked up elsewhere"),
+            ),
         },
-    }
+    ]
 }
 
 /// What `each` gives for all devices together; nothing where it gives nothing for one of them, or

@@ -4,9 +4,10 @@
 
 use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::GgufFile;
+use headroom::engine::llama_cpp::KvTypes;
 use headroom::engine::llama_cpp::{Placement, Settings, compute};
 use headroom::quant::{GgmlType, Mix};
-use headroom::scenario::{KvTypes, LogitsBuffer};
+use headroom::scenario::LogitsBuffer;
 
 /// Contexts in an order that makes each next one be told from those before, where that can be:
 /// short of a window, in it, far beyond; steps of cells and between them.

@@ -10,11 +10,12 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use headroom::architecture::{Architecture, tensors};
 use headroom::catalog::Catalog;
+use headroom::engine::llama_cpp::KvTypes;
 use headroom::engine::llama_cpp::{
     self, Placement, Settings, Split, Weight, compute, compute_intervals, layer_states, model_bytes,
 };
 use headroom::quant::{GgmlType, Mix, MixContext};
-use headroom::scenario::{KvTypes, LogitsBuffer};
+use headroom::scenario::LogitsBuffer;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]

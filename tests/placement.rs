@@ -412,7 +412,8 @@ proptest! {
         use headroom::engine::llama_cpp::{self, Division, Placement, Settings};
         use headroom::engine::llama_cpp::GgufFile;
         use headroom::quant::{GgmlType, Mix};
-        use headroom::scenario::{KvTypes, LogitsBuffer};
+        use headroom::engine::llama_cpp::KvTypes;
+        use headroom::scenario::LogitsBuffer;
 
         let model = Catalog::bundled().model(model).unwrap();
         let Ok(file) = GgufFile::new(model, Mix::Q4_K_M, false) else { return Ok(()) };

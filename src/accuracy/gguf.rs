@@ -9,10 +9,11 @@ use super::{Comparison, Figure};
 use crate::architecture::Architecture;
 use crate::catalog::Catalog;
 use crate::engine::llama_cpp::GgufFile;
+use crate::engine::llama_cpp::KvTypes;
 use crate::engine::llama_cpp::{self, DriverCopies, Placement, Platform, Settings};
 use crate::engine::split_by_memory;
 use crate::quant::{GgmlType, Mix};
-use crate::scenario::{KvTypes, LogitsBuffer};
+use crate::scenario::LogitsBuffer;
 use crate::units::{Bytes, Interval};
 
 /// The tensors of a GGUF file.

@@ -13,7 +13,7 @@ use crate::engine::{Batch, Release, cuda_graphs, loaded, non_torch, peak};
 use crate::engine::{Checkpoint, LayerCache, layer_caches, mtp_caches};
 use crate::estimate;
 use crate::quant::Quant;
-use crate::scenario::Scenario;
+use crate::scenario::{CacheType, Scenario};
 use crate::units::{Bytes, GIB, Interval};
 
 /// Half of the last digit of a figure printed as GiB with two decimals.
@@ -119,7 +119,7 @@ impl Profile {
             out.extend(self.budget(release, weights + outside + activations, graphs));
         }
         let settings = KvSettings {
-            value_bytes: self.kv_bytes,
+            cache_type: if self.kv_bytes == 1 { CacheType::Fp8 } else { CacheType::F16 },
             batched: tokens,
             speculative: self.speculative,
             release,

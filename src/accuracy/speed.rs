@@ -8,7 +8,7 @@ use crate::architecture::{Architecture, Group, Role, Tensor, tensors};
 use crate::catalog::{Catalog, Device};
 use crate::quant::{MixContext, Quant};
 use crate::speed::{
-    Backend, CacheTypes, Chip, Engine, Era, Load, Numerics, Part, Precision, Setup, Software, Work,
+    Backend, CacheBytes, Chip, Engine, Era, Load, Numerics, Part, Precision, Setup, Software, Work,
 };
 use crate::units::Interval;
 
@@ -189,7 +189,7 @@ fn case(row: Row) -> Option<Case> {
     let work = Work::whole(
         architecture,
         loaded.iter().map(|(tensor, bytes)| (tensor, *bytes)),
-        CacheTypes { key: row.cache_bytes, value: row.cache_bytes },
+        CacheBytes { key: row.cache_bytes, value: row.cache_bytes },
     );
     let stored = work.dense_bytes + work.expert_bytes;
     let usable = device.memory_usable_bytes.map_or(f64::INFINITY, |bytes| bytes as f64);

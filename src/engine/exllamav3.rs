@@ -15,10 +15,9 @@ use super::run::Run;
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
-use crate::quant::{Format, GgmlType, Mix, Quant};
+use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, SlidingWindowCache, Term};
-use crate::scenario::{Engine, KvTypes, Lora, ProjectorType};
-use crate::speed::CacheTypes;
+use crate::scenario::{CacheType, CacheTypes, Engine, Lora, ProjectorType};
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
@@ -86,17 +85,13 @@ const ARCHITECTURES: &[&str] = &[
     "step35",
 ];
 
-/// Bits of a cached value in halves: 16, or `n` and half a bit for its scale.
-fn half_bits(kv: KvTypes) -> Result<[u64; 2], Refusal> {
-    let one = |ty| match ty {
-        GgmlType::F16 => Some(32),
-        GgmlType::Q8_0 => Some(17),
-        GgmlType::Q5_0 => Some(11),
-        GgmlType::Q4_0 => Some(9),
-        _ => None,
-    };
-    match (one(kv.k), one(kv.v)) {
-        (Some(k), Some(v)) if (k == 32) == (v == 32) => Ok([k, v]),
+/// The types that keys and values are cached in: 16 bits, or `n` and half a bit for the scale, as
+/// many as ggml's types of `n` bits take.
+fn cache_types(kv: CacheTypes) -> Result<CacheTypes, Refusal> {
+    use CacheType::{F16, Q4_0, Q5_0, Q8_0};
+    let kv = kv.without_fp8();
+    match (kv.key, kv.value) {
+        (F16, F16) | (Q8_0 | Q5_0 | Q4_0, Q8_0 | Q5_0 | Q4_0) => Ok(kv),
         _ => Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", "q8_0")),
     }
 }
@@ -149,7 +144,7 @@ impl EngineAdapter for ExLlamaV3 {
         Ok(Box::new(ExlRun {
             base,
             caches: layer_caches(checkpoint.architecture(), 1),
-            half_bits: half_bits(scenario.kv)?,
+            cache_types: cache_types(scenario.kv)?,
             split: LayerSplit::new(checkpoint, &hardware.usable(), true),
             addons: CheckpointAddons::new(&ExLlamaV3, base)?,
         }))
@@ -169,7 +164,7 @@ impl EngineAdapter for ExLlamaV3 {
 struct ExlRun<'a> {
     base: CheckpointBase<'a>,
     caches: Vec<LayerCache>,
-    half_bits: [u64; 2],
+    cache_types: CacheTypes,
     split: LayerSplit,
     addons: CheckpointAddons<'a>,
 }
@@ -178,7 +173,9 @@ impl ExlRun<'_> {
     /// The cache of `layers`: every layer keeps every token, a window too.
     fn kv(&self, layers: std::ops::Range<usize>, context: u64, users: u64) -> (Bytes, Bytes) {
         let tokens = context.div_ceil(PAGE).saturating_mul(PAGE).saturating_mul(users);
-        let [k, v] = self.half_bits;
+        let CacheTypes { key, value } = self.cache_types;
+        let half_bits = |ty: CacheType| (2.0 * ty.bits_per_value()) as u64;
+        let (k, v) = (half_bits(key), half_bits(value));
         let caches = self.caches.get(layers).unwrap_or_default();
         let kv = caches.iter().map(|cache| {
             let bits = match cache.latent {
@@ -250,10 +247,9 @@ impl Run for ExlRun<'_> {
     }
 
     fn layout(&self) -> Layout {
-        let [key, value] = self.half_bits.map(|half_bits| half_bits as f64 / 16.0);
         Layout {
             parts: Layout::split(&self.split.layers, self.base.n_layers(), false, 0),
-            cache: CacheTypes { key, value },
+            cache: self.cache_types,
             microbatch: CHUNK,
             copies: 1,
             expert_sharing_ranks: 1,
@@ -263,9 +259,10 @@ impl Run for ExlRun<'_> {
     fn flags(&self) -> Vec<String> {
         let tokens = self.base.scenario.context.div_ceil(PAGE) * PAGE;
         let mut flags = vec![format!("-cs {}", tokens.saturating_mul(self.base.scenario.users))];
-        let [k, v] = self.half_bits;
-        if k != 32 {
-            flags.push(format!("-cq {},{}", k / 2, v / 2));
+        let CacheTypes { key, value } = self.cache_types;
+        if key.is_quantised() {
+            let bits = |ty: CacheType| ty.bits_per_value() as u64;
+            flags.push(format!("-cq {},{}", bits(key), bits(value)));
         }
         flags.extend(self.addons.flags());
         flags

@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use crate::quant::GgmlType;
 use crate::report::{Placement, PlacementPart, PlacementReason, SplitKind};
-use crate::scenario::KvTypes;
-use crate::speed::CacheTypes;
+use crate::scenario::CacheTypes;
 
 /// A model as an engine lays it out for one copy of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +11,7 @@ pub struct Layout {
     /// What devices hold, in the order of the layers, then what is left on the host. Together all
     /// of the model.
     pub parts: Vec<PlacedLayers>,
-    /// Bytes of a cached value.
+    /// The types of a cached key and value.
     pub cache: CacheTypes,
     /// The most tokens of a prompt that are computed at once.
     pub microbatch: u64,
@@ -104,12 +102,6 @@ impl Layout {
             replicas: self.copies,
             duplicates: Vec::new(),
         }
-    }
-
-    /// Bytes of a cached value of llama.cpp's types.
-    pub fn cache_of(kv: KvTypes) -> CacheTypes {
-        let bytes = |ty: GgmlType| ty.block_bytes() as f64 / ty.block_elements() as f64;
-        CacheTypes { key: bytes(kv.k), value: bytes(kv.v) }
     }
 }
 

@@ -16,10 +16,9 @@ use super::run::Run;
 use crate::architecture::Architecture;
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::hardware::{Hardware, Loads};
-use crate::quant::{Format, GgmlType, Mix, Quant};
+use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Suggestion, Term};
-use crate::scenario::{Engine, KvTypes, Lora};
-use crate::speed::CacheTypes;
+use crate::scenario::{CacheType, CacheTypes, Engine, Lora};
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
@@ -33,12 +32,15 @@ const STEP: u64 = 256;
 /// Tokens of a prefill step (`prefill_step_size` of `generate` and the server).
 const PREFILL: u64 = 2048;
 
-/// Bits of a cached value in quarters (`kv_bits` with groups of 64: an FP16 scale and bias each).
-fn quarter_bits(kv: KvTypes) -> Result<u64, Refusal> {
-    match (kv.k, kv.v) {
-        (GgmlType::F16 | GgmlType::BF16, GgmlType::F16 | GgmlType::BF16) => Ok(64),
-        (GgmlType::Q8_0, GgmlType::Q8_0) => Ok(34),
-        (GgmlType::Q4_0, GgmlType::Q4_0) => Ok(18),
+/// The type that keys and values are cached in. `kv_bits` has groups of 64 with an FP16 scale and
+/// bias each, which take as many bits as the scales of Q8_0 and Q4_0.
+fn cache_type(kv: CacheTypes) -> Result<CacheType, Refusal> {
+    use CacheType::{BF16, F16, Q4_0, Q8_0};
+    let kv = kv.without_fp8();
+    match (kv.key, kv.value) {
+        (F16 | BF16, F16 | BF16) => Ok(F16),
+        (Q8_0, Q8_0) => Ok(Q8_0),
+        (Q4_0, Q4_0) => Ok(Q4_0),
         _ => Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", "q8_0")),
     }
 }
@@ -95,7 +97,7 @@ impl EngineAdapter for Mlx {
         Ok(Box::new(MlxRun {
             base,
             caches: layer_caches(architecture, 1),
-            quarter_bits: quarter_bits(scenario.kv)?,
+            cache_type: cache_type(scenario.kv)?,
             addons: CheckpointAddons::new(&Mlx, base)?,
             activations: Interval {
                 low: prefill.scale(0.5),
@@ -132,7 +134,7 @@ impl EngineAdapter for Mlx {
 struct MlxRun<'a> {
     base: CheckpointBase<'a>,
     caches: Vec<LayerCache>,
-    quarter_bits: u64,
+    cache_type: CacheType,
     addons: CheckpointAddons<'a>,
     activations: Interval<Bytes>,
 }
@@ -162,9 +164,9 @@ impl MlxRun<'_> {
                 _ => whole_steps(cache.entries(context)),
             };
             // Rotating caches are not quantised.
-            let quarters = if cache.window.is_some() { 64 } else { self.quarter_bits };
+            let ty = if cache.window.is_some() { CacheType::F16 } else { self.cache_type };
             let values = cache.entry() + cache.index_key;
-            Bytes((values * quarters).div_ceil(32)) * entries
+            Bytes(ty.bytes(values)) * entries
         });
         let kv = kv.sum::<Bytes>() * users;
         let state = |cache: &LayerCache| Bytes(cache.conv * 2 + cache.recurrent * 4);
@@ -206,10 +208,9 @@ impl Run for MlxRun<'_> {
     }
 
     fn layout(&self) -> Layout {
-        let value = self.quarter_bits as f64 / 32.0;
         Layout {
             parts: Layout::ranks(1, self.base.n_layers()),
-            cache: CacheTypes { key: value, value },
+            cache: CacheTypes::both(self.cache_type),
             microbatch: self.base.scenario.max_num_batched_tokens.unwrap_or(PREFILL),
             copies: 1,
             expert_sharing_ranks: 1,
@@ -218,9 +219,9 @@ impl Run for MlxRun<'_> {
 
     fn flags(&self) -> Vec<String> {
         let mut flags = vec![format!("--max-kv-size {}", self.base.scenario.context)];
-        match self.quarter_bits {
-            34 => flags.push("--kv-bits 8".to_owned()),
-            18 => flags.push("--kv-bits 4".to_owned()),
+        match self.cache_type {
+            CacheType::Q8_0 => flags.push("--kv-bits 8".to_owned()),
+            CacheType::Q4_0 => flags.push("--kv-bits 4".to_owned()),
             _ => {}
         }
         flags.extend(self.addons.flags());

@@ -142,8 +142,8 @@ pub fn cache_layout(run: &dyn Run) -> CacheLayout {
     let layout = run.layout();
     let ranks = layout.parts.iter().map(|part| part.devices.len() as u64).max();
     CacheLayout {
-        key_bits: 8.0 * layout.cache.key,
-        value_bits: 8.0 * layout.cache.value,
+        key_bits: layout.cache.key.bits_per_value(),
+        value_bits: layout.cache.value.bits_per_value(),
         sliding_window: run.sliding_window_cache(),
         latents_expanded: run.expands_latents(),
         batch_tokens: (layout.microbatch < u64::MAX).then_some(layout.microbatch),

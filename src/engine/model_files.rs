@@ -7,7 +7,7 @@ use super::llama_cpp::{GgufFile, GraphCache};
 use crate::architecture::Mtp;
 use crate::catalog::Model;
 use crate::quant::Quant;
-use crate::scenario::{Lora, ProjectorType};
+use crate::scenario::{Lora, LoraTargets, ProjectorType};
 use crate::units::Bytes;
 
 /// A model's files with its addons. Made once, they serve every machine.
@@ -35,6 +35,8 @@ pub struct Addons<'a> {
     pub projector: Option<ProjectorType>,
     /// LoRA adapters.
     pub lora: Option<Lora>,
+    /// What they adapt.
+    pub lora_targets: LoraTargets,
     /// Speculative decoding.
     pub speculation: Option<Speculation<'a>>,
     /// Prompts that llama-server keeps in RAM, at most.

@@ -11,7 +11,7 @@ use super::checkpoint::activation::{Batch, cuda_graphs, non_torch, peak};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::ranks::{self, Ranks};
 use super::checkpoint::{
-    CheckpointBase, Release, nearest_format, usable_device, value_bytes, visible,
+    CheckpointBase, Release, cache_type, nearest_format, usable_device, visible,
 };
 use super::layer_cache::{LayerCache, layer_caches};
 use super::layout::Layout;
@@ -24,8 +24,7 @@ use crate::catalog::Model;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, SlidingWindowCache, Term};
-use crate::scenario::{Engine, Lora};
-use crate::speed::CacheTypes;
+use crate::scenario::{CacheType, CacheTypes, Engine, Lora};
 use crate::units::{Bytes, Interval, MIB};
 
 /// The release whose rules these are.
@@ -159,7 +158,7 @@ struct SglangRun<'a> {
     base: CheckpointBase<'a>,
     ranks: Ranks,
     defaults: Defaults,
-    value_bytes: u64,
+    cache_type: CacheType,
     caches: Vec<LayerCache>,
     /// Weights on each pipeline stage.
     weights: Vec<Interval<Bytes>>,
@@ -174,7 +173,7 @@ impl<'a> SglangRun<'a> {
         for part in &hardware.parts {
             usable_device(part.device, checkpoint.quant, 75)?;
         }
-        let value_bytes = value_bytes(scenario.kv)?;
+        let cache_type = cache_type(scenario.kv)?;
         let first = &hardware.parts[0];
         let mut defaults = Defaults::new(visible(first), ranks.tensor);
         defaults.chunk = scenario.max_num_batched_tokens.unwrap_or(defaults.chunk);
@@ -190,7 +189,7 @@ impl<'a> SglangRun<'a> {
             base,
             ranks: ranks.clone(),
             defaults,
-            value_bytes,
+            cache_type,
             caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
             weights: ranks::weights(checkpoint, &ranks, capability),
             activations: peak(checkpoint.architecture(), batch),
@@ -214,7 +213,7 @@ impl<'a> SglangRun<'a> {
                 0 => 0,
                 key => key + key.div_ceil(128) * 4,
             };
-            let entry = cache.entry() * self.value_bytes + index;
+            let entry = self.cache_type.bytes(cache.entry()) + index;
             let slots = match cache.window {
                 _ if cache.ratio > 1 => cache.entries(context).saturating_mul(users),
                 Some(_) if window && full => Bytes(tokens).scale(WINDOW_RATIO).0,
@@ -309,10 +308,9 @@ impl Run for SglangRun<'_> {
     }
 
     fn layout(&self) -> Layout {
-        let value = self.value_bytes as f64;
         Layout {
             parts: self.ranks.parts(self.base.n_layers()),
-            cache: CacheTypes { key: value, value },
+            cache: CacheTypes::both(self.cache_type),
             microbatch: self.defaults.chunk,
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
@@ -345,7 +343,7 @@ impl Run for SglangRun<'_> {
         if let Some(sequences) = self.base.scenario.max_num_seqs {
             flags.push(format!("--max-running-requests {sequences}"));
         }
-        if self.value_bytes == 1 {
+        if self.cache_type == CacheType::Fp8 {
             flags.push("--kv-cache-dtype fp8_e4m3".to_owned());
         }
         if self.base.scenario.eager {

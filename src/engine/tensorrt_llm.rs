@@ -9,7 +9,7 @@ use super::adapter::EngineAdapter;
 use super::checkpoint::activation::{Batch, peak};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::ranks::{self, Ranks};
-use super::checkpoint::{CheckpointBase, Release, nearest_format, usable_device, value_bytes};
+use super::checkpoint::{CheckpointBase, Release, cache_type, nearest_format, usable_device};
 use super::layer_cache::{LayerCache, layer_caches};
 use super::layout::Layout;
 use super::refusal::Refusal;
@@ -20,8 +20,7 @@ use crate::catalog::Model;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
-use crate::scenario::Engine;
-use crate::speed::CacheTypes;
+use crate::scenario::{CacheType, CacheTypes, Engine};
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
@@ -122,7 +121,7 @@ impl EngineAdapter for TensorRtLlm {
         Ok(Box::new(TensorRtRun {
             base,
             ranks: ranks.clone(),
-            value_bytes: value_bytes(scenario.kv)?,
+            cache_type: cache_type(scenario.kv)?,
             caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
             weights: ranks::weights(checkpoint, &ranks, first.device.compute_capability()),
             activations: Interval { high: peak.high.scale(1.5), ..peak },
@@ -142,7 +141,7 @@ impl EngineAdapter for TensorRtLlm {
 struct TensorRtRun<'a> {
     base: CheckpointBase<'a>,
     ranks: Ranks,
-    value_bytes: u64,
+    cache_type: CacheType,
     caches: Vec<LayerCache>,
     /// Weights on each pipeline stage.
     weights: Vec<Interval<Bytes>>,
@@ -159,7 +158,7 @@ impl TensorRtRun<'_> {
     fn kv(&self, caches: &[LayerCache], context: u64, users: u64) -> (Bytes, Bytes) {
         let whole = |tokens: u64| tokens.div_ceil(BLOCK).saturating_mul(BLOCK);
         let kv = caches.iter().map(|cache| {
-            let entry = cache.entry() * self.value_bytes + cache.index_key;
+            let entry = self.cache_type.bytes(cache.entry()) + cache.index_key;
             Bytes(entry) * whole(cache.entries(context)) * users
         });
         let state = |cache: &LayerCache| Bytes(2 * cache.conv + 4 * cache.recurrent) * users;
@@ -230,10 +229,9 @@ impl Run for TensorRtRun<'_> {
     }
 
     fn layout(&self) -> Layout {
-        let value = self.value_bytes as f64;
         Layout {
             parts: self.ranks.parts(self.base.n_layers()),
-            cache: CacheTypes { key: value, value },
+            cache: CacheTypes::both(self.cache_type),
             microbatch: self.base.scenario.max_num_batched_tokens.unwrap_or(8192),
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),

@@ -18,10 +18,9 @@ use crate::architecture::Architecture;
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::DeviceKind;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
-use crate::quant::{Format, GgmlType, Mix, Quant};
+use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
-use crate::scenario::Engine;
-use crate::speed::CacheTypes;
+use crate::scenario::{CacheType, CacheTypes, Engine};
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules these are.
@@ -64,10 +63,9 @@ impl EngineAdapter for Transformers {
         base: CheckpointBase<'a>,
     ) -> Result<Box<dyn Run + 'a>, Refusal> {
         let CheckpointBase { checkpoint, hardware, scenario, .. } = base;
-        if !matches!(scenario.kv.k, GgmlType::F16 | GgmlType::BF16)
-            || scenario.kv.k != scenario.kv.v
-        {
-            let asked = format!("kv={}", scenario.kv);
+        let kv = scenario.kv.without_fp8();
+        if !matches!(kv.key, CacheType::F16 | CacheType::BF16) || kv.key != kv.value {
+            let asked = format!("kv={kv}");
             return Err(Refusal::new(RefusalReason::CacheType, asked).set("kv", "f16"));
         }
         let bitsandbytes = matches!(checkpoint.quant, Quant::Format(Format::Nf4 | Format::BnbInt8));
@@ -219,7 +217,7 @@ impl Run for TransformersRun<'_> {
     fn layout(&self) -> Layout {
         Layout {
             parts: Layout::split(&self.split.layers, self.base.n_layers(), false, 0),
-            cache: CacheTypes::SIXTEEN_BIT,
+            cache: CacheTypes::both(CacheType::F16),
             microbatch: u64::MAX,
             copies: 1,
             expert_sharing_ranks: 1,

@@ -181,8 +181,9 @@ pub fn machine(
 /// What the reader should know although every cell can be answered.
 pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     let mut notices = Vec::new();
-    if !scenario.flash_attention && scenario.kv.v.block_elements() > 1 {
-        let kv_type = scenario.kv.v.name().to_ascii_lowercase();
+    let values = scenario.kv.without_fp8().value;
+    if !scenario.flash_attention && values.is_quantised() {
+        let kv_type = values.to_string();
         notices.push(Notice::QuantisedValuesNeedFlashAttention { kv_type });
     }
     for model in scenario.models.iter().filter_map(|id| catalog.model(id)) {

@@ -9,11 +9,11 @@ use crate::engine::{self, File, Layout, ModelFiles, PlacedLayers, Run};
 use crate::hardware::{Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
-use crate::scenario::{self, Measurement, Reading, Scenario, Selected, Serving};
+use crate::scenario::{self, CacheTypes, Measurement, Reading, Scenario, Selected, Serving};
 use crate::speed::calibration::{Class, Evidence};
 use crate::speed::{
-    Backend, CacheTypes, Chip, Draft, Engine, Figure, Layers, Load, Numerics, Part, Proposer,
-    Service, Setup, Software, Tuning,
+    Backend, Chip, Draft, Engine, Figure, Layers, Load, Numerics, Part, Proposer, Service, Setup,
+    Software, Tuning,
 };
 
 /// The host of a machine that names none, where a part of the model is left in RAM.
@@ -37,11 +37,11 @@ impl LayerWorkCache {
             match &file.file {
                 File::Gguf(file) => {
                     let weights = file.weights.iter().map(|w| (&w.tensor, w.bytes().0));
-                    Layers::new(architecture, weights, types)
+                    Layers::new(architecture, weights, types.into())
                 }
                 File::Checkpoint(file) => {
                     let weights = file.tensors.iter().map(|s| (&s.tensor, s.bytes.0));
-                    Layers::new(architecture, weights, types)
+                    Layers::new(architecture, weights, types.into())
                 }
             }
         })

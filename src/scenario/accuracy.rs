@@ -1,6 +1,9 @@
 //! Whether the page shows the answer or how accurate it is, and of that which part. Key `view`.
 
-use super::query::Refused;
+use std::fmt;
+
+use super::ParseError;
+use super::notation::Notation;
 
 /// The figures that the accuracy page shows: `accuracy`, then any of `speed`, a figure and an
 /// engine, as in `accuracy,kv_cache,vLLM`.
@@ -14,12 +17,11 @@ pub struct Accuracy {
     pub engine: Option<String>,
 }
 
-impl Accuracy {
-    /// Reads the value of `view`.
-    pub(super) fn parse(value: &str) -> Result<Accuracy, Refused> {
-        let mut words = value.split(',').map(str::trim);
+impl Notation for Accuracy {
+    fn parse(text: &str) -> Result<Accuracy, ParseError> {
+        let mut words = text.split(',').map(str::trim);
         if words.next() != Some("accuracy") {
-            return Err(Refused::form("accuracy").or("accuracy".to_owned()));
+            return Err(ParseError::malformed(Accuracy::accepted()).or("accuracy"));
         }
         let mut out = Accuracy::default();
         for word in words {
@@ -34,16 +36,34 @@ impl Accuracy {
         Ok(out)
     }
 
-    pub(super) fn to_query(&self) -> String {
-        let mut out = "accuracy".to_owned();
+    fn accepted() -> String {
+        "accuracy".to_owned()
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Accuracy> {
+        use proptest::prelude::*;
+        let parts = (
+            any::<bool>(),
+            proptest::option::of("[a-z_]{1,9}"),
+            proptest::option::of("[A-Z][A-Za-z._-]{0,8}"),
+        );
+        parts.prop_map(|(speed, figure, engine)| Accuracy { speed, figure, engine }).boxed()
+    }
+}
+
+impl fmt::Display for Accuracy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("accuracy")?;
         if self.speed {
-            out += ",speed";
+            f.write_str(",speed")?;
         }
-        for (prefix, word) in [("figure=", &self.figure), ("", &self.engine)] {
-            if let Some(word) = word {
-                out = format!("{out},{prefix}{word}");
-            }
+        if let Some(figure) = &self.figure {
+            write!(f, ",figure={figure}")?;
         }
-        out
+        match &self.engine {
+            Some(engine) => write!(f, ",{engine}"),
+            None => Ok(()),
+        }
     }
 }

@@ -1,36 +1,12 @@
 //! What takes memory beside the model itself: projector, adapters, a draft, caches on the host, the
-//! desktop. Their keys in a link are [`Addons::KEYS`].
+//! desktop. Keys from `mmproj` to `display`.
 
-use super::bounds::Bounds;
-use super::query::{Refused, Writer, bytes, number, share, size, thousandths, word};
+use std::fmt;
+
+use super::notation::{Codec, Control, Notation, Unset, choose, parse_count, words};
+use super::{Bounds, ParseError};
 use crate::quant::Quant;
 use crate::units::Bytes;
-
-/// Settings of what is loaded or kept beside the model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Addons {
-    /// The projector: vision and audio towers (`mmproj`).
-    pub projector: Projector,
-    /// LoRA adapters that are loaded (`lora`, `lora_on`).
-    pub lora: Lora,
-    /// A draft model for speculative decoding (`draft`).
-    pub draft: Option<DraftModel>,
-    /// Tokens that a draft model proposes at once (`draft_n`).
-    pub draft_tokens: u64,
-    /// Tokens that the model's own MTP layers propose at once (`mtp`); 0 leaves them out.
-    pub mtp: u64,
-    /// How likely a proposed token is accepted, in thousandths (`accept`). Only speed depends on
-    /// it.
-    pub acceptance: u64,
-    /// Prompts that llama-server keeps in RAM for later (`cache_ram`, its `--cache-ram`); 0 counts
-    /// none.
-    pub prompt_cache: Bytes,
-    /// Checkpoints of window and recurrent caches that llama-server keeps for each sequence
-    /// (`checkpoints`, its `--ctx-checkpoints`); 0 counts none.
-    pub checkpoints: u64,
-    /// A desktop that the first device draws (`display`).
-    pub display: Display,
-}
 
 /// Whether vision and audio towers are loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,8 +32,8 @@ pub enum ProjectorType {
 }
 
 impl Projector {
-    /// Every value with its name.
-    pub const ALL: &'static [(&'static str, Projector)] = &[
+    /// Every value with the word for it in links.
+    const ALL: &'static [(&'static str, Projector)] = &[
         ("auto", Projector::Auto),
         ("off", Projector::Off),
         ("f16", Projector::On(ProjectorType::F16)),
@@ -66,46 +42,94 @@ impl Projector {
         ("f32", Projector::On(ProjectorType::F32)),
     ];
 
-    /// The name used in links.
+    /// The word for it in links.
     pub fn name(self) -> &'static str {
-        name_of(Projector::ALL, self)
+        Projector::ALL.iter().find(|(_, value)| *value == self).map_or("", |(name, _)| name)
     }
 }
 
-/// LoRA adapters of one shape.
+impl fmt::Display for Projector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Notation for Projector {
+    fn parse(text: &str) -> Result<Projector, ParseError> {
+        choose(text, Projector::ALL).ok_or_else(|| ParseError::malformed(Projector::accepted()))
+    }
+
+    fn accepted() -> String {
+        Projector::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn control() -> Control {
+        Control::Choice(Projector::ALL.iter().map(|(name, _)| *name).collect())
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Projector> {
+        use proptest::prelude::*;
+        proptest::sample::select(Projector::ALL).prop_map(|(_, value)| value).boxed()
+    }
+}
+
+/// LoRA adapters of one rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lora {
     /// Rank of each; 0: there are none.
     pub rank: u64,
     /// How many are loaded, or may be active at once where an engine reserves slots.
     pub count: u64,
-    /// Which projections they adapt.
-    pub targets: LoraTargets,
 }
 
-/// Projections that a LoRA adapts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LoraTargets {
-    /// Those of the attention.
-    Attention,
-    /// Those of attention, state-space and dense feed-forward blocks, shared experts included.
-    #[default]
-    Linear,
-    /// Those, and every routed expert.
-    Experts,
+impl Default for Lora {
+    fn default() -> Lora {
+        Lora { rank: 0, count: 1 }
+    }
 }
 
-impl LoraTargets {
-    /// Every value with its name.
-    pub const ALL: &'static [(&'static str, LoraTargets)] = &[
-        ("attention", LoraTargets::Attention),
-        ("linear", LoraTargets::Linear),
-        ("experts", LoraTargets::Experts),
-    ];
+impl fmt::Display for Lora {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count {
+            1 => write!(f, "{}", self.rank),
+            count => write!(f, "{}*{count}", self.rank),
+        }
+    }
+}
 
-    /// The name used in links.
-    pub fn name(self) -> &'static str {
-        name_of(LoraTargets::ALL, self)
+impl Notation for Lora {
+    fn parse(text: &str) -> Result<Lora, ParseError> {
+        let (rank, count) = text.split_once('*').unwrap_or((text, "1"));
+        Ok(Lora {
+            rank: parse_count(rank.trim(), Bounds::LORA_RANK)?,
+            count: parse_count(count.trim(), Bounds::LORA_COUNT)?,
+        })
+    }
+
+    fn accepted() -> String {
+        "rank, rank*count".to_owned()
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Lora> {
+        use proptest::prelude::*;
+        let both = (Bounds::LORA_RANK.any(), Bounds::LORA_COUNT.any());
+        both.prop_map(|(rank, count)| Lora { rank, count }).boxed()
+    }
+}
+
+words! {
+    /// Projections that a LoRA adapts.
+    #[derive(Default)]
+    LoraTargets {
+        /// Those of the attention.
+        Attention = "attention",
+        /// Those of attention, state-space and dense feed-forward blocks, shared experts included.
+        #[default]
+        Linear = "linear",
+        /// Those, and every routed expert.
+        Experts = "experts",
     }
 }
 
@@ -118,28 +142,71 @@ pub struct DraftModel {
     pub quant: Option<Quant>,
 }
 
-/// A desktop on the first device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Display {
-    /// None: a server, or a device without a display.
-    #[default]
-    Off,
-    /// A Linux desktop.
-    Linux,
-    /// A Windows desktop.
-    Windows,
+impl fmt::Display for DraftModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.quant {
+            Some(quant) => write!(f, "{}:{quant}", self.id),
+            None => f.write_str(&self.id),
+        }
+    }
+}
+
+/// A model's id, and behind a colon its quantisation; no id is none.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft;
+
+impl Codec for Draft {
+    type Value = Option<DraftModel>;
+
+    fn parse(&self, text: &str) -> Result<Option<DraftModel>, ParseError> {
+        let (id, quant) = match text.rsplit_once(':') {
+            Some((id, quant)) => (id, Some(<Quant as Notation>::parse(quant.trim())?)),
+            None => (text, None),
+        };
+        let id = id.trim().to_owned();
+        Ok((!id.is_empty()).then_some(DraftModel { id, quant }))
+    }
+
+    fn format(&self, value: &Option<DraftModel>) -> String {
+        value.as_ref().map(DraftModel::to_string).unwrap_or_default()
+    }
+
+    fn accepted(&self) -> String {
+        "id, id:quant".to_owned()
+    }
+
+    fn control(&self) -> Control {
+        Control::Text
+    }
+
+    fn unset(&self) -> Option<Unset> {
+        Some(Unset::Nothing)
+    }
+
+    #[cfg(test)]
+    fn any(&self) -> proptest::strategy::BoxedStrategy<Option<DraftModel>> {
+        use proptest::prelude::*;
+        let draft = ("[a-z0-9./-]{1,20}", proptest::option::of(<Quant as Notation>::any()))
+            .prop_map(|(id, quant)| DraftModel { id, quant });
+        proptest::option::of(draft).boxed()
+    }
+}
+
+words! {
+    /// A desktop on the first device.
+    #[derive(Default)]
+    Display {
+        /// None: a server, or a device without a display.
+        #[default]
+        Off = "off",
+        /// A Linux desktop.
+        Linux = "linux",
+        /// A Windows desktop.
+        Windows = "windows",
+    }
 }
 
 impl Display {
-    /// Every value with its name.
-    pub const ALL: &'static [(&'static str, Display)] =
-        &[("off", Display::Off), ("linux", Display::Linux), ("windows", Display::Windows)];
-
-    /// The name used in links.
-    pub fn name(self) -> &'static str {
-        name_of(Display::ALL, self)
-    }
-
     /// Memory of the device that the desktop and its programs take.
     ///
     /// Seen with nvidia-smi before a model was loaded: 679 MiB (RTX 3090), 1,702 MiB (RTX 5070 with
@@ -153,125 +220,4 @@ impl Display {
             Display::Windows => Bytes::mib(1_100),
         }
     }
-}
-
-fn name_of<T: Copy + PartialEq>(all: &[(&'static str, T)], value: T) -> &'static str {
-    all.iter().find(|(_, v)| *v == value).map_or("", |(name, _)| name)
-}
-
-impl Default for Addons {
-    fn default() -> Addons {
-        Addons {
-            projector: Projector::Auto,
-            lora: Lora { rank: 0, count: 1, targets: LoraTargets::default() },
-            draft: None,
-            draft_tokens: 3,
-            mtp: 0,
-            acceptance: 700,
-            prompt_cache: Bytes::ZERO,
-            checkpoints: 0,
-            display: Display::Off,
-        }
-    }
-}
-
-impl Addons {
-    /// The keys that this part of the notation reads.
-    pub(super) const KEYS: &[&str] = &[
-        "mmproj",
-        "lora",
-        "lora_on",
-        "draft",
-        "draft_n",
-        "mtp",
-        "accept",
-        "cache_ram",
-        "checkpoints",
-        "display",
-    ];
-
-    /// Reads one pair; `false` where the key is none of [`Addons::KEYS`].
-    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, Refused> {
-        match key {
-            "mmproj" => self.projector = word(value, Projector::ALL)?,
-            "lora" => (self.lora.rank, self.lora.count) = lora(value)?,
-            "lora_on" => self.lora.targets = word(value, LoraTargets::ALL)?,
-            "draft" => self.draft = draft(value)?,
-            "draft_n" => self.draft_tokens = number(value, Bounds::DRAFT_TOKENS)?,
-            "mtp" => self.mtp = number(value, Bounds::MTP)?,
-            "accept" => self.acceptance = thousandths(value, Bounds::ACCEPTANCE)?,
-            "cache_ram" => self.prompt_cache = bytes(value, Bounds::PROMPT_CACHE)?,
-            "checkpoints" => self.checkpoints = number(value, Bounds::CHECKPOINTS)?,
-            "display" => self.display = word(value, Display::ALL)?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    /// Writes what differs from the defaults.
-    pub(super) fn write(&self, out: &mut Writer) {
-        let default = Addons::default();
-        if self.projector != default.projector {
-            out.pair("mmproj", self.projector.name());
-        }
-        let Lora { rank, count, targets } = self.lora;
-        match (rank, count) {
-            (0, 1) => {}
-            (_, 1) => out.pair("lora", &rank.to_string()),
-            _ => out.pair("lora", &format!("{rank}*{count}")),
-        }
-        if targets != default.lora.targets {
-            out.pair("lora_on", targets.name());
-        }
-        if let Some(draft) = &self.draft {
-            out.pair("draft", &draft.to_string());
-        }
-        if self.draft_tokens != default.draft_tokens {
-            out.pair("draft_n", &self.draft_tokens.to_string());
-        }
-        if self.mtp != default.mtp {
-            out.pair("mtp", &self.mtp.to_string());
-        }
-        if self.acceptance != default.acceptance {
-            out.pair("accept", &share(self.acceptance));
-        }
-        if self.prompt_cache != default.prompt_cache {
-            out.pair("cache_ram", &size(self.prompt_cache));
-        }
-        if self.checkpoints != default.checkpoints {
-            out.pair("checkpoints", &self.checkpoints.to_string());
-        }
-        if self.display != default.display {
-            out.pair("display", self.display.name());
-        }
-    }
-}
-
-impl std::fmt::Display for DraftModel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.quant {
-            Some(quant) => write!(f, "{}:{quant}", self.id),
-            None => f.write_str(&self.id),
-        }
-    }
-}
-
-/// Rank and count: `16`, `16*4`.
-fn lora(value: &str) -> Result<(u64, u64), Refused> {
-    let (rank, count) = value.split_once('*').unwrap_or((value, "1"));
-    Ok((number(rank.trim(), Bounds::LORA_RANK)?, number(count.trim(), Bounds::LORA_COUNT)?))
-}
-
-/// A model's id, and behind a colon its quantisation; nothing is none.
-fn draft(value: &str) -> Result<Option<DraftModel>, Refused> {
-    let (id, quant) = match value.rsplit_once(':') {
-        Some((id, name)) => {
-            let names = || Quant::all().map(|quant| quant.to_string()).collect::<Vec<_>>();
-            let quant = Quant::parse(name.trim());
-            (id, Some(quant.ok_or_else(|| Refused::form(names().join(", ")))?))
-        }
-        None => (value, None),
-    };
-    let id = id.trim().to_owned();
-    Ok((!id.is_empty()).then_some(DraftModel { id, quant }))
 }

@@ -1,6 +1,13 @@
 //! Measurements of the user's own, by which estimates for a machine are corrected.
 
-use super::query::{self, Refused};
+use std::fmt;
+
+#[cfg(test)]
+use super::machine::ModelId;
+#[cfg(test)]
+use super::notation::Codec as _;
+use super::notation::Notation;
+use super::query::{ParseError, escape_entry, unescape_entry};
 use super::{Bounds, Engine, Machine, Reading, Serving};
 use crate::quant::Quant;
 
@@ -22,37 +29,50 @@ pub struct Measurement {
 const FORM: &str = "machine/engine/model/quant/tg:38.2,pp512:2100 (tg@4096:35, tgx8:160, \
                     tpot1024+512x8:23, ttft1024:350)";
 
-impl Measurement {
-    /// Reads one entry of the list under `measured`.
-    pub(super) fn read(part: &str) -> Result<Measurement, Refused> {
-        let fields: Vec<&str> = part.split('/').collect();
+impl Notation for Measurement {
+    fn parse(text: &str) -> Result<Measurement, ParseError> {
+        let fields: Vec<&str> = text.split('/').collect();
         let [machine, engine, model, quant, readings] = fields.as_slice() else {
-            return Err(Refused::form(FORM));
+            return Err(ParseError::malformed(FORM));
         };
         let readings = readings.split(',').map(Reading::parse).collect::<Option<Vec<_>>>();
-        let most = Bounds::READINGS.max as usize;
-        let readings = readings.filter(|list| !list.is_empty() && list.len() <= most);
+        let readings = readings.filter(|list| Bounds::READINGS.contains(list.len() as u64));
         Ok(Measurement {
-            machine: query::machine(machine)?,
-            engine: query::engine(engine.trim())?,
-            model: query::model_id(model.trim())?,
-            quant: query::quant(quant.trim())?,
-            readings: readings.ok_or_else(|| Refused::form(FORM))?,
+            machine: Machine::parse(machine)?,
+            engine: Engine::parse(engine.trim())?,
+            model: unescape_entry(model.trim()),
+            quant: <Quant as Notation>::parse(quant.trim())?,
+            readings: readings.ok_or_else(|| ParseError::malformed(FORM))?,
         })
     }
 
-    /// The entry as [`Measurement::read`] reads it.
-    pub(super) fn text(&self) -> String {
+    fn accepted() -> String {
+        FORM.to_owned()
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Measurement> {
+        use proptest::prelude::*;
+        let readings = proptest::collection::vec(Reading::any(), 1..=Bounds::READINGS.max as usize);
+        (Machine::any(), Engine::any(), ModelId.any(), Quant::any(), readings)
+            .prop_map(|(machine, engine, model, quant, readings)| Measurement {
+                machine,
+                engine,
+                model,
+                quant,
+                readings,
+            })
+            .boxed()
+    }
+}
+
+impl fmt::Display for Measurement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |text: &str| text.replace('/', "%2F");
+        let (machine, model) = (self.machine.to_string(), escape_entry(&self.model));
         let readings: Vec<String> = self.readings.iter().map(Reading::to_string).collect();
-        [
-            name(&self.machine.to_query()),
-            self.engine.to_string(),
-            name(&query::entry(&self.model)),
-            self.quant.to_string(),
-            readings.join(","),
-        ]
-        .join("/")
+        let (machine, model, readings) = (name(&machine), name(&model), readings.join(","));
+        write!(f, "{machine}/{}/{model}/{}/{readings}", self.engine, self.quant)
     }
 }
 
@@ -93,7 +113,7 @@ mod tests {
             panic!("{:?}", scenario.serving.measured);
         };
         assert_eq!((first.machine.devices.len(), first.readings.len()), (2, 2));
-        assert_eq!(first.text(), value);
+        assert_eq!(first.to_string(), value);
         let (again, problems) = Scenario::from_query(&scenario.to_query());
         assert_eq!((again.serving, problems), (scenario.serving.clone(), Vec::new()));
         assert_eq!(second.readings.len(), 1);

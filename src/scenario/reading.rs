@@ -108,6 +108,31 @@ impl Reading {
     }
 }
 
+#[cfg(test)]
+impl Reading {
+    pub(super) fn any() -> proptest::strategy::BoxedStrategy<Reading> {
+        use proptest::prelude::*;
+        let (count, depth, value) = (|| 1..MOST, || 0..MOST, || 1..MOST);
+        prop_oneof![
+            (count(), depth(), value()).prop_map(|(batch, depth, tps)| Reading::Decode {
+                batch,
+                depth,
+                tps
+            }),
+            (count(), depth(), value()).prop_map(|(tokens, depth, tps)| Reading::Prefill {
+                tokens,
+                depth,
+                tps
+            }),
+            (count(), count(), count(), value()).prop_map(|(users, prompt, output, us)| {
+                Reading::TokenTime { users, prompt, output, us }
+            }),
+            (count(), value()).prop_map(|(prompt, us)| Reading::FirstToken { prompt, us }),
+        ]
+        .boxed()
+    }
+}
+
 /// A positive decimal fraction, in thousandths, rounded to them.
 pub(crate) fn thousandths(text: &str) -> Option<u64> {
     let text = text.trim();

@@ -1,36 +1,25 @@
 //! How the comparison is laid out: which parts of the question its rows and columns are, or that
 //! the accuracy page is shown in its place. Keys `rows`, `cols` and `view`.
 
-use super::query::{Refused, Writer};
-use super::{Accuracy, Scenario};
+use super::notation::{Codec, Control, Notation as _, Unset, words};
+use super::{ParseError, Scenario, View};
 
-/// A part of the question that can have several entries, and so can be rows or columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Axis {
-    /// The machines.
-    Hardware,
-    /// The models.
-    Model,
-    /// The quantisations.
-    Quant,
-    /// The engines.
-    Engine,
+words! {
+    /// A part of the question that can have several entries, and so can be rows or columns.
+    #[derive(PartialOrd, Ord)]
+    Axis {
+        /// The machines.
+        Hardware = "hardware",
+        /// The models.
+        Model = "model",
+        /// The quantisations.
+        Quant = "quant",
+        /// The engines.
+        Engine = "engine",
+    }
 }
 
 impl Axis {
-    /// Every axis.
-    pub const ALL: [Axis; 4] = [Axis::Hardware, Axis::Model, Axis::Quant, Axis::Engine];
-
-    /// The name used in links.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Axis::Hardware => "hardware",
-            Axis::Model => "model",
-            Axis::Quant => "quant",
-            Axis::Engine => "engine",
-        }
-    }
-
     /// How many entries `scenario` has on it.
     pub fn count(self, scenario: &Scenario) -> usize {
         match self {
@@ -42,63 +31,51 @@ impl Axis {
     }
 }
 
-/// The layout that is asked for; the default leaves it to [`Layout::of`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct View {
-    /// The axis of the rows, after that of the groups of rows if there is one; none is automatic.
-    pub rows: Vec<Axis>,
-    /// The axis of the columns.
-    pub cols: Option<Axis>,
-    /// The accuracy page is shown.
-    pub accuracy: Option<Accuracy>,
-}
-
 impl View {
-    /// Reads `key`; `false` if it is another's.
-    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<bool, Refused> {
-        match key {
-            "rows" => {
-                let rows = value.split(',').map(axis).collect::<Option<Vec<_>>>();
-                let two = |rows: &Vec<Axis>| rows.len() <= 2 && rows.first() != rows.get(1);
-                self.rows = rows.filter(two).ok_or_else(|| {
-                    Refused::form(format!("{}; two of them: groups,rows", names()))
-                })?;
-            }
-            "cols" => self.cols = Some(axis(value).ok_or_else(|| Refused::form(names()))?),
-            "view" => self.accuracy = Some(Accuracy::parse(value)?),
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
     /// Gives up columns that are rows as well, and says which of the axes could be columns.
-    pub(super) fn drop_conflicting_columns(&mut self) -> Option<(Axis, Refused)> {
+    pub(super) fn drop_conflicting_columns(&mut self) -> Option<(Axis, ParseError)> {
         let cols = self.cols.take_if(|cols| self.rows.contains(cols))?;
-        let free = Axis::ALL.into_iter().filter(|axis| !self.rows.contains(axis));
-        let names: Vec<&str> = free.map(Axis::name).collect();
-        Some((cols, Refused::form(names.join(", "))))
-    }
-
-    pub(super) fn write(&self, out: &mut Writer) {
-        if !self.rows.is_empty() {
-            let rows: Vec<&str> = self.rows.iter().map(|axis| axis.name()).collect();
-            out.pair("rows", &rows.join(","));
-        }
-        if let Some(cols) = self.cols {
-            out.pair("cols", cols.name());
-        }
-        if let Some(accuracy) = &self.accuracy {
-            out.pair("view", &accuracy.to_query());
-        }
+        let free = Axis::ALL.iter().filter(|axis| !self.rows.contains(axis));
+        let names: Vec<&str> = free.map(|axis| axis.name()).collect();
+        Some((cols, ParseError::malformed(names.join(", "))))
     }
 }
 
-fn axis(name: &str) -> Option<Axis> {
-    Axis::ALL.into_iter().find(|axis| axis.name().eq_ignore_ascii_case(name.trim()))
-}
+/// The axis of the rows, after that of the groups of rows if there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct RowAxes;
 
-fn names() -> String {
-    Axis::ALL.map(Axis::name).join(", ")
+impl Codec for RowAxes {
+    type Value = Vec<Axis>;
+
+    fn parse(&self, text: &str) -> Result<Vec<Axis>, ParseError> {
+        let axis = |name: &str| Axis::parse(name.trim()).ok();
+        let axes = text.split(',').map(axis).collect::<Option<Vec<_>>>();
+        let differ = |axes: &Vec<Axis>| axes.len() <= 2 && axes.first() != axes.get(1);
+        axes.filter(differ).ok_or_else(|| ParseError::malformed(self.accepted()))
+    }
+
+    fn format(&self, value: &Vec<Axis>) -> String {
+        value.iter().map(|axis| axis.name()).collect::<Vec<_>>().join(",")
+    }
+
+    fn accepted(&self) -> String {
+        format!("{}; two of them: groups,rows", Axis::accepted())
+    }
+
+    fn control(&self) -> Control {
+        Control::Text
+    }
+
+    fn unset(&self) -> Option<Unset> {
+        Some(Unset::Page)
+    }
+
+    #[cfg(test)]
+    fn any(&self) -> proptest::strategy::BoxedStrategy<Vec<Axis>> {
+        use proptest::prelude::*;
+        proptest::sample::subsequence(Axis::ALL.to_vec(), 0..3).boxed()
+    }
 }
 
 /// Which axes a table shows. Of the others it shows one entry.

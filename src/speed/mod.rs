@@ -9,7 +9,7 @@
 //! use headroom::architecture::tensors;
 //! use headroom::catalog::Catalog;
 //! use headroom::quant::{MixContext, Quant};
-//! use headroom::speed::{CacheTypes, Chip, Engine, Numerics, Part, Setup, Software, Work};
+//! use headroom::speed::{CacheBytes, Chip, Engine, Numerics, Part, Setup, Software, Work};
 //!
 //! let catalog = Catalog::bundled();
 //! let architecture = catalog.model("qwen3-32b").unwrap().architecture();
@@ -17,7 +17,7 @@
 //! let quant = Quant::parse("Q4_K_M").unwrap();
 //! let bytes = quant.tensor_bytes(MixContext::new(architecture, false), &tensors);
 //! let weights = tensors.iter().zip(bytes.iter().map(|b| b.0));
-//! let work = Work::whole(architecture, weights, CacheTypes::SIXTEEN_BIT);
+//! let work = Work::whole(architecture, weights, CacheBytes::SIXTEEN_BIT);
 //! let chip = Chip::of(catalog.device("rtx-4090").unwrap()).unwrap();
 //!
 //! let software = Software::on(Engine::LlamaCpp, &chip);
@@ -47,4 +47,4 @@ pub use roofline::{Limit, Stage, Time};
 pub use serving::{Load, Service};
 pub use setup::{Figure, Part, Setup, UNCALIBRATED};
 pub use speculative::{Draft, Proposer};
-pub use work::{Cache, CacheTypes, Layers, Work};
+pub use work::{Cache, CacheBytes, Layers, Work};

@@ -250,7 +250,7 @@ mod tests {
     use crate::architecture::tensors;
     use crate::catalog::Catalog;
     use crate::quant::{MixContext, Quant};
-    use crate::speed::{CacheTypes, Engine, Layers, Limit};
+    use crate::speed::{CacheBytes, Engine, Layers, Limit};
 
     fn layers(model: &str) -> Layers {
         let architecture = Catalog::bundled().model(model).unwrap().architecture();
@@ -258,7 +258,7 @@ mod tests {
         let quant = Quant::parse("Q4_K_M").unwrap();
         let bytes = quant.tensor_bytes(MixContext::new(architecture, false), &list);
         let weights = list.iter().zip(bytes.iter().map(|bytes| bytes.0));
-        Layers::new(architecture, weights, CacheTypes::SIXTEEN_BIT)
+        Layers::new(architecture, weights, CacheBytes::SIXTEEN_BIT)
     }
 
     fn chip(id: &str) -> Chip {

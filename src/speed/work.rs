@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::architecture::{
     Architecture, Attention, Compressed, Group, KvSource, Layer, Mixer, Mla, Reach, Role, Tensor,
 };
+use crate::scenario::{CacheType, CacheTypes};
 
 /// The work of a model, or of the part of it that one device holds. Parts add up.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,16 +85,23 @@ impl Cache {
 
 /// Bytes that one value of the cache takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CacheTypes {
+pub struct CacheBytes {
     /// A key (and the latent of MLA).
     pub key: f64,
     /// A value.
     pub value: f64,
 }
 
-impl CacheTypes {
+impl CacheBytes {
     /// F16 or BF16.
-    pub const SIXTEEN_BIT: CacheTypes = CacheTypes { key: 2.0, value: 2.0 };
+    pub const SIXTEEN_BIT: CacheBytes = CacheBytes { key: 2.0, value: 2.0 };
+}
+
+impl From<CacheTypes> for CacheBytes {
+    fn from(types: CacheTypes) -> CacheBytes {
+        let bytes = |ty: CacheType| ty.bits_per_value() / 8.0;
+        CacheBytes { key: bytes(types.key), value: bytes(types.value) }
+    }
 }
 
 /// The work of a model layer by layer, from which that of any part follows. Made once for a file,
@@ -114,7 +122,7 @@ impl Layers {
     pub fn new<'a>(
         architecture: &Architecture,
         weights: impl IntoIterator<Item = (&'a Tensor, u64)>,
-        types: CacheTypes,
+        types: CacheBytes,
     ) -> Layers {
         let hidden = architecture.hidden_size as f64;
         let empty = || Work { hidden, ..Work::default() };
@@ -198,7 +206,7 @@ impl Work {
     pub fn whole<'a>(
         architecture: &Architecture,
         weights: impl IntoIterator<Item = (&'a Tensor, u64)>,
-        types: CacheTypes,
+        types: CacheBytes,
     ) -> Work {
         Layers::new(architecture, weights, types).whole()
     }
@@ -245,7 +253,7 @@ impl Work {
         }
     }
 
-    fn add_layer(&mut self, layer: &Layer, architecture: &Architecture, types: CacheTypes) {
+    fn add_layer(&mut self, layer: &Layer, architecture: &Architecture, types: CacheBytes) {
         self.layers += 1.0;
         let window = architecture.sliding_window.map(|tokens| tokens as f64);
         match &layer.mixer {
@@ -264,7 +272,7 @@ impl Work {
         }
     }
 
-    fn add_attention(&mut self, a: &Attention, window: Option<f64>, types: CacheTypes) {
+    fn add_attention(&mut self, a: &Attention, window: Option<f64>, types: CacheBytes) {
         if a.kv_source == KvSource::Image {
             return;
         }
@@ -291,7 +299,7 @@ impl Work {
         }
     }
 
-    fn add_latent(&mut self, m: &Mla, window: Option<f64>, types: CacheTypes) {
+    fn add_latent(&mut self, m: &Mla, window: Option<f64>, types: CacheBytes) {
         self.latent_layers += 1.0;
         let heads = m.heads as f64;
         let (latent, rope) = (m.kv_lora_rank as f64, m.qk_rope_head_dim as f64);
@@ -316,7 +324,7 @@ impl Work {
         }
     }
 
-    fn add_compressed(&mut self, c: &Compressed, window: Option<f64>, types: CacheTypes) {
+    fn add_compressed(&mut self, c: &Compressed, window: Option<f64>, types: CacheBytes) {
         let (heads, head) = (c.heads as f64, c.head_dim as f64);
         let cache = |tokens_per_entry, window| Cache {
             entry_bytes: head * types.key,
@@ -340,7 +348,7 @@ impl Work {
     }
 
     /// The keys of a sparse-attention indexer: all of them are read.
-    fn add_index(&mut self, heads: f64, head: f64, tokens_per_entry: f64, types: CacheTypes) {
+    fn add_index(&mut self, heads: f64, head: f64, tokens_per_entry: f64, types: CacheBytes) {
         self.add_cache(Cache {
             entry_bytes: head * types.key,
             tokens_per_entry,

@@ -119,10 +119,11 @@ mod tests {
 
     #[test]
     fn gibibytes_may_have_a_fraction() {
-        assert_eq!(parse_gib("64", Bounds::RAM), Ok(Bytes::gib(64)));
-        assert_eq!(parse_gib("1,5", Bounds::RAM), Ok(Bytes::mib(1536)));
-        assert_eq!(parse_gib("nan", Bounds::RAM), Err(Refusal::NotANumber));
-        assert_eq!(parse_gib(".", Bounds::RAM), Err(Refusal::NotANumber));
-        assert_eq!(parse_gib("1000000", Bounds::RAM), Err(Refusal::OutOfRange));
+        let ram = Bounds::to(64 << 40);
+        assert_eq!(parse_gib("64", ram), Ok(Bytes::gib(64)));
+        assert_eq!(parse_gib("1,5", ram), Ok(Bytes::mib(1536)));
+        assert_eq!(parse_gib("nan", ram), Err(Refusal::NotANumber));
+        assert_eq!(parse_gib(".", ram), Err(Refusal::NotANumber));
+        assert_eq!(parse_gib("1000000", ram), Err(Refusal::OutOfRange));
     }
 }

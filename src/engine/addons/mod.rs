@@ -39,6 +39,7 @@ pub fn resolve<'a>(
     Ok(Addons {
         projector: projector(adapter, model, wanted.projector),
         lora: lora.map_err(|refusal| refusal.notice(adapter.engine(), model))?,
+        lora_targets: wanted.lora_targets,
         speculation: speculation(catalog, adapter, model, quant, scenario)?,
         prompt_cache: if keeps_prompts { wanted.prompt_cache } else { Bytes::ZERO },
         checkpoints: if keeps_prompts { wanted.checkpoints } else { 0 },

@@ -243,7 +243,7 @@ impl<'a> CheckpointAddons<'a> {
             self.adapter.lora_memory();
         // Slots are reserved for every projection that could be adapted, whatever the adapters do;
         // for experts only where they are asked for, since other kernels are taken then.
-        let targets = match lora.targets {
+        let targets = match self.base.addons.lora_targets {
             LoraTargets::Attention if slot_ranks.is_some() => LoraTargets::Linear,
             targets => targets,
         };

@@ -6,9 +6,9 @@ use crate::catalog::{Device, DeviceKind};
 use crate::engine::model_files::Addons;
 use crate::engine::refusal::Refusal;
 use crate::hardware::{Hardware, InstalledDevice};
-use crate::quant::{Format, GgmlType, Mix, Quant};
+use crate::quant::{Format, Mix, Quant};
 use crate::report::RefusalReason;
-use crate::scenario::{KvTypes, Scenario};
+use crate::scenario::{CacheType, CacheTypes, Scenario};
 use crate::units::Bytes;
 
 /// A checkpoint on a machine, as a question has it run.
@@ -57,16 +57,17 @@ pub(in crate::engine) fn nearest_format(quant: Quant) -> Quant {
     }
 }
 
-/// Bytes of a cached value for `kv`: 2, or 1 for an 8-bit type, which these engines keep as FP8.
+/// The type that serving engines cache keys and values in for `kv`: 16 bits, or FP8 for any 8 bits.
 ///
 /// # Errors
 /// Another type, or two that differ.
-pub(in crate::engine) fn value_bytes(kv: KvTypes) -> Result<u64, Refusal> {
-    match (kv.k, kv.v) {
-        (GgmlType::F16 | GgmlType::BF16, GgmlType::F16 | GgmlType::BF16) => Ok(2),
-        (GgmlType::Q8_0, GgmlType::Q8_0) => Ok(1),
+pub(in crate::engine) fn cache_type(kv: CacheTypes) -> Result<CacheType, Refusal> {
+    use CacheType::{BF16, F16, Fp8, Q8_0};
+    match (kv.key, kv.value) {
+        (F16 | BF16, F16 | BF16) => Ok(F16),
+        (Fp8 | Q8_0, Fp8 | Q8_0) => Ok(Fp8),
         _ => {
-            let nearest = if kv.k.block_elements() > 1 { "fp8" } else { "f16" };
+            let nearest = if kv.key.is_quantised() { "fp8" } else { "f16" };
             Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", nearest))
         }
     }

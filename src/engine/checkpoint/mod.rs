@@ -11,7 +11,7 @@ mod tensor_parallel;
 mod torch_allocator;
 
 pub use base::CheckpointBase;
-pub(super) use base::{nearest_format, usable_device, value_bytes, visible};
+pub(super) use base::{cache_type, nearest_format, usable_device, visible};
 pub use file::{Checkpoint, StoredTensor};
 pub(super) use layer_split::LayerSplit;
 pub use loaded_weights::{Release, loaded};

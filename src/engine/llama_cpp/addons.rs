@@ -170,7 +170,7 @@ impl<'a> LlamaCppAddons<'a> {
         let architecture = self.file.architecture();
         let mut widths = vec![0u64; self.hardware.parts.len() + 1];
         for weight in &self.file.weights {
-            if let Some(adapted) = adapted(&weight.tensor, lora.targets) {
+            if let Some(adapted) = adapted(&weight.tensor, self.addons.lora_targets) {
                 let device = placement.device_of(architecture, weight);
                 let place = device.unwrap_or(self.hardware.parts.len());
                 if let Some(sum) = widths.get_mut(place) {

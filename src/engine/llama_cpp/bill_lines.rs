@@ -3,13 +3,13 @@
 //! A formula is arithmetic over the names in `inputs`, so that it can be checked by hand and shown
 //! in the reader's language.
 
+use super::KvTypes;
 use super::kv_cache::{CacheRow, LayerState};
 use super::overhead::Overhead;
 use super::settings::Settings;
 use crate::bill::input;
 use crate::quant::GgmlType;
 use crate::report::{BillItem, Term};
-use crate::scenario::KvTypes;
 use crate::units::{Bytes, Interval};
 
 /// Weights in one place, by type.

@@ -8,18 +8,17 @@ use crate::architecture::{Architecture, Mixer};
 use crate::catalog::Model;
 use crate::engine::refusal::Refusal;
 use crate::hardware::Hardware;
-use crate::quant::GgmlType;
 use crate::report::RefusalReason;
-use crate::scenario::{Engine, KvTypes, Offload, Scenario, SplitMode, TensorSplit};
+use crate::scenario::{CacheType, Engine, Offload, Scenario, SplitMode, TensorSplit};
 
 /// What a front end does not offer.
 pub(super) fn check(front_end: &FrontEnd, scenario: &Scenario) -> Result<(), Refusal> {
-    let KvTypes { k, v } = scenario.kv;
+    let kv = scenario.kv.without_fp8();
     if let Some(types) = front_end.cache_types
-        && (k != v || !types.contains(&k))
+        && (kv.key != kv.value || !types.contains(&kv.key))
     {
-        let nearest = if k.block_elements() > 1 { "q8_0" } else { "f16" };
-        return Err(Refusal::of(RefusalReason::CacheType, "kv", scenario.kv).set("kv", nearest));
+        let nearest = if kv.key.is_quantised() { "q8_0" } else { "f16" };
+        return Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", nearest));
     }
     let most = front_end.max_users;
     if scenario.users > most {
@@ -32,18 +31,19 @@ pub(super) fn check(front_end: &FrontEnd, scenario: &Scenario) -> Result<(), Ref
 /// What llama.cpp refuses of a model: caches of two types where one serves as keys and values, and
 /// types whose blocks do not divide a head. Source: `llama_init_from_model`.
 pub(super) fn check_model(scenario: &Scenario, model: &Model) -> Result<(), Refusal> {
-    let KvTypes { k, v } = scenario.kv;
+    let kv = scenario.kv.without_fp8();
     let architecture = model.architecture();
     let mixers = || architecture.layers.iter().map(|layer| &layer.mixer);
     let latent = |mixer: &Mixer| matches!(mixer, Mixer::Mla(_) | Mixer::Compressed(_));
-    let refusal = |rule| Refusal::of(rule, "kv", scenario.kv);
-    if k != v && mixers().any(latent) {
-        let name = k.name().to_ascii_lowercase();
-        return Err(refusal(RefusalReason::MixedCache).set("kv", name));
+    let refusal = |rule| Refusal::of(rule, "kv", kv);
+    if kv.key != kv.value && mixers().any(latent) {
+        return Err(refusal(RefusalReason::MixedCache).set("kv", kv.key));
     }
-    let divides = |ty: GgmlType, n: u64| n.is_multiple_of(ty.block_elements());
+    let divides = |ty: CacheType, n: u64| n.is_multiple_of(ty.ggml_type().block_elements());
     let uneven = mixers().filter_map(Mixer::attention).find_map(|a| {
-        [(k, a.head_dim), (v, a.v_head_dim)].into_iter().find(|(ty, n)| !divides(*ty, *n))
+        [(kv.key, a.head_dim), (kv.value, a.v_head_dim)]
+            .into_iter()
+            .find(|(ty, n)| !divides(*ty, *n))
     });
     match uneven {
         Some((_, head)) if scenario.flash_attention => {
@@ -97,7 +97,7 @@ pub(super) fn silent_adjustments(engine: Engine, scenario: &Scenario) -> Vec<Ref
         let refusal = Refusal::of(RefusalReason::BatchLimit { batch }, "ubatch", scenario.ubatch);
         out.push(refusal.set("ubatch", batch));
     }
-    if scenario.kv_fp8 && scenario.kv == KvTypes::both(GgmlType::Q8_0) {
+    if scenario.kv.key == CacheType::Fp8 {
         out.push(Refusal::of(RefusalReason::NoFp8Cache, "kv", "fp8").set("kv", "q8_0"));
     }
     if scenario.parallel.split == SplitMode::Row && engine == Engine::LlamaCpp {
@@ -144,13 +144,14 @@ mod tests {
     use super::super::front_ends::{KOBOLD_CPP, LLAMA_SERVER, OLLAMA};
     use super::*;
     use crate::report::Suggestion;
+    use crate::scenario::CacheTypes;
 
     #[test]
     fn what_a_front_end_lacks_is_refused_with_the_nearest() {
         let scenario = Scenario { users: 4, ..Scenario::default() };
         let refusal = check(&KOBOLD_CPP, &scenario).unwrap_err();
         assert_eq!(refusal.nearest, [Suggestion::set("users", 1)]);
-        let kv = KvTypes { k: GgmlType::Q8_0, v: GgmlType::F16 };
+        let kv = CacheTypes { key: CacheType::Q8_0, value: CacheType::F16 };
         let mixed = Scenario { kv, ..Scenario::default() };
         assert_eq!(check(&OLLAMA, &mixed).unwrap_err().rule, RefusalReason::CacheType);
         assert_eq!(check(&LLAMA_SERVER, &mixed), Ok(()));

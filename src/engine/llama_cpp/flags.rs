@@ -54,8 +54,8 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     flag(format!("-fa {}", if scenario.flash_attention { "on" } else { "off" }));
     let default = Scenario::default();
     if scenario.kv != default.kv {
-        let name = |ty: crate::quant::GgmlType| ty.name().to_ascii_lowercase();
-        flag(format!("-ctk {} -ctv {}", name(scenario.kv.k), name(scenario.kv.v)));
+        let kv = scenario.kv.without_fp8();
+        flag(format!("-ctk {} -ctv {}", kv.key, kv.value));
     }
     let batch = scenario.parallel.logical_batch();
     if scenario.ubatch != default.ubatch {
@@ -106,9 +106,9 @@ pub fn ollama(placed: Placed<'_>) -> Vec<String> {
         format!("OLLAMA_CONTEXT_LENGTH={}", scenario.context),
         format!("OLLAMA_NUM_PARALLEL={}", scenario.users),
     ];
-    if scenario.kv.k.block_elements() > 1 {
+    if scenario.kv.key.is_quantised() {
         out.push("OLLAMA_FLASH_ATTENTION=1".to_owned());
-        out.push(format!("OLLAMA_KV_CACHE_TYPE={}", scenario.kv));
+        out.push(format!("OLLAMA_KV_CACHE_TYPE={}", scenario.kv.without_fp8()));
     }
     let on_devices: u64 = placement.device_layers.iter().sum();
     if on_devices <= architecture.n_layers() {
@@ -150,8 +150,8 @@ pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
             out.push("--usecublas rowsplit".to_owned());
         }
     }
-    if scenario.kv.k.block_elements() > 1 {
-        out.push(format!("--quantkv {}", scenario.kv));
+    if scenario.kv.key.is_quantised() {
+        out.push(format!("--quantkv {}", scenario.kv.without_fp8()));
     }
     if !scenario.flash_attention {
         out.push("--noflashattention".to_owned());

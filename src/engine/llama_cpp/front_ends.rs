@@ -17,9 +17,9 @@ use crate::engine::model_files::{Addons, File, ModelFiles};
 use crate::engine::refusal::Refusal;
 use crate::engine::run::Run;
 use crate::hardware::Hardware;
-use crate::quant::{GgmlType, Mix, Quant};
+use crate::quant::{Mix, Quant};
 use crate::report::{Notice, RefusalReason};
-use crate::scenario::{Engine, Lora, ProjectorType, Scenario};
+use crate::scenario::{CacheType, Engine, Lora, ProjectorType, Scenario};
 
 /// A program that runs llama.cpp, as what it changes of llama.cpp's own defaults.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct FrontEnd {
     /// Whether sliding-window layers keep the whole context.
     swa_full: bool,
     /// The cache types that are offered, the same for keys and values; `None` is all.
-    pub(super) cache_types: Option<&'static [GgmlType]>,
+    pub(super) cache_types: Option<&'static [CacheType]>,
     /// Whether rows can be divided between devices.
     pub(super) row_split: bool,
     /// Whether tensors can be divided between devices.
@@ -74,7 +74,7 @@ const DEFAULTS: FrontEnd = FrontEnd {
 /// Ollama. It has no setting for a draft.
 pub static OLLAMA: FrontEnd = FrontEnd {
     engine: Engine::Ollama,
-    cache_types: Some(&[GgmlType::F16, GgmlType::Q8_0, GgmlType::Q4_0]),
+    cache_types: Some(&[CacheType::F16, CacheType::Q8_0, CacheType::Q4_0]),
     row_split: false,
     tensor_split: false,
     projector: Some(ProjectorType::F16),
@@ -110,11 +110,11 @@ pub static KOBOLD_CPP: FrontEnd = FrontEnd {
     max_users: 1,
     swa_full: true,
     cache_types: Some(&[
-        GgmlType::F16,
-        GgmlType::BF16,
-        GgmlType::Q8_0,
-        GgmlType::Q5_1,
-        GgmlType::Q4_0,
+        CacheType::F16,
+        CacheType::BF16,
+        CacheType::Q8_0,
+        CacheType::Q5_1,
+        CacheType::Q4_0,
     ]),
     tensor_split: false,
     mtp: false,
@@ -133,7 +133,7 @@ impl FrontEnd {
             n_parallel: users.max(self.min_slots),
             unified: scenario.unified_kv || self.unified,
             n_ubatch: physical_batch(scenario),
-            kv: scenario.kv,
+            kv: scenario.kv.into(),
             flash_attention: scenario.flash_attention,
             swa_full: scenario.swa_full || self.swa_full,
             logits: scenario.logits,

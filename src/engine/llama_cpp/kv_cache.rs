@@ -11,7 +11,7 @@ use crate::architecture::{
     Mamba2, Mixer, Reach,
 };
 use crate::quant::GgmlType;
-use crate::scenario::KvTypes;
+use crate::scenario::CacheTypes;
 use crate::units::Bytes;
 
 /// Bytes that one layer keeps for all sequences together.
@@ -162,6 +162,28 @@ pub fn cache_rows(architecture: &Architecture, settings: &Settings) -> Vec<Optio
     let settings = settings.effective(architecture);
     let caches = Caches::new(architecture, &settings);
     architecture.layers.iter().map(|layer| caches.row(&layer.mixer)).collect()
+}
+
+/// The ggml types of the two halves of the KV cache (`--cache-type-k`, `--cache-type-v`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KvTypes {
+    /// Keys.
+    pub k: GgmlType,
+    /// Values.
+    pub v: GgmlType,
+}
+
+impl KvTypes {
+    /// The same type for keys and values.
+    pub const fn both(ty: GgmlType) -> KvTypes {
+        KvTypes { k: ty, v: ty }
+    }
+}
+
+impl From<CacheTypes> for KvTypes {
+    fn from(types: CacheTypes) -> KvTypes {
+        KvTypes { k: types.key.ggml_type(), v: types.value.ggml_type() }
+    }
 }
 
 /// The caches of a model.

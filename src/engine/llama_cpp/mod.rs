@@ -29,7 +29,9 @@ pub use compute_cache::GraphCache;
 pub use front_ends::{FrontEnd, KOBOLD_CPP, LLAMA_SERVER, LM_STUDIO, OLLAMA};
 pub use gguf_file::GgufFile;
 pub use gguf_tensor::Weight;
-pub use kv_cache::{CacheRow, LayerState, cache_rows, checkpoint_bytes, layer_states, states};
+pub use kv_cache::{
+    CacheRow, KvTypes, LayerState, cache_rows, checkpoint_bytes, layer_states, states,
+};
 pub use memory::{AddonLines, GgufOnMachine, PlacedModel};
 pub use overhead::{DriverCopies, Overhead, Platform, compute_intervals, runtime_overhead};
 pub use placement::{Placement, Split, has_window, mtp_layers};

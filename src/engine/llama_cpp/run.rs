@@ -212,7 +212,7 @@ impl Run for LlamaCppRun<'_> {
         }
         Layout {
             parts,
-            cache: Layout::cache_of(self.scenario.kv),
+            cache: self.scenario.kv.without_fp8(),
             microbatch: physical_batch(self.scenario),
             copies: 1,
             expert_sharing_ranks: 1,

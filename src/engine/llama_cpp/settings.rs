@@ -1,8 +1,9 @@
 //! The settings that llama.cpp is run with.
 
+use super::KvTypes;
 use super::graph_quirks::Family;
 use crate::architecture::Architecture;
-use crate::scenario::{KvTypes, LogitsBuffer};
+use crate::scenario::LogitsBuffer;
 
 /// How llama.cpp is run.
 #[derive(Clone, Copy, Debug, PartialEq)]

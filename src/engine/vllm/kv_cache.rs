@@ -10,6 +10,7 @@
 
 use crate::engine::checkpoint::Release;
 use crate::engine::layer_cache::{LayerCache, State};
+use crate::scenario::CacheType;
 use crate::units::Bytes;
 
 /// Tokens in a block where no layer keeps a recurrent state.
@@ -22,8 +23,8 @@ const COMPRESSED: u64 = 3;
 /// What decides the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Bytes of a cached value: 2, or 1 with `--kv-cache-dtype fp8`.
-    pub value_bytes: u64,
+    /// The type of a cached value: 16 bits, or FP8 with `--kv-cache-dtype fp8`.
+    pub cache_type: CacheType,
     /// `max_num_batched_tokens`.
     pub batched: u64,
     /// Tokens drafted at once in speculative decoding; 0 without.
@@ -157,10 +158,11 @@ fn pages(cache: &LayerCache, settings: Settings) -> Vec<Page> {
     let kind = cache.window.map_or(Kind::Full, Kind::Window);
     if cache.has_tokens() {
         // FP8 with a sparse indexer is stored with its scales: 656 bytes a token (`fp8_ds_mla`).
-        let unit = match cache.latent && settings.value_bytes == 1 && cache.index_key > 0 {
-            true => 656,
-            false => cache.entry() * settings.value_bytes,
-        };
+        let unit =
+            match cache.latent && settings.cache_type == CacheType::Fp8 && cache.index_key > 0 {
+                true => 656,
+                false => settings.cache_type.bytes(cache.entry()),
+            };
         pages.push(Page { kind, unit });
     }
     if cache.index_key > 0 {
@@ -242,9 +244,9 @@ fn several(
 /// DeepSeek-V4: window and compressed entries of 584 bytes in FP8 (448 values, a BF16 rotary part
 /// and scales), indexer keys with their scales.
 fn compressed_bytes(cache: &LayerCache, context: u64, settings: Settings) -> Bytes {
-    let entry = match settings.value_bytes {
-        1 => 584,
-        width => cache.entry() * width,
+    let entry = match settings.cache_type {
+        CacheType::Fp8 => 584,
+        ty => ty.bytes(cache.entry()),
     };
     let Settings { batched, release, .. } = settings;
     let window = cache.window.map_or(0, |window| {
@@ -265,7 +267,12 @@ mod tests {
     use crate::units::GIB;
 
     fn settings(release: u16) -> Settings {
-        Settings { value_bytes: 2, batched: 8192, speculative: 0, release: Release(release) }
+        Settings {
+            cache_type: CacheType::F16,
+            batched: 8192,
+            speculative: 0,
+            release: Release(release),
+        }
     }
 
     fn attention(kv_heads: u64, head: u64, window: Option<u64>) -> LayerCache {
@@ -320,7 +327,8 @@ mod tests {
         };
         let mut caches = vec![state; 30];
         caches.extend([attention(1, 256, None); 10]);
-        let layout = KvLayout::new(&caches, Settings { value_bytes: 1, ..settings(33) });
+        let layout =
+            KvLayout::new(&caches, Settings { cache_type: CacheType::Fp8, ..settings(33) });
         let pool = Bytes((4.55 * GIB as f64) as u64);
         assert_eq!(layout.tokens(pool, 262_144), 903_602);
     }

@@ -17,7 +17,7 @@ use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::loaded_weights::of_rank;
 use super::checkpoint::ranks::Ranks;
 use super::checkpoint::{
-    CheckpointBase, Release, nearest_format, stage, usable_device, value_bytes, visible,
+    CheckpointBase, Release, cache_type, nearest_format, stage, usable_device, visible,
 };
 use super::layer_cache::layer_caches;
 use super::layout::Layout;
@@ -30,8 +30,7 @@ use crate::catalog::Model;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
-use crate::scenario::{Engine, Lora};
-use crate::speed::CacheTypes;
+use crate::scenario::{CacheType, CacheTypes, Engine, Lora};
 use crate::units::{Bytes, GIB, Interval};
 
 /// The release whose rules these are.
@@ -139,6 +138,7 @@ struct VllmRun<'a> {
     batched: u64,
     utilisation: u64,
     release: Release,
+    cache_type: CacheType,
     graphs: Interval<Bytes>,
     /// The cache of each pipeline stage.
     kv: Vec<KvLayout>,
@@ -158,7 +158,7 @@ impl<'a> VllmRun<'a> {
         for part in &hardware.parts {
             usable_device(part.device, checkpoint.quant, least_capability(checkpoint.quant))?;
         }
-        let value_bytes = value_bytes(scenario.kv)?;
+        let cache_type = cache_type(scenario.kv)?;
         let release = Release::of(scenario);
         let (default_sequences, default_batched) =
             default_batch(&hardware.parts[0], release, scenario.context);
@@ -168,7 +168,7 @@ impl<'a> VllmRun<'a> {
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
-        let settings = KvSettings { value_bytes, batched, speculative, release };
+        let settings = KvSettings { cache_type, batched, speculative, release };
         let caches = layer_caches(architecture, ranks.cuts.attention);
         let of_stage = |stage: &Range<usize>| caches.get(stage.clone()).unwrap_or_default();
         let kv =
@@ -200,6 +200,7 @@ impl<'a> VllmRun<'a> {
             batched,
             utilisation: scenario.gpu_memory_utilization.unwrap_or(release.utilisation()),
             release,
+            cache_type,
             graphs: cuda_graphs(scenario.eager),
             kv,
             kv_with_mtp,
@@ -325,10 +326,9 @@ impl Run for VllmRun<'_> {
     }
 
     fn layout(&self) -> Layout {
-        let value = value_bytes(self.base.scenario.kv).unwrap_or(2) as f64;
         Layout {
             parts: self.ranks.parts(self.base.n_layers()),
-            cache: CacheTypes { key: value, value },
+            cache: CacheTypes::both(self.cache_type),
             microbatch: self.batched,
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
@@ -360,7 +360,7 @@ impl Run for VllmRun<'_> {
         if self.base.scenario.max_num_batched_tokens.is_some() {
             flags.push(format!("--max-num-batched-tokens {}", self.batched));
         }
-        if self.base.scenario.kv.k.block_elements() > 1 {
+        if self.cache_type == CacheType::Fp8 {
             flags.push("--kv-cache-dtype fp8".to_owned());
         }
         if self.base.scenario.eager {

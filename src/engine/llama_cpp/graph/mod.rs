@@ -20,7 +20,8 @@ use super::{Placement, Settings, Weight};
 use crate::architecture::{
     Architecture, Attention, Ffn, KvSource, Layer, Mixer, NormKind, Reach, Role,
 };
-use crate::scenario::{KvTypes, LogitsBuffer};
+use crate::engine::llama_cpp::KvTypes;
+use crate::scenario::LogitsBuffer;
 use inputs::Inputs;
 use per_layer::PerLayer;
 

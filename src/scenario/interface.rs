@@ -1,0 +1,82 @@
+//! How the page shows the question: language, colours, the cell that is open. Keys `lang`, `theme`
+//! and `cell`.
+
+use std::fmt;
+
+use super::notation::{Notation, parse_digits, words};
+use super::{Bounds, ParseError};
+
+words! {
+    /// Interface language, by its BCP 47 code.
+    Lang {
+        /// English.
+        En = "en",
+        /// Russian.
+        Ru = "ru",
+    }
+}
+
+words! {
+    /// Colour scheme.
+    Theme {
+        /// Dark ink on light paper.
+        Light = "light",
+        /// The reverse.
+        Dark = "dark",
+    }
+}
+
+/// The cell whose bill is open: indices into models, machines, quantisations and engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Selected {
+    /// Index into `models`.
+    pub model: usize,
+    /// Index into `machines`.
+    pub machine: usize,
+    /// Index into `quants`.
+    pub quant: usize,
+    /// Index into `engines`.
+    pub engine: usize,
+}
+
+impl fmt::Display for Selected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Selected { model, machine, quant, engine } = self;
+        write!(f, "{model}.{machine}.{quant}")?;
+        match engine {
+            0 => Ok(()),
+            engine => write!(f, ".{engine}"),
+        }
+    }
+}
+
+impl Notation for Selected {
+    fn parse(text: &str) -> Result<Selected, ParseError> {
+        let malformed = || ParseError::malformed(Selected::accepted());
+        let parts = text.split('.').map(|n| parse_digits(n, 1, Bounds::MODELS));
+        let parts = parts.map(|n| n.map(|n| n as usize)).collect::<Result<Vec<_>, _>>();
+        let parts = parts.map_err(|_| malformed())?;
+        match parts.as_slice() {
+            [model, machine, quant] => {
+                Ok(Selected { model: *model, machine: *machine, quant: *quant, engine: 0 })
+            }
+            [model, machine, quant, engine] => {
+                Ok(Selected { model: *model, machine: *machine, quant: *quant, engine: *engine })
+            }
+            _ => Err(malformed()),
+        }
+    }
+
+    fn accepted() -> String {
+        "model.machine.quant, model.machine.quant.engine".to_owned()
+    }
+
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Selected> {
+        use proptest::prelude::*;
+        let index = || Bounds::MODELS.any().prop_map(|n| n as usize);
+        let indices = (index(), index(), index(), index());
+        let selected = |(model, machine, quant, engine)| Selected { model, machine, quant, engine };
+        indices.prop_map(selected).boxed()
+    }
+}
