@@ -1,10 +1,11 @@
-//! Bills: the lines of what a device or the host holds, and what they add up to.
+//! Bills: the itemised memory use of each device and of the host, and their sums.
 
 use crate::hardware::{Hardware, Host, InstalledDevice, Load, Loads};
 use crate::report::{BillItem, DeviceBill, HostBill, Term};
 use crate::units::{Bytes, Interval};
 
-/// A line of a bill before it is put into words: cheap to make, for searches that make many.
+/// A line of a bill before its formula is put into words: cheap to make, for searches that make
+/// many.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     pub term: Term,
@@ -16,7 +17,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// A figure that is exact for the engine's layout.
+    /// Creates a line whose figure is exact for the engine's layout.
     pub(crate) fn exact(
         term: Term,
         bytes: Bytes,
@@ -27,7 +28,7 @@ impl Line {
         Line { term, bytes, exact: true, formula, inputs: Vec::new(), source }
     }
 
-    /// A figure from a fit or a rule of thumb.
+    /// Creates a line whose figure comes from a fit or a rule of thumb.
     pub(crate) fn fitted(
         term: Term,
         bytes: Interval<Bytes>,
@@ -37,13 +38,13 @@ impl Line {
         Line { term, bytes, exact: false, formula, inputs: Vec::new(), source }
     }
 
-    /// The numbers put in.
+    /// Sets the inputs of the formula.
     pub(crate) fn with(mut self, inputs: &[(&'static str, u64)]) -> Line {
         self.inputs = inputs.iter().map(|(name, value)| (*name, *value as f64)).collect();
         self
     }
 
-    /// The line with its formula in words.
+    /// Converts the line to a bill item, with its formula in words.
     pub(crate) fn item(self) -> BillItem {
         BillItem {
             term: self.term,
@@ -56,14 +57,14 @@ impl Line {
     }
 }
 
-/// What a device holds before it is put into words.
+/// Memory use of one device before it is put into words.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceLines {
-    /// What the engine lets itself use of the device.
+    /// Bytes of the device that the engine may use.
     pub usable: Bytes,
-    /// Repeating layers on it.
+    /// Repeating layers on the device.
     pub layers: u64,
-    /// The bill; empty lines are left out when it is made.
+    /// Lines of the bill; empty lines are dropped when it is made.
     pub lines: Vec<Line>,
 }
 
@@ -74,19 +75,23 @@ impl DeviceLines {
     }
 }
 
-/// The loads of `shares`, one a device, and of the host with `lines`.
-pub(crate) fn loads(hardware: &Hardware<'_>, shares: &[DeviceLines], lines: &[Line]) -> Loads {
-    let devices: Vec<Load> = shares.iter().map(DeviceLines::load).collect();
+/// Returns the loads of the devices with `device_lines` and of the host with `lines`.
+pub(crate) fn loads(
+    hardware: &Hardware<'_>,
+    device_lines: &[DeviceLines],
+    lines: &[Line],
+) -> Loads {
+    let devices: Vec<Load> = device_lines.iter().map(DeviceLines::load).collect();
     let used = lines.iter().map(|line| line.bytes).sum::<Interval<Bytes>>();
     let host = hardware.host_load(used + hardware.host.system, &devices);
     Loads { devices, host }
 }
 
-/// The bills of `shares`, one a device, and of the host with `lines`. `basis` says where the
-/// usable figures come from.
+/// Returns the bills of the devices with `device_lines` and of the host with `lines`. `basis` says
+/// where the usable figures come from.
 pub(crate) fn bills(
     hardware: &Hardware<'_>,
-    shares: Vec<DeviceLines>,
+    device_lines: Vec<DeviceLines>,
     basis: &str,
     lines: Vec<Line>,
 ) -> (Vec<DeviceBill>, HostBill) {
@@ -94,15 +99,15 @@ pub(crate) fn bills(
         let used = lines.into_iter().filter(|line| line.bytes.high > Bytes::ZERO);
         used.map(Line::item).collect()
     };
-    let devices = hardware.parts.iter().zip(shares).map(|(part, share)| {
+    let devices = hardware.parts.iter().zip(device_lines).map(|(part, on_device)| {
         let basis = if basis.is_empty() { part.basis } else { basis };
-        device_bill(part, share.usable, basis, share.layers, items(share.lines))
+        device_bill(part, on_device.usable, basis, on_device.layers, items(on_device.lines))
     });
     (devices.collect(), host_bill(&hardware.host, items(lines)))
 }
 
-/// The bill of `part`, of which the engine lets itself use `usable`; `basis` says where that
-/// figure comes from. `layers` repeating layers are on it.
+/// Returns the bill of `part`, of which the engine may use `usable` bytes and which holds `layers`
+/// repeating layers. `basis` says where the usable figure comes from.
 pub(crate) fn device_bill(
     part: &InstalledDevice<'_>,
     usable: Bytes,
@@ -122,13 +127,13 @@ pub(crate) fn device_bill(
     }
 }
 
-/// The bill of the host: `items` of the model, and what the operating system keeps.
+/// Returns the bill of the host: `items` of the model and the operating system's share.
 pub(crate) fn host_bill(host: &Host<'_>, mut items: Vec<BillItem>) -> HostBill {
     items.push(operating_system(host.system));
     HostBill { ram_bytes: host.ram, used_bytes: items.iter().map(|item| item.bytes).sum(), items }
 }
 
-/// Memory of `part` that no engine gets: what the desktop draws with, and the user's reserve.
+/// Memory of `part` that no engine gets: the desktop's and the user's reserve.
 fn withheld(part: &InstalledDevice<'_>) -> Vec<BillItem> {
     let item = |term, bytes: Bytes, name: &str, source: &str| BillItem {
         term,
@@ -147,7 +152,7 @@ fn withheld(part: &InstalledDevice<'_>) -> Vec<BillItem> {
     items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
 }
 
-/// RAM that the operating system keeps.
+/// RAM kept by the operating system.
 fn operating_system(bytes: Interval<Bytes>) -> BillItem {
     BillItem {
         term: Term::OperatingSystem,
@@ -159,7 +164,7 @@ fn operating_system(bytes: Interval<Bytes>) -> BillItem {
     }
 }
 
-/// A named number of a formula.
+/// A named input of a formula.
 pub(crate) fn input(name: &str, value: u64) -> (String, f64) {
     (name.to_owned(), value as f64)
 }

@@ -1,9 +1,8 @@
 //! Headroom: can this model run on that hardware, and how much room is left?
 //!
-//! A question goes in, an itemised answer comes out, and a page draws it:
-//! [`scenario::Scenario`] is looked up in the [`catalog::Catalog`] and becomes a
-//! [`report::Report`]. Nothing here knows a screen, a clock or a network; the page is a crate of its own
-//! (`src/web`).
+//! A [`scenario::Scenario`] is looked up in the [`catalog::Catalog`] and becomes a
+//! [`report::Report`], an itemised answer that the page draws. Nothing here depends on a screen, a
+//! clock or a network; the page is a crate of its own (`src/web`).
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -1,4 +1,4 @@
-//! The command line: the same question, the same answer, as JSON.
+//! The command line: the same questions and answers as on the page, as JSON.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     };
     match done.and_then(|()| out.flush()) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader has seen enough (`headroom models | head`).
+        // The reader has closed the pipe (`headroom models | head`).
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("headroom: {error}");
@@ -63,7 +63,7 @@ fn single(query: &str, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Questions answered together by the cores of the machine.
+/// Number of questions answered in parallel at a time.
 const BLOCK: usize = 4096;
 
 fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
@@ -84,7 +84,7 @@ fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// The answers to `queries` as lines of JSON, in order, in one piece a core.
+/// Answers `queries` as lines of JSON, in order, in one chunk per core.
 fn answer_all(queries: &[String]) -> Vec<io::Result<Vec<u8>>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lines = |queries: &[String]| {
@@ -104,7 +104,7 @@ fn answer_all(queries: &[String]) -> Vec<io::Result<Vec<u8>>> {
     })
 }
 
-/// The tensors of a GGUF file, in the order in which llama.cpp lays them out.
+/// Prints the tensors of a GGUF file in the order in which llama.cpp lays them out.
 fn gguf_tensors(model: &str, quant: &str, out: &mut impl Write) -> io::Result<()> {
     let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidInput, problem);
     let entry = Catalog::bundled().model(model).ok_or_else(|| {

@@ -1,10 +1,10 @@
-//! Why two engines need different memory for the same model on the same machine: reasons with
-//! amounts that add up to the difference.
+//! Why two engines need different amounts of memory for the same model on the same machine: reasons
+//! with amounts that add up to the difference.
 //!
-//! The cache is taken apart against what the model needs in any engine: every token that attention
-//! can look back on, once, in 16 bits. What an engine's cache is more or less than that is due to
-//! the type of its values, to what it keeps in sliding-window layers, to expanded latents, to
-//! copies on several devices, and for the rest to whole blocks and steps.
+//! The cache is compared with what any engine needs: every token that attention can look back on,
+//! once, in 16 bits. An engine's cache deviates from that by the type of its values, by what it
+//! keeps in sliding-window layers, by expanded latents, by copies on several devices and, for the
+//! rest, by whole blocks and steps.
 
 use crate::architecture::Architecture;
 use crate::engine::{LayerCache, expand_latents, layer_caches};
@@ -12,43 +12,45 @@ use crate::report::{CacheLayout, SlidingWindowCache};
 use crate::report::{Cell, Term};
 use crate::units::Bytes;
 
-/// Why one cell needs more or less on the devices than another.
+/// A reason why one cell needs more or less device memory than another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// What it is due to.
+    /// The cause of the difference.
     pub cause: Cause,
-    /// Bytes that the other cell needs more for it; negative where it needs less.
+    /// Additional bytes that the other cell needs for this cause; negative if it needs less.
     pub bytes: i64,
 }
 
-/// What a difference is due to.
+/// The cause of a difference between two cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
-    /// The formats' sizes of the same tensors.
+    /// Different sizes of the same tensors in two formats.
     Format,
-    /// What is loaded of the file: tensors left out, unpacked, repacked, or kept on every rank.
+    /// Tensors of the file that are left out, unpacked, repacked or replicated on every rank when
+    /// loading.
     Loading,
-    /// The output head as a second copy of a tied embedding table.
+    /// A second copy of a tied embedding table, used as the output head.
     TiedOutput,
-    /// What lies in RAM and not on the devices: weights, cache and buffers of layers or tables.
+    /// Weights, cache or buffers of layers and tables kept in RAM instead of on the devices.
     InRam(Term),
     /// Bits of a cached value: [`CacheLayout::key_bits`], [`CacheLayout::value_bits`].
     CacheType,
-    /// What sliding-window layers keep: [`CacheLayout::sliding_window`].
+    /// Tokens kept by sliding-window layers: [`CacheLayout::sliding_window`].
     SlidingWindowCache,
     /// Latent attention cached as full keys and values: [`CacheLayout::latents_expanded`].
     Latents,
-    /// Keys and values that several ranks hold: [`CacheLayout::ranks`].
+    /// Keys and values replicated on several ranks: [`CacheLayout::ranks`].
     Replicas,
-    /// Whole blocks, padding, and what is computed beside a window.
+    /// Whole blocks, padding, and the batch being computed on top of a window.
     Blocks,
     /// Another line of the bill.
     Term(Term),
 }
 
-/// The reasons for what `other` needs more on the devices than `this`, the largest first. They add
-/// up to the difference of [`Cell::device_bytes`]. Both are of the model with `architecture`,
-/// with `users` sequences of `context` tokens each.
+/// Reasons why `other` needs more device memory than `this`, largest first.
+///
+/// They add up to the difference of [`Cell::device_bytes`]. Both cells run the model with
+/// `architecture`, with `users` sequences of `context` tokens each.
 pub fn difference(
     architecture: &Architecture,
     context: u64,
@@ -82,18 +84,18 @@ pub fn difference(
     reasons
 }
 
-/// What an engine takes of the devices whatever the model, and what of it becomes more cache.
+/// Device memory that an engine reserves whatever the model, and the part that becomes extra cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool {
-    /// Share of each device in thousandths.
+    /// Reserved fraction of each device, in thousandths.
     pub share: u64,
-    /// All that is taken.
+    /// Reserved bytes on all devices.
     pub taken: Bytes,
-    /// What the bill leaves of it: cache beyond what is asked for.
+    /// Reserved bytes that the bill leaves over: cache beyond what the question needs.
     pub spare: Bytes,
 }
 
-/// The pool of a cell whose engine takes its share at the start.
+/// Returns the pool of a cell whose engine reserves a fraction of each device at startup.
 pub fn pool(cell: &Cell) -> Option<Pool> {
     let share = cell.cache_layout.reserved_fraction?;
     let used = cell.devices.iter().filter(|device| !device.items.is_empty());
@@ -103,7 +105,7 @@ pub fn pool(cell: &Cell) -> Option<Pool> {
     (taken > needed).then_some(Pool { share, taken, spare: taken - needed })
 }
 
-/// Weights wherever they lie.
+/// Weights on devices and host.
 fn weights(cell: &Cell) -> Vec<(Cause, i64)> {
     let file = signed(cell.weights_bytes);
     vec![
@@ -113,7 +115,7 @@ fn weights(cell: &Cell) -> Vec<(Cause, i64)> {
     ]
 }
 
-/// The cache wherever it lies.
+/// The cache on devices and host.
 fn cache(architecture: &Architecture, context: u64, users: u64, cell: &Cell) -> Vec<(Cause, i64)> {
     let layout = &cell.cache_layout;
     let total = signed(in_all(cell, Term::KvCache));
@@ -129,7 +131,8 @@ fn cache(architecture: &Architecture, context: u64, users: u64, cell: &Cell) -> 
         expand_latents(architecture, &mut caches);
     }
     let expanded = bytes(&caches, layout);
-    // An engine that splits every layer rounds heads up to one a rank and keeps latents on each.
+    // An engine that splits every layer rounds heads up to one a rank and keeps latents on each
+    // rank.
     let ranked = match layout.ranks {
         ranks @ 2.. if !layout.latents_expanded => {
             bytes(&layer_caches(architecture, ranks), layout).saturating_mul(ranks as i64)
@@ -145,7 +148,7 @@ fn cache(architecture: &Architecture, context: u64, users: u64, cell: &Cell) -> 
     ]
 }
 
-/// Bytes that `caches` take in an engine with `layout`, without rounding.
+/// Bytes of `caches` in an engine with `layout`, without rounding.
 fn bytes(caches: &[LayerCache], layout: &CacheLayout, context: u64, users: u64) -> Bytes {
     let layer = |cache: &LayerCache| {
         let entries = match cache.window {
@@ -159,7 +162,7 @@ fn bytes(caches: &[LayerCache], layout: &CacheLayout, context: u64, users: u64) 
     Bytes(caches.iter().map(layer).sum::<f64>() as u64)
 }
 
-/// The terms of a cell's bills, each once.
+/// The distinct terms of a cell's bills.
 fn terms(cell: &Cell) -> Vec<Term> {
     let devices = cell.devices.iter().flat_map(|device| &device.items);
     let mut terms: Vec<Term> = devices.chain(&cell.host.items).map(|item| item.term).collect();
@@ -168,7 +171,7 @@ fn terms(cell: &Cell) -> Vec<Term> {
     terms
 }
 
-/// Bytes of `term` on devices and host; what the operating system keeps is not the model's.
+/// Bytes of `term` on devices and host. The operating system's share is not part of the model.
 fn in_all(cell: &Cell, term: Term) -> Bytes {
     let devices = cell.devices.iter().flat_map(|device| &device.items);
     let on_devices: Bytes =
@@ -176,7 +179,7 @@ fn in_all(cell: &Cell, term: Term) -> Bytes {
     on_devices + on_host(cell, term)
 }
 
-/// Bytes of `term` in RAM where there are devices to lie on.
+/// Bytes of `term` in RAM on a machine that has devices.
 fn in_ram(cell: &Cell, term: Term) -> Bytes {
     if cell.devices.is_empty() { Bytes::ZERO } else { on_host(cell, term) }
 }
@@ -200,7 +203,7 @@ mod tests {
     use crate::estimate::report;
     use crate::scenario::Scenario;
 
-    /// The cells of a question and the reasons between each two of the same model and machine.
+    /// The cells of a question, with the reasons for each pair of cells of one model and machine.
     fn reasons(query: &str) -> Vec<(Cell, Cell, Vec<Reason>)> {
         let (scenario, problems) = Scenario::from_query(query);
         assert_eq!(problems, []);
@@ -220,7 +223,7 @@ mod tests {
         out
     }
 
-    /// The bytes of `cause` from `this` engine to `other`.
+    /// The bytes of `cause` between the engines `this` and `other`.
     fn due(query: &str, this: &str, other: &str, cause: Cause) -> i64 {
         let all = reasons(query);
         let found = all.iter().find(|(a, b, _)| a.engine == this && b.engine == other);

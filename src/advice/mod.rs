@@ -1,4 +1,4 @@
-//! What the figures mean: the verdict, how far the setup could go, and why engines differ.
+//! What the figures mean: the verdict, the limits of the setup, and why engines differ.
 
 mod difference;
 mod room;

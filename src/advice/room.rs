@@ -1,4 +1,4 @@
-//! How far a setup could go: the longest context, the most users, the most copies side by side.
+//! The limits of a setup: the longest context, the most users, and the number of copies that fit.
 
 use std::cmp::Reverse;
 
@@ -8,12 +8,12 @@ use crate::report::Verdict;
 use crate::scenario::{Bounds, Scenario};
 use crate::units::Bytes;
 
-/// Copies of a setup side by side.
+/// Independent copies of a setup on one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copies {
-    /// How many.
+    /// Number of copies that fit.
     pub count: u64,
-    /// The most devices that one of them takes; 0 without devices.
+    /// Number of devices of the largest copy; 0 without devices.
     pub devices: u64,
 }
 
@@ -21,16 +21,15 @@ pub struct Copies {
 pub struct Capacity<'a> {
     scenario: &'a Scenario,
     run: &'a dyn Run,
-    /// The loads at the context and users asked for.
+    /// Loads at the requested context and number of users.
     loads: &'a Loads,
-    /// The run with the whole model on the devices, where that can fit at all.
+    /// The run with the whole model on the devices, if that can fit at all.
     whole: Option<Box<dyn Run + 'a>>,
     verdict: Verdict,
 }
 
 impl<'a> Capacity<'a> {
-    /// The room around `run`, whose loads under `scenario` are `loads` and on which the verdict is
-    /// `verdict`.
+    /// Returns the capacity of `run`, given its `loads` under `scenario` and their `verdict`.
     pub fn new(
         scenario: &'a Scenario,
         run: &'a dyn Run,
@@ -49,12 +48,12 @@ impl<'a> Capacity<'a> {
         room
     }
 
-    /// The longest context, in tokens for each user, at which it still fits; 0 if none.
+    /// The longest context in tokens per user that still fits; 0 if none does.
     pub fn max_context(&self) -> u64 {
         self.max_context_for(self.scenario.users)
     }
 
-    /// The same for another number of users.
+    /// The longest context in tokens per user that fits with `users` users; 0 if none does.
     pub fn max_context_for(&self, users: u64) -> u64 {
         let step = self.run.context_step().max(1);
         let most = Bounds::CONTEXT.max / step;
@@ -65,7 +64,7 @@ impl<'a> Capacity<'a> {
         largest_fitting(most, known, |n| self.min_headroom(n * step, users)) * step
     }
 
-    /// The most users at the context asked for; 0 if none.
+    /// The most users that fit at the requested context; 0 if none does.
     pub fn max_users(&self) -> u64 {
         let most = Bounds::USERS.max.min(self.run.max_users()).max(1);
         let context = self.scenario.context;
@@ -75,9 +74,10 @@ impl<'a> Capacity<'a> {
         largest_fitting(most, self.scenario.users, |n| self.min_headroom(context, n))
     }
 
-    /// Copies side by side. Devices that hold a copy or more alone have their own; the others are
-    /// put together, the largest first, until they hold one by the high estimate. Of unequal
-    /// devices another grouping might hold one more.
+    /// Number of copies that fit, by the high estimate.
+    ///
+    /// A device that can hold a whole copy gets its own copies; the others are grouped, largest
+    /// first, until a group holds one. With unequal devices, another grouping might fit one more.
     pub fn copies(&self) -> Copies {
         let Hardware { parts, host } = self.run.hardware();
         if parts.is_empty() {
@@ -104,7 +104,7 @@ impl<'a> Capacity<'a> {
         while let Some(group) = self.group(&rest) {
             copies.count += 1;
             copies.devices = copies.devices.max(group.len() as u64);
-            // From behind, so that the places before stay.
+            // From the back, so that the remaining indices stay valid.
             for at in group.into_iter().rev() {
                 rest.remove(at);
             }
@@ -115,8 +115,8 @@ impl<'a> Capacity<'a> {
         }
     }
 
-    /// Places of the fewest of `parts` (the largest first) that together hold a copy: the largest
-    /// ones, with the last of them as small as will do.
+    /// Indices of the fewest `parts` (sorted, largest first) that together hold a copy: the largest
+    /// ones, with the last of them as small as possible.
     fn group(&self, parts: &[InstalledDevice<'_>]) -> Option<Vec<usize>> {
         let (mut few, mut enough) = (0, parts.len());
         if !self.holds(parts.to_vec()) {
@@ -130,7 +130,7 @@ impl<'a> Capacity<'a> {
         let with = |last: usize| parts[..larger].iter().copied().chain([parts[last]]).collect();
         let mut last = larger;
         for at in (enough..parts.len()).rev() {
-            // Of devices alike the first tells for all.
+            // One of several identical devices stands for all.
             let like_next = parts.get(at + 1).is_some_and(|next| next.is_like(&parts[at]));
             if !parts[at].is_like(&parts[larger]) && !like_next && self.holds(with(at)) {
                 last = at;
@@ -140,7 +140,7 @@ impl<'a> Capacity<'a> {
         Some((0..larger).chain([last]).collect())
     }
 
-    /// `parts` alone hold a copy by the high estimate.
+    /// Whether `parts` on their own hold a copy, by the high estimate.
     fn holds(&self, parts: Vec<InstalledDevice<'_>>) -> bool {
         let alone = Hardware { parts, host: self.run.hardware().host };
         if alone.parts.is_empty() {
@@ -152,7 +152,7 @@ impl<'a> Capacity<'a> {
         fit(run.loads_lower_bound(context, users)) && fit(run.loads(context, users))
     }
 
-    /// Copies that fit on `part` alone.
+    /// Copies that fit on `part` on its own.
     fn copies_on(&self, part: &InstalledDevice<'_>) -> u64 {
         if let [_] = self.run.hardware().parts.as_slice()
             && self.verdict != Verdict::Offload
@@ -164,7 +164,7 @@ impl<'a> Capacity<'a> {
         self.copies_in(&run.loads(self.scenario.context, self.scenario.users))
     }
 
-    /// Copies that fit where `loads` are those of one copy on one device.
+    /// Copies that fit, given the `loads` of one copy on one device.
     fn copies_in(&self, loads: &Loads) -> u64 {
         let host = &self.run.hardware().host;
         let on_device = loads.devices.first().map_or(0, |load| copies_that_fit(load, Bytes::ZERO));
@@ -174,12 +174,12 @@ impl<'a> Capacity<'a> {
         }
     }
 
-    /// Bytes left on the tightest memory by the high estimate; negative if it does not fit.
+    /// Free bytes on the tightest device or host by the high estimate; negative if it does not fit.
     fn min_headroom(&self, context: u64, users: u64) -> i64 {
         left_of(&self.asked().loads(context, users))
     }
 
-    /// No less than that, at little cost.
+    /// A cheap upper bound of [`Self::min_headroom`].
     fn min_headroom_bound(&self, context: u64, users: u64) -> i64 {
         left_of(&self.asked().loads_lower_bound(context, users))
     }
@@ -200,15 +200,17 @@ fn left_of(loads: &Loads) -> i64 {
     }
 }
 
-/// How many times the high estimate of `load` fits, where `once` of it is needed only once.
+/// How often the high estimate of `load` fits, where `once` bytes of it are shared by all copies.
 fn copies_that_fit(load: &Load, once: Bytes) -> u64 {
     (load.usable - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
 }
 
-/// The largest `n` in `1..=most` with `left(n) >= 0`, for `left` that falls as `n` grows; 0 if
-/// there is none. `left` is nearly straight, so the line through two looks tells where it ends;
-/// `known` is an `n` at which looking costs nothing. Nothing far beyond the end is looked at, where
-/// looks cost the most.
+/// The largest `n` in `1..=most` with `left(n) >= 0`, for a `left` that decreases in `n`; 0 if
+/// there is none.
+///
+/// `left` is nearly linear, so the line through two evaluations predicts where it crosses zero;
+/// evaluating it at `known` costs nothing. Arguments far beyond the crossing are avoided, since
+/// they cost the most.
 fn largest_fitting(most: u64, known: u64, left: impl Fn(u64) -> i64) -> u64 {
     let mut low = (1, left(1));
     if low.1 < 0 {

@@ -4,7 +4,7 @@ use crate::engine::Run;
 use crate::hardware::{Load, Loads};
 use crate::report::Verdict;
 
-/// The verdict on `run` with `loads`.
+/// Returns the verdict on `run` with `loads`.
 pub fn verdict(run: &dyn Run, loads: &Loads) -> Verdict {
     if !run.is_feasible() || !loads.fit_expectedly() {
         return Verdict::No;
@@ -19,8 +19,8 @@ pub fn verdict(run: &dyn Run, loads: &Loads) -> Verdict {
     }
 }
 
-/// Usable minus expected use: of the tightest device, or of the RAM without one. Where the model
-/// does not fit, what is missing over all devices together.
+/// Usable minus expected use of the tightest device, or of the RAM on a machine without devices. If
+/// the model does not fit, the sum over all devices.
 pub fn headroom(loads: &Loads, verdict: Verdict) -> i64 {
     let rooms = || loads.devices.iter().map(Load::headroom);
     let tightest = rooms().min().unwrap_or_else(|| loads.host.headroom());

@@ -1,5 +1,5 @@
-//! What Headroom knows of one engine: its version, the formats it loads, what it loads beside a
-//! model, and how it runs one.
+//! The properties of one engine: its version, the formats and add-ons it loads, and how it runs a
+//! model.
 
 use super::addons::LoraMemory;
 use super::checkpoint::{Checkpoint, CheckpointBase};
@@ -13,35 +13,37 @@ use crate::quant::{Mix, Quant};
 use crate::report::{Notice, RefusalReason};
 use crate::scenario::{Engine, Lora, ProjectorType, Scenario};
 
-/// Entries by which the vocabularies of a model and its draft may differ where tokens are compared
-/// one by one, as padding rows: Qwen2.5-72B and 0.5B differ by 128. Source: llama.cpp
-/// `common/speculative.cpp`, `SPEC_VOCAB_MAX_SIZE_DIFFERENCE`.
+/// By how many entries the vocabularies of a model and its draft may differ where tokens are
+/// compared one by one, because of padding rows: those of Qwen2.5-72B and 0.5B differ by 128.
+/// Source: llama.cpp `common/speculative.cpp`, `SPEC_VOCAB_MAX_SIZE_DIFFERENCE`.
 const VOCABULARY_PADDING: u64 = 128;
 
-/// An engine. [`super::adapter`] has one for each [`Engine`].
+/// An inference engine. [`super::adapter`] returns the adapter of each [`Engine`].
 pub trait EngineAdapter: Sync {
-    /// The engine.
+    /// The engine of this adapter.
     fn engine(&self) -> Engine;
 
     /// The version whose rules are applied.
     fn version(&self) -> &'static str;
 
-    /// Checks that the engine loads `quant` of any model.
+    /// Checks that the engine loads models in `quant`.
     ///
     /// # Errors
-    /// It does not; the refusal suggests its format with about as many bits.
+    /// The engine does not load it; the refusal suggests the engine's format with about as many
+    /// bits.
     fn check_format(&self, quant: Quant) -> Result<(), Refusal>;
 
-    /// Whether the engine implements `model`'s architecture, as far as its list is known.
+    /// Whether the engine implements `model`'s architecture, as far as its list of architectures is
+    /// known.
     fn supports_architecture(&self, model: &Model) -> bool {
         let _ = model;
         true
     }
 
-    /// The model's files in `quant`, without addons.
+    /// Returns the model's files in `quant`, without add-ons.
     ///
     /// # Errors
-    /// There are none that the engine loads.
+    /// The engine loads no files in this format.
     fn read_file<'a>(
         &self,
         model: &'a Model,
@@ -55,10 +57,11 @@ pub trait EngineAdapter: Sync {
         })
     }
 
-    /// The model's files in `quant`, without addons, if the engine loads both.
+    /// Returns the model's files in `quant`, without add-ons, if the engine supports architecture
+    /// and format.
     ///
     /// # Errors
-    /// It does not implement the architecture or does not load the format.
+    /// The engine does not implement the architecture or does not load the format.
     fn open<'a>(
         &self,
         model: &'a Model,
@@ -73,7 +76,7 @@ pub trait EngineAdapter: Sync {
         self.read_file(model, quant, scenario)
     }
 
-    /// `files` on `hardware` under `scenario`.
+    /// Runs `files` on `hardware` under `scenario`.
     ///
     /// # Errors
     /// The engine has no backend for a device, or refuses a setting.
@@ -93,7 +96,7 @@ pub trait EngineAdapter: Sync {
         run.map_err(|refusal| refusal.notice(self.engine(), files.model()))
     }
 
-    /// A checkpoint with its addons on a machine.
+    /// Runs a checkpoint with its add-ons on a machine.
     ///
     /// # Errors
     /// The engine has no backend for a device, or refuses a setting.
@@ -104,16 +107,16 @@ pub trait EngineAdapter: Sync {
         Err(Refusal::new(RefusalReason::FormatNotLoaded, base.checkpoint.quant))
     }
 
-    /// The type in which the engine loads a model's projector by itself; `None` where it is loaded
-    /// only when asked for.
+    /// The type in which the engine loads a model's projector by default; `None` if it has to be
+    /// requested.
     fn default_projector(&self) -> Option<ProjectorType> {
         Some(ProjectorType::BF16)
     }
 
-    /// Checks that the engine loads these LoRA adapters.
+    /// Checks that the engine loads `lora`.
     ///
     /// # Errors
-    /// It loads none, fewer, or only smaller ones.
+    /// The engine loads no adapters, fewer of them, or only ones of lower rank.
     fn check_lora(&self, lora: Lora) -> Result<(), Refusal> {
         let _ = lora;
         Ok(())
@@ -124,22 +127,22 @@ pub trait EngineAdapter: Sync {
         LoraMemory::SIXTEEN_BIT
     }
 
-    /// The MTP layers of `model` that the engine proposes tokens with.
+    /// Returns the MTP layers of `model` that the engine drafts tokens with.
     ///
     /// # Errors
-    /// It does not do that ([`RefusalReason::NotOffered`]), or the model has none that it loads
-    /// ([`RefusalReason::NoMtpLayers`]).
+    /// The engine does not draft with MTP layers ([`RefusalReason::NotOffered`]), or the model has
+    /// none that it loads ([`RefusalReason::NoMtpLayers`]).
     fn mtp_layers<'a>(&self, model: &'a Model) -> Result<&'a Mtp, RefusalReason> {
         let _ = model;
         Err(RefusalReason::NotOffered)
     }
 
-    /// Whether the engine proposes tokens with a draft model.
+    /// Whether the engine supports a draft model.
     fn supports_draft(&self) -> bool {
         true
     }
 
-    /// Entries by which the vocabularies of a model and its draft may differ.
+    /// By how many entries the vocabularies of a model and its draft may differ.
     fn max_vocabulary_difference(&self) -> u64 {
         VOCABULARY_PADDING
     }
@@ -149,14 +152,14 @@ pub trait EngineAdapter: Sync {
         false
     }
 
-    /// The flags that load `addons`; `has_vision`: the model has a projector to load.
+    /// The flags that load `addons`. `has_vision` says whether the model has a projector to load.
     fn addon_flags(&self, addons: &Addons<'_>, has_vision: bool) -> Vec<String> {
         let _ = (addons, has_vision);
         Vec::new()
     }
 
-    /// Settings of `scenario` that the engine silently changes, for any of `models` and for machines
-    /// of `devices` devices.
+    /// Settings of `scenario` that the engine silently changes, for any of `models` and for
+    /// machines with `devices` devices.
     fn silent_adjustments(
         &self,
         scenario: &Scenario,

@@ -1,5 +1,5 @@
 //! ExLlamaV3's memory: trellis weights on the devices, the embedding on the host, and a cache of
-//! whole pages that is reserved at the start.
+//! whole pages that is reserved at startup.
 //!
 //! Rules as of release 1.6 (October 2026): `exllamav3/cache/` (pages of 256 tokens, FP16 or 2 to 8
 //! bits with an FP16 scale for 32 values, latent cache), `modules/embedding.py` (`prefer_cpu`),
@@ -20,7 +20,7 @@ use crate::report::{DeviceBill, HostBill, RefusalReason, SlidingWindowCache, Ter
 use crate::scenario::{CacheType, CacheTypes, Engine, Lora, ProjectorType};
 use crate::units::{Bytes, Interval};
 
-/// The release whose rules these are.
+/// The release whose rules are applied.
 pub const VERSION: &str = "1.6 (October 2026)";
 
 const SOURCE: &str = "ExLlamaV3 1.6";
@@ -150,7 +150,7 @@ impl EngineAdapter for ExLlamaV3 {
         }))
     }
 
-    /// The projector is a component of its own that has to be asked for.
+    /// The projector is a separate component that has to be requested.
     fn default_projector(&self) -> Option<ProjectorType> {
         None
     }
@@ -170,7 +170,8 @@ struct ExlRun<'a> {
 }
 
 impl ExlRun<'_> {
-    /// The cache of `layers`: every layer keeps every token, a window too.
+    /// KV cache and recurrent state of `layers`. Every layer keeps every token, even with a sliding
+    /// window.
     fn kv(&self, layers: std::ops::Range<usize>, context: u64, users: u64) -> (Bytes, Bytes) {
         let tokens = context.div_ceil(PAGE).saturating_mul(PAGE).saturating_mul(users);
         let CacheTypes { key, value } = self.cache_types;
@@ -189,7 +190,7 @@ impl ExlRun<'_> {
         (kv.sum(), state.sum::<Bytes>() * users)
     }
 
-    fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
+    fn device_lines(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (kv, state) = self.kv(self.split.range(i), context, users);
             DeviceLines {
@@ -205,11 +206,11 @@ impl ExlRun<'_> {
                 ],
             }
         };
-        let mut shares: Vec<DeviceLines> =
+        let mut device_lines: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let layout = Distribution::Layers(&self.split);
-        self.addons.add(&mut shares, layout, (context, users), Bytes::ZERO);
-        shares
+        self.addons.add(&mut device_lines, layout, (context, users), Bytes::ZERO);
+        device_lines
     }
 
     fn host(&self) -> Vec<Line> {
@@ -217,8 +218,9 @@ impl ExlRun<'_> {
     }
 }
 
-/// Scratch for a chunk of 2048 tokens and unpacked weights: what ExLlama's predecessors took over
-/// file and cache with Llama-2-13B (1.0 to 1.5 GB) less the context.
+/// Scratch memory for a chunk of 2048 tokens and unpacked weights: measured with ExLlama's
+/// predecessors on Llama-2-13B as the excess over file and cache (1.0 to 1.5 GB), less the CUDA
+/// context.
 const SCRATCH: Interval<Bytes> =
     Interval { low: Bytes::mib(250), expected: Bytes::mib(650), high: Bytes::mib(1_200) };
 
@@ -231,11 +233,11 @@ impl Run for ExlRun<'_> {
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
-        bills(self.base.hardware, self.shares(context, users), "", self.host())
+        bills(self.base.hardware, self.device_lines(context, users), "", self.host())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.base.hardware, &self.shares(context, users), &self.host())
+        loads(self.base.hardware, &self.device_lines(context, users), &self.host())
     }
 
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {

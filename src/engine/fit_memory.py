@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Fits what the engines' memory rules leave to measurement.
+"""Fits the coefficients of the engines' memory rules that must be measured.
 
 usage: fit_memory.py INPUTS
 
 INPUTS is a folder that `HEADROOM_MEMORY_INPUTS=INPUTS cargo test --test accuracy` fills:
-`processes.csv`, whole processes of llama.cpp with what of them is known, and `comparisons.csv`,
-every figure with its prediction. The cases themselves are tests/data/measured-memory.json, written
-by src/accuracy/cases.py. Each fit is printed with its n, its residuals, the residuals of what was
+`processes.csv`, whole processes of llama.cpp with the known parts of their memory, and
+`comparisons.csv`, every figure with its prediction. The cases themselves are
+tests/data/measured-memory.json, written by src/accuracy/cases.py. Each fit is printed with its n, its residuals, the residuals of what was
 left out of it, and what it does not explain. Only the standard library is used.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 GIB, MIB = 1 << 30, 1 << 20
 
-# MiB that a CUDA context takes beside llama.cpp's buffers, by card: capacity in GiB, SMs, figures.
+# MiB of a CUDA context outside llama.cpp's buffers, by card: capacity in GiB, SMs, figures.
 # The first is fitted from processes.csv; the others are the rest of `memory_breakdown` lines and
 # of one nvidia-smi difference.
 CUDA = [
@@ -68,7 +68,7 @@ def cuda(processes):
 
 
 def overhead(processes, backend, explained, name):
-    """A constant beside `explained`, a model left out at a time."""
+    """A constant in addition to `explained`, leaving out one model at a time."""
     runs = [p for p in processes if p["backend"] == backend]
     rest = {p["id"]: p["rest"] - explained(p) for p in runs}
     center = statistics.median(rest.values())

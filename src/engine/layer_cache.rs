@@ -1,33 +1,33 @@
-//! What each layer has to remember of a sequence, in values rather than bytes: the part of a KV
+//! The state that each layer keeps of a sequence, in values rather than bytes: the part of a KV
 //! cache that does not depend on the engine.
 
 use crate::architecture::{Architecture, Indexer, KvSource, Mixer, Reach};
 
-/// What one layer remembers on one rank of a tensor-parallel group.
+/// The state that one layer keeps on one rank of a tensor-parallel group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LayerCache {
     /// Key heads cached on the rank.
     pub kv_heads: u64,
-    /// Values of a key of one head.
+    /// Width of one head's key.
     pub key: u64,
-    /// Values of a value of one head; 0 where the key stands for both (latent attention).
+    /// Width of one head's value; 0 if the key serves as both (latent attention).
     pub value: u64,
-    /// The cache is one latent vector a token (MLA), the same on every rank.
+    /// Whether the cache is one latent vector per token (MLA), replicated on every rank.
     pub latent: bool,
-    /// Only this many tokens are looked back on; `None` is all.
+    /// Length of the sliding window in tokens; `None` means the whole context.
     pub window: Option<u64>,
-    /// Tokens that one entry stands for (DeepSeek-V4 compresses 4 or 128 tokens into one).
+    /// Tokens per cache entry (DeepSeek-V4 compresses 4 or 128 tokens into one).
     pub ratio: u64,
-    /// Values of a sparse-attention indexer's key, one key an entry.
+    /// Width of a sparse-attention indexer's key, one key per entry.
     pub index_key: u64,
-    /// Values of the convolution state of a sequence: one set of `channels` for each past token
-    /// that the convolution reaches back to.
+    /// Values of the convolution state per sequence: `channels` for each past token that the
+    /// convolution covers.
     pub conv: u64,
     /// Channels of the convolution.
     pub channels: u64,
-    /// Values of the recurrent state of a sequence.
+    /// Values of the recurrent state per sequence.
     pub recurrent: u64,
-    /// Kind of recurrent state: decides the type it is kept in.
+    /// Kind of recurrent state, which determines its data type.
     pub state: Option<State>,
 }
 
@@ -36,24 +36,25 @@ pub struct LayerCache {
 pub enum State {
     /// Mamba 1 and 2.
     Mamba,
-    /// Gated delta net; `true` from Qwen3.5 on, whose config asks for FP32.
+    /// Gated delta net; `true` from Qwen3.5 on, whose config requests FP32.
     DeltaNet(bool),
     /// Kimi delta attention.
     Kda,
     /// Lightning attention.
     Lightning,
-    /// A short convolution only.
+    /// Short convolution without a recurrent state.
     Convolution,
 }
 
 impl LayerCache {
-    /// Values of keys and values that one cached token (or compressed entry) takes, the indexer's
-    /// left out.
+    /// Number of values that one cached token (or compressed entry) takes, without the indexer's
+    /// key.
     pub fn entry(&self) -> u64 {
         self.kv_heads * (self.key + self.value)
     }
 
-    /// Entries that a sequence of `context` tokens has when nothing beyond the window is kept.
+    /// Number of entries that a sequence of `context` tokens needs if nothing beyond the window is
+    /// kept.
     pub fn entries(&self, context: u64) -> u64 {
         match (self.ratio, self.window) {
             (0 | 1, Some(window)) => context.min(window),
@@ -67,27 +68,28 @@ impl LayerCache {
         self.conv = channels * taps.saturating_sub(1);
     }
 
-    /// The layer keeps something for each token.
+    /// Whether the layer keeps state per token.
     pub fn has_tokens(&self) -> bool {
         self.entry() > 0
     }
 
-    /// The layer keeps something for each sequence.
+    /// Whether the layer keeps state per sequence.
     pub fn has_state(&self) -> bool {
         self.conv + self.recurrent > 0
     }
 }
 
-/// What each repeating layer remembers on each of `ranks` tensor-parallel ranks.
+/// Returns the state that each repeating layer keeps on each of `ranks` tensor-parallel ranks.
 ///
-/// Key heads are divided, and replicated where there are fewer than ranks, so that each rank has
+/// Key heads are divided, or replicated if there are fewer heads than ranks, so that each rank has
 /// one (vLLM `ModelConfig.get_num_kv_heads`, SGLang `get_num_kv_heads`); a latent is replicated.
 pub fn layer_caches(architecture: &Architecture, ranks: u64) -> Vec<LayerCache> {
     let ranks = ranks.max(1);
     architecture.layers.iter().map(|layer| of(architecture, &layer.mixer, ranks)).collect()
 }
 
-/// The same for the multi-token-prediction layers, which an engine loads for speculative decoding.
+/// Returns the state that each multi-token-prediction layer keeps on each of `ranks`
+/// tensor-parallel ranks. An engine loads these layers for speculative decoding.
 pub fn mtp_caches(architecture: &Architecture, ranks: u64) -> Vec<LayerCache> {
     let layers = architecture.mtp.iter().flat_map(|mtp| &mtp.layers);
     layers.map(|layer| of(architecture, &layer.mixer, ranks.max(1))).collect()
@@ -152,7 +154,7 @@ fn of(architecture: &Architecture, mixer: &Mixer, ranks: u64) -> LayerCache {
         _ => {}
     }
     if let Some(m) = mixer.mamba2() {
-        // Groups are extended so that each rank has those of its heads (vLLM
+        // Groups are replicated so that each rank has those of its heads (vLLM
         // `extra_groups_for_head_shards`).
         let groups = if m.groups.is_multiple_of(ranks) { m.groups } else { ranks };
         let channels = m.d_inner + 2 * groups * m.d_state;
@@ -163,8 +165,8 @@ fn of(architecture: &Architecture, mixer: &Mixer, ranks: u64) -> LayerCache {
     cache
 }
 
-/// Makes latent attention's caches those of full keys and values, as an engine keeps them that
-/// computes it so.
+/// Replaces cached latents by full keys and values, as kept by engines that compute latent
+/// attention that way.
 pub fn expand_latents(architecture: &Architecture, caches: &mut [LayerCache]) {
     for (cache, layer) in caches.iter_mut().zip(&architecture.layers) {
         if let Mixer::Mla(m) = &layer.mixer {

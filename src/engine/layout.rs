@@ -1,38 +1,38 @@
-//! Which parts of a model an engine puts where, as far as its speed depends on it.
+//! The placement of a model's parts, as far as its speed depends on it.
 
 use std::ops::Range;
 
 use crate::report::{Placement, PlacementPart, PlacementReason, SplitKind};
 use crate::scenario::CacheTypes;
 
-/// A model as an engine lays it out for one copy of it.
+/// The layout of one copy of a model on the devices and the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
-    /// What devices hold, in the order of the layers, then what is left on the host. Together all
-    /// of the model.
+    /// The parts of the model: those on devices in the order of the layers, then the rest on the
+    /// host.
     pub parts: Vec<PlacedLayers>,
     /// The types of a cached key and value.
     pub cache: CacheTypes,
-    /// The most tokens of a prompt that are computed at once.
+    /// Maximum number of prompt tokens computed in one step.
     pub microbatch: u64,
-    /// Copies of all this among which users are divided (data parallelism), at least 1.
+    /// Data-parallel copies of this layout among which users are divided; at least 1.
     pub copies: u64,
-    /// Data ranks that share one set of routed experts, and users among them: the copies, or
-    /// groups of the devices of one; 1 where every copy has its own.
+    /// Data ranks that share one set of routed experts: all copies, or groups of the devices of one
+    /// copy; 1 if every copy has its own experts.
     pub expert_sharing_ranks: u64,
 }
 
-/// A part of a model that lies in one place.
+/// A part of a model in one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlacedLayers {
-    /// The devices that share every tensor of it (tensor parallelism), by their place in
-    /// [`Hardware::parts`](crate::hardware::Hardware::parts); empty: the host.
+    /// The devices that share every tensor of the part (tensor parallelism), as indices into
+    /// [`Hardware::parts`](crate::hardware::Hardware::parts); empty for the host.
     pub devices: Range<usize>,
-    /// Repeating layers, without their routed experts.
+    /// Repeating layers in this part, without their routed experts.
     pub layers: Range<usize>,
-    /// Layers whose routed experts it holds.
+    /// Layers whose routed experts are in this part.
     pub experts: Range<usize>,
-    /// It has the output head.
+    /// Whether the part includes the output head.
     pub head: bool,
 }
 
@@ -44,9 +44,9 @@ impl Layout {
         vec![PlacedLayers { devices: 0..ranks as usize, layers, experts, head: true }]
     }
 
-    /// Whole layers on each device, in order: `counts` of them, the output head counted as one
-    /// where `head_counts`, the last ones of `n_layers`; the rest on the host. Of the first
-    /// `host_experts` layers the experts are on the host.
+    /// Whole layers on each device, in order: the last of `n_layers` layers, `counts` of them per
+    /// device, with the output head counted as one if `head_counts`. The remaining first layers are
+    /// on the host, and so are the experts of the first `host_experts` layers.
     pub fn split(
         counts: &[u64],
         n_layers: u64,
@@ -78,17 +78,17 @@ impl Layout {
         parts
     }
 
-    /// This layout in a report. Duplicates are left to the engine.
+    /// Returns the layout as a report shows it, without duplicates, which the engine adds.
     pub fn placement(&self, reason: PlacementReason) -> Placement {
         let range = |range: &Range<usize>| (range.start as u64, range.end as u64);
-        let part = |held: &PlacedLayers| PlacementPart {
-            devices: held.devices.clone().map(|device| device as u64).collect(),
-            layers: range(&held.layers),
-            experts: range(&held.experts),
-            head: held.head,
+        let part = |placed: &PlacedLayers| PlacementPart {
+            devices: placed.devices.clone().map(|device| device as u64).collect(),
+            layers: range(&placed.layers),
+            experts: range(&placed.experts),
+            head: placed.head,
         };
-        let on_devices = || self.parts.iter().filter(|held| !held.devices.is_empty());
-        let split = match on_devices().map(|held| held.devices.len()).max() {
+        let on_devices = || self.parts.iter().filter(|placed| !placed.devices.is_empty());
+        let split = match on_devices().map(|placed| placed.devices.len()).max() {
             Some(2..) => SplitKind::Tensors,
             _ if on_devices().count() > 1 => SplitKind::Layers,
             _ => SplitKind::None,

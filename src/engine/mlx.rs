@@ -1,5 +1,5 @@
-//! MLX's memory: weights, a cache that grows by 256 tokens, and the activations of a prefill step,
-//! within the working set that macOS wires for the GPU.
+//! MLX's memory: weights, a cache that grows in steps of 256 tokens, and the activations of a
+//! prefill step, within the working set that macOS wires for the GPU.
 //!
 //! Rules as of mlx-lm 0.32 (October 2026): `mlx_lm/models/cache.py` (steps, rotating caches),
 //! `mlx_lm/generate.py` (`prefill_step_size`, `kv_bits`), `mlx_lm/utils.py` (quantisation, wired
@@ -21,12 +21,12 @@ use crate::report::{DeviceBill, HostBill, RefusalReason, Suggestion, Term};
 use crate::scenario::{CacheType, CacheTypes, Engine, Lora};
 use crate::units::{Bytes, Interval};
 
-/// The release whose rules these are.
+/// The release whose rules are applied.
 pub const VERSION: &str = "0.32 of mlx-lm (October 2026)";
 
 const SOURCE: &str = "mlx-lm 0.32";
 
-/// Tokens by which a cache grows (`KVCache.step`).
+/// Tokens by which a cache grows at a time (`KVCache.step`).
 const STEP: u64 = 256;
 
 /// Tokens of a prefill step (`prefill_step_size` of `generate` and the server).
@@ -107,7 +107,7 @@ impl EngineAdapter for Mlx {
         }))
     }
 
-    /// One adapter a server (`--adapter-path`).
+    /// A server loads a single adapter (`--adapter-path`).
     fn check_lora(&self, lora: Lora) -> Result<(), Refusal> {
         match lora.count {
             0 | 1 => Ok(()),
@@ -139,16 +139,16 @@ struct MlxRun<'a> {
     activations: Interval<Bytes>,
 }
 
-/// What a Mamba-2 layer's scan holds: it multiplies the state with every token of a step of 256
-/// (`ssm.py`), in FP32, and about four of these products are alive. From one peak (Granite 4.0 H
-/// Small).
+/// Memory of a Mamba-2 layer's scan. It multiplies the state with every token of a step of 256
+/// (`ssm.py`) in FP32, and about four of these products are alive. From one measured peak (Granite
+/// 4.0 H Small).
 fn scan(architecture: &Architecture) -> Bytes {
     let mamba = architecture.layers.iter().filter_map(|layer| layer.mixer.mamba2());
     let state = mamba.map(|m| m.d_inner.saturating_mul(m.d_state)).max().unwrap_or(0);
     Bytes(4 * 4 * STEP) * state
 }
 
-/// Memory that Metal and the Python process take beside arrays.
+/// Memory of Metal and the Python process in addition to arrays.
 const RUNTIME: Interval<Bytes> =
     Interval { low: Bytes::mib(50), expected: Bytes::mib(250), high: Bytes::mib(600) };
 
@@ -156,7 +156,7 @@ impl MlxRun<'_> {
     fn share(&self, context: u64, users: u64) -> DeviceLines {
         let whole_steps = |n: u64| n.div_ceil(STEP).saturating_mul(STEP);
         let kv = self.caches.iter().map(|cache| {
-            // A rotating cache of a window grows to the window and one prefill step beside it.
+            // A rotating cache grows to its window plus one prefill step.
             let entries = match cache.window {
                 Some(window) if cache.ratio <= 1 => {
                     whole_steps(context).min(window.saturating_add(PREFILL))

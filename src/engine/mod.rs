@@ -1,8 +1,7 @@
-//! The engines: a folder or file each, with the rules by which it lays a model out in memory.
+//! The engines, one module each, with the rules by which they lay out a model in memory.
 //!
-//! An engine is known by its [`EngineAdapter`], which [`adapter`] returns, and answers through
-//! [`Run`]: a model in a format on a machine, whose bill can be asked for at any context and number
-//! of users.
+//! [`adapter`] returns the [`EngineAdapter`] of an engine. It answers through [`Run`], a model in
+//! one format on one machine, which returns the bill for any context and number of users.
 
 mod adapter;
 mod addons;
@@ -41,7 +40,7 @@ use crate::quant::Quant;
 use crate::report::{CacheLayout, Notice, Suggestion};
 use crate::scenario::{Engine, Scenario};
 
-/// What Headroom knows of `engine`.
+/// Returns the adapter of `engine`.
 pub fn adapter(engine: Engine) -> &'static dyn EngineAdapter {
     match engine {
         Engine::LlamaCpp => &llama_cpp::LLAMA_SERVER,
@@ -57,13 +56,14 @@ pub fn adapter(engine: Engine) -> &'static dyn EngineAdapter {
     }
 }
 
-/// The engine whose rules `engine` is computed by, and their version: llama.cpp for its front ends.
+/// Returns the engine whose rules `engine` is computed by, and their version: llama.cpp for its
+/// front ends.
 pub fn rules_version(engine: Engine) -> (Engine, &'static str) {
     (engine.rules_engine(), adapter(engine).version())
 }
 
-/// Settings of `scenario` that its engines silently change, with what they take instead. `models`
-/// and `devices`, the number of devices of each machine, are those of the question.
+/// Settings of `scenario` that its engines silently change, with the values they use instead.
+/// `models` are those of the question and `devices` the number of devices of each of its machines.
 pub fn adjustments(scenario: &Scenario, models: &[&Model], devices: &[usize]) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut rules = Vec::new();
@@ -83,13 +83,12 @@ pub fn adjustments(scenario: &Scenario, models: &[&Model], devices: &[usize]) ->
     notices
 }
 
-/// Whether `engine` loads `quant` of any model.
+/// Whether `engine` loads models in `quant`.
 pub fn loads_format(engine: Engine, quant: Quant) -> bool {
     adapter(engine).check_format(quant).is_ok()
 }
 
-/// What people load into `engine` where others load `quant`: `quant` itself where it can, else
-/// the engine's format with about as many bits.
+/// Returns `quant` if `engine` loads it, else the engine's format with about as many bits.
 pub fn nearest_format(engine: Engine, quant: Quant) -> Quant {
     let refusal = adapter(engine).check_format(quant).err();
     let nearest = refusal.iter().flat_map(|refusal| &refusal.nearest);
@@ -100,17 +99,18 @@ pub fn nearest_format(engine: Engine, quant: Quant) -> Quant {
     quants.next().unwrap_or(quant)
 }
 
-/// Ids of the models that can draft for `model` under `engine` and are no more than a third of it:
-/// those of its family first, and the smallest of each.
+/// Ids of the models that can draft for `model` under `engine` and are at most a third of its size:
+/// its own family first, smallest first.
 pub fn drafts(catalog: &Catalog, engine: Engine, model: &Model) -> Vec<String> {
     addons::drafts(catalog, adapter(engine), model)
 }
 
-/// The files of `model` in `quant` that `engine` loads, with the addons that `scenario` asks for; a
+/// Returns the files of `model` in `quant` that `engine` loads, with the add-ons of `scenario`. A
 /// draft is looked up in `catalog`.
 ///
 /// # Errors
-/// The engine does not implement the model's architecture, or does not load the format or an addon.
+/// The engine does not implement the model's architecture, or does not load the format or an
+/// add-on.
 pub fn files<'a>(
     catalog: &'a Catalog,
     engine: Engine,
@@ -124,7 +124,7 @@ pub fn files<'a>(
     Ok(ModelFiles { file, addons })
 }
 
-/// `files` on `hardware` as `engine` runs them under `scenario`.
+/// Runs `files` on `hardware` under `engine` and `scenario`.
 ///
 /// # Errors
 /// The engine has no backend for a device, or refuses a setting.

@@ -1,4 +1,4 @@
-//! A model's files in the form that an engine loads, with what it loads beside them.
+//! A model's files in the form that an engine loads, with their add-ons.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::quant::Quant;
 use crate::scenario::{Lora, LoraTargets, ProjectorType};
 use crate::units::Bytes;
 
-/// A model's files with its addons. Made once, they serve every machine.
+/// A model's files with their add-ons. They are independent of the machine.
 #[derive(Clone, Debug)]
 pub struct ModelFiles<'a> {
     /// The model itself.
     pub file: File<'a>,
-    /// What is loaded beside it.
+    /// The add-ons loaded with the model.
     pub addons: Addons<'a>,
 }
 
@@ -28,10 +28,10 @@ pub enum File<'a> {
     Checkpoint(Checkpoint<'a>),
 }
 
-/// What an engine loads beside a model.
+/// The add-ons that an engine loads with a model.
 #[derive(Clone, Debug, Default)]
 pub struct Addons<'a> {
-    /// The projector; `None` is left out.
+    /// Type of the projector; `None` if it is not loaded.
     pub projector: Option<ProjectorType>,
     /// LoRA adapters.
     pub lora: Option<Lora>,
@@ -39,34 +39,34 @@ pub struct Addons<'a> {
     pub lora_targets: LoraTargets,
     /// Speculative decoding.
     pub speculation: Option<Speculation<'a>>,
-    /// Prompts that llama-server keeps in RAM, at most.
+    /// Maximum RAM that llama-server keeps prompts in.
     pub prompt_cache: Bytes,
-    /// Context checkpoints that llama-server keeps of each sequence, at most.
+    /// Maximum number of context checkpoints that llama-server keeps per sequence.
     pub checkpoints: u64,
 }
 
-/// Speculative decoding: tokens are proposed, and verified by the model in one step.
+/// Speculative decoding: drafted tokens are verified by the model in one step.
 #[derive(Clone, Debug)]
 pub struct Speculation<'a> {
-    /// Tokens proposed at once.
+    /// Number of tokens drafted at once.
     pub tokens: u64,
-    /// Probability that one is accepted.
+    /// Probability that a drafted token is accepted.
     pub acceptance: f64,
-    /// What proposes them.
+    /// The source of the drafted tokens.
     pub by: Proposer<'a>,
 }
 
-/// What proposes tokens in speculative decoding.
+/// The source of drafted tokens in speculative decoding.
 #[derive(Clone, Debug)]
 pub enum Proposer<'a> {
     /// The model's own MTP layers.
     Mtp(&'a Mtp),
-    /// A smaller model.
+    /// A separate, smaller model.
     Draft(Box<ModelFiles<'a>>),
 }
 
 impl<'a> ModelFiles<'a> {
-    /// `file` without addons.
+    /// Creates files without add-ons.
     pub fn plain(file: File<'a>) -> ModelFiles<'a> {
         ModelFiles { file, addons: Addons::default() }
     }
@@ -79,7 +79,7 @@ impl<'a> ModelFiles<'a> {
         }
     }
 
-    /// The format.
+    /// The format of the weights.
     pub fn quant(&self) -> Quant {
         match &self.file {
             File::Gguf(file) => file.quant,
@@ -87,7 +87,7 @@ impl<'a> ModelFiles<'a> {
         }
     }
 
-    /// Bytes of all tensors of the model itself.
+    /// Bytes of all tensors, without add-ons.
     pub fn bytes(&self) -> Bytes {
         match &self.file {
             File::Gguf(file) => file.bytes(),
@@ -95,8 +95,7 @@ impl<'a> ModelFiles<'a> {
         }
     }
 
-    /// The model's compute graphs that were simulated so far; `None` where the engine simulates
-    /// none.
+    /// The model's compute graphs simulated so far; `None` if the engine simulates none.
     pub fn graphs(&self) -> Option<&Arc<GraphCache>> {
         match &self.file {
             File::Gguf(file) => Some(&file.graphs),
@@ -104,7 +103,7 @@ impl<'a> ModelFiles<'a> {
         }
     }
 
-    /// These files, sharing `graphs` with others of their model.
+    /// Returns these files with `graphs`, shared with other files of the model.
     #[must_use]
     pub fn sharing(mut self, graphs: &Arc<GraphCache>) -> ModelFiles<'a> {
         if let File::Gguf(file) = &mut self.file {
@@ -115,12 +114,12 @@ impl<'a> ModelFiles<'a> {
 }
 
 impl<'a> Addons<'a> {
-    /// Tokens proposed at once; 0 without speculative decoding.
+    /// Number of tokens drafted at once; 0 without speculative decoding.
     pub fn proposed(&self) -> u64 {
         self.speculation.as_ref().map_or(0, |speculation| speculation.tokens)
     }
 
-    /// The draft model, where there is one.
+    /// The draft model, if there is one.
     pub fn draft(&self) -> Option<&ModelFiles<'a>> {
         match &self.speculation.as_ref()?.by {
             Proposer::Draft(files) => Some(files),
@@ -128,7 +127,7 @@ impl<'a> Addons<'a> {
         }
     }
 
-    /// The model's own MTP layers, where they are loaded.
+    /// The model's own MTP layers, if they are loaded.
     pub fn mtp(&self) -> Option<&'a Mtp> {
         match &self.speculation.as_ref()?.by {
             Proposer::Mtp(mtp) => Some(mtp),

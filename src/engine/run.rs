@@ -1,4 +1,4 @@
-//! A model on a machine under one engine: what every engine answers through.
+//! A model on a machine under one engine: the interface that every engine implements.
 
 use super::layout::Layout;
 use crate::hardware::{Hardware, Load, Loads};
@@ -9,7 +9,8 @@ pub trait Run {
     /// The machine.
     fn hardware(&self) -> &Hardware<'_>;
 
-    /// The bill of every device and of the host, with `users` sequences of `context` tokens each.
+    /// Returns the bill of every device and of the host, with `users` sequences of `context` tokens
+    /// each.
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill);
 
     /// Expected use and usable capacity of every device and of the host.
@@ -25,24 +26,24 @@ pub trait Run {
         self.loads(context, users)
     }
 
-    /// Whether a placement was found or asked for. If not, the bill is that of the whole model on
+    /// Whether a placement was found or requested. If not, the bill is that of the whole model on
     /// the devices.
     fn is_feasible(&self) -> bool {
         true
     }
 
-    /// Whether part of the model is left on the host.
+    /// Whether part of the model is on the host.
     fn offloads(&self) -> bool {
         false
     }
 
-    /// This run with the whole model on the devices; `None` where the engine never offloads.
+    /// Returns this run with the whole model on the devices; `None` if the engine never offloads.
     fn without_offload(&self) -> Option<Box<dyn Run + '_>> {
         None
     }
 
-    /// This run on other hardware, such as some of the machine's devices; `None` where the engine
-    /// refuses that.
+    /// Returns this run on other hardware, such as some of the machine's devices; `None` if the
+    /// engine refuses it.
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>>;
 
     /// Which device or host holds which part of the model.
@@ -68,12 +69,12 @@ pub trait Run {
         self.layout().placement(PlacementReason::Fits)
     }
 
-    /// The engine's own flags that bring this run about.
+    /// The engine's own flags that reproduce this run.
     fn flags(&self) -> Vec<String>;
 
-    /// Tokens that a sequence's context is allocated in multiples of.
+    /// Granularity, in tokens, in which a sequence's context is allocated.
     fn context_step(&self) -> u64;
 
-    /// The most sequences that the engine serves at once with these settings.
+    /// Maximum number of sequences that the engine serves at once with these settings.
     fn max_users(&self) -> u64;
 }

@@ -1,5 +1,5 @@
-//! SGLang's memory: weights and the cache pools fill a static fraction of the device, the rest is
-//! left for activations and graphs.
+//! SGLang's memory: weights and cache pools fill a static fraction of the device, the rest is left
+//! for activations and graphs.
 //!
 //! Rules as of release 0.5.23 (October 2026): `srt/arg_groups/memory_hook.py` (the fraction),
 //! `srt/mem_cache/kv_cache_configurator.py` (what is left for the pools),
@@ -27,15 +27,16 @@ use crate::report::{DeviceBill, HostBill, RefusalReason, SlidingWindowCache, Ter
 use crate::scenario::{CacheType, CacheTypes, Engine, Lora};
 use crate::units::{Bytes, Interval, MIB};
 
-/// The release whose rules these are.
+/// The release whose rules are applied.
 pub const VERSION: &str = "0.5.23 (October 2026)";
 
 const SOURCE: &str = "SGLang 0.5.23";
 
-/// Tokens of a window layer's pool for each token of the full layers' (`swa_full_tokens_ratio`).
+/// Tokens in the pool of sliding-window layers per token in that of full layers
+/// (`swa_full_tokens_ratio`).
 const WINDOW_RATIO: f64 = 0.8;
 
-/// Defaults by the device's memory and the number of ranks.
+/// Defaults that depend on the device's memory and the number of ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Defaults {
     /// `--chunked-prefill-size`.
@@ -57,9 +58,11 @@ impl Defaults {
         Defaults { chunk, graph_batch }
     }
 
-    /// `--mem-fraction-static` in thousandths: what is left after 512 MiB, 1.5 MiB a token of a
-    /// prefill chunk, 128 MiB a rank, 2 MiB a sequence of the decode graphs and 8 MiB a size of
-    /// the prefill graphs, on devices over 60 GiB at least 10 GiB.
+    /// Default of `--mem-fraction-static`, in thousandths.
+    ///
+    /// It leaves out 512 MiB, 1.5 MiB per token of a prefill chunk, 128 MiB per rank, 2 MiB per
+    /// sequence of the decode graphs and 8 MiB per size of the prefill graphs; on devices over 60
+    /// GiB at least 10 GiB.
     fn fraction(self, memory: Bytes, ranks: u64) -> u64 {
         let sizes = prefill_graph_sizes(self.chunk);
         let mut reserved =
@@ -73,8 +76,8 @@ impl Defaults {
     }
 }
 
-/// Sizes for which a prefill graph is captured, up to `most` tokens
-/// (`generate_prefill_cuda_graph_batch_sizes`): steps widen with the size.
+/// Number of sizes up to `most` tokens for which a prefill graph is captured
+/// (`generate_prefill_cuda_graph_batch_sizes`); steps widen with the size.
 fn prefill_graph_sizes(most: u64) -> u64 {
     let steps = [
         (0, 32, 4),
@@ -190,7 +193,7 @@ impl<'a> SglangRun<'a> {
             ranks: ranks.clone(),
             defaults,
             cache_type,
-            caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
+            caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
             weights: ranks::weights(checkpoint, &ranks, capability),
             activations: peak(checkpoint.architecture(), batch),
             addons: CheckpointAddons::new(&Sglang, base)?,
@@ -202,8 +205,8 @@ impl<'a> SglangRun<'a> {
         self.base.scenario.gpu_memory_utilization.unwrap_or_else(own)
     }
 
-    /// The pools for `users` sequences of `context` tokens: a slot a token in every full layer,
-    /// 0.8 slots in every window layer; states apart.
+    /// Bytes of the token pools and of the recurrent states for `users` sequences of `context`
+    /// tokens: one slot per token in full layers, 0.8 slots in sliding-window layers.
     fn pools(&self, caches: &[LayerCache], context: u64, users: u64) -> (Bytes, Bytes) {
         let tokens = context.saturating_mul(users);
         let window = caches.iter().any(|cache| cache.window.is_some() && cache.ratio <= 1);
@@ -226,9 +229,9 @@ impl<'a> SglangRun<'a> {
         (kv.sum(), caches.iter().map(state).sum())
     }
 
-    /// What the MTP layers cache: a slot a token, as the model's layers do.
+    /// Cache of the MTP layers: one slot per token, as in the model's own layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        self.pools(&self.addons.mtp_caches(self.ranks.cuts.attention), context, users).0
+        self.pools(&self.addons.mtp_caches(self.ranks.shard_counts.attention), context, users).0
     }
 
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
@@ -241,8 +244,8 @@ impl<'a> SglangRun<'a> {
             let caches = self.caches.get(layers.clone()).unwrap_or_default();
             let (kv, state) = self.pools(caches, context, users);
             let fraction = self.fraction(part) as f64 / 1000.0;
-            // Activations and graphs live in what the fraction leaves; where they need more, the
-            // pools must leave it to them.
+            // Activations and graphs live outside the fraction; if they need more, the pools
+            // shrink.
             let slack = visible(part).scale(1.0 - fraction);
             let runtime = self.activations + cuda_graphs(self.base.scenario.eager);
             let beyond = Interval {

@@ -1,11 +1,11 @@
 //! Whole layers on several devices in proportion to their memory: llama.cpp's rule, which
-//! Transformers and ExLlamaV3 are taken to follow.
+//! Transformers and ExLlamaV3 are assumed to follow.
 
 use crate::units::Bytes;
 
-/// The layers that llama.cpp gives each device when `layers` of them (the output layer counts as
-/// one) are spread by memory: layer `i` goes to the first device whose share of the memory up to
-/// and including its own exceeds `i / layers`.
+/// Number of layers that llama.cpp gives each device when `layers` of them (the output layer counts
+/// as one) are split by memory: layer `i` goes to the first device whose cumulative share of the
+/// memory exceeds `i / layers`.
 ///
 /// Source: `--split-mode layer` without `--tensor-split`, `llama_model::load_tensors`.
 pub fn split_by_memory(layers: u64, memory: &[Bytes]) -> Vec<u64> {

@@ -1,9 +1,9 @@
-//! TensorRT-LLM's memory, as far as public facts go: weights and activation buffers first, then a
-//! fraction of what is free for the paged cache.
+//! TensorRT-LLM's memory, as far as it is documented: weights and activation buffers first, then a
+//! fraction of the free memory for the paged cache.
 //!
 //! Rules as of release 1.2 (2026), PyTorch backend: the documentation's memory page
 //! (`free_gpu_memory_fraction` 0.9, `max_num_tokens` 8192, `max_batch_size` 2048, blocks of 32
-//! tokens); the fraction holds in all four logs that can be checked.
+//! tokens); the fraction agrees with all four logs that can be checked.
 
 use super::adapter::EngineAdapter;
 use super::checkpoint::activation::{Batch, peak};
@@ -23,7 +23,7 @@ use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
 use crate::scenario::{CacheType, CacheTypes, Engine};
 use crate::units::{Bytes, Interval};
 
-/// The release whose rules these are.
+/// The release whose rules are applied.
 pub const VERSION: &str = "1.2 (2026)";
 
 const SOURCE: &str = "TensorRT-LLM 1.2 documentation";
@@ -34,7 +34,7 @@ const FRACTION: u64 = 900;
 /// Tokens in a block of the cache.
 const BLOCK: u64 = 32;
 
-/// Architectures that the documentation's support matrix lists, by their GGUF names.
+/// Architectures in the documentation's support matrix, by their GGUF names.
 const ARCHITECTURES: &[&str] = &[
     "command-r",
     "deepseek2",
@@ -122,7 +122,7 @@ impl EngineAdapter for TensorRtLlm {
             base,
             ranks: ranks.clone(),
             cache_type: cache_type(scenario.kv)?,
-            caches: layer_caches(checkpoint.architecture(), ranks.cuts.attention),
+            caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
             weights: ranks::weights(checkpoint, &ranks, first.device.compute_capability()),
             activations: Interval { high: peak.high.scale(1.5), ..peak },
             addons: CheckpointAddons::new(&TensorRtLlm, base)?,
@@ -149,8 +149,8 @@ struct TensorRtRun<'a> {
     addons: CheckpointAddons<'a>,
 }
 
-/// What the runtime takes beside: 1.9 GiB in the documentation's example, buffers of 43 and 180 MB
-/// included.
+/// Additional memory of the runtime: 1.9 GiB in the documentation's example, including buffers of
+/// 43 and 180 MB.
 const RUNTIME: Interval<Bytes> =
     Interval { low: Bytes::mib(700), expected: Bytes::mib(1_600), high: Bytes::mib(2_600) };
 
@@ -165,12 +165,12 @@ impl TensorRtRun<'_> {
         (kv.sum(), caches.iter().map(state).sum())
     }
 
-    /// What the MTP layers cache, in blocks as the model's layers do.
+    /// Cache of the MTP layers, in blocks like that of the model's own layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        self.kv(&self.addons.mtp_caches(self.ranks.cuts.attention), context, users).0
+        self.kv(&self.addons.mtp_caches(self.ranks.shard_counts.attention), context, users).0
     }
 
-    /// Of what weights, activations and runtime leave, one less the fraction stays free.
+    /// Only the configured fraction of what weights, activations and runtime leave can be used.
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
         let fraction =

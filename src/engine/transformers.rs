@@ -1,5 +1,5 @@
-//! Transformers' memory: weights split by layers (`device_map="auto"`), a cache that grows with
-//! the text, and the activations of a prompt that is computed at once.
+//! Transformers' memory: weights split by layers (`device_map="auto"`), a cache that grows with the
+//! text, and the activations of a prompt computed in one step.
 //!
 //! Rules as of transformers 5.24 (October 2026): `cache_utils.py` (`DynamicLayer`,
 //! `DynamicSlidingWindowLayer` keeps the window less one token), `quantizers/` (bitsandbytes leaves
@@ -23,7 +23,7 @@ use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
 use crate::scenario::{CacheType, CacheTypes, Engine};
 use crate::units::{Bytes, Interval};
 
-/// The release whose rules these are.
+/// The release whose rules are applied.
 pub const VERSION: &str = "5.24 (October 2026)";
 
 const SOURCE: &str = "transformers 5.24";
@@ -50,7 +50,8 @@ impl EngineAdapter for Transformers {
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
         match quant {
             Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),
-            // GGUF files are read, but unpacked to 16 bits: no format of its own in memory.
+            // GGUF files are supported, but unpacked to 16 bits, so they are no format of their own
+            // in memory.
             Quant::Gguf(_) | Quant::Format(Format::Mlx(_) | Format::Exl3(_) | Format::Nvfp4) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest(quant)))
             }
@@ -105,8 +106,8 @@ struct TransformersRun<'a> {
     addons: CheckpointAddons<'a>,
 }
 
-/// What each layer caches: latent attention is computed with full keys and values, and those are
-/// what is cached (`modeling_deepseek_v3.py`).
+/// State that each layer keeps. Latent attention is computed and cached with full keys and values
+/// (`modeling_deepseek_v3.py`).
 fn caches(architecture: &Architecture) -> Vec<LayerCache> {
     let mut caches = layer_caches(architecture, 1);
     expand_latents(architecture, &mut caches);
@@ -127,8 +128,8 @@ impl TransformersRun<'_> {
         (kv.sum::<Bytes>() * users, state.sum::<Bytes>() * users)
     }
 
-    /// The prompt is computed at once: two hidden-wide and three inner-wide vectors a token, and a
-    /// layer's cache twice while it is extended.
+    /// The prompt is computed in one step: two hidden-wide and three inner-wide vectors per token,
+    /// and a layer's cache twice while it is extended.
     fn activations(&self, context: u64, users: u64) -> Interval<Bytes> {
         let architecture = self.base.architecture();
         let values = 3 * architecture.widest_ffn() + 4 * architecture.hidden_size;
@@ -136,7 +137,8 @@ impl TransformersRun<'_> {
         let layer = |cache: &LayerCache| Bytes(2 * cache.entry()) * cache.entries(context);
         let layer = self.caches.iter().map(layer).max().unwrap_or_default() * users;
         let logits = Bytes(6 * architecture.vocab_size) * users;
-        // One token at a time it is next to nothing; a prompt of the whole context is the most.
+        // Decoding token by token needs next to nothing; a prompt of the whole context needs the
+        // most.
         Interval {
             low: layer + logits,
             expected: Bytes(2 * values).scale(tokens.min(4096.0)) + layer + logits,
@@ -144,7 +146,7 @@ impl TransformersRun<'_> {
         }
     }
 
-    fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
+    fn device_lines(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let activations = self.activations(context, users);
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (kv, state) = self.kv(self.split.range(i), context, users);
@@ -166,14 +168,14 @@ impl TransformersRun<'_> {
                 ],
             }
         };
-        let mut shares: Vec<DeviceLines> =
+        let mut device_lines: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let layout = Distribution::Layers(&self.split);
-        self.addons.add(&mut shares, layout, (context, users), Bytes::ZERO);
-        shares
+        self.addons.add(&mut device_lines, layout, (context, users), Bytes::ZERO);
+        device_lines
     }
 
-    /// Without a device all of it is on the host.
+    /// Without devices, everything is on the host.
     fn host(&self, context: u64, users: u64) -> Vec<Line> {
         if !self.base.hardware.parts.is_empty() {
             return Vec::new();
@@ -189,7 +191,7 @@ impl TransformersRun<'_> {
     }
 }
 
-/// A CUDA context with cuBLAS workspaces, and what the allocator keeps in fragments.
+/// A CUDA context with cuBLAS workspaces, and the allocator's fragmentation.
 const RUNTIME: Interval<Bytes> =
     Interval { low: Bytes::mib(300), expected: Bytes::mib(600), high: Bytes::mib(1_200) };
 
@@ -199,11 +201,11 @@ impl Run for TransformersRun<'_> {
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
-        bills(self.base.hardware, self.shares(context, users), "", self.host(context, users))
+        bills(self.base.hardware, self.device_lines(context, users), "", self.host(context, users))
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.base.hardware, &self.shares(context, users), &self.host(context, users))
+        loads(self.base.hardware, &self.device_lines(context, users), &self.host(context, users))
     }
 
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {

@@ -1,5 +1,4 @@
-//! From a question to its answer: the one place where catalogue, engine, placement and advice
-//! meet.
+//! From a question to its answer: the one place where catalogue, engine, placement and advice meet.
 
 mod speed;
 
@@ -19,11 +18,10 @@ use speed::{Corrections, LayerWorkCache, SpeedInput};
 /// The version of the [`Report`] structure.
 pub const REPORT_VERSION: u32 = 2;
 
-/// The most cells that one report answers.
+/// Maximum number of cells in one report.
 pub const MAX_CELLS: u64 = 20_000;
 
-/// Answers `scenario` from `catalog`, cell by cell. `problems` are what reading its query string
-/// gave.
+/// Answers `scenario` from `catalog`, cell by cell. `problems` are those found in its query string.
 pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
     let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
     notices.extend(advisories(catalog, scenario));
@@ -53,11 +51,11 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells, machines }
 }
 
-/// The answers for one model: each machine x quantisation x engine, in that order; a single error
-/// where the model itself is not in the catalogue.
+/// Returns the cells of one model, each machine x quantisation x engine in that order; a single
+/// error if the model is not in the catalogue.
 ///
-/// An answer is an error where the model or a device is not in the catalogue, or the engine
-/// cannot run the one or use the other; the notice names the id and the nearest real ones.
+/// A cell is an error if the model or a device is not in the catalogue, or the engine cannot run
+/// the model or use the device; the notice names the id and the nearest known ones.
 pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result<Cell, Notice>> {
     match files(catalog, scenario, model_id, None) {
         Err(notice) => vec![Err(notice)],
@@ -68,28 +66,28 @@ pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result
     }
 }
 
-/// A model's files for each quantisation x engine asked for, in that order. They serve every
-/// machine.
+/// A model's files for each requested quantisation x engine, in that order. They are independent of
+/// the machine.
 pub type Files<'a> = Vec<FileFor<'a>>;
 
 /// The file that an engine loads for a quantisation.
 #[derive(Debug)]
 pub struct FileFor<'a> {
     engine: Engine,
-    /// The quantisation asked for, where the file is in another.
+    /// The requested quantisation, if the file is in another.
     requested_quant: Option<Quant>,
     file: Result<ModelFiles<'a>, Notice>,
     work: LayerWorkCache,
 }
 
-/// The files of a model. Of `scenario` they depend on quantisations, engines, cache types and how
-/// the files are made; not on machines, context, users or what memory is left.
+/// Returns the files of a model. They depend on the quantisations, engines, cache types and
+/// quantisation method of `scenario`, but not on machines, context, users or available memory.
 ///
-/// Where several engines are compared, a format means "about so many bits": an engine that does
-/// not load it stands there with the nearest that it does load, unless that is asked for itself or
-/// no other engine loads the first either.
+/// In a comparison of several engines, a format means "about this many bits": an engine that does
+/// not load it appears with its nearest format, unless that one is requested as well or no other
+/// engine loads the requested format either.
 ///
-/// `before` are files of the same model for another question: they hand on what was found out.
+/// `before` are files of the same model for another scenario, whose graph cache is reused.
 ///
 /// # Errors
 /// The model is not in the catalogue.
@@ -123,7 +121,7 @@ pub fn files<'a>(
     Ok(pairs.map(file).collect())
 }
 
-/// The format in which `engine` loads what is asked for as `quant`: see [`files`].
+/// The format in which `engine` loads a model requested as `quant`: see [`files`].
 fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
     let Scenario { engines, quants, .. } = scenario;
     let nearest = engine::nearest_format(engine, quant);
@@ -133,8 +131,8 @@ fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
     }
 }
 
-/// The answers for `files` on one machine, in the order of the files. A device that is not in the
-/// catalogue makes each of them an error.
+/// Returns the cells of `files` on one machine, in the order of the files. A device that is not in
+/// the catalogue makes each of them an error.
 pub fn cells(
     catalog: &Catalog,
     scenario: &Scenario,
@@ -158,7 +156,7 @@ pub fn cells(
     }
 }
 
-/// What of `scenario` the catalogue does not have: models and devices.
+/// Models and devices of `scenario` that are not in the catalogue.
 pub fn unknown(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     let models = scenario.models.iter().filter(|id| catalog.model(id).is_none());
     let none = Scenario { quants: Vec::new(), ..scenario.clone() };
@@ -167,7 +165,7 @@ pub fn unknown(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     models.chain(scenario.machines.iter().filter_map(resolve)).collect()
 }
 
-/// Prices and power of `machine`; `None` where a device of it is not known.
+/// Returns prices and power of `machine`; `None` if one of its devices is unknown.
 pub fn machine(
     catalog: &Catalog,
     scenario: &Scenario,
@@ -178,7 +176,7 @@ pub fn machine(
     Some(report::Machine { hardware: machine.to_query(), inputs })
 }
 
-/// What the reader should know although every cell can be answered.
+/// Returns warnings about questions that can be answered nevertheless.
 pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     let mut notices = Vec::new();
     let values = scenario.kv.without_fp8().value;
@@ -203,8 +201,8 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
     notices
 }
 
-/// The speed model of the cell at `at` of `scenario`, corrected by the question's own measurements;
-/// `None` where there is no such cell or no estimate of it.
+/// Returns the speed model of the cell at `at` of `scenario`, corrected by the user's own
+/// measurements; `None` if there is no such cell or no estimate for it.
 pub fn corrected_speed(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<CellSpeed> {
     let engine = *scenario.engines.get(at.engine)?;
     let machine = scenario.machines.get(at.machine)?;
@@ -212,8 +210,8 @@ pub fn corrected_speed(catalog: &Catalog, scenario: &Scenario, at: Selected) -> 
     speed_with(catalog, scenario, at, &corrections)
 }
 
-/// The speed model of the cell at `at` of `scenario` as the calibration has it, whatever was
-/// measured; `None` where there is no such cell or no estimate of it.
+/// Returns the speed model of the cell at `at` of `scenario` as calibrated, without the user's own
+/// measurements; `None` if there is no such cell or no estimate for it.
 fn uncorrected_speed(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<CellSpeed> {
     speed_with(catalog, scenario, at, &Corrections::default())
 }
@@ -245,8 +243,9 @@ fn speed_with(
     })?
 }
 
-/// Calls `look` with the files and the run of the cell at `at` of `scenario`. `None` where there is
-/// no such cell, its model or a device is not in the catalogue, or the engine does not run it.
+/// Calls `look` with the files and the run of the cell at `at` of `scenario`. Returns `None` if
+/// there is no such cell, its model or a device is not in the catalogue, or the engine does not run
+/// it.
 pub(crate) fn with_cell_run<T>(
     catalog: &Catalog,
     scenario: &Scenario,
@@ -262,7 +261,7 @@ pub(crate) fn with_cell_run<T>(
     Some(look(&file, run.as_ref()))
 }
 
-/// One model on one machine at one quantisation under one engine.
+/// Returns the cell of one model on one machine at one quantisation under one engine.
 ///
 /// # Errors
 /// The engine does not load the model or the format, has no backend for a device, or refuses a

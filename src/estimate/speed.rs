@@ -1,5 +1,4 @@
-//! Speed of a run: what its engine puts where, on the chips of the machine, for the users of the
-//! question.
+//! Speed of a run: the engine's layout on the chips of the machine, for the users of the question.
 
 use std::sync::OnceLock;
 
@@ -16,21 +15,22 @@ use crate::speed::{
     Software, Tuning,
 };
 
-/// The host of a machine that names none, where a part of the model is left in RAM.
+/// The host assumed for a machine without a named one, if part of the model is in RAM.
 const DESKTOP: &str = "cpu-ddr5-5600-dual";
-/// The same beside accelerators of a data centre.
+/// The host assumed for a machine with data-centre accelerators.
 const SERVER: &str = "cpu-epyc-genoa-12ch";
-/// Devices that one server takes where no fabric joins more.
+/// Maximum number of devices in one server, if no fabric connects more.
 const MOST_IN_A_SERVER: u32 = 8;
-/// Share of a unified memory's bandwidth that the CPU alone gets: an assumption.
+/// Fraction of a unified memory's bandwidth available to the CPU alone: an assumption.
 const CPU_SHARE: f64 = 0.5;
 
-/// The work of a file layer by layer, made on first use.
+/// The work of each layer of a file, computed on first use.
 #[derive(Debug, Default)]
 pub(super) struct LayerWorkCache(OnceLock<Layers>);
 
 impl LayerWorkCache {
-    /// The cache types are those of the engine that loads the file, the same on every machine.
+    /// Cache types depend only on the engine that loads the file, so they are the same on every
+    /// machine.
     fn of(&self, file: &ModelFiles<'_>, types: CacheTypes) -> &Layers {
         self.0.get_or_init(|| {
             let architecture = file.model().architecture();
@@ -48,22 +48,23 @@ impl LayerWorkCache {
     }
 }
 
-/// A cell whose speed can be asked for at any depth and number of users, at a few microseconds a
-/// figure: [`Setup::decode_tps`], [`Setup::prefill_tps`], [`Setup::serve`] with another
-/// [`Load::users`]. [`super::corrected_speed`] makes it.
+/// The speed of a cell at any context and number of users, a few microseconds per figure:
+/// [`Setup::decode_tps`], [`Setup::prefill_tps`], [`Setup::serve`] with another [`Load::users`].
+/// [`super::corrected_speed`] creates it.
 #[derive(Clone, Debug)]
 pub struct CellSpeed {
     /// The model on its devices.
     pub setup: Setup<'static>,
-    /// What the users of the question ask for, and how many fit.
+    /// The requested load, and how many users fit.
     pub load: Load,
-    /// Tokens of context for each user.
+    /// Context per user, in tokens.
     pub context: u64,
-    /// The host that was assumed for the part left there: an id of the catalogue.
+    /// Catalogue id of the host assumed for the part of the model in RAM, if the question names
+    /// none.
     pub host_assumed: Option<&'static str>,
 }
 
-/// What the speed of a cell is estimated from.
+/// The inputs of a cell's speed estimate.
 pub(super) struct SpeedInput<'a> {
     pub catalog: &'a Catalog,
     pub scenario: &'a Scenario,
@@ -72,20 +73,20 @@ pub(super) struct SpeedInput<'a> {
     pub work: &'a LayerWorkCache,
     pub run: &'a dyn Run,
     pub verdict: Verdict,
-    /// The most users at the context asked for.
+    /// Maximum number of users that fit at the requested context.
     pub max_users: u64,
-    /// Corrections from what was measured on the machine under the engine.
+    /// Corrections from measurements on this machine under this engine.
     pub corrections: &'a Corrections,
 }
 
-/// Corrections from the question's own measurements on one machine under one engine, each for its
-/// model and quantisation.
+/// Corrections from the user's own measurements on one machine under one engine, each for one model
+/// and quantisation.
 #[derive(Debug, Default)]
 pub(super) struct Corrections(Vec<(String, Quant, Tuning)>);
 
 impl Corrections {
-    /// Compares the measurements of `scenario` with what would be estimated without them. One of a
-    /// model that is not in the catalogue or cannot run there says nothing.
+    /// Compares the measurements of `scenario` with uncorrected estimates. Measurements of models
+    /// that are not in the catalogue or cannot run there are ignored.
     pub fn new(
         catalog: &Catalog,
         scenario: &Scenario,
@@ -94,7 +95,7 @@ impl Corrections {
     ) -> Corrections {
         let compare = |measured: &Measurement| {
             let context = measured.readings.iter().map(Reading::context).max()?;
-            // As the measured run was: no longer than it needed, for one sequence.
+            // Like the measured run: with no more context than it needed, for one sequence.
             let asked = Scenario {
                 models: vec![measured.model.clone()],
                 machines: vec![machine.clone()],
@@ -115,7 +116,7 @@ impl Corrections {
         Corrections(scenario.serving.measured_on(machine, engine).filter_map(compare).collect())
     }
 
-    /// What holds for a model: its own measurement, else the mean of all.
+    /// The correction for a model: its own measurement, else the mean of all.
     fn for_model(&self, model: &str, quant: Quant) -> Tuning {
         let all: Vec<Tuning> = self.0.iter().map(|(_, _, tuning)| *tuning).collect();
         let same = self.0.iter().find(|(id, of, _)| id == model && *of == quant);
@@ -125,7 +126,7 @@ impl Corrections {
 }
 
 impl SpeedInput<'_> {
-    /// The speed of the cell, and what it is asked to serve and how it does.
+    /// Returns the speed of the cell, with the requested service and its predicted load.
     pub fn speed(&self) -> (Speed, Option<(Service, Load)>) {
         match self.cell_speed() {
             Ok(cell) => {
@@ -136,14 +137,14 @@ impl SpeedInput<'_> {
         }
     }
 
-    /// The cell as something that can be asked for its speed.
+    /// Returns the speed model of the cell.
     ///
     /// # Errors
-    /// It does not run there even for one user, or a device is not known well enough.
+    /// The cell does not run even for one user, or too little is known about a device.
     pub fn cell_speed(&self) -> Result<CellSpeed, NoSpeed> {
         let users = self.scenario.users;
         let fits = match self.verdict {
-            // Where it is too much only for all users together, those beyond memory wait.
+            // If only all users together are too many, those beyond memory wait.
             Verdict::No if self.max_users == 0 => return Err(NoSpeed::DoesNotFit),
             Verdict::No => self.max_users,
             _ => self.max_users.max(users),
@@ -151,7 +152,7 @@ impl SpeedInput<'_> {
         let Layout { parts, cache, microbatch, copies, expert_sharing_ranks } = self.run.layout();
         let layers = self.work.of(self.file, cache);
         let machine = MachineChips::new(self.catalog, self.run.hardware());
-        // Copies that share their experts are data ranks of one.
+        // Copies that share their experts are data ranks of one copy.
         let (ranks, copies) = if expert_sharing_ranks > 1 { (copies, 1) } else { (1, copies) };
         let part = |held: &PlacedLayers| {
             let part = machine.part(held, layers, ranks)?;
@@ -176,7 +177,7 @@ impl SpeedInput<'_> {
             output: output as f64,
             // The last token of a prompt is always computed.
             cached_prefix: self.scenario.serving.prefix.min(prompt - 1) as f64,
-            // Those of one copy.
+            // Users that fit one copy.
             fits: (fits / copies.max(1)).max(1) as f64,
             scheduled: (self.run.max_users() / copies.max(1)).max(1) as f64,
             copies: copies as f64,
@@ -189,7 +190,7 @@ impl SpeedInput<'_> {
         })
     }
 
-    /// What proposes tokens; nothing where its own speed is not known.
+    /// The draft for speculative decoding; `None` if there is none, or its own speed is unknown.
     fn draft(&self) -> Option<Draft> {
         let speculation = self.file.addons.speculation.as_ref()?;
         let by = match &speculation.by {
@@ -214,7 +215,7 @@ impl SpeedInput<'_> {
     }
 }
 
-/// The software that runs on `chip`. Serving engines drive Intel's cards through oneAPI.
+/// The software that drives `chip`. Serving engines drive Intel cards through oneAPI.
 fn software(engine: Engine, chip: &Chip) -> Software {
     let software = Software::on(engine, chip);
     match (engine, software.backend) {
@@ -228,7 +229,7 @@ fn software(engine: Engine, chip: &Chip) -> Software {
 struct MachineChips<'a> {
     hardware: &'a Hardware<'a>,
     host: Option<Chip>,
-    /// The host was not named: the id of the one that stands in.
+    /// Id of the assumed host, if the question names none.
     assumed: Option<&'static str>,
 }
 
@@ -250,8 +251,8 @@ impl<'a> MachineChips<'a> {
         MachineChips { hardware, host, assumed }
     }
 
-    /// `held` on its chips, as many groups of them as there are `ranks`; `None` where one is not
-    /// known.
+    /// Places the layers of `held` on their chips, in `ranks` groups of them; `None` if a chip is
+    /// unknown.
     fn part(&self, held: &PlacedLayers, layers: &Layers, ranks: u64) -> Option<Part> {
         let PlacedLayers { devices, layers: bodies, experts, head } = held;
         let work = layers.part(bodies.clone(), experts.clone(), *head);
@@ -264,14 +265,14 @@ impl<'a> MachineChips<'a> {
             return Some(Part { prompts_on, ..Part::on(self.host.clone()?, work) });
         }
         let group = self.hardware.parts.get(devices.clone())?;
-        // Like steps of a group wait for its slowest device.
+        // Parallel steps of a group wait for its slowest device.
         let slowest = group.iter().map(|part| part.device).min_by(|a, b| {
             let bandwidth = |device: &Device| device.bandwidth_gb_s.unwrap_or(0.0);
             bandwidth(a).total_cmp(&bandwidth(b))
         })?;
         let mut chip = Chip::of(slowest)?;
         let width = (devices.len() as u64).saturating_mul(ranks).min(u64::from(u32::MAX)) as u32;
-        // A bridge between two does not join four.
+        // A bridge between two devices does not connect four.
         if slowest.fabric_devices.is_some_and(|most| width > most) {
             (chip.link, chip.fabric) = (chip.host_link, false);
         }
@@ -281,7 +282,7 @@ impl<'a> MachineChips<'a> {
 }
 
 impl CellSpeed {
-    /// Decoding for one user alone, with all of the context asked for filled.
+    /// Returns the speed, with decoding for a single user at the full requested context.
     fn speed(&self, scenario: &Scenario, service: &Service) -> Speed {
         let CellSpeed { setup, load, context, .. } = self;
         let depth = *context as f64;
@@ -305,8 +306,8 @@ impl CellSpeed {
         }
     }
 
-    /// The most users within memory whose expected times keep to the targets of `scenario`; `None`
-    /// where it has none.
+    /// Returns the maximum number of users within memory whose expected times meet the targets of
+    /// `scenario`; `None` without targets.
     pub fn users_within_targets(&self, scenario: &Scenario) -> Option<u64> {
         let (ttft, tpot) = (scenario.serving.ttft_us, scenario.serving.tpot_us);
         if ttft.is_none() && tpot.is_none() {
@@ -318,7 +319,8 @@ impl CellSpeed {
         Some(users.min(within_memory as u64))
     }
 
-    /// What the estimate rests on: the class of the stage known least, and the widest intervals.
+    /// The basis of the estimate: the calibration of the least known stage, and the widest
+    /// intervals.
     fn basis(&self) -> Option<SpeedBasis> {
         let class: &Class = self.setup.weakest()?.class;
         let measurements = |figure: Figure| {

@@ -1,4 +1,4 @@
-//! A machine of the question, looked up in the catalogue: its devices one by one, and its host.
+//! A machine of the question, resolved from the catalogue: its devices one by one, and its host.
 
 mod load;
 mod unified_memory;
@@ -10,42 +10,42 @@ use crate::report::Notice;
 use crate::scenario::{DeviceCount, Machine, Scenario};
 use crate::units::{Bytes, Interval};
 
-/// Where no driver's figure was seen, the share of the memory as sold that is taken to be usable.
-/// The driver's figures in the catalogue lie between 0.93 and 1.0 of the memory as sold.
+/// Fraction of the nominal capacity assumed usable if no driver's figure is known. The drivers'
+/// figures in the catalogue are between 0.93 and 1.0 of it.
 const USABLE_SHARE: f64 = 0.97;
 
-/// What an operating system with its services keeps of the RAM. An assumption, shown as such.
+/// RAM used by an operating system with its services. An assumption, shown as such.
 const SYSTEM: Interval<Bytes> =
     Interval { low: Bytes::gib(1), expected: Bytes::gib(2), high: Bytes::gib(4) };
 
-/// A machine whose devices are known.
+/// A machine with its devices resolved.
 #[derive(Clone, Debug)]
 pub struct Hardware<'a> {
-    /// Every device, one entry each, in the order of the question. Empty for a CPU-only machine.
+    /// The devices, one entry each, in the order of the question. Empty for a CPU-only machine.
     pub parts: Vec<InstalledDevice<'a>>,
-    /// The host.
+    /// The host of the devices.
     pub host: Host<'a>,
 }
 
-/// One device.
+/// A device in a machine.
 #[derive(Clone, Copy, Debug)]
 pub struct InstalledDevice<'a> {
-    /// The device.
+    /// The device's entry in the catalogue.
     pub device: &'a Device,
-    /// Memory as sold.
+    /// Nominal capacity.
     pub capacity: Bytes,
-    /// What the engine can use: what programs can, less `display` and `reserve`.
+    /// Memory that the engine can use: what programs can use, minus `display` and `reserve`.
     pub usable: Bytes,
-    /// What the desktop takes that the device draws.
+    /// Memory used by the desktop that the device displays.
     pub display: Bytes,
-    /// What the user keeps free.
+    /// Memory that the user keeps free.
     pub reserve: Bytes,
-    /// Where the usable figure comes from.
+    /// Source of the usable figure.
     pub basis: &'a str,
 }
 
 impl InstalledDevice<'_> {
-    /// Same device, same memory.
+    /// Whether both are the same device with the same usable memory.
     pub fn is_like(&self, other: &InstalledDevice<'_>) -> bool {
         self.device.id == other.device.id && self.usable == other.usable
     }
@@ -54,21 +54,21 @@ impl InstalledDevice<'_> {
 /// The host that the devices sit in.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a> {
-    /// The CPU with its memory, where the question names one.
+    /// The CPU with its memory, if the question names one.
     pub device: Option<&'a Device>,
-    /// RAM; on unified memory the memory that the devices share.
+    /// RAM; on unified memory, the memory that host and devices share.
     pub ram: Bytes,
-    /// What the operating system keeps.
+    /// RAM used by the operating system.
     pub system: Interval<Bytes>,
-    /// Devices and host share one memory.
+    /// Whether devices and host share one memory.
     pub shared: bool,
 }
 
 impl<'a> Hardware<'a> {
-    /// Looks up the devices of `machine`.
+    /// Looks up the devices of `machine` in the catalogue.
     ///
     /// # Errors
-    /// The first device that is not in the catalogue, or not sold with the memory asked for.
+    /// The first device that is not in the catalogue, or not sold with the requested memory.
     pub fn resolve(
         catalog: &'a Catalog,
         scenario: &Scenario,
@@ -108,7 +108,8 @@ impl<'a> Hardware<'a> {
             };
             parts.extend(std::iter::repeat_n(part, *count as usize));
         }
-        // The first device draws the desktop; on unified memory that is the system's share.
+        // The first device displays the desktop; on unified memory it is part of the system's
+        // share.
         if let Some(first) = parts.first_mut().filter(|p| p.device.kind == DeviceKind::Discrete) {
             first.display = scenario.addons.display.bytes().min(first.usable);
             first.usable = first.usable - first.display;
@@ -116,7 +117,8 @@ impl<'a> Hardware<'a> {
         Ok(Hardware { parts, host })
     }
 
-    /// The load of the host that holds `used` itself; on unified memory `devices` add theirs.
+    /// Returns the load of the host with `used` bytes of its own; on unified memory, those of
+    /// `devices` are added.
     pub fn host_load(&self, used: Interval<Bytes>, devices: &[Load]) -> Load {
         let shared = match self.host.shared {
             true => devices.iter().map(|load| load.used).sum(),
@@ -125,13 +127,14 @@ impl<'a> Hardware<'a> {
         Load { used: used + shared, usable: self.host.ram }
     }
 
-    /// Usable bytes of every device.
+    /// Usable capacity of every device.
     pub fn usable(&self) -> Vec<Bytes> {
         self.parts.iter().map(|part| part.usable).collect()
     }
 }
 
-/// Memory of `device` as sold, and what a driver was seen to report of it.
+/// Returns the nominal capacity of `device`, and the usable bytes that a driver reports for it, if
+/// known.
 fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Option<Bytes>), Notice> {
     let options = &device.memory_options_gb;
     let chosen = match asked_gb {

@@ -1,4 +1,4 @@
-//! What a GPU may use of the memory that it shares with the machine, by the platform's own rules.
+//! The part of unified memory that a GPU may use, by the platform's own rules.
 //!
 //! - **macOS.** Metal's `recommendedMaxWorkingSetSize`. Up to release 15 two thirds of the RAM up
 //!   to 32 GiB and three quarters above (logs of llama.cpp: 11,453.25 MB of 16 GiB, 28,991 of 36,
@@ -7,41 +7,44 @@
 //!   40,200.90 of 48, 55,662.79 of 64, 115,448.73 of 128; none of 96). `sysctl
 //!   iogpu.wired_limit_mb` replaces it, and Metal then reports that figure.
 //! - **Linux, AMD and Intel.** GTT, half of the RAM that the kernel sees (`ttm.pages_limit`; 63,720
-//!   to 63,967 MiB on 128 GB hosts), or what the firmware sets aside where that is more: the driver
-//!   then prefers it (`apu_prefer_gtt` of amdgpu). <https://rocm.docs.amd.com/en/latest/how-to/system-optimization/strixhalo.html>
-//! - **Windows.** What the firmware sets aside and half of the rest
+//!   to 63,967 MiB on 128 GB hosts), or the firmware's carve-out if that is larger: the driver then
+//!   prefers it (`apu_prefer_gtt` of amdgpu).
+//!   <https://rocm.docs.amd.com/en/latest/how-to/system-optimization/strixhalo.html>
+//! - **Windows.** The firmware's carve-out and half of the rest
 //!   (`TotalSystemMemoryAvailableForGraphics` of WDDM, "Calculating graphics memory").
-//! - **NVIDIA (DGX Spark, Jetson).** All that the system sees of the RAM, which programs of both
-//!   sides share: `cudaMemGetInfo` reports 93 to 96 % of the memory as sold (GB10 124,610 MiB of
-//!   128 GiB, AGX Orin 62,827 of 64, Thor 125,748 of 128, Orin Nano 7,607 of 8).
+//! - **NVIDIA (DGX Spark, Jetson).** All RAM visible to the system, shared by programs on CPU and
+//!   GPU: `cudaMemGetInfo` reports 93 to 96 % of the memory as sold (GB10 124,610 MiB of 128 GiB,
+//!   AGX Orin 62,827 of 64, Thor 125,748 of 128, Orin Nano 7,607 of 8).
 
 use crate::catalog::Device;
 use crate::scenario::{Platform, System};
 use crate::units::{Bytes, GIB};
 
-/// What a GPU may use of unified memory.
+/// The part of unified memory that a GPU may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unified {
-    /// Bytes that programs can have on the GPU.
+    /// Bytes that programs can use on the GPU.
     pub usable: Bytes,
-    /// RAM of the host; what is set aside for the GPU is no part of it.
+    /// RAM of the host, without the firmware's carve-out for the GPU.
     pub ram: Bytes,
-    /// What is on the GPU takes from that RAM.
+    /// Whether the GPU's memory is taken from that RAM.
     pub shared: bool,
-    /// The rule.
+    /// The rule that was applied.
     pub basis: &'static str,
 }
 
-/// What the firmware sets aside unless told otherwise: 512 MiB on Strix Halo.
+/// Default of the firmware's carve-out: 512 MiB on Strix Halo.
 const CARVE_OUT: Bytes = Bytes::mib(512);
 
-/// Of the RAM, what the kernel sees: 127,440 of 131,072 MiB less the carve-out on Strix Halo.
+/// Fraction of the RAM that the kernel sees: 127,440 of 131,072 MiB minus the carve-out on Strix
+/// Halo.
 const VISIBLE: f64 = 0.976;
 
-/// The least that `cudaMemGetInfo` was seen to report of the memory as sold.
+/// The lowest observed fraction of the nominal capacity that `cudaMemGetInfo` reports.
 const CUDA_VISIBLE: f64 = 0.93;
 
-/// The rule for `device` with `ram`, of which the catalogue has seen `seen` usable.
+/// Applies the rule for `device` with `ram` bytes, of which `seen` are usable according to the
+/// catalogue.
 pub(super) fn rule(
     device: &Device,
     ram: Bytes,

@@ -1,40 +1,41 @@
-//! What each device and the host hold, line by line.
+//! Memory use of each device and of the host, line by line.
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Bytes, Interval};
 
-/// What one device holds.
+/// Memory use of one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeviceBill {
     /// Device id.
     pub device: String,
-    /// Memory as sold.
+    /// Nominal capacity of the device.
     pub capacity_bytes: Bytes,
-    /// What the engine can use: the figure the driver reports, less what is withheld.
+    /// Memory that the engine can use: the driver's figure minus what is withheld.
     pub usable_bytes: Bytes,
-    /// Where the usable figure comes from.
+    /// Source of the usable figure.
     pub usable_basis: String,
-    /// The sum of the items.
+    /// Sum of the items.
     pub used_bytes: Interval<Bytes>,
-    /// Repeating layers on this device.
+    /// Number of repeating layers on this device.
     pub layers: u64,
-    /// The bill.
+    /// Lines of the bill.
     pub items: Vec<BillItem>,
-    /// What is withheld from the engine: the desktop and the user's reserve. Not among the items.
+    /// Memory withheld from the engine, for the desktop and the user's reserve. Not part of the
+    /// items.
     pub withheld: Vec<BillItem>,
 }
 
-/// What lies in the host's RAM.
+/// Memory use of the host's RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HostBill {
-    /// The machine's RAM; on unified memory the memory that the device shares.
+    /// RAM of the machine; on unified memory, the memory that the device shares.
     pub ram_bytes: Bytes,
-    /// The sum of the items.
+    /// Sum of the items.
     pub used_bytes: Interval<Bytes>,
-    /// The bill.
+    /// Lines of the bill.
     pub items: Vec<BillItem>,
 }
 
@@ -42,21 +43,21 @@ pub struct HostBill {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BillItem {
-    /// What it is for.
+    /// Purpose of the memory.
     pub term: Term,
-    /// How much.
+    /// Memory use in bytes.
     pub bytes: Interval<Bytes>,
-    /// The figure is exact for the engine's layout.
+    /// Whether the figure is exact for the engine's layout.
     pub exact: bool,
     /// The formula, over the names in `inputs`.
     pub formula: String,
-    /// The numbers put in, in the order of the formula.
+    /// The inputs of the formula, in its order.
     pub inputs: Vec<(String, f64)>,
-    /// Where the formula or its coefficients come from.
+    /// Source of the formula or its coefficients.
     pub source: String,
 }
 
-/// What a line of a bill is for.
+/// Purpose of a line of a bill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -73,37 +74,37 @@ pub enum Term {
     Compute,
     /// Captured CUDA graphs.
     CudaGraphs,
-    /// CUDA context, kernels and the like.
+    /// CUDA context, kernels and other runtime memory.
     Overhead,
-    /// RAM that the operating system keeps.
+    /// RAM used by the operating system.
     OperatingSystem,
     /// Weights of vision and audio towers.
     Projector,
-    /// What the towers compute with.
+    /// Compute buffers of vision and audio towers.
     ProjectorCompute,
     /// LoRA adapters, or the slots reserved for them.
     Lora,
-    /// What proposes tokens: a draft model with its cache, or the model's own MTP layers.
+    /// Draft of speculative decoding: a draft model with its cache, or the model's own MTP layers.
     Draft,
-    /// Prompts kept in RAM, at most.
+    /// Prompts kept in RAM, upper bound.
     PromptCache,
-    /// Context checkpoints kept in RAM, at most.
+    /// Context checkpoints kept in RAM, upper bound.
     Checkpoints,
-    /// The desktop that the device draws.
+    /// Desktop that the device displays.
     Display,
-    /// What the user keeps free.
+    /// Memory that the user keeps free.
     Reserve,
 }
 
 impl DeviceBill {
-    /// Usable minus expected use: negative means that much is missing.
+    /// Usable minus expected bytes; negative if they do not fit.
     pub fn headroom_bytes(&self) -> i64 {
         self.usable_bytes.minus(self.used_bytes.expected)
     }
 }
 
 impl HostBill {
-    /// RAM minus expected use: negative means that much is missing.
+    /// RAM minus expected bytes; negative if they do not fit.
     pub fn headroom_bytes(&self) -> i64 {
         self.ram_bytes.minus(self.used_bytes.expected)
     }

@@ -15,20 +15,20 @@ pub struct Cell {
     pub hardware: String,
     /// Quantisation name.
     pub quant: String,
-    /// The quantisation asked for, where the engine does not load it and stands there with the
-    /// nearest that it does.
+    /// The requested quantisation, if the engine does not load it and its nearest format is shown
+    /// instead.
     #[serde(alias = "stands_for")]
     pub requested_quant: Option<String>,
     /// Engine name.
     pub engine: String,
     /// Parameters of the text model.
     pub params_total: u64,
-    /// Parameters that take part in one token.
+    /// Parameters used for one token.
     pub params_active: u64,
     /// Bytes of all tensors in the model file.
     pub weights_bytes: Bytes,
-    /// Bytes of weights as loaded, on devices and host: without MTP layers that the engine does
-    /// not load, with tensors that it keeps twice.
+    /// Bytes of the loaded weights on devices and host: without MTP layers that the engine does not
+    /// load, with tensors that it duplicates.
     pub loaded_bytes: Bytes,
     /// KV cache of all users, on devices and host.
     pub kv_bytes: Bytes,
@@ -36,70 +36,70 @@ pub struct Cell {
     pub recurrent_bytes: Bytes,
     /// Compute buffers, on devices and host.
     pub compute_bytes: Interval<Bytes>,
-    /// What is loaded or kept beside the model, on devices and host: projector, adapters, a draft,
-    /// prompts and checkpoints.
+    /// Add-ons on devices and host: projector, adapters, draft, prompts and checkpoints.
     #[serde(alias = "beside_bytes")]
     pub addon_bytes: Interval<Bytes>,
-    /// What the runtime takes on the devices, such as the CUDA context.
+    /// Memory of the runtime on the devices, such as the CUDA context.
     pub overhead_bytes: Interval<Bytes>,
-    /// All of the above together, on devices and host.
+    /// Sum of all items on devices and host.
     pub total_bytes: Interval<Bytes>,
-    /// The part of it on the devices; on a machine without any, all of it.
+    /// Sum of the items on the devices; on a machine without devices, the total.
     pub device_bytes: Interval<Bytes>,
-    /// One entry a device, in the machine's order.
+    /// Bill of each device, in the machine's order.
     pub devices: Vec<DeviceBill>,
-    /// What lies in the host's RAM.
+    /// Bill of the host's RAM.
     pub host: HostBill,
-    /// The verdict.
+    /// Whether it fits.
     pub verdict: Verdict,
-    /// Usable minus expected use on the tightest device: negative means that much is missing.
-    /// The sum over devices where the whole model does not fit.
+    /// Usable minus expected bytes on the tightest device, negative if they do not fit. If the
+    /// whole model does not fit, the sum over devices.
     pub headroom_bytes: i64,
-    /// The longest context (tokens for each user) at which the verdict is still `fits`, with the
-    /// layers on the devices as they are here; 0 if it never is. Limits of the engine and of the
-    /// model's training do not count.
+    /// The longest context (tokens per user) at which the verdict is still `fits`, with the same
+    /// layers on the devices; 0 if there is none. Limits of the engine and of the model's training
+    /// are ignored.
     pub max_context: u64,
     /// The longest context that the model was trained for, in tokens.
     pub trained_context: Option<u64>,
-    /// The most users at the context asked for with the verdict `fits`; 0 if there are none.
+    /// The most users at the requested context for which the verdict is `fits`; 0 if there are
+    /// none.
     pub max_users: u64,
-    /// How many copies of the whole setup fit on the machine side by side: several on a device
-    /// that holds them, else one on as many devices together as hold it.
+    /// Number of copies of the setup that fit on the machine: several on a device that is large
+    /// enough, else one on as many devices as are needed.
     pub copies: u64,
-    /// The most devices that one of these copies takes; 0 where there are none.
+    /// Number of devices of the largest copy; 0 on a machine without devices.
     pub copy_devices: u64,
     /// How the engine lays out the KV cache.
     #[serde(alias = "ways")]
     pub cache_layout: CacheLayout,
-    /// How fast it answers.
+    /// Speed of the answers.
     #[serde(flatten)]
     pub speed: Speed,
-    /// What it draws and costs.
+    /// Power and cost.
     #[serde(flatten)]
     pub economy: Economy,
-    /// How the model is laid out, in the engine's own flags.
+    /// The engine's own flags that reproduce this placement.
     pub flags: Vec<String>,
-    /// Which part of the model is where, and how that came about.
+    /// Which device or host holds which part of the model, with the reason.
     pub placement: Placement,
 }
 
-/// Whether it runs.
+/// Whether a model runs on a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The high estimate is within usable memory.
     Fits,
-    /// The expected estimate is, the high one is not.
+    /// The expected estimate is within usable memory, the high one is not.
     Tight,
     /// It runs with part of the model on the host.
     Offload,
-    /// It does not run there at all.
+    /// It does not run on this machine.
     No,
 }
 
 impl Cell {
-    /// The part of it in the host's RAM, expected; nothing on a machine without devices.
+    /// Expected bytes in the host's RAM; zero on a machine without devices.
     pub fn ram_bytes(&self) -> Bytes {
         self.total_bytes.expected - self.device_bytes.expected
     }

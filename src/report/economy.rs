@@ -1,4 +1,4 @@
-//! What a cell draws and costs, and what that rests on.
+//! Power and cost of a cell, with the values behind them.
 
 use std::borrow::Cow;
 
@@ -6,77 +6,76 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Interval;
 
-/// Energy and money at the operating point: the users, prompts and answers asked for. A figure is
-/// null where a value that it rests on is not known, or where there is no estimate of the speed
-/// (`no_speed`); [`Money::unknown`] names the values.
+/// Energy and cost at the operating point: the requested users, prompts and answers. A figure is
+/// null if a value behind it is unknown, or if there is no estimate of the speed (`no_speed`);
+/// [`Money::unknown`] names the missing values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Economy {
-    /// Watts from the wall by load.
+    /// Watts at the wall plug by activity.
     pub power_w: Option<PowerDraw>,
-    /// Watt-hours for a million tokens of answers, their prompts included.
+    /// Watt-hours per million answer tokens, including their prompts.
     pub wh_per_mtok: Option<Interval<f64>>,
-    /// US dollars for a million tokens; null also where the amounts are in another currency whose
-    /// rate is not given.
+    /// US dollars per million tokens; null also if the amounts are in a currency without an
+    /// exchange rate.
     pub usd_per_mtok: Option<PerMtok>,
-    /// The same and more in the currency asked for.
+    /// Cost in the requested currency.
     pub money: Money,
 }
 
-/// Watts from the wall by load.
+/// Watts at the wall plug by activity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PowerDraw {
-    /// The model loaded, nothing to do.
+    /// With the model loaded, but idle.
     pub idle: f64,
-    /// On prompts.
+    /// While processing prompts.
     pub prefill: f64,
-    /// On answers.
+    /// While generating answers.
     pub decode: f64,
     /// On average over busy and idle time; null without an estimate of the speed.
     pub mean: Option<f64>,
 }
 
-/// What a million tokens cost.
+/// Cost of a million tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PerMtok {
-    /// On a machine of one's own.
+    /// On an owned machine.
     pub owned: Option<InOut>,
-    /// On a rented one.
+    /// On a rented machine.
     pub rented: Option<InOut>,
 }
 
-/// What a million tokens of prompts and of answers cost: the time on prompts pays for their
-/// tokens, the rest of the time for those of answers.
+/// Cost of a million prompt tokens and of a million answer tokens: the time spent on prompts is
+/// charged to their tokens, the remaining time to those of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InOut {
-    /// Of prompts.
+    /// Cost of a million prompt tokens.
     pub input: Interval<f64>,
-    /// Of answers.
+    /// Cost of a million answer tokens.
     pub output: Interval<f64>,
 }
 
-/// Money in the currency asked for.
+/// Cost in the requested currency.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Money {
     /// ISO 4217 code of all amounts.
     pub currency: String,
-    /// What a million tokens cost.
+    /// Cost of a million tokens.
     pub per_mtok: PerMtok,
-    /// What an hour of owning costs, busy or not: a share of the price, and power.
+    /// Cost of owning the machine for an hour, busy or not: a share of the price, and power.
     pub owned_hour: Option<f64>,
-    /// What an hour of renting costs.
+    /// Cost of renting the machine for an hour.
     pub rented_hour: Option<f64>,
-    /// Hours of renting that cost as much as buying the machine and its power; null also where
+    /// Hours of renting that cost as much as buying the machine and powering it; null also if
     /// renting costs no more than the power alone.
     pub break_even_hours: Option<f64>,
-    /// Keys of the values that are not known and that a figure needs; [`Machine::inputs`] tells
-    /// why.
+    /// Keys of the missing values that a figure needs; [`Machine::inputs`] gives the reasons.
     pub unknown: Vec<Cow<'static, str>>,
 }
 
@@ -86,7 +85,7 @@ pub struct Money {
 pub struct Machine {
     /// The machine in query notation, such as `rtx-4090*2`.
     pub hardware: String,
-    /// Its values.
+    /// The values for this machine.
     pub inputs: Vec<Input>,
 }
 
@@ -94,12 +93,12 @@ pub struct Machine {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Input {
-    /// Its key in a question.
+    /// Key of the value in a question.
     pub key: Cow<'static, str>,
     /// The value used.
     pub value: Option<f64>,
-    /// What it is unless the question sets it.
+    /// Default, unless the question sets the value.
     pub default: Option<f64>,
-    /// Where the default comes from, and of when it is.
+    /// Source of the default, and its date.
     pub source: Cow<'static, str>,
 }

@@ -1,4 +1,4 @@
-//! The answer: for each model, machine and quantisation an itemised bill and a verdict.
+//! The answer: an itemised bill and a verdict for each model, machine, quantisation and engine.
 
 mod bill;
 mod cache_layout;
@@ -30,7 +30,7 @@ pub struct Report {
     pub version: u32,
     /// The question, as a query string.
     pub query: String,
-    /// What could not be used of it, and what would be.
+    /// Parts of the question that were not used as given, with alternatives.
     pub notices: Vec<Notice>,
     /// One entry for each model x machine x quantisation x engine, in that order.
     pub cells: Vec<Cell>,

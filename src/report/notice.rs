@@ -1,49 +1,49 @@
-//! What the reader should know about the question.
+//! Notices about a question: parts that were not used, refused or changed.
 
 use serde::{Deserialize, Serialize};
 
 use super::Suggestion;
 use crate::scenario::Problem;
 
-/// Something the reader should know about the question.
+/// A notice about the question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Notice {
-    /// A pair of the query string was not used.
+    /// A pair of the query string was ignored.
     Query(Problem),
     /// No model has this id.
     UnknownModel {
-        /// As typed.
+        /// The id as typed.
         id: String,
-        /// It is known never to have been released, and why.
+        /// Why the model was never released, if that is known.
         never_released: Option<String>,
-        /// The nearest real ids.
+        /// The nearest known ids.
         nearest: Vec<String>,
     },
     /// No device has this id.
     UnknownDevice {
-        /// As typed.
+        /// The id as typed.
         id: String,
-        /// The nearest real ids.
+        /// The nearest known ids.
         nearest: Vec<String>,
     },
     /// A device is not sold with this much memory.
     UnknownMemory {
         /// The device.
         id: String,
-        /// As typed, GB.
+        /// The memory as typed, in GB.
         memory_gb: u32,
-        /// What it is sold with, GB.
+        /// Memory sizes that it is sold with, in GB.
         accepted: Vec<u32>,
     },
     /// The context is longer than the model was trained for.
     ContextBeyondTraining {
         /// The model.
         id: String,
-        /// Tokens asked for.
+        /// Requested context in tokens.
         context: u64,
-        /// Tokens it was trained for.
+        /// Trained context in tokens.
         trained: u64,
     },
     /// The engine has no support for this model's architecture.
@@ -60,25 +60,25 @@ pub enum Notice {
         /// The engine.
         engine: String,
     },
-    /// The engine does not run this as asked, by a rule of its own.
+    /// The engine refuses the question as asked, by one of its rules.
     EngineRefuses(Box<EngineRefusal>),
-    /// The engine takes a setting otherwise than it is said.
+    /// The engine silently changes a setting.
     EngineAdjusts(Box<Adjustment>),
     /// The engine refuses a quantised value cache without flash attention.
     QuantisedValuesNeedFlashAttention {
-        /// The value type asked for.
+        /// The requested value type.
         kv_type: String,
     },
     /// The question has more cells than are answered at once.
     TooManyCells {
-        /// Cells asked for.
+        /// Number of requested cells.
         cells: u64,
-        /// Cells answered.
+        /// Number of answered cells.
         most: u64,
     },
 }
 
-/// What an engine refuses, and by which rule.
+/// A refusal of an engine, with its rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EngineRefusal {
@@ -86,25 +86,25 @@ pub struct EngineRefusal {
     pub id: String,
     /// The engine.
     pub engine: String,
-    /// What was asked for: a format, a device, a setting.
+    /// What was requested: a format, a device, a setting.
     pub asked: String,
-    /// The rule.
+    /// The rule that is violated.
     pub rule: RefusalReason,
-    /// The nearest that the engine does take.
+    /// The nearest alternatives that the engine accepts.
     pub nearest: Vec<Suggestion>,
 }
 
-/// A setting that an engine takes otherwise than it is said, and by which rule.
+/// A setting that an engine silently changes, with its rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Adjustment {
     /// The engine.
     pub engine: String,
-    /// As asked for, in query notation.
+    /// The requested setting, in query notation.
     pub asked: String,
-    /// The rule.
+    /// The rule that is applied.
     pub rule: RefusalReason,
-    /// What says the same plainly, in query notation.
+    /// The setting that the engine uses instead, in query notation.
     pub nearest: Vec<Suggestion>,
 }
 
@@ -128,95 +128,95 @@ pub enum RefusalReason {
     OneDevice,
     /// The engine needs a device: it does not run on the CPU alone.
     NeedsDevice,
-    /// Tensor parallelism must divide the model's heads and widths.
+    /// Tensor parallelism does not divide the model's heads and widths.
     Indivisible {
-        /// What does not divide, such as `40 attention heads`.
+        /// The dimension that does not divide, such as `40 attention heads`.
         what: String,
     },
     /// There are fewer devices than tensor-parallel ranks.
     FewerDevices {
-        /// Devices of the machine.
+        /// Number of devices of the machine.
         devices: u64,
     },
-    /// The engine does not keep its cache in this type.
+    /// The engine does not support this cache type.
     CacheType,
-    /// More sequences at once than the engine serves.
+    /// More concurrent sequences than the engine serves.
     Sequences {
-        /// The most.
+        /// The maximum number of sequences.
         most: u64,
     },
     /// The engine has no such setting.
     NotOffered,
-    /// Tokens are proposed by a draft model or by MTP layers, not by both.
+    /// Both a draft model and MTP layers are requested; only one can propose tokens.
     OneProposer,
     /// The model has no MTP layers in the files that the engine loads.
     NoMtpLayers,
-    /// A draft must have the model's vocabulary.
+    /// The draft has another vocabulary than the model.
     DraftVocabulary {
-        /// Entries of the model's.
+        /// Size of the model's vocabulary.
         model: u64,
-        /// Entries of the draft's.
+        /// Size of the draft's vocabulary.
         draft: u64,
     },
-    /// Keys and values of two types, where one cached vector stands for both.
+    /// Key and value types differ, although one cached vector serves as both.
     MixedCache,
-    /// A cache type whose blocks do not divide a head.
+    /// The blocks of the cache type do not divide a head.
     CacheBlocks {
-        /// Values of a head.
+        /// Width of a head.
         head: u64,
     },
-    /// The engine keeps no cache in FP8.
+    /// The engine does not support a cache in FP8.
     NoFp8Cache,
-    /// The physical batch is no longer than the logical one.
+    /// The physical batch is longer than the logical one.
     BatchLimit {
         /// The logical batch in tokens.
         batch: u64,
     },
-    /// More layers than the model has.
+    /// More layers are requested than the model has.
     MoreLayers {
-        /// Layers that there are, as the setting counts them.
+        /// Number of layers, as the setting counts them.
         layers: u64,
     },
-    /// Parts for more devices than there are.
+    /// Shares are given for more devices than there are.
     MoreShares {
-        /// Devices of the machine.
+        /// Number of devices of the machine.
         devices: u64,
     },
-    /// Nothing but zeros for parts.
+    /// All shares are zero.
     NoShares,
-    /// The engine or its backend for the device does not divide a model so.
+    /// The engine, or its backend for the device, does not support this split mode.
     SplitMode,
     /// The engine does not divide the tensors of this architecture.
     SplitArchitecture,
-    /// Tensors are divided with flash attention only.
+    /// Tensors can only be divided with flash attention.
     NeedsFlashAttention,
-    /// Row split has been taken out.
+    /// Row split has been removed.
     RowSplitGone {
-        /// The build that lacks it.
+        /// The build without it.
         build: String,
     },
-    /// More pipeline stages than the model has layers.
+    /// More pipeline stages are requested than the model has layers.
     MoreStages {
-        /// Repeating layers.
+        /// Number of repeating layers.
         layers: u64,
     },
     /// The model has no routed experts.
     NoExperts,
-    /// Experts must divide evenly between ranks.
+    /// Experts do not divide evenly between ranks.
     UnevenExperts {
-        /// Routed experts of a layer.
+        /// Number of routed experts per layer.
         experts: u64,
     },
-    /// Expert-parallel ranks must divide, or be, the engine's tensor-parallel ranks.
+    /// Expert-parallel ranks neither divide nor equal the engine's tensor-parallel ranks.
     ExpertRanks {
-        /// Ranks that there are.
+        /// Number of available ranks.
         ranks: u64,
     },
-    /// Data-parallel ranks of the attention must divide the tensor-parallel ones.
+    /// Data-parallel ranks of the attention do not divide the tensor-parallel ranks.
     DataRanks {
-        /// Tensor-parallel ranks.
+        /// Number of tensor-parallel ranks.
         ranks: u64,
     },
-    /// The engine runs one copy only.
+    /// The engine runs only one copy.
     OneCopy,
 }

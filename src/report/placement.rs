@@ -1,65 +1,67 @@
-//! Which part of a model is where.
+//! The placement of a model: which device or host holds which part.
 
 use serde::{Deserialize, Serialize};
 
 use super::Term;
 use crate::units::Bytes;
 
-/// Which part of a model is where, and how that came about.
+/// The placement of a model: which device or host holds which part, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Placement {
-    /// How it came about.
+    /// Why this placement was chosen.
     pub reason: PlacementReason,
     /// What is divided between devices.
     pub split: SplitKind,
-    /// Each device's part, where matrices or tensors are divided unevenly.
+    /// Each device's share, if matrices or tensors are divided unevenly.
     pub shares: Vec<u64>,
-    /// Parts of the model in the order of its layers, what is left on the host last.
+    /// Parts of the model in the order of its layers, with the host's part last.
     pub parts: Vec<PlacementPart>,
-    /// Batches whose inputs each device keeps at the same time: 4 where layers form a pipeline,
+    /// Batches whose inputs each device keeps at the same time: 4 if layers form a pipeline,
     /// otherwise 1.
     pub input_copies: u64,
-    /// Copies of the whole among which users are divided (data parallelism).
+    /// Data-parallel copies of the placement, among which users are divided.
     pub replicas: u64,
-    /// Bytes that are there beyond those of the model in the file: copies for several devices, and
-    /// padding. Weights and caches of the bills less these are the model's own.
+    /// Bytes in addition to those of the model in the file: copies for several devices, and
+    /// padding. Weights and caches of the bills minus these are the model's own.
     pub duplicates: Vec<Duplicate>,
 }
 
-/// A part of a model that lies in one place.
+/// A part of a model in one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlacementPart {
-    /// The devices that share it, by their place in the machine; none: the host.
+    /// Indices of the machine's devices that share the part; empty for the host.
     pub devices: Vec<u64>,
     /// The first repeating layer, from 0, and one past the last.
     pub layers: (u64, u64),
-    /// The first layer whose routed experts are here, and one past the last; equal where there are
+    /// The first layer whose routed experts are here, and one past the last; equal if there are
     /// none.
     pub experts: (u64, u64),
-    /// It has the output head.
+    /// Whether the part includes the output head.
     pub head: bool,
 }
 
-/// How a placement came about.
+/// Why a placement was chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PlacementReason {
-    /// It was asked for.
+    /// It was requested.
     Asked,
-    /// The engine's own way fits.
+    /// The engine's own split fits.
     #[default]
     Fits,
-    /// The engine's own way would overfill a device; another division fits.
+    /// The engine's own split would overfill a device; another one fits.
     #[serde(alias = "levelled")]
     Rebalanced,
-    /// Not all fits on the devices: the routed experts of the fewest layers are left on the host.
+    /// The model does not fit on the devices: the routed experts of as few layers as possible are
+    /// on the host.
     ExpertsToHost,
-    /// Not all fits on the devices, with or without experts: the fewest layers are left on the host.
+    /// The model does not fit on the devices, even without experts: as few layers as possible are
+    /// on the host.
     LayersToHost,
-    /// Nothing fits: shown is all of the model on the devices.
+    /// Nothing fits: the whole model is shown on the devices.
     NothingFits,
     /// There is no device.
     Cpu,
@@ -70,7 +72,7 @@ pub enum PlacementReason {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SplitKind {
-    /// Nothing: one place holds the model.
+    /// Nothing: the model is in one place.
     #[default]
     None,
     /// Whole layers.
@@ -81,32 +83,32 @@ pub enum SplitKind {
     Tensors,
 }
 
-/// Bytes that are there beyond those of the model itself.
+/// Bytes in addition to those of the model itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Duplicate {
-    /// The line of the bills that they are in.
+    /// The line of the bills that includes them.
     pub term: Term,
-    /// What they are.
+    /// Kind of duplicate.
     pub what: DuplicateKind,
-    /// How many, over all devices and the host.
+    /// Number of bytes over all devices and the host.
     pub bytes: Bytes,
 }
 
-/// What is there more than once.
+/// Kind of data that takes more memory than in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DuplicateKind {
-    /// An embedding table that is the output head as well.
+    /// An embedding table that is also the output head.
     TiedHead,
     /// Rotary factors, norms, routers and other weights that every device needs.
     Weights,
     /// Alignment and padded rows.
     Padding,
-    /// Key and value heads, or latents, that several ranks keep.
+    /// Key and value heads, or latents, replicated on several ranks.
     KvHeads,
-    /// Inputs of the batches that are in a pipeline at the same time.
+    /// Inputs of several batches in flight in a pipeline.
     Inputs,
     /// The compute buffer of the whole graph, on every device.
     Graph,

@@ -1,88 +1,89 @@
-//! How fast a cell answers, and what that rests on.
+//! Speed of a cell, and the basis of the estimate.
 
 use serde::{Deserialize, Serialize};
 
 use crate::speed::{Backend, Limit, Tuning};
 use crate::units::Interval;
 
-/// How fast a cell answers. Rates are tokens a second, times seconds; a figure is null where there
-/// is no estimate, and `no_speed` says why.
+/// Speed of a cell. Rates are in tokens per second, times in seconds; a figure is null if there is
+/// no estimate, and `no_speed` gives the reason.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Speed {
-    /// Decoding for one user alone with all of the context asked for filled: the rate below which
-    /// it does not fall there. With speculative decoding, where that is asked for, at the share of
-    /// accepted tokens that the question states; so are the figures for several users.
+    /// Decode rate for a single user at the full requested context: the lowest rate within it. With
+    /// speculative decoding, this and the figures for several users assume the question's
+    /// acceptance rate.
     pub decode_tps: Option<Interval<f64>>,
-    /// The same with an empty context: where an answer to a short question starts.
+    /// Decode rate for a single user with an empty context, as at the start of an answer to a short
+    /// question.
     pub decode_tps_empty: Option<Interval<f64>>,
-    /// `decode_tps` without speculative decoding; null where none is asked for.
+    /// `decode_tps` without speculative decoding; null if none is requested.
     pub plain_tps: Option<Interval<f64>>,
-    /// Tokens of the prompt asked for, less the shared prefix, that are computed a second when no
-    /// one else asks.
+    /// Prefill rate for a single user: tokens of the requested prompt, without the shared prefix,
+    /// per second.
     pub prefill_tps: Option<Interval<f64>>,
-    /// Time to the first token with as many users as asked for, waiting included.
+    /// Time to the first token with the requested number of users, including waiting.
     pub ttft_s: Option<Interval<f64>>,
-    /// Time a token after that, with as many users as asked for.
+    /// Time per token after the first, with the requested number of users.
     pub tpot_s: Option<Interval<f64>>,
-    /// Tokens of answers for all users together.
+    /// Answer tokens per second for all users together.
     pub throughput_tps: Option<Interval<f64>>,
-    /// Sequences that run at once; the other users wait.
+    /// Number of sequences that run concurrently; the other users wait.
     pub running: Option<u64>,
-    /// The most users within memory whose expected times keep to the targets; null without any.
+    /// The most users within memory whose expected times meet the targets; null without targets.
     pub slo_users: Option<u64>,
-    /// What binds decoding for one user.
+    /// Bottleneck of decoding for a single user.
     pub decode_limit: Option<Limit>,
-    /// What binds the prompt.
+    /// Bottleneck of the prompt.
     pub prefill_limit: Option<Limit>,
-    /// What binds with as many users as asked for.
+    /// Bottleneck with the requested number of users.
     pub serving_limit: Option<Limit>,
-    /// What the estimate rests on.
+    /// The basis of the estimate.
     pub speed_basis: Option<SpeedBasis>,
     /// Why there is no estimate.
     pub no_speed: Option<NoSpeed>,
 }
 
-/// What an estimate of speed rests on.
+/// The basis of a speed estimate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SpeedBasis {
-    /// This engine was measured on this family of devices; else others stand in and the
+    /// Whether this engine was measured on this family of devices. If not, others stand in and the
     /// intervals are wide.
     pub calibrated: bool,
-    /// A part of the model is on the host beside one on devices, of which there are no clean
+    /// Whether the model is partly on the host and partly on devices, for which there are no clean
     /// measurements.
     pub mixed: bool,
-    /// Engines whose measurements the coefficients rest on; those of the part that is known least.
+    /// Engines whose measurements the coefficients are fitted to, for the least known part.
     pub engines: Vec<String>,
-    /// The interface to the devices that they were measured with.
+    /// Interface to the devices in those measurements.
     pub backend: Backend,
-    /// Measurements of decoding for one user.
+    /// Measurements of decoding for a single user.
     pub decode: Measurements,
-    /// Measurements of decoding for several.
+    /// Measurements of decoding for several users.
     pub batch: Measurements,
     /// Measurements of prompts.
     pub prefill: Measurements,
-    /// Collections that the measurements come from; docs/speed.md tells where they are.
+    /// Sources of the measurements, listed in docs/speed.md.
     pub sources: Vec<String>,
-    /// The host that was assumed for the part left there, where the question names none: an id of
-    /// the catalogue.
+    /// Catalogue id of the host assumed for the part of the model in RAM, if the question names
+    /// none.
     pub host_assumed: Option<String>,
-    /// What the question's own measurements on this machine say: measured times over those that
-    /// would be estimated without them. The figures are corrected by it.
+    /// Ratio of the user's own measurements on this machine to the uncorrected estimates. The
+    /// figures are corrected by it.
     pub measured: Option<Tuning>,
 }
 
-/// How many measurements there are of a figure, and how far estimates fell from them.
+/// Number of measurements of a figure, and their deviation from the estimates.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Measurements {
-    /// Measurements.
+    /// Number of measurements.
     pub n: u32,
     /// Median error of the fit in %; null without measurements.
     pub median_pct: Option<f64>,
-    /// The interval shown: this factor both ways.
+    /// Half-width of the interval shown, as a factor.
     pub factor: f64,
 }
 
@@ -91,7 +92,7 @@ pub struct Measurements {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NoSpeed {
-    /// It does not run there, even for one user.
+    /// The cell does not run, even for one user.
     DoesNotFit,
     /// The catalogue has no bandwidth for a device.
     UnknownDevice,

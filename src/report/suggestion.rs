@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::quant::{Format, Quant};
 
-/// A change to the question that would be accepted. As text, `kv=q8_0`, `Q4_K_M` or `1 device`.
+/// A change to the question that would be accepted, written as `kv=q8_0`, `Q4_K_M` or `1 device`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Suggestion {
-    /// Give a key of the question this value; an empty value drops the key.
+    /// Sets a key of the question; an empty value removes the key.
     Set {
         /// The key, such as `kv`.
         key: String,
         /// The value in query notation.
         value: String,
     },
-    /// Ask for this quantisation.
+    /// Requests this quantisation.
     Quant(Quant),
-    /// Use this many devices.
+    /// Uses this many devices.
     Devices(u64),
 }
 
 impl Suggestion {
-    /// The setting `key=value`.
+    /// Creates the setting `key=value`.
     pub fn set(key: &str, value: impl ToString) -> Suggestion {
         Suggestion::Set { key: key.to_owned(), value: value.to_string() }
     }

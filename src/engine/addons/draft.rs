@@ -1,25 +1,27 @@
-//! Which models can draft for which: they must speak the same tokens.
+//! Which models can draft for which: both must have the same tokens.
 
 use crate::architecture::count;
 use crate::catalog::{Catalog, Model};
 use crate::engine::adapter::EngineAdapter;
 
-/// Drafts listed for a model at most.
+/// Maximum number of drafts listed for a model.
 const DRAFTS: usize = 12;
 
-/// Suggestions made at most.
+/// Maximum number of drafts suggested in a refusal.
 const SUGGESTIONS: usize = 3;
 
 /// Whether `draft` has the vocabulary of `model`, as far as the catalogue knows: it holds sizes,
-/// not tokens. Sizes must agree (for serving engines, which compare nothing else, exactly), and
-/// publisher, family or architecture with them: by size alone, Llama 2 would be Mistral's draft and
+/// not tokens.
+///
+/// Sizes must agree (exactly for serving engines, which compare nothing else), and so must
+/// publisher, family or architecture: by size alone, Llama 2 would be Mistral's draft and
 /// Phi-4-mini MiniMax-M2's.
 pub(super) fn shares_vocabulary(adapter: &dyn EngineAdapter, model: &Model, draft: &Model) -> bool {
     let [ours, theirs] = [model, draft].map(|m| m.architecture().vocab_size);
     if ours.abs_diff(theirs) > adapter.max_vocabulary_difference() {
         return false;
     }
-    // A round size is chosen by many; an odd one tells whose it is.
+    // Many vocabularies share a round size; an odd size identifies one.
     let telling = ours > 100_000 && !ours.is_multiple_of(1024);
     let [arch, of_draft] = [model, draft].map(|m| m.architecture().gguf_arch.as_deref());
     model.org == draft.org
@@ -31,8 +33,8 @@ fn first_word(family: &str) -> &str {
     family.split_whitespace().next().unwrap_or(family)
 }
 
-/// Ids of the models that can draft for `model` under an engine and are no more than a third of it:
-/// those of its family first, and the smallest of each.
+/// Ids of the models that can draft for `model` under an engine and are at most a third of its
+/// size: its own family first, smallest first.
 pub fn drafts(catalog: &Catalog, adapter: &dyn EngineAdapter, model: &Model) -> Vec<String> {
     let size = |model: &Model| count(model.architecture()).active;
     let most = size(model) / 3;
@@ -43,13 +45,13 @@ pub fn drafts(catalog: &Catalog, adapter: &dyn EngineAdapter, model: &Model) -> 
         .map(|draft| (size(draft), draft))
         .filter(|(size, _)| *size <= most)
         .collect();
-    // The model's own family first, then its publisher's others, and the smallest first.
+    // The model's own family first, then other models of its publisher, smallest first.
     let far = |draft: &Model| (draft.org != model.org, draft.family != model.family);
     fitting.sort_by_key(|(size, draft)| (far(draft), *size));
     fitting.into_iter().take(DRAFTS).map(|(_, draft)| draft.id.clone()).collect()
 }
 
-/// The first of [`drafts`], to suggest.
+/// The first few of [`drafts`], to suggest in a refusal.
 pub(super) fn nearest(
     catalog: &Catalog,
     adapter: &dyn EngineAdapter,

@@ -4,22 +4,22 @@
 use crate::architecture::{Group, Role, Shape, Tensor};
 use crate::scenario::LoraTargets;
 
-/// How an engine holds LoRA adapters in memory.
+/// How an engine stores LoRA adapters in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoraMemory {
-    /// Bytes of a value, at least.
+    /// Bytes of a value, lower bound.
     pub min_value_bytes: u64,
-    /// Bytes of a value, expected and at most.
+    /// Bytes of a value, expected and upper bound.
     pub value_bytes: u64,
-    /// The ranks of the slots that are reserved for every projection that could be adapted, embedding
-    /// and head among them; `None` where only the adapters themselves are held.
+    /// Ranks of the slots reserved for every projection that could be adapted, embedding and head
+    /// included; `None` if only the adapters themselves take memory.
     pub slot_ranks: Option<&'static [u64]>,
-    /// Where this was seen.
+    /// Source of these figures.
     pub source: &'static str,
 }
 
 impl LoraMemory {
-    /// Adapters in 16 bits, and nothing else.
+    /// Adapters in 16 bits, without reserved slots.
     pub const SIXTEEN_BIT: LoraMemory = LoraMemory {
         min_value_bytes: 2,
         value_bytes: 2,
@@ -27,39 +27,39 @@ impl LoraMemory {
         source: "LoRA (arXiv 2106.09685), in 16 bits",
     };
 
-    /// The rank that memory is held for where adapters are of `rank`.
-    pub fn held_rank(&self, rank: u64) -> u64 {
+    /// The rank that memory is reserved for, given adapters of `rank`.
+    pub fn reserved_rank(&self, rank: u64) -> u64 {
         let slots = self.slot_ranks.unwrap_or_default();
-        slots.iter().copied().find(|held| rank <= *held).unwrap_or(rank)
+        slots.iter().copied().find(|slot| rank <= *slot).unwrap_or(rank)
     }
 }
 
-/// Widths of an adapted projection.
+/// Dimensions of an adapted projection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {
-    /// Values read.
+    /// Width of the input.
     pub inputs: u64,
-    /// Values written.
+    /// Width of the output.
     pub outputs: u64,
-    /// Projections of these widths: the experts of a layer.
+    /// Number of projections with these widths: the experts of a layer.
     pub copies: u64,
-    /// How tensor parallelism cuts it.
+    /// How tensor parallelism splits the projection.
     pub cut: Cut,
 }
 
-/// How tensor parallelism cuts a projection, and its adapter with it.
+/// How tensor parallelism splits a projection and its adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// Every rank has all of it.
+    /// Replicated on every rank.
     Whole,
-    /// By outputs: the second matrix is cut, the first is on every rank.
+    /// Split by outputs: the adapter's second matrix is split, its first replicated.
     Outputs,
-    /// By inputs: the reverse.
+    /// Split by inputs: the adapter's first matrix is split, its second replicated.
     Inputs,
 }
 
 impl Widths {
-    /// Values of an adapter of rank 1 on one of `ranks` ranks.
+    /// Number of values of a rank-1 adapter on one of `ranks` tensor-parallel ranks.
     pub fn values(&self, ranks: u64) -> u64 {
         let part = |n: u64| n.div_ceil(ranks.max(1));
         let (inputs, outputs) = match self.cut {
@@ -71,7 +71,7 @@ impl Widths {
     }
 }
 
-/// The projection that `tensor` is, where an adapter of `targets` adapts it.
+/// Dimensions of the projection `tensor`, if adapters of `targets` adapt it.
 pub fn adapted(tensor: &Tensor, targets: LoraTargets) -> Option<Widths> {
     if tensor.group != Group::Text || tensor.layer.is_none() {
         return None;
@@ -112,7 +112,7 @@ fn kind(role: Role) -> Option<Kind> {
     })
 }
 
-/// Megatron's cut, as for the weights themselves.
+/// Megatron's split, as for the weights themselves.
 fn cut(role: Role) -> Cut {
     use Role::*;
     match role {

@@ -1,8 +1,9 @@
-//! What an engine loads beside a model, each with a line of its own in the bill: the projector, LoRA
-//! adapters, a draft for speculative decoding; and what llama-server keeps of prompts in RAM.
+//! Add-ons that an engine loads in addition to the weights, each with a line of its own in the
+//! bill: projector, LoRA adapters, draft for speculative decoding, and the prompts that
+//! llama-server keeps in RAM.
 //!
-//! [`resolve`] finds out what a question asks for; it is the same on every machine. Where it lies on
-//! one is told in `llama_cpp/addons.rs` and `checkpoint/addons.rs`.
+//! [`resolve`] finds the add-ons of a question, which are the same on every machine.
+//! `llama_cpp/addons.rs` and `checkpoint/addons.rs` place them.
 
 mod draft;
 mod lora;
@@ -21,11 +22,11 @@ use crate::report::{Notice, RefusalReason};
 use crate::scenario::{DraftModel, Lora, Projector, ProjectorType, Scenario};
 use crate::units::Bytes;
 
-/// What `scenario` has an engine load beside `model` in `quant`.
+/// Returns the add-ons that `scenario` loads with `model` in `quant`.
 ///
 /// # Errors
 /// The draft is not in the catalogue or has another vocabulary, the model has no MTP layers, or the
-/// engine does not offer what is asked for.
+/// engine does not offer what is requested.
 pub fn resolve<'a>(
     catalog: &'a Catalog,
     adapter: &dyn EngineAdapter,
@@ -46,7 +47,7 @@ pub fn resolve<'a>(
     })
 }
 
-/// The type in which the towers of `model` are loaded; `None` where they are left out.
+/// The type in which the towers of `model` are loaded; `None` if they are not.
 fn projector(
     adapter: &dyn EngineAdapter,
     model: &Model,
@@ -95,7 +96,7 @@ fn speculation<'a>(
     }
 }
 
-/// The files of the draft model that `draft` names.
+/// Returns the files of the draft model `draft`.
 fn draft_files<'a>(
     catalog: &'a Catalog,
     adapter: &dyn EngineAdapter,

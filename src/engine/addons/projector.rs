@@ -1,32 +1,35 @@
-//! The projector of a model that sees or hears: its towers' weights and what they compute with.
+//! The projector of a multimodal model: the weights of its vision and audio towers and their
+//! compute buffers.
 //!
-//! The catalogue knows a tower by its number of parameters. Its width is taken to be that of a
+//! The catalogue knows a tower only by its parameter count. Its width is assumed to be that of a
 //! vision transformer of 27 layers with a feed-forward block four times as wide, 12 widths squared
-//! a layer: towers of 331 and 461 million parameters come out as 1,011 and 1,192 wide and are
-//! 1,024 and 1,152.
+//! a layer: for towers of 331 and 461 million parameters this gives 1,011 and 1,192; actual widths
+//! are 1,024 and 1,152.
 
 use crate::scenario::ProjectorType;
 use crate::units::{Bytes, Interval};
 
-/// Patches of the image that llama.cpp warms a tower of variable resolution up with: 1472 x 1472
-/// pixels in patches of 16 (`tools/mtmd/clip.cpp`).
+/// Patches of llama.cpp's warm-up image for a tower of variable resolution: 1472 x 1472 pixels in
+/// patches of 16 (`tools/mtmd/clip.cpp`).
 const WARM_UP_PATCHES: f64 = 92.0 * 92.0;
 
-/// Patches that a serving engine profiles a tower with: an image of 16,384 tokens, four patches to
-/// one (Qwen-VL's processor); towers of fixed resolution get as many images as make up the batch.
+/// Patches of a serving engine's profiling run: an image of 16,384 tokens at four patches each
+/// (Qwen-VL's processor). Towers of fixed resolution get as many images as fill the batch.
 const PROFILED_PATCHES: f64 = 65_536.0;
 
-/// FP32 values that are alive for each patch and unit of width, at the widest point: the inner
-/// width and three hidden vectors. 248.10 MiB with a width of 1152, 223.30 with 1024 and 161.31
-/// with 768 make 6.7, 6.75 and 6.5.
+/// FP32 values alive per patch and unit of width at the widest point: the inner width and three
+/// hidden vectors. The buffers of 248.10 MiB at width 1152, 223.30 at 1024 and 161.31 at 768 give
+/// 6.7, 6.75 and 6.5.
 const VALUES: f64 = 6.7;
 
-/// Values of a patch: 16 x 16 pixels, three colours, two frames.
+/// Input values of a patch: 16 x 16 pixels, three colours, two frames.
 const PIXELS: f64 = 1_536.0;
 
-/// A projector file in memory. Norms, biases and position embeddings are FP32, which adds 0.1 to
-/// 1.3 % to a 16-bit file (five logs); 8 bits leave rows that are no multiple of 32 in 16 bits,
-/// which adds 19 % to Qwen2.5-VL's.
+/// Bytes of a projector in memory.
+///
+/// Norms, biases and position embeddings are FP32, which adds 0.1 to 1.3 % to a 16-bit file (five
+/// logs). In an 8-bit file, rows that are not a multiple of 32 stay in 16 bits, which adds 19 % to
+/// Qwen2.5-VL's.
 pub fn tower(parameters: u64, ty: ProjectorType) -> Interval<Bytes> {
     let bytes = Bytes(parameters);
     match ty {
@@ -38,28 +41,30 @@ pub fn tower(parameters: u64, ty: ProjectorType) -> Interval<Bytes> {
     }
 }
 
-/// Width of a tower with `parameters` parameters.
+/// Estimated width of a tower with `parameters` parameters.
 fn width(parameters: u64) -> f64 {
     (parameters as f64 / (12.0 * 27.0)).sqrt()
 }
 
-/// llama.cpp's compute buffer for a tower, with flash attention: reserved for the image that it is
-/// warmed up with (a tower of fixed resolution has a smaller one), and grown by larger images up
-/// to twice as many patches.
+/// Compute buffer of llama.cpp for a tower, with flash attention.
+///
+/// It is reserved for the warm-up image (smaller for a tower of fixed resolution); images of up to
+/// twice as many patches grow it.
 pub fn warm_up(parameters: u64) -> Interval<Bytes> {
     let values = VALUES * width(parameters) * WARM_UP_PATCHES;
     Interval::around(Bytes((4.0 * values) as u64), 0.1, 2.0)
 }
 
-/// What a serving engine's encoder peaks at in its profiling run, in 16 bits, with the pixels in
-/// FP32. Of a Qwen3.6-35B-A3B start that is driven by it vLLM printed 1.54 GiB, where this is 1.32;
-/// engines that don't flatten attention, and small images, are far from it.
+/// Peak of a serving engine's encoder in its profiling run, in 16 bits, with the pixels in FP32.
+///
+/// For a Qwen3.6-35B-A3B start whose peak is the encoder's, vLLM printed 1.54 GiB; this gives 1.32.
+/// Engines without flattened attention, and small images, are far from it.
 pub fn profiled(parameters: u64) -> Interval<Bytes> {
     Interval::around(encoder(parameters, PROFILED_PATCHES), 0.15, 2.2)
 }
 
-/// What an encoder that runs only once an image comes needs then: for one of 1472 x 1472 pixels;
-/// nothing before, and for the largest image as much as [`profiled`] expects.
+/// Peak of an encoder that runs only when an image arrives: nothing before, expected for one of
+/// 1472 x 1472 pixels, and for the largest image the expected value of [`profiled`].
 pub fn on_demand(parameters: u64) -> Interval<Bytes> {
     Interval {
         low: Bytes::ZERO,

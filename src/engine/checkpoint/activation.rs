@@ -1,16 +1,17 @@
-//! What vLLM takes beside weights and cache: the activation peak of its profiling run, CUDA graphs
-//! and memory outside PyTorch.
+//! vLLM's memory in addition to weights and cache: the activation peak of its profiling run, CUDA
+//! graphs, and memory outside PyTorch.
 //!
 //! The profiling run sends `max_num_batched_tokens` tokens through the model and then samples for
-//! `max_num_seqs` sequences; the larger of the two peaks is kept free for good. The sampler's part
-//! is bytes a logit: until release 0.16 it sorted the logits in PyTorch, later releases use Triton
-//! and FlashInfer. The coefficients are fitted by `src/engine/fit_memory.py`, which prints how well.
+//! `max_num_seqs` sequences; the larger of the two peaks stays reserved. The sampler's peak is a
+//! number of bytes per logit: up to release 0.16 it sorted the logits in PyTorch, later releases
+//! use Triton and FlashInfer. The coefficients are fitted by `src/engine/fit_memory.py`, which
+//! prints the residuals.
 
 use super::loaded_weights::Release;
 use crate::architecture::Architecture;
 use crate::units::{Bytes, Interval};
 
-/// What decides the peak.
+/// The settings that determine the activation peak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// `max_num_batched_tokens`.
@@ -23,7 +24,7 @@ pub struct Batch {
     pub release: Release,
 }
 
-/// The peak of activations over what stays allocated, on one rank.
+/// Peak of activations on one rank, in addition to what stays allocated.
 pub fn peak(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
     let prefill = prefill(architecture, batch);
     let sampler = sampler(architecture, batch);
@@ -41,12 +42,12 @@ pub fn peak(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
     }
 }
 
-/// A token holds, at the widest point of a layer, gate and up (two inner widths), their product
-/// (one) and four hidden vectors, in 16 bits. Seen: Qwen2.5-7B at 8192 tokens 1.09 GiB.
+/// At the widest point of a layer, a token holds gate and up (two inner widths), their product
+/// (one) and four hidden vectors, in 16 bits. Measured: 1.09 GiB for Qwen2.5-7B at 8192 tokens.
 fn prefill(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
     let inner = architecture.widest_ffn().div_ceil(batch.ranks.max(1));
     let values = 3 * inner + 4 * architecture.hidden_size;
-    // Each routed expert's output is a hidden vector of its own before they are added up.
+    // Each routed expert's output is a hidden vector of its own until they are summed.
     let experts = architecture.layers.iter().filter_map(|layer| layer.ffn.moe());
     let routed = experts.map(|moe| moe.experts_per_token).max().unwrap_or(0);
     let values = values + routed * architecture.hidden_size;
@@ -55,7 +56,7 @@ fn prefill(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
 }
 
 /// The logits of every sequence with the copies that sampling makes, and the hidden states of the
-/// batch, which are still held.
+/// batch, which are still allocated.
 fn sampler(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
     let sequences = batch.sequences.min(batch.tokens);
     let logits = sequences.saturating_mul(architecture.vocab_size) as f64;
@@ -65,14 +66,14 @@ fn sampler(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
     Interval { low: of(low), expected: of(expected), high: of(high) }
 }
 
-/// What stays between the stated and the measured prefill peak (ratios).
+/// Lowest and highest ratio of the measured to the computed prefill peak.
 const PREFILL: (f64, f64) = (0.6, 1.65);
 
 impl Release {
-    /// Bytes of the sampler's peak for each logit: low, expected, high.
+    /// Bytes of the sampler's peak per logit: low, expected, high.
     ///
-    /// Up to 0.16: 38.3 (16 profiles, residuals within 3 %). Later: read off the difference
-    /// between budget and pool in runs that do not print the peak.
+    /// Up to 0.16: 38.3 (16 profiles, residuals within 3 %). Later: read off the difference between
+    /// budget and pool in runs that do not print the peak.
     fn bytes_a_logit(self) -> (f64, f64, f64) {
         match self.0 {
             ..=16 => (37.0, 38.4, 40.5),
@@ -81,8 +82,8 @@ impl Release {
     }
 }
 
-/// Memory of captured CUDA graphs, on one rank. It hardly depends on the model in the 34 figures
-/// at hand; the driver may even give memory back during capture.
+/// Memory of captured CUDA graphs on one rank. It hardly depends on the model in the 34
+/// measurements; the driver may even return memory during capture.
 pub fn cuda_graphs(eager: bool) -> Interval<Bytes> {
     match eager {
         true => Interval::exact(Bytes::ZERO),

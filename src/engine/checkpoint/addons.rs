@@ -1,4 +1,4 @@
-//! Addons of the engines that load a checkpoint: on tensor-parallel ranks, or with whole layers on
+//! Add-ons of the engines that load a checkpoint, on tensor-parallel ranks or with whole layers on
 //! each device.
 
 use std::ops::Range;
@@ -20,14 +20,14 @@ use crate::report::{BillItem, Term};
 use crate::scenario::{Lora, LoraTargets};
 use crate::units::{Bytes, Interval};
 
-/// How a checkpoint lies on the devices.
+/// How a checkpoint is distributed over the devices.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) enum Distribution<'a> {
-    /// On tensor-parallel ranks, of one or several pipeline stages.
+    /// Tensor-parallel ranks of one or several pipeline stages.
     Ranks(&'a Ranks),
     /// Whole layers on each device.
     Layers(&'a LayerSplit),
-    /// All of it on one device.
+    /// Everything on one device.
     One,
 }
 
@@ -40,31 +40,31 @@ impl Distribution<'_> {
         }
     }
 
-    /// The repeating layers on a device; `None` is all.
+    /// The repeating layers on a device; `None` means all of them.
     fn layers(self, device: usize) -> Option<Range<usize>> {
         match self {
             Distribution::Ranks(ranks) => {
                 ranks.stage(device).and_then(|stage| ranks.stages.get(stage).cloned())
             }
-            Distribution::Layers(spread) => Some(spread.range(device)),
+            Distribution::Layers(split) => Some(split.range(device)),
             Distribution::One => None,
         }
     }
 
-    /// The device has the start of the model, and the end.
+    /// Whether the device holds the start of the model, and whether it holds the end.
     fn ends(self, device: usize) -> (bool, bool) {
         match self {
             Distribution::Ranks(ranks) => {
                 let stage = ranks.stage(device);
                 (stage == Some(0), stage.is_some_and(|stage| stage + 1 == ranks.stages.len()))
             }
-            Distribution::Layers(spread) => (device == 0, device + 1 == spread.layers.len()),
+            Distribution::Layers(split) => (device == 0, device + 1 == split.layers.len()),
             Distribution::One => (true, true),
         }
     }
 }
 
-/// The addons of a checkpoint on a machine, and the draft as a run of its own.
+/// The add-ons of a checkpoint on a machine, with the draft as a run of its own.
 pub(in crate::engine) struct CheckpointAddons<'a> {
     adapter: &'static dyn EngineAdapter,
     base: CheckpointBase<'a>,
@@ -72,7 +72,7 @@ pub(in crate::engine) struct CheckpointAddons<'a> {
 }
 
 impl<'a> CheckpointAddons<'a> {
-    /// The addons of `base` under the engine of `adapter`.
+    /// Resolves the add-ons of `base` under the engine of `adapter`.
     ///
     /// # Errors
     /// The engine refuses the draft.
@@ -101,13 +101,13 @@ impl<'a> CheckpointAddons<'a> {
         self.base.architecture()
     }
 
-    /// The engine's flags that load what is beside the model.
+    /// The engine's flags that load the add-ons.
     pub(in crate::engine) fn flags(&self) -> Vec<String> {
         self.adapter.addon_flags(self.addons(), self.architecture().extras.vision > 0)
     }
 
-    /// The caches of the MTP layers that are loaded, on each of `ranks` ranks. A model whose MTP
-    /// layers are known by their parameters only is taken to have one, like its widest.
+    /// Caches of the loaded MTP layers on each of `ranks` ranks. If only the parameter count of the
+    /// MTP layers is known, one layer with the model's widest cache is assumed.
     pub(in crate::engine) fn mtp_caches(&self, ranks: u64) -> Vec<LayerCache> {
         let architecture = self.architecture();
         match self.addons().mtp() {
@@ -120,83 +120,88 @@ impl<'a> CheckpointAddons<'a> {
         }
     }
 
-    /// Adds the lines of what is beside the model to `shares`, with `users` sequences of `context`
-    /// tokens. `mtp_cache` is what the MTP layers cache on each device that holds them.
+    /// Adds the lines of the add-ons to `device_lines`, for `users` sequences of `context` tokens.
+    /// `mtp_cache` is the cache of the MTP layers on each device that holds them.
     pub(in crate::engine) fn add(
         &self,
-        shares: &mut [DeviceLines],
-        sharing: Distribution<'_>,
+        device_lines: &mut [DeviceLines],
+        distribution: Distribution<'_>,
         (context, users): (u64, u64),
         mtp_cache: Bytes,
     ) {
         let draft = self.draft.as_ref().map(|run| run.bills(context, users));
-        for (i, share) in shares.iter_mut().enumerate() {
-            if share.lines.is_empty() {
+        for (i, on_device) in device_lines.iter_mut().enumerate() {
+            if on_device.lines.is_empty() {
                 continue;
             }
-            self.add_projector(share, sharing, i);
+            self.add_projector(on_device, distribution, i);
             if let Some(lora) = self.addons().lora {
-                share.lines.push(self.adapters(lora, sharing, i));
+                on_device.lines.push(self.adapters(lora, distribution, i));
             }
-            if self.addons().mtp().is_some() && sharing.ends(i).1 {
-                share.lines.push(self.mtp(sharing, mtp_cache));
+            if self.addons().mtp().is_some() && distribution.ends(i).1 {
+                on_device.lines.push(self.mtp(distribution, mtp_cache));
             }
             if let Some(bill) = draft.as_ref().and_then(|(devices, _)| devices.get(i)) {
-                share.lines.push(draft_line(&bill.items));
+                on_device.lines.push(draft_line(&bill.items));
             }
         }
     }
 
-    /// What is beside the model on a machine without a device.
+    /// Lines of the host, with those of the add-ons, on a machine without devices.
     pub(in crate::engine) fn on_host(
         &self,
         context: u64,
         users: u64,
         lines: Vec<Line>,
     ) -> Vec<Line> {
-        let mut share = DeviceLines { usable: Bytes::ZERO, layers: 0, lines };
-        if share.lines.is_empty() {
+        let mut on_device = DeviceLines { usable: Bytes::ZERO, layers: 0, lines };
+        if on_device.lines.is_empty() {
             return Vec::new();
         }
-        self.add_projector(&mut share, Distribution::One, 0);
+        self.add_projector(&mut on_device, Distribution::One, 0);
         if let Some(lora) = self.addons().lora {
-            share.lines.push(self.adapters(lora, Distribution::One, 0));
+            on_device.lines.push(self.adapters(lora, Distribution::One, 0));
         }
         if let Some(run) = &self.draft {
             let (_, host) = run.bills(context, users);
-            share.lines.push(draft_line(&host.items));
+            on_device.lines.push(draft_line(&host.items));
         }
-        share.lines
+        on_device.lines
     }
 
-    /// Bytes of a part of the checkpoint on one of `ranks` ranks, in PyTorch's blocks.
+    /// Bytes of a group of tensors on one of `ranks` ranks, in PyTorch's blocks.
     fn allocated(&self, ranks: u64, part: Group) -> Bytes {
         let fused = rank_of(self.base.checkpoint, ranks, part);
         fused.iter().map(|f| allocated(f.weights) + allocated(f.scale_bytes)).sum()
     }
 
-    /// Bytes of a part of the checkpoint.
+    /// Bytes of a group of tensors in the checkpoint.
     fn stored(&self, part: Group) -> Bytes {
         let stored = self.base.checkpoint.tensors.iter().filter(|t| t.tensor.group == part);
         stored.map(|t| t.bytes).sum()
     }
 
     /// Bytes of the towers on a device.
-    fn tower(&self, sharing: Distribution<'_>, device: usize) -> Bytes {
-        match sharing {
-            _ if !sharing.ends(device).0 => Bytes::ZERO,
+    fn tower(&self, distribution: Distribution<'_>, device: usize) -> Bytes {
+        match distribution {
+            _ if !distribution.ends(device).0 => Bytes::ZERO,
             Distribution::Ranks(ranks) => self.allocated(ranks.tensor, Group::Vision),
             _ => self.stored(Group::Vision),
         }
     }
 
-    /// Moves the towers from the line of the weights to one of their own, or takes them out.
-    fn add_projector(&self, share: &mut DeviceLines, sharing: Distribution<'_>, device: usize) {
-        let tower = self.tower(sharing, device);
+    /// Moves the towers from the line of the weights to a line of their own, or removes them.
+    fn add_projector(
+        &self,
+        on_device: &mut DeviceLines,
+        distribution: Distribution<'_>,
+        device: usize,
+    ) {
+        let tower = self.tower(distribution, device);
         if tower == Bytes::ZERO {
             return;
         }
-        if let Some(weights) = share.lines.iter_mut().find(|line| line.term == Term::Weights) {
+        if let Some(weights) = on_device.lines.iter_mut().find(|line| line.term == Term::Weights) {
             let Interval { low, expected, high } = weights.bytes;
             weights.bytes =
                 Interval { low: low - tower, expected: expected - tower, high: high - tower };
@@ -205,8 +210,8 @@ impl<'a> CheckpointAddons<'a> {
             return;
         }
         let parameters = self.architecture().extras.vision;
-        let ranks = sharing.ranks();
-        share.lines.push(
+        let ranks = distribution.ranks();
+        on_device.lines.push(
             Line::fitted(
                 Term::Projector,
                 Interval::exact(tower),
@@ -215,10 +220,10 @@ impl<'a> CheckpointAddons<'a> {
             )
             .with(&[("parameters", parameters), ("value_bytes", 2), ("ranks", ranks)]),
         );
-        let computes = share.lines.iter().filter(|line| line.term == Term::Compute);
+        let computes = on_device.lines.iter().filter(|line| line.term == Term::Compute);
         let computed = computes.map(|line| line.bytes).sum::<Interval<Bytes>>();
-        // The towers compute before the model does, and leave it what they used.
-        let (peak, source) = match sharing {
+        // The towers run before the model, which reuses their memory.
+        let (peak, source) = match distribution {
             Distribution::Ranks(_) => {
                 (profiled(parameters), "vLLM profile_run, calibrated on one multimodal profile")
             }
@@ -229,16 +234,16 @@ impl<'a> CheckpointAddons<'a> {
             expected: peak.expected - computed.expected,
             high: peak.high - computed.high,
         };
-        share.lines.push(
+        on_device.lines.push(
             Line::fitted(Term::ProjectorCompute, beyond, "max(towers - activations, 0)", source)
                 .with(&[("towers", peak.expected.0), ("activations", computed.expected.0)]),
         );
     }
 
-    /// Adapters, or the slots that are reserved for them.
-    fn adapters(&self, lora: Lora, sharing: Distribution<'_>, device: usize) -> Line {
-        let (ranks, here) = (sharing.ranks(), sharing.layers(device));
-        let (first, last) = sharing.ends(device);
+    /// The line of the adapters, or of the slots reserved for them.
+    fn adapters(&self, lora: Lora, distribution: Distribution<'_>, device: usize) -> Line {
+        let (ranks, here) = (distribution.ranks(), distribution.layers(device));
+        let (first, last) = distribution.ends(device);
         let LoraMemory { min_value_bytes, value_bytes, slot_ranks, source } =
             self.adapter.lora_memory();
         // Slots are reserved for every projection that could be adapted, whatever the adapters do;
@@ -259,7 +264,7 @@ impl<'a> CheckpointAddons<'a> {
                 Role::TokenEmbd | Role::Output => {
                     let slots = match tensor.role {
                         Role::Output => u64::from(last),
-                        // A head that is the table itself has slots of its own.
+                        // A head tied to the table has slots of its own.
                         _ => {
                             let tied = last && self.architecture().tied_embeddings;
                             u64::from(first) + u64::from(tied)
@@ -270,10 +275,10 @@ impl<'a> CheckpointAddons<'a> {
                 _ => values += adapted(tensor, targets).map_or(0, |widths| widths.values(ranks)),
             }
         }
-        let rank = self.adapter.lora_memory().held_rank(lora.rank);
+        let rank = self.adapter.lora_memory().reserved_rank(lora.rank);
         let bytes = |values: u64, width: u64| Bytes(values) * rank * lora.count * width;
-        // Embedding and head have slots too in models that declare them adaptable: of six starts with
-        // slots, all are nearer to that.
+        // In models that declare them adaptable, embedding and head have slots too: all of six
+        // starts with slots are closer to that.
         let vocabulary = if slot_ranks.is_some() { vocabulary } else { 0 };
         let all = bytes(values, value_bytes) + bytes(vocabulary, value_bytes);
         let bytes = Interval { low: bytes(values, min_value_bytes), expected: all, high: all };
@@ -285,9 +290,9 @@ impl<'a> CheckpointAddons<'a> {
         ])
     }
 
-    /// The MTP layers: their weights, with the output layer, and their cache.
-    fn mtp(&self, sharing: Distribution<'_>, cache: Bytes) -> Line {
-        let weights = match sharing {
+    /// The line of the MTP layers: their weights with the output layer, and their cache.
+    fn mtp(&self, distribution: Distribution<'_>, cache: Bytes) -> Line {
+        let weights = match distribution {
             Distribution::Ranks(ranks) => self.allocated(ranks.tensor, Group::Mtp),
             _ => self.stored(Group::Mtp),
         };
@@ -300,8 +305,8 @@ impl<'a> CheckpointAddons<'a> {
     }
 }
 
-/// A draft as one line: its weights and caches. What it computes with is no more than what the
-/// model does, before or after it.
+/// A draft as one line: its weights and caches. Its activations need no more than the model's,
+/// before or after which it runs.
 fn draft_line(items: &[BillItem]) -> Line {
     let of = |terms: &[Term]| {
         let items = items.iter().filter(|item| terms.contains(&item.term));

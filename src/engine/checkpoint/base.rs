@@ -1,4 +1,4 @@
-//! What every run of a checkpoint rests on, and what CUDA and ROCm engines have in common.
+//! What all runs of a checkpoint have in common, and the rules that CUDA and ROCm engines share.
 
 use super::file::Checkpoint;
 use crate::architecture::Architecture;
@@ -11,16 +11,16 @@ use crate::report::RefusalReason;
 use crate::scenario::{CacheType, CacheTypes, Scenario};
 use crate::units::Bytes;
 
-/// A checkpoint on a machine, as a question has it run.
+/// A checkpoint on a machine under one scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckpointBase<'a> {
-    /// The model's files.
+    /// The checkpoint.
     pub checkpoint: &'a Checkpoint<'a>,
-    /// What is loaded beside the model.
+    /// The add-ons loaded with the model.
     pub addons: &'a Addons<'a>,
     /// The machine.
     pub hardware: &'a Hardware<'a>,
-    /// The question.
+    /// The scenario.
     pub scenario: &'a Scenario,
 }
 
@@ -35,7 +35,7 @@ impl<'a> CheckpointBase<'a> {
         self.architecture().n_layers()
     }
 
-    /// The same checkpoint and question on `hardware`.
+    /// Returns the same checkpoint and scenario on `hardware`.
     pub fn on<'b>(&self, hardware: &'b Hardware<'b>) -> CheckpointBase<'b>
     where
         'a: 'b,
@@ -44,11 +44,11 @@ impl<'a> CheckpointBase<'a> {
     }
 }
 
-/// What a CUDA process sees less of a device than its driver reports: 24,210 of 24,564 MiB on an
-/// RTX 4090, 79.18 of 79.65 GiB on an H100.
+/// Memory that a CUDA process does not see of what the driver reports: 24,210 of 24,564 MiB are
+/// visible on an RTX 4090, 79.18 of 79.65 GiB on an H100.
 const CONTEXT: Bytes = Bytes::mib(430);
 
-/// The checkpoint format with about as many bits.
+/// The checkpoint format with about as many bits as `quant`.
 pub(in crate::engine) fn nearest_format(quant: Quant) -> Quant {
     match quant.nominal_bits() {
         16.. => Quant::Gguf(Mix::BF16),
@@ -73,10 +73,10 @@ pub(in crate::engine) fn cache_type(kv: CacheTypes) -> Result<CacheType, Refusal
     }
 }
 
-/// Whether a CUDA or ROCm engine can use `device` with kernels for `least` capability.
+/// Checks that a CUDA or ROCm engine can use `device` with kernels that need capability `least`.
 ///
 /// # Errors
-/// Another maker's device, or an older one.
+/// The device is by another vendor or too old.
 pub(in crate::engine) fn usable_device(
     device: &Device,
     quant: Quant,
@@ -95,7 +95,7 @@ pub(in crate::engine) fn usable_device(
     }
 }
 
-/// What a CUDA process sees of a device; on unified memory, all of it.
+/// Memory of a device that a CUDA process sees; on unified memory, all of it.
 pub(in crate::engine) fn visible(part: &InstalledDevice<'_>) -> Bytes {
     let driver = part.device.memory_usable_bytes.map_or(part.capacity, Bytes);
     match part.device.kind {

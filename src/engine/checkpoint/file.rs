@@ -1,17 +1,17 @@
-//! A model's checkpoint: every tensor with the bytes that it takes in one format.
+//! A model's checkpoint: every tensor with its bytes in one format.
 
 use crate::architecture::{Architecture, Group, Tensor, tensors};
 use crate::catalog::Model;
 use crate::quant::{Mix, Quant};
 use crate::units::Bytes;
 
-/// A model's checkpoint in one format, every tensor with its bytes. Made once, it serves every
+/// A model's checkpoint in one format, every tensor with its bytes. It is independent of the
 /// machine.
 #[derive(Clone, Debug)]
 pub struct Checkpoint<'a> {
     /// The model.
     pub model: &'a Model,
-    /// The format.
+    /// The format of the weights.
     pub quant: Quant,
     /// Every tensor of the checkpoint.
     pub tensors: Vec<StoredTensor>,
@@ -22,17 +22,17 @@ pub struct Checkpoint<'a> {
 pub struct StoredTensor {
     /// The tensor.
     pub tensor: Tensor,
-    /// Bytes with scales, zero points and the like.
+    /// Bytes including scales, zero points and other metadata.
     pub bytes: Bytes,
     /// Bytes of the weights alone.
     pub weights: Bytes,
-    /// Whether it is stored in fewer than 16 bits a weight.
+    /// Whether it is stored in fewer than 16 bits per weight.
     pub quantised: bool,
 }
 
 impl<'a> Checkpoint<'a> {
-    /// The checkpoint of `model` in `quant`; `None` where `quant` is a mix that only GGUF files
-    /// have.
+    /// Returns the checkpoint of `model` in `quant`; `None` if `quant` is a mix that exists only in
+    /// GGUF files.
     pub fn new(model: &'a Model, quant: Quant) -> Option<Checkpoint<'a>> {
         let experts = model.architecture().n_experts() > 0;
         let store = |tensor: Tensor| {
@@ -68,7 +68,7 @@ impl<'a> Checkpoint<'a> {
         self.tensors.iter().map(|t| t.bytes).sum()
     }
 
-    /// Bytes of the tensors that are loaded without speculative decoding: MTP layers are not.
+    /// Bytes of the tensors loaded without speculative decoding, that is without MTP layers.
     pub fn loaded(&self) -> Bytes {
         self.tensors.iter().filter(|t| t.tensor.group != Group::Mtp).map(|t| t.bytes).sum()
     }

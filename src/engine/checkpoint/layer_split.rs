@@ -6,7 +6,7 @@ use crate::architecture::{Group, Role};
 use crate::engine::split_by_memory::split_by_memory;
 use crate::units::Bytes;
 
-/// A checkpoint split over devices by layers, in order.
+/// A checkpoint split by layers over devices, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerSplit {
     /// Repeating layers on each device.
@@ -18,15 +18,15 @@ pub struct LayerSplit {
 }
 
 impl LayerSplit {
-    /// Spreads `checkpoint` over devices with `memory` usable bytes each: layers by memory, the
-    /// embedding before the first (on the host where `host_embedding`), norm and head after the
-    /// last, towers with the first. MTP layers are not loaded.
+    /// Splits `checkpoint` over devices with `memory` usable bytes each: layers in proportion to
+    /// memory, embedding and towers on the first device (the embedding on the host if
+    /// `host_embedding`), norm and head on the last. MTP layers are not loaded.
     pub fn new(checkpoint: &Checkpoint<'_>, memory: &[Bytes], host_embedding: bool) -> LayerSplit {
         let n_layers = checkpoint.architecture().n_layers();
         let layers = split_by_memory(n_layers, memory);
-        let mut spread =
+        let mut split =
             LayerSplit { weights: vec![Bytes::ZERO; layers.len()], layers, host: Bytes::ZERO };
-        let ends: Vec<u64> = spread
+        let ends: Vec<u64> = split
             .layers
             .iter()
             .scan(0, |end, n| {
@@ -34,7 +34,7 @@ impl LayerSplit {
                 Some(*end)
             })
             .collect();
-        let last = spread.weights.len().saturating_sub(1);
+        let last = split.weights.len().saturating_sub(1);
         for stored in &checkpoint.tensors {
             let tensor = &stored.tensor;
             if tensor.group == Group::Mtp {
@@ -50,15 +50,15 @@ impl LayerSplit {
                 None if embedding || tensor.group == Group::Vision => Some(0),
                 None => Some(last),
             };
-            match device.and_then(|i| spread.weights.get_mut(i)) {
+            match device.and_then(|i| split.weights.get_mut(i)) {
                 Some(weights) => *weights += stored.bytes,
-                None => spread.host += stored.bytes,
+                None => split.host += stored.bytes,
             }
         }
-        spread
+        split
     }
 
-    /// The layers on device `i`, as a range of layer numbers.
+    /// The range of layers on device `i`.
     pub fn range(&self, i: usize) -> std::ops::Range<usize> {
         let before: u64 = self.layers.iter().take(i).sum();
         let count = self.layers.get(i).copied().unwrap_or(0);

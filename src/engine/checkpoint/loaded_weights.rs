@@ -1,5 +1,5 @@
-//! Weights as vLLM holds them after loading: fused projections in PyTorch's blocks, vocabulary
-//! padded, rotary tables, and the padding of MXFP4 experts.
+//! Weights as vLLM holds them after loading: fused projections in PyTorch's blocks, padded
+//! vocabulary, rotary tables, and padded MXFP4 experts.
 
 use super::file::Checkpoint;
 use super::tensor_parallel::{FusedWeight, rank};
@@ -14,50 +14,51 @@ use crate::units::{Bytes, Interval};
 pub struct Release(pub u16);
 
 impl Release {
-    /// The release whose rules are applied unless another is asked for.
+    /// The release whose rules are applied by default.
     pub const CURRENT: Release = Release(33);
 
-    /// The release that `scenario` asks for.
+    /// The release that `scenario` selects.
     pub fn of(scenario: &Scenario) -> Release {
         let minor = scenario.vllm_release.and_then(|minor| u16::try_from(minor).ok());
         minor.map_or(Release::CURRENT, Release)
     }
 
-    /// `gpu_memory_utilization` where it is not given, in thousandths: 0.92 since graphs are part
-    /// of it, 0.9 before. Source: `config/cache.py`.
+    /// Default of `gpu_memory_utilization`, in thousandths: 0.92 since CUDA graphs are part of it,
+    /// 0.9 before. Source: `config/cache.py`.
     pub fn utilisation(self) -> u64 {
         if self.budgets_graphs() { 920 } else { 900 }
     }
 
-    /// Batches that are scheduled before the first is settled: two with asynchronous scheduling
-    /// (`VllmConfig.max_concurrent_batches`), taken to be the default from release 0.20 on.
+    /// Batches scheduled before the first one completes: two with asynchronous scheduling
+    /// (`VllmConfig.max_concurrent_batches`), assumed to be the default from release 0.20 on.
     pub fn batches_in_flight(self) -> u64 {
         if self.0 >= 20 { 2 } else { 1 }
     }
 
-    /// Blocks of recurrent state that a sequence keeps: two where prefix caching aligns states
-    /// with blocks (`mamba_cache_mode = "align"`), else one.
+    /// Blocks of recurrent state per sequence: two if prefix caching aligns states with blocks
+    /// (`mamba_cache_mode = "align"`), else one.
     pub fn state_blocks(self) -> u64 {
         if self.0 >= 24 { 2 } else { 1 }
     }
 
-    /// "GPU KV cache size" is the concurrency times the context.
+    /// Whether "GPU KV cache size" is printed as the concurrency times the context.
     pub fn prints_concurrency(self) -> bool {
         self.0 >= 20
     }
 
-    /// CUDA graphs are part of the budget (since 0.21), no longer on top of it.
+    /// Whether CUDA graphs are part of the budget (since 0.21) instead of on top of it.
     pub fn budgets_graphs(self) -> bool {
         self.0 >= 21
     }
 }
 
-/// What vLLM prints as model loading, on one of `ranks` ranks. `capability` is the device's compute
-/// capability times ten.
+/// Memory that vLLM prints as model loading, on one of `ranks` ranks. `capability` is the device's
+/// compute capability times ten.
 ///
 /// A GPTQ or AWQ checkpoint is repacked for Marlin in the same bits, and FP8 stays FP8 (on devices
-/// without FP8 arithmetic as weights only). Sources: vLLM 0.33 `model_executor/layers/quantization`;
-/// checked against the load sizes in `tests/data/measured-memory.json`.
+/// without FP8 arithmetic as weights only). Sources: vLLM 0.33
+/// `model_executor/layers/quantization`; checked against the load sizes in
+/// `tests/data/measured-memory.json`.
 pub fn loaded(
     checkpoint: &Checkpoint<'_>,
     ranks: u64,
@@ -67,8 +68,8 @@ pub fn loaded(
     of_rank(checkpoint, rank(checkpoint, ranks), ranks, capability, release)
 }
 
-/// Bytes that vLLM prints as model loading on a rank that holds `fused`, where the columns of each
-/// expert are divided into `columns` parts.
+/// Memory that vLLM prints as model loading, on a rank that holds `fused`, with the columns of each
+/// expert divided into `columns` parts.
 pub fn of_rank(
     checkpoint: &Checkpoint<'_>,
     fused: Vec<FusedWeight>,
@@ -86,7 +87,7 @@ pub fn of_rank(
         allocated(padded(fused.weights)) + allocated(padded(fused.scale_bytes))
     });
     let bytes = weights.sum::<Bytes>() + rotary_tables(architecture);
-    // How far makers differ in what they leave in 16 bits: linear attention, first layers.
+    // Publishers differ in what they leave in 16 bits: linear attention, first layers.
     match checkpoint.quant {
         Quant::Gguf(_) => Interval::around(bytes, 0.995, 1.006),
         Quant::Format(_) => Interval::around(bytes, 0.97, 1.075),
@@ -94,7 +95,7 @@ pub fn of_rank(
 }
 
 /// Cosines and sines for every position, in 16 bits (`RotaryEmbedding.cos_sin_cache`): one table
-/// for layers whose heads are of one width.
+/// for all layers with the same head size.
 fn rotary_tables(architecture: &Architecture) -> Bytes {
     let positions = architecture.max_context.unwrap_or(0);
     let mut tables: Vec<u64> = Vec::new();
@@ -113,10 +114,10 @@ fn rotary_tables(architecture: &Architecture) -> Bytes {
     tables.iter().map(|width| allocated(Bytes(positions * width * 2))).sum()
 }
 
-/// By how much MXFP4 experts grow to suit a kernel's tiles: Marlin (devices before Hopper) rounds
-/// hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden width to
-/// 256 until release 0.16. Each of `columns` ranks has whole blocks of 32 and rounds its own part up,
-/// so the inner width need not divide.
+/// Ratio by which MXFP4 experts grow to suit a kernel's tiles. Marlin (devices before Hopper)
+/// rounds hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden
+/// width to 256 until release 0.16. Each of `columns` ranks has whole blocks of 32 and rounds its
+/// own part up, so the inner width need not divide evenly.
 ///
 /// Sources: `fused_moe/oracle/mxfp4.py`, `mxfp4_round_up_hidden_size_and_intermediate_size`;
 /// `models/gpt_oss.py`, `_load_weights_mxfp4`.

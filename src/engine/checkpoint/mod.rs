@@ -1,4 +1,4 @@
-//! What the engines share that load a checkpoint in safetensors.
+//! Rules shared by the engines that load a safetensors checkpoint.
 
 pub(super) mod activation;
 pub(super) mod addons;

@@ -1,17 +1,18 @@
-//! The parallel ranks of a serving engine: what each device of a machine holds of a checkpoint.
+//! The parallel ranks of a serving engine: the part of a checkpoint on each device of a machine.
 //!
-//! **vLLM** (0.33): ranks are numbered data x pipeline x tensor. Stages get layers as
-//! `distributed/utils.py`, `get_pp_indices` says: what is left over goes to the last stages but one.
-//! With data parallelism a model of experts is one: its experts are divided over all data and tensor
-//! ranks (`fused_moe/config.py`, `FusedMoEParallelConfig.make`), by columns, or as whole experts with
-//! `--enable-expert-parallel`; everything else is there once for each data rank. A dense model is
-//! there as often as there are data ranks.
+//! **vLLM** (0.33): ranks are numbered data x pipeline x tensor. Layers are assigned to stages by
+//! `distributed/utils.py`, `get_pp_indices`: the remainder goes to the last stages but one. With
+//! data parallelism, the experts of a mixture-of-experts model are divided over all data and tensor
+//! ranks (`fused_moe/config.py`, `FusedMoEParallelConfig.make`), by columns, or as whole experts
+//! with `--enable-expert-parallel`; everything else is replicated on each data rank. A dense model
+//! is replicated as a whole.
 //!
-//! **SGLang** (0.5.23): stages as in `srt/distributed/utils.py`, the rest to the last ones;
-//! `--dp-size` of a model of experts is `--enable-dp-attention`, groups of tensor ranks that share
-//! out users and have the attention whole; `--ep-size` divides the tensor ranks and the experts.
+//! **SGLang** (0.5.23): stages as in `srt/distributed/utils.py`, the remainder to the last ones.
+//! `--dp-size` of a mixture-of-experts model means `--enable-dp-attention`: groups of tensor ranks
+//! that divide the users and replicate the attention. `--ep-size` divides the tensor ranks and the
+//! experts.
 //!
-//! **TensorRT-LLM** (1.2): stages as in `mapping.py`, the rest to the first ones;
+//! **TensorRT-LLM** (1.2): stages as in `mapping.py`, the remainder to the first ones.
 //! `enable_attention_dp` makes every tensor rank a data rank; `--ep_size` as in SGLang.
 
 use std::ops::Range;
@@ -28,29 +29,29 @@ use crate::report::RefusalReason;
 use crate::scenario::{Engine, ExpertParallel, SplitMode};
 use crate::units::{Bytes, Interval};
 
-/// The ranks that a model runs on.
+/// The parallel ranks that a model runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Ranks {
-    /// Tensor-parallel ranks of a stage.
+    /// Tensor-parallel ranks per stage.
     pub tensor: u64,
     /// Repeating layers of each pipeline stage.
     pub stages: Vec<Range<usize>>,
-    /// Data-parallel ranks: users are divided among them.
+    /// Data-parallel ranks, among which users are divided.
     pub data: u64,
-    /// How many ranks whole experts are divided between.
+    /// Number of ranks that whole experts are divided between.
     pub expert: u64,
-    /// Data ranks are groups of the tensor ranks, not further devices.
+    /// Whether data ranks are groups of the tensor ranks instead of additional devices.
     inner_data: bool,
-    /// How the tensors of a stage are cut.
-    pub cuts: ShardCounts,
+    /// How the tensors of a stage are sharded.
+    pub shard_counts: ShardCounts,
 }
 
 impl Ranks {
-    /// The ranks that `scenario` asks for, or as many tensor ranks as there are devices that divide
-    /// the model.
+    /// Returns the ranks that `scenario` requests, or by default as many tensor ranks as devices
+    /// can divide the model.
     ///
     /// # Errors
-    /// There are fewer devices than asked for, or a size does not divide what it must.
+    /// The machine has fewer devices than requested, or a size does not divide evenly.
     pub fn new(
         engine: Engine,
         CheckpointBase { checkpoint, hardware, scenario, .. }: CheckpointBase<'_>,
@@ -96,8 +97,8 @@ impl Ranks {
         };
         let of = |tensor: u64| Ranks::cut(engine, architecture, parallel.expert, tensor, data);
         let fits = |tensor: u64| {
-            let (cuts, _) = of(tensor).ok()?;
-            divides_as(architecture, cuts, granule).ok()
+            let (counts, _) = of(tensor).ok()?;
+            divides_as(architecture, counts, granule).ok()
         };
         let most = devices / others;
         let largest = |most: u64| (1..=most).rev().find(|n| fits(*n).is_some());
@@ -105,23 +106,25 @@ impl Ranks {
             (Some(tensor), _) => tensor,
             (None, SplitMode::None) => 1,
             (None, SplitMode::Layer) if parallel.pipeline.is_none() => 1,
-            // Experts that divide nothing are named with all devices, not hidden in a smaller size.
+            // Experts that cannot be divided are reported for all devices instead of hidden by a
+            // smaller size.
             (None, _) => largest(most).unwrap_or(most),
         };
         if tensor > most {
             let refusal = Refusal::of(RefusalReason::FewerDevices { devices }, "tp", tensor);
             return Err(refusal.set("tp", most));
         }
-        let (cuts, expert) = of(tensor)?;
-        divides_as(architecture, cuts, granule).map_err(|what| {
+        let (counts, expert) = of(tensor)?;
+        divides_as(architecture, counts, granule).map_err(|what| {
             let refusal = Refusal::of(RefusalReason::Indivisible { what }, "tp", tensor);
             refusal.set("tp", largest(tensor).unwrap_or(1))
         })?;
         let stages = stage_layers(engine, layers, stages);
-        Ok(Ranks { tensor, stages, data, expert, inner_data, cuts })
+        Ok(Ranks { tensor, stages, data, expert, inner_data, shard_counts: counts })
     }
 
-    /// How `tensor` ranks cut tensors, and how many ranks whole experts are divided between.
+    /// How tensors are sharded over `tensor` ranks, and the number of ranks that whole experts are
+    /// divided between.
     fn cut(
         engine: Engine,
         architecture: &Architecture,
@@ -148,7 +151,7 @@ impl Ranks {
                     return Err(Refusal::new(rule, asked()).set("ep", "on"));
                 }
             };
-            // The first ranks have one expert more where they do not divide.
+            // If experts do not divide evenly, the first ranks have one more.
             let most = experts.div_ceil(ranks);
             let columns = flat / ranks;
             return Ok((
@@ -180,34 +183,34 @@ impl Ranks {
             let nearest = (1..=ranks.min(tensor)).rev().find(good).unwrap_or(1);
             return Err(Refusal::new(rule, asked()).set("ep", nearest));
         }
-        let cuts = ShardCounts {
+        let counts = ShardCounts {
             attention: tensor / data,
             vocabulary: if data > 1 { 1 } else { tensor },
             columns: tensor / ranks,
             experts: (experts / ranks, experts),
             ..ShardCounts::all(tensor)
         };
-        Ok((cuts, ranks))
+        Ok((counts, ranks))
     }
 
-    /// Devices that are used.
+    /// Number of devices used.
     pub fn devices(&self) -> u64 {
         let outer = if self.inner_data { 1 } else { self.data };
         self.tensor * self.stages.len() as u64 * outer
     }
 
-    /// The stage that device `i` works at; `None` where it is idle.
+    /// The pipeline stage of device `i`; `None` if the device is idle.
     pub fn stage(&self, i: usize) -> Option<usize> {
         let used = (i as u64) < self.devices();
         used.then(|| i / self.tensor.max(1) as usize % self.stages.len().max(1))
     }
 
-    /// Users of one data rank, the fullest.
+    /// Users on the fullest data rank.
     pub fn users(&self, users: u64) -> u64 {
         users.div_ceil(self.data.max(1))
     }
 
-    /// Ranks that talk to each other for every layer.
+    /// Ranks that communicate in every layer.
     pub fn group(&self) -> u64 {
         self.tensor
     }
@@ -220,35 +223,41 @@ impl Ranks {
         let width = self.tensor as usize;
         let last = self.stages.len() - 1;
         let stages = self.stages.iter().cloned().enumerate();
-        let held = |(i, layers): (usize, Range<usize>)| PlacedLayers {
+        let placed = |(i, layers): (usize, Range<usize>)| PlacedLayers {
             devices: i * width..(i + 1) * width,
             experts: layers.clone(),
             layers,
             head: i == last,
         };
-        stages.map(held).collect()
+        stages.map(placed).collect()
     }
 
-    /// Data ranks that share one set of routed experts; 1 where there are none.
+    /// Data ranks that share one set of routed experts; 1 without experts.
     pub fn expert_sharing_ranks(&self) -> u64 {
-        if self.cuts.experts.1 > 1 { self.data } else { 1 }
+        if self.shard_counts.experts.1 > 1 { self.data } else { 1 }
     }
 
-    /// Copies among which users are divided that stand side by side, each on devices of its own.
+    /// Independent copies of the model on separate devices, among which users are divided.
     pub fn copies(&self) -> u64 {
         if self.inner_data { 1 } else { self.data }
     }
 }
 
-/// Weights on a rank of each stage; `capability` is that of the devices.
+/// Weights on one rank of each stage; `capability` is that of the devices.
 pub(in crate::engine) fn weights(
     checkpoint: &Checkpoint<'_>,
     ranks: &Ranks,
     capability: Option<u32>,
 ) -> Vec<Interval<Bytes>> {
     let of = |layers| {
-        let held = stage(checkpoint, ranks.cuts, layers);
-        loaded_weights::of_rank(checkpoint, held, ranks.cuts.columns, capability, Release::CURRENT)
+        let fused = stage(checkpoint, ranks.shard_counts, layers);
+        loaded_weights::of_rank(
+            checkpoint,
+            fused,
+            ranks.shard_counts.columns,
+            capability,
+            Release::CURRENT,
+        )
     };
     ranks.stages.iter().map(of).collect()
 }
@@ -257,7 +266,7 @@ pub(in crate::engine) fn weights(
 fn stage_layers(engine: Engine, layers: u64, stages: u64) -> Vec<Range<usize>> {
     let (each, over) = (layers / stages, layers % stages);
     let more = |stage: u64| match engine {
-        // The last stage has norm and head, and is spared.
+        // The last stage has norm and head, so it gets fewer layers.
         Engine::Vllm => stage + 1 + over >= stages && stage + 1 < stages,
         Engine::Sglang => stage + over >= stages,
         _ => stage < over,

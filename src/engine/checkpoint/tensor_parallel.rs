@@ -1,9 +1,9 @@
-//! A checkpoint's tensors on one rank of a tensor-parallel group: what is divided, what is
-//! replicated, and which tensors are loaded as one.
+//! The tensors of a checkpoint on one rank of a tensor-parallel group: which are divided, which are
+//! replicated, and which are loaded as one.
 //!
-//! The cut is Megatron's, as vLLM, SGLang and TensorRT-LLM make it: projections into heads or the
-//! inner width are divided by outputs, those out of them by inputs, embeddings and head by
-//! vocabulary; norms, routers and latent down-projections are on every rank. Sources: vLLM 0.33
+//! vLLM, SGLang and TensorRT-LLM shard as Megatron does: projections into heads or the inner width
+//! are divided by outputs, those out of them by inputs, embeddings and head by vocabulary; norms,
+//! routers and latent down-projections are replicated. Sources: vLLM 0.33
 //! `model_executor/layers/linear.py`, `vocab_parallel_embedding.py`; SGLang 0.5.23
 //! `srt/layers/linear.py`.
 
@@ -14,20 +14,20 @@ use super::file::Checkpoint;
 use crate::architecture::{Architecture, Group, Mixer, Role, Tensor};
 use crate::units::Bytes;
 
-/// A weight as a rank holds it: one tensor, or several that the engine loads as one.
+/// A weight on one rank: one tensor, or several that the engine loads as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FusedWeight {
     /// Bytes of the weights alone.
     pub weights: Bytes,
-    /// Bytes of scales and the like.
+    /// Bytes of scales and other metadata.
     pub scale_bytes: Bytes,
-    /// Routed experts.
+    /// Whether these are routed experts.
     pub expert: bool,
-    /// Some of it is quantised.
+    /// Whether any of it is quantised.
     pub quantised: bool,
 }
 
-/// The part of a tensor that one rank holds: `of` shares out of `in_all`.
+/// The part of a tensor on one rank: `of` out of `in_all` equal parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fraction {
     of: u64,
@@ -43,23 +43,23 @@ impl Fraction {
     }
 }
 
-/// Into how many parts each kind of tensor is cut, of which a rank has one.
+/// The number of parts that each kind of tensor is divided into, one of them per rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardCounts {
-    /// Attention and what else mixes tokens.
+    /// Parts of attention and other token mixers.
     pub attention: u64,
-    /// Dense feed-forward blocks and shared experts, head and towers.
+    /// Parts of dense feed-forward blocks, shared experts, head and towers.
     pub dense: u64,
-    /// The embedding table.
+    /// Parts of the embedding table.
     pub vocabulary: u64,
-    /// The columns of each routed expert.
+    /// Parts that the columns of each routed expert are divided into.
     pub columns: u64,
-    /// Routed experts that a rank has, of so many.
+    /// Routed experts on a rank, and the total they are a part of.
     pub experts: (u64, u64),
 }
 
 impl ShardCounts {
-    /// Everything into `ranks` parts.
+    /// Divides every tensor into `ranks` parts.
     pub const fn all(ranks: u64) -> ShardCounts {
         let ranks = if ranks == 0 { 1 } else { ranks };
         ShardCounts {
@@ -72,12 +72,13 @@ impl ShardCounts {
     }
 }
 
-/// What a rank of a pipeline stage with `layers` holds of `checkpoint`, MTP layers left out: the
-/// first stage has embedding and towers, the last one norm and head (the embedding again where
-/// that is the head).
+/// Weights of `checkpoint` on one rank of a pipeline stage with `layers`, without MTP layers.
+///
+/// The first stage has embedding and towers, the last one norm and head (the embedding again if
+/// they are tied).
 pub fn stage(
     checkpoint: &Checkpoint<'_>,
-    cuts: ShardCounts,
+    counts: ShardCounts,
     layers: &Range<usize>,
 ) -> Vec<FusedWeight> {
     let architecture = checkpoint.architecture();
@@ -90,25 +91,25 @@ pub fn stage(
         (None, Role::Output | Role::OutputBias | Role::OutputNorm | Role::OutputNormBias) => last,
         (None, _) => first,
     };
-    fused(checkpoint, cuts, here)
+    fused(checkpoint, counts, here)
 }
 
-/// What one of `ranks` tensor-parallel ranks holds of `checkpoint`, MTP layers left out, with
-/// query, key and value projections in one, gate and up in one, the latent down-projections in
-/// one, and the same for their scales.
+/// Weights of `checkpoint` on one of `ranks` tensor-parallel ranks, without MTP layers.
+///
+/// Query, key and value projections are fused, and so are gate and up, the latent down-projections,
+/// and their scales.
 pub fn rank(checkpoint: &Checkpoint<'_>, ranks: u64) -> Vec<FusedWeight> {
     fused(checkpoint, ShardCounts::all(ranks), |tensor| tensor.group != Group::Mtp)
 }
 
-/// What one of `ranks` tensor-parallel ranks holds of one part of `checkpoint`, fused like
-/// [`rank`].
+/// Weights of one group of tensors on one of `ranks` tensor-parallel ranks, fused as by [`rank`].
 pub fn rank_of(checkpoint: &Checkpoint<'_>, ranks: u64, part: Group) -> Vec<FusedWeight> {
     fused(checkpoint, ShardCounts::all(ranks), |tensor| tensor.group == part)
 }
 
 fn fused(
     checkpoint: &Checkpoint<'_>,
-    cuts: ShardCounts,
+    counts: ShardCounts,
     wanted: impl Fn(&Tensor) -> bool,
 ) -> Vec<FusedWeight> {
     let architecture = checkpoint.architecture();
@@ -118,7 +119,7 @@ fn fused(
         if !wanted(tensor) {
             continue;
         }
-        let fraction = fraction(architecture, tensor, cuts);
+        let fraction = fraction(architecture, tensor, counts);
         let key = match partner(tensor.role) {
             Some(group) => group,
             None => 100 + index as u32,
@@ -147,18 +148,18 @@ fn partner(role: Role) -> Option<u32> {
     })
 }
 
-fn fraction(architecture: &Architecture, tensor: &Tensor, cuts: ShardCounts) -> Fraction {
+fn fraction(architecture: &Architecture, tensor: &Tensor, counts: ShardCounts) -> Fraction {
     use Role::*;
     if tensor.role.is_expert() && tensor.role != FfnDownExpsBias {
-        let (of, all) = cuts.experts;
-        return Fraction { of, in_all: all.saturating_mul(cuts.columns) };
+        let (of, all) = counts.experts;
+        return Fraction { of, in_all: all.saturating_mul(counts.columns) };
     }
     let ranks = match tensor.role {
-        _ if tensor.group == Group::Vision => cuts.dense,
-        TokenEmbd | PerLayerTokenEmbd | LookupTable => cuts.vocabulary,
+        _ if tensor.group == Group::Vision => counts.dense,
+        TokenEmbd | PerLayerTokenEmbd | LookupTable => counts.vocabulary,
         Output | OutputBias | FfnGate | FfnUp | FfnDown | FfnGateBias | FfnUpBias
-        | FfnGateShexp | FfnUpShexp | FfnDownShexp => cuts.dense,
-        _ => cuts.attention,
+        | FfnGateShexp | FfnUpShexp | FfnDownShexp => counts.dense,
+        _ => counts.attention,
     };
     let split = Fraction { of: 1, in_all: ranks };
     let mixer = tensor.layer.and_then(|i| architecture.layers.get(i as usize)).map(|l| &l.mixer);
@@ -168,7 +169,7 @@ fn fraction(architecture: &Architecture, tensor: &Tensor, cuts: ShardCounts) -> 
     match tensor.role {
         _ if tensor.group == Group::Vision => split,
         AttnK | AttnV | AttnKBias | AttnVBias if attention.is_some() => keys,
-        // The fused tensor of a checkpoint is cut head by head.
+        // A checkpoint's fused tensor is divided head by head.
         AttnQkv | AttnQkvBias => match attention {
             Some(a) => {
                 let heads = |n: u64| (n / ranks).max(1);
@@ -179,7 +180,7 @@ fn fraction(architecture: &Architecture, tensor: &Tensor, cuts: ShardCounts) -> 
             }
             None => split,
         },
-        // One vector a head dimension, on every rank.
+        // One vector as long as a head, replicated on every rank.
         SsmNorm if mixer.is_some_and(|m| m.mamba2().is_none()) => Fraction::WHOLE,
         role => match is_divided(role) {
             true => split,
@@ -188,7 +189,7 @@ fn fraction(architecture: &Architecture, tensor: &Tensor, cuts: ShardCounts) -> 
     }
 }
 
-/// The tensor is divided between ranks.
+/// Whether the tensor is divided between ranks.
 fn is_divided(role: Role) -> bool {
     use Role::*;
     match role {
@@ -204,17 +205,17 @@ fn is_divided(role: Role) -> bool {
     }
 }
 
-/// A tensor-parallel size that a model cannot have, and the nearest that it can.
+/// A tensor-parallel size that does not divide a model, and the nearest that does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indivisible {
-    /// What does not divide, such as `40 attention heads`.
+    /// The dimension that does not divide, such as `40 attention heads`.
     pub what: String,
     /// The nearest smaller size that divides everything.
     pub nearest: u64,
 }
 
-/// Whether `ranks` divides the heads and widths of `architecture`, as tensor parallelism asks, and
-/// each part is a multiple of `granule` columns, those that share a scale.
+/// Checks that tensor parallelism over `ranks` divides the heads and widths of `architecture`, and
+/// that each part is a multiple of `granule`, the number of columns that share a scale.
 ///
 /// # Errors
 /// Query heads, state-space heads or the inner width of a feed-forward block are not multiples of
@@ -228,26 +229,26 @@ pub fn divides(architecture: &Architecture, ranks: u64, granule: u64) -> Result<
     Err(Indivisible { what, nearest })
 }
 
-/// Whether the parts of `cuts` are all even.
+/// Checks that `counts` divide `architecture` evenly.
 ///
 /// # Errors
-/// What does not divide.
+/// Returns the dimension that does not divide.
 pub fn divides_as(
     architecture: &Architecture,
-    cuts: ShardCounts,
+    counts: ShardCounts,
     granule: u64,
 ) -> Result<(), String> {
-    indivisible_dimension(architecture, cuts, granule).map_or(Ok(()), Err)
+    indivisible_dimension(architecture, counts, granule).map_or(Ok(()), Err)
 }
 
 fn indivisible_dimension(
     architecture: &Architecture,
-    cuts: ShardCounts,
+    counts: ShardCounts,
     granule: u64,
 ) -> Option<String> {
-    let ranks = cuts.attention;
+    let ranks = counts.attention;
     let uneven = |n: u64, what: &str| (!n.is_multiple_of(ranks)).then(|| format!("{n} {what}"));
-    // One rank needs no whole blocks: the last may be short.
+    // A single rank needs no whole blocks: its last one may be short.
     let unblocked = |n: u64, ranks: u64, what: &str| match n.is_multiple_of(if ranks > 1 {
         ranks.saturating_mul(granule)
     } else {
@@ -276,10 +277,11 @@ fn indivisible_dimension(
         });
         let mamba = layer.mixer.mamba2().and_then(|m| uneven(m.heads, "Mamba heads"));
         let dense = layer.ffn.dense();
-        let dense =
-            dense.and_then(|d| unblocked(d.intermediate_size, cuts.dense, "feed-forward columns"));
+        let dense = dense
+            .and_then(|d| unblocked(d.intermediate_size, counts.dense, "feed-forward columns"));
         let moe = layer.ffn.moe();
-        let moe = moe.and_then(|m| unblocked(m.intermediate_size, cuts.columns, "expert columns"));
+        let moe =
+            moe.and_then(|m| unblocked(m.intermediate_size, counts.columns, "expert columns"));
         heads.or(attention).or(mamba).or(dense).or(moe)
     })
 }

@@ -1,5 +1,5 @@
-//! How PyTorch's caching allocator rounds an allocation: what `memory_allocated` counts for a
-//! tensor is a little more than its bytes.
+//! The rounding of PyTorch's caching allocator: `memory_allocated` counts slightly more than a
+//! tensor's bytes.
 
 use crate::units::{Bytes, MIB};
 

@@ -1,12 +1,12 @@
-//! Addons under llama.cpp: where its own rules put projector, adapters, draft and MTP layers, and
-//! what llama-server keeps in RAM.
+//! llama.cpp's rules for where projector, adapters, draft and MTP layers go, and what llama-server
+//! keeps in RAM.
 //!
 //! Rules as of build b11434: `tools/mtmd/clip.cpp` (the projector is on the first device),
 //! `src/llama-adapter.cpp` (an adapter's tensors lie where those that they adapt do),
 //! `common/speculative.cpp` and `tools/server/server-context.cpp` (a draft has the context of the
 //! model; an MTP context caches its own layers and takes its weights from the model),
-//! `src/llama-memory-recurrent.cpp` (a state for each proposed token), `tools/server/server-task.cpp`
-//! (prompt cache, checkpoints).
+//! `src/llama-memory-recurrent.cpp` (a state for each proposed token),
+//! `tools/server/server-task.cpp` (prompt cache, checkpoints).
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use crate::units::{Bytes, Interval};
 
 const SOURCE: &str = "llama.cpp b11434";
 
-/// The addons of a GGUF file on a machine.
+/// The add-ons of a GGUF file on a machine.
 #[derive(Clone, Debug)]
 pub(super) struct LlamaCppAddons<'a> {
     file: &'a GgufFile<'a>,
@@ -40,7 +40,7 @@ pub(super) struct LlamaCppAddons<'a> {
     mtp: Option<MtpLayers>,
 }
 
-/// A model's MTP layers as the context that drafts with them sees them.
+/// A model's MTP layers, as seen by the context that drafts with them.
 #[derive(Clone, Debug)]
 struct MtpLayers {
     architecture: Architecture,
@@ -57,16 +57,16 @@ impl MtpLayers {
         architecture.layers.clone_from(&mtp.layers);
         let loaded = file.mtp_weights();
         let bytes = loaded.iter().map(Weight::loaded_bytes).sum();
-        // The layers' own tensors, for the graph; types matter only to weights on the host.
+        // The layers' own tensors are for the graph; types matter only for weights on the host.
         let ty = loaded.first()?.ty;
         let of_layers = tensors(&architecture).into_iter().filter(|t| t.in_gguf);
         let weights = of_layers.map(|tensor| Weight { tensor, ty }).collect();
         Some(MtpLayers { architecture, weights, bytes, graphs: Arc::default() })
     }
 
-    /// Compute buffers of the context that drafts with them.
+    /// Compute buffers of the context that drafts with the MTP layers.
     fn compute(&self, settings: &Settings, placement: &Placement) -> Split {
-        // All of it is in one place: weights do not matter.
+        // Everything is in one place, so the weights do not matter.
         let weights = (self.weights.as_slice(), (Quant::Gguf(Mix::Q8_0), false));
         self.graphs.compute(&self.architecture, weights, settings, placement, 1)
     }
@@ -82,29 +82,29 @@ impl<'a> LlamaCppAddons<'a> {
     ) -> Result<LlamaCppAddons<'a>, Notice> {
         let draft = match addons.draft() {
             Some(ModelFiles { file: File::Gguf(draft), .. }) => {
-                let setup = GgufOnMachine::new(draft, hardware)?;
+                let gguf = GgufOnMachine::new(draft, hardware)?;
                 let memory = hardware.usable();
                 let layers = draft.architecture().n_layers() + 1;
-                let placed = setup.place(match memory.is_empty() {
+                let placed = gguf.place(match memory.is_empty() {
                     true => Placement::cpu(),
                     false => Placement {
                         device_layers: split_by_memory(layers, &memory),
                         ..Placement::default()
                     },
                 });
-                Some((setup, placed))
+                Some((gguf, placed))
             }
             _ => None,
         };
         Ok(LlamaCppAddons { file, addons, hardware, draft, mtp: MtpLayers::new(file, addons) })
     }
 
-    /// What is loaded beside the model.
+    /// The add-ons loaded with the model.
     pub(super) fn addons(&self) -> &'a Addons<'a> {
         self.addons
     }
 
-    /// Whether nothing is loaded beside the model.
+    /// Whether there are no add-ons.
     fn is_empty(&self) -> bool {
         let addons = self.addons;
         addons.projector.is_none()
@@ -114,7 +114,7 @@ impl<'a> LlamaCppAddons<'a> {
             && addons.checkpoints == 0
     }
 
-    /// `loads` with what is beside the model under `placement`.
+    /// Returns `loads` plus those of the add-ons under `placement`.
     pub(super) fn load(
         &self,
         mut loads: Loads,
@@ -136,7 +136,7 @@ impl<'a> LlamaCppAddons<'a> {
         loads
     }
 
-    /// The lines of what is beside the model under `placement`.
+    /// Returns the lines of the add-ons under `placement`.
     pub(super) fn lines(&self, placement: &Placement, settings: &Settings) -> AddonLines {
         let mut lines = AddonLines::new(self.hardware.parts.len());
         if self.is_empty() {
@@ -163,8 +163,8 @@ impl<'a> LlamaCppAddons<'a> {
         ]);
     }
 
-    /// FP32 unless the converter is told otherwise (`convert_lora_to_gguf.py --outtype`); published
-    /// adapters are often FP16.
+    /// FP32 is the converter's default (`convert_lora_to_gguf.py --outtype`); published adapters
+    /// are often FP16.
     fn lora(&self, lines: &mut AddonLines, placement: &Placement) {
         let Some(lora) = self.addons.lora else { return };
         let architecture = self.file.architecture();
@@ -195,9 +195,9 @@ impl<'a> LlamaCppAddons<'a> {
     }
 
     fn draft(&self, lines: &mut AddonLines, settings: &Settings) {
-        let Some((setup, placed)) = &self.draft else { return };
+        let Some((gguf, placed)) = &self.draft else { return };
         let settings = Settings { proposed: 0, snapshots: 0, ..*settings };
-        let (devices, host) = setup.bills(placed, &settings, AddonLines::default());
+        let (devices, host) = gguf.bills(placed, &settings, AddonLines::default());
         let line = |items: &[BillItem]| {
             let of = |terms: &[Term]| {
                 let items = items.iter().filter(|item| terms.contains(&item.term));
@@ -242,7 +242,8 @@ impl<'a> LlamaCppAddons<'a> {
         ]));
     }
 
-    /// What llama-server keeps of prompts in RAM. Both are upper bounds: they fill with use.
+    /// Adds the lines of prompts and context checkpoints in RAM. Both are upper bounds: they fill
+    /// with use.
     fn on_host(&self, lines: &mut AddonLines, settings: &Settings) {
         let addons = self.addons;
         let up_to = |bytes: Bytes| Interval { low: Bytes::ZERO, expected: bytes, high: bytes };

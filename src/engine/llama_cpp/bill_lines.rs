@@ -1,7 +1,7 @@
-//! The lines of a bill: each figure with its formula, the numbers put in and its source.
+//! The lines of a bill: each figure with its formula, the formula's inputs and its source.
 //!
 //! A formula is arithmetic over the names in `inputs`, so that it can be checked by hand and shown
-//! in the reader's language.
+//! in the user's language.
 
 use super::KvTypes;
 use super::kv_cache::{CacheRow, LayerState};
@@ -12,7 +12,7 @@ use crate::quant::GgmlType;
 use crate::report::{BillItem, Term};
 use crate::units::{Bytes, Interval};
 
-/// Weights in one place, by type.
+/// Weights in one place, summed by type.
 pub(super) fn weights(by_type: &[(GgmlType, Bytes)]) -> BillItem {
     let names: Vec<&str> = by_type.iter().map(|(ty, _)| ty.name()).collect();
     BillItem {
@@ -25,7 +25,7 @@ pub(super) fn weights(by_type: &[(GgmlType, Bytes)]) -> BillItem {
     }
 }
 
-/// The copy of a tied embedding table that becomes the output head.
+/// Copy of a tied embedding table, used as the output head.
 pub(super) fn tied_output(bytes: Bytes) -> BillItem {
     BillItem {
         term: Term::TiedOutput,
@@ -37,7 +37,7 @@ pub(super) fn tied_output(bytes: Bytes) -> BillItem {
     }
 }
 
-/// Key and value cache of the layers in one place; `padding` is what the device adds to them.
+/// KV cache of the layers in one place, with the device's `padding`.
 pub(super) fn kv_cache(
     states: &[LayerState],
     rows: &[Option<CacheRow>],
@@ -130,7 +130,7 @@ pub(super) fn compute(bytes: Interval<Bytes>, settings: &Settings, copies: u64) 
     item
 }
 
-/// What the driver and its libraries take on a device.
+/// Memory of the driver and its libraries on a device.
 pub(super) fn overhead(overhead: &Overhead) -> BillItem {
     BillItem {
         term: Term::Overhead,
@@ -146,7 +146,7 @@ fn source(files: &str) -> String {
     format!("llama.cpp {}: {files}", super::VERSION)
 }
 
-/// Equal values together with how many there are of each, in order of first appearance.
+/// Groups equal values and counts them, in order of first appearance.
 fn runs<'a, T: PartialEq + 'a>(values: impl Iterator<Item = &'a T>) -> Vec<(&'a T, u64)> {
     let mut out: Vec<(&T, u64)> = Vec::new();
     for value in values {
@@ -158,7 +158,7 @@ fn runs<'a, T: PartialEq + 'a>(values: impl Iterator<Item = &'a T>) -> Vec<(&'a 
     out
 }
 
-/// A sum over groups of layers; the names of the second and later groups carry its number.
+/// A sum over groups of layers. Names of the second and later groups carry the group's number.
 #[derive(Default)]
 struct Formula {
     text: String,
@@ -166,7 +166,7 @@ struct Formula {
     groups: usize,
 }
 
-/// The number of a group, from 1.
+/// Number of a group, from 1.
 #[derive(Clone, Copy)]
 struct Group(usize);
 
@@ -191,7 +191,7 @@ impl Formula {
         self.inputs.extend(inputs);
     }
 
-    /// A summand that is a single figure; left out where it is nothing.
+    /// Adds a summand that is a single figure, unless it is zero.
     fn rest(&mut self, name: &str, bytes: Bytes) {
         if bytes > Bytes::ZERO {
             self.add(name);

@@ -1,4 +1,4 @@
-//! What llama.cpp and its front ends refuse or silently change.
+//! Settings that llama.cpp and its front ends refuse or silently change.
 
 use super::VERSION;
 use super::front_ends::FrontEnd;
@@ -11,7 +11,7 @@ use crate::hardware::Hardware;
 use crate::report::RefusalReason;
 use crate::scenario::{CacheType, Engine, Offload, Scenario, SplitMode, TensorSplit};
 
-/// What a front end does not offer.
+/// Checks that `front_end` offers the settings of `scenario`.
 pub(super) fn check(front_end: &FrontEnd, scenario: &Scenario) -> Result<(), Refusal> {
     let kv = scenario.kv.without_fp8();
     if let Some(types) = front_end.cache_types
@@ -28,8 +28,9 @@ pub(super) fn check(front_end: &FrontEnd, scenario: &Scenario) -> Result<(), Ref
     Ok(())
 }
 
-/// What llama.cpp refuses of a model: caches of two types where one serves as keys and values, and
-/// types whose blocks do not divide a head. Source: `llama_init_from_model`.
+/// Checks that llama.cpp accepts the cache types for `model`: it refuses two different types if one
+/// cache serves as keys and values, and types whose blocks do not divide a head. Source:
+/// `llama_init_from_model`.
 pub(super) fn check_model(scenario: &Scenario, model: &Model) -> Result<(), Refusal> {
     let kv = scenario.kv.without_fp8();
     let architecture = model.architecture();
@@ -53,8 +54,8 @@ pub(super) fn check_model(scenario: &Scenario, model: &Model) -> Result<(), Refu
     }
 }
 
-/// What is refused of a split: modes that a front end or a backend lacks, architectures whose
-/// tensors are not divided, a device that is not there.
+/// Checks that the requested split is possible: the front end and the backend support the mode,
+/// llama.cpp divides tensors of the architecture, and the devices exist.
 pub(super) fn check_split(
     front_end: &FrontEnd,
     scenario: &Scenario,
@@ -88,8 +89,7 @@ pub(super) fn check_split(
     }
 }
 
-/// Settings that llama.cpp silently changes, whatever the model and the machine: a batch, a cache
-/// type.
+/// Settings that llama.cpp silently changes on any model and machine: batch size and cache type.
 pub(super) fn silent_adjustments(engine: Engine, scenario: &Scenario) -> Vec<Refusal> {
     let mut out = Vec::new();
     let batch = scenario.parallel.logical_batch();
@@ -107,7 +107,7 @@ pub(super) fn silent_adjustments(engine: Engine, scenario: &Scenario) -> Vec<Ref
     out
 }
 
-/// An offload setting that names more layers than the model has.
+/// Offload settings that name more layers than the model has.
 pub(super) fn adjusted_layers(scenario: &Scenario, architecture: &Architecture) -> Option<Refusal> {
     let layers = architecture.n_layers();
     let (word, asked, most) = match scenario.offload {
@@ -125,7 +125,7 @@ pub(super) fn adjusted_layers(scenario: &Scenario, architecture: &Architecture) 
     })
 }
 
-/// A `tensor_split` with parts for more than `devices` devices, or with nothing but zeros.
+/// A `tensor_split` with parts for more than `devices` devices, or with only zeros.
 pub(super) fn adjusted_shares(scenario: &Scenario, devices: usize) -> Option<Refusal> {
     let split = scenario.parallel.tensor_split.as_ref()?;
     let refusal = |rule, nearest: String| Some(Refusal::of(rule, "ts", split).set("ts", nearest));

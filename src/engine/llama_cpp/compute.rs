@@ -11,10 +11,10 @@ use super::settings::Settings;
 use crate::architecture::Architecture;
 use crate::units::Bytes;
 
-/// Compute buffers.
+/// Returns the compute buffers of a model on each device and on the host.
 ///
-/// `weights` matter only where some stay on the host beside a device: large batches are computed
-/// on the device with copies of them.
+/// `weights` matter only if some of them are on the host of a machine with devices: large batches
+/// are computed on the device with copies of them.
 pub fn compute(
     architecture: &Architecture,
     weights: &[Weight],
@@ -28,8 +28,8 @@ pub fn compute(
     split(&pass(&model, &batch, placement, copies, ContextRange::HERE), 0)
 }
 
-/// One pass over the graph of `batch`, for those steps of context before and after it within which
-/// its tensors grow evenly.
+/// Simulates the graph of `batch` once. The sizes hold for the steps of context within `span`,
+/// where all tensors grow linearly.
 pub(super) fn pass(
     model: &graph::Model<'_>,
     batch: &Batch,
@@ -49,13 +49,13 @@ pub(super) fn pass(
     }
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });
-    let marks = graph.buffers(&types, copies);
+    let sizes = graph.buffers(&types, copies);
     keep(graph);
-    marks
+    sizes
 }
 
 thread_local! {
-    /// The memory of a graph that is done with, for the next one: there is nothing else in it.
+    /// The allocations of a finished graph, reused for the next one. It carries no other state.
     static SPARE: Cell<Graph> = Cell::default();
 }
 
@@ -65,9 +65,9 @@ fn keep(graph: Graph) {
     }
 }
 
-/// The buffers that `marks` tell so many steps of context on.
-pub(super) fn split(marks: &BufferSizes, steps: i64) -> Split {
-    let mut devices: Vec<Bytes> = marks.at(steps).map(Bytes).collect();
+/// The buffers of `sizes`, `steps` steps of context further on.
+pub(super) fn split(sizes: &BufferSizes, steps: i64) -> Split {
+    let mut devices: Vec<Bytes> = sizes.at(steps).map(Bytes).collect();
     let host = devices.pop().unwrap_or_default();
     Split { devices, host }
 }

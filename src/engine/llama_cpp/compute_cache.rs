@@ -1,9 +1,10 @@
-//! Compute buffers of one model, kept once a graph was placed for them.
+//! A cache of the compute buffers of one model.
 //!
-//! PlacementEstimator a graph is the costly part of an answer, and solver, bill and advice ask for many:
-//! along context and users, for every quantisation and machine. What they get depends on the
-//! weights only where a device may be given copies of some, and over wide ranges it grows evenly
-//! with the context. So one graph answers for all quantisations and for many contexts, to the byte.
+//! Simulating a graph is the expensive part of an answer, and solver, bill and advice need many:
+//! for different contexts and users, for every quantisation and machine. A graph depends on the
+//! weights only where a device may get copies of some, and its buffers grow linearly with the
+//! context over wide ranges. So one graph answers for all quantisations and for many contexts, to
+//! the byte.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,10 +20,10 @@ use super::settings::{MAX_CONTEXT, Settings};
 use crate::architecture::{Architecture, Mixer};
 use crate::quant::Quant;
 
-/// The most graphs that are kept of a model; then all are let go.
+/// Maximum number of cached graphs per model; beyond it the cache is cleared.
 const MOST: usize = 512;
 
-/// The graphs of one model, whatever its quantisations, machines and settings.
+/// The simulated graphs of one model, for any quantisation, machine and settings.
 #[derive(Default)]
 pub struct GraphCache {
     kinds: OnceLock<Vec<usize>>,
@@ -37,45 +38,46 @@ impl fmt::Debug for GraphCache {
 
 #[derive(Default)]
 struct Known {
-    sites: Vec<CacheKey>,
+    entries: Vec<CacheKey>,
     graphs: usize,
 }
 
-/// A way to lay out the model.
+/// The graphs of one placement of the model.
 struct CacheKey {
     placement: Placement,
     copies: u64,
-    /// Quantisation and importance matrix, where weights matter.
+    /// Quantisation, and whether it uses an importance matrix; set only where weights matter.
     weights: Option<(Quant, bool)>,
-    /// By what there is of a batch beside the cells.
+    /// Graphs by the shape of the batch, without the number of cells.
     graphs: HashMap<Batch, Vec<Graph>>,
 }
 
-/// A graph that was placed.
+/// The buffers of one simulated graph.
 struct Graph {
-    /// Its cells in a full-attention layer.
+    /// Cells of a full-attention layer in this graph.
     full: u64,
-    marks: BufferSizes,
+    sizes: BufferSizes,
 }
 
 impl Graph {
-    /// What it tells of the buffers with `full` cells.
+    /// The buffers with `full` cells, if they are within the range of this graph.
     fn at(&self, full: u64) -> Option<Split> {
         let steps = (full as i64 - self.full as i64) / CELL_STEP as i64;
-        let ContextRange { back, on } = self.marks.span();
+        let ContextRange { back, on } = self.sizes.span();
         let whole = full.abs_diff(self.full).is_multiple_of(CELL_STEP);
-        (whole && (-back..=on).contains(&steps)).then(|| split(&self.marks, steps))
+        (whole && (-back..=on).contains(&steps)).then(|| split(&self.sizes, steps))
     }
 }
 
 impl GraphCache {
-    /// For each repeating layer the first one that is equal to it.
+    /// Returns for each repeating layer the index of the first layer equal to it.
     pub fn kinds(&self, architecture: &Architecture) -> &[usize] {
         self.kinds.get_or_init(|| graph::kinds(architecture))
     }
 
-    /// The compute buffers of `weights`, as a quantisation with or without an importance matrix
-    /// types them, with `copies` of each input. The architecture has to be the same at each call.
+    /// Returns the compute buffers with `copies` of each input. `types` are the quantisation that
+    /// determines the types of `weights` and whether it uses an importance matrix. Every call must
+    /// be for the same architecture.
     pub fn compute(
         &self,
         architecture: &Architecture,
@@ -91,36 +93,36 @@ impl GraphCache {
         if known.graphs >= MOST {
             *known = Known::default();
         }
-        let Known { sites, graphs } = &mut *known;
-        let same = |site: &CacheKey| {
-            (&site.placement, site.copies, site.weights) == (placement, copies, types)
+        let Known { entries, graphs } = &mut *known;
+        let same = |entry: &CacheKey| {
+            (&entry.placement, entry.copies, entry.weights) == (placement, copies, types)
         };
-        let at = sites.iter().position(same).unwrap_or_else(|| {
+        let at = entries.iter().position(same).unwrap_or_else(|| {
             let (placement, graphs) = (placement.clone(), HashMap::new());
-            sites.push(CacheKey { placement, copies, weights: types, graphs });
-            sites.len() - 1
+            entries.push(CacheKey { placement, copies, weights: types, graphs });
+            entries.len() - 1
         });
         let key = Batch { cells: batch.cells.with(0), ..batch };
-        let alike = sites[at].graphs.entry(key).or_default();
-        if let Some(split) = alike.iter().find_map(|graph| graph.at(full)) {
+        let group = entries[at].graphs.entry(key).or_default();
+        if let Some(split) = group.iter().find_map(|graph| graph.at(full)) {
             return split;
         }
-        // A second context makes more of them likely.
-        let span = match alike.is_empty() {
+        // After a second context more of them are likely, so determining the range pays off.
+        let span = match group.is_empty() {
             true => ContextRange::HERE,
             false => even(architecture, &batch),
         };
         let model = graph::Model { architecture, kinds: self.kinds(architecture), weights };
-        let marks = pass(&model, &batch, placement, copies, span);
-        let answer = split(&marks, 0);
-        alike.push(Graph { full, marks });
+        let sizes = pass(&model, &batch, placement, copies, span);
+        let answer = split(&sizes, 0);
+        group.push(Graph { full, sizes });
         *graphs += 1;
         answer
     }
 }
 
-/// The steps of context, back and on from that of `batch`, within which every tensor of a graph
-/// grows evenly.
+/// The range of contexts around that of `batch` within which every tensor of a graph grows
+/// linearly.
 fn even(architecture: &Architecture, batch: &Batch) -> ContextRange {
     let full = batch.cells.full;
     let (mut from, mut to) = (CELL_STEP, MAX_CONTEXT);
@@ -128,7 +130,7 @@ fn even(architecture: &Architecture, batch: &Batch) -> ContextRange {
         true => to = to.min(cells),
         false => from = from.max(cells + 1),
     };
-    // A window is full, an indexer has as much to pick from as it picks.
+    // Growth changes once a window is full, or an indexer has more tokens than it picks.
     batch.cells.window_limit.into_iter().for_each(&mut turns_at);
     for layer in &architecture.layers {
         match &layer.mixer {

@@ -1,4 +1,4 @@
-//! A placement in the engine's own flags.
+//! A placement expressed in the engine's own flags.
 
 use super::placement::Placement;
 use super::placement_solver::split_with_mtp;
@@ -8,20 +8,20 @@ use crate::engine::model_files::{Addons, ModelFiles, Proposer};
 use crate::scenario::{LogitsBuffer, Scenario, SplitMode};
 use crate::units::{Bytes, MIB};
 
-/// A placement to put into flags.
+/// A placement to express in flags.
 #[derive(Clone, Copy, Debug)]
 pub struct Placed<'a> {
-    /// The question.
+    /// The scenario.
     pub scenario: &'a Scenario,
-    /// Which layers are where.
+    /// The placement of the layers.
     pub placement: &'a Placement,
     /// The model's architecture.
     pub architecture: &'a Architecture,
-    /// What each device can use.
+    /// Usable memory of each device.
     pub memory: &'a [Bytes],
 }
 
-/// The flags of `llama-server`, defaults left out.
+/// Flags of `llama-server`, without defaults.
 pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, memory } = placed;
     let mut out = Vec::new();
@@ -70,7 +70,7 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     out
 }
 
-/// The parts of the devices that bring `placement` about, where llama.cpp's own are others.
+/// The `--tensor-split` that reproduces `placement`, if llama.cpp's own split differs.
 fn tensor_split(placed: Placed<'_>) -> Option<String> {
     let Placed { scenario, placement, architecture, memory } = placed;
     let text = |shares: &[u64]| shares.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
@@ -90,7 +90,7 @@ fn tensor_split(placed: Placed<'_>) -> Option<String> {
             if counts == split_with_mtp(layers, unloaded, memory) {
                 return None;
             }
-            // Layers that are not loaded are counted, right before the output layer.
+            // Layers that are not loaded count too, right before the output layer.
             if let Some(last) = counts.iter_mut().rfind(|count| **count > 0) {
                 *last += unloaded;
             }
@@ -99,7 +99,7 @@ fn tensor_split(placed: Placed<'_>) -> Option<String> {
     }
 }
 
-/// Ollama's environment; layers that stay on the host are an option of the model.
+/// Environment variables of Ollama. The number of offloaded layers is an option of the model.
 pub fn ollama(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, .. } = placed;
     let mut out = vec![
@@ -117,7 +117,7 @@ pub fn ollama(placed: Placed<'_>) -> Vec<String> {
     out
 }
 
-/// LM Studio's `lms load` flags.
+/// Flags of LM Studio's `lms load`.
 pub fn lm_studio(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, .. } = placed;
     let n_layers = architecture.n_layers();
@@ -132,7 +132,7 @@ pub fn lm_studio(placed: Placed<'_>) -> Vec<String> {
     vec![format!("--context-length {context}"), format!("--gpu {gpu}")]
 }
 
-/// KoboldCpp's flags.
+/// Flags of KoboldCpp.
 pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, memory } = placed;
     let mut out = vec![format!("--contextsize {}", scenario.context)];
@@ -162,7 +162,7 @@ pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
     out
 }
 
-/// The flags of `llama-server` that load `addons`.
+/// Flags of `llama-server` that load `addons`.
 pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
     let mut flags = files_beside(addons);
     if let Some(speculation) = &addons.speculation {
@@ -181,7 +181,7 @@ pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
     flags
 }
 
-/// KoboldCpp's flags that load `addons`.
+/// Flags of KoboldCpp that load `addons`.
 pub fn kobold_cpp_addons(addons: &Addons<'_>) -> Vec<String> {
     let mut flags = files_beside(addons);
     if let Some(draft) = addons.draft() {

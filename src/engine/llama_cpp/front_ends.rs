@@ -1,5 +1,5 @@
-//! llama.cpp and the programs that start it, each as its defaults: Ollama, LM Studio and KoboldCpp
-//! run the same engine with slots, window cache and cache types of their own.
+//! llama.cpp and its front ends, described by their defaults: Ollama, LM Studio and KoboldCpp run
+//! the same engine with their own number of slots, window cache and cache types.
 //!
 //! Rules: Ollama 0.2x (`docs/context-length.mdx`, `envconfig/config.go`), LM Studio 0.4
 //! (documentation, "Parallel Requests"), KoboldCpp 1.1xx (`koboldcpp.py`, arguments).
@@ -21,13 +21,13 @@ use crate::quant::{Mix, Quant};
 use crate::report::{Notice, RefusalReason};
 use crate::scenario::{CacheType, Engine, Lora, ProjectorType, Scenario};
 
-/// A program that runs llama.cpp, as what it changes of llama.cpp's own defaults.
+/// A program that runs llama.cpp, described by how its defaults differ.
 #[derive(Debug)]
 pub struct FrontEnd {
     engine: Engine,
-    /// Sequences that are prepared for, however few are used.
+    /// Minimum number of sequences that memory is reserved for.
     min_slots: u64,
-    /// The most sequences at once.
+    /// Maximum number of concurrent sequences.
     pub(super) max_users: u64,
     /// Whether all sequences share one KV buffer.
     unified: bool,
@@ -37,7 +37,7 @@ pub struct FrontEnd {
     pub(super) cache_types: Option<&'static [CacheType]>,
     /// Whether rows can be divided between devices.
     pub(super) row_split: bool,
-    /// Whether tensors can be divided between devices.
+    /// Whether tensor split is supported.
     pub(super) tensor_split: bool,
     projector: Option<ProjectorType>,
     lora: bool,
@@ -61,7 +61,7 @@ const DEFAULTS: FrontEnd = FrontEnd {
     cache_types: None,
     row_split: true,
     tensor_split: true,
-    // A file of its own that has to be asked for.
+    // The projector is a separate file that has to be requested.
     projector: None,
     lora: true,
     mtp: true,
@@ -71,7 +71,7 @@ const DEFAULTS: FrontEnd = FrontEnd {
     addon_flags: flags::llama_server_addons,
 };
 
-/// Ollama. It has no setting for a draft.
+/// Ollama. It has no setting for a draft model.
 pub static OLLAMA: FrontEnd = FrontEnd {
     engine: Engine::Ollama,
     cache_types: Some(&[CacheType::F16, CacheType::Q8_0, CacheType::Q4_0]),
@@ -86,8 +86,8 @@ pub static OLLAMA: FrontEnd = FrontEnd {
     ..DEFAULTS
 };
 
-/// LM Studio. It allows four predictions at once, which share one cache; each keeps a window of its
-/// own.
+/// LM Studio. It runs up to four predictions at once with a shared cache, except that each keeps a
+/// sliding window of its own.
 pub static LM_STUDIO: FrontEnd = FrontEnd {
     engine: Engine::LmStudio,
     min_slots: 4,
@@ -103,7 +103,7 @@ pub static LM_STUDIO: FrontEnd = FrontEnd {
     ..DEFAULTS
 };
 
-/// KoboldCpp. It queues what comes while it answers, and shifts contexts, which a window cache
+/// KoboldCpp. It queues requests while one is running, and shifts contexts, which a window cache
 /// cannot (`--useswa` gives that up).
 pub static KOBOLD_CPP: FrontEnd = FrontEnd {
     engine: Engine::KoboldCpp,
@@ -125,8 +125,7 @@ pub static KOBOLD_CPP: FrontEnd = FrontEnd {
 };
 
 impl FrontEnd {
-    /// llama.cpp's settings for `scenario` at this context (tokens for each user) and with this many
-    /// users.
+    /// Returns llama.cpp's settings for `scenario` with `users` users of `context` tokens each.
     pub fn settings(&self, scenario: &Scenario, context: u64, users: u64) -> Settings {
         Settings {
             n_ctx: context.saturating_mul(users),
@@ -142,13 +141,13 @@ impl FrontEnd {
         }
     }
 
-    /// The flags that bring `placed` about.
+    /// The flags that reproduce `placed`.
     pub(super) fn flags(&self, placed: Placed<'_>) -> Vec<String> {
         (self.flags)(placed)
     }
 }
 
-/// The physical batch, which is no longer than the logical one (`llama_context`).
+/// The physical batch, limited to the logical batch (`llama_context`).
 pub(super) fn physical_batch(scenario: &Scenario) -> u64 {
     scenario.ubatch.min(scenario.parallel.logical_batch())
 }

@@ -1,4 +1,4 @@
-//! A model at one quantisation: every tensor of its file with the type it has there.
+//! A model at one quantisation: every tensor of its GGUF file with its type.
 
 use std::sync::Arc;
 
@@ -16,30 +16,30 @@ use crate::report::Notice;
 use crate::scenario::Engine;
 use crate::units::Bytes;
 
-/// A model at a quantisation. Made once, it serves every machine.
+/// A model at one quantisation. It is independent of the machine.
 #[derive(Clone, Debug)]
 pub struct GgufFile<'a> {
     /// The model.
     pub model: &'a Model,
     /// The quantisation.
     pub quant: Quant,
-    /// Every tensor of the GGUF file, in its order.
+    /// Every tensor of the GGUF file, in file order.
     pub weights: Vec<Weight>,
-    /// It is made with an importance matrix.
+    /// Whether it is quantised with an importance matrix.
     pub imatrix: bool,
-    /// The weights summed up.
+    /// The weights, summed by layer and type.
     pub totals: WeightTotals,
-    /// What there is to place, by layers.
+    /// Sizes of the layers to place.
     pub sizes: LayerSizes,
-    /// What of the weights a driver may keep once more.
+    /// The weights that a driver may duplicate.
     pub driver_copies: DriverCopies,
-    /// Graphs of the model that were placed before; its other files may share them.
+    /// Cached graphs of the model, which its other files may share.
     pub graphs: Arc<GraphCache>,
 }
 
 impl<'a> GgufFile<'a> {
-    /// Lists the tensors of `model` and types each; `imatrix` says whether the file is made with
-    /// an importance matrix.
+    /// Lists the tensors of `model` with their types. `imatrix` says whether the file is quantised
+    /// with an importance matrix.
     ///
     /// # Errors
     /// llama.cpp does not know the architecture.
@@ -66,8 +66,8 @@ impl<'a> GgufFile<'a> {
         })
     }
 
-    /// The tensors of the MTP layers, whether they are in this file or in one published with them,
-    /// typed as the mix types them.
+    /// The tensors of the MTP layers with the types that the mix gives them, whether they are in
+    /// this file or in one published with it.
     pub fn mtp_weights(&self) -> Vec<Weight> {
         let Quant::Gguf(mix) = self.quant else { return Vec::new() };
         let mut files = tensors(self.architecture());
@@ -77,13 +77,13 @@ impl<'a> GgufFile<'a> {
         weights.filter(|weight| weight.tensor.group == Group::Mtp).collect()
     }
 
-    /// Compute buffers: see [`compute`](super::compute()).
+    /// Returns the compute buffers, as [`compute`](super::compute()) does, from the cache.
     pub fn compute(&self, settings: &Settings, placement: &Placement) -> Split {
         let copies = placement.pipeline_copies(self.architecture());
         self.compute_with(settings, placement, copies)
     }
 
-    /// The same with each input once, as without a pipeline.
+    /// Returns the compute buffers without a pipeline, where each input has a single copy.
     pub fn compute_once(&self, settings: &Settings, placement: &Placement) -> Split {
         self.compute_with(settings, placement, 1)
     }
@@ -98,13 +98,13 @@ impl<'a> GgufFile<'a> {
         self.model.architecture()
     }
 
-    /// Bytes of all tensors together, without the file's header.
+    /// Bytes of all tensors, without the file's header.
     pub fn bytes(&self) -> Bytes {
         self.weights.iter().map(Weight::bytes).sum()
     }
 }
 
-/// What there is to place, by layers.
+/// Sums the sizes of the layers to place.
 fn sizes(architecture: &Architecture, weights: &[Weight]) -> LayerSizes {
     let none = vec![Bytes::ZERO; architecture.layers.len()];
     let mut sizes = LayerSizes {

@@ -1,20 +1,20 @@
-//! A tensor of a GGUF file, and the bytes that it takes in a buffer.
+//! A tensor of a GGUF file, and its bytes in a buffer.
 
 use super::graph_quirks::Family;
 use crate::architecture::{Group, Role, Tensor};
 use crate::quant::GgmlType;
 use crate::units::Bytes;
 
-/// Tensors begin at multiples of this on the host (`TENSOR_ALIGNMENT`) ...
+/// Alignment of tensors on the host (`TENSOR_ALIGNMENT`).
 pub(super) const HOST_ALIGNMENT: u64 = 32;
-/// ... and of this on a CUDA device.
+/// Alignment of tensors on a CUDA device.
 pub(super) const DEVICE_ALIGNMENT: u64 = 128;
 
 /// CUDA's matrix kernels read rows of quantised tensors in steps of this many values, so the last
-/// row of a tensor is padded up to it (`MATRIX_ROW_PADDING`).
+/// row of a tensor is padded to it (`MATRIX_ROW_PADDING`).
 const ROW_STEP: u64 = 512;
 
-/// A tensor of the GGUF file with the type it has there.
+/// A tensor of the GGUF file with its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weight {
     /// The tensor.
@@ -29,17 +29,17 @@ impl Weight {
         Bytes(self.ty.bytes(self.tensor.shape.elements()))
     }
 
-    /// Bytes in a device's buffer, whether or not the model loads it.
+    /// Bytes in a device's buffer, whether or not the model loads the tensor.
     pub fn loaded_bytes(&self) -> Bytes {
         Bytes(self.on_device())
     }
 
-    /// Bytes in a buffer of the host.
+    /// Bytes in a buffer on the host.
     pub(super) fn on_host(&self) -> u64 {
         padded(self.bytes().0, HOST_ALIGNMENT)
     }
 
-    /// Bytes in a buffer of a CUDA device.
+    /// Bytes in a buffer on a CUDA device.
     pub(super) fn on_device(&self) -> u64 {
         self.on_device_of(self.bytes())
     }
@@ -49,14 +49,14 @@ impl Weight {
         padded(bytes.0.saturating_add(row_padding(self.ty, row)), DEVICE_ALIGNMENT)
     }
 
-    /// It is loaded for text generation: neither an MTP layer nor a vision tower.
+    /// Whether it is loaded for text generation, unlike MTP layers and vision towers.
     pub(super) fn is_loaded(&self, family: Family) -> bool {
         let stray = family.loads_mtp_router_bias && self.tensor.role == Role::ExpProbsBias;
         self.tensor.in_gguf && (self.tensor.group == Group::Text || stray)
     }
 }
 
-/// Bytes that a CUDA device adds to a tensor whose rows have `row` values.
+/// Bytes that a CUDA device adds to a tensor with rows of `row` values.
 pub(super) fn row_padding(ty: GgmlType, row: u64) -> u64 {
     let rest = row % ROW_STEP;
     if ty.block_elements() == 1 || rest == 0 { 0 } else { ty.bytes(ROW_STEP - rest) }

@@ -1,69 +1,73 @@
-//! What the graphs of single architectures do differently (`src/models/*.cpp`, build b11434).
+//! Differences between the graphs of individual architectures (`src/models/*.cpp`, build b11434).
 //!
 //! Everything else about a graph follows from the blocks of an [`Architecture`].
 
 use crate::architecture::Architecture;
 
-/// The differences that matter for memory.
+/// The peculiarities of an architecture's graph that affect memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Family {
-    /// Where the rows that are to become logits are picked.
+    /// Where the rows that become logits are picked.
     pub rows: OutputRows,
-    /// Rotary positions: how many numbers a token (4 for images and video in time and space).
+    /// Rotary position ids per token (4 for images and video in time and space).
     pub positions: u64,
-    /// Which attention layers rotate.
+    /// Which attention layers apply rotary positions.
     pub rotary: Rotary,
-    /// Layers with a window rotate without the model's rotary factors.
+    /// Whether sliding-window layers ignore the model's rotary factors.
     pub plain_window_rotary: bool,
     /// Which attention layers scale their queries by position.
     pub query_scale: QueryScale,
     /// How embeddings are scaled.
     pub scale: Scale,
-    /// The first layers, this many, are given image features besides.
+    /// Number of first layers that additionally get image features.
     pub deepstack: u64,
-    /// The residual is the first operand of the addition after the mixer, and so overwritten.
+    /// Whether the residual is the first operand of the addition after the mixer, and so
+    /// overwritten.
     pub residual_first: bool,
-    /// The same after the feed-forward block.
+    /// Whether the residual is the first operand of the addition after the feed-forward block.
     pub ffn_residual_first: bool,
-    /// The residual is taken after the norm.
+    /// Whether the residual is taken after the norm.
     pub normed_residual: bool,
-    /// Attention and feed-forward block are added together although each has its own norm.
+    /// Whether attention and feed-forward block are summed although each has its own norm.
     pub parallel: bool,
-    /// In which order they are added.
+    /// The order of the summands in a parallel layer.
     pub parallel_sum: ParallelSum,
-    /// Expert inputs, not outputs, are weighted (Llama 4).
+    /// Whether expert inputs instead of outputs are weighted (Llama 4).
     pub weighs_expert_input: bool,
-    /// Keys of a gated delta net are repeated for each of their value heads.
+    /// Whether keys of a gated delta net are repeated for each of their value heads.
     pub repeats_keys: bool,
-    /// The convolution state of a delta net is gathered before the layer's norm, not after.
+    /// Whether the convolution state of a delta net is gathered before the layer's norm instead of
+    /// after it.
     pub gathers_first: bool,
-    /// Queries and keys are rotated before their norms, not after.
+    /// Whether queries and keys are rotated before their norms instead of after them.
     pub rotates_first: bool,
-    /// Rotated queries and keys are normalised, without a weight (Llama 4).
+    /// Whether rotated queries and keys are normalised without a weight (Llama 4).
     pub norms_rotated: bool,
-    /// Values are normalised, without a weight.
+    /// Whether values are normalised without a weight.
     pub norms_values: bool,
-    /// Each sequence has a cache of its own, as long as the context, even where it is unified.
+    /// Whether each sequence has a cache of its own as long as the context, even with a unified
+    /// cache.
     pub separate_streams: bool,
-    /// An encoder: no cache, norms after each block, embeddings for a result.
+    /// Whether the model is an encoder: no cache, norms after each block, and embeddings as the
+    /// result.
     pub encoder: bool,
-    /// Attention scores are capped in a way that rules out flash attention.
+    /// Whether attention scores are capped in a way that rules out flash attention.
     pub no_flash_attention: bool,
-    /// A tied output head is loaded before the embedding table and then takes memory of its own
-    /// even in the same place.
+    /// Whether a tied output head is loaded before the embedding table, and so takes memory of its
+    /// own even in the same place.
     pub copies_tied_head: bool,
-    /// Of the MTP layers, which are left in the file, the router's biases are loaded all the same.
+    /// Whether the router biases of MTP layers are loaded although the layers themselves are not.
     pub loads_mtp_router_bias: bool,
 }
 
-/// Where the rows that are to become logits are picked. A graph that may also have to feed an MTP
-/// head keeps every row up to the final norm.
+/// Where the rows that become logits are picked. A graph that may also feed an MTP head keeps every
+/// row up to the final norm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum OutputRows {
     /// Between mixer and feed-forward block of the last layer.
     #[default]
     InLastLayer,
-    /// There too, but after the mixer is added to the residual.
+    /// In the last layer, after the mixer is added to the residual.
     AfterResidual,
     /// After the last layer.
     BeforeNorm,
@@ -71,8 +75,8 @@ pub(super) enum OutputRows {
     AfterNorm,
 }
 
-/// Whether the architecture's sliding windows count: others have their full-attention layers'
-/// cache everywhere (Mistral 7B v0.1, Phi-3, StarCoder 2).
+/// Whether llama.cpp uses the architecture's sliding windows. Others get a full-attention cache in
+/// every layer (Mistral 7B v0.1, Phi-3, StarCoder 2).
 pub(super) fn has_windows(architecture: &Architecture) -> bool {
     let windowed = [
         "afmoe",
@@ -114,38 +118,38 @@ pub(super) enum Scale {
     None,
     /// All by one factor.
     All,
-    /// Row by row, because ready-made ones are not to be scaled.
+    /// Row by row, because ready-made embeddings must not be scaled.
     Rows,
 }
 
-/// Which attention layers rotate queries and keys.
+/// Which attention layers apply rotary positions to queries and keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Rotary {
-    /// All of them.
+    /// All layers.
     #[default]
     All,
-    /// None.
+    /// No layer.
     None,
-    /// Those with a window.
+    /// Sliding-window layers.
     Windowed,
-    /// All but every `n`-th.
+    /// All but every `n`-th layer.
     ButEvery(u64),
 }
 
-/// Which attention layers scale queries by their position, so that long contexts are not washed
-/// out.
+/// Which attention layers scale queries by their position, so that attention stays focused in long
+/// contexts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum QueryScale {
-    /// None.
+    /// No layer.
     #[default]
     None,
-    /// Those that don't rotate.
+    /// Layers without rotary positions.
     Unrotated,
-    /// All.
+    /// All layers.
     All,
 }
 
-/// The order in which a parallel layer adds up its parts.
+/// The order of the summands in a parallel layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum ParallelSum {
     /// Feed-forward block, residual, mixer.
@@ -218,8 +222,8 @@ impl Family {
         }
     }
 
-    /// Whether attention layer `il` rotates; `windowed`: it has a window, `has_windows`: some
-    /// layer has.
+    /// Whether attention layer `il` applies rotary positions. `windowed` says whether it has a
+    /// sliding window, `has_windows` whether any layer has.
     pub(super) fn rotates(&self, il: usize, windowed: bool, has_windows: bool) -> bool {
         match self.rotary {
             Rotary::All => true,

@@ -1,4 +1,4 @@
-//! What llama.cpp keeps for each layer between tokens: KV cache and recurrent state.
+//! The state that llama.cpp keeps per layer between tokens: KV cache and recurrent state.
 //!
 //! Rules of `llama-kv-cache.cpp`, `llama-kv-cache-iswa.cpp`, `llama-memory-recurrent.cpp` and
 //! `llama-hparams.cpp`, build b11434.
@@ -14,38 +14,38 @@ use crate::quant::GgmlType;
 use crate::scenario::CacheTypes;
 use crate::units::Bytes;
 
-/// Bytes that one layer keeps for all sequences together.
+/// Bytes that one layer keeps for all sequences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerState {
     /// Key and value cache.
     pub kv: Bytes,
-    /// What a CUDA device adds to `kv`: quantised rows are padded as those of weights are.
+    /// Bytes that a CUDA device adds to `kv`: quantised rows are padded like those of weights.
     pub kv_padding: Bytes,
     /// Recurrent and convolution state.
     pub recurrent: Bytes,
 }
 
-/// How many cells the caches have.
+/// The number of cells in the caches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cells {
-    /// Caches side by side: one for each sequence, or a single unified one.
+    /// Number of caches: one for each sequence, or a single unified one.
     pub streams: u64,
-    /// Cells of a full-attention layer in each.
+    /// Cells of a full-attention layer per stream.
     pub full: u64,
-    /// Cells of a sliding-window or chunked layer in each.
+    /// Cells of a sliding-window or chunked layer per stream.
     pub window: u64,
-    /// Cells that layers with a window have at most, before they are rounded up to a step.
+    /// Maximum number of cells of a sliding-window layer, before rounding up to a step.
     pub window_limit: Option<u64>,
-    /// There are two caches, one for layers with a window and one for the others.
+    /// Whether sliding-window layers have a separate cache.
     pub windowed: bool,
 }
 
-/// Caches are sized in steps of this many cells.
+/// Granularity of cache sizes in cells.
 pub(super) const CELL_STEP: u64 = 256;
 
 impl Cells {
-    /// The context is padded, then divided among the streams and padded again. A window layer
-    /// holds the windows of all sequences of its stream and one physical batch.
+    /// The context is padded, then divided among the streams and padded again. A sliding-window
+    /// layer holds the windows of all sequences of its stream and one physical batch.
     pub(super) fn new(architecture: &Architecture, settings: &Settings) -> Cells {
         let sequences = settings.n_parallel;
         let shared = settings.unified && !Family::of(architecture).separate_streams;
@@ -62,41 +62,41 @@ impl Cells {
         Cells { streams, full, window: full, window_limit, windowed }.with(full)
     }
 
-    /// The same with `full` cells of a full-attention layer.
+    /// Returns these cells with `full` cells in a full-attention layer.
     pub(super) fn with(self, full: u64) -> Cells {
         let window = self.window_limit.map(|limit| padded(full.min(limit), CELL_STEP));
         Cells { full, window: window.unwrap_or(full), ..self }
     }
 
-    /// What an encoder attends to: its batch.
+    /// The cells that an encoder attends to: its batch.
     pub(super) fn of_batch(tokens: u64) -> Cells {
         let (window_limit, windowed) = (None, false);
         Cells { streams: 1, full: tokens, window: tokens, window_limit, windowed }
     }
 
-    /// A layer with that reach is in the cache for windows.
+    /// Whether a layer with this reach is in the sliding-window cache.
     pub(super) fn in_window(self, reach: Reach) -> bool {
         self.windowed && matches!(reach, Reach::Sliding | Reach::Chunked)
     }
 
-    /// Cells for compressed entries, one for `ratio` tokens, of one stream.
+    /// Cells per stream for compressed entries, one for `ratio` tokens.
     pub(super) fn compressed(self, ratio: u64) -> u64 {
         self.full.checked_div(ratio).map_or(0, |n| padded(n.max(1), CELL_STEP))
     }
 
-    /// Cells of one stream of a layer with that reach.
+    /// Cells per stream of a layer with this reach.
     pub(super) fn of(self, reach: Reach) -> u64 {
         if self.in_window(reach) { self.window } else { self.full }
     }
 }
 
-/// KV cache and recurrent state of each repeating layer, exact to the byte. A layer's state lies
-/// where the layer does.
+/// Returns KV cache and recurrent state of each repeating layer, exact to the byte. They are in the
+/// same place as the layer.
 pub fn layer_states(architecture: &Architecture, settings: &Settings) -> Vec<LayerState> {
     states(architecture, settings, 0..architecture.layers.len())
 }
 
-/// The same of some layers.
+/// Returns KV cache and recurrent state of `layers`, exact to the byte.
 pub fn states(
     architecture: &Architecture,
     settings: &Settings,
@@ -116,8 +116,9 @@ pub fn states(
     layers.filter_map(|il| architecture.layers.get(il)).map(state).collect()
 }
 
-/// Bytes of one context checkpoint of one sequence at most: what of its caches can not be cut back
-/// to an earlier token, which are windows and recurrent states (`LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY`).
+/// Upper bound of the bytes of one sequence's context checkpoint. It contains the caches that
+/// cannot be truncated to an earlier token: sliding windows and recurrent states
+/// (`LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY`).
 pub fn checkpoint_bytes(architecture: &Architecture, settings: &Settings) -> Bytes {
     let settings = Settings { snapshots: 0, ..*settings };
     let states = layer_states(architecture, &settings);
@@ -134,16 +135,16 @@ fn rows(ty: GgmlType, width: u64, cells: u64) -> u64 {
     ty.bytes(width).saturating_mul(cells)
 }
 
-/// What a layer caches for each token: how many values, in how many cells.
+/// A layer's cache: the values of a row and the number of cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheRow {
-    /// Cells of all streams together.
+    /// Cells of all streams.
     pub cells: u64,
-    /// Values of the keys (or of the latent that stands for keys and values), of the key type.
+    /// Width of the keys (or of the latent that serves as key and value), of the key type.
     pub key: u64,
-    /// Values of the values, of the value type.
+    /// Width of the values, of the value type.
     pub value: u64,
-    /// Values of the indexer's keys, of the key type.
+    /// Width of the indexer's keys, of the key type.
     pub index: u64,
 }
 
@@ -156,8 +157,8 @@ impl CacheRow {
     }
 }
 
-/// The cache of each repeating layer that keeps one row a token; `None` for the others, and for
-/// compressed attention, whose rows are of two kinds.
+/// Returns the cache of each repeating layer that keeps one row per token; `None` for the others,
+/// and for compressed attention, whose rows are of two kinds.
 pub fn cache_rows(architecture: &Architecture, settings: &Settings) -> Vec<Option<CacheRow>> {
     let settings = settings.effective(architecture);
     let caches = Caches::new(architecture, &settings);
@@ -190,11 +191,12 @@ impl From<CacheTypes> for KvTypes {
 struct Caches {
     cells: Cells,
     kv: KvTypes,
-    /// Without flash attention values are stored transposed, and then every layer's rows are as
-    /// wide as the widest: even those of layers without attention, where no layer is recurrent.
+    /// Width of all rows without flash attention: values are stored transposed, and every layer's
+    /// rows are as wide as the widest, even those of layers without attention unless the model is
+    /// recurrent.
     transposed: Option<u64>,
     hybrid: bool,
-    /// An encoder keeps nothing between batches.
+    /// Whether nothing is cached, as in an encoder.
     absent: bool,
 }
 
@@ -274,7 +276,8 @@ impl Caches {
     }
 }
 
-/// Values that a layer caches for a token beside its keys; none where it caches latents.
+/// Width of the values that a layer caches per token in addition to the keys; `None` if it caches
+/// latents.
 pub(super) fn values(mixer: &Mixer) -> Option<u64> {
     match mixer {
         Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => {
@@ -285,8 +288,8 @@ pub(super) fn values(mixer: &Mixer) -> Option<u64> {
     }
 }
 
-/// A window of plain entries and, for each `ratio` tokens of the context, one compressed entry;
-/// where there is an indexer, its keys for those.
+/// Bytes of a compressed cache: a window of plain entries, one compressed entry per `ratio` tokens
+/// of the context and, with an indexer, its keys for the compressed entries.
 fn compressed_bytes(c: &Compressed, cells: Cells, key: GgmlType) -> u64 {
     let window = rows(key, c.head_dim, cells.window.saturating_mul(cells.streams));
     if c.ratio == 0 {
@@ -297,8 +300,8 @@ fn compressed_bytes(c: &Compressed, cells: Cells, key: GgmlType) -> u64 {
     window.saturating_add(rows(key, c.head_dim, n)).saturating_add(index)
 }
 
-/// Values (f32) of the tokens that are yet to be compressed, and their scores; blocks that overlap
-/// are two at a time.
+/// Values (f32) of the tokens still to be compressed, and their scores. Overlapping blocks count
+/// twice.
 fn compressor_values(c: &Compressed) -> u64 {
     let blocks = if c.overlaps() { 2 } else { 1 };
     let indexed = c.indexer.map_or(0, |i| i.head_dim);
@@ -306,7 +309,7 @@ fn compressor_values(c: &Compressed) -> u64 {
     width.saturating_mul(c.ratio.saturating_mul(blocks)).saturating_mul(2)
 }
 
-/// Values (f32) that the layer keeps for one sequence: of its convolution, and of its state.
+/// Values (f32) of the layer's convolution state and recurrent state per sequence.
 fn recurrent_values(mixer: &Mixer, hidden_size: u64) -> (u64, u64) {
     let taps = |kernel: u64, channels: u64| kernel.saturating_sub(1).saturating_mul(channels);
     match mixer {

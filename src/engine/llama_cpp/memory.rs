@@ -1,4 +1,4 @@
-//! One model at one quantisation on one machine: its loads and its bill for any placement.
+//! A GGUF file on a machine: its loads and its bill for any placement.
 
 use super::bill_lines as lines;
 use super::gguf_file::GgufFile;
@@ -15,7 +15,7 @@ use crate::report::{BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, No
 use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
 
-/// A model at a quantisation, on a machine.
+/// A model at one quantisation on a machine.
 #[derive(Clone, Debug)]
 pub struct GgufOnMachine<'a> {
     /// The model with its typed tensors.
@@ -26,37 +26,37 @@ pub struct GgufOnMachine<'a> {
     overheads: Vec<Overhead>,
 }
 
-/// A placement with what does not depend on context or users.
+/// A placement with everything that does not depend on context or users.
 #[derive(Clone, Debug)]
 pub struct PlacedModel {
-    /// Which layers are where.
+    /// The placement of the layers.
     pub placement: Placement,
     /// Weights on each device and on the host.
     pub model: Split,
-    /// Parts of each layer's cache on each device, where devices form one.
+    /// Fractions of each layer's cache on each device, if tensors are split.
     cache: Vec<Vec<(u64, u64)>>,
-    /// The repeating layers.
+    /// The repeating layers, grouped.
     layers: Vec<LayerGroup>,
 }
 
-/// Layers that keep the same between tokens in the same place.
+/// Layers in the same place that keep the same state between tokens.
 #[derive(Clone, Copy, Debug)]
 struct LayerGroup {
-    /// The first of them.
+    /// Index of the first layer.
     first: usize,
-    /// The devices that they are on; `None`: the host.
+    /// The device, or the devices that share the layers; `None` for the host.
     group: Option<usize>,
     count: u64,
 }
 
-/// What every repeating layer keeps between tokens.
+/// The state that every repeating layer keeps between tokens.
 struct Caches {
     states: Vec<LayerState>,
     rows: Vec<Option<CacheRow>>,
 }
 
 impl<'a> GgufOnMachine<'a> {
-    /// Looks up what the devices of `hardware` need.
+    /// Creates the model on `hardware`, with the runtime overhead of its devices.
     ///
     /// # Errors
     /// llama.cpp has no backend for a device.
@@ -78,7 +78,7 @@ impl<'a> GgufOnMachine<'a> {
         Ok(GgufOnMachine { file, hardware, overheads })
     }
 
-    /// Puts the weights where `placement` says.
+    /// Places the weights according to `placement`.
     pub fn place(&self, placement: Placement) -> PlacedModel {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let model = self.file.totals.model_bytes(architecture, weights, &placement);
@@ -87,26 +87,27 @@ impl<'a> GgufOnMachine<'a> {
         let kinds = self.file.graphs.kinds(architecture);
         for (il, kind) in kinds.iter().enumerate() {
             let group = placement.device_of_layer(architecture, il as u64);
-            let same = |alike: &&mut LayerGroup| {
-                alike.group == group
-                    && kinds[alike.first] == *kind
-                    && cache.get(alike.first) == cache.get(il)
+            let same = |layers: &&mut LayerGroup| {
+                layers.group == group
+                    && kinds[layers.first] == *kind
+                    && cache.get(layers.first) == cache.get(il)
             };
             match layers.iter_mut().find(same) {
-                Some(alike) => alike.count += 1,
+                Some(layers) => layers.count += 1,
                 None => layers.push(LayerGroup { first: il, group, count: 1 }),
             }
         }
         PlacedModel { placement, model, cache, layers }
     }
 
-    /// What every memory has to hold.
+    /// Returns expected use and usable capacity of every device and of the host.
     pub fn loads(&self, placed: &PlacedModel, settings: &Settings) -> Loads {
         let (compute, host_compute) = self.compute(placed, settings);
         self.loads_with(placed, settings, |i| compute[i], host_compute)
     }
 
-    /// Loads without graph-dependent compute buffers: a lower bound of [`GgufOnMachine::loads`].
+    /// Returns the loads without graph-dependent compute buffers: a lower bound of
+    /// [`GgufOnMachine::loads`].
     pub fn loads_without_compute(&self, placed: &PlacedModel, settings: &Settings) -> Loads {
         let groups = placed.placement.device_layers.len();
         let none = Split { devices: vec![Bytes::ZERO; groups], host: Bytes::ZERO };
@@ -135,11 +136,11 @@ impl<'a> GgufOnMachine<'a> {
         Loads { host: self.hardware.host_load(host, &devices), devices }
     }
 
-    /// Bytes of context state on each device and on the host: a layer's state lies where the layer
-    /// does.
+    /// Bytes of KV cache and recurrent state on each device and on the host. They are in the same
+    /// place as the layer.
     fn state(&self, placed: &PlacedModel, settings: &Settings) -> Split {
         let placement = &placed.placement;
-        let kinds = placed.layers.iter().map(|alike| alike.first);
+        let kinds = placed.layers.iter().map(|layers| layers.first);
         let states = kv_cache::states(self.file.architecture(), settings, kinds);
         let none = vec![Bytes::ZERO; placement.devices()];
         let mut split = Split { devices: none, host: Bytes::ZERO };
@@ -158,7 +159,7 @@ impl<'a> GgufOnMachine<'a> {
         split
     }
 
-    /// The bill of every device and of the host, with the lines of `addons`.
+    /// Returns the bill of every device and of the host, with the lines of `addons`.
     pub fn bills(
         &self,
         placed: &PlacedModel,
@@ -187,7 +188,7 @@ impl<'a> GgufOnMachine<'a> {
         (devices, host_bill(&self.hardware.host, items))
     }
 
-    /// What is there beyond the model's own bytes, over all devices and the host.
+    /// Bytes in addition to the model's own, over all devices and the host.
     pub fn duplicates(&self, placed: &PlacedModel, settings: &Settings) -> Vec<Duplicate> {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let placement = &placed.placement;
@@ -237,7 +238,7 @@ impl<'a> GgufOnMachine<'a> {
         some.map(|(term, what, bytes)| Duplicate { term, what, bytes }).collect()
     }
 
-    /// What the driver takes on device `i`.
+    /// The driver's memory on device `i`.
     fn overhead(&self, placed: &PlacedModel, i: usize) -> Interval<Bytes> {
         match placed.placement.leaves_out(i) {
             true => Interval::default(),
@@ -245,7 +246,8 @@ impl<'a> GgufOnMachine<'a> {
         }
     }
 
-    /// Compute buffers of the devices and of the host; devices that form one have each the whole.
+    /// Compute buffers of the devices and of the host. With split tensors, each device has the
+    /// whole graph's buffer.
     fn compute(
         &self,
         placed: &PlacedModel,
@@ -255,7 +257,7 @@ impl<'a> GgufOnMachine<'a> {
         self.compute_around(placed, settings, &split)
     }
 
-    /// What other builds may reserve where this one reserves `split`.
+    /// Compute buffers that other builds may reserve, given those of this one.
     fn compute_around(
         &self,
         placed: &PlacedModel,
@@ -271,7 +273,7 @@ impl<'a> GgufOnMachine<'a> {
         ((0..placement.devices()).map(of).collect(), host)
     }
 
-    /// Indices of the repeating layers on `device` (`None`: on the host).
+    /// Indices of the repeating layers on `device` (`None` for the host).
     fn layers(&self, placement: &Placement, device: Option<usize>) -> impl Iterator<Item = usize> {
         let architecture = self.file.architecture();
         let layers = 0..architecture.n_layers();
@@ -279,7 +281,7 @@ impl<'a> GgufOnMachine<'a> {
         layers.filter(here).map(|il| il as usize)
     }
 
-    /// The lines that a device (`None`: the host) has of the model; empty ones are left out.
+    /// Lines of the model on a device (`None` for the host), without empty ones.
     fn items(
         &self,
         placed: &PlacedModel,
@@ -317,7 +319,7 @@ impl<'a> GgufOnMachine<'a> {
     }
 }
 
-/// The lines of what is loaded beside a model, by place.
+/// The lines of the add-ons by device and host.
 #[derive(Clone, Debug, Default)]
 pub struct AddonLines {
     devices: Vec<Vec<Line>>,
@@ -325,12 +327,12 @@ pub struct AddonLines {
 }
 
 impl AddonLines {
-    /// No lines, on a machine with this many devices.
+    /// Creates empty lines for a machine with `devices` devices.
     pub fn new(devices: usize) -> AddonLines {
         AddonLines { devices: vec![Vec::new(); devices], host: Vec::new() }
     }
 
-    /// The lines on a device (`None`: on the host).
+    /// The lines of a device (`None` for the host).
     pub(super) fn at(&mut self, device: Option<usize>) -> &mut Vec<Line> {
         match device.and_then(|i| self.devices.get_mut(i)) {
             Some(lines) => lines,
@@ -338,20 +340,20 @@ impl AddonLines {
         }
     }
 
-    /// Bytes on each device, and on the host.
+    /// Bytes on each device and on the host.
     pub(super) fn bytes(&self) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
         let sum = |lines: &Vec<Line>| lines.iter().map(|line| line.bytes).sum();
         (self.devices.iter().map(sum).collect(), sum(&self.host))
     }
 
-    /// Takes the items on a device (`None`: on the host); empty ones are left out.
+    /// Takes the lines of a device (`None` for the host), without empty ones.
     fn take(&mut self, device: Option<usize>) -> impl Iterator<Item = BillItem> + use<> {
         let lines = std::mem::take(self.at(device));
         lines.into_iter().filter(|line| line.bytes.high > Bytes::ZERO).map(Line::item)
     }
 }
 
-/// The part of a layer's cache that a device has.
+/// A fraction of a layer's cache.
 #[derive(Clone, Copy, Debug)]
 struct CachePart(u64, u64);
 
@@ -381,14 +383,15 @@ impl CachePart {
 }
 
 impl PlacedModel {
-    /// The part of the cache of layer `il` that `device` has, if the layer is there.
+    /// The fraction of the cache of layer `il`, placed on `device`, that is on this device; all of
+    /// it unless tensors are split.
     fn part(&self, il: usize, device: Option<usize>) -> CachePart {
         let parts = device.and_then(|device| self.cache.get(il)?.get(device));
         parts.map_or(CachePart(1, 1), |(part, whole)| CachePart(*part, *whole))
     }
 }
 
-/// What llama.cpp drives a device with; `None` where it has no backend for it.
+/// The backend that llama.cpp uses for a device; `None` if it has none.
 fn platform(device: &Device) -> Option<Platform> {
     match (device.vendor.as_str(), device.kind) {
         (_, DeviceKind::Cpu) => Some(Platform::Cpu),

@@ -39,5 +39,5 @@ pub use settings::{MAX_SEQUENCES, Settings, snapshots};
 pub use tensor_split::{Division, divides_tensors};
 pub use weights::{WeightTotals, bytes_by_type, cache_parts, loaded, model_bytes, tied_output};
 
-/// The build whose rules these are.
+/// The build whose rules are applied.
 pub const VERSION: &str = "b11434 (October 2026)";

@@ -1,6 +1,6 @@
-//! What a driver and its libraries take beside llama.cpp's own buffers, and how far a compute
-//! buffer moves between builds. Fitted on public measurements by `src/engine/fit_memory.py`;
-//! `tests/accuracy.rs` holds them against those.
+//! Memory of a driver and its libraries in addition to llama.cpp's own buffers, and the variation
+//! of compute buffers between builds. Fitted to public measurements by `src/engine/fit_memory.py`;
+//! `tests/accuracy.rs` compares them.
 
 use super::gguf_tensor::Weight;
 use super::placement::{Placement, Split};
@@ -9,23 +9,23 @@ use crate::architecture::{Architecture, Role, Tensor};
 use crate::scenario::LogitsBuffer;
 use crate::units::{Bytes, Interval};
 
-/// What a driver and its libraries take beside the buffers.
+/// Memory of a driver and its libraries in addition to the buffers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overhead {
-    /// On each device.
+    /// Bytes on each device.
     pub bytes: Interval<Bytes>,
-    /// Where the figure comes from.
+    /// Source of the figure.
     pub source: String,
 }
 
-/// The software a device is driven by.
+/// The backend that drives a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Platform {
-    /// NVIDIA.
+    /// NVIDIA GPUs.
     Cuda,
-    /// AMD.
+    /// AMD GPUs.
     Rocm,
-    /// Apple.
+    /// Apple GPUs.
     Metal,
     /// Any GPU through Vulkan.
     Vulkan,
@@ -33,12 +33,12 @@ pub enum Platform {
     Cpu,
 }
 
-/// What other builds of these two years may reserve as compute buffers where this one reserves
+/// Compute buffers that other builds of the last two years may reserve where this one reserves
 /// `split`.
 ///
-/// Builds of 2025 reserved logits for every token of a batch in a server too, and kept a second
-/// copy of the mask; where experts are copied from the host, how large those copies are depends on
-/// the build. `src/engine/fit_memory.py` tells what the bounds cover.
+/// Builds of 2025 reserved logits for every token of a batch even in a server, and kept a second
+/// copy of the mask; if experts are copied from the host, the size of the copies depends on the
+/// build. `src/engine/fit_memory.py` prints how much the bounds cover.
 pub fn compute_intervals(
     architecture: &Architecture,
     settings: &Settings,
@@ -66,17 +66,17 @@ pub fn compute_intervals(
     (split.devices.iter().enumerate().map(device).collect(), host)
 }
 
-/// What of a model's weights a driver may keep once more.
+/// The weights that a driver may duplicate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DriverCopies {
     /// The token embedding.
     pub table: Bytes,
-    /// The largest quantised matrix of a layer, experts aside, in 16 bits.
+    /// The largest quantised matrix of a layer, without experts, in 16 bits.
     pub matrix: Bytes,
 }
 
 impl DriverCopies {
-    /// Of these weights.
+    /// Finds the weights that a driver may duplicate among `weights`.
     pub fn of(weights: &[Weight]) -> DriverCopies {
         let table = weights.iter().filter(|w| w.tensor.role == Role::TokenEmbd);
         let matrices = weights.iter().filter(|w| {
@@ -93,7 +93,7 @@ impl DriverCopies {
     }
 }
 
-/// Memory that the driver, its kernels and libraries take on a device with `capacity` of memory.
+/// Memory of the driver, its kernels and libraries on a device with `capacity` bytes.
 pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCopies) -> Overhead {
     let mib = |low, expected, high| Interval {
         low: Bytes::mib(low),
@@ -105,7 +105,7 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
             cuda_context(capacity),
             "fitted on 12 runs of 4 cards: 160 MiB on 8 GB, 244 on 12 GB, 453 on 24 GB, 749 on 96 GB",
         ),
-        // hipBLAS multiplies in 16 bits; newer kernels, and Vulkan, do without a copy.
+        // hipBLAS multiplies in 16 bits; newer kernels, and Vulkan, need no copy.
         Platform::Rocm => (
             mib(20, 265, 500)
                 + Interval { low: Bytes::ZERO, expected: unpacked.matrix, high: unpacked.matrix },
@@ -122,8 +122,8 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
     Overhead { bytes, source: source.to_owned() }
 }
 
-/// A CUDA context with kernels and cuBLAS grows with the card: 160 MiB for each doubling of its
-/// memory from 4 GiB on. By the number of SMs it is told worse (`src/engine/fit_memory.py`).
+/// A CUDA context with kernels and cuBLAS grows with the card: by 160 MiB for each doubling of its
+/// memory from 4 GiB on. The number of SMs predicts it less well (`src/engine/fit_memory.py`).
 fn cuda_context(capacity: Bytes) -> Interval<Bytes> {
     let doublings = (capacity.to_gib().max(4.0) / 4.0).log2();
     Interval::around(Bytes::mib(160).scale(doublings.clamp(0.6, 5.0)), 0.6, 1.6)

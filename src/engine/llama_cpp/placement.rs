@@ -1,29 +1,28 @@
-//! Where llama.cpp keeps the layers.
+//! The placement of a model's layers under llama.cpp.
 
 use super::graph_quirks;
 use super::tensor_split::Division;
 use crate::architecture::{Architecture, Layer, Mixer, Reach};
 use crate::units::Bytes;
 
-/// Batches that are under way at the same time where a pipeline is formed
-/// (`GGML_SCHED_MAX_COPIES`).
+/// Batches in flight at the same time in a pipeline (`GGML_SCHED_MAX_COPIES`).
 const PIPELINE_COPIES: u64 = 4;
 
-/// Where the layers are kept, as `--n-gpu-layers`, `--tensor-split` and `--n-cpu-moe` say it.
+/// The placement of layers, as set by `--n-gpu-layers`, `--tensor-split` and `--n-cpu-moe`.
 ///
-/// The output layer counts as one more layer after the repeating ones. The devices take the last
-/// layers, in order; the first layers, those that are left, stay on the host, and with each layer
-/// its KV cache.
+/// The output layer counts as one more layer after the repeating ones. The devices hold the last
+/// layers, in order; the remaining first layers stay on the host. Each layer's KV cache is in the
+/// same place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
-    /// Layers on each device, the output layer included (it is the last one of the last device).
-    /// No devices: a run on the CPU. A sum of 0: `-ngl 0`, where the device only helps with
-    /// large batches.
+    /// Layers on each device, including the output layer (the last one of the last device). Empty
+    /// for a run on the CPU; a sum of 0 means `-ngl 0`, where the device only helps with large
+    /// batches.
     pub device_layers: Vec<u64>,
-    /// The first layers, this many, keep their routed experts on the host (`--n-cpu-moe`).
+    /// Number of first layers whose routed experts are on the host (`--n-cpu-moe`).
     pub host_expert_layers: u64,
-    /// What is divided besides. Where tensors are, the devices form one: `device_layers` has a
-    /// single entry for all of them.
+    /// What is divided in addition to whole layers. If tensors are, the devices act as one:
+    /// `device_layers` has a single entry for all of them.
     pub divided: Division,
 }
 
@@ -43,13 +42,13 @@ impl Placement {
         Placement { device_layers: vec![n], ..Placement::default() }
     }
 
-    /// What `--n-gpu-layers N` puts on one device. llama.cpp counts the MTP layers of the file as
-    /// well, the last ones before the output layer, although it does not load them.
+    /// The placement of `--n-gpu-layers N` on one device. llama.cpp also counts the file's MTP
+    /// layers, the last ones before the output layer, although it does not load them.
     pub fn ngl(architecture: &Architecture, n: u64) -> Placement {
         Placement::gpu_layers(n.saturating_sub(mtp_layers(architecture)).max(n.min(1)))
     }
 
-    /// The `--n-gpu-layers` that brings this placement about.
+    /// The `--n-gpu-layers` that reproduces this placement.
     pub fn n_gpu_layers(&self, architecture: &Architecture) -> u64 {
         let layers = self.device_layers.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
         match layers {
@@ -58,8 +57,8 @@ impl Placement {
         }
     }
 
-    /// The device that holds layer `il`, or the output layer where `il` is the number of layers;
-    /// `None`: the host.
+    /// The device that holds layer `il`, or the output layer if `il` is the number of layers;
+    /// `None` for the host.
     pub fn device_of_layer(&self, architecture: &Architecture, il: u64) -> Option<usize> {
         let on_devices = self.device_layers.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
         let first = (architecture.n_layers() + 1).saturating_sub(on_devices);
@@ -73,7 +72,7 @@ impl Placement {
         None
     }
 
-    /// Devices, those that form one counted singly.
+    /// Number of devices, including those that act as one.
     pub fn devices(&self) -> usize {
         match &self.divided {
             Division::Tensors(shares) => shares.len(),
@@ -81,18 +80,18 @@ impl Placement {
         }
     }
 
-    /// The entry of `device_layers` that device `i` is part of.
+    /// Index of the entry of `device_layers` that includes device `i`.
     pub fn group_of(&self, i: usize) -> usize {
         if matches!(self.divided, Division::Tensors(_)) { 0 } else { i }
     }
 
-    /// Device `i` is left out altogether.
+    /// Whether device `i` is not used at all.
     pub fn leaves_out(&self, i: usize) -> bool {
         self.divided == Division::Nothing && self.device_layers.get(i) == Some(&0)
     }
 
-    /// How many batches pass through the devices at the same time: several devices that hold all
-    /// layers form a pipeline.
+    /// Number of batches in flight at the same time: several devices that hold all layers form a
+    /// pipeline.
     pub fn pipeline_copies(&self, architecture: &Architecture) -> u64 {
         let all_on_devices = self.device_of_layer(architecture, 0).is_some();
         let pipeline = self.device_layers.len() > 1 && self.divided == Division::Layers;
@@ -102,7 +101,7 @@ impl Placement {
         }
     }
 
-    /// A device may be given copies of weights that lie on the host.
+    /// Whether a device may get copies of weights that are on the host.
     pub(super) fn copies_weights(&self, architecture: &Architecture) -> bool {
         let whole = self.device_of_layer(architecture, 0).is_some();
         !self.device_layers.is_empty() && (!whole || self.host_expert_layers > 0)
@@ -114,13 +113,13 @@ impl Placement {
     }
 }
 
-/// MTP layers in the GGUF file.
+/// Number of MTP layers in the GGUF file.
 pub fn mtp_layers(architecture: &Architecture) -> u64 {
     let mtp = architecture.mtp.as_ref().filter(|mtp| mtp.in_gguf);
     mtp.map_or(0, |mtp| mtp.layers.len() as u64)
 }
 
-/// The layer's cache is one of those that hold a window only (unless `--swa-full`).
+/// Whether the layer's cache holds only a window (unless `--swa-full`).
 pub fn has_window(architecture: &Architecture, layer: &Layer) -> bool {
     let reach = match &layer.mixer {
         Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => a.reach,

@@ -1,5 +1,5 @@
-//! Which layers go where under llama.cpp: its own split by memory, and the search for a
-//! placement that fits.
+//! The placement of layers under llama.cpp: its own split by memory, and the search for one that
+//! fits.
 
 use super::placement::Placement;
 use super::tensor_split::Division;
@@ -9,9 +9,9 @@ use crate::report::PlacementReason;
 use crate::scenario::{Offload, SplitMode};
 use crate::units::Bytes;
 
-/// The layers on each device when `layers` of them are spread in proportion to `shares`, as
-/// llama.cpp counts: the output layer is the last one, and the `mtp` layers before it, which stay in
-/// the file, take places as well.
+/// Layers on each device when `layers` of them are split in proportion to `shares`. As in
+/// llama.cpp, the output layer counts as the last one, and the `mtp` layers before it, which are
+/// not loaded, take places too.
 pub fn split_with_mtp(layers: u64, mtp: u64, shares: &[Bytes]) -> Vec<u64> {
     if layers <= 1 || mtp == 0 {
         return split_by_memory(layers, shares);
@@ -28,20 +28,20 @@ pub fn split_with_mtp(layers: u64, mtp: u64, shares: &[Bytes]) -> Vec<u64> {
     counts
 }
 
-/// How the user wants a model placed.
+/// The user's requirements for a placement.
 #[derive(Clone, Copy, Debug)]
 pub struct PlacementRequest<'a> {
-    /// What may be left on the host.
+    /// What may stay on the host.
     pub offload: Offload,
-    /// What is divided between devices.
+    /// How the model is split between devices.
     pub split: SplitMode,
-    /// Each device's part, where the user says it.
+    /// Each device's share, if the user sets it.
     pub shares: Option<&'a [u64]>,
-    /// The only device used where nothing is divided.
+    /// The device used if nothing is split.
     pub main_gpu: usize,
 }
 
-/// What a placement has to place.
+/// The sizes of the layers to place.
 #[derive(Clone, Debug)]
 pub struct LayerSizes {
     /// Bytes of each repeating layer without its routed experts.
@@ -50,7 +50,7 @@ pub struct LayerSizes {
     pub experts: Vec<Bytes>,
     /// Bytes of the output layer.
     pub output: Bytes,
-    /// MTP layers in the file, which are not loaded.
+    /// Number of MTP layers in the file, which are not loaded.
     pub mtp: u64,
 }
 
@@ -59,7 +59,7 @@ impl LayerSizes {
         self.layers.len() as u64
     }
 
-    /// All of it.
+    /// Bytes of everything to place.
     fn bytes(&self) -> Bytes {
         self.layers.iter().chain(&self.experts).copied().sum::<Bytes>() + self.output
     }
@@ -70,8 +70,8 @@ impl LayerSizes {
         last.map_or(0, |last| last as u64 + 1)
     }
 
-    /// All layers over devices in proportion to `memory`, by bytes rather than by number: with the
-    /// experts of the first `host_experts` layers on the host, layers differ.
+    /// Splits all layers over devices in proportion to `memory`, by bytes rather than by number:
+    /// with the experts of the first `host_experts` layers on the host, layers differ in size.
     fn balance(&self, host_experts: u64, memory: &[Bytes]) -> Vec<u64> {
         let layers = self.layers.iter().zip(&self.experts).enumerate();
         let on_device = |(il, (layer, experts)): (usize, (&Bytes, &Bytes))| {
@@ -97,36 +97,38 @@ impl LayerSizes {
     }
 }
 
-/// A placement, and how it came about.
+/// A placement, and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Solution {
     /// The placement.
     pub placement: Placement,
-    /// How it came about.
+    /// Why this placement was chosen.
     pub reason: PlacementReason,
 }
 
-/// What tells the loads of a placement.
+/// Estimates the loads of a placement.
 pub trait LoadEstimator {
-    /// The loads.
+    /// Returns the loads of `placement`.
     fn loads(&self, placement: &Placement) -> Loads;
 
-    /// Loads that are no larger, at little cost: without what takes long to find out.
+    /// Returns a cheap lower bound of the loads of `placement`, without the parts that are slow to
+    /// compute.
     fn lower_bound(&self, placement: &Placement) -> Loads;
 
-    /// The loads are `good`, which smaller ones are if larger ones are.
+    /// Whether the loads of `placement` are `good`, a predicate that holds for smaller loads if it
+    /// holds for larger ones.
     fn satisfies(&self, good: fn(&Loads) -> bool, placement: &Placement) -> bool {
         good(&self.lower_bound(placement)) && good(&self.loads(placement))
     }
 }
 
-/// The placement of `sizes` over devices with `memory` usable bytes each, as far as `request` leaves
-/// it open. `estimator` gives the loads of a placement.
+/// Finds the placement of `sizes` over devices with `memory` usable bytes each, within the limits
+/// of `request`. `estimator` returns the loads of a placement.
 ///
-/// With [`Offload::Auto`], the first of these that fits: all on the devices, split as the engine
-/// does it; all on the devices, split otherwise; the fewest experts on the host; the most layers on
-/// the devices. Where nothing fits it is the first of them. The other modes, and a split that the
-/// user gives, are taken as they are.
+/// With [`Offload::Auto`], it is the first of these that fits: everything on the devices, split by
+/// the engine's rule; everything on the devices, split otherwise; the fewest experts on the host;
+/// the most layers on the devices. If nothing fits, it is the first of them. The other modes, and a
+/// split set by the user, are used as they are.
 pub fn solve(
     request: PlacementRequest<'_>,
     sizes: &LayerSizes,
@@ -160,8 +162,8 @@ pub fn solve(
     if free && let Some(placement) = other_split(&whole, memory, estimator) {
         return Solution { placement, reason: PlacementReason::Rebalanced };
     }
-    // The more is on the host, the less is on the devices: the first step that relieves them is
-    // also the one that burdens the RAM least.
+    // The more is on the host, the less is on the devices: the first step that relieves them also
+    // burdens the RAM least.
     let on_devices: fn(&Loads) -> bool = |loads| loads.devices.iter().all(Load::fits);
     let experts = |n: u64| {
         let mut placement = place(request, sizes, memory, all, n);
@@ -182,7 +184,8 @@ pub fn solve(
         .unwrap_or(Solution { placement: whole, reason: PlacementReason::NothingFits })
 }
 
-/// `layers` of the model on the devices, the experts of the first `host_experts` on the host.
+/// Places `layers` of the model on the devices, with the experts of the first `host_experts` on the
+/// host.
 pub fn place(
     request: PlacementRequest<'_>,
     sizes: &LayerSizes,
@@ -191,8 +194,8 @@ pub fn place(
     host_experts: u64,
 ) -> Placement {
     let devices = memory.len();
-    // More parts than devices are not looked at; devices without one get nothing. Nothing but
-    // zeros counts as no request.
+    // Shares beyond the number of devices are ignored; devices without one get nothing. Only zeros
+    // count as no request.
     let shares = request.shares.map(|shares| {
         let given = shares.iter().copied().chain(std::iter::repeat(0)).take(devices);
         given.map(Bytes).collect::<Vec<_>>()
@@ -218,12 +221,12 @@ pub fn place(
     Placement { device_layers, host_expert_layers: host_experts, divided }
 }
 
-/// Layers can be moved from device to device.
+/// Whether layers can be moved between devices.
 fn moves_layers(placement: &Placement) -> bool {
     matches!(placement.divided, Division::Layers | Division::Rows(_))
 }
 
-/// Another split of `whole` over devices with `memory` that fits, if there is one.
+/// Returns another split of `whole` over devices with `memory` that fits, if there is one.
 fn other_split(
     whole: &Placement,
     memory: &[Bytes],
@@ -241,8 +244,8 @@ fn other_split(
     estimator.satisfies(Loads::fit_expectedly, &placement).then_some(placement)
 }
 
-/// `placement`, or one with layers moved from the fullest device to the emptiest until it is
-/// `good`; `None` if that cannot be.
+/// Moves layers from the fullest device to the emptiest until `placement` is `good`; `None` if that
+/// is impossible.
 fn rebalance(
     mut placement: Placement,
     estimator: &impl LoadEstimator,
@@ -259,7 +262,7 @@ fn rebalance(
         placement.device_layers[fullest] -= 1;
         placement.device_layers[emptiest] += 1;
         loads = estimator.loads(&placement);
-        // Moving on would only pass the overflow around.
+        // Further moves would only pass the overflow around.
         if loads.devices.iter().map(Load::headroom).min()? <= least {
             return None;
         }
@@ -267,7 +270,7 @@ fn rebalance(
     Some(placement)
 }
 
-/// The smallest `n` in `low..=high` for which `holds`, where `holds` is false up to some point
+/// The smallest `n` in `low..=high` for which `holds`, a predicate that is false up to some point
 /// and true from there on.
 fn first_true(low: u64, high: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
     if low > high || !holds(high) {
@@ -302,8 +305,8 @@ mod tests {
         }
     }
 
-    /// A model of 10 layers of 1 GiB each and an output layer of 2 GiB, 6 tenths of each layer
-    /// experts.
+    /// A model of 10 layers of 1 GiB each, of which experts are 6 tenths, and an output layer of 2
+    /// GiB.
     fn estimator(memory: &[Bytes], ram: Bytes) -> impl Fn(&Placement) -> Loads {
         move |placement: &Placement| {
             let on_devices: u64 = placement.device_layers.iter().sum();
@@ -389,8 +392,8 @@ mod tests {
 
     #[test]
     fn experts_that_leave_make_room_on_both_devices() {
-        // The layers that lose their experts all come first; by number, the second device would
-        // have the heavy ones and overflow.
+        // The layers that lose their experts come first; split by number, the second device would
+        // get the heavy ones and overflow.
         let memory = [GIB * 5, GIB * 5];
         let placement = solved(&memory, GIB * 64, 10).unwrap();
         assert!(placement.device_layers[0] > placement.device_layers[1], "{placement:?}");
@@ -405,7 +408,7 @@ mod tests {
 
     #[test]
     fn ram_for_a_part_is_enough_when_only_a_part_is_left_over() {
-        // All ten layers would not fit in this RAM, the three that have to do.
+        // All ten layers would not fit in this RAM; the three that must be there do.
         let placement = solved(&[GIB * 10], GIB * 4, 0).unwrap();
         assert_eq!(placement.device_layers, [8]);
     }
@@ -438,7 +441,7 @@ mod tests {
         };
         assert_eq!(place(SplitMode::Layer, Some(&[1, 1])).device_layers, [6, 5]);
         assert_eq!(place(SplitMode::Layer, Some(&[1])).device_layers, [11, 0]);
-        // Nothing but zeros is no request, and more parts than devices are not looked at.
+        // Only zeros count as no request, and shares beyond the number of devices are ignored.
         assert_eq!(place(SplitMode::Layer, Some(&[0, 0])).device_layers, [8, 3]);
         assert_eq!(place(SplitMode::Layer, Some(&[1, 1, 9])).device_layers, [6, 5]);
         assert_eq!(place(SplitMode::None, None).device_layers, [0, 11]);

@@ -1,4 +1,4 @@
-//! A model under llama.cpp: placed, billed, and asked for at any context and number of users.
+//! A model under llama.cpp: placed, and billed at any context and number of users.
 
 use super::addons::LlamaCppAddons;
 use super::checks;
@@ -24,38 +24,38 @@ use crate::report::{
 use crate::scenario::Scenario;
 use crate::units::Bytes;
 
-/// llama.cpp rounds the cells of a sequence up to this many.
+/// llama.cpp rounds the cells of a sequence up to a multiple of this.
 const CELLS: u64 = 256;
 
 /// A GGUF file on a machine under llama.cpp.
 pub(super) struct LlamaCppRun<'a> {
     front_end: &'static FrontEnd,
     scenario: &'a Scenario,
-    setup: GgufOnMachine<'a>,
+    gguf: GgufOnMachine<'a>,
     addons: LlamaCppAddons<'a>,
     placed: PlacedModel,
     reason: PlacementReason,
 }
 
-/// A file that is being placed: the loads of any placement of it.
+/// The loads of a file under any placement of it.
 struct PlacementEstimator<'a> {
-    setup: &'a GgufOnMachine<'a>,
+    gguf: &'a GgufOnMachine<'a>,
     addons: &'a LlamaCppAddons<'a>,
     settings: &'a Settings,
 }
 
 impl LoadEstimator for PlacementEstimator<'_> {
     fn loads(&self, placement: &Placement) -> Loads {
-        let loads = self.setup.loads(&self.setup.place(placement.clone()), self.settings);
+        let loads = self.gguf.loads(&self.gguf.place(placement.clone()), self.settings);
         self.addons.load(loads, placement, self.settings)
     }
 
     fn lower_bound(&self, placement: &Placement) -> Loads {
-        self.setup.loads_without_compute(&self.setup.place(placement.clone()), self.settings)
+        self.gguf.loads_without_compute(&self.gguf.place(placement.clone()), self.settings)
     }
 }
 
-/// The placement that the question asks for.
+/// The placement that the scenario requests.
 fn request(scenario: &Scenario) -> PlacementRequest<'_> {
     let parallel = &scenario.parallel;
     PlacementRequest {
@@ -66,7 +66,7 @@ fn request(scenario: &Scenario) -> PlacementRequest<'_> {
     }
 }
 
-/// `settings` with the tokens that are proposed at once to `file`'s model.
+/// Returns `settings` with the number of tokens drafted at once for `file`'s model.
 fn with_speculation(file: &GgufFile<'_>, addons: &Addons<'_>, settings: Settings) -> Settings {
     let proposed = addons.proposed();
     let snapshots = match addons.mtp() {
@@ -76,7 +76,7 @@ fn with_speculation(file: &GgufFile<'_>, addons: &Addons<'_>, settings: Settings
     Settings { proposed, snapshots, ..settings }
 }
 
-/// The whole model on devices with `memory`.
+/// Places the whole model on devices with `memory`.
 fn whole(scenario: &Scenario, sizes: &LayerSizes, memory: &[Bytes]) -> Placement {
     match memory {
         [] => Placement::cpu(),
@@ -85,10 +85,10 @@ fn whole(scenario: &Scenario, sizes: &LayerSizes, memory: &[Bytes]) -> Placement
 }
 
 impl<'a> LlamaCppRun<'a> {
-    /// `file` with `addons` on `hardware`, placed as `scenario` asks.
+    /// Places `file` with `addons` on `hardware` as `scenario` requests.
     ///
     /// # Errors
-    /// llama.cpp has no backend for a device, or it or `front_end` refuses a setting.
+    /// llama.cpp has no backend for a device, or llama.cpp or `front_end` refuses a setting.
     pub(super) fn new(
         front_end: &'static FrontEnd,
         file: &'a GgufFile<'a>,
@@ -101,59 +101,59 @@ impl<'a> LlamaCppRun<'a> {
         checks::check_model(scenario, file.model).map_err(refused)?;
         let architecture = file.architecture();
         checks::check_split(front_end, scenario, architecture, hardware).map_err(refused)?;
-        let setup = GgufOnMachine::new(file, hardware)?;
+        let gguf = GgufOnMachine::new(file, hardware)?;
         let settings = front_end.settings(scenario, scenario.context, scenario.users);
         let settings = with_speculation(file, addons, settings);
         let addons = LlamaCppAddons::new(file, addons, hardware)?;
         let memory = hardware.usable();
-        let estimator = PlacementEstimator { setup: &setup, addons: &addons, settings: &settings };
+        let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
         let Solution { placement, reason } =
             solve(request(scenario), &file.sizes, &memory, &estimator);
-        let placed = setup.place(placement);
-        Ok(LlamaCppRun { front_end, scenario, setup, addons, placed, reason })
+        let placed = gguf.place(placement);
+        Ok(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }
 
     fn n_layers(&self) -> u64 {
-        self.setup.file.architecture().n_layers()
+        self.gguf.file.architecture().n_layers()
     }
 
-    /// The same run with all of the model on the devices of `setup`.
+    /// Returns this run with the whole model on the devices of `gguf`.
     fn whole_on<'b>(
         &'b self,
-        setup: GgufOnMachine<'b>,
+        gguf: GgufOnMachine<'b>,
         addons: LlamaCppAddons<'b>,
     ) -> Box<dyn Run + 'b> {
         let (front_end, scenario) = (self.front_end, self.scenario);
-        let placed = setup.place(whole(scenario, &setup.file.sizes, &setup.hardware.usable()));
+        let placed = gguf.place(whole(scenario, &gguf.file.sizes, &gguf.hardware.usable()));
         let reason = PlacementReason::Fits;
-        Box::new(LlamaCppRun { front_end, scenario, setup, addons, placed, reason })
+        Box::new(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }
 
     fn settings(&self, context: u64, users: u64) -> Settings {
         let settings = self.front_end.settings(self.scenario, context, users);
-        with_speculation(self.setup.file, self.addons.addons(), settings)
+        with_speculation(self.gguf.file, self.addons.addons(), settings)
     }
 }
 
 impl Run for LlamaCppRun<'_> {
     fn hardware(&self) -> &Hardware<'_> {
-        self.setup.hardware
+        self.gguf.hardware
     }
 
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
         let settings = self.settings(context, users);
         let addons = self.addons.lines(&self.placed.placement, &settings);
-        self.setup.bills(&self.placed, &settings, addons)
+        self.gguf.bills(&self.placed, &settings, addons)
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
         let settings = self.settings(context, users);
-        let loads = self.setup.loads(&self.placed, &settings);
+        let loads = self.gguf.loads(&self.placed, &settings);
         self.addons.load(loads, &self.placed.placement, &settings)
     }
 
     fn loads_lower_bound(&self, context: u64, users: u64) -> Loads {
-        self.setup.loads_without_compute(&self.placed, &self.settings(context, users))
+        self.gguf.loads_without_compute(&self.placed, &self.settings(context, users))
     }
 
     fn is_feasible(&self) -> bool {
@@ -167,12 +167,12 @@ impl Run for LlamaCppRun<'_> {
     }
 
     fn without_offload(&self) -> Option<Box<dyn Run + '_>> {
-        Some(self.whole_on(self.setup.clone(), self.addons.clone()))
+        Some(self.whole_on(self.gguf.clone(), self.addons.clone()))
     }
 
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
-        let addons = LlamaCppAddons::new(self.setup.file, self.addons.addons(), hardware).ok()?;
-        Some(self.whole_on(GgufOnMachine::new(self.setup.file, hardware).ok()?, addons))
+        let addons = LlamaCppAddons::new(self.gguf.file, self.addons.addons(), hardware).ok()?;
+        Some(self.whole_on(GgufOnMachine::new(self.gguf.file, hardware).ok()?, addons))
     }
 
     fn placement(&self) -> report::Placement {
@@ -189,8 +189,8 @@ impl Run for LlamaCppRun<'_> {
         report::Placement {
             split,
             shares,
-            input_copies: placement.pipeline_copies(self.setup.file.architecture()),
-            duplicates: self.setup.duplicates(&self.placed, &settings),
+            input_copies: placement.pipeline_copies(self.gguf.file.architecture()),
+            duplicates: self.gguf.duplicates(&self.placed, &settings),
             ..self.layout().placement(self.reason)
         }
     }
@@ -220,12 +220,12 @@ impl Run for LlamaCppRun<'_> {
     }
 
     fn flags(&self) -> Vec<String> {
-        let architecture = self.setup.file.architecture();
+        let architecture = self.gguf.file.architecture();
         let mut flags = self.front_end.flags(Placed {
             scenario: self.scenario,
             placement: &self.placed.placement,
             architecture,
-            memory: &self.setup.hardware.usable(),
+            memory: &self.gguf.hardware.usable(),
         });
         let has_vision = architecture.extras.vision > 0;
         flags.extend(self.front_end.addon_flags(self.addons.addons(), has_vision));

@@ -1,40 +1,40 @@
-//! The settings that llama.cpp is run with.
+//! The settings of a llama.cpp run.
 
 use super::KvTypes;
 use super::graph_quirks::Family;
 use crate::architecture::Architecture;
 use crate::scenario::LogitsBuffer;
 
-/// How llama.cpp is run.
+/// The settings of a llama.cpp run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Context for all sequences together, in tokens (`--ctx-size`).
     pub n_ctx: u64,
-    /// Sequences (`--parallel`).
+    /// Number of sequences (`--parallel`).
     pub n_parallel: u64,
-    /// One KV buffer for all sequences (`--kv-unified`).
+    /// Whether all sequences share one KV buffer (`--kv-unified`).
     pub unified: bool,
     /// Physical batch in tokens (`--ubatch-size`).
     pub n_ubatch: u64,
     /// Cache types.
     pub kv: KvTypes,
-    /// Flash attention.
+    /// Whether flash attention is used.
     pub flash_attention: bool,
-    /// Sliding-window layers keep the whole context.
+    /// Whether sliding-window layers keep the whole context.
     pub swa_full: bool,
     /// What the logits buffer is reserved for.
     pub logits: LogitsBuffer,
     /// Tokens proposed at once in speculative decoding, which the model checks together; 0 without.
     pub proposed: u64,
-    /// States of a recurrent layer that each sequence keeps beside the current one, to go back to
-    /// where a proposal is rejected (`n_rs_seq`).
+    /// States of a recurrent layer that each sequence keeps in addition to the current one, to roll
+    /// back to when a draft is rejected (`n_rs_seq`).
     pub snapshots: u64,
 }
 
-/// Snapshots of recurrent states that are kept where `proposed` tokens are proposed at once by MTP
-/// layers: one each, in architectures that can go back to them; the others are restored from
-/// checkpoints on the host. A separate draft model asks for none. Source: `need_n_rs_seq` in
-/// `common/common.h`, `llm_arch_supports_rs_rollback` in `src/llama-arch.cpp`.
+/// Snapshots of recurrent states when MTP layers draft `proposed` tokens at once: one per token in
+/// architectures that can roll back to them; others restore checkpoints on the host. A separate
+/// draft model needs none. Source: `need_n_rs_seq` in `common/common.h`,
+/// `llm_arch_supports_rs_rollback` in `src/llama-arch.cpp`.
 pub fn snapshots(architecture: &Architecture, proposed: u64) -> u64 {
     match architecture.gguf_arch.as_deref() {
         Some("qwen35" | "qwen35moe" | "qwen4exp") => proposed,
@@ -42,14 +42,14 @@ pub fn snapshots(architecture: &Architecture, proposed: u64) -> u64 {
     }
 }
 
-/// Sequences that llama.cpp can tell apart (`LLAMA_MAX_SEQ`).
+/// Maximum number of sequences (`LLAMA_MAX_SEQ`).
 pub const MAX_SEQUENCES: u64 = 256;
-/// Contexts are counted in 32 bits.
+/// Maximum context, which is counted in 32 bits.
 pub(super) const MAX_CONTEXT: u64 = 1 << 31;
 
 impl Settings {
-    /// The settings that llama.cpp goes by: in its limits, a batch no longer than the context, and
-    /// flash attention only where the architecture has it.
+    /// Returns the settings that llama.cpp effectively uses: within its limits, with a batch no
+    /// longer than the context, and flash attention only where the architecture supports it.
     pub(super) fn effective(&self, architecture: &Architecture) -> Settings {
         let n_ctx = self.n_ctx.clamp(1, MAX_CONTEXT);
         Settings {

@@ -1,17 +1,18 @@
-//! How llama.cpp divides single tensors between devices: by rows (`--split-mode row`) or, caches
-//! included, along whichever dimension suits (`--split-mode tensor`).
+//! How llama.cpp divides individual tensors between devices: by rows (`--split-mode row`) or,
+//! caches included, along a suitable dimension (`--split-mode tensor`).
 //!
 //! **Rows.** The split buffers of the CUDA backend (`ggml-cuda.cu` of builds before b11434, which
-//! lacks them and refuses the mode; SYCL has them still): matrices that are multiplied with,
-//! experts aside, are cut into rows by `--tensor-split` (by the cards' memory without one), each cut
-//! rounded down to 128 rows; everything else, caches and compute buffers among it, stays on the
-//! device that has the layer.
+//! lacks them and refuses the mode; SYCL still has them): matrices of multiplications, without
+//! experts, are divided by rows according to `--tensor-split` (by default the cards' memory), each
+//! boundary rounded down to 128 rows. Everything else, including caches and compute buffers, stays
+//! on the layer's device.
 //!
-//! **Tensors.** `llama_meta_device_get_split_state` in `llama-model.cpp` and `ggml-backend-meta.cpp`,
-//! build b11434: devices form one. Attention is cut by heads, feed-forward blocks by their inner
-//! width, the head by vocabulary; norms, routers and whatever has no rule are on every device. Cuts
-//! are equal, or as `--tensor-split` says, rounded down to a step, and which device gets what the
-//! rounding leaves changes from layer to layer. Each device has a compute buffer for the whole graph.
+//! **Tensors.** `llama_meta_device_get_split_state` in `llama-model.cpp` and
+//! `ggml-backend-meta.cpp`, build b11434: the devices act as one. Attention is divided by heads,
+//! feed-forward blocks by their inner width, the head by vocabulary; norms, routers and tensors
+//! without a rule are replicated. Parts are equal, or in proportion to `--tensor-split`, rounded
+//! down to a step; the device that gets the remainder changes from layer to layer. Each device has
+//! a compute buffer for the whole graph.
 
 use super::gguf_tensor::{DEVICE_ALIGNMENT, Weight, padded, row_padding};
 use crate::architecture::{
@@ -19,21 +20,21 @@ use crate::architecture::{
 };
 use crate::units::Bytes;
 
-/// What is divided between devices beside whole layers.
+/// What is divided between devices in addition to whole layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Division {
     /// Whole layers only.
     #[default]
     Layers,
-    /// Nothing: one device has all layers, the others are left out.
+    /// Nothing: one device has all layers, the others are not used.
     Nothing,
     /// The rows of matrices, in these proportions.
     Rows(Vec<u64>),
-    /// All of a layer, in these proportions; the devices form one.
+    /// Every tensor of a layer, in these proportions; the devices act as one.
     Tensors(Vec<u64>),
 }
 
-/// Rows are cut at multiples of this.
+/// Row boundaries are multiples of this.
 const ROW_ROUNDING: u64 = 128;
 
 /// Whether build b11434 divides the tensors of `architecture`
@@ -74,8 +75,8 @@ pub fn divides_tensors(architecture: &Architecture) -> bool {
     architecture.gguf_arch.as_deref().is_some_and(|arch| !without.contains(&arch))
 }
 
-/// The bytes of the rows of `weight` on each device, whose layer is on device `home`; `None`
-/// where it is not cut.
+/// Bytes of the rows of `weight` on each device, with its layer on device `home`; `None` if it is
+/// not divided.
 pub(super) fn rows(weight: &Weight, shares: &[u64], home: usize) -> Option<Vec<Bytes>> {
     let [row, n, depth] = weight.tensor.shape.0;
     if n <= 1 || depth > 1 || !is_multiplied(weight.tensor.role) {
@@ -108,7 +109,7 @@ pub(super) fn rows(weight: &Weight, shares: &[u64], home: usize) -> Option<Vec<B
     Some(parts.iter().map(bytes).collect())
 }
 
-/// It is used as the matrix of a multiplication, and is not a stack of experts.
+/// Whether the tensor is the matrix of a multiplication and not a stack of experts.
 fn is_multiplied(role: Role) -> bool {
     use Role::*;
     let looked_up_or_added = matches!(
@@ -138,7 +139,7 @@ fn is_multiplied(role: Role) -> bool {
     !looked_up_or_added && !role.is_expert() && role != FfnDownExpsScale
 }
 
-/// Where the tensors and caches of a model are cut when devices form one.
+/// Divides the tensors and caches of a model between devices that act as one.
 #[derive(Clone, Debug)]
 pub(super) struct TensorSplitter<'a> {
     shares: &'a [u64],
@@ -146,13 +147,13 @@ pub(super) struct TensorSplitter<'a> {
     n_layers: usize,
 }
 
-/// The steps at which the tensors of one layer may be cut.
+/// The steps at which the tensors of a layer may be divided.
 #[derive(Clone, Copy, Debug, Default)]
 struct LayerCuts {
     rotation: usize,
     attention: Option<HeadCuts>,
     delta: Option<DeltaCuts>,
-    /// Columns of dense or shared blocks, and of experts.
+    /// Step of the columns of dense or shared blocks, and of experts.
     inner: u64,
     expert: u64,
 }
@@ -160,7 +161,7 @@ struct LayerCuts {
 #[derive(Clone, Copy, Debug)]
 struct HeadCuts {
     kv_heads: u64,
-    /// Key heads that stay together.
+    /// Number of key heads that stay together.
     step: u64,
 }
 
@@ -191,7 +192,7 @@ impl<'a> TensorSplitter<'a> {
                 layer[slot] = weight.ty.block_elements();
             }
         }
-        // Layers of a kind take turns.
+        // Layers of a kind alternate in which device gets the remainder.
         let kind = |layer: &Layer| {
             let recurrent = layer.mixer.attention().is_none();
             let windowed = layer.mixer.attention().is_some_and(|a| a.reach != Reach::Full);
@@ -238,7 +239,7 @@ impl<'a> TensorSplitter<'a> {
         parts.into_iter().map(bytes).collect()
     }
 
-    /// How much of the cache of layer `il` is on each device, as parts of a whole.
+    /// Fractions of layer `il`'s cache on each device.
     pub(super) fn cache(&self, il: usize) -> Vec<(u64, u64)> {
         let cuts = self.layers.get(il).copied().unwrap_or_default();
         let parts = |n, step| -> Vec<(u64, u64)> {
@@ -252,8 +253,8 @@ impl<'a> TensorSplitter<'a> {
         }
     }
 
-    /// The dimension that a tensor is cut along, the parts, and what they add up to; `None`: it is
-    /// on every device.
+    /// The dimension that a tensor is divided along, the parts, and their sum; `None` if it is
+    /// replicated.
     fn cut(&self, weight: &Weight) -> Option<(usize, Vec<u64>, u64)> {
         use Role::*;
         let role = weight.tensor.role;
@@ -278,7 +279,7 @@ impl<'a> TensorSplitter<'a> {
             FfnDown | FfnDownShexp => along(0, shape[0], cuts.inner),
             FfnUpBias | FfnGateBias => along(0, shape[0], cuts.inner),
             FfnUpExps | FfnGateExps => along(1, shape[1], cuts.expert),
-            // Gate and up are cut alike.
+            // Gate and up are divided at the same columns.
             FfnGateUpExps => along(1, shape[1] / 2, cuts.expert),
             FfnDownExps => along(0, shape[0], cuts.expert),
             FfnUpExpsBias | FfnGateExpsBias => along(0, shape[0], cuts.expert),
@@ -303,8 +304,8 @@ impl<'a> TensorSplitter<'a> {
     }
 }
 
-/// Whole groups of query heads, so many of them that a part is a multiple of the output
-/// projection's blocks (of 128 columns where there are enough).
+/// The number of key heads that stay together: whole groups of query heads, enough that a part is a
+/// multiple of the output projection's blocks (of 128 columns if the heads allow it).
 fn head_cuts(a: &Attention, block: u64, devices: u64) -> HeadCuts {
     let group = (a.heads / a.kv_heads.max(1)).saturating_mul(a.head_dim).max(1);
     let mut columns = block.max(1);
@@ -312,7 +313,7 @@ fn head_cuts(a: &Attention, block: u64, devices: u64) -> HeadCuts {
         columns *= 2;
     }
     let gated = a.output_gate != OutputGate::None;
-    // Queries with a gate are twice as many, and both are cut where the others are.
+    // Gated queries are twice as many, and both halves are divided where the others are.
     let step = lcm(group, columns) / group;
     let gated_step = lcm(group.saturating_mul(2), columns) / group.saturating_mul(2).max(1);
     HeadCuts { kv_heads: a.kv_heads, step: if gated { step.max(gated_step) } else { step } }
@@ -331,8 +332,8 @@ fn lcm(a: u64, b: u64) -> u64 {
     (a.max(1) / x).saturating_mul(b.max(1))
 }
 
-/// Divides `n` in proportion to `shares`, each cut rounded down to a multiple of `step`, beginning
-/// with the device `rotation`.
+/// Divides `n` in proportion to `shares`, each boundary rounded down to a multiple of `step`,
+/// starting with the device `rotation`.
 fn cut(n: u64, step: u64, shares: &[u64], rotation: usize) -> Vec<u64> {
     let devices = shares.len();
     let total: u128 = shares.iter().map(|share| u128::from(*share)).sum();

@@ -1,4 +1,4 @@
-//! Where llama.cpp puts each weight, and how many bytes it takes there.
+//! The placement of each weight under llama.cpp, and its bytes there.
 //!
 //! Rules of `llama-model.cpp`, `llama-model-loader.cpp` and the CUDA backend's `get_alloc_size`,
 //! build b11434.
@@ -11,7 +11,8 @@ use crate::architecture::{Architecture, Role, Tensor};
 use crate::quant::GgmlType;
 use crate::units::Bytes;
 
-/// Read row by row for the tokens of a batch, on the host: there is little to gain from a device.
+/// Whether the tensor is read row by row for the tokens of a batch. It stays on the host, since a
+/// device would gain little.
 fn is_input(role: Role) -> bool {
     matches!(
         role,
@@ -19,7 +20,7 @@ fn is_input(role: Role) -> bool {
     )
 }
 
-/// The norm before the output head. LFM2's has the name of a norm over the embeddings.
+/// The norm before the output head. LFM2's is named like a norm over the embeddings.
 pub(super) fn final_norm(architecture: &Architecture) -> Option<Role> {
     let extras = &architecture.extras;
     let named_otherwise = extras.embedding_norm && !Family::of(architecture).encoder;
@@ -29,12 +30,12 @@ pub(super) fn final_norm(architecture: &Architecture) -> Option<Role> {
     }
 }
 
-/// There is a norm over the embeddings.
+/// Whether there is a norm over the embeddings.
 pub(super) fn has_embedding_norm(architecture: &Architecture) -> bool {
     architecture.extras.embedding_norm && final_norm(architecture) != Some(Role::TokenEmbdNorm)
 }
 
-/// Applied to the embeddings, where the first layer is.
+/// Whether the tensor is applied to the embeddings, and placed with the first layer.
 fn is_with_first_layer(architecture: &Architecture, role: Role) -> bool {
     match role {
         Role::TokenEmbdNorm | Role::TokenEmbdNormBias => has_embedding_norm(architecture),
@@ -43,23 +44,24 @@ fn is_with_first_layer(architecture: &Architecture, role: Role) -> bool {
     }
 }
 
-/// Kept on the host by `--n-cpu-moe`, which goes by names.
+/// Whether `--n-cpu-moe`, which matches names, keeps the tensor on the host.
 fn is_with_experts(role: Role) -> bool {
     role.is_expert() || role == Role::FfnDownExpsScale
 }
 
-/// Needed by every repeating layer, so each buffer with a layer gets a copy.
+/// Whether the tensor holds rotary factors. Every repeating layer needs them, so each buffer with a
+/// layer gets a copy.
 pub(super) fn is_rotary_factors(role: Role) -> bool {
     matches!(role, Role::RopeFreqs | Role::RopeFactorsLong | Role::RopeFactorsShort)
 }
 
 impl Placement {
-    /// The device that holds `weight`; `None`: the host.
+    /// The device that holds `weight`; `None` for the host.
     pub fn device_of(&self, architecture: &Architecture, weight: &Weight) -> Option<usize> {
         self.weight(architecture, weight.tensor.role, weight.tensor.layer.map(u64::from))
     }
 
-    /// The device that holds a weight; `None`: the host.
+    /// The device that holds a weight; `None` for the host.
     pub(super) fn weight(
         &self,
         architecture: &Architecture,
@@ -70,8 +72,8 @@ impl Placement {
         self.device_of_layer(architecture, il)
     }
 
-    /// The layer that a weight is with, the output layer counted as the last; `None`: it is on the
-    /// host wherever the layers are.
+    /// The layer that a weight is placed with, where the output layer counts as the last; `None` if
+    /// it is always on the host.
     fn layer_of(&self, architecture: &Architecture, role: Role, layer: Option<u64>) -> Option<u64> {
         match layer {
             None if is_input(role) => None,
@@ -83,8 +85,8 @@ impl Placement {
     }
 }
 
-/// Calls `put` with each of `weights`, given by role and layer, and with each place that it has:
-/// a device, or the host (`None`).
+/// Calls `put` for each of `weights`, given by role and layer, and each of its places: a device, or
+/// the host (`None`).
 fn visit_places<T: Copy>(
     architecture: &Architecture,
     placement: &Placement,
@@ -106,13 +108,12 @@ fn visit_places<T: Copy>(
     }
 }
 
-/// Calls `visit` with every buffer entry that loading the model makes: the device (`None`: the
-/// host), the weight, and its bytes there.
+/// Calls `visit` for every buffer entry of the loaded model: the device (`None` for the host), the
+/// weight, and its bytes there.
 ///
-/// The token embedding stays on the host; where the output head is tied to it, the device of the
+/// The token embedding stays on the host; if the output head is tied to it, the device of the
 /// output layer gets a copy ([`tied_output`], not visited here). MTP layers are not loaded. On a
-/// device each tensor begins at a multiple of 128 bytes, and quantised rows are padded to 512
-/// values.
+/// device each tensor is aligned to 128 bytes, and quantised rows are padded to 512 values.
 fn visit_buffers(
     architecture: &Architecture,
     weights: &[Weight],
@@ -120,29 +121,30 @@ fn visit_buffers(
     mut visit: impl FnMut(Option<usize>, &Weight, Bytes),
 ) {
     let family = Family::of(architecture);
-    let divider = WeightSplitter::new(architecture, weights, placement);
+    let splitter = WeightSplitter::new(architecture, weights, placement);
     let loaded = weights.iter().filter(|w| w.is_loaded(family));
     let loaded = loaded.map(|w| (w.tensor.role, w.tensor.layer.map(u64::from), w));
     visit_places(architecture, placement, loaded, |place, weight| {
-        divider.divide(place, weight, |device, bytes| visit(device, weight, bytes));
+        splitter.divide(place, weight, |device, bytes| visit(device, weight, bytes));
     });
 }
 
-/// The weights of a file that are loaded, summed up where they are always in the same place: those
-/// of a layer, its experts, those before the layers and after them. It tells the same as the
-/// functions of single weights, and sooner.
+/// Totals of the loaded weights, grouped by layer and type.
+///
+/// Weights of a layer, its experts, and those before and after the layers are always in one place.
+/// Results equal those of the functions over individual weights, but take less time.
 #[derive(Clone, Debug)]
 pub struct WeightTotals {
-    /// In the order of the file.
-    lots: Vec<WeightGroup>,
-    /// The embedding table, where it is the output head as well.
+    /// Groups in file order.
+    groups: Vec<WeightGroup>,
+    /// The embedding table, if it is also the output head.
     tied: Option<Weight>,
 }
 
-/// Weights of one type that are in one place.
+/// Weights of one type in one place.
 #[derive(Clone, Copy, Debug)]
 struct WeightGroup {
-    /// The first of them.
+    /// Role of the first weight.
     role: Role,
     layer: Option<u64>,
     ty: GgmlType,
@@ -152,10 +154,10 @@ struct WeightGroup {
 }
 
 impl WeightTotals {
-    /// Sums up `weights`.
+    /// Groups and sums `weights`.
     pub fn new(architecture: &Architecture, weights: &[Weight]) -> WeightTotals {
         let family = Family::of(architecture);
-        // Where a weight is depends on this.
+        // The properties that determine a weight's place.
         let place = |role: Role, layer: Option<u64>| match layer {
             Some(_) => is_with_experts(role),
             None => is_input(role),
@@ -163,37 +165,37 @@ impl WeightTotals {
         let first = |role: Role, layer: Option<u64>| {
             layer.is_none() && is_with_first_layer(architecture, role)
         };
-        let mut lots: Vec<WeightGroup> = Vec::new();
+        let mut groups: Vec<WeightGroup> = Vec::new();
         for weight in weights.iter().filter(|w| w.is_loaded(family)) {
             let Tensor { role, layer, .. } = weight.tensor;
             let layer = layer.map(u64::from);
             let bytes = weight.bytes();
             let on_host = Bytes(padded(bytes.0, HOST_ALIGNMENT));
             let on_device = Bytes(weight.on_device_of(bytes));
-            // Layers follow one another: what is alike is near the end.
-            let mut of_layer = lots.iter_mut().rev().take_while(|lot| lot.layer == layer);
-            let same = of_layer.find(|lot| {
-                lot.ty == weight.ty
-                    && is_rotary_factors(lot.role) == is_rotary_factors(role)
-                    && place(lot.role, layer) == place(role, layer)
-                    && first(lot.role, layer) == first(role, layer)
+            // Layers are consecutive, so a matching group is near the end.
+            let mut of_layer = groups.iter_mut().rev().take_while(|group| group.layer == layer);
+            let same = of_layer.find(|group| {
+                group.ty == weight.ty
+                    && is_rotary_factors(group.role) == is_rotary_factors(role)
+                    && place(group.role, layer) == place(role, layer)
+                    && first(group.role, layer) == first(role, layer)
             });
             match same {
-                Some(lot) => {
-                    lot.bytes += bytes;
-                    lot.on_host += on_host;
-                    lot.on_device += on_device;
+                Some(group) => {
+                    group.bytes += bytes;
+                    group.on_host += on_host;
+                    group.on_device += on_device;
                 }
                 None => {
                     let ty = weight.ty;
-                    lots.push(WeightGroup { role, layer, ty, bytes, on_host, on_device });
+                    groups.push(WeightGroup { role, layer, ty, bytes, on_host, on_device });
                 }
             }
         }
-        WeightTotals { lots, tied: tied_table(architecture, weights).copied() }
+        WeightTotals { groups, tied: tied_table(architecture, weights).copied() }
     }
 
-    /// Calls `visit` with every lot that is loaded, its device (`None`: the host) and its bytes
+    /// Calls `visit` for every loaded group with its device (`None` for the host) and its bytes
     /// there.
     fn visit(
         &self,
@@ -201,13 +203,13 @@ impl WeightTotals {
         placement: &Placement,
         mut visit: impl FnMut(Option<usize>, &WeightGroup, Bytes),
     ) {
-        let lots = self.lots.iter().map(|lot| (lot.role, lot.layer, lot));
-        visit_places(architecture, placement, lots, |place, lot| {
-            visit(place, lot, if place.is_some() { lot.on_device } else { lot.on_host });
+        let groups = self.groups.iter().map(|group| (group.role, group.layer, group));
+        visit_places(architecture, placement, groups, |place, group| {
+            visit(place, group, if place.is_some() { group.on_device } else { group.on_host });
         });
     }
 
-    /// As [`model_bytes`].
+    /// Returns the model buffers, like [`model_bytes`].
     pub fn model_bytes(
         &self,
         architecture: &Architecture,
@@ -225,7 +227,7 @@ impl WeightTotals {
         split
     }
 
-    /// As [`bytes_by_type`].
+    /// Returns the weights in one place by type, like [`bytes_by_type`].
     pub fn bytes_by_type(
         &self,
         architecture: &Architecture,
@@ -237,15 +239,15 @@ impl WeightTotals {
             return bytes_by_type(architecture, weights, placement, device);
         }
         let mut sums = Vec::new();
-        self.visit(architecture, placement, |place, lot, bytes| {
+        self.visit(architecture, placement, |place, group, bytes| {
             if place == device {
-                add(&mut sums, lot.ty, bytes);
+                add(&mut sums, group.ty, bytes);
             }
         });
         largest_first(sums)
     }
 
-    /// As [`tied_output`].
+    /// Returns the copies of a tied embedding table, like [`tied_output`].
     pub fn tied_output(
         &self,
         architecture: &Architecture,
@@ -255,7 +257,7 @@ impl WeightTotals {
         copy_of_head(architecture, weights, placement, self.tied.as_ref())
     }
 
-    /// As [`loaded`].
+    /// Returns the loaded bytes and those of further copies, like [`loaded`].
     pub fn loaded(
         &self,
         architecture: &Architecture,
@@ -266,20 +268,20 @@ impl WeightTotals {
             return loaded(architecture, weights, placement);
         }
         let mut all = Bytes::ZERO;
-        self.visit(architecture, placement, |_, lot, _| all += lot.bytes);
-        let once = self.lots.iter().map(|lot| lot.bytes).sum();
+        self.visit(architecture, placement, |_, group, _| all += group.bytes);
+        let once = self.groups.iter().map(|group| group.bytes).sum();
         (once, all - once)
     }
 }
 
 impl Placement {
-    /// Single weights are divided between devices.
+    /// Whether individual weights are divided between devices.
     fn divides_weights(&self) -> bool {
         matches!(self.divided, Division::Rows(_) | Division::Tensors(_))
     }
 }
 
-/// The embedding table, where it is the output head as well.
+/// The embedding table, if it is also the output head.
 fn tied_table<'a>(architecture: &Architecture, weights: &'a [Weight]) -> Option<&'a Weight> {
     let of = |role| weights.iter().find(move |w| w.tensor.role == role);
     match of(Role::Output) {
@@ -300,10 +302,10 @@ fn largest_first(mut sums: Vec<(GgmlType, Bytes)>) -> Vec<(GgmlType, Bytes)> {
     sums
 }
 
-/// Divides single weights between devices, where the placement asks for it.
+/// Divides individual weights between devices, if the placement requires it.
 struct WeightSplitter<'a> {
     placement: &'a Placement,
-    slicer: Option<TensorSplitter<'a>>,
+    splitter: Option<TensorSplitter<'a>>,
 }
 
 impl<'a> WeightSplitter<'a> {
@@ -312,15 +314,15 @@ impl<'a> WeightSplitter<'a> {
         weights: &[Weight],
         placement: &'a Placement,
     ) -> WeightSplitter<'a> {
-        let slicer = match &placement.divided {
+        let splitter = match &placement.divided {
             Division::Tensors(shares) => Some(TensorSplitter::new(architecture, weights, shares)),
             _ => None,
         };
-        WeightSplitter { placement, slicer }
+        WeightSplitter { placement, splitter }
     }
 
-    /// Calls `put` with each device (`None`: the host) that has some of `weight`, whose layer is in
-    /// `place`, and with its bytes there.
+    /// Calls `put` for each device (`None` for the host) that has a part of `weight`, whose layer
+    /// is in `place`, with its bytes there.
     fn divide(
         &self,
         place: Option<usize>,
@@ -328,8 +330,8 @@ impl<'a> WeightSplitter<'a> {
         mut put: impl FnMut(Option<usize>, Bytes),
     ) {
         let Some(home) = place else { return put(None, Bytes(weight.on_host())) };
-        let parts = match (&self.slicer, &self.placement.divided) {
-            (Some(slicer), _) => Some(slicer.weight(weight)),
+        let parts = match (&self.splitter, &self.placement.divided) {
+            (Some(splitter), _) => Some(splitter.weight(weight)),
             (None, Division::Rows(shares)) => tensor_split::rows(weight, shares, home),
             _ => None,
         };
@@ -343,7 +345,7 @@ impl<'a> WeightSplitter<'a> {
     }
 }
 
-/// Model buffers: every weight that llama.cpp loads, exact to the byte.
+/// Returns the model buffers: every weight that llama.cpp loads, exact to the byte.
 pub fn model_bytes(
     architecture: &Architecture,
     weights: &[Weight],
@@ -357,8 +359,8 @@ pub fn model_bytes(
     split
 }
 
-/// The weights on `device` (`None`: on the host) by type, largest share first; a tied output's
-/// copy is not among them.
+/// Returns the weights on `device` (`None` for the host) by type, largest first, without a tied
+/// output's copy.
 pub fn bytes_by_type(
     architecture: &Architecture,
     weights: &[Weight],
@@ -375,8 +377,8 @@ pub fn bytes_by_type(
 }
 
 /// Bytes of the copy of an embedding table tied to the output head, in the place of the output
-/// layer; they are part of [`model_bytes`]. Zero where the head is a tensor of its own, or the
-/// table itself serves as one because it is in the same place.
+/// layer. They are part of [`model_bytes`]; zero if the head is a tensor of its own, or in the same
+/// place as the table.
 pub fn tied_output(
     architecture: &Architecture,
     weights: &[Weight],
@@ -393,12 +395,12 @@ fn copy_of_head(
 ) -> Split {
     let mut split = Split { devices: vec![Bytes::ZERO; placement.devices()], host: Bytes::ZERO };
     let Some(table) = table else { return split };
-    // The copy is used as a head, and divided as one.
+    // The copy is used as a head, and divided like one.
     let head = Weight { tensor: Tensor { role: Role::Output, ..table.tensor }, ..*table };
     match placement.output(architecture) {
         Some(home) => {
-            let divider = WeightSplitter::new(architecture, weights, placement);
-            divider.divide(Some(home), &head, |device, bytes| match device {
+            let splitter = WeightSplitter::new(architecture, weights, placement);
+            splitter.divide(Some(home), &head, |device, bytes| match device {
                 Some(device) => split.devices[device] += bytes,
                 None => split.host += bytes,
             });
@@ -409,16 +411,16 @@ fn copy_of_head(
     split
 }
 
-/// Bytes of the weights that are loaded, each counted once as it is in the file, and of the further
-/// copies of those that are in several places; a tied output's copy is not among them.
+/// Returns the bytes of the loaded weights, each counted once as in the file, and of further copies
+/// of those in several places, without a tied output's copy.
 pub fn loaded(
     architecture: &Architecture,
     weights: &[Weight],
     placement: &Placement,
 ) -> (Bytes, Bytes) {
     let (mut once, mut copies) = (Bytes::ZERO, Bytes::ZERO);
-    // Places of a weight are visited one after the other. Slices make up the whole; what comes
-    // after that is a copy.
+    // Places of a weight are visited consecutively. Its parts make up the whole; whatever follows
+    // is a copy.
     let mut last: Option<*const Weight> = None;
     let mut missing = Bytes::ZERO;
     visit_buffers(architecture, weights, placement, |_, weight, bytes| {
@@ -435,8 +437,8 @@ pub fn loaded(
     (once, copies)
 }
 
-/// How much of the cache of each repeating layer is on each device, as parts of a whole, where
-/// devices form one; empty where each layer's cache is in one place.
+/// Returns the fractions of each repeating layer's cache on each device, if devices act as one;
+/// empty if each layer's cache is in one place.
 pub fn cache_parts(
     architecture: &Architecture,
     weights: &[Weight],
@@ -444,8 +446,8 @@ pub fn cache_parts(
 ) -> Vec<Vec<(u64, u64)>> {
     match &placement.divided {
         Division::Tensors(shares) => {
-            let slicer = TensorSplitter::new(architecture, weights, shares);
-            (0..architecture.layers.len()).map(|il| slicer.cache(il)).collect()
+            let splitter = TensorSplitter::new(architecture, weights, shares);
+            (0..architecture.layers.len()).map(|il| splitter.cache(il)).collect()
         }
         _ => Vec::new(),
     }

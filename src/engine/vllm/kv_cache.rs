@@ -2,10 +2,10 @@
 //! takes.
 //!
 //! All layers draw from one pool of blocks. A block holds `block_size` tokens of every layer of a
-//! group; groups have equally many layers and pages of equal size, so that any block serves any
-//! group. Layers with a window or a recurrent state form groups of their own and take fewer
-//! blocks. Sources: vLLM 0.33 `v1/kv_cache_interface.py` (specs and what a sequence needs of
-//! each), `v1/core/kv_cache_planning.py` (grouping), `v1/core/kv_cache_utils.py` (concurrency),
+//! group; groups have the same number of layers and pages of equal size, so that any block serves
+//! any group. Layers with a window or a recurrent state form groups of their own and take fewer
+//! blocks. Sources: vLLM 0.33 `v1/kv_cache_interface.py` (specs and what a sequence needs of each),
+//! `v1/core/kv_cache_planning.py` (grouping), `v1/core/kv_cache_utils.py` (concurrency),
 //! `platforms/interface.py` (`_align_hybrid_block_size`), `docs/design/hybrid_kv_cache_manager.md`.
 
 use crate::engine::checkpoint::Release;
@@ -13,27 +13,27 @@ use crate::engine::layer_cache::{LayerCache, State};
 use crate::scenario::CacheType;
 use crate::units::Bytes;
 
-/// Tokens in a block where no layer keeps a recurrent state.
+/// Tokens in a block of a model without recurrent layers.
 const BLOCK: u64 = 16;
 
-/// By how much the blocks of a compressed cache exceed its entries: compressor states and the
-/// packing of unequal pages. Two logs of DeepSeek-V4-Flash give 2.9 and 3.8.
+/// Percentage by which the blocks of a compressed cache exceed its entries, for compressor states
+/// and the packing of unequal pages. Two logs of DeepSeek-V4-Flash give 2.9 and 3.8.
 const COMPRESSED: u64 = 3;
 
-/// What decides the layout.
+/// The settings that determine the layout of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The type of a cached value: 16 bits, or FP8 with `--kv-cache-dtype fp8`.
     pub cache_type: CacheType,
     /// `max_num_batched_tokens`.
     pub batched: u64,
-    /// Tokens drafted at once in speculative decoding; 0 without.
+    /// Tokens drafted at once in speculative decoding; 0 without it.
     pub speculative: u64,
     /// The release whose rules are applied.
     pub release: Release,
 }
 
-/// What a group's layers need of a sequence.
+/// How much of a sequence a group's layers keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Full,
@@ -41,11 +41,11 @@ enum Kind {
     State,
 }
 
-/// One layer's page.
+/// A page of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Page {
     kind: Kind,
-    /// Bytes of a token, or of the whole state.
+    /// Bytes per token, or of the whole state.
     unit: u64,
 }
 
@@ -63,12 +63,12 @@ pub struct KvLayout {
     groups: Vec<Group>,
     block_bytes: u64,
     settings: Settings,
-    /// Compressed caches, which are not laid out in groups here: their bytes are summed.
+    /// Compressed caches, whose bytes are summed without groups.
     compressed: Vec<LayerCache>,
 }
 
 impl KvLayout {
-    /// The layout for layers with `caches` (on one rank).
+    /// Creates the layout of layers with `caches` on one rank.
     pub fn new(caches: &[LayerCache], settings: Settings) -> KvLayout {
         let compressed: Vec<LayerCache> = match caches.iter().any(|cache| cache.ratio > 1) {
             true => caches.to_vec(),
@@ -82,17 +82,17 @@ impl KvLayout {
         KvLayout { groups, block_bytes, settings, compressed }
     }
 
-    /// Bytes of a block; 0 where the model caches nothing.
+    /// Bytes of a block; 0 if the model caches nothing.
     pub fn block_bytes(&self) -> Bytes {
         Bytes(self.block_bytes)
     }
 
-    /// Groups of layers.
+    /// Number of groups of layers.
     pub fn groups(&self) -> u64 {
         self.groups.len() as u64
     }
 
-    /// The figure is exact: it is not for caches of compressed entries.
+    /// Whether the figure is exact, which it is unless there are caches of compressed entries.
     pub fn is_exact(&self) -> bool {
         self.compressed.is_empty()
     }
@@ -102,13 +102,13 @@ impl KvLayout {
         self.groups.iter().map(|group| group.block).max().unwrap_or(BLOCK).max(1)
     }
 
-    /// Blocks that a sequence of `context` tokens takes at most, over all groups.
+    /// Maximum number of blocks that a sequence of `context` tokens takes, over all groups.
     pub fn blocks(&self, context: u64) -> u64 {
         let Settings { batched, speculative, release, .. } = self.settings;
         let blocks = |group: &Group| match group.kind {
             Kind::Full => context.div_ceil(group.block),
-            // The window, and what is scheduled but not yet computed; the window need not start
-            // with a block.
+            // The window plus the tokens scheduled but not yet computed; the window may start
+            // inside a block.
             Kind::Window(window) => {
                 let in_flight = batched.saturating_mul(release.batches_in_flight());
                 let tokens = (window.saturating_sub(1).saturating_add(in_flight)).min(context);
@@ -119,7 +119,7 @@ impl KvLayout {
         self.groups.iter().map(blocks).sum()
     }
 
-    /// Bytes that `users` sequences of `context` tokens each take on one rank.
+    /// Bytes on one rank of `users` sequences with `context` tokens each.
     pub fn bytes(&self, context: u64, users: u64) -> Bytes {
         if !self.compressed.is_empty() {
             let of = |cache: &LayerCache| compressed_bytes(cache, context, self.settings);
@@ -128,12 +128,12 @@ impl KvLayout {
         Bytes(self.block_bytes) * self.blocks(context) * users
     }
 
-    /// Blocks in a pool of `pool` bytes.
+    /// Number of blocks in a pool of `pool` bytes.
     pub fn pool_blocks(&self, pool: Bytes) -> u64 {
         pool.0.checked_div(self.block_bytes).unwrap_or(0)
     }
 
-    /// How many sequences of `context` tokens a pool of `pool` bytes holds, as vLLM prints it
+    /// Number of sequences of `context` tokens that fit a pool of `pool` bytes, as vLLM prints it
     /// ("Maximum concurrency").
     pub fn concurrency(&self, pool: Bytes, context: u64) -> f64 {
         match self.compressed.is_empty() {
@@ -142,8 +142,8 @@ impl KvLayout {
         }
     }
 
-    /// The tokens that vLLM prints for a pool ("GPU KV cache size"): up to release 0.19 the blocks
-    /// divided among the groups, later the concurrency times the context.
+    /// Number of tokens that vLLM prints for a pool of `pool` bytes ("GPU KV cache size"): up to
+    /// release 0.19 the blocks divided among the groups, later the concurrency times the context.
     pub fn tokens(&self, pool: Bytes, context: u64) -> u64 {
         match self.settings.release.prints_concurrency() || self.groups.is_empty() {
             true => (self.concurrency(pool, context) * context as f64) as u64,
@@ -152,7 +152,7 @@ impl KvLayout {
     }
 }
 
-/// The pages of a layer: its keys and values, its indexer's keys, its state.
+/// The pages of a layer: keys and values, indexer keys, recurrent state.
 fn pages(cache: &LayerCache, settings: Settings) -> Vec<Page> {
     let mut pages = Vec::new();
     let kind = cache.window.map_or(Kind::Full, Kind::Window);
@@ -166,7 +166,7 @@ fn pages(cache: &LayerCache, settings: Settings) -> Vec<Page> {
         pages.push(Page { kind, unit });
     }
     if cache.index_key > 0 {
-        // FP8 keys with one FP32 scale for 128.
+        // FP8 keys with one FP32 scale per 128 values.
         pages.push(Page { kind, unit: cache.index_key + cache.index_key.div_ceil(128) * 4 });
     }
     if cache.has_state() {
@@ -175,18 +175,18 @@ fn pages(cache: &LayerCache, settings: Settings) -> Vec<Page> {
     pages
 }
 
-/// Bytes of a layer's recurrent state: the convolution in the model's type, the rest in the same
-/// or in FP32 (`mamba_utils.py`, `MambaStateDtypeCalculator`; Qwen3.5's config asks for FP32).
+/// Bytes of a layer's recurrent state: the convolution in the model's type, the rest in that type
+/// or in FP32 (`mamba_utils.py`, `MambaStateDtypeCalculator`; Qwen3.5's config requests FP32).
 fn state_bytes(cache: &LayerCache, settings: Settings) -> u64 {
     let width = match cache.state {
         Some(State::DeltaNet(true) | State::Kda | State::Lightning) => 4,
         _ => 2,
     };
-    // A draft lengthens the convolution's memory by its tokens.
+    // Drafted tokens lengthen the convolution state.
     (cache.conv + cache.channels * settings.speculative) * 2 + cache.recurrent * width
 }
 
-/// Groups of equally many layers, and the bytes of a block.
+/// Forms groups with the same number of layers; returns them with the bytes of a block.
 fn group(pages: &[Page]) -> (Vec<Group>, u64) {
     let state = pages.iter().filter(|p| p.kind == Kind::State).map(|p| p.unit).max();
     let tokens = || pages.iter().filter(|page| page.kind != Kind::State);
@@ -206,7 +206,7 @@ fn group(pages: &[Page]) -> (Vec<Group>, u64) {
     let [(kind, _)] = kinds.as_slice() else {
         return several(&kinds, block, widest, state.unwrap_or(0), pages);
     };
-    // One kind of layer: one group, whatever the pages' sizes.
+    // With one kind of layer there is one group, whatever the sizes of the pages.
     let bytes = match kind {
         Kind::State => pages.iter().map(|page| page.unit).sum(),
         _ => pages.iter().map(|page| page.unit * BLOCK).sum(),
@@ -214,9 +214,11 @@ fn group(pages: &[Page]) -> (Vec<Group>, u64) {
     (vec![Group { kind: *kind, block: BLOCK }], bytes)
 }
 
-/// Several kinds of layer: groups of the size of the smallest kind, or of the largest where that
-/// is less than half as large again. Pages are of the largest size: a smaller one that divides it
-/// holds more tokens, another is padded.
+/// Groups several kinds of layer by the count of the rarest kind, or of the most frequent one if
+/// that is less than half as large again.
+///
+/// Pages have the largest size: a smaller page that divides it holds more tokens, any other is
+/// padded.
 fn several(
     kinds: &[(Kind, u64)],
     block: u64,
@@ -241,8 +243,8 @@ fn several(
     (groups.collect(), size * page)
 }
 
-/// DeepSeek-V4: window and compressed entries of 584 bytes in FP8 (448 values, a BF16 rotary part
-/// and scales), indexer keys with their scales.
+/// Bytes of DeepSeek-V4's cache: window and compressed entries of 584 bytes in FP8 (448 values, a
+/// BF16 rotary part and scales), and indexer keys with their scales.
 fn compressed_bytes(cache: &LayerCache, context: u64, settings: Settings) -> Bytes {
     let entry = match settings.cache_type {
         CacheType::Fp8 => 584,

@@ -1,8 +1,8 @@
-//! vLLM's memory: one budget a device, of which weights, activations and graphs are taken first
-//! and the rest is the pool of the paged KV cache.
+//! vLLM's memory: one budget per device, from which weights, activations and graphs are taken
+//! first; the rest is the pool of the paged KV cache.
 //!
-//! Rules as of release 0.33 (October 2026), V1 engine, read from its source; older releases differ
-//! where [`Release`] says so.
+//! Rules as of release 0.33 (October 2026), V1 engine, read from its source; [`Release`] has the
+//! differences of older releases.
 
 mod kv_cache;
 
@@ -33,15 +33,15 @@ use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
 use crate::scenario::{CacheType, CacheTypes, Engine, Lora};
 use crate::units::{Bytes, GIB, Interval};
 
-/// The release whose rules these are.
+/// The release whose rules are applied.
 pub const VERSION: &str = "0.33 (October 2026)";
 
 const SOURCE: &str = "vLLM 0.33";
 
-/// Ranks that vLLM reserves slots for adapters at (`MaxLoRARanks` in `config/lora.py`).
+/// Ranks for which vLLM reserves adapter slots (`MaxLoRARanks` in `config/lora.py`).
 const LORA_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
 
-/// The least compute capability (times ten) that vLLM's kernels for `quant` run on. Source: the
+/// The least compute capability (times ten) that vLLM's kernels for `quant` require. Source:
 /// `get_min_capability` of each quantisation config.
 fn least_capability(quant: Quant) -> u32 {
     match quant {
@@ -130,7 +130,7 @@ impl EngineAdapter for Vllm {
     }
 }
 
-/// What one rank's bill is made of.
+/// A checkpoint on a machine under vLLM, with what the bill of a rank needs.
 struct VllmRun<'a> {
     base: CheckpointBase<'a>,
     ranks: Ranks,
@@ -140,14 +140,14 @@ struct VllmRun<'a> {
     release: Release,
     cache_type: CacheType,
     graphs: Interval<Bytes>,
-    /// The cache of each pipeline stage.
+    /// Layout of the cache on each pipeline stage.
     kv: Vec<KvLayout>,
-    /// The layout with the MTP layers, where they are loaded.
+    /// Layout of the cache including MTP layers, if they are loaded.
     kv_with_mtp: Option<KvLayout>,
     addons: CheckpointAddons<'a>,
-    /// Weights on each device that is used.
+    /// Weights on each used device.
     weights: Vec<Interval<Bytes>>,
-    /// Activations at the last stage, which samples, and at the others.
+    /// Activations of the last stage, which samples, and of the others.
     activations: (Interval<Bytes>, Interval<Bytes>),
 }
 
@@ -169,23 +169,23 @@ impl<'a> VllmRun<'a> {
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
         let settings = KvSettings { cache_type, batched, speculative, release };
-        let caches = layer_caches(architecture, ranks.cuts.attention);
+        let caches = layer_caches(architecture, ranks.shard_counts.attention);
         let of_stage = |stage: &Range<usize>| caches.get(stage.clone()).unwrap_or_default();
         let kv =
             ranks.stages.iter().map(|stage| KvLayout::new(of_stage(stage), settings)).collect();
         let with_mtp = || {
             let mut caches = ranks.stages.last().map(of_stage).unwrap_or_default().to_vec();
-            caches.extend(addons.mtp_caches(ranks.cuts.attention));
+            caches.extend(addons.mtp_caches(ranks.shard_counts.attention));
             KvLayout::new(&caches, settings)
         };
         let kv_with_mtp = base.addons.mtp().map(|_| with_mtp());
         let weights = hardware.parts.iter().enumerate().filter_map(|(i, part)| {
             let layers = &ranks.stages[ranks.stage(i)?];
-            let held = stage(checkpoint, ranks.cuts, layers);
+            let fused = stage(checkpoint, ranks.shard_counts, layers);
             Some(of_rank(
                 checkpoint,
-                held,
-                ranks.cuts.columns,
+                fused,
+                ranks.shard_counts.columns,
                 part.device.compute_capability(),
                 release,
             ))
@@ -210,7 +210,7 @@ impl<'a> VllmRun<'a> {
         })
     }
 
-    /// What vLLM lets itself use of a device.
+    /// Bytes of a device that vLLM may use.
     fn budget(&self, part: &InstalledDevice<'_>) -> Bytes {
         let visible = visible(part);
         let budget = visible.scale(self.utilisation as f64 / 1000.0);
@@ -222,7 +222,7 @@ impl<'a> VllmRun<'a> {
         (budget + on_top).min(visible).min(part.usable)
     }
 
-    /// What the MTP layers add to the cache.
+    /// Additional cache of the MTP layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
         let with = self.kv_with_mtp.as_ref();
         let without = self.kv.last().map_or(Bytes::ZERO, |kv| kv.bytes(context, users));
@@ -247,7 +247,7 @@ impl<'a> VllmRun<'a> {
         ])
     }
 
-    fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
+    fn device_lines(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
         let caches: Vec<Line> =
             self.kv.iter().map(|layout| self.cache(layout, context, users)).collect();
@@ -274,18 +274,18 @@ impl<'a> VllmRun<'a> {
                 lines: vec![weights, caches[stage].clone(), activations, graphs, rest],
             }
         };
-        let mut shares: Vec<DeviceLines> =
+        let mut device_lines: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.addons.add(&mut shares, Distribution::Ranks(&self.ranks), (context, users), mtp);
-        shares
+        self.addons.add(&mut device_lines, Distribution::Ranks(&self.ranks), (context, users), mtp);
+        device_lines
     }
 }
 
-/// `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
+/// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
 /// `engine/arg_utils.py`, `get_batch_defaults`.
 fn default_batch(part: &InstalledDevice<'_>, release: Release, context: u64) -> (u64, u64) {
-    // The V0 engine computed a prompt at once.
+    // The V0 engine computed a prompt in one step.
     if release < Release(8) {
         return (256, context.max(2048));
     }
@@ -310,11 +310,11 @@ impl Run for VllmRun<'_> {
              bill leaves becomes cache",
             self.utilisation as f64 / 1000.0
         );
-        bills(self.base.hardware, self.shares(context, users), &basis, Vec::new())
+        bills(self.base.hardware, self.device_lines(context, users), &basis, Vec::new())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.base.hardware, &self.shares(context, users), &[])
+        loads(self.base.hardware, &self.device_lines(context, users), &[])
     }
 
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {

@@ -1,24 +1,24 @@
-//! Where each tensor of a graph lies while it is needed.
+//! The allocator: the offset of each tensor of a graph during its lifetime.
 
 use super::size::{ContextRange, Size};
 use super::{BufferSizes, BufferType, Graph, Kind};
 
-/// How long a tensor is needed, and where it lies.
+/// Lifetime and offset of a tensor.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Life {
-    /// Operations that have yet to read it.
+    /// Operations that still have to read the tensor.
     readers: u32,
-    /// Views of it that have yet to be read.
+    /// Views of the tensor that still have to be read.
     views: u32,
-    /// Its offset, while it has memory.
+    /// Offset of the tensor while it has memory.
     offset: Option<Size>,
 }
 
 impl Graph {
-    /// Places every tensor in order and returns the high-water mark of each buffer.
+    /// Allocates every tensor in order and returns the high-water mark of each buffer.
     ///
-    /// `copied` are the copies that the splits make. Of those and of the inputs a pipeline keeps
-    /// several, for batches that are under way at the same time, and never releases any.
+    /// `copied` are the copies that the splits make. A pipeline keeps several of them and of the
+    /// inputs, for batches in flight at the same time, and never releases any.
     pub(super) fn allocate(
         &mut self,
         types: &[BufferType],
@@ -91,7 +91,8 @@ impl Graph {
         BufferSizes { buffers: arenas.iter().map(|arena| arena.high).collect(), span: *span }
     }
 
-    /// The place of a source that `id` may overwrite: it has the same shape and no other reader.
+    /// The offset of a source that `id` may overwrite: one of the same shape without another
+    /// reader.
     fn overwrite(
         &self,
         span: &mut ContextRange,
@@ -112,15 +113,15 @@ impl Graph {
     }
 }
 
-/// The memory of one backend: gaps between blocks, and an endless tail.
+/// The memory of one backend: gaps between blocks, and an unlimited tail.
 #[derive(Debug)]
 struct Arena {
     alignment: i64,
-    /// Offset and size of each gap, by offset.
+    /// Offset and size of each gap, sorted by offset.
     gaps: Vec<(Size, Size)>,
-    /// Where the tail begins.
+    /// Offset of the tail.
     tail: Size,
-    /// The furthest that any block has reached.
+    /// Highest end of any block so far.
     high: Size,
 }
 
@@ -130,15 +131,15 @@ impl Arena {
         Arena { alignment, gaps: Vec::new(), tail: Size::default(), high: Size::default() }
     }
 
-    /// What a block of `size` takes; slopes are multiples of the alignment.
+    /// Bytes that a block of `size` takes; slopes are multiples of the alignment.
     fn padded(&self, size: Size) -> Size {
         let over = size.at % self.alignment;
         let more = if over == 0 { 0 } else { self.alignment - over };
         Size { at: size.at.saturating_add(more), ..size }
     }
 
-    /// The offset of a new block: in the smallest gap that holds it, the last of equals, or else
-    /// in the tail.
+    /// Allocates a block and returns its offset: in the smallest gap that holds it, the last of
+    /// equal ones, or else in the tail.
     fn take(&mut self, span: &mut ContextRange, size: Size) -> Size {
         let size = self.padded(size);
         let mut best: Option<(usize, Size)> = None;
@@ -171,14 +172,14 @@ impl Arena {
         offset
     }
 
-    /// Returns a block of `size`, padded; it joins the gaps beside it.
+    /// Frees a block of padded `size`, merging it with adjacent gaps.
     fn give(&mut self, span: &mut ContextRange, offset: Size, size: Size) {
         if size.is_zero() {
             return;
         }
         let mut start = offset;
         let mut end = offset + size;
-        // Blocks lie in the same order at any context for which they are placed the same.
+        // The order of blocks is the same at any context in the range.
         let next = self.gaps.partition_point(|gap| gap.0.at < offset.at);
         let mut joined = next..next;
         if let Some(left) = next.checked_sub(1).map(|i| self.gaps[i])
@@ -209,7 +210,7 @@ impl Arena {
         }
     }
 
-    /// Returns the end of a block that is to be smaller.
+    /// Frees the end of a block that shrinks.
     fn shrink(&mut self, span: &mut ContextRange, offset: Size, from: Size, to: Size) {
         let (from, to) = (self.padded(from), self.padded(to));
         if span.compare(from, to).is_gt() {

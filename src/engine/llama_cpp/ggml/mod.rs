@@ -1,13 +1,13 @@
-//! A miniature of ggml: just enough of its graphs, scheduler and allocator to tell how large the
-//! compute buffers of a model become.
+//! A miniature of ggml: just enough of its graphs, scheduler and allocator to compute the size of a
+//! model's compute buffers.
 //!
 //! A compute buffer is the high-water mark of one pass over a graph. Inputs are placed first, each
 //! other tensor when it is computed, into the smallest gap that holds it; it is released after the
 //! last operation that reads it ([`allocate`]). Where a graph runs on several backends it is cut
 //! into splits, and each split first gets copies of what it reads from elsewhere ([`schedule`]).
 //!
-//! Where sizes grow evenly with the context, one pass tells the buffers of a whole range of
-//! contexts: all those at which every comparison of sizes comes out as it did ([`Graph::grow`]).
+//! If sizes grow linearly with the context, one pass determines the buffers of a whole range of
+//! contexts: all those at which every comparison of sizes has the same result ([`Graph::grow`]).
 //!
 //! Rules of `ggml.c`, `ggml-alloc.c` and `ggml-backend.cpp` (ggml 0.26, llama.cpp b11434).
 
@@ -29,23 +29,23 @@ pub(super) type Backend = u8;
 /// A backend's compute buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BufferType {
-    /// Blocks begin at multiples of this.
+    /// Alignment of blocks.
     pub alignment: u64,
 }
 
-/// Alignments divide this.
+/// A multiple of all alignments.
 const MOST_ALIGNMENT: i64 = 128;
 
 const UNASSIGNED: Backend = Backend::MAX;
 const NO_TENSOR: u32 = u32::MAX;
 const MAX_SOURCES: usize = 7;
 
-/// How a tensor comes by its memory.
+/// How a tensor gets its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Set from outside before the graph runs.
     Input,
-    /// Memory that an operation fills; there from the beginning, as inputs are.
+    /// Memory that an operation fills, allocated up front like inputs.
     Blank,
     /// A weight in a model buffer.
     Weight,
@@ -59,25 +59,25 @@ enum Kind {
     InPlace,
     /// Computed; needs memory of its own.
     Fresh,
-    /// A copy for another backend, made by the scheduler.
+    /// A copy for another backend, inserted by the scheduler.
     Copy,
-    /// Keeps its source alive until here: it is being copied.
+    /// Keeps its source alive until this point, because it is being copied.
     Keep,
 }
 
-/// What the scheduler makes of an operation.
+/// Where the scheduler prefers to run an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BackendPreference {
-    /// It runs where its weights are.
+    /// On the backend of its weights.
     Weights,
-    /// A device computes it, with copies of weights that lie on the host.
+    /// On a device, with copies of weights that are on the host.
     Device,
-    /// It runs where its neighbours run: its weights are too small to matter (rotary factors,
+    /// On the backend of its neighbours, since its weights are too small to matter (rotary factors,
     /// attention sinks).
     Neighbours,
 }
 
-/// A device computes with copies of host weights where there are at least this many rows
+/// Minimum number of rows for which a device computes with copies of host weights
 /// (`GGML_OP_OFFLOAD_MIN_BATCH`).
 const OFFLOAD_MIN_ROWS: u64 = 32;
 
@@ -91,16 +91,16 @@ impl BackendPreference {
     }
 }
 
-/// What scheduling looks at, again and again; sizes are in [`Extent`].
+/// The properties of a tensor that scheduling reads often; sizes are in [`Extent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tensor {
     kind: Kind,
-    pull: BackendPreference,
-    /// Where it is computed and lies.
+    preference: BackendPreference,
+    /// The backend that computes and holds the tensor.
     backend: Backend,
     /// Bytes of an element.
     width: u8,
-    /// The tensor whose bytes a view or a store uses; itself for all others.
+    /// The tensor whose bytes a view or a store uses; for all others the tensor itself.
     owner: u32,
     sources: [u32; MAX_SOURCES],
 }
@@ -119,14 +119,15 @@ impl Tensor {
     }
 }
 
-/// What a tensor gains with each step of context.
+/// Growth of a tensor per step of context.
 #[derive(Clone, Copy, Debug, Default)]
 struct Growth {
     bytes: i64,
     shape: [i64; 4],
 }
 
-/// The compute buffer of each backend, the host's last, at the context of the graph and near it.
+/// The compute buffer of each backend, the host's last, at the context of the graph and in a range
+/// around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BufferSizes {
     buffers: Vec<Size>,
@@ -134,12 +135,12 @@ pub(super) struct BufferSizes {
 }
 
 impl BufferSizes {
-    /// How many steps of context back and on they hold.
+    /// The range of contexts for which the sizes hold.
     pub(super) fn span(&self) -> ContextRange {
         self.span
     }
 
-    /// The buffers so many steps on.
+    /// The buffers `steps` steps of context further on.
     pub(super) fn at(&self, steps: i64) -> impl Iterator<Item = u64> + '_ {
         let at = move |size: &Size| size.at.saturating_add(size.slope.saturating_mul(steps));
         self.buffers.iter().map(move |size| at(size).unsigned_abs())
@@ -151,16 +152,16 @@ impl BufferSizes {
 pub(super) struct Graph {
     tensors: Vec<Tensor>,
     extents: Vec<Extent>,
-    /// For each tensor, where it is known.
+    /// Growth of each tensor, if known.
     growth: Vec<Growth>,
-    /// The steps of context for which that is so.
+    /// The range of contexts for which the growth holds.
     span: ContextRange,
     visited: Vec<bool>,
     order: Vec<u32>,
     /// Inputs and blanks.
     inputs: Vec<u32>,
     outputs: Vec<u32>,
-    /// Memory that scheduling and placing work in.
+    /// Scratch memory of scheduling and allocation.
     steps: Vec<u32>,
     copies: Vec<u32>,
     lives: Vec<Life>,
@@ -171,12 +172,12 @@ fn product(numbers: impl IntoIterator<Item = u64>) -> u64 {
 }
 
 impl Graph {
-    /// Its memory is worth keeping, a megabyte or two.
+    /// Whether the graph's memory is small enough to keep: a megabyte or two.
     pub(super) fn is_small(&self) -> bool {
         self.tensors.len() < 1 << 14
     }
 
-    /// An empty graph in the memory of this one.
+    /// Returns an empty graph that reuses this one's memory.
     pub(super) fn emptied(mut self) -> Graph {
         self.tensors.clear();
         self.extents.clear();
@@ -213,7 +214,7 @@ impl Graph {
         }
         self.tensors.push(Tensor {
             kind,
-            pull: BackendPreference::of(product([shape[1], shape[2], shape[3]])),
+            preference: BackendPreference::of(product([shape[1], shape[2], shape[3]])),
             backend: UNASSIGNED,
             width,
             owner: id,
@@ -230,17 +231,17 @@ impl Graph {
         self.extent(x).shape
     }
 
-    /// A value set from outside, `width` bytes an element.
+    /// Adds an input with `width` bytes per element.
     pub(super) fn input(&mut self, shape: [u64; 4], width: u8) -> Id {
         self.push(Kind::Input, shape, width, &[])
     }
 
-    /// Memory for an operation to fill, `width` bytes an element.
+    /// Adds memory for an operation to fill, with `width` bytes per element.
     pub(super) fn blank(&mut self, shape: [u64; 4], width: u8) -> Id {
         self.push(Kind::Blank, shape, width, &[])
     }
 
-    /// A weight on `backend`; a copy of it takes `bytes`.
+    /// Adds a weight on `backend`, of which a copy takes `bytes`.
     pub(super) fn weight(&mut self, backend: Backend, bytes: u64) -> Id {
         let id = self.push(Kind::Weight, [1; 4], 1, &[]);
         self.at_mut(id).backend = backend;
@@ -248,14 +249,14 @@ impl Graph {
         id
     }
 
-    /// A cache or state on `backend`.
+    /// Adds a cache or state on `backend`.
     pub(super) fn state(&mut self, backend: Backend) -> Id {
         let id = self.push(Kind::State, [1; 4], 1, &[]);
         self.at_mut(id).backend = backend;
         id
     }
 
-    /// The bytes of `x` in another shape (view, reshape, permute, transpose).
+    /// Adds a view of `x` in another shape (view, reshape, permute, transpose).
     pub(super) fn view(&mut self, x: Id, shape: [u64; 4]) -> Id {
         let Tensor { kind, width, owner, .. } = *self.at(x.0);
         let seen = self.extent(x);
@@ -267,7 +268,8 @@ impl Graph {
         id
     }
 
-    /// The first `width` values of each row of `x` or as many further on, in another shape.
+    /// Adds a view of the first `width` values of each row of `x`, or of as many further on, in
+    /// another shape.
     pub(super) fn part(&mut self, x: Id, width: u64, shape: [u64; 4]) -> Id {
         let [row, columns @ ..] = self.shape(x);
         let gaps = row.saturating_mul(product(columns).saturating_sub(1));
@@ -275,22 +277,22 @@ impl Graph {
         self.spread_view(x, shape, bytes)
     }
 
-    /// The values of `x` do not lie side by side.
+    /// Whether the values of `x` are not contiguous.
     pub(super) fn is_spread(&self, x: Id) -> bool {
         let Tensor { kind, width, .. } = *self.at(x.0);
         let Extent { shape, bytes } = self.extent(x);
         kind == Kind::View && bytes > product(shape).saturating_mul(u64::from(width))
     }
 
-    /// A view whose rows do not lie side by side, or whose values have no whole number of bytes:
-    /// `bytes` from its first to its last one, which is what a copy of it takes.
+    /// Adds a view whose rows are not contiguous, or whose values do not take whole bytes. A copy
+    /// of it takes `bytes`, counted from its first to its last value.
     pub(super) fn spread_view(&mut self, x: Id, shape: [u64; 4], bytes: u64) -> Id {
         let id = self.view(x, shape);
         self.extent_mut(id).bytes = bytes;
         id
     }
 
-    /// `sources` written into `target` (`set_rows`, and `cpy` into a cache).
+    /// Adds a write of `sources` into `target` (`set_rows`, and `cpy` into a cache).
     pub(super) fn store(&mut self, target: Id, sources: &[Id]) -> Id {
         let owner = self.at(target.0).owner;
         let id = self.push(Kind::Store, [1; 4], 1, sources);
@@ -298,50 +300,50 @@ impl Graph {
         id
     }
 
-    /// An operation that may overwrite a source of the same shape: element-wise arithmetic, RMS
-    /// norm, softmax. The result has the shape of the first source.
+    /// Adds an operation that may overwrite a source of the same shape: element-wise arithmetic,
+    /// RMS norm, softmax. The result has the shape of the first source.
     pub(super) fn in_place(&mut self, sources: &[Id]) -> Id {
         let width = self.at(sources[0].0).width;
         self.push(Kind::InPlace, self.shape(sources[0]), width, sources)
     }
 
-    /// An operation with a result of its own, `width` bytes an element.
+    /// Adds an operation whose result has memory of its own, with `width` bytes per element.
     pub(super) fn fresh(&mut self, shape: [u64; 4], width: u8, sources: &[Id]) -> Id {
         self.push(Kind::Fresh, shape, width, sources)
     }
 
-    /// `weight` times `x`: `rows` values for each column of `x`, in f32.
+    /// Adds the product of `weight` and `x`: `rows` values for each column of `x`, in f32.
     pub(super) fn mul_mat(&mut self, weight: Id, x: Id, rows: u64) -> Id {
         let [_, n, p, q] = self.shape(x);
         let id = self.fresh([rows, n, p, q], 4, &[weight, x]);
         self.with_rows(id, n)
     }
 
-    /// Sets how many rows count when the scheduler decides about host weights.
+    /// Sets the number of rows by which the scheduler decides about host weights.
     pub(super) fn with_rows(&mut self, id: Id, rows: u64) -> Id {
-        self.at_mut(id).pull = BackendPreference::of(rows);
+        self.at_mut(id).preference = BackendPreference::of(rows);
         id
     }
 
-    /// Lets `id` run where its neighbours do, wherever its weights are.
+    /// Lets `id` run on the backend of its neighbours, wherever its weights are.
     pub(super) fn with_neighbours(&mut self, id: Id) -> Id {
-        self.at_mut(id).pull = BackendPreference::Neighbours;
+        self.at_mut(id).preference = BackendPreference::Neighbours;
         id
     }
 
-    /// Adds bytes that a kernel needs behind its result.
+    /// Adds bytes that a kernel needs after its result.
     pub(super) fn with_scratch(&mut self, id: Id, bytes: u64) -> Id {
         let extent = self.extent_mut(id);
         extent.bytes = extent.bytes.saturating_add(bytes);
         id
     }
 
-    /// BufferSizes `x` as a result of the graph: it is never released nor overwritten.
+    /// Marks `x` as a result of the graph, which is neither released nor overwritten.
     pub(super) fn output(&mut self, x: Id) {
         self.outputs.push(x.0);
     }
 
-    /// Puts `x`, and before it whatever it needs that has no place yet, next in the order.
+    /// Appends `x` to the order, after those of its dependencies that are not yet in it.
     pub(super) fn expand(&mut self, x: Id) {
         if std::mem::replace(&mut self.visited[x.0 as usize], true) {
             return;
@@ -359,13 +361,13 @@ impl Graph {
         }
     }
 
-    /// Learns from `next`, the graph at a context one step on (-1: back), how tensors grow; `span`
-    /// are the steps for which they do so evenly. Where the two are not built alike or blocks do
-    /// not stay aligned, the graph stays one of a single context.
+    /// Derives the growth of tensors from `next`, the graph one step of context further on (-1:
+    /// back), valid within `span`. If the graphs are built differently or blocks do not stay
+    /// aligned, the graph remains valid for its own context only.
     pub(super) fn grow(&mut self, next: &Graph, step: i64, span: ContextRange) {
-        let alike = (&self.tensors, &self.order, &self.inputs, &self.outputs)
+        let is_same = (&self.tensors, &self.order, &self.inputs, &self.outputs)
             == (&next.tensors, &next.order, &next.inputs, &next.outputs);
-        if !alike {
+        if !is_same {
             return;
         }
         let growth = self.extents.iter().zip(&next.extents).map(|(extent, next)| {
@@ -392,7 +394,7 @@ impl Graph {
         Size { slope: self.growth(id).bytes, ..Size::fixed(self.extent(Id(id)).bytes) }
     }
 
-    /// The tensors have the same shape, at any context in `span`.
+    /// Whether two tensors have the same shape at any context in `span`.
     fn is_alike(&self, span: &mut ContextRange, a: u32, b: u32) -> bool {
         if self.at(a).width != self.at(b).width {
             return false;
@@ -403,7 +405,7 @@ impl Graph {
                 slope: self.growth(id).shape[i],
                 ..Size::fixed(self.shape(Id(id))[i])
             };
-            // One side that stays different is enough.
+            // One dimension that stays different is enough.
             let differs = (0..4).any(|i| {
                 let (a, b) = (size(a, i), size(b, i));
                 a.slope == b.slope && a.at != b.at
@@ -417,8 +419,8 @@ impl Graph {
 
     /// The compute buffer of each backend, the host's last.
     ///
-    /// Where batches are to follow each other through several devices like through a pipeline,
-    /// `copies` of each input are kept; otherwise one.
+    /// Where batches are to form a pipeline through several devices, `copies` of each input are
+    /// kept; otherwise one.
     pub(super) fn buffers(&mut self, types: &[BufferType], copies: u64) -> BufferSizes {
         self.assign(types.len() as u8 - 1);
         let copied = self.split(types.len());

@@ -1,8 +1,8 @@
-//! Which backend computes what, and what has to be copied for it.
+//! The scheduler: the backend of each operation, and the copies it needs.
 
 use super::{Backend, BackendPreference, Graph, Growth, Id, Kind, NO_TENSOR, Tensor, UNASSIGNED};
 
-/// Which backends spread to their neighbours.
+/// Which backends propagate to neighbouring operations.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Spread {
     Devices,
@@ -10,8 +10,8 @@ enum Spread {
 }
 
 impl Graph {
-    /// Gives every tensor a backend: operations run where their weights are, the rest where their
-    /// neighbours run, devices before the host.
+    /// Assigns a backend to every tensor: operations run where their weights are, the rest where
+    /// their neighbours run, devices before the host.
     pub(super) fn assign(&mut self, host: Backend) {
         if host == 0 {
             for tensor in &mut self.tensors {
@@ -27,10 +27,10 @@ impl Graph {
         }
         for i in 0..self.order.len() {
             let id = self.order[i];
-            self.tensors[id as usize].backend = self.pulled_to(self.at(id), host);
+            self.tensors[id as usize].backend = self.preferred_backend(self.at(id), host);
         }
         let order = std::mem::take(&mut self.order);
-        // Once all have a backend, spreading on changes nothing.
+        // Once every operation has a backend, further propagation changes nothing.
         _ = self.spread(host, Spread::Devices, order.iter())
             && self.spread(host, Spread::Devices, order.iter().rev())
             && self.spread(host, Spread::All, order.iter())
@@ -51,18 +51,19 @@ impl Graph {
         self.order = order;
     }
 
-    /// Where stored values or weights want an operation to run.
-    fn pulled_to(&self, tensor: &Tensor, host: Backend) -> Backend {
+    /// The backend that stored values or weights draw an operation to.
+    fn preferred_backend(&self, tensor: &Tensor, host: Backend) -> Backend {
         let owner = self.at(tensor.owner);
         if matches!(owner.kind, Kind::State | Kind::Weight) {
             return owner.backend;
         }
-        if tensor.pull == BackendPreference::Neighbours {
+        if tensor.preference == BackendPreference::Neighbours {
             return UNASSIGNED;
         }
         match tensor.sources().find(|source| self.at(*source).kind == Kind::Weight) {
             Some(weight)
-                if self.at(weight).backend == host && tensor.pull == BackendPreference::Device =>
+                if self.at(weight).backend == host
+                    && tensor.preference == BackendPreference::Device =>
             {
                 0
             }
@@ -71,7 +72,8 @@ impl Graph {
         }
     }
 
-    /// Hands the backend of each operation on to unassigned ones that follow it. Some may be left.
+    /// Propagates the backend of each operation to the unassigned ones after it, and returns
+    /// whether some are left.
     fn spread<'o>(
         &mut self,
         host: Backend,
@@ -97,11 +99,11 @@ impl Graph {
         left
     }
 
-    /// Cuts the order into splits, one backend each, and puts at the start of each copies of what
-    /// it reads from elsewhere. Returns the copies.
+    /// Cuts the order into splits of one backend each, with copies of the inputs from other
+    /// backends at the start of each, and returns the copies.
     ///
-    /// A host weight begins a split of its own, so that its copy can take the place of the one
-    /// before.
+    /// A host weight starts a split of its own, so that its copy can reuse the memory of the
+    /// previous one.
     pub(super) fn split(&mut self, backends: usize) -> Vec<u32> {
         if backends == 1 {
             return Vec::new();
@@ -111,7 +113,7 @@ impl Graph {
             Copies::new(std::mem::take(&mut self.copies), self.tensors.len(), backends);
         let mut steps = std::mem::take(&mut self.steps);
         steps.clear();
-        // The split under way: where it begins, and what is copied for it.
+        // Start of the current split, and the copies made for it.
         let (mut start, mut current) = (0, UNASSIGNED);
         let mut inputs: Vec<(u32, u32)> = Vec::new();
         for (i, &id) in order.iter().enumerate() {
@@ -151,7 +153,8 @@ impl Graph {
         self.at_mut(copy).backend = backend;
         *self.extent_mut(copy) = extent;
         if !self.growth.is_empty() {
-            // What came since the graph was learned does not grow: it has no memory of its own.
+            // Tensors added after the growth was determined do not grow: they have no memory of
+            // their own.
             self.growth.resize(copy.0 as usize, Growth::default());
             self.growth.push(self.growth(source));
         }
@@ -170,7 +173,7 @@ impl Graph {
 /// The copies made so far.
 struct Copies {
     backends: usize,
-    /// For each tensor, its copy on each backend.
+    /// The copy of each tensor on each backend.
     of: Vec<u32>,
     list: Vec<u32>,
 }

@@ -1,9 +1,9 @@
-//! Sizes that grow evenly with the context, and how far what comparing them told holds.
+//! Sizes linear in the context, and the range of contexts in which a comparison of two stays valid.
 
 use std::cmp::Ordering;
 use std::ops::{Add, Sub};
 
-/// Bytes, and how many more there are for each step of context.
+/// A size in bytes and its growth per step of context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
     pub at: i64,
@@ -11,7 +11,7 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// A size that is the same at any context.
+    /// A size that does not depend on the context.
     pub(super) fn fixed(n: u64) -> Size {
         Size { at: i64::try_from(n).unwrap_or(i64::MAX), slope: 0 }
     }
@@ -35,8 +35,8 @@ impl Sub for Size {
     }
 }
 
-/// The steps of context, back and on from where sizes are looked at, within which every comparison
-/// made comes out as it did.
+/// The range of context steps, back and on from the current one, in which every comparison made so
+/// far has the same result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ContextRange {
     pub back: i64,
@@ -44,10 +44,10 @@ pub(crate) struct ContextRange {
 }
 
 impl ContextRange {
-    /// Nowhere but here.
+    /// The current context only.
     pub(crate) const HERE: ContextRange = ContextRange { back: 0, on: 0 };
 
-    /// Which of two sizes is the larger; the span shrinks to where that is so.
+    /// Compares two sizes and narrows the range to where the result holds.
     pub(super) fn compare(&mut self, a: Size, b: Size) -> Ordering {
         if a.slope != b.slope {
             self.keep(a - b);
@@ -55,12 +55,12 @@ impl ContextRange {
         a.at.cmp(&b.at)
     }
 
-    /// Whether two sizes are equal.
+    /// Whether two sizes are equal; narrows the range to where the result holds.
     pub(super) fn equal(&mut self, a: Size, b: Size) -> bool {
         self.compare(a, b).is_eq()
     }
 
-    /// Shrinks to where `difference`, which is no constant, keeps its sign.
+    /// Narrows the range to where `difference`, which depends on the context, keeps its sign.
     #[cold]
     fn keep(&mut self, difference: Size) {
         let Size { at, slope } = difference;
@@ -68,7 +68,7 @@ impl ContextRange {
             *self = ContextRange::HERE;
             return;
         }
-        // Steps towards zero that stop short of it.
+        // The number of steps towards zero that stop short of it.
         let steps = (at.abs() - 1) / slope.abs();
         match (at > 0) == (slope > 0) {
             true => self.back = self.back.min(steps),
@@ -89,10 +89,10 @@ mod tests {
             let mut span = ContextRange { back: 50, on: 50 };
             let order = span.compare(size, other);
             let at = |size: Size, x: i64| size.at + size.slope * x;
-            let told = |x: i64| at(size, x).cmp(&at(other, x));
-            assert!((-span.back..=span.on).all(|x| told(x) == order), "{a} {b}");
-            assert!(span.on == 50 || told(span.on + 1) != order, "{a} {b}");
-            assert!(span.back == 50 || told(-span.back - 1) != order, "{a} {b}");
+            let ordering = |x: i64| at(size, x).cmp(&at(other, x));
+            assert!((-span.back..=span.on).all(|x| ordering(x) == order), "{a} {b}");
+            assert!(span.on == 50 || ordering(span.on + 1) != order, "{a} {b}");
+            assert!(span.back == 50 || ordering(-span.back - 1) != order, "{a} {b}");
         }
     }
 }

@@ -6,10 +6,10 @@ use crate::architecture::{Attention, KvSource, Mixer, Mla, OutputGate, QkNorm, R
 use crate::engine::llama_cpp::ggml::Id;
 use crate::quant::GgmlType;
 
-/// Queries, keys and values of one attention, and the cache that they go to.
+/// Queries, keys and values of one attention, and the cache that they are written to.
 pub(super) struct Heads {
     pub query: Id,
-    /// New keys and values; none where a layer uses another layer's cache.
+    /// New keys and values; `None` if the layer uses another layer's cache.
     pub new: Option<(Id, Id)>,
     pub heads: u64,
     pub kv_heads: u64,
@@ -21,7 +21,7 @@ pub(super) struct Heads {
 }
 
 impl Builder<'_> {
-    /// Whether layer `il` attends within a window.
+    /// Whether layer `il` has a sliding window.
     fn is_windowed(&self, il: usize) -> bool {
         match &self.architecture.layers[il].mixer {
             Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => self.cells.in_window(a.reach),
@@ -30,7 +30,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether layer `il` rotates queries and keys by their positions.
+    /// Whether layer `il` applies rotary positions.
     pub(super) fn rotates(&self, il: usize) -> bool {
         self.family.rotates(il, self.is_windowed(il), self.cells.windowed)
     }
@@ -42,7 +42,7 @@ impl Builder<'_> {
         let q_shape = [head_dim, heads, t, 1];
         let k_shape = [head_dim, kv_heads, t, 1];
         let v_shape = [v_head_dim, kv_heads, t, 1];
-        // The gate is as wide as the output, or has one value a head.
+        // The gate is as wide as the output, or has one value per head.
         let mut gate = None;
         let (mut q, mut k, mut v);
         if a.fused_qkv {
@@ -152,8 +152,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Rotates queries or keys by their positions, with the model's own factors where it has
-    /// some.
+    /// Applies rotary positions to queries or keys, with the model's own factors if it has some.
     pub(super) fn rope(&mut self, il: usize, x: Id) -> Id {
         let positions = self.inputs.positions;
         let (backend, _) = self.place(il);
@@ -210,8 +209,8 @@ impl Builder<'_> {
         self.hadamard(out, cache.value_rotation)
     }
 
-    /// The keys and values in a layer's cache once the new ones are stored there, and the bytes
-    /// that a kernel needs for them besides.
+    /// Stores the new keys and values and returns those of the layer's cache, with the scratch
+    /// bytes that a kernel needs for them.
     fn cached(&mut self, il: usize, h: &Heads) -> (Id, Id, u64) {
         let (t, streams) = (self.tokens, self.cells.streams);
         let Heads { kv_heads, head_dim, v_head_dim, cells, cache, .. } = *h;
@@ -243,7 +242,7 @@ impl Builder<'_> {
         (k, v, copies.into_iter().fold(0, u64::saturating_add))
     }
 
-    /// The keys and values of the batch itself, where nothing is cached.
+    /// Returns the keys and values of the batch itself, if nothing is cached.
     fn uncached(&mut self, (k, v): (Id, Id)) -> (Id, Id, u64) {
         [k, v].into_iter().for_each(|new| self.graph.expand(new));
         let [head_dim, kv_heads, t, _] = self.graph.shape(k);
@@ -324,7 +323,7 @@ impl Builder<'_> {
         self.project(out, il, Role::AttnOutput, self.width)
     }
 
-    /// Attention to the cached latents: values are the first part of the keys.
+    /// Attends to the cached latents, whose first part serves as the values.
     fn attend_latent(&mut self, il: usize, m: &Mla, [q, values, k]: [Id; 3]) -> Id {
         let (t, streams) = (self.tokens, self.cells.streams);
         let Mla { heads, kv_lora_rank, v_head_dim, .. } = *m;
@@ -392,7 +391,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Keys and values are rebuilt for every head and cached in full.
+    /// Attends to keys and values that are rebuilt for every head and cached in full.
     fn expanded_mla(&mut self, il: usize, m: &Mla, q: Id, compressed: Id, k_rope: Id) -> Id {
         let t = self.tokens;
         let Mla { heads, qk_nope_head_dim, qk_rope_head_dim, v_head_dim, .. } = *m;

@@ -4,7 +4,8 @@ use super::{Builder, F32, I32};
 use crate::architecture::{Dense, Ffn, Moe, Role};
 use crate::engine::llama_cpp::ggml::Id;
 
-/// Experts whose outputs are added up one by one; llama.cpp's limit is higher than any model's.
+/// Maximum number of experts whose outputs are summed one by one; llama.cpp's limit is higher than
+/// any model's.
 const MAX_EXPERTS_PER_TOKEN: u64 = 64;
 
 impl Builder<'_> {
@@ -50,7 +51,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Routed and shared experts. `logits` are the router's, where it doesn't read `x`.
+    /// Routed and shared experts. `logits` are the router's, if it does not read `x`.
     pub(super) fn moe(&mut self, il: usize, m: &Moe, x: Id, logits: Option<Id>) -> Id {
         let [_, n, ..] = self.graph.shape(x);
         let used = m.experts_per_token;
@@ -87,7 +88,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The experts of each token, and their shares in the result.
+    /// The experts of each token and their weights.
     fn route(&mut self, il: usize, m: &Moe, x: Id, logits: Option<Id>) -> (Id, Id) {
         let [_, n, ..] = self.graph.shape(x);
         let used = m.experts_per_token;
@@ -153,7 +154,7 @@ impl Builder<'_> {
         self.graph.in_place(&[x, bias, chosen])
     }
 
-    /// Adds up the outputs of each token's experts.
+    /// Sums the outputs of each token's experts.
     fn sum_experts(&mut self, out: Id, shape: [u64; 4], used: u64) -> Id {
         let parts: Vec<Id> = (0..used.min(MAX_EXPERTS_PER_TOKEN))
             .map(|_| {
@@ -193,7 +194,7 @@ impl Builder<'_> {
         self.graph.in_place(&[out, gate])
     }
 
-    /// A dense block on the stream after attention, and experts on the one before it (Arctic).
+    /// A dense block on the stream after attention, and experts on the stream before it (Arctic).
     pub(super) fn dense_then_experts(&mut self, il: usize, after: Id, before: Id) -> Id {
         let Ffn::DenseAndMoe(dense, moe) = &self.architecture.layers[il].ffn else {
             return after;
@@ -206,8 +207,8 @@ impl Builder<'_> {
         self.add(experts, out)
     }
 
-    /// A dense block and experts side by side, each with its own norms (Gemma 4).
-    pub(super) fn dense_beside_experts(&mut self, il: usize, x: Id) -> Id {
+    /// A dense block in parallel with experts, each with its own norms (Gemma 4).
+    pub(super) fn dense_and_experts(&mut self, il: usize, x: Id) -> Id {
         let Ffn::DenseAndMoe(dense, moe) = &self.architecture.layers[il].ffn else {
             return x;
         };

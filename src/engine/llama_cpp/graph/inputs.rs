@@ -1,5 +1,5 @@
-//! What is set from outside for a batch: tokens, positions, masks, cache rows, and the embeddings
-//! looked up from them.
+//! The inputs of a batch: tokens, positions, masks, cache rows, and the embeddings looked up from
+//! them.
 
 use super::sparse::{BLOCK, RESERVED_POSITIONS};
 use super::{Batch, Builder, F16, F32, I32, I64};
@@ -11,29 +11,29 @@ use crate::engine::llama_cpp::weights::has_embedding_norm;
 
 use crate::quant::GgmlType;
 
-/// The values that are set from outside; those that nothing reads take no memory.
+/// The inputs of a graph. Those that nothing reads take no memory.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs {
     pub positions: Id,
-    /// One factor a token.
+    /// One factor per token.
     pub scales: Id,
-    /// Numbers of the rows that become logits.
+    /// Indices of the rows that become logits.
     pub output_rows: Id,
     pub full: Cache,
     pub window: Cache,
-    /// The keys of a sparse-attention indexer.
+    /// Cache of the sparse-attention indexer's keys.
     pub index: Cache,
-    /// Numbers of the recurrent states of the sequences: all, those of this batch, the others.
+    /// Indices of the sequences' recurrent states: all, those of this batch, the others.
     pub states: Id,
     pub own_states: Id,
     pub other_states: Id,
     pub decays: Decays,
     pub blocks: Blocks,
-    /// The looked-up embeddings with the image features behind them, where there are some.
+    /// Embeddings with the image features appended, if there are some.
     pub features: Option<Id>,
 }
 
-/// How fast lightning attention forgets.
+/// Decay inputs of lightning attention.
 #[derive(Clone, Copy)]
 pub(super) struct Decays {
     pub slopes: Id,
@@ -42,28 +42,28 @@ pub(super) struct Decays {
     pub within: Id,
 }
 
-/// What picking blocks of tokens needs.
+/// Inputs for picking blocks of tokens.
 #[derive(Clone, Copy)]
 pub(super) struct Blocks {
     /// Blocks near a token, which are always picked.
     pub forced: Id,
-    /// Positions that a token does not see.
+    /// Positions that are masked for a token.
     pub hidden: Id,
-    /// The cache row of each position.
+    /// Cache row of each position.
     pub slots: Id,
-    /// The block of each cache row.
+    /// Block of each cache row.
     pub cell_blocks: Id,
-    /// The mask in f32.
+    /// The causal mask in f32.
     pub causal: Id,
 }
 
-/// What attention over one kind of cache is given.
+/// Inputs of attention over one kind of cache.
 #[derive(Clone, Copy)]
 pub(super) struct Cache {
     pub mask: Id,
     pub key_rows: Id,
     pub value_rows: Id,
-    /// Hadamard matrices that spread outliers before a quantised cache.
+    /// Hadamard matrices that spread outliers before values are quantised.
     pub key_rotation: Option<Id>,
     pub value_rotation: Option<Id>,
 }
@@ -133,7 +133,7 @@ fn cache(graph: &mut Graph, architecture: &Architecture, batch: &Batch, windowed
     let values = architecture.layers.iter().filter_map(|layer| values(&layer.mixer)).max();
     let n = if windowed { cells.window } else { cells.full };
     let mask = [n, tokens / cells.streams, 1, cells.streams];
-    // Without flash attention values are stored transposed, one by one.
+    // Without flash attention, values are stored transposed, one by one.
     let value_rows = if flash { 1 } else { values.unwrap_or(1) }.saturating_mul(tokens);
     let key_size = one_size(own().map(|(_, key, _)| key)).filter(|_| quantised(kv.k));
     let value_size = one_size(own().map(|(_, _, value)| value)).filter(|_| quantised(kv.v));
@@ -149,7 +149,7 @@ fn cache(graph: &mut Graph, architecture: &Architecture, batch: &Batch, windowed
     }
 }
 
-/// Reach, and sizes of a key and a value head, of a layer with a cache of its own.
+/// Reach, key width and value width of a layer with its own cache.
 fn head_sizes(mixer: &Mixer) -> Option<(Reach, u64, u64)> {
     match mixer {
         Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) if a.kv_source == KvSource::Own => {
@@ -172,7 +172,7 @@ fn index_rotation(graph: &mut Graph, architecture: &Architecture) -> Option<Id> 
     Some(graph.input([n, n, 1, 1], F32))
 }
 
-/// The size of all heads, where it is one and a multiple of 64: then they can be rotated.
+/// The common size of all heads, if it is a multiple of 64: then they can be rotated.
 fn one_size(mut sizes: impl Iterator<Item = u64>) -> Option<u64> {
     let first = sizes.next().filter(|size| *size > 0 && size % 64 == 0)?;
     sizes.all(|size| size == first).then_some(first)
@@ -183,11 +183,11 @@ fn quantised(ty: GgmlType) -> bool {
 }
 
 impl Builder<'_> {
-    /// The embeddings of the batch. Three ways to feed a batch are kept side by side so that the
-    /// graph is the same for all: tokens, ready-made embeddings, and a mixture.
+    /// Adds the embeddings of the batch. The graph contains the inputs for tokens, ready-made
+    /// embeddings and a mixture of both, so that it is the same for all.
     pub(super) fn embedding(&mut self) -> Id {
         let (width, t) = (self.width, self.tokens);
-        // Image features of several layers come behind the embedding.
+        // Image features of several layers are appended to the embedding.
         let wide = [width.saturating_mul(self.family.deepstack + 1), t, 1, 1];
         let table = self.weight(None, Role::TokenEmbd);
         let tokens = self.graph.input([t, 1, 1, 1], I32);
@@ -243,7 +243,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Adds the image features that are meant for layer `il`.
+    /// Adds the image features for layer `il`.
     pub(super) fn add_image_features(&mut self, il: usize, x: Id) -> Id {
         match self.inputs.features {
             Some(features) if (il as u64) < self.family.deepstack => {

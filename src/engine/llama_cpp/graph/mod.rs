@@ -1,9 +1,9 @@
 //! The compute graph of a model, operation by operation, as llama.cpp builds it for its largest
 //! batch (`llama-graph.cpp` and `src/models/*.cpp`, build b11434).
 //!
-//! Only what decides memory is kept: the size of each result, what reads it, and the order.
-//! Arithmetic that overwrites its operand (scaling, activation) is left out where nothing depends
-//! on it. A block of layers that comes over and over is built a few times only.
+//! Only what determines memory is modelled: the size of each result, its readers, and the order.
+//! Arithmetic that overwrites its operand (scaling, activation) is omitted where nothing depends on
+//! it. A repeating block of layers is built only a few times.
 
 mod attention;
 mod feed_forward;
@@ -33,18 +33,18 @@ const I32: u8 = 4;
 /// i64, the type of cache row numbers.
 const I64: u8 = 8;
 
-/// How often a block of layers is built before further turns of it count as repetitions.
+/// How often a repeating block of layers is built before further repetitions are skipped.
 const TURNS: usize = 2;
-/// The longest block of layers that is looked for.
+/// Maximum length of a repeating block of layers.
 const MAX_BLOCK: usize = 12;
 
-/// What of the settings makes a graph: the largest batch, and the caches.
+/// The settings that determine the graph: the largest batch, and the caches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Batch {
     /// Tokens: a multiple of the sequences.
     pub tokens: u64,
     pub sequences: u64,
-    /// Tokens that become logits.
+    /// Number of tokens that become logits.
     pub outputs: u64,
     pub cells: Cells,
     pub kv: KvTypes,
@@ -52,7 +52,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Of settings that are in llama.cpp's limits.
+    /// Returns the largest batch under `settings`, which must be within llama.cpp's limits.
     pub(super) fn new(architecture: &Architecture, settings: &Settings) -> Batch {
         let sequences = settings.n_parallel;
         let batch = settings.n_ubatch;
@@ -72,15 +72,15 @@ impl Batch {
     }
 }
 
-/// What graphs are made of, whatever the batch.
+/// The inputs of a graph that do not depend on the batch.
 pub(super) struct Model<'a> {
     pub architecture: &'a Architecture,
-    /// What [`kinds`] tells.
+    /// Index of the first equal layer for each layer, from [`kinds`].
     pub kinds: &'a [usize],
     pub weights: &'a [Weight],
 }
 
-/// The graph for `batch`, in the memory of another.
+/// Builds the graph for `batch`, reusing the memory of another graph.
 pub(super) fn build(
     model: &Model<'_>,
     batch: &Batch,
@@ -90,7 +90,7 @@ pub(super) fn build(
     Builder::new(model, batch, placement, memory.emptied()).model()
 }
 
-/// For each repeating layer the first one that is equal to it.
+/// Returns for each repeating layer the index of the first layer equal to it.
 pub(super) fn kinds(architecture: &Architecture) -> Vec<usize> {
     let layers = &architecture.layers;
     let mut firsts: Vec<usize> = Vec::new();
@@ -104,7 +104,7 @@ pub(super) fn kinds(architecture: &Architecture) -> Vec<usize> {
     (0..layers.len()).map(kind).collect()
 }
 
-/// The graph of one batch under construction.
+/// A graph under construction.
 struct Builder<'a> {
     graph: Graph,
     architecture: &'a Architecture,
@@ -112,25 +112,25 @@ struct Builder<'a> {
     family: Family,
     batch: &'a Batch,
     placement: &'a Placement,
-    /// Where some weights lie on the host beside a device: those outside the layers, then those
-    /// of each layer, with the bytes that a copy takes on a device.
+    /// Weights on the host of a machine with devices: those outside the layers, then those of each
+    /// layer, with the bytes that a copy takes on a device.
     host_weights: Vec<Vec<(Role, u64)>>,
     host: Backend,
     cells: Cells,
-    /// E.
+    /// Hidden size.
     width: u64,
     /// Tokens of the batch: a multiple of the sequences.
     tokens: u64,
     /// Sequences of the batch.
     sequences: u64,
     inputs: Inputs,
-    /// The host's copy of the rotary factors, where the model has some.
+    /// The host's copy of the rotary factors, if the model has some.
     rotary_factors: Option<Id>,
-    /// Tokens that a sparse-attention layer picked, for the layers that share its choice.
+    /// Tokens picked by a sparse-attention layer, for the layers that reuse them.
     picked: Option<Id>,
-    /// The host weights of the layer under construction: one copy serves all that read it.
+    /// Host weights of the current layer: one copy serves all their readers.
     copied: (Option<usize>, Vec<(Role, Id)>),
-    /// A weight on each backend whose size doesn't matter, because nobody copies it.
+    /// A weight on each backend whose size does not matter, because it is never copied.
     placeholder: Vec<Id>,
 }
 
@@ -211,11 +211,11 @@ impl<'a> Builder<'a> {
         self.graph
     }
 
-    /// The layers to build. Where a block of layers comes over and over, memory settles into a
-    /// pattern after a few turns and further ones add nothing.
+    /// Returns the layers to build. In a sequence of repeating blocks, memory settles into a
+    /// pattern after a few repetitions, and further ones add nothing.
     ///
-    /// Blocks are of an even number of layers because the residual stream changes places at each
-    /// layer: between two.
+    /// Blocks have an even number of layers because the residual stream alternates between two
+    /// places.
     fn distinct_layers(&self) -> Vec<usize> {
         if self.holds_memory_for_every_layer() {
             return (0..self.architecture.layers.len()).collect();
@@ -236,7 +236,7 @@ impl<'a> Builder<'a> {
         built
     }
 
-    /// Every layer has memory set aside before the first one is computed: blanks of sparse
+    /// Whether every layer has memory allocated before the first one is computed: blanks of sparse
     /// attention, or copies of another backend's cache.
     fn holds_memory_for_every_layer(&self) -> bool {
         let layers = &self.architecture.layers;
@@ -248,7 +248,7 @@ impl<'a> Builder<'a> {
         layers.iter().any(sparse) || (0..layers.len()).any(borrows)
     }
 
-    /// For each layer a number that tells its kind: equal layers in equal places.
+    /// Returns a number for each layer that is equal for equal layers in equal places.
     fn kinds(&self) -> Vec<usize> {
         let traits: Vec<_> = (0..self.kinds.len())
             .map(|il| {
@@ -267,7 +267,7 @@ impl<'a> Builder<'a> {
         (0..traits.len()).map(&mut kind).collect()
     }
 
-    // Where things lie.
+    // Placement.
 
     /// The backend of a repeating layer, and whether its experts are on the host.
     fn place(&self, il: usize) -> (Backend, bool) {
@@ -276,8 +276,7 @@ impl<'a> Builder<'a> {
         (backend, (il as u64) < self.placement.host_expert_layers)
     }
 
-    /// A figure that tells the sizes of the weights of a layer that lie on the host beside a
-    /// device.
+    /// A number that identifies the sizes of a layer's host weights.
     fn host_bytes(&self, il: usize) -> u64 {
         let (backend, host_experts) = self.place(il);
         if backend != self.host && !host_experts {
@@ -287,13 +286,13 @@ impl<'a> Builder<'a> {
         self.host_weights(Some(il)).iter().fold(0, |sum, (_, bytes)| hash(sum, *bytes))
     }
 
-    /// The weights of a layer (or those outside the layers) with the bytes that a copy takes.
+    /// The host weights of a layer (or those outside the layers), with the bytes that a copy takes.
     fn host_weights(&self, il: Option<usize>) -> &[(Role, u64)] {
         let slot = il.map_or(0, |il| il + 1);
         self.host_weights.get(slot).map_or(&[], Vec::as_slice)
     }
 
-    /// A weight; its size is looked up only where a device may get a copy of it.
+    /// Adds a weight; its size is looked up only if a device may get a copy of it.
     fn weight(&mut self, il: impl Into<Option<usize>>, role: Role) -> Id {
         let il = il.into();
         let device = self.placement.weight(self.architecture, role, il.map(|il| il as u64));
@@ -318,14 +317,14 @@ impl<'a> Builder<'a> {
         weight
     }
 
-    /// A cache or state of a layer.
+    /// Adds a cache or state of a layer.
     fn state(&mut self, il: usize) -> Id {
         let (backend, _) = self.place(self.cache_layer(il));
         self.graph.state(backend)
     }
 
-    /// The layer whose cache layer `il` uses: its own, or that of the last layer before it that
-    /// has one and reaches as far.
+    /// The layer whose cache layer `il` uses: its own, or that of the last layer before it that has
+    /// a cache with the same reach.
     fn cache_layer(&self, il: usize) -> usize {
         let layers = &self.architecture.layers;
         let Some(Attention { kv_source: KvSource::Shared { .. }, reach, .. }) =
@@ -340,21 +339,21 @@ impl<'a> Builder<'a> {
         layers[..il].iter().rposition(has_cache).unwrap_or(il)
     }
 
-    // Small steps.
+    // Elementary operations.
 
-    /// A matrix of the model times `x`.
+    /// Multiplies `x` by a matrix of the model.
     fn project(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role, rows: u64) -> Id {
         let weight = self.weight(il, role);
         self.graph.mul_mat(weight, x, rows)
     }
 
-    /// A vector of the model combined with each column of `x`: a bias, or the weight of a norm.
+    /// Combines each column of `x` with a vector of the model: a bias, or the weight of a norm.
     fn times(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role) -> Id {
         let weight = self.weight(il, role);
         self.graph.in_place(&[x, weight])
     }
 
-    /// The model's kind of norm.
+    /// Applies the model's kind of norm.
     fn norm(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role) -> Id {
         let il = il.into();
         match self.architecture.norm {
@@ -365,13 +364,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// RMS norm with a weight.
+    /// Applies an RMS norm with a weight.
     fn rms(&mut self, x: Id, il: impl Into<Option<usize>>, role: Role) -> Id {
         let normed = self.graph.in_place(&[x]);
         self.times(normed, il, role)
     }
 
-    /// Layer norm with those weights.
+    /// Applies a layer norm with `weights`.
     fn layer_norm(&mut self, x: Id, il: impl Into<Option<usize>>, weights: &[Option<Role>]) -> Id {
         let il = il.into();
         let shape = self.graph.shape(x);
@@ -384,15 +383,15 @@ impl<'a> Builder<'a> {
         self.graph.in_place(&[a, b])
     }
 
-    /// Rows of `x` by number.
+    /// Picks rows of `x` by index.
     fn pick(&mut self, x: Id, rows: Id) -> Id {
         let [width, ..] = self.graph.shape(x);
         let [n, ..] = self.graph.shape(rows);
         self.look_up(x, rows, [width, n, 1, 1])
     }
 
-    /// The rows of `x` that are to become logits, where `place` is where the family picks them
-    /// and `last` tells that no layer follows.
+    /// Picks the rows of `x` that become logits, if the family picks them at `place`. `last` says
+    /// whether this is the last layer.
     fn picked(&mut self, x: Id, place: OutputRows, last: bool) -> Id {
         match last && self.family.rows == place {
             true => self.pick(x, self.inputs.output_rows),
@@ -400,23 +399,23 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Rows of a table or a tensor by number.
+    /// Looks up rows of a table or tensor by index.
     fn look_up(&mut self, table: Id, rows: Id, shape: [u64; 4]) -> Id {
         let picked = self.graph.fresh(shape, F32, &[table, rows]);
         self.graph.with_rows(picked, 0)
     }
 
-    /// A copy whose values lie side by side.
+    /// Copies `x` to contiguous memory.
     fn cont(&mut self, x: Id, shape: [u64; 4]) -> Id {
         self.graph.fresh(shape, F32, &[x])
     }
 
-    /// An activation, or another function of single values.
+    /// Applies an activation, or another element-wise function.
     fn map(&mut self, x: Id) -> Id {
         self.graph.in_place(&[x])
     }
 
-    // A layer.
+    // Layers.
 
     fn layer(&mut self, il: usize, x: Id, last: bool, per_layer: Option<PerLayer>) -> Id {
         let layer = &self.architecture.layers[il];
@@ -424,7 +423,7 @@ impl<'a> Builder<'a> {
         let first = |roles: &[Role]| roles.iter().copied().find(|role| has(*role));
         let after_ffn = first(&[Role::PostFfwNorm, Role::LayerOutputNorm]);
         // A norm named after attention is the one before the feed-forward block, unless that has
-        // one of its own or one after it.
+        // its own norm or one after it.
         let named_after = first(&[Role::PostAttentionNorm, Role::AttnOutputNorm]);
         let sandwiched = has(Role::FfnNorm) || after_ffn.is_some();
         let after_mixer = named_after.filter(|_| sandwiched);
@@ -491,7 +490,7 @@ impl<'a> Builder<'a> {
                 return self.dense_then_experts(il, residual, before);
             }
             let mut out = match (has(Role::FfnPreNorm2), before_ffn) {
-                (true, _) => self.dense_beside_experts(il, residual),
+                (true, _) => self.dense_and_experts(il, residual),
                 (false, Some(role)) => {
                     let h = self.norm(residual, il, role);
                     if self.family.normed_residual {
@@ -520,7 +519,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A layer with a norm after each of its blocks.
+    /// Builds a layer with a norm after each of its blocks.
     fn encoder_layer(&mut self, il: usize, x: Id, last: bool) -> Id {
         let layer = &self.architecture.layers[il];
         let mixed = self.mixer(il, &layer.mixer, x, x);
@@ -533,7 +532,7 @@ impl<'a> Builder<'a> {
         self.norm(sum, il, Role::LayerOutputNorm)
     }
 
-    /// `x` is the layer's input after its norm, `raw` before it.
+    /// Builds the token mixer of a layer. `x` is the layer's input after the norm, `raw` before it.
     fn mixer(&mut self, il: usize, mixer: &'a Mixer, x: Id, raw: Id) -> Id {
         match mixer {
             Mixer::Attention(a) => self.attention(il, a, x),
@@ -556,7 +555,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// See [`Builder::host_weights`].
+/// Collects [`Builder::host_weights`].
 fn host_weights(
     architecture: &Architecture,
     weights: &[Weight],

@@ -1,13 +1,13 @@
-//! Gemma 3n and Gemma 4: embeddings for every layer, and residual streams side by side.
+//! Gemma 3n and Gemma 4: embeddings for every layer, and parallel residual streams.
 
 use super::{Builder, F32, I32};
 use crate::architecture::Role;
 use crate::engine::llama_cpp::ggml::Id;
 
-/// Gemma 3n thins out the activations of its first layers, this many.
+/// Number of first layers in which Gemma 3n sparsifies activations.
 const SPARSE_LAYERS: usize = 10;
 
-/// The inputs of all layers, side by side.
+/// The per-layer inputs of all layers.
 #[derive(Clone, Copy)]
 pub(super) struct PerLayer {
     inputs: Id,
@@ -20,7 +20,7 @@ impl Builder<'_> {
         extra.map(|t| t.shape.0)
     }
 
-    /// The per-layer embeddings of the batch, added to a projection of its embeddings `x`.
+    /// The per-layer embeddings of the batch plus a projection of its embeddings `x`.
     pub(super) fn per_layer_inputs(&mut self, x: Id) -> Option<PerLayer> {
         let [width, ..] = self.extra_shape(Role::PerLayerProjNorm)?;
         let (t, layers) = (self.tokens, self.architecture.n_layers());
@@ -40,7 +40,7 @@ impl Builder<'_> {
         Some(PerLayer { inputs, width })
     }
 
-    /// What layer `il` makes of `x` together with its own input.
+    /// Combines `x` with the layer's own input.
     fn per_layer_output(&mut self, il: usize, x: Id, per_layer: PerLayer) -> Id {
         let PerLayer { inputs, width } = per_layer;
         let gate = self.project(x, il, Role::PerLayerInpGate, width);
@@ -56,15 +56,15 @@ impl Builder<'_> {
         self.add(x, out)
     }
 
-    // Several residual streams: one that the layers read, the others predicted from it and
-    // corrected afterwards (AltUp).
+    // Several residual streams: layers read one, the others are predicted from it and corrected
+    // afterwards (AltUp).
 
-    /// There are several residual streams.
+    /// Whether there are several residual streams.
     pub(super) fn is_widened(&self) -> bool {
         self.extra_shape(Role::AltupProj).is_some()
     }
 
-    /// Residual streams.
+    /// Number of residual streams.
     fn streams(&self) -> u64 {
         self.extra_shape(Role::AltupProj).map_or(1, |[_, _, added]| added.saturating_add(1))
     }
@@ -74,7 +74,7 @@ impl Builder<'_> {
         self.graph.view(streams, [self.width, self.tokens, 1, 1])
     }
 
-    /// The length of each column.
+    /// The magnitude of each column.
     fn magnitude(&mut self, x: Id) -> Id {
         let [_, n, p, q] = self.graph.shape(x);
         let squares = self.map(x);
@@ -82,7 +82,7 @@ impl Builder<'_> {
         self.map(sum)
     }
 
-    /// All streams from the first.
+    /// Expands the first stream to all of them.
     pub(super) fn widen(&mut self, x: Id) -> Id {
         if !self.is_widened() {
             return x;
@@ -101,7 +101,7 @@ impl Builder<'_> {
         self.graph.in_place(&[scaled, own])
     }
 
-    /// The mean of all streams, and of it the rows that become logits.
+    /// Averages the streams and picks the rows that become logits.
     pub(super) fn narrow(&mut self, x: Id) -> Id {
         if !self.is_widened() {
             return x;
@@ -120,7 +120,7 @@ impl Builder<'_> {
         self.pick(sum, self.inputs.output_rows)
     }
 
-    /// A layer over all streams.
+    /// Builds a layer over all streams.
     pub(super) fn widened_layer(&mut self, il: usize, x: Id, per_layer: Option<PerLayer>) -> Id {
         let (width, t, n) = (self.width, self.tokens, self.streams());
         let architecture = self.architecture;
@@ -153,7 +153,7 @@ impl Builder<'_> {
         self.graph.fresh([width, t, n, 1], F32, &[kept, others])
     }
 
-    /// How much each stream counts.
+    /// The weight of each stream.
     fn route_streams(&mut self, il: usize, x: Id) -> Id {
         let normed = self.rms(x, il, Role::AltupRouterNorm);
         let routed = self.project(normed, il, Role::AltupRouter, self.streams());

@@ -1,4 +1,4 @@
-//! Mixers that keep a state of fixed size: delta nets, lightning attention, Mamba, short
+//! Token mixers with a state of fixed size: delta nets, lightning attention, Mamba, short
 //! convolutions.
 
 use super::{Builder, F32};
@@ -6,14 +6,14 @@ use crate::architecture::{GatedDeltaNet, Kda, Lightning, Mamba1, Mamba2, Role};
 use crate::engine::llama_cpp::ggml::Id;
 
 impl Builder<'_> {
-    /// Tokens of each sequence of the batch.
+    /// Tokens per sequence of the batch.
     fn per_sequence(&self) -> u64 {
         self.tokens / self.sequences
     }
 
-    // The states of the sequences.
+    // States of the sequences.
 
-    /// The states of the batch's sequences, gathered from a cache of `values` each.
+    /// Gathers the states of the batch's sequences from a cache with `values` each.
     fn gather(&mut self, state: Id, values: u64) -> Id {
         let s = self.sequences;
         self.clear(state);
@@ -21,7 +21,7 @@ impl Builder<'_> {
         let gathered = self.look_up(all, self.inputs.states, [values, s, 1, 1]);
         let seen = self.graph.view(gathered, [values, s, 1, 1]);
         self.graph.expand(seen);
-        // States of sequences outside the batch; the first sequence's is never among them.
+        // States of sequences outside the batch, which never include the first sequence's.
         let others = self.graph.view(gathered, [values, 0, 1, 1]);
         self.save(state, others);
         seen
@@ -40,13 +40,13 @@ impl Builder<'_> {
 
     // Convolutions.
 
-    /// Puts the last `taps` values of each channel before the new values, and saves the new last
+    /// Prepends the last `taps` values of each channel to the new values, and saves the new last
     /// ones.
     fn conv_input(&mut self, state: Id, old: Id, x: Id, taps: u64, channels: u64) -> Id {
         let (s, per) = (self.sequences, self.per_sequence());
         let turned = self.graph.view(x, [per, channels, s, 1]);
         let input = self.graph.fresh([taps + per, channels, s, 1], F32, &[old, turned]);
-        // They lie as far apart as the channels do.
+        // The saved values are as far apart as the channels.
         let rows = channels.saturating_mul(s).saturating_sub(1);
         let values = rows.saturating_mul(taps + per).saturating_add(taps);
         let bytes = values.saturating_mul(u64::from(F32));
@@ -55,7 +55,7 @@ impl Builder<'_> {
         input
     }
 
-    /// The convolution state of a layer and what is in it.
+    /// The convolution state of a layer and its content.
     fn conv_state(&mut self, il: usize, taps: u64, channels: u64) -> (Id, Id) {
         let state = self.state(il);
         let old = self.gather(state, taps * channels);
@@ -133,8 +133,8 @@ impl Builder<'_> {
         self.graph.view(out, [self.width, t, 1, 1])
     }
 
-    /// Kimi delta attention: a convolution each for queries, keys and values, and a decay for
-    /// every channel of a key.
+    /// Kimi delta attention: convolutions for queries, keys and values, and a decay for every
+    /// channel of a key.
     pub(super) fn kda(&mut self, il: usize, k: &Kda, x: Id) -> Id {
         let (t, s, per) = (self.tokens, self.sequences, self.per_sequence());
         let Kda { heads, head_dim, .. } = *k;
@@ -188,7 +188,7 @@ impl Builder<'_> {
         self.project(flat, il, Role::AttnOutput, self.width)
     }
 
-    /// A projection to all channels, in one step or through the size of a head.
+    /// A projection to all channels, either direct or through the size of a head.
     fn low_rank(&mut self, il: usize, x: Id, [down, up]: [Role; 2], full: bool, k: &Kda) -> Id {
         let width = k.heads * k.head_dim;
         if full {
@@ -198,14 +198,14 @@ impl Builder<'_> {
         self.project(low, il, up, width)
     }
 
-    /// Heads scaled to unit length.
+    /// Scales heads to unit length.
     fn unit_length(&mut self, head: Id) -> Id {
         let normed = self.map(head);
         self.map(normed)
     }
 
-    /// The recurrence of queries, keys, values, decay, beta and old state: its output, while the
-    /// new state is saved.
+    /// The delta rule over queries, keys, values, decay, beta and old state. Returns the output and
+    /// saves the new state.
     fn delta_rule(&mut self, state: Id, operands: [Id; 6]) -> Id {
         let [value_head_dim, key_head_dim, heads, s] = self.graph.shape(operands[5]);
         let values = value_head_dim * heads;
@@ -218,13 +218,13 @@ impl Builder<'_> {
         output
     }
 
-    /// Lightning attention: a decayed sum within the batch and one over all that came before.
+    /// Lightning attention: a decayed sum within the batch, and one over all previous tokens.
     pub(super) fn lightning(&mut self, il: usize, l: &Lightning, x: Id) -> Id {
         let (s, per) = (self.sequences, self.per_sequence());
         let Lightning { heads, head_dim } = *l;
         let width = heads * head_dim;
         let decays = self.inputs.decays;
-        // An empty convolution state is gathered all the same.
+        // An empty convolution state is gathered nonetheless.
         let (_, convolution) = self.conv_state(il, 0, 0);
         self.graph.expand(convolution);
         let slope = self.map(decays.slopes);
@@ -270,7 +270,7 @@ impl Builder<'_> {
         self.graph.view(out, [self.width, self.tokens, 1, 1])
     }
 
-    /// A scaled exponent.
+    /// A scaled exponential.
     fn power(&mut self, x: Id) -> Id {
         let scaled = self.map(x);
         self.map(scaled)
@@ -353,8 +353,8 @@ impl Builder<'_> {
         self.project(y, il, Role::SsmOut, self.width)
     }
 
-    /// The selective scan of input, time step, B and C: outputs with the new states behind them,
-    /// which are saved.
+    /// The selective scan of input, time step, B and C. Returns the outputs with the new states
+    /// appended, which are saved.
     fn scan(&mut self, il: usize, state_values: u64, [inner, dt, b, c]: [Id; 4]) -> Id {
         let s = self.sequences;
         let [head_dim, heads, per, _] = self.graph.shape(inner);
@@ -367,7 +367,7 @@ impl Builder<'_> {
         let operands = [rows, inner, dt, decay, b, c, own];
         let scanned = self.graph.fresh([values, 1, 1, 1], F32, &operands);
         self.graph.expand(scanned);
-        // States of sequences outside the batch; the first sequence's is never among them.
+        // States of sequences outside the batch, which never include the first sequence's.
         let rest = self.look_up(rows, others, [state_values, s - 1, 1, 1]);
         let kept = self.graph.view(rest, [state_values, 0, 1, 1]);
         self.save(state, kept);

@@ -5,13 +5,13 @@ use super::{Builder, F16, F32, I32};
 use crate::architecture::{Attention, Compressed, Indexer, Role};
 use crate::engine::llama_cpp::ggml::Id;
 
-/// Tokens of a block (MiniMax-M3).
+/// Tokens per block (MiniMax-M3).
 pub(super) const BLOCK: u64 = 128;
-/// Positions that are indexed when memory is reserved: the cache is empty then.
+/// Indexed positions at the time memory is reserved, when the cache is still empty.
 pub(super) const RESERVED_POSITIONS: u64 = 256;
 
 impl Builder<'_> {
-    /// Numbers of the cached tokens that the indexer picks for each token of the batch.
+    /// Indices of the cached tokens that the indexer picks for each token of the batch.
     pub(super) fn index(&mut self, il: usize, i: &Indexer, x: Id, query_input: Id) -> Id {
         let (t, streams) = (self.tokens, self.cells.streams);
         let Indexer { heads, head_dim, .. } = *i;
@@ -95,12 +95,12 @@ impl Builder<'_> {
 
     // Blocks of tokens.
 
-    /// Blocks are picked only where a cache row tells a token's position.
+    /// Whether blocks are picked, which requires that cache rows correspond to token positions.
     pub(super) fn picks_blocks(&self) -> bool {
         self.batch.flash_attention && self.sequences == self.cells.streams
     }
 
-    /// MiniMax-M3's attention to the best blocks, one choice for each key head.
+    /// MiniMax-M3's attention to the best blocks, picked for each key head.
     pub(super) fn block_attention(
         &mut self,
         il: usize,
