@@ -75,7 +75,7 @@ fn what_is_exact_is_exact() {
     }
 }
 
-/// `HEADROOM_MEMORY_INPUTS=FOLDER` writes what `src/engine/fit_memory.py` fits on.
+/// `HEADROOM_MEMORY_INPUTS=FOLDER` writes the inputs of `xtask/data/fit_memory.py`.
 #[test]
 fn write_inputs_of_the_fits() {
     let Some(folder) = std::env::var_os("HEADROOM_MEMORY_INPUTS") else { return };

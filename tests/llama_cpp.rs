@@ -158,7 +158,7 @@ fn caches_and_states_are_exact() {
 }
 
 /// What another build, of September 2026, plans on a CPU for a model of the catalogue
-/// (`tests/data/llama-cpp-plan/plan.py`). It loads only files whose tensors are those it expects.
+/// (`xtask/data/llama_cpp_plan.py`). It loads only files whose tensors are those it expects.
 #[derive(Debug, Deserialize)]
 struct Plan {
     model: String,

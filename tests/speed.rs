@@ -21,7 +21,7 @@ fn every_measurement_is_a_case() {
 }
 
 /// `HEADROOM_SPEED_INPUTS=FILE` writes the physical inputs of every case, from which
-/// `src/speed/fit/fit.py` fits the coefficients.
+/// `xtask/data/fit_speed.py` fits the coefficients.
 #[test]
 fn write_inputs_of_the_fit() {
     let Some(path) = std::env::var_os("HEADROOM_SPEED_INPUTS") else { return };

@@ -142,7 +142,7 @@ impl Log {
     }
 }
 
-/// What the fits of the runtime overhead (`src/engine/fit_memory.py`) start from: a process with
+/// What the fits of the runtime overhead (`xtask/data/fit_memory.py`) start from: a process with
 /// what of it is known without its driver.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitInput {

@@ -1,4 +1,5 @@
-//! Memory: the cases of `tests/data/measured-memory.json`, which `cases.py` beside this file writes.
+//! Memory: the cases of `tests/data/measured-memory.json`, which
+//! `xtask/data/memory_cases.py` writes.
 
 use serde::Deserialize;
 
@@ -92,14 +93,14 @@ pub struct LeftOut {
     pub engine: String,
     /// The model as the log names it.
     pub model: String,
-    /// What stands against it, a key of `reasons.json`.
+    /// What stands against it, a key of the reasons in `notes.json`.
     pub why: String,
 }
 
 /// Every comparison that the cases of `json` allow, and the cases that allow none.
 ///
 /// # Errors
-/// The text is not what `cases.py` writes.
+/// The text is not what `memory_cases.py` writes.
 pub fn compare(json: &str) -> Result<(Vec<Comparison>, Vec<LeftOut>), serde_json::Error> {
     let cases: Vec<Case> = serde_json::from_str(json)?;
     let (mut compared, mut left_out) = (Vec::new(), Vec::new());
@@ -121,7 +122,7 @@ pub fn compare(json: &str) -> Result<(Vec<Comparison>, Vec<LeftOut>), serde_json
 /// What the fits start from.
 ///
 /// # Errors
-/// The text is not what `cases.py` writes.
+/// The text is not what `memory_cases.py` writes.
 pub fn fit_inputs(json: &str) -> Result<Vec<FitInput>, serde_json::Error> {
     let cases: Vec<Case> = serde_json::from_str(json)?;
     let inputs = cases.iter().filter_map(|case| match case {

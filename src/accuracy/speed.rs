@@ -1,4 +1,4 @@
-//! Speed: the cases of `tests/data/measured-speed.csv`, which `src/speed/fit/cases.py` writes,
+//! Speed: the cases of `tests/data/measured-speed.csv`, which `xtask/data/speed_cases.py` writes,
 //! with their work and chips.
 
 use serde::Deserialize;
@@ -78,7 +78,7 @@ impl Case {
 /// Every case of the file.
 ///
 /// # Errors
-/// A row is not as `cases.py` writes it.
+/// A row is not as `speed_cases.py` writes it.
 pub fn cases(file: &str) -> Result<Vec<Case>, csv::Error> {
     let rows = csv::Reader::from_reader(file.as_bytes()).into_deserialize();
     let cases = rows.map(|row: Result<Row, csv::Error>| Ok(case(row?)));

@@ -1,8 +1,8 @@
 //! The coefficients fitted to public measurements, and how far to trust them.
 //!
-//! `calibration.json` is written by `fit/fit.py` from `tests/data/measured-speed.csv`: each class
-//! (an engine on a backend in a period) states how many measurements it rests on, their median
-//! and 90th-percentile errors, and the spread within which leave-one-out predictions fell.
+//! `calibration.json` is written by `xtask/data/fit_speed.py` from `tests/data/measured-speed.csv`:
+//! each class (an engine on a backend in a period) states how many measurements it rests on, their
+//! median and 90th-percentile errors, and the spread within which leave-one-out predictions fell.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -4,7 +4,7 @@
 //! The profiling run sends `max_num_batched_tokens` tokens through the model and then samples for
 //! `max_num_seqs` sequences; the larger of the two peaks stays reserved. The sampler's peak is a
 //! number of bytes per logit: up to release 0.16 it sorted the logits in PyTorch, later releases
-//! use Triton and FlashInfer. The coefficients are fitted by `src/engine/fit_memory.py`, which
+//! use Triton and FlashInfer. The coefficients are fitted by `xtask/data/fit_memory.py`, which
 //! prints the residuals.
 
 use super::loaded_weights::Release;

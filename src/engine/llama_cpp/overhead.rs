@@ -1,5 +1,5 @@
 //! Memory of a driver and its libraries in addition to llama.cpp's own buffers, and the variation
-//! of compute buffers between builds. Fitted to public measurements by `src/engine/fit_memory.py`;
+//! of compute buffers between builds. Fitted to public measurements by `xtask/data/fit_memory.py`;
 //! `tests/accuracy.rs` compares them.
 
 use super::gguf_tensor::Weight;
@@ -38,7 +38,7 @@ pub enum Platform {
 ///
 /// Builds of 2025 reserved logits for every token of a batch even in a server, and kept a second
 /// copy of the mask; if experts are copied from the host, the size of the copies depends on the
-/// build. `src/engine/fit_memory.py` prints how much the bounds cover.
+/// build. `xtask/data/fit_memory.py` prints how much the bounds cover.
 pub fn compute_intervals(
     architecture: &Architecture,
     settings: &Settings,
@@ -123,7 +123,7 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
 }
 
 /// A CUDA context with kernels and cuBLAS grows with the card: by 160 MiB for each doubling of its
-/// memory from 4 GiB on. The number of SMs predicts it less well (`src/engine/fit_memory.py`).
+/// memory from 4 GiB on. The number of SMs predicts it less well (`xtask/data/fit_memory.py`).
 fn cuda_context(capacity: Bytes) -> Interval<Bytes> {
     let doublings = (capacity.to_gib().max(4.0) / 4.0).log2();
     Interval::around(Bytes::mib(160).scale(doublings.clamp(0.6, 5.0)), 0.6, 1.6)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes llama-cpp-memory.csv.gz of this folder.
+"""Writes tests/data/llama-cpp-memory.csv.gz.
 
-    refresh_memory.py TRUTH
+    python3 xtask/data/llama_cpp_memory.py TRUTH
 
 TRUTH   folder with llama.cpp's own figures: memory.csv.gz
 
@@ -16,7 +16,7 @@ import io
 import pathlib
 import sys
 
-HERE = pathlib.Path(__file__).parent
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests/data/llama-cpp-memory.csv.gz"
 COLUMNS = [
     "hf_id", "quant", "offload", "mode", "n_ctx", "n_ubatch", "n_parallel", "kv_unified", "type_k",
     "type_v", "flash_attn", "swa_full", "model_bytes_dev", "model_bytes_host", "kv_bytes",
@@ -33,10 +33,12 @@ def main(truth):
     writer.writeheader()
     for row in rows:
         writer.writerow(row | {"offload": OFFLOAD.get(row["offload"], row["offload"])})
-    with gzip.GzipFile(HERE / "llama-cpp-memory.csv.gz", "wb", 9, mtime=0) as file:
+    with gzip.GzipFile(OUT, "wb", 9, mtime=0) as file:
         file.write(out.getvalue().encode())
     print(len(rows), "records")
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     main(pathlib.Path(sys.argv[1]))

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""Refresh src/catalog/data/ from a folder of collected facts.
+"""Writes src/catalog/data/ from a folder of collected facts.
 
-Usage: python3 src/catalog/import.py FOLDER
+    python3 xtask/data/catalog_import.py FACTS
 
-FOLDER holds models.json, accelerators.json and check.py (whose `resolve` states what a model's
-family implies). Everything the families imply is written out, one entry a line, so that the data
-can be read and reviewed without knowing any defaults. `cargo test` then checks each entry.
+FACTS   folder with models.json, accelerators.json and check.py, whose `resolve` states what a
+        model's family implies
+
+Everything the families imply is written out, one entry a line, so that the data can be read and
+reviewed without knowing any defaults. `cargo test` then checks each entry.
 """
 import json
 import pathlib
 import re
 import sys
 
-DATA = pathlib.Path(__file__).parent / "data"
+DATA = pathlib.Path(__file__).resolve().parents[2] / "src/catalog/data"
 
 # Entries whose tensors the facts do not determine, and why.
 LEFT_OUT = {
@@ -379,11 +381,12 @@ def write(name, data):
             parts.append(f' "{key}": [\n  {lines}\n ]')
         else:
             parts.append(f' "{key}": {json.dumps(value)}')
-    DATA.mkdir(exist_ok=True)
     (DATA / name).write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[1])
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(folder))

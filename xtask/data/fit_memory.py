@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
 """Fits the coefficients of the engines' memory rules that must be measured.
 
-usage: fit_memory.py INPUTS
+    python3 xtask/data/fit_memory.py
 
-INPUTS is a folder that `HEADROOM_MEMORY_INPUTS=INPUTS cargo test --test accuracy` fills:
-`processes.csv`, whole processes of llama.cpp with the known parts of their memory, and
-`comparisons.csv`, every figure with its prediction. The cases themselves are
-tests/data/measured-memory.json, written by src/accuracy/cases.py. Each fit is printed with its n, its residuals, the residuals of what was
-left out of it, and what it does not explain. Only the standard library is used.
+The inputs are written by the crate's test `write_inputs_of_the_fits`: processes.csv, whole
+processes of llama.cpp with the known parts of their memory, and comparisons.csv, every figure with its
+prediction. The cases themselves are tests/data/measured-memory.json, written by memory_cases.py.
+Each fit is printed with its n, its residuals, the residuals of what was left out of it, and what it
+does not explain; the coefficients in the engines' rules are set from them by hand. Only the
+standard library is used.
 """
 
 import csv
 import json
 import math
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -180,13 +184,16 @@ def read(path, texts):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 1:
         sys.exit(__doc__)
-    folder = Path(sys.argv[1])
-    processes = read(folder / "processes.csv", {"id", "model", "backend"})
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["cargo", "test", "--quiet", "--test", "accuracy", "write_inputs_of_the_fits"], cwd=ROOT,
+                       env=os.environ | {"HEADROOM_MEMORY_INPUTS": folder}, stdout=sys.stderr, check=True)
+        folder = Path(folder)
+        processes = read(folder / "processes.csv", {"id", "model", "backend"})
+        comparisons = read(folder / "comparisons.csv", {"id", "engine", "figure", "model", "source"})
     for p in processes:
         p["rest"] = (p["measured"] - p["known"]) / MIB
-    comparisons = read(folder / "comparisons.csv", {"id", "engine", "figure", "model", "source"})
     cuda(processes)
     print()
     overhead(processes, "hip", lambda p: 0, "nothing")

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Fit the coefficients of src/speed/calibration.json to tests/data/measured-speed.csv.
+"""Fits the coefficients of src/speed/calibration.json to tests/data/measured-speed.csv.
 
-    HEADROOM_SPEED_INPUTS=/tmp/inputs.csv cargo test --test speed write_inputs
-    python3 src/speed/fit/fit.py /tmp/inputs.csv
+    python3 xtask/data/fit_speed.py [--dry] [--tail]
+
+--dry    prints the errors and leaves calibration.json as it is
+--tail   lists the cases that were predicted worst, too
 
 Needs numpy and scipy. The formulas are those of src/speed/roofline.rs; the inputs (bytes,
-operations, chips) are the crate's own. Each fit minimises a robust norm of the logarithm of
+operations, chips) are the crate's own, which its test `write_inputs_of_the_fit` writes. Each fit minimises a robust norm of the logarithm of
 predicted over measured time, with a normal prior on every parameter: what few measurements bear
 on stays near what is common to all backends. Prints errors in the sample and of predictions with
 whole devices, sources, models or (device, model, engine) groups left out; the last set, and that
@@ -16,21 +18,32 @@ import csv
 import json
 import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from scipy.optimize import least_squares
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "src/speed/calibration.json"
 TEXT = "id source engine era backend model quant device kind family".split()
 
 
-def read(inputs):
+def inputs():
+    """The physical inputs of every case, as the crate computes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "inputs.csv"
+        subprocess.run(["cargo", "test", "--quiet", "--test", "speed", "write_inputs_of_the_fit"], cwd=ROOT,
+                       env=os.environ | {"HEADROOM_SPEED_INPUTS": str(file)}, stdout=sys.stderr, check=True)
+        return list(csv.DictReader(file.open()))
+
+
+def read():
     facts = {r["id"]: r for r in csv.DictReader(open(ROOT / "tests/data/measured-speed.csv"))}
     rows = []
-    for row in csv.DictReader(open(inputs)):
+    for row in inputs():
         row = {**facts[row["id"]], **row}
         rows.append({k: v if k in TEXT else float(v or "nan") for k, v in row.items()})
     return rows
@@ -606,7 +619,9 @@ def write(classes):
 
 
 if __name__ == "__main__":
-    rows = read(sys.argv[1])
+    if set(sys.argv[1:]) - {"--dry", "--tail"}:
+        sys.exit(__doc__)
+    rows = read()
     llama = [r for r in rows if r["engine"] == "llama.cpp"]
     llama_families = sorted({family_key(r) for r in llama})
     steps = LeftOut(llama_step_fit([r for r in llama if r["kind"] == "decode"]))

@@ -3,7 +3,7 @@
 //     plan FILE.gguf     one line a setting: n_ctx n_ubatch n_parallel unified flash_attn server
 //                        weights (bytes) kv recurrent compute (MiB, as llama.cpp prints them)
 //
-// Built by plan.py against libllama; the figures of caches are only printed, so they are read from
+// Built by llama_cpp_plan.py against libllama; the figures of caches are only printed, so they are read from
 // its messages.
 
 #include "ggml-backend.h"

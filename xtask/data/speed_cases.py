@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Write tests/data/measured-speed.csv: the clean public measurements, under the catalogue's names;
+"""Writes tests/data/measured-speed.csv: the clean public measurements, under the catalogue's names;
 and tests/data/maximum-load.csv: those of throughput at a batch that nobody states (0 there).
 
-Usage: python3 src/speed/fit/cases.py FOLDER
+    python3 xtask/data/speed_cases.py MEASURED
 
-FOLDER holds cases.jsonl, one measurement a line. Left out are rows that their collectors flag as
-unfit (memory pressure, weak hosts, offload, speculative decoding ...), rows of models or devices
-that the catalogue lacks, and rows faster than the device's memory allows. public.csv beside this
-script has more, with the address that each was read from, under the catalogue's names already.
+MEASURED   folder with cases.jsonl, one measurement a line
+
+Left out are rows that their collectors flag as unfit (memory pressure, weak hosts, offload,
+speculative decoding ...), rows of models or devices that the catalogue lacks, and rows faster than
+the device's memory allows. public_speed.csv beside this script has more, with the address that each
+was read from, under the catalogue's names already.
 """
 import csv
 import json
@@ -15,10 +17,10 @@ import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "tests/data/measured-speed.csv"
 MAXIMUM = OUT.with_name("maximum-load.csv")
-PUBLIC = pathlib.Path(__file__).with_name("public.csv")
+PUBLIC = pathlib.Path(__file__).with_name("public_speed.csv")
 
 UNFIT = "suspect weak_host offload specdec hybrid long_prompt eager_mode inconsistent unstable slow_kernel".split()
 # Maximum load: the batch is not stated, and for MLPerf nor is the parallelism.
@@ -144,7 +146,7 @@ def write(path, rows):
 
 
 def public(devices, models):
-    """The rows of public.csv: nothing is left out of it."""
+    """The rows of public_speed.csv: nothing is left out of it."""
     rows, counts = [], {}
     for row in csv.DictReader(PUBLIC.open()):
         source = row["source"]
@@ -203,4 +205,6 @@ def convert(case, devices, models):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     main(pathlib.Path(sys.argv[1]))

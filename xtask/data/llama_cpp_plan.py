@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes ../llama-cpp-models.csv.gz: what llama.cpp itself plans for the catalogue's models.
+"""Writes tests/data/llama-cpp-models.csv.gz: what llama.cpp itself plans for the catalogue's models.
 
-    plan.py LLAMA_CPP BUILD HEADROOM [MODEL...]
+    python3 xtask/data/llama_cpp_plan.py LLAMA_CPP BUILD HEADROOM [MODEL...]
 
 LLAMA_CPP   its sources, at commit 0c1e57098 (of September 2026)
 BUILD       where `cmake --build` put libllama.so and the CPU backend of those sources
 HEADROOM    the command `headroom`, from which the tensors come
+MODEL       ids of the catalogue, to try only these and write nothing
 
 For each model a GGUF file is written with the tensors that Headroom expects (names, shapes, types,
 Q4_K_M) and the metadata that a converter makes of its configuration, but holes in place of weights.
@@ -13,7 +14,7 @@ llama.cpp refuses a file that lacks a tensor, has one too many or one of another
 plans for weights, caches, states and buffers it works out from the metadata alone. Models alike in
 all of this count once. What llama.cpp refuses, and why, is printed. For now it is:
 
-- encoders, which need a tokenizer, and Llama 4, which ../llama-cpp-memory.csv.gz has;
+- encoders, which need a tokenizer, and Llama 4, which tests/data/llama-cpp-memory.csv.gz has;
 - DeepSeek-V4, GLM-5.3-Flash, Kimi-K3 and Qwen3.8-Flash-Next, of whose configuration the catalogue
   lacks a part;
 - Minitron-8B, whose heads are wider together than its hidden size;
@@ -32,8 +33,10 @@ import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).parent
-CATALOG = HERE.parents[2] / "src/catalog/data/models.json"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CATALOG = ROOT / "src/catalog/data/models.json"
+OUT = ROOT / "tests/data/llama-cpp-models.csv.gz"
+PROGRAM = pathlib.Path(__file__).with_name("llama_cpp_plan.cpp")
 COLUMNS = ["model", "arch", "n_ctx", "n_ubatch", "n_parallel", "unified", "flash_attn", "server",
            "weights_bytes", "kv_mib", "recurrent_mib", "compute_mib"]
 TYPES = {"F32": 0, "F16": 1, "BF16": 30, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8,
@@ -254,7 +257,7 @@ def main(sources, build, headroom, *wanted):
     with tempfile.TemporaryDirectory() as folder:
         plan = pathlib.Path(folder) / "plan"
         subprocess.run(["g++", "-std=c++17", "-O1", f"-I{sources}/include", f"-I{sources}/ggml/include",
-                        HERE / "plan.cpp", "-o", plan, f"-L{build}", "-lllama", "-lggml", "-lggml-base",
+                        PROGRAM, "-o", plan, f"-L{build}", "-lllama", "-lggml", "-lggml-base",
                         f"-Wl,-rpath,{build}"], check=True)
         rows, seen = [], set()
         for entry in json.loads(CATALOG.read_text())["models"]:
@@ -285,8 +288,10 @@ def main(sources, build, headroom, *wanted):
     writer.writerows([COLUMNS, *rows])
     print(len(rows), "rows of", len({row[0] for row in rows}), "models")
     if not wanted:
-        (HERE.parent / "llama-cpp-models.csv.gz").write_bytes(gzip.compress(out.getvalue().encode(), mtime=0))
+        OUT.write_bytes(gzip.compress(out.getvalue().encode(), mtime=0))
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the GGUF fixtures of this folder.
+"""Writes the GGUF fixtures of tests/data.
 
-    refresh_gguf.py TRUTH MODELS
+    python3 xtask/data/gguf_fixtures.py TRUTH MODELS
 
-TRUTH   folder with llama.cpp's own figures: gguf-sizes.csv, tensor-types.json.gz,
-        public-file-sizes.csv
-MODELS  models.json of the catalogue's facts (head and expert counts)
+TRUTH    folder with llama.cpp's own figures: gguf-sizes.csv, tensor-types.json.gz,
+         public-file-sizes.csv
+MODELS   models.json of the facts that catalog_import.py reads (head and expert counts)
 
 gguf-types.json.gz: for each model its facts, its tensors (name and shape, innermost first, in file
 order), and for each mix one letter a tensor: the ggml type number n as chr(65 + n).
@@ -19,11 +19,11 @@ import json
 import pathlib
 import sys
 
-HERE = pathlib.Path(__file__).parent
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests/data"
 
 
 def write_gz(name, text):
-    with gzip.GzipFile(HERE / name, "wb", 9, mtime=0) as file:
+    with gzip.GzipFile(OUT / name, "wb", 9, mtime=0) as file:
         file.write(text.encode())
 
 
@@ -67,7 +67,7 @@ def main(truth, models):
 
     public = csv.DictReader(open(truth / "public-file-sizes.csv"))
     columns = ["hf_id", "repo", "quant", "public_file_bytes", "tensor_bytes", "match"]
-    (HERE / "gguf-public-files.csv").write_text(table(public, columns))
+    (OUT / "gguf-public-files.csv").write_text(table(public, columns))
 
 
 if __name__ == "__main__":

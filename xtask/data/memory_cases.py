@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Writes the cases that the engines' memory is held against: tests/data/measured-memory.json.
 
-usage: cases.py MEASURED
+    python3 xtask/data/memory_cases.py MEASURED
 
-MEASURED is a folder with `cases.json`, figures that engines printed in public logs. Each case is
-looked up in the catalogue and becomes one of four kinds:
+MEASURED   folder with cases.json, figures that engines printed in public logs
+
+Each case is looked up in the catalogue and becomes one of four kinds:
 
     profile   what a serving engine printed at its start: weights, activations, pool
     whole     the memory of a whole process of llama.cpp, measured from outside, on one device
