@@ -219,6 +219,19 @@ fn finding_puts_the_plain_name_first() {
     assert!(catalog.find_devices("no such card").is_empty());
 }
 
+/// A package is named by its kind, name and version: where it can be downloaded is not a source.
+#[test]
+fn no_source_names_a_package_registry() {
+    let hosts =
+        ["crates.io", "pypi.org", "pythonhosted.org", "npmjs.", "rubygems.org", "debian.org"];
+    for json in [include_str!("data/models.json"), include_str!("data/devices.json")] {
+        for line in json.lines() {
+            let host = hosts.iter().find(|host| line.contains(*host));
+            assert_eq!(host, None, "{line}");
+        }
+    }
+}
+
 #[test]
 fn an_unknown_model_gets_the_nearest_real_ones() {
     let catalog = Catalog::bundled();

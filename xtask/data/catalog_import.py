@@ -225,6 +225,12 @@ PLAIN_WORDS = [
     (r"no open (\S+) repo appears in the stored sources", r"no open \1 weights were found"),
     (r" in the stored (sources|pages)", ""),
     (r"its config was not found here", "its configuration was not found"),
+    # A package is named by its kind, name and version; the registry it came from is not a source.
+    (r"([\w-]+ \d[\d.]*) \((?:crate|crates\.io)\)", r"crate \1"),
+    (r"([\w-]+ \d[\d.]*) \(PyPI\)", r"PyPI package \1"),
+    (r"([\w-]+ \d[\d.]*) \(PyPI,? ", r"PyPI package \1 ("),
+    (r"^((?:litgpt|transformers|llm-cal) \d[\d.]*)", r"PyPI package \1"),
+    (r"^(@huggingface/tasks \d[\d.]*)", r"npm package \1"),
 ]
 
 
