@@ -1,0 +1,325 @@
+//! Outputs of benchmark tools, read as [`Reading`]s.
+//!
+//! A tool is a file here, with samples of what it prints as its tests, and a row of [`PARSERS`].
+
+mod llama_batched_bench;
+mod llama_bench;
+mod serving;
+mod sglang;
+mod vllm;
+
+use serde_json::Value;
+
+use super::measured::{Reading, thousandths};
+
+/// Every tool, in the order in which they are tried.
+const PARSERS: &[Parser] =
+    &[llama_bench::PARSER, llama_batched_bench::PARSER, sglang::PARSER, vllm::PARSER];
+
+/// Readings beyond this many are left out.
+pub const MOST_READINGS: usize = 16;
+/// No output is longer than this, in bytes.
+const LONGEST: usize = 1 << 20;
+
+/// The readings of a paste.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pasted {
+    /// The tool that printed it.
+    pub tool: Tool,
+    /// The model as the tool names it.
+    pub model: Option<String>,
+    /// What was measured of that model; of several runs of one test the fastest.
+    pub readings: Vec<Reading>,
+}
+
+/// A kind of benchmark tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// `llama-bench`, `llama-batched-bench`.
+    LlamaBench,
+    /// `vllm bench serve`, SGLang's `bench_serving`.
+    BenchServe,
+}
+
+/// Why a paste was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasteError {
+    /// There is nothing in it.
+    Empty,
+    /// It is longer than any output is.
+    TooLong,
+    /// It is none of the known formats.
+    UnknownFormat,
+    /// It is of a known format, but no figure in it can be used.
+    NoReadings(Tool),
+}
+
+/// Reads `text`.
+///
+/// # Errors
+/// It is empty, too long, of no known format, or without a figure.
+pub fn parse(text: &str) -> Result<Pasted, PasteError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(PasteError::Empty);
+    }
+    if text.len() > LONGEST {
+        return Err(PasteError::TooLong);
+    }
+    let (tool, runs) = json(text)
+        .or_else(|| report(text))
+        .or_else(|| table(text, csv_fields, |parser| parser.csv))
+        .or_else(|| table(text, markdown_cells, |parser| parser.markdown))
+        .ok_or(PasteError::UnknownFormat)?;
+    let model = runs.first().and_then(|run| run.model.clone());
+    let mut readings: Vec<Reading> = Vec::new();
+    for Run { reading, .. } in runs.into_iter().filter(|run| run.model == model) {
+        match readings.iter().position(|seen| is_same_test(seen, &reading)) {
+            Some(at) if is_faster(&reading, &readings[at]) => readings[at] = reading,
+            Some(_) => {}
+            None if readings.len() < MOST_READINGS => readings.push(reading),
+            None => {}
+        }
+    }
+    if readings.is_empty() {
+        return Err(PasteError::NoReadings(tool));
+    }
+    Ok(Pasted { tool, model, readings })
+}
+
+/// How the output of one tool is told from that of others, and read. Forms that it does not print
+/// are `None`.
+struct Parser {
+    tool: Tool,
+    json: Option<JsonForm>,
+    /// Reads lines of text; `None` where they are not this tool's.
+    report: Option<fn(&str) -> Option<Vec<Run>>>,
+    csv: Option<TableForm>,
+    markdown: Option<TableForm>,
+}
+
+impl Parser {
+    /// A parser of nothing yet.
+    const fn new(tool: Tool) -> Parser {
+        Parser { tool, json: None, report: None, csv: None, markdown: None }
+    }
+}
+
+/// A JSON object a test, or a run of requests.
+#[derive(Clone, Copy)]
+struct JsonForm {
+    /// Keys of which the objects of this tool have at least one.
+    keys: &'static [&'static str],
+    read: fn(&Value) -> Vec<Run>,
+}
+
+/// A table with a row a test.
+#[derive(Clone, Copy)]
+struct TableForm {
+    /// Columns that the tables of this tool have.
+    columns: &'static [&'static str],
+    read: fn(&Record<'_>) -> Vec<Run>,
+}
+
+/// A reading, and the model as the tool names it.
+struct Run {
+    model: Option<String>,
+    reading: Reading,
+}
+
+impl Run {
+    /// A reading of a model that the tool does not name.
+    fn unnamed(reading: Reading) -> Run {
+        Run { model: None, reading }
+    }
+}
+
+/// A row of a table.
+struct Record<'a> {
+    header: &'a [String],
+    fields: &'a [String],
+}
+
+impl Record<'_> {
+    /// The field in a column.
+    fn get(&self, column: &str) -> Option<&str> {
+        let at = self.header.iter().position(|name| name == column)?;
+        self.fields.get(at).map(String::as_str)
+    }
+}
+
+fn is_faster(a: &Reading, b: &Reading) -> bool {
+    // Of times the smaller is the faster: their order is turned round.
+    let rank = |reading: &Reading| match *reading {
+        Reading::Decode { tps, .. } | Reading::Prefill { tps, .. } => tps,
+        Reading::TokenTime { us, .. } | Reading::FirstToken { us, .. } => u64::MAX - us,
+    };
+    rank(a) > rank(b)
+}
+
+/// The two differ in their value only.
+fn is_same_test(a: &Reading, b: &Reading) -> bool {
+    let name = |reading: &Reading| {
+        let text = reading.to_string();
+        text.split_once(':').map(|(test, _)| test.to_owned())
+    };
+    name(a) == name(b)
+}
+
+/// Reads JSON documents, or one a line, with log lines around them.
+fn json(text: &str) -> Option<(Tool, Vec<Run>)> {
+    let values = json_values(text);
+    let objects: Vec<&Value> = values
+        .iter()
+        .flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice))
+        .collect();
+    let is_known = |key: &&str| objects.iter().any(|object| object.get(*key).is_some());
+    PARSERS.iter().find_map(|parser| {
+        let form = parser.json.filter(|form| form.keys.iter().any(is_known))?;
+        Some((parser.tool, objects.iter().flat_map(|object| (form.read)(object)).collect()))
+    })
+}
+
+/// The JSON values in `text` that begin a line, whatever lies around them. Of an array that is cut
+/// off its whole lines are read.
+fn json_values(text: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let line = rest.find('\n').map_or(rest.len(), |end| end + 1);
+        let mut read = line;
+        if rest.trim_start().starts_with(['[', '{']) {
+            let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+            let mut last = 0;
+            while let Some(Ok(value)) = stream.next() {
+                found.push(value);
+                last = stream.byte_offset();
+            }
+            // What follows a value on its line is a comma or noise.
+            read = rest[last..].find('\n').map_or(rest.len(), |end| last + end + 1);
+        }
+        rest = &rest[read..];
+    }
+    found
+}
+
+/// Reads text in a form of a tool's own.
+fn report(text: &str) -> Option<(Tool, Vec<Run>)> {
+    PARSERS.iter().find_map(|parser| Some((parser.tool, parser.report?(text)?)))
+}
+
+/// Reads the rows that follow the first header of a known tool; `split` divides a line into fields.
+fn table(
+    text: &str,
+    split: fn(&str) -> Vec<String>,
+    form: fn(&Parser) -> Option<TableForm>,
+) -> Option<(Tool, Vec<Run>)> {
+    let mut lines = text.lines().map(split);
+    let (tool, form, header) = lines.find_map(|line| {
+        let has = |column: &&str| line.iter().any(|name| name == column);
+        let is_header = |form: &TableForm| form.columns.iter().all(has);
+        let (tool, form) =
+            PARSERS.iter().find_map(|p| Some((p.tool, form(p).filter(is_header)?)))?;
+        Some((tool, form, line))
+    })?;
+    let read = |fields: Vec<String>| (form.read)(&Record { header: &header, fields: &fields });
+    Some((tool, lines.flat_map(read).collect()))
+}
+
+/// The fields of a CSV line, without quotes.
+fn csv_fields(line: &str) -> Vec<String> {
+    let (mut out, mut field, mut quoted) = (Vec::new(), String::new(), false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => out.push(std::mem::take(&mut field)),
+            c => field.push(c),
+        }
+    }
+    out.push(field);
+    out.iter().map(|field| field.trim().to_owned()).collect()
+}
+
+/// The cells of a line of a Markdown table.
+fn markdown_cells(line: &str) -> Vec<String> {
+    let line = line.trim().trim_start_matches('|').trim_end_matches('|');
+    line.split('|').map(|cell| cell.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The readings of a paste, as they are written in a link.
+    #[track_caller]
+    pub(super) fn readings(text: &str) -> Vec<String> {
+        let pasted = parse(text).unwrap_or_else(|error| panic!("{error:?}: {text}"));
+        pasted.readings.iter().map(Reading::to_string).collect()
+    }
+
+    #[test]
+    fn of_several_runs_the_fastest_counts() {
+        let text = "| model | ngl | test | t/s |\n|a|10|tg128|13.45 ± 0.9|\n|a|99|tg128|131.7 ± 0.5|\n|a|20|tg128|21 ± 1|";
+        assert_eq!(readings(text), ["tg:131.7"]);
+    }
+
+    #[test]
+    fn the_first_table_of_a_paste_is_read() {
+        let bench = "| model | test | t/s |\n| a | tg128 | 120 |";
+        let batched = "| PP | TG | B | S_TG t/s |\n| 128 | 128 | 8 | 139 |";
+        assert_eq!(readings(&format!("{bench}\n{batched}")), ["tg:120"]);
+        assert_eq!(readings(&format!("{batched}\n{bench}")), ["tg@192x8:139"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        assert_eq!(parse(" \n "), Err(PasteError::Empty));
+        assert_eq!(parse(&"x".repeat(LONGEST + 1)), Err(PasteError::TooLong));
+        for text in ["hello", "42 tok/s", "{}", "[]", "{", "[1, 2", "| a | b |", "a,b\n1,2", "[[[["]
+        {
+            assert_eq!(parse(text), Err(PasteError::UnknownFormat), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_output_is_cut() {
+        let rows: String = (1..100).map(|n| format!("| a | pp{n} | {n} |\n")).collect();
+        assert_eq!(readings(&format!("| model | test | t/s |\n{rows}")).len(), MOST_READINGS);
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod laws {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_paste_makes_the_reader_panic(text in "\\PC{0,200}") {
+            _ = super::parse(&text);
+        }
+
+        #[test]
+        fn nor_one_that_looks_like_json(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    Just("{\"speed_tg\":"), Just("[{\"avg_ts\":"), Just("\"n_gen\": 1"), Just("}"),
+                    Just("]"), Just("{"), Just(","), Just("\n"), Just("1e999"), Just("-1"),
+                    Just("\"\u{20ac}"), Just("\"median_tpot_ms\": 0"), Just("null"),
+                ],
+                0..40,
+            ),
+        ) {
+            _ = super::parse(&parts.concat());
+        }
+
+        #[test]
+        fn nor_one_that_looks_like_a_table(
+            cells in proptest::collection::vec("[-a-z0-9 .±@|+]{0,12}", 0..40),
+        ) {
+            _ = super::parse(&format!("| model | test | t/s |\n| {}", cells.join(" |\n| ")));
+            _ = super::parse(&format!("| PP | TG | B | S_TG t/s |\n| {}", cells.join(" |\n| ")));
+            _ = super::parse(&format!("n_prompt,n_gen,avg_ts\n{}", cells.join("\n")));
+            _ = super::parse(&format!("Serving Benchmark Result\n{}", cells.join("\n")));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What benchmarks of serving engines have in common: `vllm bench serve` and SGLang's
+//! `bench_serving` go back to one script.
+
+use serde_json::Value;
+
+use super::{Reading, Run, thousandths};
+
+/// The totals and times of a run of requests.
+#[derive(Default)]
+pub(super) struct ServingRun {
+    pub requests: Option<f64>,
+    pub duration_s: Option<f64>,
+    /// Tokens of all prompts.
+    pub input: Option<f64>,
+    /// Tokens of all answers.
+    pub output: Option<f64>,
+    /// The most requests at once.
+    pub max_concurrency: Option<f64>,
+    /// Requests at once on average.
+    pub concurrency: Option<f64>,
+    pub ttft_ms: Option<f64>,
+    pub tpot_ms: Option<f64>,
+    /// Mean time to the last token. The time a token follows from it where that is not printed.
+    pub mean_e2e_ms: Option<f64>,
+    pub mean_ttft_ms: Option<f64>,
+}
+
+impl ServingRun {
+    /// The figures of a JSON object that both tools write.
+    pub fn of_json(object: &Value) -> ServingRun {
+        let number = |key: &str| object.get(key).and_then(Value::as_f64);
+        ServingRun {
+            requests: number("completed"),
+            duration_s: number("duration"),
+            input: number("total_input_tokens"),
+            output: number("total_output_tokens"),
+            max_concurrency: number("max_concurrency"),
+            ttft_ms: number("median_ttft_ms").or(number("mean_ttft_ms")),
+            tpot_ms: number("median_tpot_ms").or(number("mean_tpot_ms")),
+            ..ServingRun::default()
+        }
+    }
+
+    /// The figures in the lines of text that both tools print.
+    pub fn of_lines(lines: &Lines<'_>) -> ServingRun {
+        ServingRun {
+            requests: lines.number("Successful requests"),
+            duration_s: lines.number("Benchmark duration (s)"),
+            input: lines.number("Total input tokens"),
+            output: lines.number("Total generated tokens"),
+            ttft_ms: lines.number("Median TTFT (ms)").or(lines.number("Mean TTFT (ms)")),
+            tpot_ms: lines.number("Median TPOT (ms)").or(lines.number("Mean TPOT (ms)")),
+            ..ServingRun::default()
+        }
+    }
+
+    /// Its readings, of a model of this name.
+    pub fn runs(&self, model: Option<&str>) -> Vec<Run> {
+        let readings = self.readings().unwrap_or_default();
+        readings.into_iter().map(|r| Run { model: model.map(str::to_owned), reading: r }).collect()
+    }
+
+    /// The first token's time is taken only where no one else asks: under load it is a matter of
+    /// how requests arrive.
+    fn readings(&self) -> Option<Vec<Reading>> {
+        let requests = self.requests.filter(|n| *n >= 1.0)?;
+        let each = |total: Option<f64>| -> Option<u64> {
+            let tokens = (total? / requests).round();
+            (1.0..1e9).contains(&tokens).then_some(tokens as u64)
+        };
+        let (prompt, output) = (each(self.input)?, each(self.output)?);
+        let micro = |ms: Option<f64>| thousandths(&ms?.to_string());
+        let later = (output as f64 - 1.0).max(1.0);
+        let answered = self.mean_e2e_ms.zip(self.mean_ttft_ms);
+        let tpot_ms = self.tpot_ms.or(answered.map(|(last, first)| (last - first) / later));
+        // Little's law: requests under way are their rate times how long each takes.
+        let by_rate = || {
+            let took = self.ttft_ms? + tpot_ms? * (output as f64 - 1.0);
+            Some(took / 1e3 * requests / self.duration_s.filter(|s| *s > 0.0)?)
+        };
+        let limit = self.max_concurrency.map(|limit| limit.min(requests));
+        // A limit far above what the requests came to was never reached.
+        let limit = limit.filter(|limit| by_rate().is_none_or(|users| users > 0.75 * limit));
+        let users = self.concurrency.or(limit).or_else(by_rate)?.round().clamp(1.0, 1e5) as u64;
+        let mut readings = Vec::new();
+        if let Some(us) = micro(tpot_ms) {
+            readings.push(Reading::TokenTime { users, prompt, output, us });
+        }
+        if let Some(us) = micro(self.ttft_ms)
+            && users == 1
+        {
+            readings.push(Reading::FirstToken { prompt, us });
+        }
+        Some(readings)
+    }
+}
+
+/// The `label: value` lines under the heading of a serving benchmark.
+pub(super) struct Lines<'a>(&'a str);
+
+impl<'a> Lines<'a> {
+    /// The lines after the heading; `None` where there is none.
+    pub fn find(text: &'a str) -> Option<Lines<'a>> {
+        text.split_once("Serving Benchmark Result").map(|(_, lines)| Lines(lines))
+    }
+
+    /// The number behind a label.
+    pub fn number(&self, label: &str) -> Option<f64> {
+        self.values(label).find_map(|value| value.parse().ok())
+    }
+
+    /// A line has the label.
+    pub fn has(&self, label: &str) -> bool {
+        self.values(label).next().is_some()
+    }
+
+    fn values(&self, wanted: &str) -> impl Iterator<Item = &'a str> {
+        let lines = self.0.lines().filter_map(|line| line.split_once(':'));
+        lines
+            .filter(move |(label, _)| label.trim().eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value.trim())
+    }
+}
