@@ -8,12 +8,12 @@ use headroom::architecture::{Tensor, tensors};
 use headroom::catalog::Catalog;
 use headroom::quant::{MixContext, Quant};
 use headroom::speed::{
-    CacheBytes, Chip, Engine, Load, Numerics, Part, Setup, Software, Work, calibration,
+    CacheBytes, Chip, Engine, Load, Numerics, PlacedPart, Software, SpeedModel, Work, calibration,
 };
 
 fn main() {
     Catalog::bundled();
-    calibration::classes();
+    calibration::Calibration::all();
     divan::main();
 }
 
@@ -33,11 +33,11 @@ fn work(model: &str, weights: &[(Tensor, u64)]) -> Work {
     Work::whole(architecture, weights, CacheBytes::SIXTEEN_BIT)
 }
 
-fn setup(model: &str) -> Setup<'static> {
+fn setup(model: &str) -> SpeedModel<'static> {
     let chip = Chip::of(Catalog::bundled().device("h100-sxm").unwrap()).unwrap();
     let software = Software::on(Engine::Vllm, &chip);
-    let part = Part::on(chip, work(model, &weights(model)));
-    Setup::new(software, [part], Numerics::default(), 8192.0).unwrap()
+    let part = PlacedPart::on(chip, work(model, &weights(model)));
+    SpeedModel::new(software, [part], Numerics::default(), 8192.0).unwrap()
 }
 
 #[divan::bench(args = MODELS)]

@@ -6,7 +6,7 @@ use headroom::catalog::Catalog;
 use headroom::estimate::{corrected_speed, report, row};
 use headroom::report::{Cell, InOut, Verdict};
 use headroom::scenario::{Engine, Scenario, Selected};
-use headroom::speed::{Limit, Load, Setup};
+use headroom::speed::{Bottleneck, Load, SpeedModel};
 use headroom::units::Interval;
 use proptest::prelude::*;
 
@@ -96,7 +96,7 @@ fn answer(scenario: &Scenario) -> Option<Cell> {
     row(Catalog::bundled(), scenario, scenario.models.first()?).into_iter().next()?.ok()
 }
 
-fn of(query: &str) -> Option<(Setup<'static>, Load)> {
+fn of(query: &str) -> Option<(SpeedModel<'static>, Load)> {
     let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
     let pace = corrected_speed(Catalog::bundled(), &ask(query), at)?;
     Some((pace.setup, pace.load))
@@ -147,7 +147,7 @@ proptest! {
         let Some((setup, load)) = of(&query) else { return Ok(()) };
         // The first token of one user alone: under load those who are answered sooner ask again
         // sooner.
-        let figures = |setup: &Setup<'_>| {
+        let figures = |setup: &SpeedModel<'_>| {
             let served = setup.serve(&load);
             [
                 1.0 / setup.decode_tps(4096.0).expected,
@@ -193,7 +193,7 @@ proptest! {
         prop_assert!(many.throughput.expected * CLOSE >= few.throughput.expected, "{query}");
         prop_assert!(many.ttft_s.expected * CLOSE >= few.ttft_s.expected, "{query}");
         prop_assert!(many.tpot_s.expected * CLOSE >= few.tpot_s.expected, "{query}");
-        if few.limit == Limit::Memory {
+        if few.bottleneck == Bottleneck::Memory {
             prop_assert!((many.throughput.expected / few.throughput.expected - 1.0).abs() < 1e-9);
         }
         // The whole time is made of steps and prompts.
@@ -303,12 +303,12 @@ fn the_limit_named_is_right_in_plain_cases() {
     for hw in ["rtx-4090", "rtx-3090", "rtx-5090", "apple-m4-max-40c@64", "strix-halo-395@128"] {
         let query = format!("model=qwen3-32b&hw={hw}&quant=Q4_K_M&ctx=8k&prompt=2048");
         let (decode, prefill, _) = limits(&query);
-        assert_eq!((decode, prefill), (Limit::Bandwidth, Limit::Compute), "{hw}");
+        assert_eq!((decode, prefill), (Bottleneck::Bandwidth, Bottleneck::Compute), "{hw}");
     }
     let tiny = "model=qwen3-0.6b&hw=h100-sxm&quant=BF16&engine=vllm&ctx=1k";
-    assert_eq!(limits(tiny).0, Limit::Overhead, "a tiny model waits for its launches");
+    assert_eq!(limits(tiny).0, Bottleneck::Overhead, "a tiny model waits for its launches");
     let split = "model=qwen3-235b-a22b&hw=rtx-4090&quant=Q4_K_M&ctx=8k&ram=256GiB";
-    assert_eq!(limits(split).0, Limit::Host, "most of it is in RAM");
+    assert_eq!(limits(split).0, Bottleneck::Host, "most of it is in RAM");
     let full = "model=qwen3-32b&hw=h100-sxm*2&quant=BF16&engine=vllm&ctx=32k&users=500";
-    assert_eq!(limits(full).2, Limit::Memory, "no more fit");
+    assert_eq!(limits(full).2, Bottleneck::Memory, "no more fit");
 }

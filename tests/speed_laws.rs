@@ -3,10 +3,10 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use headroom::scenario::Reading;
-use headroom::speed::calibration::classes;
+use headroom::speed::calibration::Calibration;
 use headroom::speed::{
-    Backend, Cache, Chip, Draft, Known, Limit, Load, Numerics, Part, Peaks, Proposer, Setup,
-    Software, Stage, Tuning, Work,
+    Backend, Bottleneck, Cache, Chip, Correction, Draft, Known, Load, Numerics, Peaks, PlacedPart,
+    Proposer, Software, SpeedModel, Stage, Work,
 };
 use proptest::prelude::*;
 
@@ -74,18 +74,25 @@ prop_compose! {
     }
 }
 
-fn setup(class: usize, work: Work, chip: Chip, width: f64, flash: bool) -> Setup<'static> {
-    let class = &classes()[class % classes().len()];
+fn setup(
+    calibration: usize,
+    work: Work,
+    chip: Chip,
+    width: f64,
+    flash: bool,
+) -> SpeedModel<'static> {
+    let calibration = &Calibration::all()[calibration % Calibration::all().len()];
     let numerics = Numerics { flash_attention: flash, ..Numerics::default() };
-    let stage = Stage { work, chip, width, data: 1.0, network: false, class, prompts_on: None };
-    Setup {
+    let stage =
+        Stage { work, chip, width, data: 1.0, network: false, calibration, prompts_on: None };
+    SpeedModel {
         stages: vec![stage],
         numerics,
         microbatch: 512.0,
         pipelined: false,
         draft: None,
         known: Known::Measured,
-        tuning: Tuning::default(),
+        correction: Correction::default(),
     }
 }
 
@@ -93,18 +100,18 @@ prop_compose! {
     /// A setup of any kind: one device, ranks, data ranks, a pipeline, a layer split, with a part
     /// on the host, with a draft.
     fn any_setup()(
-        class in 0usize..64, work in work(), chip in chip(), width in 1u32..9,
+        calibration in 0usize..64, work in work(), chip in chip(), width in 1u32..9,
         data in any::<bool>(), stages in 1u32..5, pipelined in any::<bool>(),
         host in any::<bool>(), draft in proptest::option::of((1.0..8.0f64, 0.0..=1.0f64)),
-    ) -> Setup<'static> {
+    ) -> SpeedModel<'static> {
         let width = f64::from(width);
         let share = 1.0 / f64::from(stages + u32::from(host));
-        let mut setup = setup(class, work.scaled(share), chip.clone(), width, true);
+        let mut setup = setup(calibration, work.scaled(share), chip.clone(), width, true);
         setup.stages[0].data = if data { width } else { 1.0 };
         setup.stages = vec![setup.stages[0].clone(); stages as usize];
         if host {
             let mut left = setup.stages[0].clone();
-            left.prompts_on = Some((chip, left.class));
+            left.prompts_on = Some((chip, left.calibration));
             left.chip = Chip::cpu(80e9);
             (left.width, left.data) = (1.0, 1.0);
             setup.stages.push(left);
@@ -122,12 +129,12 @@ const CLOSE: f64 = 1.0 + 1e-9;
 proptest! {
     #[test]
     fn faster_memory_never_slows(
-        class in 0usize..64, work in work(), chip in chip(), width in 1u32..9,
+        calibration in 0usize..64, work in work(), chip in chip(), width in 1u32..9,
         faster in 1.0..4.0f64, batch in 1.0..256.0f64, depth in 0.0..131_072.0f64,
     ) {
         let better = Chip { bandwidth: chip.bandwidth * faster, ..chip.clone() };
-        let slow = setup(class, work.clone(), chip, f64::from(width), true);
-        let fast = setup(class, work, better, f64::from(width), true);
+        let slow = setup(calibration, work.clone(), chip, f64::from(width), true);
+        let fast = setup(calibration, work, better, f64::from(width), true);
         prop_assert!(fast.step(batch, depth).total() <= slow.step(batch, depth).total() * CLOSE);
         prop_assert!(fast.prefill(2048.0, depth).total() <= slow.prefill(2048.0, depth).total() * CLOSE);
     }
@@ -145,19 +152,19 @@ proptest! {
         prop_assert!(more.throughput.expected * CLOSE >= fewer.throughput.expected);
         prop_assert!(more.ttft_s.expected * CLOSE >= fewer.ttft_s.expected);
         if f64::from(users) > fits {
-            prop_assert_eq!(more.limit, Limit::Memory);
+            prop_assert_eq!(more.bottleneck, Bottleneck::Memory);
             prop_assert_eq!(more.throughput, fewer.throughput);
         }
     }
 
     #[test]
     fn a_token_is_never_faster_than_the_roofline(
-        class in 0usize..64, work in work(), chip in chip(), width in 1u32..9,
+        calibration in 0usize..64, work in work(), chip in chip(), width in 1u32..9,
         batch in 1.0..256.0f64, depth in 0.0..131_072.0f64, flash in any::<bool>(),
     ) {
         let bytes = work.weight_bytes(batch) + batch * work.cache_bytes(depth);
         let roofline = bytes / (chip.bandwidth * f64::from(width));
-        let setup = setup(class, work, chip, f64::from(width), flash);
+        let setup = setup(calibration, work, chip, f64::from(width), flash);
         prop_assert!(setup.step(batch, depth).total() * CLOSE >= roofline);
         let load = Load { users: batch.floor(), ..Load::single(depth + 1.0, 1.0) };
         prop_assert!(setup.serve(&load).tpot_s.expected * CLOSE >= setup.step(batch.floor(), depth).total());
@@ -190,9 +197,9 @@ proptest! {
         let chip = Chip { power_w: None, ..chip };
         let software = Software::on(headroom::speed::Engine::LlamaCpp, &chip);
         let split = |n: u32| {
-            let part = Part::on(chip.clone(), work.scaled(1.0 / f64::from(n)));
+            let part = PlacedPart::on(chip.clone(), work.scaled(1.0 / f64::from(n)));
             let parts = (0..n).map(|_| part.clone());
-            Setup::new(software, parts, Numerics::default(), 512.0).unwrap()
+            SpeedModel::new(software, parts, Numerics::default(), 512.0).unwrap()
         };
         let (one, four) = (split(1), split(4));
         prop_assert!(four.step(1.0, 1000.0).total() >= one.step(1.0, 1000.0).total() * (1.0 - 1e-6));
@@ -205,7 +212,7 @@ proptest! {
     fn a_pipeline_delivers_no_less_than_stages_that_wait_for_each_other(
         setup in any_setup(), batch in 1.0..256.0f64, depth in 0.0..32_768.0f64,
     ) {
-        let of = |pipelined| Setup { pipelined, draft: None, ..setup.clone() };
+        let of = |pipelined| SpeedModel { pipelined, draft: None, ..setup.clone() };
         let (waiting, flowing) = (of(false).step(batch, depth), of(true).step(batch, depth));
         let one = of(true).step(1.0, depth).total() / of(false).step(1.0, depth).total();
         prop_assert!((one - 1.0).abs() < 1e-9, "one sequence has nothing to overlap with");
@@ -219,10 +226,10 @@ proptest! {
         setup in any_setup(), off in 0.3..3.0f64, depth in 0u64..8192, batch in 1u64..64,
         kind in 0usize..4,
     ) {
-        let setup = Setup { draft: None, ..setup };
+        let setup = SpeedModel { draft: None, ..setup };
         let load = Load::single(1.0, 1.0);
         let at = |users: u64| Load { users: users as f64, ..Load::single(512.0, 256.0) };
-        let reads = |setup: &Setup<'_>| match kind {
+        let reads = |setup: &SpeedModel<'_>| match kind {
             0 => setup.batch_tps(batch as f64, depth as f64).expected,
             1 => setup.prefill_tps(777.0, depth as f64).expected,
             2 => 1.0 / setup.serve(&at(1)).tpot_s.expected,
@@ -237,8 +244,8 @@ proptest! {
             2 => Reading::TokenTime { users: 1, prompt: 512, output: 256, us },
             _ => Reading::FirstToken { prompt: 777, us },
         };
-        let tuning = Tuning::of(&setup, &load, &[reading]);
-        let tuned = reads(&Setup { tuning, ..setup });
+        let correction = Correction::from_readings(&setup, &load, &[reading]);
+        let tuned = reads(&SpeedModel { correction, ..setup });
         prop_assert!((tuned / rate - 1.0).abs() < 2e-3, "{tuned} is not {rate}");
     }
 
@@ -246,12 +253,12 @@ proptest! {
     fn a_time_under_load_is_met_as_well(
         setup in any_setup(), slower in 1.0..3.0f64, users in 2u64..64,
     ) {
-        let setup = Setup { draft: None, ..setup };
+        let setup = SpeedModel { draft: None, ..setup };
         let load = Load { users: users as f64, ..Load::single(512.0, 256.0) };
         let us = (setup.serve(&load).tpot_s.expected * slower * 1e6).round();
         let reading = Reading::TokenTime { users, prompt: 512, output: 256, us: us as u64 };
-        let tuning = Tuning::of(&setup, &load, &[reading]);
-        let tuned = Setup { tuning, ..setup }.serve(&load).tpot_s.expected;
+        let correction = Correction::from_readings(&setup, &load, &[reading]);
+        let tuned = SpeedModel { correction, ..setup }.serve(&load).tpot_s.expected;
         prop_assert!((tuned * 1e6 / us - 1.0).abs() < 1e-6);
     }
 
@@ -276,10 +283,10 @@ proptest! {
         work in work(), chip in chip(), left in 0.01..0.99f64, tokens in 32.0..16_384.0f64,
     ) {
         let software = Software::on(headroom::speed::Engine::LlamaCpp, &chip);
-        let run = |parts: Vec<Part>| Setup::new(software, parts, Numerics::default(), 512.0).unwrap();
-        let kept = Part::on(chip.clone(), work.scaled(1.0 - left));
-        let host = Part { prompts_on: Some(chip.clone()), ..Part::on(Chip::cpu(80e9), work.scaled(left)) };
-        let (split, whole) = (run(vec![kept, host]), run(vec![Part::on(chip, work)]));
+        let run = |parts: Vec<PlacedPart>| SpeedModel::new(software, parts, Numerics::default(), 512.0).unwrap();
+        let kept = PlacedPart::on(chip.clone(), work.scaled(1.0 - left));
+        let host = PlacedPart { prompts_on: Some(chip.clone()), ..PlacedPart::on(Chip::cpu(80e9), work.scaled(left)) };
+        let (split, whole) = (run(vec![kept, host]), run(vec![PlacedPart::on(chip, work)]));
         let (split, whole) = (split.prefill(tokens, 0.0).total(), whole.prefill(tokens, 0.0).total());
         prop_assert!(split >= whole * (1.0 - 1e-6), "{split} {whole}");
     }

@@ -7,7 +7,7 @@ use headroom::catalog::Catalog;
 use headroom::estimate::{corrected_speed, report};
 use headroom::report::{Cell, NoSpeed, Report, Speed, Verdict};
 use headroom::scenario::{Scenario, Selected};
-use headroom::speed::{Limit, Load};
+use headroom::speed::{Bottleneck, Load};
 use proptest::prelude::*;
 
 fn ask(query: &str) -> Report {
@@ -177,7 +177,7 @@ fn users_beyond_memory_wait() {
     assert!((1..32).contains(&most), "{most}");
     let speed = only_cell(&format!("{query}&users=64")).speed;
     assert_eq!(speed.running, Some(most));
-    assert_eq!(speed.serving_limit, Some(Limit::Memory));
+    assert_eq!(speed.serving_limit, Some(Bottleneck::Memory));
     let fewer = only_cell(&format!("{query}&users={most}")).speed;
     assert_eq!(fewer.running, Some(most));
     assert!(speed.ttft_s.unwrap().expected > 5.0 * fewer.ttft_s.unwrap().expected);

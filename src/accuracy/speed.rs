@@ -8,7 +8,8 @@ use crate::architecture::{Architecture, Group, Role, Tensor, tensors};
 use crate::catalog::{Catalog, Device};
 use crate::quant::{MixContext, Quant};
 use crate::speed::{
-    Backend, CacheBytes, Chip, Engine, Era, Load, Numerics, Part, Precision, Setup, Software, Work,
+    Backend, CacheBytes, Chip, Engine, Era, Load, Numerics, PlacedPart, Precision, Software,
+    SpeedModel, Work,
 };
 use crate::units::Interval;
 
@@ -91,7 +92,7 @@ impl Case {
     /// where there is nothing to predict with.
     pub fn predict(&self) -> Option<(Interval<f64>, f64)> {
         let split = self.layer_split;
-        let parts = (0..split as u32).map(|_| Part {
+        let parts = (0..split as u32).map(|_| PlacedPart {
             work: self.work.scaled(1.0 / split),
             chip: self.chip.clone(),
             width: self.tensor_parallel as u32,
@@ -99,7 +100,7 @@ impl Case {
             network: false,
             prompts_on: None,
         });
-        let setup = Setup::new(self.software, parts, self.numerics, self.microbatch)?;
+        let model = SpeedModel::new(self.software, parts, self.numerics, self.microbatch)?;
         let load = Load {
             users: self.batch,
             prompt: self.prompt,
@@ -111,15 +112,15 @@ impl Case {
         };
         let ms = self.value / 1e3;
         Some(match self.kind {
-            Kind::Decode => (setup.batch_tps(self.batch, self.depth), self.value),
-            Kind::Prefill => (setup.prefill_tps(self.prompt, self.depth), self.value),
-            Kind::Ttft if self.batch > 1.0 => (setup.serve(&load).ttft_s, ms),
-            Kind::Ttft => (setup.ttft_s(self.prompt, 0.0), ms),
-            Kind::Tpot => (setup.serve(&load).tpot_s, ms),
-            Kind::Output => (setup.serve(&load).throughput, self.value),
+            Kind::Decode => (model.batch_tps(self.batch, self.depth), self.value),
+            Kind::Prefill => (model.prefill_tps(self.prompt, self.depth), self.value),
+            Kind::Ttft if self.batch > 1.0 => (model.serve(&load).ttft_s, ms),
+            Kind::Ttft => (model.ttft_s(self.prompt, 0.0), ms),
+            Kind::Tpot => (model.serve(&load).tpot_s, ms),
+            Kind::Output => (model.serve(&load).throughput, self.value),
             Kind::Total => {
                 let factor = (load.prompt + load.output) / load.output;
-                let Interval { low, expected, high } = setup.serve(&load).throughput;
+                let Interval { low, expected, high } = model.serve(&load).throughput;
                 let rate = |rate: f64| rate * factor;
                 let all = Interval { low: rate(low), expected: rate(expected), high: rate(high) };
                 (all, self.value)
@@ -248,7 +249,7 @@ fn numerics(quant: &str, flash_attention: bool) -> Numerics {
             _ => Precision::Half,
         },
         half_weights: matches!(quant, "F16" | "FP16" | "BF16"),
-        widened: matches!(quant, "GPTQ-Int4" | "AWQ" | "INT4" | "W4A16"),
+        dequantised: matches!(quant, "GPTQ-Int4" | "AWQ" | "INT4" | "W4A16"),
         flash_attention,
     }
 }

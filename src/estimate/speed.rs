@@ -9,10 +9,10 @@ use crate::hardware::{Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{self, CacheTypes, Measurement, Reading, Scenario, Selected, Serving};
-use crate::speed::calibration::{Class, Evidence};
+use crate::speed::calibration::{Calibration, Evidence};
 use crate::speed::{
-    Backend, Chip, Draft, Engine, Figure, Layers, Load, Numerics, Part, Proposer, Service, Setup,
-    Software, Tuning,
+    Backend, Chip, Correction, Draft, Engine, Figure, Layers, Load, Numerics, PlacedPart, Proposer,
+    Service, Software, SpeedModel,
 };
 
 /// The host assumed for a machine without a named one, if part of the model is in RAM.
@@ -49,12 +49,12 @@ impl LayerWorkCache {
 }
 
 /// The speed of a cell at any context and number of users, a few microseconds per figure:
-/// [`Setup::decode_tps`], [`Setup::prefill_tps`], [`Setup::serve`] with another [`Load::users`].
-/// [`super::corrected_speed`] creates it.
+/// [`SpeedModel::decode_tps`], [`SpeedModel::prefill_tps`], [`SpeedModel::serve`] with another
+/// [`Load::users`]. [`super::corrected_speed`] creates it.
 #[derive(Clone, Debug)]
 pub struct CellSpeed {
     /// The model on its devices.
-    pub setup: Setup<'static>,
+    pub setup: SpeedModel<'static>,
     /// The requested load, and how many users fit.
     pub load: Load,
     /// Context per user, in tokens.
@@ -82,7 +82,7 @@ pub(super) struct SpeedInput<'a> {
 /// Corrections from the user's own measurements on one machine under one engine, each for one model
 /// and quantisation.
 #[derive(Debug, Default)]
-pub(super) struct Corrections(Vec<(String, Quant, Tuning)>);
+pub(super) struct Corrections(Vec<(String, Quant, Correction)>);
 
 impl Corrections {
     /// Compares the measurements of `scenario` with uncorrected estimates. Measurements of models
@@ -109,7 +109,7 @@ impl Corrections {
             let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
             let CellSpeed { mut setup, load, .. } = super::uncorrected_speed(catalog, &asked, at)?;
             setup.draft = None;
-            let tuning = Tuning::of(&setup, &load, &measured.readings);
+            let tuning = Correction::from_readings(&setup, &load, &measured.readings);
             let model = catalog.model(&measured.model)?.id.clone();
             (!tuning.is_empty()).then_some((model, measured.quant, tuning))
         };
@@ -117,11 +117,11 @@ impl Corrections {
     }
 
     /// The correction for a model: its own measurement, else the mean of all.
-    fn for_model(&self, model: &str, quant: Quant) -> Tuning {
-        let all: Vec<Tuning> = self.0.iter().map(|(_, _, tuning)| *tuning).collect();
+    fn for_model(&self, model: &str, quant: Quant) -> Correction {
+        let all: Vec<Correction> = self.0.iter().map(|(_, _, tuning)| *tuning).collect();
         let same = self.0.iter().find(|(id, of, _)| id == model && *of == quant);
-        let same = same.map_or(Tuning::default(), |(_, _, tuning)| *tuning);
-        same.or(Tuning::mean(&all))
+        let same = same.map_or(Correction::default(), |(_, _, tuning)| *tuning);
+        same.or(Correction::mean(&all))
     }
 }
 
@@ -156,9 +156,12 @@ impl SpeedInput<'_> {
         let (ranks, copies) = if expert_sharing_ranks > 1 { (copies, 1) } else { (1, copies) };
         let part = |held: &PlacedLayers| {
             let part = machine.part(held, layers, ranks)?;
-            Some(Part { data: expert_sharing_ranks.min(u64::from(part.width)) as u32, ..part })
+            Some(PlacedPart {
+                data: expert_sharing_ranks.min(u64::from(part.width)) as u32,
+                ..part
+            })
         };
-        let parts: Option<Vec<Part>> = parts.iter().map(part).collect();
+        let parts: Option<Vec<PlacedPart>> = parts.iter().map(part).collect();
         let parts = parts.ok_or(NoSpeed::UnknownDevice)?;
         let on_host = parts.iter().any(|part| part.chip.backend == Backend::Cpu);
         let first = parts.first().ok_or(NoSpeed::UnknownDevice)?;
@@ -166,9 +169,9 @@ impl SpeedInput<'_> {
         let software = software(engine, &first.chip);
         let quant: Quant = self.file.quant();
         let numerics = Numerics::of(quant, self.scenario.flash_attention);
-        let setup = Setup::new(software, parts, numerics, microbatch as f64);
+        let setup = SpeedModel::new(software, parts, numerics, microbatch as f64);
         let mut setup = setup.ok_or(NoSpeed::UnknownDevice)?;
-        setup.tuning = self.corrections.for_model(&self.file.model().id, quant);
+        setup.correction = self.corrections.for_model(&self.file.model().id, quant);
         setup.draft = self.draft();
         let (prompt, output) = self.scenario.serving.within(self.scenario.context);
         let load = Load {
@@ -253,7 +256,7 @@ impl<'a> MachineChips<'a> {
 
     /// Places the layers of `held` on their chips, in `ranks` groups of them; `None` if a chip is
     /// unknown.
-    fn part(&self, held: &PlacedLayers, layers: &Layers, ranks: u64) -> Option<Part> {
+    fn part(&self, held: &PlacedLayers, layers: &Layers, ranks: u64) -> Option<PlacedPart> {
         let PlacedLayers { devices, layers: bodies, experts, head } = held;
         let work = layers.part(bodies.clone(), experts.clone(), *head);
         if devices.is_empty() {
@@ -262,7 +265,7 @@ impl<'a> MachineChips<'a> {
                 Some(chip) => Some(chip?),
                 None => None,
             };
-            return Some(Part { prompts_on, ..Part::on(self.host.clone()?, work) });
+            return Some(PlacedPart { prompts_on, ..PlacedPart::on(self.host.clone()?, work) });
         }
         let group = self.hardware.parts.get(devices.clone())?;
         // Parallel steps of a group wait for its slowest device.
@@ -277,7 +280,7 @@ impl<'a> MachineChips<'a> {
             (chip.link, chip.fabric) = (chip.host_link, false);
         }
         let network = width > slowest.fabric_devices.unwrap_or(0).max(MOST_IN_A_SERVER);
-        Some(Part { width, network, ..Part::on(chip, work) })
+        Some(PlacedPart { width, network, ..PlacedPart::on(chip, work) })
     }
 }
 
@@ -298,9 +301,9 @@ impl CellSpeed {
             throughput_tps: Some(service.throughput),
             running: Some((service.running * load.copies.min(load.users)).min(load.users) as u64),
             slo_users: self.users_within_targets(scenario),
-            decode_limit: Some(setup.token(1.0, depth).limit()),
-            prefill_limit: Some(setup.prefill(fresh, cached).limit()),
-            serving_limit: Some(service.limit),
+            decode_limit: Some(setup.token(1.0, depth).bottleneck()),
+            prefill_limit: Some(setup.prefill(fresh, cached).bottleneck()),
+            serving_limit: Some(service.bottleneck),
             speed_basis: self.basis(),
             no_speed: None,
         }
@@ -322,10 +325,10 @@ impl CellSpeed {
     /// The basis of the estimate: the calibration of the least known stage, and the widest
     /// intervals.
     fn basis(&self) -> Option<SpeedBasis> {
-        let class: &Class = self.setup.weakest()?.class;
+        let class: &Calibration = self.setup.weakest()?.calibration;
         let measurements = |figure: Figure| {
             let Evidence { n, median_pct, .. } = *figure.evidence(class);
-            let factor = self.setup.spread(figure);
+            let factor = self.setup.interval_factor(figure);
             Measurements { n, median_pct: (n > 0).then_some(median_pct), factor }
         };
         let evidence = [&class.decode_evidence, &class.batch_evidence, &class.prefill_evidence];
@@ -343,7 +346,7 @@ impl CellSpeed {
             prefill: measurements(Figure::Prefill),
             sources,
             host_assumed: self.host_assumed.map(str::to_owned),
-            measured: Some(self.setup.tuning).filter(|tuning| !tuning.is_empty()),
+            measured: Some(self.setup.correction).filter(|tuning| !tuning.is_empty()),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::speed::{Backend, Limit, Tuning};
+use crate::speed::{Backend, Bottleneck, Correction};
 use crate::units::Interval;
 
 /// Speed of a cell. Rates are in tokens per second, times in seconds; a figure is null if there is
@@ -34,11 +34,11 @@ pub struct Speed {
     /// The most users within memory whose expected times meet the targets; null without targets.
     pub slo_users: Option<u64>,
     /// Bottleneck of decoding for a single user.
-    pub decode_limit: Option<Limit>,
+    pub decode_limit: Option<Bottleneck>,
     /// Bottleneck of the prompt.
-    pub prefill_limit: Option<Limit>,
+    pub prefill_limit: Option<Bottleneck>,
     /// Bottleneck with the requested number of users.
-    pub serving_limit: Option<Limit>,
+    pub serving_limit: Option<Bottleneck>,
     /// The basis of the estimate.
     pub speed_basis: Option<SpeedBasis>,
     /// Why there is no estimate.
@@ -72,7 +72,7 @@ pub struct SpeedBasis {
     pub host_assumed: Option<String>,
     /// Ratio of the user's own measurements on this machine to the uncorrected estimates. The
     /// figures are corrected by it.
-    pub measured: Option<Tuning>,
+    pub measured: Option<Correction>,
 }
 
 /// Number of measurements of a figure, and their deviation from the estimates.

@@ -1,7 +1,7 @@
 //! The coefficients fitted to public measurements, and how far to trust them.
 //!
 //! `calibration.json` is written by `xtask/data/fit_speed.py` from `tests/data/measured-speed.csv`:
-//! each class (an engine on a backend in a period) states how many measurements it rests on, their
+//! each calibration (of an engine on a backend in a period) states how many measurements it rests on, their
 //! median and 90th-percentile errors, and the spread within which leave-one-out predictions fell.
 
 use std::collections::BTreeMap;
@@ -110,11 +110,11 @@ impl Software {
     }
 }
 
-/// Coefficients of one engine on one backend in one period.
+/// The coefficients of one engine, or of engines alike, on one backend in one period.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Class {
-    /// Engines that it stands for.
+pub struct Calibration {
+    /// The engines.
     pub engines: Vec<Engine>,
     /// The backend.
     pub backend: Backend,
@@ -143,13 +143,13 @@ pub struct StepCosts {
     /// Microseconds a layer whatever the model's size, at a clock of 2 GHz: kernel launches and
     /// their latency.
     pub layer_us: f64,
-    /// That cost goes with the clock to minus this power; 0 where the host launches are the cost.
+    /// `layer_us` goes with the clock to minus this power; 0 where the host launches are the cost.
     pub clock_exponent: f64,
-    /// What a layer with routed experts adds to it, as a ratio.
+    /// Cost that routed experts add to a layer, as a ratio of `layer_us`.
     pub moe_layer: f64,
-    /// What a recurrent layer adds to it.
+    /// Cost that recurrence adds to a layer, as a ratio of `layer_us`.
     pub recurrent_layer: f64,
-    /// What a layer with latent attention adds to it.
+    /// Cost that latent attention adds to a layer, as a ratio of `layer_us`.
     pub latent_layer: f64,
     /// Microseconds for each sequence beyond the first: sampling, scheduling.
     pub sequence_us: f64,
@@ -165,9 +165,9 @@ pub struct StepCosts {
     pub unit_bytes: Option<f64>,
     /// Share of the memory bandwidth that reading the cache gets.
     pub cache_share: f64,
-    /// The same for a latent (MLA) cache, as a ratio of it.
+    /// Rate at which a latent (MLA) cache is read, as a ratio of that of any other.
     pub latent_cache: f64,
-    /// The same without flash attention, as a ratio of it.
+    /// Rate at which the cache is read without flash attention, as a ratio of that with it.
     pub plain_attention_cache: f64,
     /// The kernel reads the cache once for each query head: bytes grow with the heads for a KV
     /// head to this power. 0 in all current engines.
@@ -176,12 +176,15 @@ pub struct StepCosts {
     pub half_experts: f64,
     /// Rate of arithmetic.
     pub compute: Rate,
-    /// The same through routed experts, as a ratio of it.
+    /// Rate of arithmetic in a model with routed experts, as a ratio of `compute`.
     pub moe_compute: f64,
-    /// The same for 4-bit weights that are widened before use, as a ratio of it.
-    pub widened_compute: f64,
-    /// What a layer costs with such weights, as a ratio of `layer_us`.
-    pub widened_layer: f64,
+    /// Rate of arithmetic with 4-bit weights that are dequantised before use, as a ratio of
+    /// `compute`.
+    #[serde(rename = "widened_compute")]
+    pub dequantised_compute: f64,
+    /// Fixed cost of a layer with such weights, as a ratio of `layer_us`.
+    #[serde(rename = "widened_layer")]
+    pub dequantised_layer: f64,
 }
 
 /// A rate of arithmetic: `share x peak^g x (512 x unit_hz)^(1 - g)` operations a second.
@@ -211,11 +214,11 @@ pub enum Peak {
     Int8,
 }
 
-/// When a prompt's quantised weights are widened to 16 bits and multiplied by a matrix library,
-/// rather than taken as they are.
+/// When a prompt's quantised weights are dequantised to 16 bits and multiplied by a matrix library,
+/// rather than by kernels that take them as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Widen {
+pub enum Dequantise {
     /// Never.
     Never,
     /// On devices without INT8 products (NVIDIA: P100, V100).
@@ -230,20 +233,23 @@ pub enum Widen {
 pub struct PrefillCosts {
     /// Rate of the matrix products with quantised weights that are taken as they are.
     pub compute: Rate,
-    /// The same with 16-bit weights.
+    /// Rate of the matrix products with 16-bit weights.
     pub half: Rate,
-    /// When quantised weights are widened first, to be multiplied like 16-bit ones.
-    pub widen: Widen,
-    /// Share of the memory bandwidth that widening gets: 2 bytes a weight written and read again.
-    pub widen_share: f64,
+    /// When quantised weights are dequantised first, to be multiplied like 16-bit ones.
+    #[serde(rename = "widen")]
+    pub dequantise: Dequantise,
+    /// Share of the memory bandwidth that dequantising gets: 2 bytes a weight written and read
+    /// again.
+    #[serde(rename = "widen_share")]
+    pub dequantise_share: f64,
     /// The rate goes with the board power a unit and clock to this power: boards with little
     /// power do not hold their boost clock. 1.5 W for each unit and GHz is the reference.
     pub power_exponent: f64,
     /// Rate of attention.
     pub attention: Rate,
-    /// The same for latent attention, as a ratio of it.
+    /// Rate of latent attention, as a ratio of `attention`.
     pub latent_attention: f64,
-    /// The same without flash attention, as a ratio of it.
+    /// Rate of attention without flash attention, as a ratio of `attention`.
     pub plain_attention: f64,
     /// Tokens for each expert at which its products reach half their rate.
     pub expert_tokens: f64,
@@ -260,7 +266,7 @@ pub struct PrefillCosts {
     pub pipeline: f64,
 }
 
-/// What a class's coefficients rest on.
+/// The measurements that some coefficients rest on.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
@@ -268,18 +274,18 @@ pub struct Evidence {
     pub n: u32,
     /// Median error of the fit, in %.
     pub median_pct: f64,
-    /// 90th percentile of it, in %.
+    /// 90th percentile of the error of the fit, in %.
     pub p90_pct: f64,
     /// Factor within which predictions of left-out (device, model, engine) groups fell.
     pub spread: f64,
-    /// The same for left-out device families.
+    /// Factor within which predictions of left-out device families fell.
     pub spread_unseen: f64,
     /// Where the measurements come from.
     #[serde(default)]
     pub sources: Vec<String>,
 }
 
-/// A family of devices in one class.
+/// What sets a family of devices apart from others under the same software.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Family {
@@ -297,12 +303,14 @@ pub struct Family {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    classes: Vec<Class>,
+    #[serde(rename = "classes")]
+    calibrations: Vec<Calibration>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     // A test parses the table; were it damaged all the same, estimates would be none.
-    serde_json::from_str(include_str!("calibration.json")).unwrap_or(Table { classes: Vec::new() })
+    serde_json::from_str(include_str!("calibration.json"))
+        .unwrap_or(Table { calibrations: Vec::new() })
 });
 
 /// How well the software is known.
@@ -314,31 +322,33 @@ pub enum Known {
     StandIn,
 }
 
-/// Every class.
-pub fn classes() -> &'static [Class] {
-    &TABLE.classes
-}
-
-/// The class of `software`, or the one that stands in for it: of llama.cpp for llama.cpp and of
-/// the serving engines for all others, then of the same period, engine and backend as far as
-/// there is one; `None` only where the table is empty. The period counts more than the backend:
-/// servers of 2024 on AMD ran at half the speed that today's reach there (MLPerf 5.1).
-pub fn class(software: Software) -> Option<(&'static Class, Known)> {
-    let classes = classes();
-    let Software { engine, backend, era } = software;
-    let exact = classes
-        .iter()
-        .find(|c| c.engines.contains(&engine) && c.backend == backend && c.era == era);
-    if let Some(class) = exact {
-        return Some((class, Known::Measured));
+impl Calibration {
+    /// Every calibration.
+    pub fn all() -> &'static [Calibration] {
+        &TABLE.calibrations
     }
-    let llama = engine == Engine::LlamaCpp;
-    let nearest = classes.iter().max_by_key(|c| {
-        let (same, on) = (c.engines.contains(&engine), c.backend == backend);
-        let alike = c.engines.contains(&Engine::LlamaCpp) == llama;
-        (alike, c.era == era, same, on, c.decode_evidence.n)
-    });
-    nearest.map(|class| (class, Known::StandIn))
+
+    /// The calibration of `software`, or the one that stands in for it: of llama.cpp for llama.cpp
+    /// and of the serving engines for all others, then of the same period, engine and backend as
+    /// far as there is one; `None` only where the table is empty. The period counts more than the
+    /// backend: servers of 2024 on AMD ran at half the speed that today's reach there (MLPerf 5.1).
+    pub fn nearest(software: Software) -> Option<(&'static Calibration, Known)> {
+        let all = Calibration::all();
+        let Software { engine, backend, era } = software;
+        let exact = all
+            .iter()
+            .find(|c| c.engines.contains(&engine) && c.backend == backend && c.era == era);
+        if let Some(exact) = exact {
+            return Some((exact, Known::Measured));
+        }
+        let llama = engine == Engine::LlamaCpp;
+        let nearest = all.iter().max_by_key(|c| {
+            let (same, on) = (c.engines.contains(&engine), c.backend == backend);
+            let alike = c.engines.contains(&Engine::LlamaCpp) == llama;
+            (alike, c.era == era, same, on, c.decode_evidence.n)
+        });
+        nearest.map(|nearest| (nearest, Known::StandIn))
+    }
 }
 
 #[cfg(test)]
@@ -348,27 +358,29 @@ mod tests {
     #[test]
     fn the_table_parses_and_its_shares_are_physical() {
         let table: Table = serde_json::from_str(include_str!("calibration.json")).unwrap();
-        assert!(!table.classes.is_empty());
-        for class in &table.classes {
-            let StepCosts { bandwidth_share, cache_share, .. } = class.step;
-            assert!((0.0..=1.0).contains(&bandwidth_share), "{class:?}");
-            assert!((0.0..=1.0).contains(&cache_share), "{class:?}");
-            assert!(class.decode_evidence.spread >= 1.0);
+        assert!(!table.calibrations.is_empty());
+        for calibration in &table.calibrations {
+            let StepCosts { bandwidth_share, cache_share, .. } = calibration.step;
+            assert!((0.0..=1.0).contains(&bandwidth_share), "{calibration:?}");
+            assert!((0.0..=1.0).contains(&cache_share), "{calibration:?}");
+            assert!(calibration.decode_evidence.spread >= 1.0);
         }
     }
 
     #[test]
     fn unknown_software_is_said_to_be_stood_in_for() {
         let software = |engine, backend, era| Software { engine, backend, era };
-        let known = |s| class(s).map(|(_, known)| known);
+        let nearest = Calibration::nearest;
+        let known = |s| nearest(s).map(|(_, known)| known);
         let (llama, current) = (Engine::LlamaCpp, Era::Current);
         assert_eq!(known(software(llama, Backend::Cuda, current)), Some(Known::Measured));
         assert_eq!(known(software(llama, Backend::Other, current)), Some(Known::StandIn));
-        let (nearest, _) = class(software(Engine::Transformers, Backend::Cuda, current)).unwrap();
-        assert!(nearest.engines.contains(&Engine::Vllm));
-        let (nearest, _) = class(software(Engine::Vllm, Backend::Rocm, current)).unwrap();
-        assert_eq!(nearest.era, current);
-        let (nearest, _) = class(software(llama, Backend::Metal, Era::Y2023)).unwrap();
-        assert_eq!(nearest.backend, Backend::Metal);
+        let (stand_in, _) =
+            nearest(software(Engine::Transformers, Backend::Cuda, current)).unwrap();
+        assert!(stand_in.engines.contains(&Engine::Vllm));
+        let (stand_in, _) = nearest(software(Engine::Vllm, Backend::Rocm, current)).unwrap();
+        assert_eq!(stand_in.era, current);
+        let (stand_in, _) = nearest(software(llama, Backend::Metal, Era::Y2023)).unwrap();
+        assert_eq!(stand_in.backend, Backend::Metal);
     }
 }

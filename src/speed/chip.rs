@@ -57,7 +57,7 @@ pub struct Peaks {
 /// The number format that products are computed in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// FP16 or BF16: plain weights, and 4- or 8-bit weights that are widened first.
+    /// FP16 or BF16: plain weights, and 4- or 8-bit weights that are dequantised first.
     #[default]
     Half,
     /// FP8.

@@ -1,6 +1,6 @@
 //! How fast a model answers, for how many, at what cost.
 //!
-//! A model's [`Work`] and a device's [`Chip`] meet in a roofline ([`Stage`], [`Setup`]) whose
+//! A model's [`Work`] and a device's [`Chip`] meet in a roofline ([`Stage`], [`SpeedModel`]) whose
 //! coefficients ([`calibration`]) are fitted to public measurements. From its two times, a decode
 //! step and a prompt, follow all figures: tokens a second, first-token latency, throughput
 //! against users ([`serving`]), energy ([`energy`]) and money ([`money`]).
@@ -9,7 +9,9 @@
 //! use headroom::architecture::tensors;
 //! use headroom::catalog::Catalog;
 //! use headroom::quant::{MixContext, Quant};
-//! use headroom::speed::{CacheBytes, Chip, Engine, Numerics, Part, Setup, Software, Work};
+//! use headroom::speed::{
+//!     CacheBytes, Chip, Engine, Numerics, PlacedPart, Software, SpeedModel, Work,
+//! };
 //!
 //! let catalog = Catalog::bundled();
 //! let architecture = catalog.model("qwen3-32b").unwrap().architecture();
@@ -21,30 +23,31 @@
 //! let chip = Chip::of(catalog.device("rtx-4090").unwrap()).unwrap();
 //!
 //! let software = Software::on(Engine::LlamaCpp, &chip);
-//! let setup = Setup::new(software, [Part::on(chip, work)], Numerics::of(quant, true), 512.0).unwrap();
-//! let tokens_a_second = setup.decode_tps(4096.0);
+//! let parts = [PlacedPart::on(chip, work)];
+//! let model = SpeedModel::new(software, parts, Numerics::of(quant, true), 512.0).unwrap();
+//! let tokens_a_second = model.decode_tps(4096.0);
 //! assert!(tokens_a_second.low > 25.0 && tokens_a_second.high < 60.0);
 //! ```
 
 pub mod calibration;
 mod chip;
+mod correction;
 pub mod energy;
-pub mod measured;
+mod measured;
 pub mod money;
 mod numerics;
 pub mod paste;
 mod roofline;
 pub mod serving;
-mod setup;
 mod speculative;
+mod speed_model;
 mod work;
 
 pub use calibration::{Engine, Era, Known, Software};
 pub use chip::{Backend, Chip, Peaks, Precision};
-pub use measured::{FARTHEST, Tuning};
+pub use correction::{Correction, MAX_PLAUSIBLE_RATIO};
 pub use numerics::Numerics;
-pub use roofline::{Limit, Stage, Time};
+pub use roofline::{Bottleneck, Stage, Time};
 pub use serving::{Load, Service};
-pub use setup::{Figure, Part, Setup, UNCALIBRATED};
-pub use speculative::{Draft, Proposer};
+pub use speed_model::{Draft, Figure, PlacedPart, Proposer, SpeedModel, UNCALIBRATED};
 pub use work::{Cache, CacheBytes, Layers, Work};

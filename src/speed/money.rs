@@ -97,7 +97,7 @@ pub fn economics(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::speed::Limit;
+    use crate::speed::Bottleneck;
     use crate::speed::energy::PowerShares;
 
     fn service() -> Service {
@@ -108,7 +108,7 @@ mod tests {
             tpot_s: exact,
             throughput: exact,
             prompt_share: 0.25,
-            limit: Limit::Bandwidth,
+            bottleneck: Bottleneck::Bandwidth,
         }
     }
 

@@ -10,8 +10,8 @@ pub struct Numerics {
     pub precision: Precision,
     /// Weights are 16 bits wide.
     pub half_weights: bool,
-    /// Weights of 4 bits that serving kernels widen before they multiply (AWQ, GPTQ, W4A16).
-    pub widened: bool,
+    /// Weights of 4 bits that serving kernels dequantise before they multiply (AWQ, GPTQ, W4A16).
+    pub dequantised: bool,
     /// Flash attention.
     pub flash_attention: bool,
 }
@@ -21,7 +21,7 @@ impl Default for Numerics {
         Numerics {
             precision: Precision::Half,
             half_weights: false,
-            widened: false,
+            dequantised: false,
             flash_attention: true,
         }
     }
@@ -40,7 +40,7 @@ impl Numerics {
             Quant::Format(Format::Int8) => precision(Precision::Int8),
             Quant::Format(Format::Nvfp4) => precision(Precision::Fp4),
             Quant::Format(Format::Awq | Format::Gptq | Format::W4a16) => {
-                Numerics { widened: true, ..plain }
+                Numerics { dequantised: true, ..plain }
             }
             _ => plain,
         }
@@ -57,6 +57,6 @@ mod tests {
         assert!(of("BF16").half_weights && !of("Q8_0").half_weights);
         assert_eq!(of("FP8").precision, Precision::Fp8);
         assert_eq!(of("NVFP4").precision, Precision::Fp4);
-        assert!(of("AWQ").widened && of("AWQ").precision == Precision::Half);
+        assert!(of("AWQ").dequantised && of("AWQ").precision == Precision::Half);
     }
 }

@@ -16,7 +16,7 @@
 //! has a share of the sequences and the dense weights whole, and only the experts are divided by
 //! all of its devices.
 
-use super::calibration::{Class, Family, Peak, Rate, Widen};
+use super::calibration::{Calibration, Dequantise, Family, Peak, Rate};
 use super::chip::{Chip, Precision};
 use super::numerics::Numerics;
 use super::work::Work;
@@ -26,8 +26,8 @@ use super::work::Work;
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
 )]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Limit {
+#[serde(rename = "Limit", rename_all = "snake_case")]
+pub enum Bottleneck {
     /// Memory bandwidth of the devices.
     #[default]
     Bandwidth,
@@ -67,23 +67,23 @@ impl Time {
     }
 
     /// The largest cause.
-    pub fn limit(&self) -> Limit {
+    pub fn bottleneck(&self) -> Bottleneck {
         let device = self.busy - self.host;
         let (memory, compute) = match self.memory >= self.compute {
             true => (device, 0.0),
             false => (0.0, device),
         };
         let causes = [
-            (memory, Limit::Bandwidth),
-            (compute, Limit::Compute),
-            (self.fixed, Limit::Overhead),
-            (self.links, Limit::Interconnect),
-            (self.host, Limit::Host),
+            (memory, Bottleneck::Bandwidth),
+            (compute, Bottleneck::Compute),
+            (self.fixed, Bottleneck::Overhead),
+            (self.links, Bottleneck::Interconnect),
+            (self.host, Bottleneck::Host),
         ];
-        causes.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or(Limit::Bandwidth, |c| c.1)
+        causes.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or(Bottleneck::Bandwidth, |c| c.1)
     }
 
-    /// The same causes, each `factor` times as long.
+    /// A time with every cause `factor` times as long.
     pub fn scaled(self, factor: f64) -> Time {
         Time {
             fixed: self.fixed * factor,
@@ -131,10 +131,10 @@ pub struct Stage<'a> {
     /// They stand in several machines and meet over a network.
     pub network: bool,
     /// Coefficients.
-    pub class: &'a Class,
+    pub calibration: &'a Calibration,
     /// Where the work lies on the host: the device that computes prompts, to which the weights
     /// are streamed, with its coefficients. Tokens are decoded on the host itself.
-    pub prompts_on: Option<(Chip, &'a Class)>,
+    pub prompts_on: Option<(Chip, &'a Calibration)>,
 }
 
 /// A prompt shorter than this is computed where the weights lie (llama.cpp's threshold for
@@ -146,19 +146,20 @@ fn join3(a: f64, b: f64) -> f64 {
     (a * a * a + b * b * b).cbrt()
 }
 
-/// The same with fourth powers, which bend less.
+/// The larger of two times wins smoothly, less so than in [`join3`]: the root of the sum of their
+/// fourth powers.
 fn join4(a: f64, b: f64) -> f64 {
     let (a, b) = (a * a, b * b);
     (a * a + b * b).sqrt().sqrt()
 }
 
-impl Widen {
-    /// Whether quantised weights are widened for a prompt on `chip`.
+impl Dequantise {
+    /// Whether quantised weights are dequantised for a prompt on `chip`.
     fn on(self, chip: &Chip) -> bool {
         match self {
-            Widen::Never => false,
-            Widen::WithoutInt8 => chip.peaks.int8 == 0.0,
-            Widen::Always => true,
+            Dequantise::Never => false,
+            Dequantise::WithoutInt8 => chip.peaks.int8 == 0.0,
+            Dequantise::Always => true,
         }
     }
 }
@@ -185,21 +186,21 @@ const REFERENCE_POWER: f64 = 1.5e-9;
 /// engines were fitted: nccl-tests print 19 microseconds for two ranks (NVIDIA/nccl-tests#150) and 75
 /// for sixteen (NVIDIA/nccl#1453).
 const NETWORK_S: f64 = 40e-6;
-/// Bytes moved to widen a weight to 16 bits: 2 written, 2 read again.
-const WIDENING_BYTES: f64 = 4.0;
+/// Bytes moved to dequantise a weight to 16 bits: 2 written, 2 read again.
+const DEQUANTISING_BYTES: f64 = 4.0;
 /// Share of a link's rate that a copy between host and device reaches.
 const COPY_SHARE: f64 = 0.8;
 
 impl Stage<'_> {
     /// What is known of the device's family.
     pub fn family(&self) -> Option<&Family> {
-        self.class.families.get(&self.chip.family)
+        self.calibration.families.get(&self.chip.family)
     }
 
     /// One decode step of `batch` sequences, each with `depth` earlier tokens, over `tokens` new
     /// ones of each: 1, or more where proposed ones are checked.
     pub fn step(&self, batch: f64, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
-        let (costs, work) = (&self.class.step, &self.work);
+        let (costs, work) = (&self.calibration.step, &self.work);
         // Of the fullest data rank.
         let share = (batch / self.data).max(batch.min(1.0));
         let (inner, all) = (self.width / self.data, batch * tokens);
@@ -226,19 +227,19 @@ impl Stage<'_> {
 
     /// Kernel launches of one step.
     fn launch(&self, numerics: &Numerics) -> f64 {
-        let (costs, work) = (&self.class.step, &self.work);
+        let (costs, work) = (&self.calibration.step, &self.work);
         let layers = work.layers
             + costs.moe_layer * work.moe_layers
             + costs.recurrent_layer * work.recurrent_layers
             + costs.latent_layer * work.latent_layers;
         let clock = self.chip.clock_hz.map_or(1.0, |hz| hz / REFERENCE_CLOCK_HZ);
-        let widened = if numerics.widened { costs.widened_layer } else { 1.0 };
-        costs.layer_us * 1e-6 * widened * layers * clock.powf(-costs.clock_exponent)
+        let dequantised = if numerics.dequantised { costs.dequantised_layer } else { 1.0 };
+        costs.layer_us * 1e-6 * dequantised * layers * clock.powf(-costs.clock_exponent)
     }
 
     /// Reading the weights that `batch` tokens need.
     fn read_weights(&self, batch: f64, numerics: &Numerics) -> f64 {
-        let (costs, work) = (&self.class.step, &self.work);
+        let (costs, work) = (&self.calibration.step, &self.work);
         let experts = if numerics.half_weights { costs.half_experts } else { 1.0 };
         let experts = work.expert_bytes * work.distinct_experts(batch) * experts;
         let bytes = work.dense_bytes * self.data / self.width + experts / self.width;
@@ -251,7 +252,7 @@ impl Stage<'_> {
 
     /// Reading the caches and states of `batch` sequences of one data rank.
     fn read_caches(&self, batch: f64, depth: f64, numerics: &Numerics) -> f64 {
-        let costs = &self.class.step;
+        let costs = &self.calibration.step;
         let plain = if numerics.flash_attention { 1.0 } else { costs.plain_attention_cache };
         let inner = self.width / self.data;
         let caches = self.work.caches.iter().map(|cache| {
@@ -269,13 +270,13 @@ impl Stage<'_> {
 
     /// Rate of arithmetic of a decode step, one device.
     fn step_rate(&self, numerics: &Numerics) -> f64 {
-        let costs = &self.class.step;
+        let costs = &self.calibration.step;
         let mut rate = costs.compute.on(&self.chip, numerics.precision);
         if self.work.expert_flops > 0.0 {
             rate *= costs.moe_compute;
         }
-        if numerics.widened {
-            rate *= costs.widened_compute;
+        if numerics.dequantised {
+            rate *= costs.dequantised_compute;
         }
         rate
     }
@@ -288,7 +289,7 @@ impl Stage<'_> {
         }
         let layers = self.work.layers;
         let bytes = 2.0 * 2.0 * tokens * self.work.hidden * 2.0 * (self.width - 1.0) / self.width;
-        let rate = self.class.step.link_share * self.chip.link;
+        let rate = self.calibration.step.link_share * self.chip.link;
         let network = if self.network { 2.0 * NETWORK_S } else { 0.0 };
         layers * (reduce_us * 1e-6 * self.width.log2() + network + bytes / rate)
     }
@@ -297,13 +298,14 @@ impl Stage<'_> {
     /// keeps one busy.
     pub fn microbatch(&self, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
         let streamed = self.prompts_on.as_ref().filter(|_| tokens >= STREAM_FROM_TOKENS);
-        let (chip, class) =
-            streamed.map_or((&self.chip, self.class), |(chip, class)| (chip, class));
-        let (costs, work) = (&class.prefill, &self.work);
+        let (chip, calibration) =
+            streamed.map_or((&self.chip, self.calibration), |(chip, of_chip)| (chip, of_chip));
+        let (costs, work) = (&calibration.prefill, &self.work);
         let inner = self.width / self.data;
-        let boards = inner * prompt_boost(class, chip);
-        let widened = !numerics.half_weights && costs.widen.on(chip);
-        let products = if numerics.half_weights || widened { costs.half } else { costs.compute };
+        let boards = inner * prompt_boost(calibration, chip);
+        let dequantised = !numerics.half_weights && costs.dequantise.on(chip);
+        let products =
+            if numerics.half_weights || dequantised { costs.half } else { costs.compute };
         let routed = tokens * work.expert_share;
         let experts = if numerics.half_weights { costs.half_experts } else { 1.0 };
         let filling = match routed > 0.0 {
@@ -322,20 +324,20 @@ impl Stage<'_> {
         compute += work.attention_flops(depth, tokens) / attention;
         let experts = work.expert_bytes * work.distinct_experts(tokens);
         let bytes = work.dense_bytes / inner + experts / self.width;
-        let memory = bytes / (class.step.bandwidth_share * chip.bandwidth);
-        let widening = match widened {
-            true => WIDENING_BYTES * work.weights(tokens) / inner,
+        let memory = bytes / (calibration.step.bandwidth_share * chip.bandwidth);
+        let dequantising = match dequantised {
+            true => DEQUANTISING_BYTES * work.weights(tokens) / inner,
             false => 0.0,
         };
-        let widening = widening / (costs.widen_share * chip.bandwidth);
+        let dequantising = dequantising / (costs.dequantise_share * chip.bandwidth);
         let copy = streamed.map_or(0.0, |(chip, _)| bytes / (COPY_SHARE * chip.host_link));
-        let busy = join4(join4(memory, compute), copy) + widening;
+        let busy = join4(join4(memory, compute), copy) + dequantising;
         let time = Time {
             fixed: costs.layer_us * 1e-6 * work.layers,
             busy,
-            memory: memory + widening,
+            memory: memory + dequantising,
             compute,
-            links: self.reduce(tokens, self.class.step.reduce_us),
+            links: self.reduce(tokens, self.calibration.step.reduce_us),
             host: if copy > memory.max(compute) { busy } else { 0.0 },
         };
         if streamed.is_some() { time } else { self.on_host(time) }
@@ -350,12 +352,12 @@ impl Stage<'_> {
     }
 }
 
-/// What the board's power and the device's family do to the rates of a prompt.
-fn prompt_boost(class: &Class, chip: &Chip) -> f64 {
-    let family = class.families.get(&chip.family).map_or(1.0, |family| family.prefill);
+/// The factor by which the board's power and the device's family change the rates of a prompt.
+fn prompt_boost(calibration: &Calibration, chip: &Chip) -> f64 {
+    let family = calibration.families.get(&chip.family).map_or(1.0, |family| family.prefill);
     match (chip.power_w, chip.unit_hz) {
         (Some(power), Some(unit_hz)) => {
-            family * (power / unit_hz / REFERENCE_POWER).powf(class.prefill.power_exponent)
+            family * (power / unit_hz / REFERENCE_POWER).powf(calibration.prefill.power_exponent)
         }
         _ => family,
     }

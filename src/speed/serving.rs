@@ -5,13 +5,13 @@
 //! B sequences running, a request takes `output` steps and waits for the B prompts that fall into
 //! that time, its own included, so the run delivers
 //! `B x output / (output x step(B) + B x prompt)` tokens a second. Data ranks compute prompts at the
-//! same time. With a draft a step is the time of a token ([`Setup::token`]).
+//! same time. With a draft a step is the time of a token ([`SpeedModel::token`]).
 //!
 //! Each time is known as well as what it is made of: prompts, or steps. Under load, where both were
 //! measured together, all of it is as uncertain as throughput.
 
-use super::roofline::Limit;
-use super::setup::{Figure, Setup};
+use super::roofline::Bottleneck;
+use super::speed_model::{Figure, SpeedModel};
 use crate::units::Interval;
 
 /// What the users ask for.
@@ -29,7 +29,7 @@ pub struct Load {
     pub fits: f64,
     /// Sequences that the scheduler runs at most (`--max-num-seqs`).
     pub scheduled: f64,
-    /// Copies of the whole setup among which the users are divided (data parallelism); `fits` and
+    /// Copies of the whole model among which the users are divided (data parallelism); `fits` and
     /// `scheduled` are those of one.
     pub copies: f64,
 }
@@ -48,7 +48,7 @@ pub struct Service {
     /// Share of the time that goes into prompts, 0 to 1.
     pub prompt_share: f64,
     /// What binds.
-    pub limit: Limit,
+    pub bottleneck: Bottleneck,
 }
 
 impl Load {
@@ -74,7 +74,7 @@ impl Load {
     }
 }
 
-impl Setup<'_> {
+impl SpeedModel<'_> {
     /// How the users of `load` fare.
     pub fn serve(&self, load: &Load) -> Service {
         let running = load.running();
@@ -88,24 +88,24 @@ impl Setup<'_> {
         let at_once = self.data().min(running);
         let turn_s = self.prompts(running / at_once, fresh, cached).total() / at_once;
         let batched = running > 1.0;
-        let step_i = around(output * step_s, self.decode_spread(batched));
-        let prompt_spread = if batched { self.decode_spread(true) } else { self.prefill_spread() };
-        let cycle = step_i + around(running * turn_s, prompt_spread);
+        let step_i = around(output * step_s, self.decode_factor(batched));
+        let prompt_factor = if batched { self.decode_factor(true) } else { self.prefill_factor() };
+        let cycle = step_i + around(running * turn_s, prompt_factor);
         let prompt_share = running * turn_s / cycle.expected;
-        let tpot = step_i + around((running - 1.0) * turn_s, prompt_spread);
+        let tpot = step_i + around((running - 1.0) * turn_s, prompt_factor);
         // Prompts of others on the same rank that are being computed or wait as a new one arrives,
         // and a place among the running sequences where there are more users than places.
         let waiting = prompt_share * (running - at_once) * turn_s / 2.0;
         let queue = (load.share() / running - 1.0).max(0.0);
-        let ttft = around(self.request_s() + prompt_s + waiting, self.prefill_spread())
+        let ttft = around(self.request_s() + prompt_s + waiting, self.prefill_factor())
             + cycle.map(|seconds| queue * seconds);
         // With fewer users than copies some of those stand idle.
         let copies = load.copies.max(1.0).min(load.users.max(1.0));
         let tokens = copies * running * output;
-        let limit = match load.share() > running && load.fits < load.scheduled {
-            true => Limit::Memory,
-            false if prompt_share > 0.5 => prompt.limit(),
-            false => step.limit(),
+        let bottleneck = match load.share() > running && load.fits < load.scheduled {
+            true => Bottleneck::Memory,
+            false if prompt_share > 0.5 => prompt.bottleneck(),
+            false => step.bottleneck(),
         };
         Service {
             running,
@@ -117,7 +117,7 @@ impl Setup<'_> {
                 high: tokens / cycle.low,
             },
             prompt_share,
-            limit,
+            bottleneck,
         }
     }
 
@@ -152,56 +152,56 @@ impl Setup<'_> {
 
     /// Tokens a second for one user, decoding after `depth` tokens, with a draft where there is one.
     pub fn decode_tps(&self, depth: f64) -> Interval<f64> {
-        around(1.0 / self.token(1.0, depth).total(), self.decode_spread(false))
+        around(1.0 / self.token(1.0, depth).total(), self.decode_factor(false))
     }
 
     /// Tokens a second of `batch` sequences together, decoding after `depth` tokens each, without a
     /// draft.
     pub fn batch_tps(&self, batch: f64, depth: f64) -> Interval<f64> {
-        around(batch / self.step(batch, depth).total(), self.decode_spread(batch > 1.0))
+        around(batch / self.step(batch, depth).total(), self.decode_factor(batch > 1.0))
     }
 
     /// Tokens of a prompt a second, after `depth` earlier tokens.
     pub fn prefill_tps(&self, tokens: f64, depth: f64) -> Interval<f64> {
-        around(tokens / self.prefill(tokens, depth).total(), self.prefill_spread())
+        around(tokens / self.prefill(tokens, depth).total(), self.prefill_factor())
     }
 
     /// Seconds from request to first token when no one else asks.
     pub fn ttft_s(&self, tokens: f64, depth: f64) -> Interval<f64> {
-        around(self.request_s() + self.prefill(tokens, depth).total(), self.prefill_spread())
+        around(self.request_s() + self.prefill(tokens, depth).total(), self.prefill_factor())
     }
 
     /// Seconds that a request takes before the device starts on it.
     fn request_s(&self) -> f64 {
-        let seconds = self.stages.first().map_or(0.0, |s| s.class.prefill.request_ms * 1e-3);
-        seconds * self.tuning.prompt.unwrap_or(1.0)
+        let seconds = self.stages.first().map_or(0.0, |s| s.calibration.prefill.request_ms * 1e-3);
+        seconds * self.correction.prompt.unwrap_or(1.0)
     }
 
-    fn decode_spread(&self, batched: bool) -> f64 {
+    fn decode_factor(&self, batched: bool) -> f64 {
         match batched {
-            true => self.spread(Figure::Batch),
-            false => self.spread(Figure::Decode),
+            true => self.interval_factor(Figure::Batch),
+            false => self.interval_factor(Figure::Decode),
         }
     }
 
-    fn prefill_spread(&self) -> f64 {
-        self.spread(Figure::Prefill)
+    fn prefill_factor(&self) -> f64 {
+        self.interval_factor(Figure::Prefill)
     }
 }
 
 /// `expected` within a factor both ways.
-pub fn around(expected: f64, spread: f64) -> Interval<f64> {
-    Interval { low: expected / spread, expected, high: expected * spread }
+pub fn around(expected: f64, factor: f64) -> Interval<f64> {
+    Interval { low: expected / factor, expected, high: expected * factor }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
-    use crate::speed::{Chip, Engine, Numerics, Part, Software, Work};
+    use crate::speed::{Chip, Engine, Numerics, PlacedPart, Software, Work};
 
     /// An 8B model in BF16 on an H100 under vLLM.
-    fn setup() -> Setup<'static> {
+    fn model() -> SpeedModel<'static> {
         let chip = Chip::of(Catalog::bundled().device("h100-sxm").unwrap()).unwrap();
         let work = Work {
             layers: 32.0,
@@ -212,29 +212,30 @@ mod tests {
             ..Work::default()
         };
         let software = Software::on(Engine::Vllm, &chip);
-        Setup::new(software, [Part::on(chip, work)], Numerics::default(), 8192.0).unwrap()
+        SpeedModel::new(software, [PlacedPart::on(chip, work)], Numerics::default(), 8192.0)
+            .unwrap()
     }
 
     #[test]
     fn a_target_is_kept_by_the_most_users_and_broken_by_one_more() {
-        let (setup, load) = (setup(), Load::single(2000.0, 200.0));
-        let most = setup.users_within(&load, 1.0, 0.03);
+        let (model, load) = (model(), Load::single(2000.0, 200.0));
+        let most = model.users_within(&load, 1.0, 0.03);
         let keeps = |users: u64| {
-            let service = setup.serve(&Load { users: users as f64, ..load });
+            let service = model.serve(&Load { users: users as f64, ..load });
             service.ttft_s.expected <= 1.0 && service.tpot_s.expected <= 0.03
         };
         assert!(most > 1 && keeps(most) && !keeps(most + 1), "{most}");
-        assert_eq!(setup.users_within(&load, 1.0, 0.001), 0);
+        assert_eq!(model.users_within(&load, 1.0, 0.001), 0);
     }
 
     #[test]
     fn a_shared_prefix_saves_its_prompt_and_copies_multiply_throughput() {
-        let (setup, load) = (setup(), Load { users: 32.0, ..Load::single(4000.0, 200.0) });
-        let shared = setup.serve(&Load { cached_prefix: 3500.0, ..load });
-        let alone = setup.serve(&load);
+        let (model, load) = (model(), Load { users: 32.0, ..Load::single(4000.0, 200.0) });
+        let shared = model.serve(&Load { cached_prefix: 3500.0, ..load });
+        let alone = model.serve(&load);
         assert!(shared.ttft_s.expected < 0.5 * alone.ttft_s.expected);
         assert!(shared.throughput.expected > alone.throughput.expected);
-        let two = setup.serve(&Load { users: 64.0, copies: 2.0, ..load });
+        let two = model.serve(&Load { users: 64.0, copies: 2.0, ..load });
         assert_eq!(two.running, alone.running);
         let ratio = two.throughput.expected / alone.throughput.expected;
         assert!((ratio - 2.0).abs() < 1e-9);

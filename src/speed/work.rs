@@ -110,8 +110,8 @@ impl From<CacheTypes> for CacheBytes {
 pub struct Layers {
     /// Each repeating layer without its routed experts, and these.
     layers: Vec<(Work, Work)>,
-    /// What lies outside of them: norms and the output head.
-    ends: Work,
+    /// Norms and the output head.
+    outside_layers: Work,
 }
 
 impl Layers {
@@ -126,7 +126,7 @@ impl Layers {
     ) -> Layers {
         let hidden = architecture.hidden_size as f64;
         let empty = || Work { hidden, ..Work::default() };
-        let mut ends = empty();
+        let mut outside_layers = empty();
         let layer = |layer: &Layer| {
             let mut experts = empty();
             if let Some(moe) = layer.ffn.moe() {
@@ -155,17 +155,17 @@ impl Layers {
                     experts.expert_flops += flops * share(architecture, tensor);
                 }
                 (_, layer) => {
-                    let work = layer.map_or(&mut ends, |(body, _)| body);
+                    let work = layer.map_or(&mut outside_layers, |(body, _)| body);
                     work.dense_bytes += bytes;
                     work.dense_flops += flops;
                 }
             }
         }
         if let Some((bytes, flops)) = head.or(table) {
-            ends.dense_bytes += bytes;
-            ends.head_flops += flops;
+            outside_layers.dense_bytes += bytes;
+            outside_layers.head_flops += flops;
         }
-        Layers { layers, ends }
+        Layers { layers, outside_layers }
     }
 
     /// Repeating layers.
@@ -173,24 +173,24 @@ impl Layers {
         self.layers.len()
     }
 
-    /// There are none.
+    /// The model has no repeating layers.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
     /// The work of a part that holds the layers `layers` with their caches, the routed experts of
-    /// the layers `experts`, and, with `ends`, the norms and the output head. Layers that there
-    /// are none of do not count.
-    pub fn part(&self, layers: Range<usize>, experts: Range<usize>, ends: bool) -> Work {
-        let mut work = Work { hidden: self.ends.hidden, ..Work::default() };
+    /// the layers `experts`, and, with `outside_layers`, what lies outside of all layers. Layers
+    /// beyond the last do not count.
+    pub fn part(&self, layers: Range<usize>, experts: Range<usize>, outside_layers: bool) -> Work {
+        let mut work = Work { hidden: self.outside_layers.hidden, ..Work::default() };
         let within = |range: Range<usize>| {
             let end = range.end.min(self.len());
             &self.layers[range.start.min(end)..end]
         };
         within(layers).iter().for_each(|(body, _)| work.add(body));
         within(experts).iter().for_each(|(_, experts)| work.add(experts));
-        if ends {
-            work.add(&self.ends);
+        if outside_layers {
+            work.add(&self.outside_layers);
         }
         work
     }

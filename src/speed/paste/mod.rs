@@ -10,7 +10,7 @@ mod vllm;
 
 use serde_json::Value;
 
-use super::measured::{Reading, thousandths};
+use crate::scenario::{Reading, thousandths};
 
 /// Every tool, in the order in which they are tried.
 const PARSERS: &[Parser] =

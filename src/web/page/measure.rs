@@ -10,7 +10,7 @@ use crate::edit;
 use headroom::quant::Quant;
 use headroom::report::Cell;
 use headroom::scenario::{Engine, Measurement, Reading};
-use headroom::speed::Tuning;
+use headroom::speed::Correction;
 use headroom::speed::paste::{self, PasteError, Pasted, Tool};
 
 /// What was last done with the field.
@@ -27,7 +27,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
     let text = RwSignal::new(String::new());
     let outcome = RwSignal::new(Outcome::Nothing);
-    let tuning =
+    let correction =
         Memo::new(move |_| cell.with(|cell| cell.as_ref()?.speed.speed_basis.as_ref()?.measured));
     let use_it = move |_| {
         let read = read(&text.get_untracked());
@@ -79,13 +79,13 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
         Outcome::Refused(error) => refusal(state, error).to_owned(),
     };
     view! {
-        <details class="measure" data-testid="measure" open=move || tuning.get().is_some()>
+        <details class="measure" data-testid="measure" open=move || correction.get().is_some()>
             <summary>{words!(state, measure.title)}</summary>
-            <Show when=move || tuning.get().is_some()>
+            <Show when=move || correction.get().is_some()>
                 <p class="measure-off" data-testid="measured-off">
-                    {move || tuning.get().map(|tuning| off(state, tuning))}
+                    {move || correction.get().map(|correction| off(state, correction))}
                 </p>
-                <Show when=move || tuning.get().is_some_and(Tuning::is_doubtful)>
+                <Show when=move || correction.get().is_some_and(Correction::is_doubtful)>
                     <p class="measure-doubt" role="status" data-testid="measured-doubt">
                         {words!(state, measure.doubtful)}
                     </p>
@@ -150,12 +150,12 @@ fn keep(state: State, readings: Vec<Reading>) {
 }
 
 /// By how much the estimate was off.
-fn off(state: State, tuning: Tuning) -> String {
-    let steps = tuning.step.map(|ratio| match ratio >= 1.0 {
+fn off(state: State, correction: Correction) -> String {
+    let steps = correction.step.map(|ratio| match ratio >= 1.0 {
         true => tr!(state, measure.decode_slower, by = by(state, ratio)),
         false => tr!(state, measure.decode_faster, by = by(state, 1.0 / ratio)),
     });
-    let prompts = tuning.prompt.map(|ratio| match ratio >= 1.0 {
+    let prompts = correction.prompt.map(|ratio| match ratio >= 1.0 {
         true => tr!(state, measure.prompt_slower, by = by(state, ratio)),
         false => tr!(state, measure.prompt_faster, by = by(state, 1.0 / ratio)),
     });

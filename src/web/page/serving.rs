@@ -168,14 +168,14 @@ pub fn ServingPanel(
 }
 
 /// What binds, in a word.
-pub fn limit_words(state: State, limit: speed::Limit) -> &'static str {
+pub fn limit_words(state: State, limit: speed::Bottleneck) -> &'static str {
     match limit {
-        speed::Limit::Bandwidth => tr!(state, serving.bandwidth),
-        speed::Limit::Compute => tr!(state, serving.compute),
-        speed::Limit::Overhead => tr!(state, serving.overhead),
-        speed::Limit::Interconnect => tr!(state, serving.interconnect),
-        speed::Limit::Host => tr!(state, serving.host),
-        speed::Limit::Memory => tr!(state, serving.memory),
+        speed::Bottleneck::Bandwidth => tr!(state, serving.bandwidth),
+        speed::Bottleneck::Compute => tr!(state, serving.compute),
+        speed::Bottleneck::Overhead => tr!(state, serving.overhead),
+        speed::Bottleneck::Interconnect => tr!(state, serving.interconnect),
+        speed::Bottleneck::Host => tr!(state, serving.host),
+        speed::Bottleneck::Memory => tr!(state, serving.memory),
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Decode {
     /// Tokens a second, with the context full.
     pub tps: Interval<f64>,
     /// What binds it.
-    limit: Option<speed::Limit>,
+    limit: Option<speed::Bottleneck>,
     /// The engine was measured on such devices.
     calibrated: bool,
 }
@@ -222,7 +222,7 @@ fn facts(state: State, of: &Speed) -> Vec<Fact> {
     let (context, serving) = state.scenario.with(|s| (s.context, s.serving.clone()));
     let (prompt, _) = serving.within(context);
     let rates = |i| between(state, i, rate);
-    let binds = |limit: Option<speed::Limit>| {
+    let binds = |limit: Option<speed::Bottleneck>| {
         Some(tr!(state, speed.binds, limit = limit_words(state, limit?)))
     };
     let mut facts = Vec::new();

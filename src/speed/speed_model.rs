@@ -1,16 +1,15 @@
-//! A model on its devices: one step and one prompt through all stages.
+//! The speed of a model on its devices: one step and one prompt through all stages.
 
-use super::calibration::{Class, Engine, Evidence, Known, Software, class};
+use super::calibration::{Calibration, Engine, Evidence, Known, Software};
 use super::chip::{Backend, Chip};
-use super::measured::Tuning;
+use super::correction::Correction;
 use super::numerics::Numerics;
 use super::roofline::{Stage, Time};
-use super::speculative::Draft;
 use super::work::Work;
 
 /// A part of a model and where it lies.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct PlacedPart {
     /// What it reads and computes.
     pub work: Work,
     /// The device that it lies on; the host's CPU for what is left there.
@@ -27,16 +26,16 @@ pub struct Part {
     pub prompts_on: Option<Chip>,
 }
 
-impl Part {
+impl PlacedPart {
     /// A part that a single device holds.
-    pub fn on(chip: Chip, work: Work) -> Part {
-        Part { work, chip, width: 1, data: 1, network: false, prompts_on: None }
+    pub fn on(chip: Chip, work: Work) -> PlacedPart {
+        PlacedPart { work, chip, width: 1, data: 1, network: false, prompts_on: None }
     }
 }
 
-/// A model as it is run.
+/// A model on its devices, from which every figure of speed follows.
 #[derive(Clone, Debug)]
-pub struct Setup<'a> {
+pub struct SpeedModel<'a> {
     /// Its stages in the order of the layers: one in tensor parallelism, several in a layer
     /// split or with a part on the host. Never empty.
     pub stages: Vec<Stage<'a>>,
@@ -52,8 +51,29 @@ pub struct Setup<'a> {
     pub draft: Option<Draft>,
     /// How well the software is known.
     pub known: Known,
-    /// What measurements of the machine's own say.
-    pub tuning: Tuning,
+    /// How far measurements on the machine itself were from the estimate without them.
+    pub correction: Correction,
+}
+
+/// Speculative decoding: what proposes tokens, which the model verifies in one step.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Tokens proposed a step.
+    pub tokens: f64,
+    /// Probability that a proposed token is accepted, 0 to 1: the user's to measure.
+    pub acceptance: f64,
+    /// What proposes them.
+    pub by: Proposer,
+}
+
+/// What proposes tokens, as far as its speed goes.
+#[derive(Clone, Debug)]
+pub enum Proposer {
+    /// The model's MTP layer: this share of a step of the model, its part of the layers and the
+    /// head.
+    Mtp(f64),
+    /// A smaller model beside the other.
+    Model(Box<SpeedModel<'static>>),
 }
 
 /// A kind of figure, with evidence of its own.
@@ -68,81 +88,83 @@ pub enum Figure {
 }
 
 impl Figure {
-    /// What `class` knows of it.
-    pub fn evidence(self, class: &Class) -> &Evidence {
+    /// The evidence for it in `calibration`.
+    pub fn evidence(self, calibration: &Calibration) -> &Evidence {
         match self {
-            Figure::Decode => &class.decode_evidence,
-            Figure::Batch => &class.batch_evidence,
-            Figure::Prefill => &class.prefill_evidence,
+            Figure::Decode => &calibration.decode_evidence,
+            Figure::Batch => &calibration.batch_evidence,
+            Figure::Prefill => &calibration.prefill_evidence,
         }
     }
 }
 
-impl Setup<'static> {
+impl SpeedModel<'static> {
     /// `parts` in the order of the layers, run by `software`; `None` where there are none.
     /// `microbatch` is the most tokens of a prompt at once.
     pub fn new(
         software: Software,
-        parts: impl IntoIterator<Item = Part>,
+        parts: impl IntoIterator<Item = PlacedPart>,
         numerics: Numerics,
         microbatch: f64,
-    ) -> Option<Setup<'static>> {
+    ) -> Option<SpeedModel<'static>> {
         let mut known = Known::Measured;
         let stages = parts.into_iter().map(|part| {
             let backend = match part.chip.backend {
                 Backend::Cpu => Backend::Cpu,
                 _ => software.backend,
             };
-            let (class, how) = class(Software { backend, ..software })?;
+            let (calibration, how) = Calibration::nearest(Software { backend, ..software })?;
             if how == Known::StandIn || part.network {
                 known = Known::StandIn;
             }
-            let Part { work, chip, width, data, network, prompts_on } = part;
+            let PlacedPart { work, chip, width, data, network, prompts_on } = part;
             let prompts_on = match prompts_on {
                 None => None,
                 Some(chip) => {
-                    let (class, _) = self::class(Software { backend: chip.backend, ..software })?;
-                    Some((chip, class))
+                    let software = Software { backend: chip.backend, ..software };
+                    let (calibration, _) = Calibration::nearest(software)?;
+                    Some((chip, calibration))
                 }
             };
             let data = f64::from(data.clamp(1, width.max(1)));
             let width = f64::from(width.max(1));
-            Some(Stage { work, chip, width, data, network, class, prompts_on })
+            Some(Stage { work, chip, width, data, network, calibration, prompts_on })
         });
         let stages = stages.collect::<Option<Vec<_>>>()?;
         let pipelined =
             matches!(software.engine, Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm);
-        let (draft, tuning) = (None, Tuning::default());
-        let setup = Setup { stages, numerics, microbatch, pipelined, draft, known, tuning };
-        (!setup.stages.is_empty()).then_some(setup)
+        let (draft, correction) = (None, Correction::default());
+        let model =
+            SpeedModel { stages, numerics, microbatch, pipelined, draft, known, correction };
+        (!model.stages.is_empty()).then_some(model)
     }
 }
 
-impl Setup<'_> {
+impl SpeedModel<'_> {
     /// One decode step of `batch` sequences, each with `depth` earlier tokens: the time after which
     /// each of them has one more. Stages of a layer split work one after another; a pipeline's on
     /// groups of sequences, in the time that its slowest stage takes for all of them at least.
     pub fn step(&self, batch: f64, depth: f64) -> Time {
-        self.check(batch, 1.0, depth)
+        self.verify_step(batch, 1.0, depth)
     }
 
-    /// The same over `tokens` new ones of each sequence, as where proposed ones are checked.
-    pub(super) fn check(&self, batch: f64, tokens: f64, depth: f64) -> Time {
+    /// One step that verifies `tokens` new tokens of each of `batch` sequences.
+    pub(super) fn verify_step(&self, batch: f64, tokens: f64, depth: f64) -> Time {
         let groups = if self.pipelined { self.devices().min(batch).max(1.0) } else { 1.0 };
-        let (through, busiest) =
-            self.through(|stage| stage.step(batch / groups, tokens, depth, &self.numerics));
-        let mut time = through.scaled((groups * busiest / through.total()).max(1.0));
+        let (sum, busiest) =
+            self.sum_stages(|stage| stage.step(batch / groups, tokens, depth, &self.numerics));
+        let mut time = sum.scaled((groups * busiest / sum.total()).max(1.0));
         if let Some(first) = self.stages.first() {
-            let costs = &first.class.step;
+            let costs = &first.calibration.step;
             time.fixed += costs.sequence_us * 1e-6 * (batch - 1.0).max(0.0);
             time.links += costs.hop_us * 1e-6 * (self.devices() - 1.0);
         }
-        time.scaled(self.tuning.step.unwrap_or(1.0))
+        time.scaled(self.correction.step.unwrap_or(1.0))
     }
 
-    /// What all stages take, one after another, and what the busiest device does: the first also
+    /// The time of all stages, one after another, and that of the busiest device: the first also
     /// computes the prompts of what lies on the host.
-    fn through(&self, time: impl Fn(&Stage<'_>) -> Time) -> (Time, f64) {
+    fn sum_stages(&self, time: impl Fn(&Stage<'_>) -> Time) -> (Time, f64) {
         let (mut sum, mut busiest, mut first) = (Time::default(), 0.0, 0.0);
         for (i, stage) in self.stages.iter().enumerate() {
             let time = time(stage);
@@ -171,8 +193,8 @@ impl Setup<'_> {
         self.prompts(1.0, tokens, depth)
     }
 
-    /// What each of `n` such prompts in a row takes: those of a pipeline follow each other through
-    /// its stages.
+    /// The time that each of `n` prompts in a row takes: those of a pipeline follow each other
+    /// through its stages.
     pub(super) fn prompts(&self, n: f64, tokens: f64, depth: f64) -> Time {
         let Some(first) = self.stages.first() else { return Time::default() };
         let n = if self.pipelined { n.max(1.0) } else { 1.0 };
@@ -181,35 +203,36 @@ impl Setup<'_> {
         // Attention grows linearly along the prompt: the mean microbatch stands for all.
         let size = tokens / count;
         let middle = depth + (tokens - size) / 2.0;
-        let (through, busiest) =
-            self.through(|stage| stage.microbatch(size, middle, &self.numerics));
-        let sequential = through.total() * count * n;
-        let pipelined = through.total() + (count * n - 1.0) * busiest;
-        let share = first.class.prefill.pipeline;
-        let overlap = (sequential - share * (sequential - pipelined)) / through.total() / n;
-        through.scaled(overlap * self.tuning.prompt.unwrap_or(1.0))
+        let (sum, busiest) =
+            self.sum_stages(|stage| stage.microbatch(size, middle, &self.numerics));
+        let sequential = sum.total() * count * n;
+        let pipelined = sum.total() + (count * n - 1.0) * busiest;
+        let share = first.calibration.prefill.pipeline;
+        let overlap = (sequential - share * (sequential - pipelined)) / sum.total() / n;
+        sum.scaled(overlap * self.correction.prompt.unwrap_or(1.0))
     }
 
-    /// The factor within which `figure` is expected, both ways. Measurements of the machine's own
-    /// leave what the fit itself leaves: nine of ten of its residuals.
-    pub fn spread(&self, figure: Figure) -> f64 {
-        let plain = self.plain_spread(figure);
-        let tuned = match figure {
-            Figure::Decode | Figure::Batch => self.tuning.step,
-            Figure::Prefill => self.tuning.prompt,
+    /// Half-width of the interval of `figure`, as a factor. After a correction it is what the fit
+    /// itself leaves: nine of ten of its residuals.
+    pub fn interval_factor(&self, figure: Figure) -> f64 {
+        let uncorrected = self.uncorrected_interval_factor(figure);
+        let correction = match figure {
+            Figure::Decode | Figure::Batch => self.correction.step,
+            Figure::Prefill => self.correction.prompt,
         };
-        if tuned.is_none() {
-            return plain;
+        if correction.is_none() {
+            return uncorrected;
         }
-        let rest = self.stages.iter().map(|stage| figure.evidence(stage.class).p90_pct / 100.0);
-        plain.min(1.0 + rest.fold(0.05, f64::max))
+        let stages = self.stages.iter();
+        let rest = stages.map(|stage| figure.evidence(stage.calibration).p90_pct / 100.0);
+        uncorrected.min(1.0 + rest.fold(0.05, f64::max))
     }
 
-    /// The same without measurements of the machine's own.
-    fn plain_spread(&self, figure: Figure) -> f64 {
+    /// Half-width of the interval of `figure` without a correction, as a factor.
+    fn uncorrected_interval_factor(&self, figure: Figure) -> f64 {
         let stage = |stage: &Stage<'_>| {
-            let measured = stage.class.families.is_empty() || stage.family().is_some();
-            let evidence = figure.evidence(stage.class);
+            let measured = stage.calibration.families.is_empty() || stage.family().is_some();
+            let evidence = figure.evidence(stage.calibration);
             let spread = if measured { evidence.spread } else { evidence.spread_unseen };
             // A figure without any measurement behind it.
             if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread }
@@ -224,7 +247,7 @@ impl Setup<'_> {
     /// Every figure rests on measurements of this software on this family of devices. Of models
     /// that are partly on the host there are none.
     pub fn is_calibrated(&self) -> bool {
-        let measured = |s: &Stage<'_>| s.class.families.is_empty() || s.family().is_some();
+        let measured = |s: &Stage<'_>| s.calibration.families.is_empty() || s.family().is_some();
         self.known == Known::Measured && !self.is_mixed() && self.stages.iter().all(measured)
     }
 
@@ -236,7 +259,7 @@ impl Setup<'_> {
 
     /// The stage whose evidence is the weakest.
     pub fn weakest(&self) -> Option<&Stage<'_>> {
-        let spread = |stage: &Stage<'_>| stage.class.decode_evidence.spread;
+        let spread = |stage: &Stage<'_>| stage.calibration.decode_evidence.spread;
         self.stages.iter().max_by(|a, b| spread(a).total_cmp(&spread(b)))
     }
 }
@@ -250,7 +273,7 @@ mod tests {
     use crate::architecture::tensors;
     use crate::catalog::Catalog;
     use crate::quant::{MixContext, Quant};
-    use crate::speed::{CacheBytes, Engine, Layers, Limit};
+    use crate::speed::{Bottleneck, CacheBytes, Engine, Layers};
 
     fn layers(model: &str) -> Layers {
         let architecture = Catalog::bundled().model(model).unwrap().architecture();
@@ -265,9 +288,9 @@ mod tests {
         Chip::of(Catalog::bundled().device(id).unwrap()).unwrap()
     }
 
-    fn run(parts: impl IntoIterator<Item = Part>) -> Setup<'static> {
+    fn run(parts: impl IntoIterator<Item = PlacedPart>) -> SpeedModel<'static> {
         let software = Software::on(Engine::LlamaCpp, &chip("rtx-4090"));
-        Setup::new(software, parts, Numerics::default(), 512.0).unwrap()
+        SpeedModel::new(software, parts, Numerics::default(), 512.0).unwrap()
     }
 
     #[test]
@@ -291,26 +314,26 @@ mod tests {
         let gpu = chip("rtx-4090");
         let layers = layers("qwen3-30b-a3b");
         let n = layers.len();
-        let whole = run([Part::on(gpu.clone(), layers.whole())]);
-        let kept = Part::on(gpu.clone(), layers.part(0..n, 0..0, true));
-        let mut left = Part::on(chip("cpu-ddr5-5600-dual"), layers.part(0..0, 0..n, false));
+        let whole = run([PlacedPart::on(gpu.clone(), layers.whole())]);
+        let kept = PlacedPart::on(gpu.clone(), layers.part(0..n, 0..0, true));
+        let mut left = PlacedPart::on(chip("cpu-ddr5-5600-dual"), layers.part(0..0, 0..n, false));
         left.prompts_on = Some(gpu);
         let split = run([kept, left]);
         assert!(split.step(1.0, 0.0).total() > 2.0 * whole.step(1.0, 0.0).total());
-        assert_eq!(split.step(1.0, 0.0).limit(), Limit::Host);
+        assert_eq!(split.step(1.0, 0.0).bottleneck(), Bottleneck::Host);
         // 16 GB of experts over PCIe 4.0 for every microbatch: some 0.7 s.
         let prompt = split.prefill(512.0, 0.0);
-        assert_eq!(prompt.limit(), Limit::Host);
+        assert_eq!(prompt.bottleneck(), Bottleneck::Host);
         assert!((0.5..1.5).contains(&prompt.total()), "{prompt:?}");
-        assert!(split.spread(Figure::Decode) > 2.0);
+        assert!(split.interval_factor(Figure::Decode) > 2.0);
     }
 
     #[test]
     fn a_device_of_an_unmeasured_family_is_said_to_be_uncalibrated() {
-        let on = |id: &str| run([Part::on(chip(id), layers("qwen3-8b").whole())]);
+        let on = |id: &str| run([PlacedPart::on(chip(id), layers("qwen3-8b").whole())]);
         let (known, unknown) = (on("rtx-3090"), on("rubin"));
         assert!(known.is_calibrated() && !unknown.is_calibrated());
-        let width = |setup: &Setup<'_>| setup.decode_tps(0.0).high / setup.decode_tps(0.0).low;
+        let width = |model: &SpeedModel<'_>| model.decode_tps(0.0).high / model.decode_tps(0.0).low;
         assert!(width(&unknown) > width(&known));
     }
 }
