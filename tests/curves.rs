@@ -3,7 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use headroom::catalog::Catalog;
-use headroom::curves::{Along, Crowd, Depth, Frontier, Memory, Subject};
+use headroom::curves::{CellCurves, CurveAxis, Frontier, Memory, SpeedByContext, SpeedByUsers};
 use headroom::estimate;
 use headroom::report::{BillItem, Cell};
 use headroom::scenario::{Scenario, Selected};
@@ -37,8 +37,8 @@ fn cell(scenario: &Scenario) -> Cell {
 }
 
 #[track_caller]
-fn memory(scenario: &Scenario, along: Along) -> Memory {
-    Subject::of(Catalog::bundled(), scenario, FIRST, |s| s.memory(along)).unwrap()
+fn memory(scenario: &Scenario, along: CurveAxis) -> Memory {
+    CellCurves::with(Catalog::bundled(), scenario, FIRST, |s| s.memory(along)).unwrap()
 }
 
 /// Items, use and room of the memory that a curve is drawn of.
@@ -57,13 +57,13 @@ fn the_point_asked_for_is_the_report_itself() {
     for query in QUESTIONS {
         let scenario = scenario(query);
         let cell = cell(&scenario);
-        for along in [Along::Context, Along::Users] {
+        for along in [CurveAxis::Context, CurveAxis::Users] {
             let memory = memory(&scenario, along);
             let point = &memory.points[memory.asked];
             let (items, used, usable) = bill(&cell, memory.device);
             let asked = match along {
-                Along::Context => scenario.context,
-                Along::Users => scenario.users,
+                CurveAxis::Context => scenario.context,
+                CurveAxis::Users => scenario.users,
             };
             assert_eq!(point.x, asked, "{query}");
             assert_eq!((point.used, memory.usable), (used, usable), "{query}");
@@ -84,7 +84,7 @@ fn the_point_asked_for_is_the_report_itself() {
 #[test]
 fn terms_add_up_and_memory_never_falls() {
     for query in QUESTIONS {
-        for along in [Along::Context, Along::Users] {
+        for along in [CurveAxis::Context, CurveAxis::Users] {
             let memory = memory(&scenario(query), along);
             assert!(memory.points.len() >= 3, "{query}");
             for point in &memory.points {
@@ -102,7 +102,7 @@ fn terms_add_up_and_memory_never_falls() {
 #[test]
 fn any_point_of_a_fixed_placement_is_the_answer_to_its_own_question() {
     let asked = scenario("model=qwen3-32b&hw=rtx-4090,rtx-3060-12gb&quant=Q4_K_M&offload=none");
-    let memory = memory(&asked, Along::Context);
+    let memory = memory(&asked, CurveAxis::Context);
     for point in &memory.points {
         let cell = cell(&Scenario { context: point.x, ..asked.clone() });
         assert_eq!(point.used, bill(&cell, memory.device).1, "at {}", point.x);
@@ -129,7 +129,7 @@ fn the_frontier_falls_with_users_and_rises_as_weights_shrink() {
 fn an_engine_that_stands_with_another_format_has_curves_of_that() {
     let asked = scenario("model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&engine=llama.cpp,vllm");
     let (catalog, second) = (Catalog::bundled(), Selected { engine: 1, ..FIRST });
-    assert!(Subject::of(catalog, &asked, second, |s| s.memory(Along::Context)).is_some());
+    assert!(CellCurves::with(catalog, &asked, second, |s| s.memory(CurveAxis::Context)).is_some());
     let frontier = Frontier::of(catalog, &asked, second).unwrap();
     assert_eq!(frontier.lines[0].quant.to_string(), "AWQ");
 }
@@ -140,8 +140,8 @@ fn speed_at_the_point_asked_for_is_the_report_s() {
         let scenario = scenario(query);
         let speed = cell(&scenario).speed;
         let catalog = Catalog::bundled();
-        let depth = Depth::of(catalog, &scenario, FIRST);
-        let crowd = Crowd::of(catalog, &scenario, FIRST);
+        let depth = SpeedByContext::of(catalog, &scenario, FIRST);
+        let crowd = SpeedByUsers::of(catalog, &scenario, FIRST);
         let decode = depth.as_ref().map(|depth| depth.tps[depth.asked]);
         assert_eq!(decode, speed.decode_tps, "{query}");
         let service = crowd.as_ref().map(|crowd| crowd.services[crowd.asked]);
@@ -158,7 +158,7 @@ fn speed_at_the_point_asked_for_is_the_report_s() {
         }
     }
     let none = scenario("model=qwen2.5-72b-instruct&hw=rtx-4090&quant=BF16&offload=none");
-    assert!(Depth::of(Catalog::bundled(), &none, FIRST).is_none());
+    assert!(SpeedByContext::of(Catalog::bundled(), &none, FIRST).is_none());
 }
 
 #[test]
@@ -166,12 +166,12 @@ fn a_cell_without_figures_has_no_curves() {
     let catalog = Catalog::bundled();
     for query in ["model=no-such&hw=rtx-4090", "model=qwen3-8b&hw=no-such", "model=&hw="] {
         let (scenario, _) = Scenario::from_query(query);
-        assert!(Subject::of(catalog, &scenario, FIRST, |_| ()).is_none(), "{query}");
+        assert!(CellCurves::with(catalog, &scenario, FIRST, |_| ()).is_none(), "{query}");
         assert!(Frontier::of(catalog, &scenario, FIRST).is_none(), "{query}");
     }
     let (scenario, _) = Scenario::from_query("");
     let beyond = Selected { model: 0, machine: usize::MAX, quant: 0, engine: 9 };
-    assert!(Subject::of(catalog, &scenario, beyond, |_| ()).is_none());
+    assert!(CellCurves::with(catalog, &scenario, beyond, |_| ()).is_none());
 }
 
 /// The frontier, the most users and the longest context of the report are one boundary.
@@ -198,7 +198,7 @@ fn users_beyond_memory_wait_in_the_chart_as_in_the_report() {
     assert!(most > 1);
     let at = |users: u64| cell(&scenario(&format!("{query}&users={users}"))).speed;
     let asked = scenario(&format!("{query}&users={}", 3 * most));
-    let crowd = Crowd::of(Catalog::bundled(), &asked, FIRST).unwrap();
+    let crowd = SpeedByUsers::of(Catalog::bundled(), &asked, FIRST).unwrap();
     let served = crowd.services[crowd.asked];
     let (full, over) = (at(most), at(3 * most));
     assert_eq!(Some(served.ttft_s), over.ttft_s);

@@ -1,7 +1,7 @@
 //! How much context each of how many users can have: one line a quantisation.
 
-use super::Subject;
-use super::points::octaves;
+use super::CellCurves;
+use super::points::sample_points;
 use crate::catalog::Catalog;
 use crate::quant::Quant;
 use crate::scenario::{Bounds, Scenario, Selected};
@@ -33,7 +33,7 @@ impl Frontier {
     /// The frontier of the cell at `at`, with every quantisation of the question beside it.
     /// `None` where none of them has figures.
     pub fn of(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Frontier> {
-        let users = octaves(1, Bounds::USERS.max, &[scenario.users]);
+        let users = sample_points(1, Bounds::USERS.max, &[scenario.users]);
         // Whole octaves are enough: the lines are all but straight between them.
         let mut users: Vec<u64> =
             users.into_iter().filter(|n| n.is_power_of_two() || *n == scenario.users).collect();
@@ -41,9 +41,9 @@ impl Frontier {
         let mut trained = None;
         let lines = (0..scenario.quants.len()).filter_map(|quant| {
             let at = Selected { quant, ..at };
-            Subject::of(catalog, scenario, at, |subject| {
-                trained = subject.trained();
-                Reach { quant: subject.file.quant(), contexts: subject.reach(&users) }
+            CellCurves::with(catalog, scenario, at, |cell| {
+                trained = cell.trained();
+                Reach { quant: cell.file.quant(), contexts: cell.reach(&users) }
             })
         });
         let mut lines: Vec<Reach> = lines.collect();
@@ -56,7 +56,7 @@ impl Frontier {
     }
 }
 
-impl Subject<'_> {
+impl CellCurves<'_> {
     /// The longest context that fits for each of `users`; 0 where the engine does not serve them.
     fn reach(&self, users: &[u64]) -> Vec<u64> {
         let room = self.room();

@@ -1,7 +1,7 @@
 //! Memory by term along context or users, on the memory that fills first.
 
-use super::Subject;
-use super::points::octaves;
+use super::CellCurves;
+use super::points::sample_points;
 use crate::report::{BillItem, Term};
 use crate::scenario::Bounds;
 use crate::units::{Bytes, Interval};
@@ -11,7 +11,7 @@ const FIRST_CONTEXT: u64 = 1024;
 
 /// What moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Along {
+pub enum CurveAxis {
     /// Tokens of context for each user.
     Context,
     /// Users at once.
@@ -59,20 +59,20 @@ impl Bill {
     }
 }
 
-impl Subject<'_> {
-    /// Memory along `along`; the other stays as asked for.
-    pub fn memory(&self, along: Along) -> Memory {
+impl CellCurves<'_> {
+    /// Memory along `axis`; the other stays as asked for.
+    pub fn memory(&self, axis: CurveAxis) -> Memory {
         let (context, users) = (self.scenario.context, self.scenario.users);
         let device =
             (0..self.loads.devices.len()).min_by_key(|i| self.loads.devices[*i].headroom());
-        let (asked, xs) = match along {
-            Along::Context => (context, self.contexts()),
-            Along::Users => (users, self.users()),
+        let (asked, xs) = match axis {
+            CurveAxis::Context => (context, self.contexts()),
+            CurveAxis::Users => (users, self.users()),
         };
         let bill = |x: u64| {
-            let (context, users) = match along {
-                Along::Context => (x, users),
-                Along::Users => (context, x),
+            let (context, users) = match axis {
+                CurveAxis::Context => (x, users),
+                CurveAxis::Users => (context, x),
             };
             let (mut devices, host) = self.run.bills(context, users);
             let (items, used) = match device {
@@ -110,7 +110,7 @@ impl Subject<'_> {
         let trained = self.trained().unwrap_or(asked.saturating_mul(4));
         let overfull = if longest > 0 { longest.saturating_mul(2) } else { u64::MAX };
         let to = trained.min(overfull).max(asked).min(Bounds::CONTEXT.max);
-        octaves(FIRST_CONTEXT.min(asked), to, &[asked, longest])
+        sample_points(FIRST_CONTEXT.min(asked), to, &[asked, longest])
     }
 
     /// Users from one to twice what fits, as far as the engine serves them.
@@ -119,6 +119,6 @@ impl Subject<'_> {
         let most = self.room().max_users();
         let served = Bounds::USERS.max.min(self.run.max_users()).max(1);
         let to = most.max(asked).saturating_mul(2).clamp(8, served.max(8)).max(asked);
-        octaves(1, to, &[asked, most])
+        sample_points(1, to, &[asked, most])
     }
 }

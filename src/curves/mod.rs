@@ -10,8 +10,8 @@ mod points;
 mod speed;
 
 pub use frontier::{Frontier, Reach};
-pub use memory::{Along, Memory, MemoryPoint};
-pub use speed::{Crowd, Depth};
+pub use memory::{CurveAxis, Memory, MemoryPoint};
+pub use speed::{SpeedByContext, SpeedByUsers};
 
 use crate::advice::{Capacity, verdict};
 use crate::catalog::Catalog;
@@ -22,7 +22,7 @@ use crate::report::Verdict;
 use crate::scenario::{Scenario, Selected};
 
 /// The cell that curves are drawn of.
-pub struct Subject<'a> {
+pub struct CellCurves<'a> {
     scenario: &'a Scenario,
     file: &'a ModelFiles<'a>,
     run: &'a dyn Run,
@@ -30,19 +30,19 @@ pub struct Subject<'a> {
     verdict: Verdict,
 }
 
-impl Subject<'_> {
+impl CellCurves<'_> {
     /// Hands the cell at `at` to `draw`. `None` where it has no figures: there is no such cell, its
     /// model or a device is not in the catalogue, or the engine does not run it.
-    pub fn of<T>(
+    pub fn with<T>(
         catalog: &Catalog,
         scenario: &Scenario,
         at: Selected,
-        draw: impl FnOnce(&Subject<'_>) -> T,
+        draw: impl FnOnce(&CellCurves<'_>) -> T,
     ) -> Option<T> {
         estimate::with_cell_run(catalog, scenario, at, |file, run| {
             let loads = run.loads(scenario.context, scenario.users);
             let verdict = verdict(run, &loads);
-            draw(&Subject { scenario, file, run, loads, verdict })
+            draw(&CellCurves { scenario, file, run, loads, verdict })
         })
     }
 

@@ -9,7 +9,7 @@ use super::speed_charts::{CrowdCharts, DepthChart};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::chart::{Axis, Point};
-use headroom::curves::{Along, Frontier, Memory, Subject};
+use headroom::curves::{CellCurves, CurveAxis, Frontier, Memory};
 use headroom::report::Cell;
 use headroom::scenario::{Scenario, Selected};
 use headroom::units::Bytes;
@@ -79,12 +79,12 @@ pub fn Charts(
                     <span class="fold-about">{words!(state, charts.about)}</span>
                 </summary>
                 <div class="charts-grid">
-                    <MemoryChart drawn along=Along::Context />
+                    <MemoryChart drawn along=CurveAxis::Context />
                     <Show when=move || has_speed.get()>
                         <DepthChart drawn />
                         <CrowdCharts drawn />
                     </Show>
-                    <MemoryChart drawn along=Along::Users />
+                    <MemoryChart drawn along=CurveAxis::Users />
                     <FrontierChart drawn />
                 </div>
             </details>
@@ -93,12 +93,12 @@ pub fn Charts(
 
 /// Memory by term along context or users.
 #[component]
-fn MemoryChart(drawn: RwSignal<Option<Drawn>>, along: Along) -> impl IntoView {
+fn MemoryChart(drawn: RwSignal<Option<Drawn>>, along: CurveAxis) -> impl IntoView {
     let state = use_state();
     let memory = Memo::new(move |_| {
         drawn.with(|drawn| {
             let Drawn { scenario, at } = drawn.as_ref()?;
-            Subject::of(state.catalog, scenario, *at, |subject| subject.memory(along))
+            CellCurves::with(state.catalog, scenario, *at, |cell| cell.memory(along))
         })
     });
     let device = Memo::new(move |_| {
@@ -117,17 +117,17 @@ fn MemoryChart(drawn: RwSignal<Option<Drawn>>, along: Along) -> impl IntoView {
         memory.with(|memory| Some(memory_plot(state, memory.as_ref()?, along, &place)))
     });
     let title = match along {
-        Along::Context => words!(state, charts.memory_context),
-        Along::Users => words!(state, charts.memory_users),
+        CurveAxis::Context => words!(state, charts.memory_context),
+        CurveAxis::Users => words!(state, charts.memory_users),
     };
     let testid = match along {
-        Along::Context => "chart-memory-context",
-        Along::Users => "chart-memory-users",
+        CurveAxis::Context => "chart-memory-context",
+        CurveAxis::Users => "chart-memory-users",
     };
     view! { <Chart title note=Signal::derive(place) plot testid /> }
 }
 
-fn memory_plot(state: State, memory: &Memory, along: Along, place: &str) -> Plot {
+fn memory_plot(state: State, memory: &Memory, along: CurveAxis, place: &str) -> Plot {
     let xs: Vec<f64> = memory.points.iter().map(|point| point.x as f64).collect();
     let most = memory.points.iter().map(|point| point.used.high).max().unwrap_or_default();
     let y = Axis::linear(most.max(memory.usable).0 as f64);
@@ -149,8 +149,8 @@ fn memory_plot(state: State, memory: &Memory, along: Along, place: &str) -> Plot
         text: state.quantity(bytes).to_string(),
     };
     let (x_title, count): (_, fn(State, u64) -> String) = match along {
-        Along::Context => (tr!(state, charts.context_axis), State::tokens),
-        Along::Users => (tr!(state, charts.users_axis), users),
+        CurveAxis::Context => (tr!(state, charts.context_axis), State::tokens),
+        CurveAxis::Users => (tr!(state, charts.users_axis), users),
     };
     let rows = memory.points.iter().map(|point| {
         let x = Value { number: Some(point.x as f64), text: count(state, point.x) };

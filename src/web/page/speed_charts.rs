@@ -9,7 +9,7 @@ use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::chart::{Axis, Point};
-use headroom::curves::{Crowd, Depth};
+use headroom::curves::{SpeedByContext, SpeedByUsers};
 use headroom::units::Interval;
 
 /// What a figure is called, its unit aside, and how it is written.
@@ -84,12 +84,12 @@ pub fn DepthChart(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
     let depth = Memo::new(move |_| {
         drawn.with(|drawn| {
             let Drawn { scenario, at } = drawn.as_ref()?;
-            Depth::of(state.catalog, scenario, *at)
+            SpeedByContext::of(state.catalog, scenario, *at)
         })
     });
     let plot = Signal::derive(move || {
         depth.with(|depth| {
-            let Depth { depths, tps, asked } = depth.as_ref()?;
+            let SpeedByContext { depths, tps, asked } = depth.as_ref()?;
             let axis = (tr!(state, charts.depth_axis), State::tokens as fn(State, u64) -> String);
             let name = tr!(state, charts.decode).to_owned();
             let figure = Figure { name, words: figures::rate, unit: 1.0 };
@@ -113,13 +113,14 @@ pub fn CrowdCharts(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
     let crowd = Memo::new(move |_| {
         drawn.with(|drawn| {
             let Drawn { scenario, at } = drawn.as_ref()?;
-            Crowd::of(state.catalog, scenario, *at).map(|crowd| (crowd, scenario.serving.tpot_us))
+            SpeedByUsers::of(state.catalog, scenario, *at)
+                .map(|crowd| (crowd, scenario.serving.tpot_us))
         })
     });
     let axis = move || (tr!(state, charts.users_axis), users as fn(State, u64) -> String);
     let throughput = Signal::derive(move || {
         crowd.with(|crowd| {
-            let (Crowd { users, services, asked }, _) = crowd.as_ref()?;
+            let (SpeedByUsers { users, services, asked }, _) = crowd.as_ref()?;
             let values: Vec<_> = services.iter().map(|service| service.throughput).collect();
             let name = tr!(state, charts.throughput).to_owned();
             let figure = Figure { name, words: figures::rate, unit: 1.0 };
@@ -128,7 +129,7 @@ pub fn CrowdCharts(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
     });
     let latency = Signal::derive(move || {
         crowd.with(|crowd| {
-            let (Crowd { users, services, asked }, tpot_us) = crowd.as_ref()?;
+            let (SpeedByUsers { users, services, asked }, tpot_us) = crowd.as_ref()?;
             let values: Vec<_> = services.iter().map(|service| service.tpot_s).collect();
             let name = tr!(state, charts.tpot).to_owned();
             let figure = Figure { name, words: figures::time, unit: 1e-3 };
