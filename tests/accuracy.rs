@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use headroom::accuracy::{Comparison, Figure, Summary, Table, build, memory};
+use headroom::accuracy::{Comparison, Figure, Summary, Table, build_table, memory};
 
 const MEMORY: &str = include_str!("data/measured-memory.json");
 
@@ -103,7 +103,7 @@ fn write_inputs_of_the_fits() {
 fn table() -> Table {
     let speed = include_str!("data/measured-speed.csv");
     let notes = include_str!("../src/accuracy/notes.json");
-    build::table(MEMORY, speed, notes).expect("the files are well-formed")
+    build_table::table(MEMORY, speed, notes).expect("the files are well-formed")
 }
 
 /// The page's table is what the code of today predicts.
@@ -112,7 +112,7 @@ fn the_page_shows_what_the_code_predicts() {
     let table = table();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("public/accuracy.json");
     if std::env::var_os("HEADROOM_BLESS").is_some() {
-        std::fs::write(&path, build::to_json(&table).unwrap()).unwrap();
+        std::fs::write(&path, build_table::to_json(&table).unwrap()).unwrap();
     }
     let shown: Table = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert!(shown == table, "predictions changed: HEADROOM_BLESS=1 cargo test --test accuracy");

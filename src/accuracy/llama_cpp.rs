@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::memory::Head;
+use super::case::CaseHeader;
 use super::{Comparison, Figure};
 use crate::architecture::Architecture;
 use crate::catalog::Catalog;
@@ -20,7 +20,7 @@ use crate::units::{Bytes, Interval};
 #[derive(Debug, Deserialize)]
 pub(super) struct File {
     #[serde(flatten)]
-    head: Head,
+    header: CaseHeader,
     measured: BTreeMap<String, f64>,
     #[serde(default)]
     printed: BTreeMap<String, f64>,
@@ -28,11 +28,11 @@ pub(super) struct File {
 
 impl File {
     pub fn compare(&self) -> Option<Comparison> {
-        let file = file(&self.head)?;
+        let file = file(&self.header)?;
         let measured = *self.measured.get("file")?;
         let printed = self.printed.get("file").copied().unwrap_or(0.0);
         let predicted = Interval::exact(file.bytes());
-        Some(self.head.compare(Figure::File, predicted, measured, printed, (None, None)))
+        Some(self.header.compare(Figure::File, predicted, measured, printed, (None, None)))
     }
 }
 
@@ -78,7 +78,7 @@ impl Start {
 #[derive(Debug, Deserialize)]
 pub(super) struct Log {
     #[serde(flatten)]
-    head: Head,
+    header: CaseHeader,
     #[serde(flatten)]
     start: Start,
     /// Layers on the devices; all of them if it is not said.
@@ -107,7 +107,7 @@ impl Log {
     }
 
     pub fn compare(&self) -> Vec<Comparison> {
-        let Some(file) = file(&self.head) else { return Vec::new() };
+        let Some(file) = file(&self.header) else { return Vec::new() };
         let architecture = file.architecture();
         let settings = self.start.settings();
         let placement = self.placement(architecture);
@@ -136,7 +136,7 @@ impl Log {
         let figures = self.measured.iter().filter_map(|(name, measured)| {
             let (figure, interval) = predicted(name)?;
             let printed = self.printed.get(name).copied().unwrap_or(0.0);
-            Some(self.head.compare(figure, interval, *measured, printed, told))
+            Some(self.header.compare(figure, interval, *measured, printed, told))
         });
         figures.collect()
     }
@@ -164,7 +164,7 @@ pub struct FitInput {
 #[derive(Debug, Deserialize)]
 pub(super) struct Whole {
     #[serde(flatten)]
-    head: Head,
+    header: CaseHeader,
     #[serde(flatten)]
     start: Start,
     backend: String,
@@ -178,7 +178,7 @@ impl Whole {
     /// ours is taken as it was measured, its embedding as 5 bits a value.
     fn weights(&self, file: &GgufFile<'_>) -> Option<(Bytes, Bytes)> {
         let architecture = file.architecture();
-        let embedding = match self.head.quant.as_str() {
+        let embedding = match self.header.quant.as_str() {
             quant if quant.starts_with("F16") => GgmlType::F16,
             "Q8_0" => GgmlType::Q8_0,
             _ => GgmlType::Q5_K,
@@ -193,7 +193,7 @@ impl Whole {
         if let Some(bytes) = self.file_bytes {
             return Some((Bytes(bytes) - host, embedding));
         }
-        let mix = Mix::parse(&self.head.quant)?;
+        let mix = Mix::parse(&self.header.quant)?;
         let file = GgufFile::new(file.model, mix, false).ok()?;
         let placement = Placement::gpu(architecture);
         let split = llama_cpp::model_bytes(architecture, &file.weights, &placement);
@@ -201,7 +201,7 @@ impl Whole {
     }
 
     fn known(&self) -> Option<Known> {
-        let file = file(&self.head)?;
+        let file = file(&self.header)?;
         let architecture = file.architecture();
         let settings = Settings {
             // The four slots of the default share one cache.
@@ -222,7 +222,7 @@ impl Whole {
             "hip" => split.host,
             _ => split.host + table,
         };
-        let sixteen_bit = self.head.quant.starts_with("F16");
+        let sixteen_bit = self.header.quant.starts_with("F16");
         let matrix = DriverCopies::of(&file.weights).matrix;
         let matrix = if sixteen_bit { Bytes::ZERO } else { matrix };
         Some(Known {
@@ -236,8 +236,8 @@ impl Whole {
     pub fn fit_input(&self) -> Option<FitInput> {
         let known = self.known()?;
         Some(FitInput {
-            id: self.head.id.clone(),
-            model: self.head.model.clone(),
+            id: self.header.id.clone(),
+            model: self.header.model.clone(),
             backend: self.backend.clone(),
             known: known.exact + known.compute.expected,
             unpacked: known.unpacked,
@@ -255,7 +255,7 @@ impl Whole {
         let overhead = llama_cpp::runtime_overhead(platform, capacity, unpacked).bytes;
         let predicted = Interval::exact(exact) + compute + overhead;
         let told = (Some(self.start.context), Some(self.start.parallel));
-        Some(self.head.compare(Figure::Total, predicted, self.total_bytes as f64, 0.0, told))
+        Some(self.header.compare(Figure::Total, predicted, self.total_bytes as f64, 0.0, told))
     }
 }
 
@@ -268,10 +268,10 @@ struct Known {
 
 /// The file of a case; where its mix has no name of ours, the nearest stands in for the types of
 /// weights that compute buffers hold copies of.
-fn file(head: &Head) -> Option<GgufFile<'static>> {
-    let model = Catalog::bundled().model(&head.model)?;
-    let near = head.quant.trim_start_matches("UD-").replace("_XL", "_M");
-    let mix = ["MXFP4 MoE", "MXFP4", "mxfp4"].contains(&head.quant.as_str());
+fn file(header: &CaseHeader) -> Option<GgufFile<'static>> {
+    let model = Catalog::bundled().model(&header.model)?;
+    let near = header.quant.trim_start_matches("UD-").replace("_XL", "_M");
+    let mix = ["MXFP4 MoE", "MXFP4", "mxfp4"].contains(&header.quant.as_str());
     let mix = if mix { Mix::parse("MXFP4_MOE") } else { Mix::parse(&near) };
     GgufFile::new(model, mix.unwrap_or(Mix::Q8_0), false).ok()
 }

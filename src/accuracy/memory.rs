@@ -3,84 +3,18 @@
 
 use serde::Deserialize;
 
-pub use super::gguf::FitInput;
-use super::{Comparison, Figure, Subject, gguf, profile};
-use crate::units::{Bytes, Interval};
-
-/// What every case has.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Head {
-    pub id: String,
-    pub engine: String,
-    grade: String,
-    pub model: String,
-    #[serde(default)]
-    pub quant: String,
-    #[serde(default)]
-    pub gpus: String,
-    version: Option<String>,
-    #[serde(default)]
-    pub source: String,
-}
-
-impl Head {
-    /// `figure` was predicted and measured, in bytes or tokens; `printed` is half of its last
-    /// digit.
-    pub fn compare(
-        &self,
-        figure: Figure,
-        predicted: Interval<Bytes>,
-        measured: f64,
-        printed: f64,
-        settings: (Option<u64>, Option<u64>),
-    ) -> Comparison {
-        let Interval { low, expected, high } = predicted;
-        Comparison {
-            id: self.id.clone(),
-            engine: name(&self.engine).to_owned(),
-            figure,
-            subject: Subject {
-                model: self.model.clone(),
-                quant: self.quant.clone(),
-                devices: self.gpus.clone(),
-                version: self.version.clone().unwrap_or_default(),
-                context: settings.0,
-                users: settings.1,
-            },
-            family: None,
-            predicted: Interval {
-                low: low.0 as f64,
-                expected: expected.0 as f64,
-                high: high.0 as f64,
-            },
-            measured,
-            printed,
-            source: self.source.clone(),
-            second_hand: self.grade == "C",
-        }
-    }
-}
-
-/// How an engine is called.
-fn name(engine: &str) -> &str {
-    match engine {
-        "vllm" => "vLLM",
-        "sglang" => "SGLang",
-        "tensorrt-llm" => "TensorRT-LLM",
-        "mlx" => "MLX",
-        "ollama" => "Ollama",
-        other => other,
-    }
-}
+use super::case::engine_name;
+pub use super::llama_cpp::FitInput;
+use super::{Comparison, llama_cpp, serving_engines};
 
 /// A case of the file.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Case {
-    Profile(profile::Profile),
-    Whole(gguf::Whole),
-    Log(gguf::Log),
-    File(gguf::File),
+    Profile(serving_engines::Profile),
+    Whole(llama_cpp::Whole),
+    Log(llama_cpp::Log),
+    File(llama_cpp::File),
     LeftOut(LeftOut),
 }
 
@@ -111,7 +45,7 @@ pub fn compare(json: &str) -> Result<(Vec<Comparison>, Vec<LeftOut>), serde_json
             Case::Log(case) => compared.extend(case.compare()),
             Case::File(case) => compared.extend(case.compare()),
             Case::LeftOut(case) => {
-                let engine = name(&case.engine).to_owned();
+                let engine = engine_name(&case.engine).to_owned();
                 left_out.push(LeftOut { engine, ..case });
             }
         }

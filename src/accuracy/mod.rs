@@ -5,13 +5,15 @@
 //! shows of it is [`Table`], which a test keeps in step with the code.
 
 #[cfg(not(target_arch = "wasm32"))]
-pub mod build;
+pub mod build_table;
 #[cfg(not(target_arch = "wasm32"))]
-mod gguf;
+mod case;
+#[cfg(not(target_arch = "wasm32"))]
+mod llama_cpp;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
-mod profile;
+mod serving_engines;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod speed;
 pub mod table;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::memory::Head;
+use super::case::CaseHeader;
 use super::{Comparison, Figure};
 use crate::catalog::{Catalog, Model};
 use crate::engine::vllm::{KvLayout, KvSettings};
@@ -23,7 +23,7 @@ const PRINTED: f64 = 0.005 * GIB as f64;
 #[derive(Debug, Deserialize)]
 pub(super) struct Profile {
     #[serde(flatten)]
-    head: Head,
+    header: CaseHeader,
     release: Option<u16>,
     capability: Option<u32>,
     visible_bytes: Option<u64>,
@@ -47,11 +47,11 @@ pub(super) struct Profile {
 impl Profile {
     /// Every figure with a prediction.
     pub fn compare(&self) -> Vec<Comparison> {
-        let model = Catalog::bundled().model(&self.head.model);
-        let quant = Quant::parse(&self.head.quant);
+        let model = Catalog::bundled().model(&self.header.model);
+        let quant = Quant::parse(&self.header.quant);
         let (Some(model), Some(quant)) = (model, quant) else { return Vec::new() };
         let Some(checkpoint) = Checkpoint::new(model, quant) else { return Vec::new() };
-        match self.head.engine.as_str() {
+        match self.header.engine.as_str() {
             "vllm" => self.vllm(model, &checkpoint),
             "mlx" => self.mlx().into_iter().collect(),
             _ => self.pools(&checkpoint),
@@ -65,7 +65,7 @@ impl Profile {
         measured: f64,
         printed: f64,
     ) -> Comparison {
-        self.head.compare(figure, predicted, measured, printed, (self.context, self.sequences))
+        self.header.compare(figure, predicted, measured, printed, (self.context, self.sequences))
     }
 
     /// The figure called `name`, if it was printed.
@@ -192,10 +192,10 @@ impl Profile {
         let measured = *self.measured.get("peak_memory")?;
         let query = format!(
             "engine=mlx&model={}&quant={}&hw=apple-m2-ultra@192&ctx={}",
-            self.head.model, self.head.quant, self.context?
+            self.header.model, self.header.quant, self.context?
         );
         let (scenario, _) = Scenario::from_query(&query);
-        let cells = estimate::row(Catalog::bundled(), &scenario, &self.head.model);
+        let cells = estimate::row(Catalog::bundled(), &scenario, &self.header.model);
         let used = cells.first()?.as_ref().ok()?.device_bytes;
         Some(self.figure(Figure::Total, used, measured, 0.5e6))
     }

@@ -1,0 +1,72 @@
+//! What all cases of memory have in common.
+
+use serde::Deserialize;
+
+use super::{Comparison, Figure, Subject};
+use crate::units::{Bytes, Interval};
+
+/// What is recorded of every case: what was run, and where it was read.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct CaseHeader {
+    pub id: String,
+    pub engine: String,
+    grade: String,
+    pub model: String,
+    #[serde(default)]
+    pub quant: String,
+    #[serde(default)]
+    pub gpus: String,
+    version: Option<String>,
+    #[serde(default)]
+    pub source: String,
+}
+
+impl CaseHeader {
+    /// A figure beside its prediction, in bytes or tokens. `printed` is half of the last digit
+    /// that was printed, `settings` the context and the sequences.
+    pub fn compare(
+        &self,
+        figure: Figure,
+        predicted: Interval<Bytes>,
+        measured: f64,
+        printed: f64,
+        settings: (Option<u64>, Option<u64>),
+    ) -> Comparison {
+        let Interval { low, expected, high } = predicted;
+        Comparison {
+            id: self.id.clone(),
+            engine: engine_name(&self.engine).to_owned(),
+            figure,
+            subject: Subject {
+                model: self.model.clone(),
+                quant: self.quant.clone(),
+                devices: self.gpus.clone(),
+                version: self.version.clone().unwrap_or_default(),
+                context: settings.0,
+                users: settings.1,
+            },
+            family: None,
+            predicted: Interval {
+                low: low.0 as f64,
+                expected: expected.0 as f64,
+                high: high.0 as f64,
+            },
+            measured,
+            printed,
+            source: self.source.clone(),
+            second_hand: self.grade == "C",
+        }
+    }
+}
+
+/// The usual name of an engine that the file names in lower case.
+pub(super) fn engine_name(engine: &str) -> &str {
+    match engine {
+        "vllm" => "vLLM",
+        "sglang" => "SGLang",
+        "tensorrt-llm" => "TensorRT-LLM",
+        "mlx" => "MLX",
+        "ollama" => "Ollama",
+        other => other,
+    }
+}
