@@ -9,50 +9,89 @@ use std::fmt;
 use crate::architecture::{Group, Role, Tensor};
 use crate::units::Bytes;
 
-/// A quantised checkpoint format by the name people use for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Format {
+macro_rules! formats {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, bits $bits:literal, granule $granule:literal;)*) => {
+        /// A quantised checkpoint format by the name people use for it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Format {
+            $($(#[$doc])* $variant,)*
+            /// MLX affine quantisation with groups of 64, by its bits (2, 3, 4, 5, 6 or 8).
+            Mlx(u8),
+            /// ExLlamaV3 by its bits a weight in tenths, the output head at 6 bits.
+            Exl3(u8),
+        }
+
+        impl Format {
+            /// The bits a weight that most of the format's weights take, rounded.
+            pub const fn nominal_bits(self) -> u8 {
+                match self {
+                    $(Format::$variant => $bits,)*
+                    Format::Mlx(bits) => bits,
+                    Format::Exl3(tenth_bits) => (tenth_bits + 5) / 10,
+                }
+            }
+
+            /// Inputs of a projection that share a scale: a tensor-parallel rank must hold a
+            /// multiple of them. 1 where scales follow outputs, and for MXFP4 experts, of which a
+            /// rank has whole blocks and the last rank what is left.
+            pub const fn granule(self) -> u64 {
+                match self {
+                    $(Format::$variant => $granule,)*
+                    Format::Mlx(_) | Format::Exl3(_) => 1,
+                }
+            }
+        }
+
+        impl fmt::Display for Format {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Format::$variant => f.write_str($name),)*
+                    Format::Mlx(bits) => write!(f, "MLX-{bits}bit"),
+                    Format::Exl3(bits) => write!(f, "EXL3-{}.{}bpw", bits / 10, bits % 10),
+                }
+            }
+        }
+    };
+}
+
+formats! {
     /// FP8 (E4M3) with one scale a tensor or output row (llm-compressor `FP8_DYNAMIC`).
-    Fp8,
+    Fp8 = "FP8", bits 8, granule 1;
     /// FP8 with one FP32 scale for each block of 128 x 128 (DeepSeek-V3, Qwen's `-FP8`).
-    Fp8Block,
+    Fp8Block = "FP8-block", bits 8, granule 128;
     /// INT8 weights with one scale an output row (llm-compressor `W8A8`).
-    Int8,
+    Int8 = "INT8", bits 8, granule 1;
     /// FP4 (E2M1) with an FP8 scale for each 16 inputs (ModelOpt and llm-compressor `NVFP4`).
-    Nvfp4,
+    Nvfp4 = "NVFP4", bits 4, granule 16;
     /// FP4 (E2M1) with a power-of-two scale for each 32 inputs. A mixture of experts has its
     /// experts quantised only (gpt-oss).
-    Mxfp4,
+    Mxfp4 = "MXFP4", bits 4, granule 1;
     /// Experts in MXFP4, the other projections in FP8 by blocks (DeepSeek-V4 as released).
-    Fp8Mxfp4,
+    Fp8Mxfp4 = "FP8-MXFP4", bits 4, granule 1;
     /// Experts in 4 bits with a scale for each 32 inputs, the rest in 16 bits (Kimi-K2.5 as
     /// released: compressed-tensors `pack-quantized`).
-    Int4Experts,
+    Int4Experts = "INT4-experts", bits 4, granule 32;
     /// 4 bits with scales and zero points for each 128 inputs (AutoAWQ).
-    Awq,
+    Awq = "AWQ", bits 4, granule 128;
     /// 4 bits with scales, zero points and a group index an input (AutoGPTQ, GPTQModel).
-    Gptq,
+    Gptq = "GPTQ", bits 4, granule 128;
     /// 4 bits with a scale for each 128 inputs, symmetric (compressed-tensors `pack-quantized`).
-    W4a16,
+    W4a16 = "W4A16", bits 4, granule 128;
     /// bitsandbytes LLM.int8().
-    BnbInt8,
+    BnbInt8 = "BNB-INT8", bits 8, granule 1;
     /// bitsandbytes NF4 with nested (double) quantisation, as pre-quantised repositories store it.
-    Nf4,
-    /// MLX affine quantisation with groups of 64, by its bits (2, 3, 4, 5, 6 or 8).
-    Mlx(u8),
-    /// ExLlamaV3 by its bits a weight in tenths, the output head at 6 bits.
-    Exl3(u8),
+    Nf4 = "NF4", bits 4, granule 1;
 }
 
 /// What is stored for a quantised matrix of `inputs` x `outputs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Scheme {
     /// Bits a weight, in tenths.
-    decibits: u64,
-    /// What shares a scale.
-    share: Share,
-    /// Bits that each of them has beside its weights: scale, zero point, bias.
-    shared_bits: u64,
+    tenth_bits: u64,
+    /// The weights that share a scale.
+    scale_group: ScaleGroup,
+    /// Bits of each such group beside its weights: scale, zero point, bias.
+    group_bits: u64,
     /// Bytes for each input: a permutation, a sign or scale vector.
     per_input: u64,
     /// Bytes for each output: a scale or sign vector.
@@ -61,9 +100,9 @@ struct Scheme {
     per_matrix: u64,
 }
 
-/// The weights that share a scale.
+/// The weights of a matrix that share a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Share {
+enum ScaleGroup {
     /// No scale but those per input or output.
     Nothing,
     /// This many inputs of one output.
@@ -73,31 +112,31 @@ enum Share {
 }
 
 impl Scheme {
-    const fn plain(decibits: u64) -> Scheme {
+    const fn plain(tenth_bits: u64) -> Scheme {
         Scheme {
-            decibits,
-            share: Share::Nothing,
-            shared_bits: 0,
+            tenth_bits,
+            scale_group: ScaleGroup::Nothing,
+            group_bits: 0,
             per_input: 0,
             per_output: 0,
             per_matrix: 0,
         }
     }
 
-    const fn grouped(bits: u64, inputs: u64, shared_bits: u64) -> Scheme {
-        Scheme { share: Share::Inputs(inputs), shared_bits, ..Scheme::plain(bits * 10) }
+    const fn grouped(bits: u64, inputs: u64, group_bits: u64) -> Scheme {
+        Scheme { scale_group: ScaleGroup::Inputs(inputs), group_bits, ..Scheme::plain(bits * 10) }
     }
 
     fn bytes(&self, inputs: u64, outputs: u64) -> u64 {
         let elements = inputs.saturating_mul(outputs);
-        let weights = elements.saturating_mul(self.decibits).div_ceil(80);
-        let groups = match self.share {
-            Share::Nothing => 0,
-            Share::Inputs(n) => inputs.div_ceil(n).saturating_mul(outputs),
-            Share::Block(n) => inputs.div_ceil(n).saturating_mul(outputs.div_ceil(n)),
+        let weights = elements.saturating_mul(self.tenth_bits).div_ceil(80);
+        let groups = match self.scale_group {
+            ScaleGroup::Nothing => 0,
+            ScaleGroup::Inputs(n) => inputs.div_ceil(n).saturating_mul(outputs),
+            ScaleGroup::Block(n) => inputs.div_ceil(n).saturating_mul(outputs.div_ceil(n)),
         };
         weights
-            .saturating_add(groups.saturating_mul(self.shared_bits).div_ceil(8))
+            .saturating_add(groups.saturating_mul(self.group_bits).div_ceil(8))
             .saturating_add(self.per_input * inputs)
             .saturating_add(self.per_output * outputs)
             .saturating_add(self.per_matrix)
@@ -176,7 +215,7 @@ impl Format {
     pub fn parse(name: &str) -> Option<Format> {
         let lower = name.to_ascii_lowercase();
         if let Some(bits) = lower.strip_prefix("exl3-").and_then(|rest| rest.strip_suffix("bpw")) {
-            return decibits(bits).map(Format::Exl3);
+            return tenth_bits(bits).map(Format::Exl3);
         }
         Format::ALL.iter().copied().find(|f| f.to_string().eq_ignore_ascii_case(name))
     }
@@ -194,20 +233,8 @@ impl Format {
     /// The part of [`Format::bytes`] that holds the weights themselves, without scales and the
     /// like.
     pub fn weight_bytes(self, experts: bool, tensor: &Tensor) -> Bytes {
-        let bits = self.scheme(experts, tensor).map_or(160, |scheme| scheme.decibits);
+        let bits = self.scheme(experts, tensor).map_or(160, |scheme| scheme.tenth_bits);
         Bytes(tensor.shape.elements().saturating_mul(bits).div_ceil(80))
-    }
-
-    /// Inputs of a projection that share a scale: a tensor-parallel rank must hold a multiple of
-    /// them. 1 where scales follow outputs, and for MXFP4 experts, of which a rank has whole blocks
-    /// and the last rank what is left.
-    pub const fn granule(self) -> u64 {
-        match self {
-            Format::Fp8Block | Format::Awq | Format::Gptq | Format::W4a16 => 128,
-            Format::Int4Experts => 32,
-            Format::Nvfp4 => 16,
-            _ => 1,
-        }
     }
 
     /// `tensor` is stored in less than 16 bits a weight.
@@ -226,8 +253,8 @@ impl Format {
             Format::Fp8 => projection.then_some(Scheme { per_output: 4, ..Scheme::plain(80) }),
             // config.json `weight_block_size: [128, 128]`, tensors `weight_scale_inv` (FP32).
             Format::Fp8Block => projection.then_some(Scheme {
-                share: Share::Block(128),
-                shared_bits: 32,
+                scale_group: ScaleGroup::Block(128),
+                group_bits: 32,
                 ..Scheme::plain(80)
             }),
             Format::Int8 => projection.then_some(Scheme { per_output: 4, ..Scheme::plain(80) }),
@@ -262,8 +289,8 @@ impl Format {
             // absmax in 8 bits for 64 weights (QLoRA, section 3); the FP32 for 256 of those, 0.002
             // bits a weight, is left out.
             Format::Nf4 => projection.then_some(Scheme {
-                share: Share::Inputs(64),
-                shared_bits: 8,
+                scale_group: ScaleGroup::Inputs(64),
+                group_bits: 8,
                 ..Scheme::plain(40)
             }),
             // FP16 scale and bias for 64 inputs; embeddings and head too, routers of models with
@@ -279,11 +306,11 @@ impl Format {
             },
             // Trellis tiles, sign and scale vectors `suh` and `svh` in FP16; the head at 6 bits
             // (`--head_bits`), embeddings and routers in 16.
-            Format::Exl3(decibits) => match part {
+            Format::Exl3(tenth_bits) => match part {
                 Part::Linear | Part::Expert => Some(Scheme {
                     per_input: 2,
                     per_output: 2,
-                    ..Scheme::plain(u64::from(decibits))
+                    ..Scheme::plain(u64::from(tenth_bits))
                 }),
                 Part::Head => Some(Scheme { per_input: 2, per_output: 2, ..Scheme::plain(60) }),
                 _ => None,
@@ -293,7 +320,7 @@ impl Format {
 }
 
 /// Bits a weight in tenths, from 1 to 8.
-fn decibits(text: &str) -> Option<u8> {
+fn tenth_bits(text: &str) -> Option<u8> {
     let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
     let digit = |s: &str| match s.as_bytes() {
         [d @ b'0'..=b'9'] => Some(d - b'0'),
@@ -301,27 +328,6 @@ fn decibits(text: &str) -> Option<u8> {
     };
     let bits = digit(whole)? * 10 + digit(tenth)?;
     (10..=80).contains(&bits).then_some(bits)
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Format::Fp8 => f.write_str("FP8"),
-            Format::Fp8Block => f.write_str("FP8-block"),
-            Format::Int8 => f.write_str("INT8"),
-            Format::Nvfp4 => f.write_str("NVFP4"),
-            Format::Mxfp4 => f.write_str("MXFP4"),
-            Format::Fp8Mxfp4 => f.write_str("FP8-MXFP4"),
-            Format::Int4Experts => f.write_str("INT4-experts"),
-            Format::Awq => f.write_str("AWQ"),
-            Format::Gptq => f.write_str("GPTQ"),
-            Format::W4a16 => f.write_str("W4A16"),
-            Format::BnbInt8 => f.write_str("BNB-INT8"),
-            Format::Nf4 => f.write_str("NF4"),
-            Format::Mlx(bits) => write!(f, "MLX-{bits}bit"),
-            Format::Exl3(decibits) => write!(f, "EXL3-{}.{}bpw", decibits / 10, decibits % 10),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@
 use super::GgmlType;
 use super::gguf_part::{Part, Storage, storage};
 use super::gguf_recipe::{self as recipe, Recipe};
-use crate::architecture::{Architecture, Mixer, Role, Tensor};
+use super::mix_context::{Lineage, MixContext};
+use crate::architecture::{Role, Tensor};
 use crate::units::Bytes;
 
 macro_rules! mixes {
-    ($($variant:ident = $recipe:ident,)*) => {
+    ($($variant:ident = $recipe:ident, bits $bits:literal;)*) => {
         /// A GGUF mix (`llama_ftype`) by its name in llama.cpp.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs, non_camel_case_types)]
@@ -27,6 +28,11 @@ macro_rules! mixes {
                 match self { $(Mix::$variant => stringify!($variant),)* }
             }
 
+            /// The bits a weight in the mix's name.
+            pub const fn nominal_bits(self) -> u8 {
+                match self { $(Mix::$variant => $bits,)* }
+            }
+
             fn recipe(self) -> &'static Recipe {
                 match self { $(Mix::$variant => &recipe::$recipe,)* }
             }
@@ -35,103 +41,37 @@ macro_rules! mixes {
 }
 
 mixes! {
-    F32 = F32_ONLY,
-    BF16 = BF16_MOSTLY,
-    F16 = F16_MOSTLY,
-    Q8_0 = Q8_0_MIX,
-    Q6_K = Q6_K_MIX,
-    Q5_1 = Q5_1_MIX,
-    Q5_K_M = Q5_K_M,
-    Q5_K_S = Q5_K_S,
-    Q5_0 = Q5_0_MIX,
-    Q4_1 = Q4_1_MIX,
-    Q4_K_M = Q4_K_M,
-    IQ4_NL = IQ4_NL_MIX,
-    Q4_K_S = Q4_K_S,
-    Q4_0 = Q4_0_MIX,
-    MXFP4_MOE = MXFP4_MOE,
-    IQ4_XS = IQ4_XS_MIX,
-    Q3_K_L = Q3_K_L,
-    Q3_K_M = Q3_K_M,
-    IQ3_M = IQ3_M,
-    IQ3_S = IQ3_S_MIX,
-    Q3_K_S = Q3_K_S,
-    IQ3_XS = IQ3_XS,
-    IQ3_XXS = IQ3_XXS_MIX,
-    Q2_K = Q2_K_MIX,
-    Q2_K_S = Q2_K_S,
-    IQ2_M = IQ2_M,
-    IQ2_S = IQ2_S_MIX,
-    IQ2_XS = IQ2_XS_MIX,
-    IQ2_XXS = IQ2_XXS_MIX,
-    IQ1_M = IQ1_M_MIX,
-    IQ1_S = IQ1_S_MIX,
-}
-
-/// What the rules need to know beside the tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MixContext {
-    /// An importance matrix is used.
-    pub imatrix: bool,
-    /// Routed experts of a layer; 0 for a dense model.
-    pub experts: u64,
-    /// Query heads for one KV head in the first layer, as the GGUF metadata tell: 0 where they
-    /// say that the first layer has no KV heads.
-    pub heads_per_kv_head: u64,
-    /// A line of models that the quantiser treats in its own way.
-    pub lineage: Lineage,
-}
-
-/// A line of models that the quantiser treats in its own way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lineage {
-    /// Falcon (1, not H1).
-    Falcon,
-    /// What llama.cpp takes for a "70B": Llama 2 or 3 70B, Qwen2 72B and the like.
-    SeventyB,
-    /// All others.
-    Other,
-}
-
-impl MixContext {
-    /// The facts of `architecture`, to be quantised with or without an importance matrix.
-    pub fn new(architecture: &Architecture, imatrix: bool) -> MixContext {
-        let experts = architecture.layers.iter().filter_map(|layer| layer.ffn.moe());
-        let experts = experts.map(|moe| moe.experts).max().unwrap_or(0);
-        MixContext {
-            imatrix,
-            experts,
-            heads_per_kv_head: heads_per_kv_head(architecture),
-            lineage: lineage(architecture, experts),
-        }
-    }
-}
-
-/// llama.cpp looks at the first layer. In hybrids with gated delta net or lightning attention the
-/// converter writes one number of KV heads for all layers; in the other hybrids one for each, 0
-/// for a layer without attention. MLA is rebuilt to as many KV heads as query heads.
-fn heads_per_kv_head(architecture: &Architecture) -> u64 {
-    let mut layers = architecture.layers.iter();
-    let attention = match layers.next().map(|layer| &layer.mixer) {
-        Some(Mixer::GatedDeltaNet(_) | Mixer::Lightning(_)) => {
-            layers.find_map(|layer| layer.mixer.attention())
-        }
-        Some(Mixer::Mla(_)) => return 1,
-        Some(mixer) => mixer.attention(),
-        None => None,
-    };
-    attention.map_or(0, |a| a.heads / a.kv_heads.max(1))
-}
-
-/// The lines are told apart by GGUF architecture and number of layers (`LLM_TYPE_70B`).
-fn lineage(architecture: &Architecture, experts: u64) -> Lineage {
-    let shares_kv = heads_per_kv_head(architecture) != 1;
-    match (architecture.gguf_arch.as_deref(), architecture.layers.len()) {
-        (Some("falcon"), _) => Lineage::Falcon,
-        (Some("llama"), 80) if shares_kv && experts != 8 => Lineage::SeventyB,
-        (Some("qwen2" | "deci" | "olmo"), 80) | (Some("jais2"), 68) => Lineage::SeventyB,
-        _ => Lineage::Other,
-    }
+    F32 = F32_ONLY, bits 32;
+    BF16 = BF16_MOSTLY, bits 16;
+    F16 = F16_MOSTLY, bits 16;
+    Q8_0 = Q8_0_MIX, bits 8;
+    Q6_K = Q6_K_MIX, bits 6;
+    Q5_1 = Q5_1_MIX, bits 5;
+    Q5_K_M = Q5_K_M, bits 5;
+    Q5_K_S = Q5_K_S, bits 5;
+    Q5_0 = Q5_0_MIX, bits 5;
+    Q4_1 = Q4_1_MIX, bits 4;
+    Q4_K_M = Q4_K_M, bits 4;
+    IQ4_NL = IQ4_NL_MIX, bits 4;
+    Q4_K_S = Q4_K_S, bits 4;
+    Q4_0 = Q4_0_MIX, bits 4;
+    MXFP4_MOE = MXFP4_MOE, bits 4;
+    IQ4_XS = IQ4_XS_MIX, bits 4;
+    Q3_K_L = Q3_K_L, bits 3;
+    Q3_K_M = Q3_K_M, bits 3;
+    IQ3_M = IQ3_M, bits 3;
+    IQ3_S = IQ3_S_MIX, bits 3;
+    Q3_K_S = Q3_K_S, bits 3;
+    IQ3_XS = IQ3_XS, bits 3;
+    IQ3_XXS = IQ3_XXS_MIX, bits 3;
+    Q2_K = Q2_K_MIX, bits 2;
+    Q2_K_S = Q2_K_S, bits 2;
+    IQ2_M = IQ2_M, bits 2;
+    IQ2_S = IQ2_S_MIX, bits 2;
+    IQ2_XS = IQ2_XS_MIX, bits 2;
+    IQ2_XXS = IQ2_XXS_MIX, bits 2;
+    IQ1_M = IQ1_M_MIX, bits 1;
+    IQ1_S = IQ1_S_MIX, bits 1;
 }
 
 impl Mix {

@@ -6,8 +6,8 @@
 //! (`tests/quant_gguf.rs`).
 
 use super::GgmlType::{self, *};
-use super::gguf_mix::{Lineage, MixContext};
 use super::gguf_part::Part;
+use super::mix_context::{Lineage, MixContext};
 
 /// What a mix does with a model.
 pub(super) struct Recipe {

@@ -5,10 +5,12 @@ mod ggml;
 mod gguf_mix;
 mod gguf_part;
 mod gguf_recipe;
+mod mix_context;
 
 pub use format::Format;
 pub use ggml::GgmlType;
-pub use gguf_mix::{Lineage, Mix, MixContext};
+pub use gguf_mix::Mix;
+pub use mix_context::{Lineage, MixContext};
 
 use std::fmt;
 
@@ -45,17 +47,10 @@ impl Quant {
 
     /// The bits a weight that its name promises, rounded: 4 for `Q4_K_M`, `AWQ` and
     /// `EXL3-4.0bpw`, 32 for `F32`.
-    pub fn nominal_bits(self) -> u8 {
+    pub const fn nominal_bits(self) -> u8 {
         match self {
-            Quant::Format(Format::Mlx(bits)) => bits,
-            Quant::Format(Format::Exl3(decibits)) => (decibits + 5) / 10,
-            Quant::Format(Format::Awq | Format::Gptq | Format::Fp8Mxfp4) => 4,
-            _ => {
-                let name = self.to_string();
-                let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
-                let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-                digits[..end].parse().unwrap_or(4)
-            }
+            Quant::Gguf(mix) => mix.nominal_bits(),
+            Quant::Format(format) => format.nominal_bits(),
         }
     }
 
@@ -189,6 +184,13 @@ mod tests {
             ("FP8-MXFP4", 4),
         ] {
             assert_eq!(bits(name), n, "{name}");
+        }
+        for mix in Mix::ALL {
+            let bits = mix.nominal_bits().to_string();
+            assert!(
+                mix.name().trim_start_matches(char::is_alphabetic).starts_with(&bits),
+                "{mix:?}"
+            );
         }
         assert!(Quant::all().all(|quant| (1..=32).contains(&quant.nominal_bits())));
     }
