@@ -2,48 +2,17 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use headroom::catalog::Catalog;
-use headroom::estimate::report;
-use headroom::report::{BillItem, Cell, Notice, RefusalReason, Report, Term};
-use headroom::scenario::Scenario;
+mod common;
+
+use common::{bill_items, first_cell, only_cell, refusal, report, total_bytes};
+use headroom::report::{BillItem, Cell, Notice, RefusalReason, Term};
 use headroom::units::{Bytes, Interval};
 use proptest::prelude::*;
-
-fn ask(query: &str) -> Report {
-    let (scenario, problems) = Scenario::from_query(query);
-    report(Catalog::bundled(), &scenario, problems)
-}
-
-#[track_caller]
-fn cell(query: &str) -> Cell {
-    let report = ask(query);
-    let notices = format!("{:?}", report.notices);
-    report.cells.into_iter().next().unwrap_or_else(|| panic!("{query}: {notices}"))
-}
-
-#[track_caller]
-fn refusal(query: &str) -> (RefusalReason, Option<String>) {
-    let report = ask(query);
-    for notice in &report.notices {
-        if let Notice::EngineRefuses(refusal) = notice {
-            return (refusal.rule.clone(), refusal.nearest.first().map(ToString::to_string));
-        }
-    }
-    panic!("{query}: {:?}", report.notices)
-}
-
-fn items(cell: &Cell) -> impl Iterator<Item = &BillItem> {
-    cell.devices.iter().flat_map(|device| &device.items).chain(&cell.host.items)
-}
-
-fn term(cell: &Cell, term: Term) -> Interval<Bytes> {
-    items(cell).filter(|item| item.term == term).map(|item| item.bytes).sum()
-}
 
 /// An input of the draft's line, in MiB.
 #[track_caller]
 fn draft(cell: &Cell, name: &str) -> f64 {
-    let lines = items(cell).filter(|item| item.term == Term::Draft);
+    let lines = bill_items(cell).filter(|item| item.term == Term::Draft);
     let inputs = lines.flat_map(|item| &item.inputs).filter(|(input, _)| input == name);
     inputs.map(|(_, bytes)| bytes / f64::from(1 << 20)).sum()
 }
@@ -59,7 +28,7 @@ fn mtp_layers_keep_a_state_for_each_proposed_token() {
         ("quant=Q8_0&ctx=262144&mtp=6", 1047.38, 16_384.0, 1024.0),
         ("quant=Q8_0&ctx=262144", 149.63, 16_384.0, 0.0),
     ] {
-        let cell = cell(&format!("{model}&{query}"));
+        let cell = only_cell(&format!("{model}&{query}"));
         let recurrent = cell.recurrent_bytes.to_mib();
         assert!((recurrent - state).abs() < 0.01, "{query}: {recurrent}");
         assert_eq!(cell.kv_bytes.to_mib(), cache, "{query}");
@@ -72,7 +41,7 @@ fn mtp_layers_keep_a_state_for_each_proposed_token() {
 fn the_mtp_context_computes_in_a_buffer_of_its_own() {
     let query = "model=qwen3.8-27b&hw=rtx-pro-6000-blackwell-workstation&quant=Q5_K_M&ctx=32768\
                  &ubatch=2048&mtp=2";
-    let compute = draft(&cell(query), "mtp_compute");
+    let compute = draft(&only_cell(query), "mtp_compute");
     assert!((compute / 520.06 - 1.0).abs() < 0.1, "{compute} MiB");
 }
 
@@ -81,7 +50,7 @@ fn the_mtp_context_computes_in_a_buffer_of_its_own() {
 fn a_draft_has_a_cache_at_the_context_of_the_model() {
     let query = "model=qwen2.5-32b-instruct&hw=rtx-pro-6000-blackwell-workstation&quant=Q4_K_M\
                  &ctx=32768&draft=qwen2.5-0.5b-instruct:Q4_0";
-    let cell = cell(query);
+    let cell = only_cell(query);
     assert_eq!(draft(&cell, "draft_cache"), 384.0);
     assert!(draft(&cell, "draft_compute") > 0.0);
     assert!(cell.flags.iter().any(|flag| flag.starts_with("-md ")), "{:?}", cell.flags);
@@ -101,11 +70,12 @@ fn vllm_reserves_slots_for_adapters() {
         ("phi-4", "NF4", 7, 16, 8.492),
     ];
     for (model, quant, release, rank, printed) in runs {
-        let cell = cell(&format!(
+        let cell = only_cell(&format!(
             "model={model}&hw=a100-sxm-40gb&quant={quant}&engine=vllm&vllm=0.{release}&ctx=2048\
              &lora={rank}"
         ));
-        let Interval { low, expected, high } = term(&cell, Term::Weights) + term(&cell, Term::Lora);
+        let Interval { low, expected, high } =
+            total_bytes(&cell, &[Term::Weights]) + total_bytes(&cell, &[Term::Lora]);
         assert!(low.to_gib() <= printed && printed <= high.to_gib(), "{model} {quant}");
         near += u32::from((expected.to_gib() / printed - 1.0).abs() < 0.01);
     }
@@ -117,19 +87,19 @@ fn vllm_reserves_slots_for_adapters() {
 #[test]
 fn a_projector_is_on_the_first_device() {
     let model = "model=qwen3.6-27b&hw=rtx-4090*2&quant=Q4_K_M&ctx=8192";
-    let without = cell(model);
-    assert_eq!(term(&without, Term::Projector), Interval::default());
-    let with = cell(&format!("{model}&mmproj=bf16"));
+    let without = only_cell(model);
+    assert_eq!(total_bytes(&without, &[Term::Projector]), Interval::default());
+    let with = only_cell(&format!("{model}&mmproj=bf16"));
     let holds =
         |mib: f64, bytes: Interval<Bytes>| bytes.low.to_mib() <= mib && mib <= bytes.high.to_mib();
-    assert!(holds(887.99, term(&with, Term::Projector)));
-    assert!(holds(248.10, term(&with, Term::ProjectorCompute)));
+    assert!(holds(887.99, total_bytes(&with, &[Term::Projector])));
+    assert!(holds(248.10, total_bytes(&with, &[Term::ProjectorCompute])));
     let on = |i: usize| with.devices[i].items.iter().any(|item| item.term == Term::Projector);
     assert!(on(0) && !on(1));
     // Serving engines load the towers with the checkpoint, unless told not to.
     let vllm = "model=qwen3.6-27b&hw=h100-sxm&quant=FP8&engine=vllm&ctx=8192";
-    let (loaded, off) = (cell(vllm), cell(&format!("{vllm}&mmproj=off")));
-    assert!(term(&loaded, Term::Projector).expected > Bytes::mib(800));
+    let (loaded, off) = (only_cell(vllm), only_cell(&format!("{vllm}&mmproj=off")));
+    assert!(total_bytes(&loaded, &[Term::Projector]).expected > Bytes::mib(800));
     assert_eq!(loaded.loaded_bytes, off.loaded_bytes);
     assert!(off.flags.contains(&"--language-model-only".to_owned()));
 }
@@ -138,7 +108,7 @@ fn a_projector_is_on_the_first_device() {
 fn prompts_and_checkpoints_lie_in_ram() {
     let query = "model=gemma-3-27b-it&hw=rtx-4090&quant=Q4_K_M&ctx=16384&users=2&cache_ram=8GiB\
                  &checkpoints=32";
-    let cell = cell(query);
+    let cell = only_cell(query);
     let in_ram = |term: Term| {
         let item = cell.host.items.iter().find(|item| item.term == term);
         item.map_or(Interval::default(), |item| item.bytes)
@@ -150,14 +120,14 @@ fn prompts_and_checkpoints_lie_in_ram() {
     assert_eq!(in_ram(Term::Checkpoints).high, Bytes(checkpoint * 32 * 2));
     // A model that keeps every token needs none.
     let query = "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&checkpoints=32";
-    assert_eq!(term(&self::cell(query), Term::Checkpoints).high, Bytes::ZERO);
+    assert_eq!(total_bytes(&only_cell(query), &[Term::Checkpoints]).high, Bytes::ZERO);
 }
 
 #[test]
 fn desktop_and_reserve_are_withheld_and_listed() {
     let query = "model=qwen3-8b&hw=rtx-4090*2&quant=Q4_K_M";
-    let plain = cell(query);
-    let with = cell(&format!("{query}&display=windows&reserve=1GiB"));
+    let plain = only_cell(query);
+    let with = only_cell(&format!("{query}&display=windows&reserve=1GiB"));
     for (device, before) in with.devices.iter().zip(&plain.devices) {
         let withheld: Interval<Bytes> = device.withheld.iter().map(|item| item.bytes).sum();
         assert_eq!(device.usable_bytes + withheld.expected, before.usable_bytes);
@@ -184,11 +154,11 @@ fn what_cannot_be_is_refused_by_name() {
     assert_eq!((rule, nearest.as_deref()), (RefusalReason::NotOffered, Some("draft=")));
     let exl = "model=qwen3-32b&hw=h100-sxm&quant=EXL3-4.0bpw&engine=exllamav3&lora=16";
     assert_eq!(refusal(exl).0, RefusalReason::NotOffered);
-    let unknown = ask(&format!("{qwen}&draft=qwen3-0.7b"));
+    let unknown = report(&format!("{qwen}&draft=qwen3-0.7b"));
     assert!(matches!(&unknown.notices[..], [Notice::UnknownModel { id, nearest, .. }]
         if id == "qwen3-0.7b" && nearest.iter().any(|id| id == "qwen3-0.6b")));
     // One model's refusal leaves the others.
-    let two = ask("model=qwen3-32b,qwen3.6-27b&hw=h100-sxm&quant=Q4_K_M&mtp=2");
+    let two = report("model=qwen3-32b,qwen3.6-27b&hw=h100-sxm&quant=Q4_K_M&mtp=2");
     assert_eq!(two.cells.len(), 1);
 }
 
@@ -213,10 +183,6 @@ const MODELS: &[&str] = &[
     "falcon-h1-7b-instruct",
 ];
 
-fn maybe(query: &str) -> Option<Cell> {
-    ask(query).cells.into_iter().next()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
@@ -230,7 +196,7 @@ proptest! {
         extra in proptest::sample::select(&["", "&mtp=1", "&draft=qwen3-0.6b"][..]),
         context in 256u64..32_768,
     ) {
-        let of = |rank: u64, extra: &str| maybe(&format!(
+        let of = |rank: u64, extra: &str| first_cell(&format!(
             "{setup}&model={model}&ctx={context}&mmproj={mmproj}&lora={rank}{extra}&offload=none"
         ));
         let Some(plain) = of(0, "") else { return Ok(()) };
@@ -265,7 +231,7 @@ fn accepted_tokens_make_decoding_faster() {
     for speculation in ["model=qwen3-32b&draft=qwen3-0.6b", "model=qwen3.6-27b&mtp=2"] {
         let speed = |accept: &str| {
             let query = format!("{speculation}&hw=rtx-5090&quant=Q4_K_M&ctx=4096&accept={accept}");
-            let speed = cell(&query).speed;
+            let speed = only_cell(&query).speed;
             let [with, without] = [speed.decode_tps, speed.plain_tps];
             (with.unwrap().expected, without.unwrap().expected)
         };
@@ -275,7 +241,7 @@ fn accepted_tokens_make_decoding_faster() {
         assert_eq!(plain, same, "{speculation}");
         assert!(none < plain && plain < some && some < all, "{speculation}: {none} {some} {all}");
     }
-    let plain = cell("model=qwen3-32b&hw=rtx-5090&quant=Q4_K_M&ctx=4096").speed;
+    let plain = only_cell("model=qwen3-32b&hw=rtx-5090&quant=Q4_K_M&ctx=4096").speed;
     assert_eq!(plain.plain_tps, None);
 }
 
@@ -284,14 +250,14 @@ fn accepted_tokens_make_decoding_faster() {
 #[test]
 fn pipeline_stages_hold_their_own_addons() {
     let query = "model=qwen3.6-27b&hw=h100-sxm*2&quant=FP8&engine=vllm&ctx=8192&pp=2&tp=1";
-    let plain = cell(query);
-    let with = cell(&format!("{query}&mtp=2&lora=16"));
+    let plain = only_cell(query);
+    let with = only_cell(&format!("{query}&mtp=2&lora=16"));
     let has = |i: usize, term: Term| with.devices[i].items.iter().any(|item| item.term == term);
     assert!(has(0, Term::Projector) && !has(1, Term::Projector));
     assert!(!has(0, Term::Draft) && has(1, Term::Draft));
     assert!(has(0, Term::Lora) && has(1, Term::Lora));
-    let one = cell(&query.replace("pp=2", "pp=1").replace("*2", ""));
-    let lora = |cell: &Cell| term(cell, Term::Lora).expected;
-    assert_eq!(lora(&with), lora(&cell(&format!("{query}&lora=16"))));
-    assert_eq!(term(&plain, Term::Projector), term(&one, Term::Projector));
+    let one = only_cell(&query.replace("pp=2", "pp=1").replace("*2", ""));
+    let lora = |cell: &Cell| total_bytes(cell, &[Term::Lora]).expected;
+    assert_eq!(lora(&with), lora(&only_cell(&format!("{query}&lora=16"))));
+    assert_eq!(total_bytes(&plain, &[Term::Projector]), total_bytes(&one, &[Term::Projector]));
 }

@@ -2,14 +2,14 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+mod common;
+
+use common::{FIRST_CELL, cell_of, scenario};
 use headroom::catalog::Catalog;
 use headroom::curves::{CellCurves, CurveAxis, Frontier, Memory, SpeedByContext, SpeedByUsers};
-use headroom::estimate;
 use headroom::report::{BillItem, Cell};
 use headroom::scenario::{Scenario, Selected};
 use headroom::units::{Bytes, Interval};
-
-const FIRST: Selected = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
 
 /// Questions of different kinds: one device, several unequal ones, part in RAM, no device at all,
 /// unified memory, a serving engine, recurrent layers, nothing that fits.
@@ -24,21 +24,9 @@ const QUESTIONS: &[&str] = &[
     "model=qwen2.5-72b-instruct&hw=rtx-4090&quant=BF16&offload=none",
 ];
 
-fn scenario(query: &str) -> Scenario {
-    let (scenario, problems) = Scenario::from_query(query);
-    assert!(problems.is_empty(), "{query}: {problems:?}");
-    scenario
-}
-
-#[track_caller]
-fn cell(scenario: &Scenario) -> Cell {
-    let row = estimate::row(Catalog::bundled(), scenario, &scenario.models[0]);
-    row.into_iter().next().unwrap().unwrap()
-}
-
 #[track_caller]
 fn memory(scenario: &Scenario, along: CurveAxis) -> Memory {
-    CellCurves::with(Catalog::bundled(), scenario, FIRST, |s| s.memory(along)).unwrap()
+    CellCurves::with(Catalog::bundled(), scenario, FIRST_CELL, |s| s.memory(along)).unwrap()
 }
 
 /// Items, use and room of the memory that a curve is drawn of.
@@ -56,7 +44,7 @@ fn bill(cell: &Cell, device: Option<usize>) -> (&[BillItem], Interval<Bytes>, By
 fn the_point_asked_for_is_the_report_itself() {
     for query in QUESTIONS {
         let scenario = scenario(query);
-        let cell = cell(&scenario);
+        let cell = cell_of(&scenario).unwrap();
         for along in [CurveAxis::Context, CurveAxis::Users] {
             let memory = memory(&scenario, along);
             let point = &memory.points[memory.asked];
@@ -75,7 +63,7 @@ fn the_point_asked_for_is_the_report_itself() {
             let room = usable.minus(used.expected);
             assert_eq!(room, tightest.unwrap_or(cell.host.headroom_bytes()), "{query}");
         }
-        let frontier = Frontier::of(Catalog::bundled(), &scenario, FIRST).unwrap();
+        let frontier = Frontier::of(Catalog::bundled(), &scenario, FIRST_CELL).unwrap();
         assert_eq!(frontier.users[frontier.asked], scenario.users);
         assert_eq!(frontier.lines[0].contexts[frontier.asked], cell.max_context, "{query}");
     }
@@ -104,7 +92,7 @@ fn any_point_of_a_fixed_placement_is_the_answer_to_its_own_question() {
     let asked = scenario("model=qwen3-32b&hw=rtx-4090,rtx-3060-12gb&quant=Q4_K_M&offload=none");
     let memory = memory(&asked, CurveAxis::Context);
     for point in &memory.points {
-        let cell = cell(&Scenario { context: point.x, ..asked.clone() });
+        let cell = cell_of(&Scenario { context: point.x, ..asked.clone() }).unwrap();
         assert_eq!(point.used, bill(&cell, memory.device).1, "at {}", point.x);
     }
 }
@@ -112,7 +100,7 @@ fn any_point_of_a_fixed_placement_is_the_answer_to_its_own_question() {
 #[test]
 fn the_frontier_falls_with_users_and_rises_as_weights_shrink() {
     let asked = scenario("model=qwen3-32b&hw=rtx-pro-6000-blackwell-workstation&users=3");
-    let frontier = Frontier::of(Catalog::bundled(), &asked, FIRST).unwrap();
+    let frontier = Frontier::of(Catalog::bundled(), &asked, FIRST_CELL).unwrap();
     assert_eq!(frontier.users, [1, 2, 3, 4, 8, 16, 32, 64, 128, 256]);
     let names: Vec<String> = frontier.lines.iter().map(|line| line.quant.to_string()).collect();
     assert_eq!(names, ["BF16", "Q8_0", "Q4_K_M"]);
@@ -128,7 +116,7 @@ fn the_frontier_falls_with_users_and_rises_as_weights_shrink() {
 #[test]
 fn an_engine_that_stands_with_another_format_has_curves_of_that() {
     let asked = scenario("model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&engine=llama.cpp,vllm");
-    let (catalog, second) = (Catalog::bundled(), Selected { engine: 1, ..FIRST });
+    let (catalog, second) = (Catalog::bundled(), Selected { engine: 1, ..FIRST_CELL });
     assert!(CellCurves::with(catalog, &asked, second, |s| s.memory(CurveAxis::Context)).is_some());
     let frontier = Frontier::of(catalog, &asked, second).unwrap();
     assert_eq!(frontier.lines[0].quant.to_string(), "AWQ");
@@ -138,10 +126,10 @@ fn an_engine_that_stands_with_another_format_has_curves_of_that() {
 fn speed_at_the_point_asked_for_is_the_report_s() {
     for query in QUESTIONS {
         let scenario = scenario(query);
-        let speed = cell(&scenario).speed;
+        let speed = cell_of(&scenario).unwrap().speed;
         let catalog = Catalog::bundled();
-        let depth = SpeedByContext::of(catalog, &scenario, FIRST);
-        let crowd = SpeedByUsers::of(catalog, &scenario, FIRST);
+        let depth = SpeedByContext::of(catalog, &scenario, FIRST_CELL);
+        let crowd = SpeedByUsers::of(catalog, &scenario, FIRST_CELL);
         let decode = depth.as_ref().map(|depth| depth.tps[depth.asked]);
         assert_eq!(decode, speed.decode_tps, "{query}");
         let service = crowd.as_ref().map(|crowd| crowd.services[crowd.asked]);
@@ -158,7 +146,7 @@ fn speed_at_the_point_asked_for_is_the_report_s() {
         }
     }
     let none = scenario("model=qwen2.5-72b-instruct&hw=rtx-4090&quant=BF16&offload=none");
-    assert!(SpeedByContext::of(Catalog::bundled(), &none, FIRST).is_none());
+    assert!(SpeedByContext::of(Catalog::bundled(), &none, FIRST_CELL).is_none());
 }
 
 #[test]
@@ -166,8 +154,8 @@ fn a_cell_without_figures_has_no_curves() {
     let catalog = Catalog::bundled();
     for query in ["model=no-such&hw=rtx-4090", "model=qwen3-8b&hw=no-such", "model=&hw="] {
         let (scenario, _) = Scenario::from_query(query);
-        assert!(CellCurves::with(catalog, &scenario, FIRST, |_| ()).is_none(), "{query}");
-        assert!(Frontier::of(catalog, &scenario, FIRST).is_none(), "{query}");
+        assert!(CellCurves::with(catalog, &scenario, FIRST_CELL, |_| ()).is_none(), "{query}");
+        assert!(Frontier::of(catalog, &scenario, FIRST_CELL).is_none(), "{query}");
     }
     let (scenario, _) = Scenario::from_query("");
     let beyond = Selected { model: 0, machine: usize::MAX, quant: 0, engine: 9 };
@@ -179,8 +167,8 @@ fn a_cell_without_figures_has_no_curves() {
 fn the_frontier_meets_the_most_users() {
     for query in QUESTIONS {
         let scenario = scenario(query);
-        let cell = cell(&scenario);
-        let frontier = Frontier::of(Catalog::bundled(), &scenario, FIRST).unwrap();
+        let cell = cell_of(&scenario).unwrap();
+        let frontier = Frontier::of(Catalog::bundled(), &scenario, FIRST_CELL).unwrap();
         let line = &frontier.lines[0];
         assert_eq!(line.quant.to_string(), cell.quant);
         for (users, context) in frontier.users.iter().zip(&line.contexts) {
@@ -194,11 +182,11 @@ fn the_frontier_meets_the_most_users() {
 #[test]
 fn users_beyond_memory_wait_in_the_chart_as_in_the_report() {
     let query = "model=qwen3-32b&hw=rtx-pro-6000-blackwell-workstation&quant=Q8_0&ctx=16384&engine=llama.cpp";
-    let most = cell(&scenario(query)).max_users;
+    let most = cell_of(&scenario(query)).unwrap().max_users;
     assert!(most > 1);
-    let at = |users: u64| cell(&scenario(&format!("{query}&users={users}"))).speed;
+    let at = |users: u64| cell_of(&scenario(&format!("{query}&users={users}"))).unwrap().speed;
     let asked = scenario(&format!("{query}&users={}", 3 * most));
-    let crowd = SpeedByUsers::of(Catalog::bundled(), &asked, FIRST).unwrap();
+    let crowd = SpeedByUsers::of(Catalog::bundled(), &asked, FIRST_CELL).unwrap();
     let served = crowd.services[crowd.asked];
     let (full, over) = (at(most), at(3 * most));
     assert_eq!(Some(served.ttft_s), over.ttft_s);

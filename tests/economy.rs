@@ -2,24 +2,12 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use headroom::catalog::Catalog;
-use headroom::estimate;
-use headroom::report::{Cell, Input, Report};
-use headroom::scenario::Scenario;
+mod common;
+
+use common::{only_cell, report};
+use headroom::report::{Cell, Input};
 
 const RENTED: &str = "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&ctx=8192&users=4";
-
-#[track_caller]
-fn report(query: &str) -> Report {
-    let (scenario, problems) = Scenario::from_query(query);
-    assert!(problems.is_empty(), "{query}: {problems:?}");
-    estimate::report(Catalog::bundled(), &scenario, problems)
-}
-
-#[track_caller]
-fn cell(query: &str) -> Cell {
-    report(query).cells.swap_remove(0)
-}
 
 #[track_caller]
 fn input(query: &str, key: &str) -> Input {
@@ -28,7 +16,7 @@ fn input(query: &str, key: &str) -> Input {
 }
 
 #[track_caller]
-fn near(a: f64, b: f64) {
+fn assert_close(a: f64, b: f64) {
     assert!((a - b).abs() <= 1e-9 * a.abs().max(b.abs()), "{a} is not {b}");
 }
 
@@ -50,22 +38,22 @@ fn defaults_come_with_source_and_date() {
 
 #[test]
 fn the_report_s_figures_follow_from_its_inputs() {
-    let Cell { speed, economy, .. } = cell(RENTED);
+    let Cell { speed, economy, .. } = only_cell(RENTED);
     let power = economy.power_w.unwrap();
-    near(power.idle, 450.0 * 0.15 + 100.0);
-    near(power.prefill, 450.0 * 0.95 + 100.0);
-    near(power.decode, 450.0 * 0.6 + 100.0);
+    assert_close(power.idle, 450.0 * 0.15 + 100.0);
+    assert_close(power.prefill, 450.0 * 0.95 + 100.0);
+    assert_close(power.decode, 450.0 * 0.6 + 100.0);
     let mean = power.mean.unwrap();
     assert!(power.idle < mean && mean < power.prefill);
     let hour = 1599.0 / (3.0 * 8766.0) + mean / 1e3 * 0.17;
-    near(economy.money.owned_hour.unwrap(), hour);
-    near(economy.money.break_even_hours.unwrap(), 1599.0 / (0.4 - mean / 1e3 * 0.17));
+    assert_close(economy.money.owned_hour.unwrap(), hour);
+    assert_close(economy.money.break_even_hours.unwrap(), 1599.0 / (0.4 - mean / 1e3 * 0.17));
     // Half of the time busy: what an hour costs is paid by half an hour's tokens.
     let answers = speed.throughput_tps.unwrap().expected * 1800.0 / 1e6;
     let owned = economy.usd_per_mtok.unwrap().owned.unwrap();
     let prompts = answers * 1024.0 / 512.0;
-    near(owned.output.expected * answers + owned.input.expected * prompts, hour);
-    near(economy.wh_per_mtok.unwrap().expected, mean / answers);
+    assert_close(owned.output.expected * answers + owned.input.expected * prompts, hour);
+    assert_close(economy.wh_per_mtok.unwrap().expected, mean / answers);
     assert!(owned.output.low < owned.output.expected && owned.output.expected < owned.output.high);
     assert!(economy.money.unknown.is_empty());
 }
@@ -73,36 +61,37 @@ fn the_report_s_figures_follow_from_its_inputs() {
 #[test]
 fn the_reader_s_values_win() {
     let own = format!("{RENTED}&price=0&kwh=0&boards_w=300&host_w=50&idle=0&decode=1&prefill=100%");
-    let Cell { economy, .. } = cell(&own);
+    let Cell { economy, .. } = only_cell(&own);
     let power = economy.power_w.unwrap();
     assert_eq!((power.idle, power.decode, power.prefill), (50.0, 350.0, 350.0));
     assert_eq!(economy.money.owned_hour, Some(0.0));
     let price = input(&own, "price");
     assert_eq!((price.value, price.default), (Some(0.0), Some(1599.0)));
-    near(input(&format!("{RENTED}&pue=1.5"), "pue").value.unwrap(), 1.5);
+    assert_close(input(&format!("{RENTED}&pue=1.5"), "pue").value.unwrap(), 1.5);
 }
 
 #[test]
 fn dollars_become_another_currency_by_the_rate_that_is_given() {
-    let (usd, eur) = (cell(RENTED).economy, cell(&format!("{RENTED}&cur=EUR&rate=0.5")).economy);
+    let (usd, eur) =
+        (only_cell(RENTED).economy, only_cell(&format!("{RENTED}&cur=EUR&rate=0.5")).economy);
     assert_eq!(eur.money.currency, "EUR");
-    near(eur.money.owned_hour.unwrap(), usd.money.owned_hour.unwrap() / 2.0);
-    near(eur.money.break_even_hours.unwrap(), usd.money.break_even_hours.unwrap());
+    assert_close(eur.money.owned_hour.unwrap(), usd.money.owned_hour.unwrap() / 2.0);
+    assert_close(eur.money.break_even_hours.unwrap(), usd.money.break_even_hours.unwrap());
     let (a, b) = (usd.usd_per_mtok.unwrap(), eur.usd_per_mtok.unwrap());
-    near(a.owned.unwrap().output.expected, b.owned.unwrap().output.expected);
-    near(a.rented.unwrap().input.high, b.rented.unwrap().input.high);
+    assert_close(a.owned.unwrap().output.expected, b.owned.unwrap().output.expected);
+    assert_close(a.rented.unwrap().input.high, b.rented.unwrap().input.high);
 }
 
 #[test]
 fn without_a_rate_only_the_reader_s_amounts_count() {
     let query = format!("{RENTED}&cur=RUB");
-    let bare = cell(&query).economy;
+    let bare = only_cell(&query).economy;
     assert_eq!((bare.money.owned_hour, bare.usd_per_mtok), (None, None));
     assert_eq!(bare.money.unknown, ["price", "rent", "kwh", "rate"]);
     assert!(bare.wh_per_mtok.is_some(), "energy needs no currency");
-    let own = cell(&format!("{query}&price=150000&rent=40&kwh=6.5")).economy;
+    let own = only_cell(&format!("{query}&price=150000&rent=40&kwh=6.5")).economy;
     let power = own.power_w.unwrap().mean.unwrap();
-    near(own.money.owned_hour.unwrap(), 150_000.0 / (3.0 * 8766.0) + power / 1e3 * 6.5);
+    assert_close(own.money.owned_hour.unwrap(), 150_000.0 / (3.0 * 8766.0) + power / 1e3 * 6.5);
     assert!(own.money.per_mtok.owned.is_some() && own.money.unknown.is_empty());
     assert_eq!(own.usd_per_mtok, None, "its dollars are not known");
 }
@@ -111,15 +100,15 @@ fn without_a_rate_only_the_reader_s_amounts_count() {
 fn what_is_not_known_is_null_and_named() {
     // Apple publishes neither a price of the chip nor its power.
     let mac = "model=qwen3-8b&hw=apple-m4-max-40c@64&quant=Q4_K_M";
-    let unknown = cell(mac).economy;
+    let unknown = only_cell(mac).economy;
     assert_eq!((unknown.power_w, unknown.wh_per_mtok), (None, None));
     assert_eq!(unknown.money.unknown, ["price", "rent", "boards_w"]);
     assert!(input(mac, "boards_w").source.contains("none in the catalogue"));
-    let known = cell(&format!("{mac}&price=4000&boards_w=80")).economy;
+    let known = only_cell(&format!("{mac}&price=4000&boards_w=80")).economy;
     assert!(known.usd_per_mtok.unwrap().owned.is_some());
     assert_eq!(known.usd_per_mtok.unwrap().rented, None);
     // It does not fit: power is known, but nothing is served.
-    let none = cell("model=qwen2.5-72b-instruct&hw=rtx-4090&quant=BF16&offload=none");
+    let none = only_cell("model=qwen2.5-72b-instruct&hw=rtx-4090&quant=BF16&offload=none");
     assert!(none.speed.no_speed.is_some());
     assert!(none.economy.power_w.unwrap().mean.is_none());
     assert_eq!((none.economy.wh_per_mtok, none.economy.usd_per_mtok), (None, None));
@@ -127,7 +116,7 @@ fn what_is_not_known_is_null_and_named() {
 
 #[test]
 fn a_machine_without_devices_draws_what_its_host_does() {
-    let cpu = cell("model=qwen3-8b&hw=cpu-ddr5-5600-dual&quant=Q4_K_M").economy;
+    let cpu = only_cell("model=qwen3-8b&hw=cpu-ddr5-5600-dual&quant=Q4_K_M").economy;
     let power = cpu.power_w.unwrap();
     assert_eq!((power.idle, power.decode), (150.0, 150.0));
 }

@@ -1,49 +1,17 @@
 //! The engines end to end: golden figures, refusals with their rules, and laws that every engine
 //! obeys.
 
-use headroom::catalog::Catalog;
-use headroom::estimate::report;
-use headroom::report::{Cell, Notice, RefusalReason, Report, Term, Verdict};
-use headroom::scenario::{Engine, Scenario};
+mod common;
+
+use common::{device_bytes, expected_bytes, first_cell, only_cell, refusal, report};
+use headroom::report::{Cell, Notice, RefusalReason, Term, Verdict};
+use headroom::scenario::Engine;
 use headroom::units::{Bytes, GIB, Interval};
 use proptest::prelude::*;
 
-fn answer(query: &str) -> Report {
-    let (scenario, problems) = Scenario::from_query(query);
-    assert_eq!(problems, [], "of {query}");
-    report(Catalog::bundled(), &scenario, problems)
-}
-
+/// Bytes are as measured, in GiB, within a share.
 #[track_caller]
-fn cell(query: &str) -> Cell {
-    let report = answer(query);
-    match report.cells.as_slice() {
-        [cell] => cell.clone(),
-        cells => panic!("{} cells of {query}: {:?}", cells.len(), report.notices),
-    }
-}
-
-#[track_caller]
-fn refusal(query: &str) -> (RefusalReason, Option<String>) {
-    let report = answer(query);
-    let refused = report.notices.into_iter().find_map(|notice| match notice {
-        Notice::EngineRefuses(refusal) => {
-            Some((refusal.rule, refusal.nearest.first().map(ToString::to_string)))
-        }
-        _ => None,
-    });
-    assert_eq!(report.cells, [], "of {query}");
-    refused.unwrap_or_else(|| panic!("nothing refuses {query}"))
-}
-
-/// The sum of a term's lines on device `i`.
-fn on(cell: &Cell, i: usize, term: Term) -> Interval<Bytes> {
-    let items = cell.devices[i].items.iter().filter(|item| item.term == term);
-    items.map(|item| item.bytes).sum()
-}
-
-#[track_caller]
-fn near(measured_gib: f64, bytes: Bytes, tolerance: f64) {
+fn assert_gib(measured_gib: f64, bytes: Bytes, tolerance: f64) {
     let got = bytes.0 as f64 / GIB as f64;
     assert!((got / measured_gib - 1.0).abs() <= tolerance, "{got} instead of {measured_gib} GiB");
 }
@@ -51,32 +19,32 @@ fn near(measured_gib: f64, bytes: Bytes, tolerance: f64) {
 #[test]
 fn vllm_shares_its_budget_between_weights_activations_and_pool() {
     let query = "model=qwen3-32b&hw=h100-sxm&quant=BF16&engine=vllm&vllm=0.11&ctx=16000&eager=on";
-    let cell = cell(query);
+    let cell = only_cell(query);
     // As release 0.11 printed it with its defaults, 1024 sequences and 0.9 of the card.
-    near(5.64, on(&cell, 0, Term::Compute).expected, 0.01);
-    assert_eq!(on(&cell, 0, Term::CudaGraphs).high, Bytes::ZERO);
-    near(61.03, on(&cell, 0, Term::Weights).expected, 0.001);
+    assert_gib(5.64, device_bytes(&cell, 0, Term::Compute).expected, 0.01);
+    assert_eq!(device_bytes(&cell, 0, Term::CudaGraphs).high, Bytes::ZERO);
+    assert_gib(61.03, device_bytes(&cell, 0, Term::Weights).expected, 0.001);
     // One sequence of 16,000 tokens: 64 layers of 8 heads of 128, keys and values.
-    assert_eq!(on(&cell, 0, Term::KvCache).expected.0, 16_000 * 64 * 8 * 256 * 2);
-    near(71.26, cell.devices[0].usable_bytes, 0.003);
+    assert_eq!(expected_bytes(&cell, 0, Term::KvCache), 16_000 * 64 * 8 * 256 * 2);
+    assert_gib(71.26, cell.devices[0].usable_bytes, 0.003);
     assert!(cell.devices[0].usable_basis.contains("0.9"));
 }
 
 #[test]
 fn tensor_parallel_halves_what_is_divided() {
-    let one = cell("model=qwen3-32b&hw=h100-sxm&quant=BF16&engine=vllm");
-    let two = cell("model=qwen3-32b&hw=h100-sxm*2&quant=BF16&engine=vllm");
-    near(30.59, on(&two, 0, Term::Weights).expected, 0.001);
-    let kv = |cell: &Cell| on(cell, 0, Term::KvCache).expected.0;
+    let one = only_cell("model=qwen3-32b&hw=h100-sxm&quant=BF16&engine=vllm");
+    let two = only_cell("model=qwen3-32b&hw=h100-sxm*2&quant=BF16&engine=vllm");
+    assert_gib(30.59, device_bytes(&two, 0, Term::Weights).expected, 0.001);
+    let kv = |cell: &Cell| expected_bytes(cell, 0, Term::KvCache);
     assert_eq!(2 * kv(&two), kv(&one));
     assert!(two.flags.contains(&"--tensor-parallel-size 2".to_owned()));
     // Of three devices two divide 64 heads; the third stays idle.
-    let three = cell("model=qwen3-32b&hw=h100-sxm*3&quant=BF16&engine=vllm");
+    let three = only_cell("model=qwen3-32b&hw=h100-sxm*3&quant=BF16&engine=vllm");
     assert_eq!(three.devices[2].used_bytes.high, Bytes::ZERO);
     assert!(three.flags.contains(&"--tensor-parallel-size 2".to_owned()));
     // Sixteen ranks share eight key heads: each keeps one.
-    let sixteen = cell("model=qwen3-32b&hw=rtx-4090*16&quant=BF16&engine=vllm");
-    let eight = cell("model=qwen3-32b&hw=rtx-4090*8&quant=BF16&engine=vllm");
+    let sixteen = only_cell("model=qwen3-32b&hw=rtx-4090*16&quant=BF16&engine=vllm");
+    let eight = only_cell("model=qwen3-32b&hw=rtx-4090*8&quant=BF16&engine=vllm");
     assert_eq!(kv(&sixteen), kv(&eight));
 }
 
@@ -87,7 +55,7 @@ fn an_8_bit_cache_takes_half() {
             let query = format!(
                 "model=qwen3-32b&hw=h200-sxm&quant=FP8-block&engine={engine}&ctx=32k&kv={kv}"
             );
-            on(&cell(&query), 0, Term::KvCache).expected.0
+            expected_bytes(&only_cell(&query), 0, Term::KvCache)
         };
         assert_eq!(2 * of("fp8"), of("f16"), "{engine}");
     }
@@ -97,7 +65,7 @@ fn an_8_bit_cache_takes_half() {
 fn a_window_is_kept_by_some_engines_and_not_by_others() {
     let of = |engine: &str, hw: &str, quant: &str| {
         let query = format!("model=gemma-3-27b-it&hw={hw}&quant={quant}&engine={engine}&ctx=128k");
-        cell(&query).kv_bytes.to_gib()
+        only_cell(&query).kv_bytes.to_gib()
     };
     // 10 of 62 layers keep every token: 10 x 131,072 x 16 heads x 256 x 2 bytes is 10 GiB.
     let vllm = of("vllm", "h200-sxm", "BF16");
@@ -118,8 +86,8 @@ fn latent_attention_is_cached_as_such_but_by_transformers() {
     let of = |engine: &str| {
         let query =
             format!("model=deepseek-v2.5&hw=h200-sxm*8&quant=BF16&engine={engine}&ctx=4096");
-        let cell = cell(&query);
-        on(&cell, 0, Term::KvCache).expected.0
+        let cell = only_cell(&query);
+        expected_bytes(&cell, 0, Term::KvCache)
     };
     // 60 layers x 576 values, on every rank.
     assert_eq!(of("vllm"), 4096 * 60 * 576 * 2);
@@ -130,10 +98,11 @@ fn latent_attention_is_cached_as_such_but_by_transformers() {
 
 #[test]
 fn mlx_quantises_embeddings_and_head_as_well() {
-    let cell = cell("model=qwen3-4b-instruct-2507&hw=m3-pro@36&quant=MLX-4bit&engine=mlx&ctx=4096");
+    let cell =
+        only_cell("model=qwen3-4b-instruct-2507&hw=m3-pro@36&quant=MLX-4bit&engine=mlx&ctx=4096");
     // 4.02 B weights of 4.5 bits.
-    near(2.107, on(&cell, 0, Term::Weights).expected, 0.003);
-    assert_eq!(on(&cell, 0, Term::KvCache).expected.0, 4096 * 36 * 8 * 256 * 2);
+    assert_gib(2.107, device_bytes(&cell, 0, Term::Weights).expected, 0.003);
+    assert_eq!(expected_bytes(&cell, 0, Term::KvCache), 4096 * 36 * 8 * 256 * 2);
 }
 
 #[test]
@@ -147,7 +116,7 @@ fn mlx_peaks_lie_within_the_stated_interval() {
     ] {
         let query =
             format!("model={model}&hw=m3-ultra@512&quant=MLX-4bit&engine=mlx&ctx={context}");
-        let total = cell(&query).device_bytes;
+        let total = only_cell(&query).device_bytes;
         let (low, high) = (total.low.to_gb(), total.high.to_gb());
         assert!(low <= peak && peak <= high, "{model} {context}: {low}..{high} GB, not {peak}");
     }
@@ -156,22 +125,22 @@ fn mlx_peaks_lie_within_the_stated_interval() {
 #[test]
 fn sglang_loads_and_caches_as_it_printed() {
     // Kimi-K2.5 on eight ranks: 73.58 GiB of weights, 70,272 bytes a token.
-    let cell = cell("model=kimi-k2.5&hw=b300*8&quant=INT4-experts&engine=sglang&ctx=1000");
-    let weights = on(&cell, 0, Term::Weights);
+    let cell = only_cell("model=kimi-k2.5&hw=b300*8&quant=INT4-experts&engine=sglang&ctx=1000");
+    let weights = device_bytes(&cell, 0, Term::Weights);
     let printed = (73.58 * GIB as f64) as u64;
     assert!(weights.low.0 <= printed && printed <= weights.high.0, "{weights:?}");
-    assert_eq!(on(&cell, 0, Term::KvCache).expected.0, 70_272 * 1000);
+    assert_eq!(expected_bytes(&cell, 0, Term::KvCache), 70_272 * 1000);
 }
 
 #[test]
 fn exllamav3_keeps_the_embedding_on_the_host() {
     let cell =
-        cell("model=llama-3.1-70b-instruct&hw=rtx-3090*2&quant=EXL3-4.0bpw&engine=exllamav3");
+        only_cell("model=llama-3.1-70b-instruct&hw=rtx-3090*2&quant=EXL3-4.0bpw&engine=exllamav3");
     let host = cell.host.items.iter().find(|item| item.term == Term::Weights).unwrap();
     assert_eq!(host.bytes.expected.0, 128_256 * 8192 * 2);
     assert_eq!(cell.devices.iter().map(|device| device.layers).sum::<u64>(), 80);
     // A cache of 4 bits and its scales: 9 halves of a bit a value.
-    let q4 = answer(
+    let q4 = report(
         "model=llama-3.1-70b-instruct&hw=rtx-3090*2&quant=EXL3-4.0bpw&engine=exllamav3&kv=q4_0",
     );
     assert_eq!(q4.cells[0].kv_bytes.0 * 32, cell.kv_bytes.0 * 9);
@@ -179,17 +148,17 @@ fn exllamav3_keeps_the_embedding_on_the_host() {
 
 #[test]
 fn nf4_leaves_embeddings_and_head_in_16_bits() {
-    let cell = cell("model=qwen3-8b&hw=rtx-4090&quant=NF4&engine=transformers&ctx=2048");
+    let cell = only_cell("model=qwen3-8b&hw=rtx-4090&quant=NF4&engine=transformers&ctx=2048");
     let embeddings = 2 * 151_936 * 4096 * 2;
     let linear = 6_945_767_424u64;
     let expected = embeddings + linear / 2 + linear / 64;
-    let weights = on(&cell, 0, Term::Weights).expected.0;
+    let weights = expected_bytes(&cell, 0, Term::Weights);
     assert!(weights.abs_diff(expected) < 4_000_000, "{weights} instead of {expected}");
 }
 
 #[test]
 fn tensorrt_llm_leaves_a_part_of_what_is_free() {
-    let cell = cell("model=qwen2.5-7b-instruct&hw=rtx-4090&quant=FP8&engine=tensorrt-llm");
+    let cell = only_cell("model=qwen2.5-7b-instruct&hw=rtx-4090&quant=FP8&engine=tensorrt-llm");
     let part = &cell.devices[0];
     assert!(part.usable_bytes < Bytes::gib(24));
     assert!(part.usable_basis.contains("free_gpu_memory_fraction"));
@@ -199,7 +168,7 @@ fn tensorrt_llm_leaves_a_part_of_what_is_free() {
 #[test]
 fn front_ends_are_llama_cpp_with_defaults_of_their_own() {
     let of = |engine| {
-        cell(&format!("model=gemma-3-27b-it&hw=rtx-5090&quant=Q4_K_M&engine={engine}&ctx=32k"))
+        only_cell(&format!("model=gemma-3-27b-it&hw=rtx-5090&quant=Q4_K_M&engine={engine}&ctx=32k"))
     };
     let llama = of("llama.cpp");
     assert_eq!(of("ollama").kv_bytes, llama.kv_bytes);
@@ -211,18 +180,18 @@ fn front_ends_are_llama_cpp_with_defaults_of_their_own() {
 
 #[test]
 fn engines_stand_side_by_side() {
-    let report = answer("model=qwen3-8b&hw=rtx-4090&quant=BF16&engine=llama.cpp,vllm,sglang");
-    let engines: Vec<&str> = report.cells.iter().map(|cell| cell.engine.as_str()).collect();
+    let three = report("model=qwen3-8b&hw=rtx-4090&quant=BF16&engine=llama.cpp,vllm,sglang");
+    let engines: Vec<&str> = three.cells.iter().map(|cell| cell.engine.as_str()).collect();
     assert_eq!(engines, ["llama.cpp", "vllm", "sglang"]);
     // A format that one of them lacks stands there with its nearest...
-    let report = answer("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp,vllm");
-    let quants: Vec<&str> = report.cells.iter().map(|cell| cell.quant.as_str()).collect();
+    let stand_in = report("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp,vllm");
+    let quants: Vec<&str> = stand_in.cells.iter().map(|cell| cell.quant.as_str()).collect();
     assert_eq!(quants, ["Q4_K_M", "AWQ"]);
-    assert_eq!(report.cells[1].requested_quant.as_deref(), Some("Q4_K_M"));
+    assert_eq!(stand_in.cells[1].requested_quant.as_deref(), Some("Q4_K_M"));
     // ... unless that is asked for itself.
-    let report = answer("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M,AWQ&engine=llama.cpp,vllm");
-    assert_eq!(report.cells.len(), 2);
-    assert!(report.notices.iter().any(|n| matches!(n, Notice::EngineRefuses(_))));
+    let both = report("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M,AWQ&engine=llama.cpp,vllm");
+    assert_eq!(both.cells.len(), 2);
+    assert!(both.notices.iter().any(|n| matches!(n, Notice::EngineRefuses(_))));
 }
 
 #[test]
@@ -249,7 +218,7 @@ fn what_cannot_be_is_refused_with_the_rule_and_the_nearest() {
     let old = RefusalReason::ComputeCapability { least: "8.0".to_owned() };
     check("model=qwen3-8b&hw=gtx-1080-ti&quant=BF16&engine=vllm".to_owned(), old, None);
     let cpu = "model=qwen3-8b&hw=&quant=BF16&engine=llama.cpp";
-    assert_eq!(answer(cpu).cells.len(), 0, "no machine, no cell");
+    assert_eq!(report(cpu).cells.len(), 0, "no machine, no cell");
     let mlx = "model=qwen3-8b&quant=MLX-4bit&engine=mlx";
     check(format!("{mlx}&hw=rtx-4090"), RefusalReason::NoBackend, None);
     check(format!("{mlx}&hw=m3-ultra@512*2"), RefusalReason::OneDevice, text("1 device"));
@@ -296,11 +265,6 @@ const SETUPS: &[&str] = &[
 const MODELS: &[&str] =
     &["qwen3-32b", "gemma-3-27b-it", "qwen3-30b-a3b", "qwen3-next-80b-a3b-instruct", "gpt-oss-20b"];
 
-/// The cell, or `None` where the engine refuses the model.
-fn maybe(query: &str) -> Option<Cell> {
-    answer(query).cells.into_iter().next()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
@@ -313,7 +277,7 @@ proptest! {
         users in 1u64..8,
     ) {
         let of = |context: u64, users: u64| {
-            maybe(&format!("{setup}&model={model}&ctx={context}&users={users}"))
+            first_cell(&format!("{setup}&model={model}&ctx={context}&users={users}"))
         };
         let Some(cell) = of(context, users) else { return Ok(()) };
         let longer = of(context + more, users).unwrap();
@@ -333,7 +297,7 @@ proptest! {
         model in proptest::sample::select(MODELS),
         context in 1u64..100_000,
     ) {
-        let Some(cell) = maybe(&format!("{setup}&model={model}&ctx={context}")) else {
+        let Some(cell) = first_cell(&format!("{setup}&model={model}&ctx={context}")) else {
             return Ok(());
         };
         for device in &cell.devices {
@@ -368,7 +332,7 @@ proptest! {
         let mut fitted = false;
         for card in ["l4", "l40s", "rtx-4090-48gb-mod"] {
             let query = format!("engine={engine}&hw={card}&model={model}&ctx={context}&seqs=64&batched=2048");
-            let Some(cell) = maybe(&query) else { continue };
+            let Some(cell) = first_cell(&query) else { continue };
             let fits = matches!(cell.verdict, Verdict::Fits | Verdict::Tight);
             prop_assert!(fits || !fitted, "{} on {}", model, card);
             fitted |= fits;
@@ -380,13 +344,13 @@ proptest! {
         setup in proptest::sample::select(SETUPS),
         model in proptest::sample::select(MODELS),
     ) {
-        let Some(cell) = maybe(&format!("{setup}&model={model}&ctx=4096")) else {
+        let Some(cell) = first_cell(&format!("{setup}&model={model}&ctx=4096")) else {
             return Ok(());
         };
         // llama.cpp's front ends level layers out between devices for the cell, not for the search.
         prop_assume!(!setup.contains("Q4_K_M"));
         prop_assume!(cell.max_context > 0 && cell.max_context < 8_000_000);
-        let of = |context: u64| maybe(&format!("{setup}&model={model}&ctx={context}")).unwrap();
+        let of = |context: u64| first_cell(&format!("{setup}&model={model}&ctx={context}")).unwrap();
         prop_assert_eq!(of(cell.max_context).verdict, Verdict::Fits);
         let beyond = of(cell.max_context + cell.max_context / 2 + 2048);
         prop_assert_ne!(beyond.verdict, Verdict::Fits);
@@ -407,7 +371,7 @@ fn every_engine_has_a_setup_here() {
 fn mxfp4_experts_are_divided_unevenly() {
     let query = "model=gpt-oss-120b&quant=MXFP4&ctx=8k";
     for engine in ["vllm", "sglang"] {
-        let of = |hw: &str| cell(&format!("{query}&engine={engine}&hw={hw}"));
+        let of = |hw: &str| only_cell(&format!("{query}&engine={engine}&hw={hw}"));
         let (one, eight) = (of("h100-sxm"), of("h100-sxm*8"));
         assert_eq!(eight.placement.parts[0].devices.len(), 8, "{engine}");
         let ratio = eight.loaded_bytes.0 as f64 / one.loaded_bytes.0 as f64;

@@ -2,24 +2,15 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use headroom::catalog::Catalog;
-use headroom::estimate::{report, row};
-use headroom::report::{BillItem, Cell, Notice, Report, Term, Verdict};
+mod common;
+
+use common::{
+    any_model, any_of, bill_items, cell_of, only_cell, report, total_bytes, verdict_rank,
+};
+use headroom::report::{Cell, Notice, Report, Term, Verdict};
 use headroom::scenario::Scenario;
 use headroom::units::{Bytes, Interval};
 use proptest::prelude::*;
-
-fn ask(query: &str) -> Report {
-    let (scenario, problems) = Scenario::from_query(query);
-    report(Catalog::bundled(), &scenario, problems)
-}
-
-#[track_caller]
-fn only_cell(query: &str) -> Cell {
-    let report = ask(query);
-    assert_eq!(report.cells.len(), 1, "{query}: {:?}", report.notices);
-    report.cells.into_iter().next().expect("one cell")
-}
 
 fn find<'a>(report: &'a Report, model: &str, quant: &str) -> &'a Cell {
     let found = report.cells.iter().find(|c| c.model == model && c.quant == quant);
@@ -28,7 +19,7 @@ fn find<'a>(report: &'a Report, model: &str, quant: &str) -> &'a Cell {
 
 #[test]
 fn the_first_visit_answers_the_case_that_started_the_project() {
-    let report = ask("");
+    let report = report("");
     assert_eq!(report.notices, []);
     assert_eq!(report.cells.len(), 9);
 
@@ -49,7 +40,7 @@ fn the_first_visit_answers_the_case_that_started_the_project() {
 
 #[test]
 fn a_model_that_was_never_released_is_said_not_to_exist() {
-    let report = ask("model=qwen3-72b&quant=Q8_0");
+    let report = report("model=qwen3-72b&quant=Q8_0");
     assert_eq!(report.cells.len(), 0);
     let [Notice::UnknownModel { id, never_released, nearest }] = report.notices.as_slice() else {
         panic!("{:?}", report.notices);
@@ -96,18 +87,14 @@ fn a_host_without_a_card_is_billed_in_its_ram() {
 
 #[test]
 fn an_unknown_device_and_a_size_not_sold_are_named() {
-    let report = ask("model=qwen3-8b&hw=rtx-4099&quant=Q8_0");
-    assert!(matches!(&report.notices[..], [Notice::UnknownDevice { id, nearest }]
+    let unknown = report("model=qwen3-8b&hw=rtx-4099&quant=Q8_0");
+    assert!(matches!(&unknown.notices[..], [Notice::UnknownDevice { id, nearest }]
         if id == "rtx-4099" && nearest.iter().any(|id| id == "rtx-4090")));
-    let report = ask("model=qwen3-8b&hw=apple-m4-max-40c@50&quant=Q8_0");
-    assert!(matches!(&report.notices[..], [Notice::UnknownMemory { memory_gb: 50, accepted, .. }]
-        if accepted.contains(&64)));
-}
-
-/// Sum of the bytes of the items that `of` picks, on devices and host.
-fn sum(cell: &Cell, of: impl Fn(&BillItem) -> bool) -> Interval<Bytes> {
-    let items = cell.devices.iter().flat_map(|bill| &bill.items).chain(&cell.host.items);
-    items.filter(|item| of(item)).map(|item| item.bytes).sum()
+    let not_sold = report("model=qwen3-8b&hw=apple-m4-max-40c@50&quant=Q8_0");
+    assert!(
+        matches!(&not_sold.notices[..], [Notice::UnknownMemory { memory_gb: 50, accepted, .. }]
+        if accepted.contains(&64))
+    );
 }
 
 /// The value of a formula: names, numbers, `+`, `*` and brackets.
@@ -144,16 +131,9 @@ fn evaluate(formula: &str, inputs: &[(String, f64)]) -> f64 {
     value
 }
 
-fn ids(list: &[&'static str]) -> impl Strategy<Value = &'static str> + use<> {
-    proptest::sample::select(list.to_vec())
-}
-
 /// A question with one cell.
 fn question() -> impl Strategy<Value = Scenario> {
-    let model = proptest::sample::select(
-        Catalog::bundled().models.iter().map(|m| m.id.clone()).collect::<Vec<_>>(),
-    );
-    let hw = ids(&[
+    let hw = any_of(&[
         "rtx-4090",
         "rtx-4090*2",
         "rtx-3090,rtx-4090",
@@ -164,10 +144,10 @@ fn question() -> impl Strategy<Value = Scenario> {
         "cpu-ddr5-6000-dual",
         "rx-7900-xtx*3",
     ]);
-    let quant = ids(&["BF16", "Q8_0", "Q4_K_M", "IQ2_XXS"]);
-    let kv = ids(&["f16", "q8_0", "q4_0"]);
-    let offload = ids(&["auto", "none", "experts", "ngl:7"]);
-    (model, hw, quant, kv, offload, 1u64..200_000, 1u64..9, any::<[bool; 3]>()).prop_map(
+    let quant = any_of(&["BF16", "Q8_0", "Q4_K_M", "IQ2_XXS"]);
+    let kv = any_of(&["f16", "q8_0", "q4_0"]);
+    let offload = any_of(&["auto", "none", "experts", "ngl:7"]);
+    (any_model(), hw, quant, kv, offload, 1u64..200_000, 1u64..9, any::<[bool; 3]>()).prop_map(
         |(model, hw, quant, kv, offload, ctx, users, [fa, unified, swa])| {
             let on = |on| if on { "on" } else { "off" };
             let query = format!(
@@ -182,47 +162,34 @@ fn question() -> impl Strategy<Value = Scenario> {
     )
 }
 
-fn answer(scenario: &Scenario) -> Option<Cell> {
-    row(Catalog::bundled(), scenario, &scenario.models[0]).into_iter().next()?.ok()
-}
-
-fn rank(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Fits => 3,
-        Verdict::Tight => 2,
-        Verdict::Offload => 1,
-        Verdict::No => 0,
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn a_bill_adds_up(scenario in question()) {
-        let Some(cell) = answer(&scenario) else { return Ok(()) };
+        let Some(cell) = cell_of(&scenario) else { return Ok(()) };
         for bill in &cell.devices {
             prop_assert_eq!(bill.used_bytes, bill.items.iter().map(|i| i.bytes).sum());
         }
         prop_assert_eq!(cell.host.used_bytes, cell.host.items.iter().map(|i| i.bytes).sum());
-        for item in cell.devices.iter().flat_map(|b| &b.items).chain(&cell.host.items) {
+        for item in bill_items(&cell) {
             prop_assert!(item.bytes.low <= item.bytes.expected);
             prop_assert!(item.bytes.expected <= item.bytes.high);
             prop_assert!(!item.exact || item.bytes.low == item.bytes.high);
             prop_assert!(!item.source.is_empty(), "{:?} has no source", item.term);
         }
-        let weights = sum(&cell, |i| matches!(i.term, Term::Weights | Term::TiedOutput));
+        let weights = total_bytes(&cell, &[Term::Weights, Term::TiedOutput]);
         prop_assert_eq!(weights, Interval::exact(cell.loaded_bytes));
         // A device pads the last row of each layer's cache: a bill may say a little more.
-        let state = sum(&cell, |i| matches!(i.term, Term::KvCache | Term::RecurrentState)).expected;
+        let state = total_bytes(&cell, &[Term::KvCache, Term::RecurrentState]).expected;
         let plain = cell.kv_bytes + cell.recurrent_bytes;
         prop_assert!(plain <= state && state <= plain + Bytes::mib(1), "{plain:?} {state:?}");
     }
 
     #[test]
     fn an_exact_line_can_be_checked_by_hand(scenario in question()) {
-        let Some(cell) = answer(&scenario) else { return Ok(()) };
-        for item in cell.devices.iter().flat_map(|b| &b.items).chain(&cell.host.items) {
+        let Some(cell) = cell_of(&scenario) else { return Ok(()) };
+        for item in bill_items(&cell) {
             if item.exact {
                 let worked_out = evaluate(&item.formula, &item.inputs);
                 prop_assert_eq!(worked_out, item.bytes.expected.0 as f64, "{:?}", item);
@@ -233,22 +200,22 @@ proptest! {
     #[test]
     fn more_context_never_needs_less(scenario in question(), more in 1u64..100_000) {
         let longer = Scenario { context: scenario.context + more, ..scenario.clone() };
-        let (Some(a), Some(b)) = (answer(&scenario), answer(&longer)) else { return Ok(()) };
+        let (Some(a), Some(b)) = (cell_of(&scenario), cell_of(&longer)) else { return Ok(()) };
         prop_assert!(a.kv_bytes <= b.kv_bytes);
-        prop_assert!(rank(a.verdict) >= rank(b.verdict), "{:?} then {:?}", a.verdict, b.verdict);
+        prop_assert!(verdict_rank(a.verdict) >= verdict_rank(b.verdict), "{:?} then {:?}", a.verdict, b.verdict);
     }
 
     #[test]
     fn a_card_with_more_memory_never_turns_fits_into_no(scenario in question()) {
-        let Some(small) = answer(&scenario) else { return Ok(()) };
+        let Some(small) = cell_of(&scenario) else { return Ok(()) };
         let reserve = Bytes::gib(2);
-        let Some(smaller) = answer(&Scenario { reserve, ..scenario }) else { return Ok(()) };
-        prop_assert!(rank(smaller.verdict) <= rank(small.verdict));
+        let Some(smaller) = cell_of(&Scenario { reserve, ..scenario }) else { return Ok(()) };
+        prop_assert!(verdict_rank(smaller.verdict) <= verdict_rank(small.verdict));
     }
 
     #[test]
     fn the_longest_context_fits_and_a_longer_one_does_not(scenario in question()) {
-        let Some(cell) = answer(&scenario) else { return Ok(()) };
+        let Some(cell) = cell_of(&scenario) else { return Ok(()) };
         if !matches!(cell.verdict, Verdict::Fits | Verdict::Tight) || cell.max_context == 0 {
             return Ok(());
         }
@@ -257,7 +224,7 @@ proptest! {
             return Ok(());
         }
         let at = |context| {
-            answer(&Scenario { context, ..scenario.clone() }).map(|cell| cell.verdict)
+            cell_of(&Scenario { context, ..scenario.clone() }).map(|cell| cell.verdict)
         };
         prop_assert_eq!(at(cell.max_context), Some(Verdict::Fits));
         // Compute buffers are packed: a slightly longer context may happen to pack better.

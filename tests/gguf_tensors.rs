@@ -3,12 +3,11 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+mod common;
+
 use std::process::{Command, Output};
 
-use flate2::read::GzDecoder;
+use common::fixture;
 use headroom::architecture::{Shape, tensors};
 use headroom::catalog::Catalog;
 use serde::Deserialize;
@@ -20,16 +19,9 @@ struct Truth {
     tensors: Vec<(String, Vec<u64>)>,
 }
 
-fn truth() -> Vec<Truth> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gguf-types.json.gz");
-    let mut text = String::new();
-    GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
 #[test]
 fn every_tensor_is_where_llama_cpp_has_it() {
-    let models = truth();
+    let models: Vec<Truth> = serde_json::from_str(&fixture("gguf-types.json.gz")).unwrap();
     assert_eq!(models.len(), 31);
     for truth in models {
         let model = Catalog::bundled().model(&truth.hf_id).expect(&truth.hf_id);

@@ -3,11 +3,11 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::path::Path;
+mod common;
 
-use flate2::read::GzDecoder;
+use std::collections::{HashMap, HashSet};
+
+use common::fixture_rows;
 use headroom::architecture::{Architecture, tensors};
 use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::KvTypes;
@@ -41,12 +41,6 @@ struct Record {
     context_bytes_dev: u64,
     compute_bytes_dev: u64,
     compute_bytes_host: u64,
-}
-
-fn records() -> Vec<Record> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/llama-cpp-memory.csv.gz");
-    let file = GzDecoder::new(File::open(path).unwrap());
-    csv::Reader::from_reader(file).deserialize().map(Result::unwrap).collect()
 }
 
 fn cache_type(name: &str) -> GgmlType {
@@ -112,7 +106,7 @@ fn device(split: &Split) -> u64 {
 #[test]
 fn weights_are_exact() {
     let mut files = Files::default();
-    for record in records() {
+    for record in fixture_rows::<Record>("llama-cpp-memory.csv.gz") {
         let weights = files.weights(&record);
         let split = model_bytes(record.architecture(), weights, &record.placement());
         assert_eq!(
@@ -125,7 +119,7 @@ fn weights_are_exact() {
 
 #[test]
 fn caches_and_states_are_exact() {
-    for record in records() {
+    for record in fixture_rows::<Record>("llama-cpp-memory.csv.gz") {
         let architecture = record.architecture();
         let placement = record.placement();
         let states = layer_states(architecture, &record.settings());
@@ -179,10 +173,7 @@ struct Plan {
 /// which is what their interval is for.
 #[test]
 fn models_of_every_architecture_are_as_another_build_plans_them() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/llama-cpp-models.csv.gz");
-    let file = GzDecoder::new(File::open(path).unwrap());
-    let plans: Vec<Plan> =
-        csv::Reader::from_reader(file).deserialize().map(Result::unwrap).collect();
+    let plans: Vec<Plan> = fixture_rows("llama-cpp-models.csv.gz");
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     // Two decimals are printed, of up to three parts that add up.
     let same = |ours: u64, printed: f64| (mib(ours) - printed).abs() < 0.016;
@@ -266,7 +257,7 @@ impl Errors {
 fn compute_buffers_are_within_the_bars() {
     let mut files = Files::default();
     let [mut flash, mut plain] = [Errors::default(), Errors::default()];
-    for record in records() {
+    for record in fixture_rows::<Record>("llama-cpp-memory.csv.gz") {
         let weights = files.weights(&record);
         let (settings, placement) = (record.settings(), record.placement());
         let estimate = compute(record.architecture(), weights, &settings, &placement);

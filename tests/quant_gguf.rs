@@ -3,34 +3,17 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+mod common;
 
-use flate2::read::GzDecoder;
+use std::collections::{BTreeMap, HashMap};
+
+use common::{fixture, fixture_rows};
 use headroom::architecture::{self, Group, Role, Shape, Tensor};
 use headroom::catalog::Catalog;
 use headroom::quant::{GgmlType, Lineage, Mix, MixContext, Quant};
 use headroom::units::Bytes;
 use proptest::prelude::*;
 use serde::Deserialize;
-
-fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
-    let mut file = File::open(&path).unwrap();
-    let mut text = String::new();
-    if name.ends_with(".gz") {
-        GzDecoder::new(file).read_to_string(&mut text).unwrap();
-    } else {
-        file.read_to_string(&mut text).unwrap();
-    }
-    text
-}
-
-fn rows<T: for<'de> Deserialize<'de>>(name: &str) -> Vec<T> {
-    csv::Reader::from_reader(fixture(name).as_bytes()).deserialize().map(Result::unwrap).collect()
-}
 
 /// A model as llama.cpp quantised it.
 #[derive(Deserialize)]
@@ -147,7 +130,7 @@ struct Size {
 #[test]
 fn bytes_are_exact_on_every_row() {
     let models: HashMap<_, _> = Model::all().into_iter().map(|m| (m.hf_id.clone(), m)).collect();
-    let sizes: Vec<Size> = rows("gguf-sizes.csv.gz");
+    let sizes: Vec<Size> = fixture_rows("gguf-sizes.csv.gz");
     assert_eq!(sizes.len(), 1085);
     for row in sizes {
         let model = &models[&row.hf_id];
@@ -181,7 +164,7 @@ fn bytes_are_exact_on_every_row() {
 #[test]
 fn the_catalogue_leads_to_the_same_bytes() {
     let mut sizes: HashMap<String, Vec<Size>> = HashMap::new();
-    for row in rows::<Size>("gguf-sizes.csv.gz") {
+    for row in fixture_rows::<Size>("gguf-sizes.csv.gz") {
         sizes.entry(row.hf_id.clone()).or_default().push(row);
     }
     assert_eq!(sizes.len(), 31);
@@ -225,7 +208,7 @@ struct PublicFile {
 #[test]
 fn published_files_are_the_tensors_and_a_header() {
     let models: HashMap<_, _> = Model::all().into_iter().map(|m| (m.hf_id.clone(), m)).collect();
-    let files: Vec<PublicFile> = rows("gguf-public-files.csv");
+    let files: Vec<PublicFile> = fixture_rows("gguf-public-files.csv");
     assert_eq!(files.len(), 113);
     let mut headers: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     let mut own_recipes = Vec::new();

@@ -2,19 +2,16 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+mod common;
+
+use common::{FIRST_CELL, any_model, first_cell, scenario};
 use headroom::catalog::Catalog;
-use headroom::estimate::{corrected_speed, report, row};
-use headroom::report::{Cell, InOut, Verdict};
-use headroom::scenario::{Engine, Scenario, Selected};
+use headroom::estimate::{self, corrected_speed};
+use headroom::report::{InOut, Verdict};
+use headroom::scenario::{Engine, Scenario};
 use headroom::speed::{Bottleneck, Load, SpeedModel};
 use headroom::units::Interval;
 use proptest::prelude::*;
-
-fn models() -> impl Strategy<Value = String> {
-    proptest::sample::select(
-        Catalog::bundled().models.iter().map(|m| m.id.clone()).collect::<Vec<_>>(),
-    )
-}
 
 /// One to eight of one device, at times beside a host or a second kind.
 fn machines() -> impl Strategy<Value = String> {
@@ -39,7 +36,7 @@ fn engines() -> impl Strategy<Value = String> {
     }
     all.extend(formats(Engine::Mlx, &["BF16", "MLX-4bit"]));
     all.extend(formats(Engine::Transformers, &["BF16", "NF4"]));
-    all.extend(formats(Engine::ExLlamaV3, &["EXL3-4.0"]));
+    all.extend(formats(Engine::ExLlamaV3, &["EXL3-4.0bpw"]));
     proptest::sample::select(all)
 }
 
@@ -65,7 +62,7 @@ fn load() -> impl Strategy<Value = String> {
 }
 
 prop_compose! {
-    fn questions()(model in models(), hw in machines(), how in engines(), load in load()) -> String {
+    fn questions()(model in any_model(), hw in machines(), how in engines(), load in load()) -> String {
         format!("model={model}&hw={hw}&{how}{load}")
     }
 }
@@ -88,18 +85,10 @@ fn small() -> impl Strategy<Value = String> {
     )
 }
 
-fn ask(query: &str) -> Scenario {
-    Scenario::from_query(query).0
-}
-
-fn answer(scenario: &Scenario) -> Option<Cell> {
-    row(Catalog::bundled(), scenario, scenario.models.first()?).into_iter().next()?.ok()
-}
-
-fn of(query: &str) -> Option<(SpeedModel<'static>, Load)> {
-    let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
-    let pace = corrected_speed(Catalog::bundled(), &ask(query), at)?;
-    Some((pace.setup, pace.load))
+/// The speed of the cell of a query, and what its users ask for.
+fn speed_and_load(query: &str) -> Option<(SpeedModel<'static>, Load)> {
+    let speed = corrected_speed(Catalog::bundled(), &scenario(query), FIRST_CELL)?;
+    Some((speed.setup, speed.load))
 }
 
 fn sound(interval: Interval<f64>) -> bool {
@@ -117,7 +106,7 @@ proptest! {
     #[test]
     fn every_figure_is_finite_positive_and_in_order(query in questions()) {
         let query = format!("{query}{PRICES}");
-        let Some(cell) = answer(&ask(&query)) else { return Ok(()) };
+        let Some(cell) = first_cell(&query) else { return Ok(()) };
         let speed = &cell.speed;
         let decode = [speed.decode_tps, speed.decode_tps_empty, speed.plain_tps];
         let serving = [speed.prefill_tps, speed.ttft_s, speed.tpot_s, speed.throughput_tps];
@@ -144,7 +133,7 @@ proptest! {
 
     #[test]
     fn a_better_device_never_slows(query in small(), factor in 1.01..8.0f64) {
-        let Some((setup, load)) = of(&query) else { return Ok(()) };
+        let Some((setup, load)) = speed_and_load(&query) else { return Ok(()) };
         // The first token of one user alone: under load those who are answered sooner ask again
         // sooner.
         let figures = |setup: &SpeedModel<'_>| {
@@ -187,7 +176,7 @@ proptest! {
 
     #[test]
     fn more_users_and_longer_contexts_cost(query in small(), users in 1u64..200, more in 1u64..50) {
-        let Some((setup, load)) = of(&query) else { return Ok(()) };
+        let Some((setup, load)) = speed_and_load(&query) else { return Ok(()) };
         let serve = |users: u64| setup.serve(&Load { users: users as f64, ..load });
         let (few, many) = (serve(users), serve(users + more));
         prop_assert!(many.throughput.expected * CLOSE >= few.throughput.expected, "{query}");
@@ -210,9 +199,9 @@ proptest! {
         query in small(), ttft in 50u64..20_000, tpot in 5u64..500,
     ) {
         let query = format!("{query}&ttft={ttft}ms&tpot={tpot}ms");
-        let Some(cell) = answer(&ask(&query)) else { return Ok(()) };
+        let Some(cell) = first_cell(&query) else { return Ok(()) };
         let Some(most) = cell.speed.slo_users else { return Ok(()) };
-        let (setup, load) = of(&query).unwrap();
+        let (setup, load) = speed_and_load(&query).unwrap();
         let keeps = |users: u64| {
             let served = setup.serve(&Load { users: users as f64, ..load });
             served.ttft_s.expected <= ttft as f64 / 1e3 && served.tpot_s.expected <= tpot as f64 / 1e3
@@ -225,7 +214,7 @@ proptest! {
 
     #[test]
     fn money_follows_its_prices(query in small(), factor in 0.1..10.0f64) {
-        let at = |prices: &str| answer(&ask(&format!("{query}{prices}"))).map(|cell| cell.economy);
+        let at = |prices: &str| first_cell(&format!("{query}{prices}")).map(|cell| cell.economy);
         let (price, rent, kwh) = (2000.0 * factor, factor, 0.2 * factor);
         let dearer = format!("&price={price}&rent={rent}&kwh={kwh}&boards_w=300");
         let (Some(plain), Some(dear)) = (at(PRICES), at(&dearer)) else { return Ok(()) };
@@ -282,7 +271,7 @@ proptest! {
             query.push_str(&format!("&{key}={value}"));
         }
         let (scenario, problems) = Scenario::from_query(&query);
-        let report = report(Catalog::bundled(), &scenario, problems);
+        let report = estimate::report(Catalog::bundled(), &scenario, problems);
         prop_assert!(serde_json::to_string(&report).is_ok());
         for speed in report.cells.iter().map(|cell| &cell.speed) {
             let figures = [speed.decode_tps, speed.prefill_tps, speed.ttft_s, speed.tpot_s, speed.throughput_tps];
@@ -297,7 +286,7 @@ proptest! {
 #[test]
 fn the_limit_named_is_right_in_plain_cases() {
     let limits = |query: &str| {
-        let speed = answer(&ask(query)).unwrap_or_else(|| panic!("{query}")).speed;
+        let speed = first_cell(query).unwrap_or_else(|| panic!("{query}")).speed;
         (speed.decode_limit.unwrap(), speed.prefill_limit.unwrap(), speed.serving_limit.unwrap())
     };
     for hw in ["rtx-4090", "rtx-3090", "rtx-5090", "apple-m4-max-40c@64", "strix-halo-395@128"] {
