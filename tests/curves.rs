@@ -170,7 +170,7 @@ fn the_frontier_meets_the_most_users() {
         let cell = cell_of(&scenario).unwrap();
         let frontier = Frontier::of(Catalog::bundled(), &scenario, FIRST_CELL).unwrap();
         let line = &frontier.lines[0];
-        assert_eq!(line.quant.to_string(), cell.quant);
+        assert_eq!(line.quant, cell.quant);
         for (users, context) in frontier.users.iter().zip(&line.contexts) {
             let fits = *context >= scenario.context;
             assert_eq!(fits, *users <= cell.max_users, "{query}: {users} of {}", cell.max_users);

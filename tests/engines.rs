@@ -4,6 +4,7 @@
 mod common;
 
 use common::{device_bytes, expected_bytes, first_cell, only_cell, refusal, report};
+use headroom::quant::Quant;
 use headroom::report::{Cell, Notice, RefusalReason, Term, Verdict};
 use headroom::scenario::Engine;
 use headroom::units::{Bytes, GIB, Interval};
@@ -175,19 +176,19 @@ fn front_ends_are_llama_cpp_with_defaults_of_their_own() {
     assert!(of("lmstudio").kv_bytes > llama.kv_bytes, "four slots each keep a window");
     assert!(of("koboldcpp").kv_bytes > llama.kv_bytes * 2, "no window cache");
     assert!(of("ollama").flags.contains(&"OLLAMA_CONTEXT_LENGTH=32768".to_owned()));
-    assert_eq!(llama.engine, "llama.cpp");
+    assert_eq!(llama.engine.name(), "llama.cpp");
 }
 
 #[test]
 fn engines_stand_side_by_side() {
     let three = report("model=qwen3-8b&hw=rtx-4090&quant=BF16&engine=llama.cpp,vllm,sglang");
-    let engines: Vec<&str> = three.cells.iter().map(|cell| cell.engine.as_str()).collect();
+    let engines: Vec<&str> = three.cells.iter().map(|cell| cell.engine.name()).collect();
     assert_eq!(engines, ["llama.cpp", "vllm", "sglang"]);
     // A format that one of them lacks stands there with its nearest...
     let stand_in = report("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp,vllm");
-    let quants: Vec<&str> = stand_in.cells.iter().map(|cell| cell.quant.as_str()).collect();
+    let quants: Vec<String> = stand_in.cells.iter().map(|cell| cell.quant.to_string()).collect();
     assert_eq!(quants, ["Q4_K_M", "AWQ"]);
-    assert_eq!(stand_in.cells[1].requested_quant.as_deref(), Some("Q4_K_M"));
+    assert_eq!(stand_in.cells[1].requested_quant, Quant::parse("Q4_K_M"));
     // ... unless that is asked for itself.
     let both = report("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M,AWQ&engine=llama.cpp,vllm");
     assert_eq!(both.cells.len(), 2);

@@ -13,7 +13,7 @@ use headroom::units::{Bytes, Interval};
 use proptest::prelude::*;
 
 fn find<'a>(report: &'a Report, model: &str, quant: &str) -> &'a Cell {
-    let found = report.cells.iter().find(|c| c.model == model && c.quant == quant);
+    let found = report.cells.iter().find(|c| c.model == model && c.quant.to_string() == quant);
     found.unwrap_or_else(|| panic!("no cell {model} {quant}: {:?}", report.notices))
 }
 

@@ -226,7 +226,7 @@ mod tests {
     /// The bytes of `cause` between the engines `this` and `other`.
     fn due(query: &str, this: &str, other: &str, cause: Cause) -> i64 {
         let all = reasons(query);
-        let found = all.iter().find(|(a, b, _)| a.engine == this && b.engine == other);
+        let found = all.iter().find(|(a, b, _)| a.engine.name() == this && b.engine.name() == other);
         let (_, _, reasons) = found.expect("both engines run it");
         reasons.iter().find(|r| r.cause == cause).map_or(0, |r| r.bytes)
     }
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(due(kv, "llama.cpp", "vllm", Cause::CacheType), -scales);
         let all = reasons(kv);
         let (this, other, reasons) = &all[1];
-        assert_eq!((this.quant.as_str(), other.quant.as_str()), ("Q8_0", "FP8"));
+        assert_eq!([this.quant, other.quant].map(|quant| quant.to_string()), ["Q8_0", "FP8"]);
         let format = reasons.iter().find(|reason| reason.cause == Cause::Format).unwrap();
         assert_eq!(format.bytes, signed(other.weights_bytes) - signed(this.weights_bytes));
         assert!(pool(other).is_some_and(|pool| pool.share == 920) && pool(this).is_none());

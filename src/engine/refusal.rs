@@ -40,14 +40,13 @@ impl Refusal {
     /// Converts the refusal to a notice about `model` under `engine`.
     pub fn notice(self, engine: Engine, model: &Model) -> Notice {
         let Refusal { rule, asked, nearest } = self;
-        let (id, engine) = (model.id.clone(), engine.name().to_owned());
+        let id = model.id.clone();
         Notice::EngineRefuses(Box::new(EngineRefusal { id, engine, asked, rule, nearest }))
     }
 
     /// Converts the refusal to a notice that `engine` uses the nearest setting instead.
     pub fn adjustment(self, engine: Engine) -> Notice {
         let Refusal { rule, asked, nearest } = self;
-        let engine = engine.name().to_owned();
         Notice::EngineAdjusts(Box::new(Adjustment { engine, asked, rule, nearest }))
     }
 }

@@ -324,9 +324,9 @@ fn cell(
     Ok(Cell {
         model: file.model().id.clone(),
         hardware: machine.to_query(),
-        quant: file.quant().to_string(),
-        requested_quant: requested_quant.map(|quant| quant.to_string()),
-        engine: engine.name().to_owned(),
+        quant: file.quant(),
+        requested_quant: *requested_quant,
+        engine,
         params_total: params.text,
         params_active: params.active,
         weights_bytes: file.bytes(),

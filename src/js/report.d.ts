@@ -6,7 +6,7 @@ export type Report = {
   cells: Array<Cell>;
   /** Prices and power of each machine whose devices are known. */
   machines?: Array<Machine>;
-  /** What could not be used of it, and what would be. */
+  /** Parts of the question that were not used as given, with alternatives. */
   notices: Array<Notice>;
   /** The question, as a query string. */
   query: string;
@@ -14,15 +14,15 @@ export type Report = {
   version: number;
 };
 
-/** A setting that an engine takes otherwise than it is said, and by which rule. */
+/** A setting that an engine silently changes, with its rule. */
 export type Adjustment = {
-  /** As asked for, in query notation. */
+  /** The requested setting, in query notation. */
   asked: string;
   /** The engine. */
-  engine: string;
-  /** What says the same plainly, in query notation. */
+  engine: Engine;
+  /** The setting that the engine uses instead, in query notation. */
   nearest: Array<Suggestion>;
-  /** The rule. */
+  /** The rule that is applied. */
   rule: RefusalReason;
 };
 
@@ -31,222 +31,227 @@ export type Backend = ("cuda" | "rocm" | "metal" | "vulkan" | "xpu" | "hpu" | "c
 
 /** A line of a bill. */
 export type BillItem = {
-  /** How much. */
+  /** Memory use in bytes. */
   bytes: Interval;
-  /** The figure is exact for the engine's layout. */
+  /** Whether the figure is exact for the engine's layout. */
   exact: boolean;
   /** The formula, over the names in `inputs`. */
   formula: string;
-  /** The numbers put in, in the order of the formula. */
+  /** The inputs of the formula, in its order. */
   inputs: Array<[string, number]>;
-  /** Where the formula or its coefficients come from. */
+  /** Source of the formula or its coefficients. */
   source: string;
-  /** What it is for. */
+  /** Purpose of the memory. */
   term: Term;
 };
 
 /** A number of bytes. Arithmetic saturates: no catalogue or URL can make it wrap. */
 export type Bytes = number;
 
-/** How an engine lays out the KV cache, as far as engines differ. */
+/** How an engine lays out the KV cache, in the respects in which engines differ. */
 export type CacheLayout = {
-  /** The most tokens of a prompt that are computed at once; `None` is all of it. */
+  /** Maximum number of prompt tokens computed in one step; `None` means all of them. */
   batch_tokens?: (number | null);
-  /** Bits of a cached key, scales included. */
+  /** Bits of a cached key, including scales. */
   key_bits: number;
   /** Whether latent attention is cached as full keys and values. */
   latents_expanded: boolean;
-  /** Devices that share every layer (tensor parallelism). */
+  /** Number of devices that share every layer (tensor parallelism). */
   ranks: number;
   /** Fraction of each device, in thousandths, that the engine preallocates whatever the model
-   * (`gpu_memory_utilization` and its like); what the bill leaves of it becomes cache. */
+   * (such as `gpu_memory_utilization`); what the bill leaves of it becomes cache. */
   reserved_fraction?: (number | null);
   /** What the cache of a sliding-window layer holds. */
   sliding_window: SlidingWindowCache;
-  /** Bits of a cached value. */
+  /** Bits of a cached value, including scales. */
   value_bits: number;
 };
 
 /** One model on one machine at one quantisation under one engine. */
 export type Cell = {
-  /** What is loaded or kept beside the model, on devices and host: projector, adapters, a draft,
-   * prompts and checkpoints. */
+  /** Add-ons on devices and host: projector, adapters, draft, prompts and checkpoints. */
   addon_bytes: Interval;
   /** How the engine lays out the KV cache. */
   cache_layout: CacheLayout;
   /** Compute buffers, on devices and host. */
   compute_bytes: Interval;
-  /** How many copies of the whole setup fit on the machine side by side: several on a device
-   * that holds them, else one on as many devices together as hold it. */
+  /** Number of copies of the setup that fit on the machine: several on a device that is large
+   * enough, else one on as many devices as are needed. */
   copies: number;
-  /** The most devices that one of these copies takes; 0 where there are none. */
+  /** Number of devices of the largest copy; 0 on a machine without devices. */
   copy_devices: number;
-  /** What binds decoding for one user. */
+  /** Bottleneck of decoding for a single user. */
   decode_limit?: (Limit | null);
-  /** Decoding for one user alone with all of the context asked for filled: the rate below which
-   * it does not fall there. With speculative decoding, where that is asked for, at the share of
-   * accepted tokens that the question states; so are the figures for several users. */
+  /** Decode rate for a single user at the full requested context: the lowest rate within it. With
+   * speculative decoding, this and the figures for several users assume the question's
+   * acceptance rate. */
   decode_tps?: (Interval2 | null);
-  /** The same with an empty context: where an answer to a short question starts. */
+  /** Decode rate for a single user with an empty context, as at the start of an answer to a short
+   * question. */
   decode_tps_empty?: (Interval2 | null);
-  /** The part of it on the devices; on a machine without any, all of it. */
+  /** Sum of the items on the devices; on a machine without devices, the total. */
   device_bytes: Interval;
-  /** One entry a device, in the machine's order. */
+  /** Bill of each device, in the machine's order. */
   devices: Array<DeviceBill>;
   /** Engine name. */
-  engine: string;
-  /** How the model is laid out, in the engine's own flags. */
+  engine: Engine;
+  /** The engine's own flags that reproduce this placement. */
   flags: Array<string>;
   /** The machine in query notation, such as `rtx-4090*2`. */
   hardware: string;
-  /** Usable minus expected use on the tightest device: negative means that much is missing.
-   * The sum over devices where the whole model does not fit. */
+  /** Usable minus expected bytes on the tightest device, negative if they do not fit. If the
+   * whole model does not fit, the sum over devices. */
   headroom_bytes: number;
-  /** What lies in the host's RAM. */
+  /** Bill of the host's RAM. */
   host: HostBill;
   /** KV cache of all users, on devices and host. */
   kv_bytes: Bytes;
-  /** Bytes of weights as loaded, on devices and host: without MTP layers that the engine does
-   * not load, with tensors that it keeps twice. */
+  /** Bytes of the loaded weights on devices and host: without MTP layers that the engine does not
+   * load, with tensors that it duplicates. */
   loaded_bytes: Bytes;
-  /** The longest context (tokens for each user) at which the verdict is still `fits`, with the
-   * layers on the devices as they are here; 0 if it never is. Limits of the engine and of the
-   * model's training do not count. */
+  /** The longest context (tokens per user) at which the verdict is still `fits`, with the same
+   * layers on the devices; 0 if there is none. Limits of the engine and of the model's training
+   * are ignored. */
   max_context: number;
-  /** The most users at the context asked for with the verdict `fits`; 0 if there are none. */
+  /** The most users at the requested context for which the verdict is `fits`; 0 if there are
+   * none. */
   max_users: number;
   /** Model id. */
   model: string;
-  /** The same and more in the currency asked for. */
+  /** Cost in the requested currency. */
   money?: Money;
   /** Why there is no estimate. */
   no_speed?: (NoSpeed | null);
-  /** What the runtime takes on the devices, such as the CUDA context. */
+  /** Memory of the runtime on the devices, such as the CUDA context. */
   overhead_bytes: Interval;
-  /** Parameters that take part in one token. */
+  /** Parameters used for one token. */
   params_active: number;
   /** Parameters of the text model. */
   params_total: number;
-  /** Which part of the model is where, and how that came about. */
+  /** Which device or host holds which part of the model, with the reason. */
   placement: Placement;
-  /** `decode_tps` without speculative decoding; null where none is asked for. */
+  /** `decode_tps` without speculative decoding; null if none is requested. */
   plain_tps?: (Interval2 | null);
-  /** Watts from the wall by load. */
+  /** Watts at the wall plug by activity. */
   power_w?: (PowerDraw | null);
-  /** What binds the prompt. */
+  /** Bottleneck of the prompt. */
   prefill_limit?: (Limit | null);
-  /** Tokens of the prompt asked for, less the shared prefix, that are computed a second when no
-   * one else asks. */
+  /** Prefill rate for a single user: tokens of the requested prompt, without the shared prefix,
+   * per second. */
   prefill_tps?: (Interval2 | null);
   /** Quantisation name. */
-  quant: string;
+  quant: Quant;
   /** Recurrent and convolution state of all users. */
   recurrent_bytes: Bytes;
-  /** The quantisation asked for, where the engine does not load it and stands there with the
-   * nearest that it does. */
-  requested_quant?: (string | null);
-  /** Sequences that run at once; the other users wait. */
+  /** The requested quantisation, if the engine does not load it and its nearest format is shown
+   * instead. */
+  requested_quant?: (Quant | null);
+  /** Number of sequences that run concurrently; the other users wait. */
   running?: (number | null);
-  /** What binds with as many users as asked for. */
+  /** Bottleneck with the requested number of users. */
   serving_limit?: (Limit | null);
-  /** The most users within memory whose expected times keep to the targets; null without any. */
+  /** The most users within memory whose expected times meet the targets; null without targets. */
   slo_users?: (number | null);
-  /** What the estimate rests on. */
+  /** The basis of the estimate. */
   speed_basis?: (SpeedBasis | null);
-  /** Tokens of answers for all users together. */
+  /** Answer tokens per second for all users together. */
   throughput_tps?: (Interval2 | null);
-  /** All of the above together, on devices and host. */
+  /** Sum of all items on devices and host. */
   total_bytes: Interval;
-  /** Time a token after that, with as many users as asked for. */
+  /** Time per token after the first, with the requested number of users. */
   tpot_s?: (Interval2 | null);
   /** The longest context that the model was trained for, in tokens. */
   trained_context?: (number | null);
-  /** Time to the first token with as many users as asked for, waiting included. */
+  /** Time to the first token with the requested number of users, including waiting. */
   ttft_s?: (Interval2 | null);
-  /** US dollars for a million tokens; null also where the amounts are in another currency whose
-   * rate is not given. */
+  /** US dollars per million tokens; null also if the amounts are in a currency without an
+   * exchange rate. */
   usd_per_mtok?: (PerMtok | null);
-  /** The verdict. */
+  /** Whether it fits. */
   verdict: Verdict;
   /** Bytes of all tensors in the model file. */
   weights_bytes: Bytes;
-  /** Watt-hours for a million tokens of answers, their prompts included. */
+  /** Watt-hours per million answer tokens, including their prompts. */
   wh_per_mtok?: (Interval2 | null);
 };
 
-/** What one device holds. */
+/** Memory use of one device. */
 export type DeviceBill = {
-  /** Memory as sold. */
+  /** Nominal capacity of the device. */
   capacity_bytes: Bytes;
   /** Device id. */
   device: string;
-  /** The bill. */
+  /** Lines of the bill. */
   items: Array<BillItem>;
-  /** Repeating layers on this device. */
+  /** Number of repeating layers on this device. */
   layers: number;
-  /** Where the usable figure comes from. */
+  /** Source of the usable figure. */
   usable_basis: string;
-  /** What the engine can use: the figure the driver reports, less what is withheld. */
+  /** Memory that the engine can use: the driver's figure minus what is withheld. */
   usable_bytes: Bytes;
-  /** The sum of the items. */
+  /** Sum of the items. */
   used_bytes: Interval;
-  /** What is withheld from the engine: the desktop and the user's reserve. Not among the items. */
+  /** Memory withheld from the engine, for the desktop and the user's reserve. Not part of the
+   * items. */
   withheld: Array<BillItem>;
 };
 
-/** Bytes that are there beyond those of the model itself. */
+/** Bytes in addition to those of the model itself. */
 export type Duplicate = {
-  /** How many, over all devices and the host. */
+  /** Number of bytes over all devices and the host. */
   bytes: Bytes;
-  /** The line of the bills that they are in. */
+  /** The line of the bills that includes them. */
   term: Term;
-  /** What they are. */
+  /** Kind of duplicate. */
   what: DuplicateKind;
 };
 
-/** What is there more than once. */
+/** Kind of data that takes more memory than in the file. */
 export type DuplicateKind = ("tied_head" | "weights" | "padding" | "kv_heads" | "inputs" | "graph");
 
-/** What an engine refuses, and by which rule. */
+/** An inference engine. */
+export type Engine = ("llama.cpp" | "ollama" | "lmstudio" | "koboldcpp" | "vllm" | "sglang" | "tensorrt-llm" | "mlx" | "transformers" | "exllamav3");
+
+/** A refusal of an engine, with its rule. */
 export type EngineRefusal = {
-  /** What was asked for: a format, a device, a setting. */
+  /** What was requested: a format, a device, a setting. */
   asked: string;
   /** The engine. */
-  engine: string;
+  engine: Engine;
   /** The model. */
   id: string;
-  /** The nearest that the engine does take. */
+  /** The nearest alternatives that the engine accepts. */
   nearest: Array<Suggestion>;
-  /** The rule. */
+  /** The rule that is violated. */
   rule: RefusalReason;
 };
 
-/** What lies in the host's RAM. */
+/** Memory use of the host's RAM. */
 export type HostBill = {
-  /** The bill. */
+  /** Lines of the bill. */
   items: Array<BillItem>;
-  /** The machine's RAM; on unified memory the memory that the device shares. */
+  /** RAM of the machine; on unified memory, the memory that the device shares. */
   ram_bytes: Bytes;
-  /** The sum of the items. */
+  /** Sum of the items. */
   used_bytes: Interval;
 };
 
-/** What a million tokens of prompts and of answers cost: the time on prompts pays for their
- * tokens, the rest of the time for those of answers. */
+/** Cost of a million prompt tokens and of a million answer tokens: the time spent on prompts is
+ * charged to their tokens, the remaining time to those of answers. */
 export type InOut = {
-  /** Of prompts. */
+  /** Cost of a million prompt tokens. */
   input: Interval2;
-  /** Of answers. */
+  /** Cost of a million answer tokens. */
   output: Interval2;
 };
 
 /** A value behind money and energy. */
 export type Input = {
-  /** What it is unless the question sets it. */
+  /** Default, unless the question sets the value. */
   default?: (number | null);
-  /** Its key in a question. */
+  /** Key of the value in a question. */
   key: string;
-  /** Where the default comes from, and of when it is. */
+  /** Source of the default, and its date. */
   source: string;
   /** The value used. */
   value?: (number | null);
@@ -279,83 +284,82 @@ export type Limit = ("bandwidth" | "compute" | "overhead" | "interconnect" | "ho
 export type Machine = {
   /** The machine in query notation, such as `rtx-4090*2`. */
   hardware: string;
-  /** Its values. */
+  /** The values for this machine. */
   inputs: Array<Input>;
 };
 
-/** How many measurements there are of a figure, and how far estimates fell from them. */
+/** Number of measurements of a figure, and their deviation from the estimates. */
 export type Measurements = {
-  /** The interval shown: this factor both ways. */
+  /** Half-width of the interval shown, as a factor. */
   factor: number;
   /** Median error of the fit in %; null without measurements. */
   median_pct?: (number | null);
-  /** Measurements. */
+  /** Number of measurements. */
   n: number;
 };
 
-/** Money in the currency asked for. */
+/** Cost in the requested currency. */
 export type Money = {
-  /** Hours of renting that cost as much as buying the machine and its power; null also where
+  /** Hours of renting that cost as much as buying the machine and powering it; null also if
    * renting costs no more than the power alone. */
   break_even_hours?: (number | null);
   /** ISO 4217 code of all amounts. */
   currency?: string;
-  /** What an hour of owning costs, busy or not: a share of the price, and power. */
+  /** Cost of owning the machine for an hour, busy or not: a share of the price, and power. */
   owned_hour?: (number | null);
-  /** What a million tokens cost. */
+  /** Cost of a million tokens. */
   per_mtok?: PerMtok;
-  /** What an hour of renting costs. */
+  /** Cost of renting the machine for an hour. */
   rented_hour?: (number | null);
-  /** Keys of the values that are not known and that a figure needs; [`Machine::inputs`] tells
-   * why. */
+  /** Keys of the missing values that a figure needs; [`Machine::inputs`] gives the reasons. */
   unknown?: Array<string>;
 };
 
 /** Why there is no estimate of speed. */
 export type NoSpeed = ("does_not_fit" | "unknown_device");
 
-/** Something the reader should know about the question. */
+/** A notice about the question. */
 export type Notice = (Problem & {
   kind: "query";
 } | {
-  /** As typed. */
+  /** The id as typed. */
   id: string;
   kind: "unknown_model";
-  /** The nearest real ids. */
+  /** The nearest known ids. */
   nearest: Array<string>;
-  /** It is known never to have been released, and why. */
+  /** Why the model was never released, if that is known. */
   never_released?: (string | null);
 } | {
-  /** As typed. */
+  /** The id as typed. */
   id: string;
   kind: "unknown_device";
-  /** The nearest real ids. */
+  /** The nearest known ids. */
   nearest: Array<string>;
 } | {
-  /** What it is sold with, GB. */
+  /** Memory sizes that it is sold with, in GB. */
   accepted: Array<number>;
   /** The device. */
   id: string;
   kind: "unknown_memory";
-  /** As typed, GB. */
+  /** The memory as typed, in GB. */
   memory_gb: number;
 } | {
-  /** Tokens asked for. */
+  /** Requested context in tokens. */
   context: number;
   /** The model. */
   id: string;
   kind: "context_beyond_training";
-  /** Tokens it was trained for. */
+  /** Trained context in tokens. */
   trained: number;
 } | {
   /** The engine. */
-  engine: string;
+  engine: Engine;
   /** The model. */
   id: string;
   kind: "engine_cannot_run";
 } | {
   /** The engine. */
-  engine: string;
+  engine: Engine;
   /** The device. */
   id: string;
   kind: "engine_cannot_use";
@@ -365,69 +369,69 @@ export type Notice = (Problem & {
   kind: "engine_adjusts";
 } | {
   kind: "quantised_values_need_flash_attention";
-  /** The value type asked for. */
+  /** The requested value type. */
   kv_type: string;
 } | {
-  /** Cells asked for. */
+  /** Number of requested cells. */
   cells: number;
   kind: "too_many_cells";
-  /** Cells answered. */
+  /** Number of answered cells. */
   most: number;
 });
 
-/** What a million tokens cost. */
+/** Cost of a million tokens. */
 export type PerMtok = {
-  /** On a machine of one's own. */
+  /** On an owned machine. */
   owned?: (InOut | null);
-  /** On a rented one. */
+  /** On a rented machine. */
   rented?: (InOut | null);
 };
 
-/** Which part of a model is where, and how that came about. */
+/** The placement of a model: which device or host holds which part, and why. */
 export type Placement = {
-  /** Bytes that are there beyond those of the model in the file: copies for several devices, and
-   * padding. Weights and caches of the bills less these are the model's own. */
+  /** Bytes in addition to those of the model in the file: copies for several devices, and
+   * padding. Weights and caches of the bills minus these are the model's own. */
   duplicates: Array<Duplicate>;
-  /** Batches whose inputs each device keeps at the same time: 4 where layers form a pipeline,
+  /** Batches whose inputs each device keeps at the same time: 4 if layers form a pipeline,
    * otherwise 1. */
   input_copies: number;
-  /** Parts of the model in the order of its layers, what is left on the host last. */
+  /** Parts of the model in the order of its layers, with the host's part last. */
   parts: Array<PlacementPart>;
-  /** How it came about. */
+  /** Why this placement was chosen. */
   reason: PlacementReason;
-  /** Copies of the whole among which users are divided (data parallelism). */
+  /** Data-parallel copies of the placement, among which users are divided. */
   replicas: number;
-  /** Each device's part, where matrices or tensors are divided unevenly. */
+  /** Each device's share, if matrices or tensors are divided unevenly. */
   shares: Array<number>;
   /** What is divided between devices. */
   split: SplitKind;
 };
 
-/** A part of a model that lies in one place. */
+/** A part of a model in one place. */
 export type PlacementPart = {
-  /** The devices that share it, by their place in the machine; none: the host. */
+  /** Indices of the machine's devices that share the part; empty for the host. */
   devices: Array<number>;
-  /** The first layer whose routed experts are here, and one past the last; equal where there are
+  /** The first layer whose routed experts are here, and one past the last; equal if there are
    * none. */
   experts: [number, number];
-  /** It has the output head. */
+  /** Whether the part includes the output head. */
   head: boolean;
   /** The first repeating layer, from 0, and one past the last. */
   layers: [number, number];
 };
 
-/** How a placement came about. */
+/** Why a placement was chosen. */
 export type PlacementReason = ("asked" | "fits" | "rebalanced" | "experts_to_host" | "layers_to_host" | "nothing_fits" | "cpu");
 
-/** Watts from the wall by load. */
+/** Watts at the wall plug by activity. */
 export type PowerDraw = {
-  /** On answers. */
+  /** While generating answers. */
   decode: number;
-  /** The model loaded, nothing to do. */
+  /** With the model loaded, but idle. */
   idle: number;
   /** On average over busy and idle time; null without an estimate of the speed. */
   mean?: (number | null);
-  /** On prompts. */
+  /** While processing prompts. */
   prefill: number;
 };
 
@@ -448,6 +452,9 @@ export type Problem = {
 /** Why a pair of the query string was not used. */
 export type ProblemKind = ("unknown_key" | "malformed" | "out_of_range" | "too_many");
 
+/** A quantisation by its name, such as `Q4_K_M` or `AWQ`. */
+export type Quant = string;
+
 /** A rule by which an engine refuses something. */
 export type RefusalReason = ({
   kind: "unknown_architecture";
@@ -465,17 +472,17 @@ export type RefusalReason = ({
   kind: "needs_device";
 } | {
   kind: "indivisible";
-  /** What does not divide, such as `40 attention heads`. */
+  /** The dimension that does not divide, such as `40 attention heads`. */
   what: string;
 } | {
-  /** Devices of the machine. */
+  /** Number of devices of the machine. */
   devices: number;
   kind: "fewer_devices";
 } | {
   kind: "cache_type";
 } | {
   kind: "sequences";
-  /** The most. */
+  /** The maximum number of sequences. */
   most: number;
 } | {
   kind: "not_offered";
@@ -484,15 +491,15 @@ export type RefusalReason = ({
 } | {
   kind: "no_mtp_layers";
 } | {
-  /** Entries of the draft's. */
+  /** Size of the draft's vocabulary. */
   draft: number;
   kind: "draft_vocabulary";
-  /** Entries of the model's. */
+  /** Size of the model's vocabulary. */
   model: number;
 } | {
   kind: "mixed_cache";
 } | {
-  /** Values of a head. */
+  /** Width of a head. */
   head: number;
   kind: "cache_blocks";
 } | {
@@ -503,10 +510,10 @@ export type RefusalReason = ({
   kind: "batch_limit";
 } | {
   kind: "more_layers";
-  /** Layers that there are, as the setting counts them. */
+  /** Number of layers, as the setting counts them. */
   layers: number;
 } | {
-  /** Devices of the machine. */
+  /** Number of devices of the machine. */
   devices: number;
   kind: "more_shares";
 } | {
@@ -518,26 +525,26 @@ export type RefusalReason = ({
 } | {
   kind: "needs_flash_attention";
 } | {
-  /** The build that lacks it. */
+  /** The build without it. */
   build: string;
   kind: "row_split_gone";
 } | {
   kind: "more_stages";
-  /** Repeating layers. */
+  /** Number of repeating layers. */
   layers: number;
 } | {
   kind: "no_experts";
 } | {
-  /** Routed experts of a layer. */
+  /** Number of routed experts per layer. */
   experts: number;
   kind: "uneven_experts";
 } | {
   kind: "expert_ranks";
-  /** Ranks that there are. */
+  /** Number of available ranks. */
   ranks: number;
 } | {
   kind: "data_ranks";
-  /** Tensor-parallel ranks. */
+  /** Number of tensor-parallel ranks. */
   ranks: number;
 } | {
   kind: "one_copy";
@@ -548,31 +555,31 @@ export type SlidingWindowCache = ("window_only" | "whole" | {
   share: number;
 });
 
-/** What an estimate of speed rests on. */
+/** The basis of a speed estimate. */
 export type SpeedBasis = {
-  /** The interface to the devices that they were measured with. */
+  /** Interface to the devices in those measurements. */
   backend: Backend;
-  /** Measurements of decoding for several. */
+  /** Measurements of decoding for several users. */
   batch: Measurements;
-  /** This engine was measured on this family of devices; else others stand in and the
+  /** Whether this engine was measured on this family of devices. If not, others stand in and the
    * intervals are wide. */
   calibrated: boolean;
-  /** Measurements of decoding for one user. */
+  /** Measurements of decoding for a single user. */
   decode: Measurements;
-  /** Engines whose measurements the coefficients rest on; those of the part that is known least. */
+  /** Engines whose measurements the coefficients are fitted to, for the least known part. */
   engines: Array<string>;
-  /** The host that was assumed for the part left there, where the question names none: an id of
-   * the catalogue. */
+  /** Catalogue id of the host assumed for the part of the model in RAM, if the question names
+   * none. */
   host_assumed?: (string | null);
-  /** What the question's own measurements on this machine say: measured times over those that
-   * would be estimated without them. The figures are corrected by it. */
+  /** Ratio of the user's own measurements on this machine to the uncorrected estimates. The
+   * figures are corrected by it. */
   measured?: (Tuning | null);
-  /** A part of the model is on the host beside one on devices, of which there are no clean
+  /** Whether the model is partly on the host and partly on devices, for which there are no clean
    * measurements. */
   mixed: boolean;
   /** Measurements of prompts. */
   prefill: Measurements;
-  /** Collections that the measurements come from; docs/speed.md tells where they are. */
+  /** Sources of the measurements, listed in docs/speed.md. */
   sources: Array<string>;
 };
 
@@ -582,7 +589,7 @@ export type SplitKind = ("none" | "layers" | "rows" | "tensors");
 /** A change to the question that would be accepted: `kv=q8_0`, `Q4_K_M` or `1 device`. */
 export type Suggestion = string;
 
-/** What a line of a bill is for. */
+/** Purpose of a line of a bill. */
 export type Term = ("weights" | "tied_output" | "kv_cache" | "recurrent_state" | "compute" | "cuda_graphs" | "overhead" | "operating_system" | "projector" | "projector_compute" | "lora" | "draft" | "prompt_cache" | "checkpoints" | "display" | "reserve");
 
 /** What a machine's own measurements say: its times over the estimated ones. `None` where none
@@ -594,5 +601,5 @@ export type Tuning = {
   step?: (number | null);
 };
 
-/** Whether it runs. */
+/** Whether a model runs on a machine. */
 export type Verdict = ("fits" | "tight" | "offload" | "no");

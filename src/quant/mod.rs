@@ -140,6 +140,20 @@ impl From<Quant> for String {
 }
 
 #[cfg(test)]
+impl schemars::JsonSchema for Quant {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Quant".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "A quantisation by its name, such as `Q4_K_M` or `AWQ`.",
+        })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::architecture::{Group, Role, Shape};

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CacheLayout, DeviceBill, Economy, HostBill, Placement, Speed};
+use crate::quant::Quant;
+use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
 
 /// One model on one machine at one quantisation under one engine.
@@ -14,13 +16,13 @@ pub struct Cell {
     /// The machine in query notation, such as `rtx-4090*2`.
     pub hardware: String,
     /// Quantisation name.
-    pub quant: String,
+    pub quant: Quant,
     /// The requested quantisation, if the engine does not load it and its nearest format is shown
     /// instead.
     #[serde(alias = "stands_for")]
-    pub requested_quant: Option<String>,
+    pub requested_quant: Option<Quant>,
     /// Engine name.
-    pub engine: String,
+    pub engine: Engine,
     /// Parameters of the text model.
     pub params_total: u64,
     /// Parameters used for one token.

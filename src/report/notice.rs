@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Suggestion;
-use crate::scenario::Problem;
+use crate::scenario::{Engine, Problem};
 
 /// A notice about the question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,14 +51,14 @@ pub enum Notice {
         /// The model.
         id: String,
         /// The engine.
-        engine: String,
+        engine: Engine,
     },
     /// The engine has no backend for this device.
     EngineCannotUse {
         /// The device.
         id: String,
         /// The engine.
-        engine: String,
+        engine: Engine,
     },
     /// The engine refuses the question as asked, by one of its rules.
     EngineRefuses(Box<EngineRefusal>),
@@ -85,7 +85,7 @@ pub struct EngineRefusal {
     /// The model.
     pub id: String,
     /// The engine.
-    pub engine: String,
+    pub engine: Engine,
     /// What was requested: a format, a device, a setting.
     pub asked: String,
     /// The rule that is violated.
@@ -99,7 +99,7 @@ pub struct EngineRefusal {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Adjustment {
     /// The engine.
-    pub engine: String,
+    pub engine: Engine,
     /// The requested setting, in query notation.
     pub asked: String,
     /// The rule that is applied.

@@ -13,6 +13,7 @@ macro_rules! engines {
     )*) => {
         /// An inference engine.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         pub enum Engine {
             $($(#[$meta])* #[serde(rename = $name)] $engine,)*
         }

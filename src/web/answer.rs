@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 
-use headroom::quant::Quant;
 use headroom::report::{Cell, Notice, Verdict};
 use headroom::scenario::{Engine, Scenario, Selected};
 
@@ -126,7 +125,7 @@ fn runs_whole(cell: &Cell) -> bool {
 /// of as many bits in the first engine, then with the most bytes of weights. Of cells that do not
 /// fit, the one that lacks the least.
 fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
-    let bits = Quant::parse(&cell.quant).map_or(0, Quant::nominal_bits);
+    let bits = cell.quant.nominal_bits();
     let then = match cell.verdict {
         Verdict::No => (Reverse(0), 0, Reverse(cell.headroom_bytes)),
         _ => {
@@ -140,6 +139,7 @@ fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use headroom::quant::{Mix, Quant};
     use headroom::report::{Economy, EngineRefusal, HostBill, Placement, RefusalReason, Speed};
     use headroom::units::{Bytes, GB, Interval};
 
@@ -150,10 +150,10 @@ mod tests {
         Ok(Cell {
             model: String::new(),
             hardware: String::new(),
-            quant: String::new(),
+            quant: Quant::Gguf(Mix::Q4_K_M),
             requested_quant: None,
             placement: Placement::default(),
-            engine: String::new(),
+            engine: Engine::LlamaCpp,
             params_total: params * GB,
             params_active: params * GB,
             weights_bytes: bytes,
@@ -263,7 +263,7 @@ mod tests {
         let refuses = |id: &str, engine: Engine| {
             Some(Notice::EngineRefuses(Box::new(EngineRefusal {
                 id: id.to_owned(),
-                engine: engine.name().to_owned(),
+                engine: engine,
                 asked: "q4_0".to_owned(),
                 rule: RefusalReason::CacheType,
                 nearest: Vec::new(),

@@ -46,7 +46,7 @@ impl<'a> GgufFile<'a> {
     pub fn new(model: &'a Model, mix: Mix, imatrix: bool) -> Result<GgufFile<'a>, Notice> {
         let architecture = model.architecture();
         if architecture.gguf_arch.is_none() {
-            let engine = Engine::LlamaCpp.name().to_owned();
+            let engine = Engine::LlamaCpp;
             return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
         }
         let files = model.tensors().iter().filter(|tensor| tensor.in_gguf);

@@ -69,7 +69,7 @@ impl<'a> GgufOnMachine<'a> {
             let overhead =
                 |platform| overhead::runtime_overhead(platform, part.capacity, driver_copies);
             platform(part.device).map(overhead).ok_or_else(|| {
-                let engine = Engine::LlamaCpp.name().to_owned();
+                let engine = Engine::LlamaCpp;
                 Notice::EngineCannotUse { id: part.device.id.clone(), engine }
             })
         };

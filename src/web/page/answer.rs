@@ -46,10 +46,10 @@ fn parts(state: State, at: Selected) -> Option<Parts> {
     let name = state.machine_name(&machine);
     let hardware = if one { tr!(state, answer.one, device = name) } else { name };
     let quant = match state.scenario.with(|s| s.engines.len()) {
-        0 | 1 => cell.quant.clone(),
+        0 | 1 => cell.quant.to_string(),
         _ => {
-            let engine = text::engine(&cell.engine);
-            tr!(state, answer.in_engine, quant = cell.quant.as_str(), engine = engine)
+            let engine = cell.engine.title();
+            tr!(state, answer.in_engine, quant = cell.quant.to_string(), engine = engine)
         }
     };
     Some(Parts { model: state.model_name(&cell.model), quant, hardware, cell })
@@ -102,11 +102,11 @@ fn then(state: State, answer: Answer) -> String {
     let larger = answer.larger.and_then(|at| state.cell(at)).map(|cell| match cell.verdict {
         Verdict::Offload => {
             let amount = state.quantity(cell.ram_bytes()).to_string();
-            tr!(state, answer.larger_offload, quant = cell.quant, amount = amount)
+            tr!(state, answer.larger_offload, quant = cell.quant.to_string(), amount = amount)
         }
         _ => {
             let amount = state.amount(cell.headroom_bytes);
-            tr!(state, answer.larger_no, quant = cell.quant, amount = amount)
+            tr!(state, answer.larger_no, quant = cell.quant.to_string(), amount = amount)
         }
     });
     let other =

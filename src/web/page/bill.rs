@@ -144,8 +144,7 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
         let machine = state.scenario.with(|s| s.machines.get(at.machine).cloned())?;
         Some(state.machine_name(&machine))
     };
-    let engine =
-        move || cell.with(|cell| cell.as_ref().map(|cell| text::engine(&cell.engine).to_owned()));
+    let engine = move || cell.with(|cell| cell.as_ref().map(|cell| cell.engine.title()));
     let under = move || {
         let (context, users) = state.scenario.with(|s| (s.context, s.users));
         let users = tr!(state, counts.at_once, count = users, n = state.whole(users));
@@ -156,8 +155,8 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
         (verdict.get() == Some(Verdict::No)).then(|| state.amount(headroom))
     };
     let accuracy = move || {
-        let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine.clone()));
-        Some(accuracy::of_engine(engine.as_deref().unwrap_or_default()))
+        let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
+        Some(accuracy::of_engine(engine.map_or("", Engine::name)))
     };
     view! {
         <header class="bill-head">
@@ -165,7 +164,7 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
                 <span>{name}</span>
                 " "
                 <span class="bill-quant">
-                    {move || cell.with(|cell| cell.as_ref().map(|cell| cell.quant.clone()))}
+                    {move || cell.with(|cell| cell.as_ref().map(|cell| cell.quant.to_string()))}
                 </span>
             </h2>
             <p class="bill-under">
@@ -205,7 +204,7 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
     });
     let program = move || {
-        let engine = cell.with(|cell| Engine::from_name(&cell.as_ref()?.engine));
+        let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
         engine.map_or("", Engine::program)
     };
     let flags = move || cell.with(|cell| cell.as_ref().map(|cell| cell.flags.join(" ")));
@@ -241,7 +240,7 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
                 </dd>
                 <dd class="facts-note">
                     {move || {
-                        let quant = cell.with(|c| c.as_ref().map(|c| c.quant.clone()));
+                        let quant = cell.with(|c| c.as_ref().map(|c| c.quant.to_string()));
                         tr!(state, bill.file_note, quant = quant.unwrap_or_default())
                     }}
                 </dd>

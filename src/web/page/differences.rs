@@ -50,13 +50,13 @@ fn against(state: State, this: &Cell, other: &Cell, open: bool) -> impl IntoView
         difference(model.architecture(), context, users, this, other)
     });
     let total: i64 = reasons.iter().map(|reason| reason.bytes).sum();
-    let name = format!("{} · {}", text::engine(&other.engine), other.quant);
+    let name = format!("{} · {}", other.engine.title(), other.quant);
     let head = match total {
         0 => tr!(state, difference.same, engine = name),
         more @ 1.. => tr!(state, difference.more, engine = name, amount = state.amount(more)),
         less => tr!(state, difference.less, engine = name, amount = state.amount(less)),
     };
-    let engine = other.engine.clone();
+    let engine = other.engine;
     let line = |reason: &Reason| {
         let sign = if reason.bytes > 0 { "+" } else { "−" };
         view! {
@@ -73,7 +73,7 @@ fn against(state: State, this: &Cell, other: &Cell, open: bool) -> impl IntoView
         <details
             class="difference"
             data-testid="difference"
-            data-engine=engine
+            data-engine=engine.name()
             data-bytes=total.to_string()
             open=open
         >
@@ -90,7 +90,7 @@ fn pool_words(state: State, cell: &Cell) -> Option<String> {
     Some(tr!(
         state,
         difference.pool,
-        engine = text::engine(&cell.engine),
+        engine = cell.engine.title(),
         share = percent(state, share),
         taken = state.quantity(taken).to_string(),
         spare = state.quantity(spare).to_string()
@@ -104,7 +104,7 @@ fn percent(state: State, thousandths: u64) -> String {
 /// A reason in words. `heavy` is the cell that needs more for it.
 fn sentence(state: State, reason: &Reason, this: &Cell, other: &Cell) -> String {
     let (heavy, light) = if reason.bytes > 0 { (other, this) } else { (this, other) };
-    let [h, l] = [heavy, light].map(|cell| text::engine(&cell.engine));
+    let [h, l] = [heavy, light].map(|cell| cell.engine.title());
     let amount = state.amount(reason.bytes);
     match reason.cause {
         Cause::Format => tr!(

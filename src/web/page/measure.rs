@@ -7,7 +7,6 @@ use super::numbers::Style;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
-use headroom::quant::Quant;
 use headroom::report::Cell;
 use headroom::scenario::{Engine, Measurement, Reading};
 use headroom::speed::Correction;
@@ -139,7 +138,7 @@ fn read(text: &str) -> Result<Pasted, PasteError> {
 fn keep(state: State, readings: Vec<Reading>) {
     let Some(at) = state.selected.get_untracked() else { return };
     let Some(cell) = state.cell(at) else { return };
-    let Some(quant) = Quant::parse(&cell.quant) else { return };
+    let quant = cell.quant;
     state.choose(|s| {
         let Some(machine) = s.machines.get(at.machine).cloned() else { return };
         let engine: Engine = s.engines.get(at.engine).copied().unwrap_or_default();

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::state::{State, use_state};
-use super::text::{self, tr, words};
+use super::text::{tr, words};
 use crate::edit;
 use headroom::report::{Adjustment, EngineRefusal, Notice, RefusalReason, Suggestion};
 use headroom::scenario::{Problem, ProblemKind, Scenario};
@@ -129,11 +129,11 @@ pub fn words(state: State, notice: &Notice) -> String {
         ),
         Notice::EngineCannotRun { id, engine } => {
             let model = state.model_name(id);
-            tr!(state, notices.engine_cannot_run, engine = text::engine(engine), model = model)
+            tr!(state, notices.engine_cannot_run, engine = engine.title(), model = model)
         }
         Notice::EngineCannotUse { id, engine } => {
             let device = state.device_name(id);
-            tr!(state, notices.engine_cannot_use, engine = text::engine(engine), device = device)
+            tr!(state, notices.engine_cannot_use, engine = engine.title(), device = device)
         }
         Notice::EngineRefuses(refusal) => {
             let EngineRefusal { id, engine, asked, rule, .. } = refusal.as_ref();
@@ -141,7 +141,7 @@ pub fn words(state: State, notice: &Notice) -> String {
             let what = tr!(
                 state,
                 notices.engine_refuses,
-                engine = text::engine(engine),
+                engine = engine.title(),
                 asked = asked.as_str(),
                 model = model
             );
@@ -149,12 +149,8 @@ pub fn words(state: State, notice: &Notice) -> String {
         }
         Notice::EngineAdjusts(adjustment) => {
             let Adjustment { engine, asked, rule, .. } = adjustment.as_ref();
-            let what = tr!(
-                state,
-                notices.engine_adjusts,
-                engine = engine.as_str(),
-                asked = asked.as_str()
-            );
+            let what =
+                tr!(state, notices.engine_adjusts, engine = engine.name(), asked = asked.as_str());
             format!("{what} {}", rule_words(state, rule))
         }
         Notice::QuantisedValuesNeedFlashAttention { kv_type } => {

@@ -262,7 +262,7 @@ impl Shown {
             used: cell.device_bytes.expected,
             headroom: cell.headroom_bytes,
             in_ram: cell.ram_bytes(),
-            format: cell.requested_quant.is_some().then(|| cell.quant.clone()),
+            format: cell.requested_quant.is_some().then(|| cell.quant.to_string()),
             fill: cell.device_bytes.expected.0 as f64 / usable(cell).max(1) as f64,
             decode: Decode::of(cell),
         }
@@ -452,10 +452,10 @@ fn refusal(state: State, notice: &Notice) -> String {
         Notice::UnknownModel { .. } => tr!(state, table.no_such_model).to_owned(),
         Notice::UnknownDevice { .. } => tr!(state, table.no_such_device).to_owned(),
         Notice::EngineCannotRun { engine, .. } | Notice::EngineCannotUse { engine, .. } => {
-            tr!(state, table.not_in_engine, engine = text::engine(engine))
+            tr!(state, table.not_in_engine, engine = engine.title())
         }
         Notice::EngineRefuses(refusal) => {
-            let engine = text::engine(&refusal.engine);
+            let engine = refusal.engine.title();
             match refusal.rule {
                 RefusalReason::NoBackend
                 | RefusalReason::NeedsDevice

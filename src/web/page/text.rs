@@ -2,7 +2,6 @@
 
 use crate::quantity::Unit;
 use headroom::report::{BillItem, Term, Verdict};
-use headroom::scenario::Engine;
 
 use super::state::State;
 
@@ -24,11 +23,6 @@ macro_rules! words {
 }
 
 pub(super) use {tr, words};
-
-/// What an engine is called, by its name in reports.
-pub fn engine(name: &str) -> &str {
-    Engine::from_name(name).map_or(name, Engine::title)
-}
 
 /// The word for a verdict.
 pub fn verdict(state: State, verdict: Verdict) -> &'static str {
