@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::notation::{Codec, Control, Notation, Unset, choose, parse_count, words};
+use super::notation::{Codec, Control, Notation, Number, Unit, Unset, choose, words};
 use super::{Bounds, ParseError};
 use crate::quant::Quant;
 use crate::units::Bytes;
@@ -102,8 +102,8 @@ impl Notation for Lora {
     fn parse(text: &str) -> Result<Lora, ParseError> {
         let (rank, count) = text.split_once('*').unwrap_or((text, "1"));
         Ok(Lora {
-            rank: parse_count(rank.trim(), Bounds::LORA_RANK)?,
-            count: parse_count(count.trim(), Bounds::LORA_COUNT)?,
+            rank: Number(Bounds::LORA_RANK, Unit::Count).parse(rank.trim())?,
+            count: Number(Bounds::LORA_COUNT, Unit::Count).parse(count.trim())?,
         })
     }
 

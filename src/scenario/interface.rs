@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::notation::{Notation, parse_digits, words};
+use super::notation::{Notation, is_digits, words};
 use super::{Bounds, ParseError};
 
 words! {
@@ -53,9 +53,11 @@ impl fmt::Display for Selected {
 impl Notation for Selected {
     fn parse(text: &str) -> Result<Selected, ParseError> {
         let malformed = || ParseError::malformed(Selected::accepted());
-        let parts = text.split('.').map(|n| parse_digits(n, 1, Bounds::MODELS));
-        let parts = parts.map(|n| n.map(|n| n as usize)).collect::<Result<Vec<_>, _>>();
-        let parts = parts.map_err(|_| malformed())?;
+        let index = |n: &str| match n.parse::<u64>() {
+            Ok(index) if is_digits(n) && Bounds::MODELS.contains(index) => Ok(index as usize),
+            _ => Err(malformed()),
+        };
+        let parts = text.split('.').map(index).collect::<Result<Vec<_>, _>>()?;
         match parts.as_slice() {
             [model, machine, quant] => {
                 Ok(Selected { model: *model, machine: *machine, quant: *quant, engine: 0 })

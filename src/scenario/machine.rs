@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::notation::{Codec, Control, Notation, parse_count};
+use super::notation::{Codec, Control, Notation, Number, Unit};
 use super::query::{ParseError, ProblemKind, escape_entry, unescape_entry};
 use super::{Bounds, Engine};
 use crate::quant::Quant;
@@ -101,11 +101,13 @@ impl Notation for Machine {
 
 fn parse_device(text: &str) -> Result<DeviceCount, ParseError> {
     let (text, count) = match text.rsplit_once('*') {
-        Some((id, count)) => (id, parse_count(count.trim(), Bounds::DEVICES)? as u32),
+        Some((id, count)) => (id, Number(Bounds::DEVICES, Unit::Count).parse(count.trim())? as u32),
         None => (text, 1),
     };
     let (text, memory_gb) = match text.rsplit_once('@') {
-        Some((id, gb)) => (id, Some(parse_count(gb.trim(), Bounds::DEVICE_MEMORY_GB)? as u32)),
+        Some((id, gb)) => {
+            (id, Some(Number(Bounds::DEVICE_MEMORY_GB, Unit::Count).parse(gb.trim())? as u32))
+        }
         None => (text, None),
     };
     let id = unescape_entry(text.trim());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::notation::{Notation, parse_count};
+use super::notation::{Codec as _, Notation, Number, Unit};
 use super::{Bounds, ParseError};
 
 /// What may be left on the host.
@@ -36,7 +36,7 @@ impl fmt::Display for Offload {
 impl Notation for Offload {
     fn parse(text: &str) -> Result<Offload, ParseError> {
         let lower = text.to_ascii_lowercase();
-        let layers = |n: &str| match parse_count(n.trim(), Bounds::LAYERS) {
+        let layers = |n: &str| match Number(Bounds::LAYERS, Unit::Count).parse(n.trim()) {
             Ok(n) => Ok(n as u32),
             // The nearest number is no value by itself.
             Err(error) => Err(ParseError { nearest: None, ..error }),

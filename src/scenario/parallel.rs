@@ -3,9 +3,7 @@
 
 use std::fmt;
 
-use super::notation::{
-    Codec as _, Control, Notation, Thousandths, Unit, format_thousandths, parse_count, words,
-};
+use super::notation::{Codec as _, Control, Notation, Number, Unit, format_thousandths, words};
 use super::{Bounds, Parallel, ParseError};
 
 words! {
@@ -31,7 +29,7 @@ words! {
 pub struct TensorSplit(pub Vec<u64>);
 
 /// A device's part, in thousandths.
-const PART: Thousandths = Thousandths(Bounds::to(1_000_000_000), Unit::Thousandths);
+const PART: Number = Number(Bounds::to(1_000_000_000), Unit::Share);
 
 impl Notation for TensorSplit {
     /// Proportions as typed: `3,1`, `0.6,0.4`, `3/1`.
@@ -91,7 +89,7 @@ impl Notation for ExpertParallel {
         match text.to_ascii_lowercase().as_str() {
             "off" | "0" => Ok(ExpertParallel::Off),
             "on" => Ok(ExpertParallel::On),
-            n => match parse_count(n, Bounds::RANKS) {
+            n => match Number(Bounds::RANKS, Unit::Count).parse(n) {
                 Ok(n) => Ok(ExpertParallel::Ranks(n)),
                 Err(_) => Err(ParseError::malformed(ExpertParallel::accepted())),
             },

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use super::addons::Draft;
 use super::machine::ModelId;
 use super::notation::{
-    Codec, Control, Count, Decimal, Flag, List, MinorRelease, OnOff, Pair, Rate, Size, Thousandths,
-    Time, Unit, Unset, optional, or_empty, own,
+    Codec, Control, Decimal, FLAG, List, Number, ON_OFF, Own, Pair, Size, Unit, Unset, optional,
+    or_empty, own,
 };
 use super::view::RowAxes;
 use super::{
@@ -23,6 +23,7 @@ use Engine::{
     ExLlamaV3, KoboldCpp, LlamaCpp, LmStudio, Mlx, Ollama, Sglang, TensorRtLlm, Transformers, Vllm,
 };
 use Readers::{Except, Only};
+use Unit::{Count, Milliseconds, MinorRelease, Percent, Rate, Seconds, Share};
 
 /// Hands the table to the macro named. A row is
 ///
@@ -51,24 +52,24 @@ macro_rules! settings {
     /// Engines to compare.
     engine { Own, EVERY, engines: Vec<Engine> = vec![LlamaCpp], ENGINES }
     /// Tokens of context for each user.
-    ctx { Use, EVERY, context: u64 = 32_768, Count(Bounds::CONTEXT) }
+    ctx { Use, EVERY, context: u64 = 32_768, Number(Bounds::CONTEXT, Count) }
     /// Sequences served at the same time (llama.cpp serves up to 256).
-    users { Use, Except(&[KoboldCpp]), users: u64 = 1, Count(Bounds::USERS) }
+    users { Use, Except(&[KoboldCpp]), users: u64 = 1, Number(Bounds::USERS, Count) }
     /// Type of the KV cache; `f16,q8_0` for keys and values apart.
     kv { Use, Except(&[Transformers]), kv: CacheTypes = CacheTypes::both(super::CacheType::F16), own() }
     /// Flash attention.
-    fa { Run, Only(LLAMA_CPP), flash_attention: bool = true, OnOff }
+    fa { Run, Only(LLAMA_CPP), flash_attention: bool = true, ON_OFF }
     /// Physical batch in tokens (`--ubatch-size`).
-    ubatch { Run, Only(LLAMA_CPP), ubatch: u64 = 512, Count(Bounds::new(1, 65_536)) }
+    ubatch { Run, Only(LLAMA_CPP), ubatch: u64 = 512, Number(Bounds::new(1, 65_536), Count) }
     /// What the logits buffer is reserved for: a row a sequence, as `llama-server` does, or a row a
     /// token, as `llama-bench` does.
     logits { Run, Only(LLAMA_CPP), logits: LogitsBuffer = LogitsBuffer::Server, own() }
     /// One KV buffer shared by all users (`--kv-unified`).
-    unified { Run, Only(&[LlamaCpp, Ollama]), unified_kv: bool = false, OnOff }
+    unified { Run, Only(&[LlamaCpp, Ollama]), unified_kv: bool = false, ON_OFF }
     /// Sliding-window layers keep the whole context (`--swa-full`).
-    swa_full { Run, Only(&[LlamaCpp, Ollama, LmStudio]), swa_full: bool = false, OnOff }
+    swa_full { Run, Only(&[LlamaCpp, Ollama, LmStudio]), swa_full: bool = false, ON_OFF }
     /// The GGUF file is quantised with an importance matrix.
-    imatrix { Run, Only(LLAMA_CPP), imatrix: bool = false, OnOff }
+    imatrix { Run, Only(LLAMA_CPP), imatrix: bool = false, ON_OFF }
     /// RAM of the machine.
     ram { Run, Except(&[Mlx]), ram: Bytes = Bytes::gib(64), Size(Bounds::to(64 << 40)) }
     /// What may stay in RAM. With `none` the whole model is billed on the devices, whether or not
@@ -82,22 +83,22 @@ macro_rules! settings {
     ///
     /// In thousandths.
     util { Engine, Only(RANKED), gpu_memory_utilization: Option<u64> = None,
-        optional(Thousandths(Bounds::new(10, 1_000), Unit::Thousandths), Unset::Engine) }
+        optional(Number(Bounds::new(10, 1_000), Share), Unset::Engine) }
     /// Sequences that the engine prepares for (`--max-num-seqs`, `--max-running-requests`).
     seqs { Engine, Only(&[Vllm, Sglang, TensorRtLlm, Mlx]), max_num_seqs: Option<u64> = None,
-        optional(Count(Bounds::new(1, 65_536)), Unset::Engine) }
+        optional(Number(Bounds::new(1, 65_536), Count), Unset::Engine) }
     /// Tokens that the engine computes at once (`--max-num-batched-tokens`,
     /// `--chunked-prefill-size`).
     batched { Engine, Only(&[Vllm, Sglang, TensorRtLlm, Mlx]), max_num_batched_tokens: Option<u64> = None,
-        optional(Count(Bounds::CONTEXT), Unset::Engine) }
+        optional(Number(Bounds::CONTEXT, Count), Unset::Engine) }
     /// Tensor-parallel ranks (`--tensor-parallel-size`).
     tp { Split, Only(RANKED), tensor_parallel: Option<u64> = None,
-        optional(Count(Bounds::RANKS), Unset::Devices) }
+        optional(Number(Bounds::RANKS, Count), Unset::Devices) }
     /// No CUDA graphs are captured (`--enforce-eager`).
-    eager { Engine, Only(&[Vllm, Sglang]), eager: bool = false, OnOff }
+    eager { Engine, Only(&[Vllm, Sglang]), eager: bool = false, ON_OFF }
     /// The release of vLLM whose rules are applied, from the first with a memory profile on.
     vllm { Engine, Only(&[Vllm]), vllm_release: Option<u64> = None,
-        optional(MinorRelease(Bounds::new(6, 33)), Unset::Value("0.33")) }
+        optional(Number(Bounds::new(6, 33), MinorRelease), Unset::Value("0.33")) }
 }
 
 /// Prices, power and currency. What is not set takes its default.
@@ -156,19 +157,19 @@ addons: Addons {
     /// A draft model for speculative decoding, and its quantisation where it is not the model's.
     draft { Addons, Except(&[Ollama]), draft: Option<DraftModel> = None, Draft }
     /// Tokens that a draft model proposes at once.
-    draft_n { Addons, Except(&[Ollama]), draft_tokens: u64 = 3, Count(Bounds::new(1, 64)) }
+    draft_n { Addons, Except(&[Ollama]), draft_tokens: u64 = 3, Number(Bounds::new(1, 64), Count) }
     /// Tokens that the model's own MTP layers propose at once; 0 leaves them out.
-    mtp { Addons, Only(&[LlamaCpp, Vllm, Sglang, TensorRtLlm]), mtp: u64 = 0, Count(Bounds::to(16)) }
+    mtp { Addons, Only(&[LlamaCpp, Vllm, Sglang, TensorRtLlm]), mtp: u64 = 0, Number(Bounds::to(16), Count) }
     /// Share of the proposed tokens that are accepted. Only speed depends on it.
     ///
     /// In thousandths.
-    accept { Addons, Except(&[Ollama]), acceptance: u64 = 700, Thousandths(Bounds::to(1_000), Unit::Percent) }
+    accept { Addons, Except(&[Ollama]), acceptance: u64 = 700, Number(Bounds::to(1_000), Percent) }
     /// Prompts that `llama-server` keeps in RAM for later (`--cache-ram`, whose own default is
     /// 8 GiB): an upper bound, counted only when asked for.
     cache_ram { Addons, Only(&[LlamaCpp]), prompt_cache: Bytes = Bytes::ZERO, Size(Bounds::to(1 << 40)) }
     /// Checkpoints of window and recurrent caches that `llama-server` keeps for each sequence
     /// (`--ctx-checkpoints`, whose own default is 32): an upper bound, counted only when asked for.
-    checkpoints { Addons, Only(&[LlamaCpp]), checkpoints: u64 = 0, Count(Bounds::to(1_024)) }
+    checkpoints { Addons, Only(&[LlamaCpp]), checkpoints: u64 = 0, Number(Bounds::to(1_024), Count) }
     /// A desktop that the first device draws: 700 MiB on Linux, 1,100 MiB on Windows.
     display { Addons, Except(&[Mlx]), display: Display = Display::Off, own() }
 }
@@ -176,27 +177,27 @@ addons: Addons {
 /// What each user sends, and what is asked of the answer's speed.
 serving: Serving {
     /// Tokens of a prompt.
-    prompt { Serving, EVERY, prompt: u64 = 1024, Count(Bounds::CONTEXT) }
+    prompt { Serving, EVERY, prompt: u64 = 1024, Number(Bounds::CONTEXT, Count) }
     /// Tokens of an answer.
-    output { Serving, EVERY, output: u64 = 512, Count(Bounds::CONTEXT) }
+    output { Serving, EVERY, output: u64 = 512, Number(Bounds::CONTEXT, Count) }
     /// Tokens at the start of the prompt that all users share and that are in the cache already, as
     /// those of a system prompt.
-    prefix { Serving, EVERY, prefix: u64 = 0, Count(Bounds::to(Bounds::CONTEXT.max)) }
+    prefix { Serving, EVERY, prefix: u64 = 0, Number(Bounds::to(Bounds::CONTEXT.max), Count) }
     /// The page leaves out what decodes fewer tokens a second.
     ///
     /// In thousandths.
     min_tps { Table, EVERY, min_tps: Option<u64> = None,
-        optional(Rate(Bounds::new(1, 1_000_000_000)), Unset::Nothing) }
+        optional(Number(Bounds::new(1, 1_000_000_000), Rate), Unset::Nothing) }
     /// Target for the time to the first token: `slo_users` is how many users the targets allow.
     ///
     /// In microseconds.
     ttft { Serving, EVERY, ttft_us: Option<u64> = None,
-        optional(Time(Bounds::new(1_000, 3_600_000_000), Unit::Seconds), Unset::Nothing) }
+        optional(Number(Bounds::new(1_000, 3_600_000_000), Seconds), Unset::Nothing) }
     /// Target for the time of each token after the first.
     ///
     /// In microseconds.
     tpot { Serving, EVERY, tpot_us: Option<u64> = None,
-        optional(Time(Bounds::new(10, 60_000_000), Unit::Milliseconds), Unset::Nothing) }
+        optional(Number(Bounds::new(10, 60_000_000), Milliseconds), Unset::Nothing) }
     /// Measurements of your own, by which the estimates for that machine and engine are corrected;
     /// `tg`, `pp` in tokens a second, `tpot`, `ttft` in milliseconds.
     measured { Own, EVERY, measured: Vec<Measurement> = Vec::new(), MEASUREMENTS }
@@ -210,16 +211,16 @@ parallel: Parallel {
     /// Parts of the devices (`--tensor-split`).
     ts { Split, Only(LLAMA_CPP), tensor_split: Option<TensorSplit> = None, or_empty(own(), Unset::Memory) }
     /// The only device that is used with `split=none` (`--main-gpu`).
-    mg { Split, Only(LLAMA_CPP), main_gpu: u64 = 0, Count(Bounds::to(Bounds::RANKS.max - 1)) }
+    mg { Split, Only(LLAMA_CPP), main_gpu: u64 = 0, Number(Bounds::to(Bounds::RANKS.max - 1), Count) }
     /// Logical batch in tokens, which the physical one is cut to (`--batch-size`).
     batch { Split, Only(LLAMA_CPP), batch: Option<u64> = None,
-        optional(Count(Bounds::new(1, 1_048_576)), Unset::Value("2048")) }
+        optional(Number(Bounds::new(1, 1_048_576), Count), Unset::Value("2048")) }
     /// Pipeline stages.
     pp { Split, Only(RANKED), pipeline: Option<u64> = None,
-        optional(Count(Bounds::RANKS), Unset::Value("1")) }
+        optional(Number(Bounds::RANKS, Count), Unset::Value("1")) }
     /// Data-parallel ranks.
     dp { Split, Only(RANKED), data: Option<u64> = None,
-        optional(Count(Bounds::RANKS), Unset::Value("1")) }
+        optional(Number(Bounds::RANKS, Count), Unset::Value("1")) }
     /// Whole experts are divided between ranks: all of them, or so many.
     ep { Split, Only(RANKED), expert: ExpertParallel = ExpertParallel::Off, own() }
 }
@@ -243,7 +244,7 @@ platform: Platform {
     /// Colour scheme of the page.
     theme { Own, NONE, theme: Option<Theme> = None, optional(own(), Unset::Reader) }
     /// The page is part of another: it shows the answer and the table only.
-    embed { Own, NONE, embed: bool = false, Flag }
+    embed { Own, NONE, embed: bool = false, FLAG }
 }
 
 /// What the table's rows and columns are, and whether it is shown; the default leaves the layout to
@@ -360,16 +361,15 @@ const RANKED: &[Engine] = &[Vllm, Sglang, TensorRtLlm];
 
 // The forms of lists.
 const MODELS: List<ModelId> = List { separator: ',', length: Bounds::MODELS, entry: ModelId };
-const MACHINES: List<super::notation::Own<Machine>> =
+const MACHINES: List<Own<Machine>> =
     List { separator: ';', length: Bounds::MACHINES, entry: own() };
-const QUANTS: List<super::notation::Own<Quant>> = List {
+const QUANTS: List<Own<Quant>> = List {
     separator: ',',
     length: Bounds::to((Mix::ALL.len() + Format::ALL.len()) as u64),
     entry: own(),
 };
-const ENGINES: List<super::notation::Own<Engine>> =
-    List { separator: ',', length: Bounds::to(16), entry: own() };
-const MEASUREMENTS: List<super::notation::Own<Measurement>> =
+const ENGINES: List<Own<Engine>> = List { separator: ',', length: Bounds::to(16), entry: own() };
+const MEASUREMENTS: List<Own<Measurement>> =
     List { separator: ';', length: Bounds::MEASURED, entry: own() };
 
 fn example_models() -> Vec<String> {

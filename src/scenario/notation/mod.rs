@@ -2,28 +2,21 @@
 //! a size in bytes. It reads, writes, says what it accepts, and says how a form shows it.
 
 mod decimal;
-mod fraction;
 mod list;
 mod number;
 mod on_off;
 mod optional;
 mod own;
-mod size;
-mod time;
 mod word;
 
 pub use decimal::Decimal;
-pub use fraction::{Rate, Thousandths};
 pub use list::List;
-pub use number::{Count, MinorRelease};
-pub use on_off::{Flag, OnOff};
+pub use number::{Number, Size, Unit};
+pub use on_off::{FLAG, ON_OFF};
 pub use optional::{Unset, optional, or_empty};
 pub use own::{Notation, Own, own};
-pub use size::Size;
-pub use time::Time;
 
-pub(super) use fraction::{format_thousandths, parse_fraction};
-pub(super) use number::{parse_count, parse_digits};
+pub(super) use number::{format_thousandths, is_digits};
 pub(super) use word::{choose, words};
 
 use std::fmt;
@@ -132,36 +125,4 @@ pub enum Control {
     },
     /// As it is written in a link.
     Text,
-}
-
-/// What a whole number counts, and so how people write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Things.
-    Count,
-    /// Bytes, shown as GiB.
-    Bytes,
-    /// Thousandths, shown as a decimal fraction.
-    Thousandths,
-    /// Thousandths, shown as a percentage.
-    Percent,
-    /// Microseconds, shown as seconds.
-    Seconds,
-    /// Microseconds, shown as milliseconds.
-    Milliseconds,
-    /// The minor number of a release of a 0.x series.
-    MinorRelease,
-}
-
-impl Unit {
-    /// How many there are in one of what is shown.
-    pub const fn scale(self) -> u64 {
-        match self {
-            Unit::Count | Unit::MinorRelease => 1,
-            Unit::Bytes => crate::units::GIB,
-            Unit::Thousandths | Unit::Milliseconds => 1_000,
-            Unit::Percent => 10,
-            Unit::Seconds => 1_000_000,
-        }
-    }
 }

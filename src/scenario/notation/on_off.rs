@@ -3,15 +3,19 @@
 use super::{Codec, Control};
 use crate::scenario::query::ParseError;
 
-/// `on` or `off`; `1` and `0` are read too.
+/// On or off, as the two words that are written for it. `on`, `off`, `1` and `0` are read.
 #[derive(Clone, Copy, Debug)]
-pub struct OnOff;
+pub struct Switch {
+    on: &'static str,
+    off: &'static str,
+}
 
-/// As [`OnOff`], but written `1` and `0`.
-#[derive(Clone, Copy, Debug)]
-pub struct Flag;
+/// `on` and `off`.
+pub const ON_OFF: Switch = Switch { on: "on", off: "off" };
+/// `1` and `0`.
+pub const FLAG: Switch = Switch { on: "1", off: "0" };
 
-impl Codec for OnOff {
+impl Codec for Switch {
     type Value = bool;
 
     fn parse(&self, text: &str) -> Result<bool, ParseError> {
@@ -23,7 +27,7 @@ impl Codec for OnOff {
     }
 
     fn format(&self, value: &bool) -> String {
-        format_on_off(*value).to_owned()
+        (if *value { self.on } else { self.off }).to_owned()
     }
 
     fn accepted(&self) -> String {
@@ -44,44 +48,6 @@ impl Codec for OnOff {
 
     #[cfg(test)]
     fn any(&self) -> proptest::strategy::BoxedStrategy<bool> {
-        use proptest::strategy::Strategy as _;
-        proptest::bool::ANY.boxed()
+        proptest::strategy::Strategy::boxed(proptest::bool::ANY)
     }
-}
-
-impl Codec for Flag {
-    type Value = bool;
-
-    fn parse(&self, text: &str) -> Result<bool, ParseError> {
-        OnOff.parse(text)
-    }
-
-    fn format(&self, value: &bool) -> String {
-        u8::from(*value).to_string()
-    }
-
-    fn accepted(&self) -> String {
-        OnOff.accepted()
-    }
-
-    fn control(&self) -> Control {
-        OnOff.control()
-    }
-
-    fn to_number(&self, value: &bool) -> Option<u64> {
-        OnOff.to_number(value)
-    }
-
-    fn from_number(&self, number: u64) -> Option<bool> {
-        OnOff.from_number(number)
-    }
-
-    #[cfg(test)]
-    fn any(&self) -> proptest::strategy::BoxedStrategy<bool> {
-        OnOff.any()
-    }
-}
-
-fn format_on_off(on: bool) -> &'static str {
-    if on { "on" } else { "off" }
 }
