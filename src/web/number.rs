@@ -1,7 +1,6 @@
 //! Numbers as people type them.
 
-use headroom::scenario::Bounds;
-use headroom::units::{Bytes, GIB};
+use headroom::scenario::{Bounds, Unit};
 
 /// Why what was typed is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +34,25 @@ pub fn parse_count(text: &str, limit: Bounds) -> Result<u64, Refusal> {
         .ok_or(Refusal::OutOfRange)
 }
 
-/// A number of gibibytes, with a decimal point or comma; `limit` is in bytes.
+/// A whole number of the question as a form shows it in `unit`; `grouped` as for
+/// [`parse_decimal`].
 ///
 /// # Errors
-/// It is no number, or not within `limit`.
-pub fn parse_gib(text: &str, limit: Bounds) -> Result<Bytes, Refusal> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let text = text.replace(',', ".");
-    if !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(Refusal::NotANumber);
+/// It is no number, or not within `bounds`.
+pub fn parse_in(unit: Unit, text: &str, bounds: Bounds, grouped: bool) -> Result<u64, Refusal> {
+    match unit {
+        Unit::Count => parse_count(text, bounds),
+        // `0.11`, or 11.
+        Unit::MinorRelease => parse_count(text.trim().trim_start_matches("0."), bounds),
+        _ => {
+            // A form that shows percents has no need of the sign.
+            let text = if unit == Unit::Percent { text.trim().trim_end_matches('%') } else { text };
+            let scale = unit.scale() as f64;
+            let number = parse_decimal(text, (0.0, f64::INFINITY), grouped)?;
+            let number = (number * scale).round() as u64;
+            if bounds.contains(number) { Ok(number) } else { Err(Refusal::OutOfRange) }
+        }
     }
-    let gib: f64 = text.parse().map_err(|_| Refusal::NotANumber)?;
-    let bytes = Bytes((gib * GIB as f64).round() as u64);
-    if limit.contains(bytes.0) { Ok(bytes) } else { Err(Refusal::OutOfRange) }
 }
 
 /// A number with a decimal point or comma, from `min` to `max`; with `%` behind it, hundredths.
@@ -118,12 +123,27 @@ mod tests {
     }
 
     #[test]
-    fn gibibytes_may_have_a_fraction() {
-        let ram = Bounds::to(64 << 40);
-        assert_eq!(parse_gib("64", ram), Ok(Bytes::gib(64)));
-        assert_eq!(parse_gib("1,5", ram), Ok(Bytes::mib(1536)));
-        assert_eq!(parse_gib("nan", ram), Err(Refusal::NotANumber));
-        assert_eq!(parse_gib(".", ram), Err(Refusal::NotANumber));
-        assert_eq!(parse_gib("1000000", ram), Err(Refusal::OutOfRange));
+    fn a_number_is_read_in_its_unit() {
+        let sizes = Bounds::to(64 << 40);
+        let size = |text| parse_in(Unit::Bytes, text, sizes, true);
+        assert_eq!((size("64"), size("1,5")), (Ok(64 << 30), Ok(1536 << 20)));
+        assert_eq!((size("nan"), size(".")), (Err(Refusal::NotANumber), Err(Refusal::NotANumber)));
+        assert_eq!(size("1000000"), Err(Refusal::OutOfRange));
+        let share = |unit, text| parse_in(unit, text, Bounds::to(1_000), true);
+        assert_eq!((share(Unit::Share, "0.9"), share(Unit::Share, "90 %")), (Ok(900), Ok(900)));
+        assert_eq!((share(Unit::Percent, "62.5"), share(Unit::Percent, "70%")), (Ok(625), Ok(700)));
+        let time = |unit, text| parse_in(unit, text, Bounds::new(10, 60_000_000), false);
+        assert_eq!(
+            (time(Unit::Seconds, "0,5"), time(Unit::Milliseconds, "50")),
+            (Ok(500_000), Ok(50_000))
+        );
+        assert_eq!(time(Unit::Milliseconds, "0"), Err(Refusal::OutOfRange));
+        let release = |text| parse_in(Unit::MinorRelease, text, Bounds::new(6, 33), true);
+        assert_eq!((release("0.11"), release("11")), (Ok(11), Ok(11)));
+        assert_eq!(
+            (release("1.0"), release("0.99")),
+            (Err(Refusal::NotANumber), Err(Refusal::OutOfRange))
+        );
+        assert_eq!(parse_in(Unit::Count, "32k", Bounds::CONTEXT, true), Ok(32_768));
     }
 }

@@ -8,7 +8,7 @@ const QUERY = "?model=qwen3.6-27b&hw=rtx-4090&quant=Q4_K_M&ctx=8192&cell=0.0.0";
 pageTest("what is beside the model has its own lines", {}, async (headroom) => {
   await headroom.open(QUERY);
   await headroom.part("more").locator("summary").first().click();
-  await headroom.part("projector-select").selectOption("bf16");
+  await headroom.part("mmproj-select").selectOption("bf16");
   await headroom.part("mtp-input").fill("2");
   await headroom.part("lora-rank-input").fill("16");
   await headroom.part("lora-count-input").fill("2");

@@ -1,9 +1,11 @@
-//! Fields for numbers and words.
+//! Fields: text to type, one of several words, on or off.
 
+use headroom::scenario::Bounds;
 use leptos::prelude::*;
 
+use super::icons::{Minus, Plus};
 use super::state::use_state;
-use super::text::tr;
+use super::text::{tr, words};
 use crate::number::Refusal;
 
 /// A number to type. What can't be used stays in the field, with what would be accepted below.
@@ -15,9 +17,12 @@ pub fn NumberField(
     /// Don't show the label: its place says it.
     #[prop(optional)]
     unlabelled: bool,
-    /// The number in use, written out.
+    /// The number in use, written out; empty where none is.
     #[prop(into)]
     value: Signal<String>,
+    /// What is used while the field is empty, written out.
+    #[prop(into, optional)]
+    placeholder: Signal<String>,
     /// Smallest and largest accepted, written out.
     #[prop(into)]
     range: Signal<(String, String)>,
@@ -27,13 +32,55 @@ pub fn NumberField(
     #[prop(into, optional)]
     hint: Signal<String>,
     /// For tests.
-    #[prop(optional)]
-    testid: Option<&'static str>,
+    #[prop(into, optional)]
+    testid: String,
 ) -> impl IntoView {
     let state = use_state();
+    let message = Callback::new(move |refusal| {
+        let (min, max) = range.get();
+        let used = Some(value.get()).filter(|value| !value.is_empty());
+        let used = used.unwrap_or_else(|| placeholder.get());
+        match refusal {
+            Refusal::NotANumber => {
+                tr!(state, field.not_a_number, min = min, max = max, used = used)
+            }
+            Refusal::OutOfRange => {
+                tr!(state, field.out_of_range, min = min, max = max, used = used)
+            }
+        }
+    });
+    view! { <TextField label unlabelled value placeholder commit message hint testid /> }
+}
+
+/// Text to type. What can't be used stays in the field, with why below.
+#[component]
+pub fn TextField<E: Clone + Send + Sync + 'static>(
+    /// What the text is.
+    #[prop(into)]
+    label: Signal<String>,
+    /// Don't show the label: its place says it.
+    #[prop(optional)]
+    unlabelled: bool,
+    /// The text in use.
+    #[prop(into)]
+    value: Signal<String>,
+    /// Shown while the field is empty.
+    #[prop(into, optional)]
+    placeholder: Signal<String>,
+    /// Uses what was typed.
+    commit: Callback<String, Result<(), E>>,
+    /// Why what was typed is not used.
+    message: Callback<E, String>,
+    /// Shown below while all is well.
+    #[prop(into, optional)]
+    hint: Signal<String>,
+    /// For tests.
+    #[prop(into, optional)]
+    testid: String,
+) -> impl IntoView {
     let typed = RwSignal::new(None::<String>);
-    let refusal = RwSignal::new(None::<Refusal>);
-    // The value that what was typed stands for; any other was set elsewhere and replaces it.
+    let refusal = RwSignal::new(None::<E>);
+    // The last value that was typed. Any other came from outside and replaces the text.
     let meant = StoredValue::new(None::<String>);
     Effect::new(move |seen: Option<String>| {
         let now = value.get();
@@ -44,23 +91,12 @@ pub fn NumberField(
         }
         now
     });
-    let message = move || {
-        let (min, max) = range.get();
-        let used = value.get();
-        match refusal.get()? {
-            Refusal::NotANumber => {
-                Some(tr!(state, field.not_a_number, min = min, max = max, used = used))
-            }
-            Refusal::OutOfRange => {
-                Some(tr!(state, field.out_of_range, min = min, max = max, used = used))
-            }
-        }
-    };
+    let is_refused = move || refusal.with(Option::is_some);
     let id = format!("field-{}", next_id());
     let (for_id, note_id) = (id.clone(), format!("{id}-note"));
     let described = note_id.clone();
     view! {
-        <div class="field" class:field-refused=move || refusal.get().is_some()>
+        <div class="field" class:field-refused=is_refused>
             <label class="field-label" class:vh=unlabelled for=for_id>
                 {move || label.get()}
             </label>
@@ -69,9 +105,10 @@ pub fn NumberField(
                 type="text"
                 inputmode="decimal"
                 autocomplete="off"
-                data-testid=testid
+                data-testid=(!testid.is_empty()).then_some(testid)
                 aria-describedby=described
-                aria-invalid=move || refusal.get().is_some().then_some("true")
+                aria-invalid=move || is_refused().then_some("true")
+                placeholder=move || placeholder.get()
                 prop:value=move || typed.get().unwrap_or_else(|| value.get())
                 on:focus:target=move |event| event.target().select()
                 on:input:target=move |event| {
@@ -82,14 +119,62 @@ pub fn NumberField(
                 }
                 on:blur=move |_| {
                     // A field that is taken out loses the focus too, and by then it has no signals.
-                    if refusal.try_get_untracked() == Some(None) {
+                    if refusal.try_with_untracked(Option::is_none) == Some(true) {
                         _ = typed.try_set(None);
                     }
                 }
             />
             <p class="field-note" id=note_id role="status">
-                {move || message().unwrap_or_else(|| hint.get())}
+                {move || match refusal.get() {
+                    Some(refusal) => message.run(refusal),
+                    None => hint.get(),
+                }}
             </p>
+        </div>
+    }
+}
+
+/// A number field between buttons for one fewer and one more.
+#[component]
+pub fn Stepper(
+    /// What is counted.
+    #[prop(into)]
+    name: Signal<String>,
+    /// How many there are.
+    #[prop(into)]
+    value: Signal<u64>,
+    /// How many there may be.
+    bounds: Bounds,
+    /// Takes the new number.
+    set: Callback<u64>,
+    /// A further class.
+    #[prop(optional)]
+    class: &'static str,
+    /// The number field.
+    children: Children,
+) -> impl IntoView {
+    let state = use_state();
+    view! {
+        <div class=format!("stepper {class}")>
+            <button
+                type="button"
+                class="button button-icon"
+                aria-label=words!(state, field.fewer, name = name.get())
+                prop:disabled=move || { value.get() <= bounds.min }
+                on:click=move |_| set.run(value.get_untracked().saturating_sub(1))
+            >
+                <Minus />
+            </button>
+            {children()}
+            <button
+                type="button"
+                class="button button-icon"
+                aria-label=words!(state, field.another, name = name.get())
+                prop:disabled=move || { value.get() >= bounds.max }
+                on:click=move |_| set.run(value.get_untracked() + 1)
+            >
+                <Plus />
+            </button>
         </div>
     }
 }
@@ -111,9 +196,12 @@ pub fn Select(
     value: Signal<String>,
     /// Takes the value chosen.
     choose: Callback<String>,
+    /// Shown below.
+    #[prop(into, optional)]
+    hint: Signal<String>,
     /// For tests.
-    #[prop(optional)]
-    testid: Option<&'static str>,
+    #[prop(into, optional)]
+    testid: String,
 ) -> impl IntoView {
     let id = format!("field-{}", next_id());
     let for_id = id.clone();
@@ -124,7 +212,7 @@ pub fn Select(
             </label>
             <select
                 id=id
-                data-testid=testid
+                data-testid=(!testid.is_empty()).then_some(testid)
                 on:change:target=move |event| choose.run(event.target().value())
             >
                 <For each=move || options.get() key=Clone::clone let((option, text))>
@@ -138,6 +226,9 @@ pub fn Select(
                     }
                 </For>
             </select>
+            <Show when=move || !hint.with(String::is_empty)>
+                <p class="field-note">{move || hint.get()}</p>
+            </Show>
         </div>
     }
 }
@@ -153,19 +244,23 @@ pub fn Checkbox(
     value: Signal<bool>,
     /// Takes the new state.
     set: Callback<bool>,
+    /// Shown behind the label.
+    #[prop(into, optional)]
+    hint: Signal<String>,
     /// For tests.
-    #[prop(optional)]
-    testid: Option<&'static str>,
+    #[prop(into, optional)]
+    testid: String,
 ) -> impl IntoView {
     view! {
         <label class="checkbox">
             <input
                 type="checkbox"
-                data-testid=testid
+                data-testid=(!testid.is_empty()).then_some(testid)
                 prop:checked=move || value.get()
                 on:change:target=move |event| set.run(event.target().checked())
             />
             <span>{move || label.get()}</span>
+            <span class="field-note">{move || hint.get()}</span>
         </label>
     }
 }

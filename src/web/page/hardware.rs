@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::combobox::{Choice, Combobox, Found, LISTED};
-use super::field::{NumberField, Select};
-use super::icons::{Cross, Minus, Plus};
+use super::combobox::{Choice, Combobox, Found};
+use super::field::{NumberField, Select, Stepper};
+use super::icons::Cross;
 use super::numbers::Style;
+use super::picker::{Adder, Matches, found};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::entry::Entry;
@@ -106,16 +107,7 @@ fn Machine(machine: usize, search: Callback<String, Found>) -> impl IntoView {
             <For each=move || 0..devices.get() key=|device| *device let(device)>
                 <DeviceLine machine device search />
             </For>
-            <div class="adder">
-                <Plus />
-                <Combobox
-                    label=words!(state, hardware.add)
-                    placeholder=words!(state, hardware.add)
-                    search
-                    choose=add
-                    testid="device-add"
-                />
-            </div>
+            <Adder label=words!(state, hardware.add) search choose=add testid="device-add" />
         </div>
     }
 }
@@ -135,12 +127,7 @@ fn AddMachine(search: Callback<String, Found>) -> impl IntoView {
             edit::drop_unused(s, "hw");
         });
     });
-    view! {
-        <div class="adder">
-            <Plus />
-            <Combobox label placeholder=label search choose=add testid="machine-add" />
-        </div>
-    }
+    view! { <Adder label search choose=add testid="machine-add" /> }
 }
 
 /// One kind of device: which, how many, with how much memory.
@@ -161,9 +148,9 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
             edit::drop_unused(s, "hw");
         });
     });
-    let set_count = move |count| {
+    let set_count = Callback::new(move |count| {
         state.choose(|s| edit::set_count(s, machine, device, count));
-    };
+    });
     let type_count = Callback::new(move |text: String| {
         let count = number::parse_count(&text, Bounds::DEVICES)?;
         state.adjust(|s| edit::set_count(s, machine, device, count));
@@ -202,36 +189,16 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
                     testid="device-memory"
                 />
             </Show>
-            <div class="stepper">
-                <button
-                    type="button"
-                    class="button button-icon"
-                    aria-label=words!(state, field.fewer, name = name.get())
-                    prop:disabled=move || { count.get() <= Bounds::DEVICES.min }
-                    on:click=move |_| set_count(count.get_untracked().saturating_sub(1))
-                >
-                    <Minus />
-                </button>
+            <Stepper name value=count bounds=Bounds::DEVICES set=set_count>
                 <NumberField
                     unlabelled=true
                     label=words!(state, hardware.count, name = name.get())
                     value=Signal::derive(move || state.whole(count.get()))
-                    range=Signal::derive(move || {
-                        (state.whole(Bounds::DEVICES.min), state.whole(Bounds::DEVICES.max))
-                    })
+                    range=state.range(Bounds::DEVICES)
                     commit=type_count
                     testid="device-count"
                 />
-                <button
-                    type="button"
-                    class="button button-icon"
-                    aria-label=words!(state, field.another, name = name.get())
-                    prop:disabled=move || { count.get() >= Bounds::DEVICES.max }
-                    on:click=move |_| set_count(count.get_untracked() + 1)
-                >
-                    <Plus />
-                </button>
-            </div>
+            </Stepper>
             <button
                 type="button"
                 class="button button-icon button-quiet"
@@ -249,22 +216,22 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
 /// Finds devices; where none matches, the nearest.
 fn search(state: State) -> Callback<String, Found> {
     Callback::new(move |text: String| {
-        let devices = state.catalog.find_devices(&text);
-        let total = devices.len();
-        if total > 0 {
-            let choices = devices.into_iter().take(LISTED).map(|d| choice(state, d)).collect();
-            let n = state.whole(total as u64);
-            let status = tr!(state, counts.devices_found, count = total, n = n);
-            return Found { choices, status };
-        }
-        let nearest = state.catalog.suggest_device(&text).nearest;
-        let nearest = nearest.iter().filter_map(|id| state.catalog.device(id));
-        let choices: Vec<Choice> = nearest.map(|device| choice(state, device)).collect();
-        let status = match choices.is_empty() {
-            true => tr!(state, hardware.nothing_near, text = text),
-            false => tr!(state, hardware.nothing, text = text),
+        let nearest = || {
+            let ids = state.catalog.suggest_device(&text).nearest;
+            ids.iter().filter_map(|id| state.catalog.device(id)).collect()
         };
-        Found { choices, status }
+        found(
+            state.catalog.find_devices(&text),
+            nearest,
+            |d| choice(state, d),
+            |matches| match matches {
+                Matches::Some(n) => {
+                    tr!(state, counts.devices_found, count = n, n = state.whole(n as u64))
+                }
+                Matches::Near => tr!(state, hardware.nothing, text = text.clone()),
+                Matches::None => tr!(state, hardware.nothing_near, text = text.clone()),
+            },
+        )
     })
 }
 

@@ -56,7 +56,7 @@ fn LangSwitch() -> impl IntoView {
                 <button
                     type="button"
                     data-testid=testid
-                    lang=lang.code()
+                    lang=lang.name()
                     title=name
                     aria-pressed=move || (to_lang(state.locale()) == lang).to_string()
                     on:click=move |_| state.set_lang(lang)

@@ -1,6 +1,7 @@
 //! What is drawn: one component a file, over one `State`.
 
 mod accuracy;
+mod addon_fields;
 mod answer;
 mod axes;
 mod bar;
@@ -13,7 +14,6 @@ mod controls;
 mod differences;
 mod empty;
 mod engines;
-mod extras;
 mod fatal;
 mod field;
 mod figures;
@@ -21,16 +21,20 @@ mod hardware;
 mod header;
 mod history;
 mod icons;
+mod kv_fields;
 mod measure;
 mod models;
 mod money;
 mod notices;
 mod numbers;
+mod offload_fields;
 mod pace;
+mod picker;
 mod placement;
 mod quants;
 mod question;
 mod serving;
+mod setting;
 mod speed;
 mod speed_charts;
 mod state;

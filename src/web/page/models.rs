@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::combobox::{Choice, Combobox, Found, LISTED};
-use super::icons::Plus;
+use super::combobox::{Choice, Found};
 use super::numbers::Style;
+use super::picker::{Adder, Matches, found};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
@@ -20,38 +20,29 @@ pub fn AddModel() -> impl IntoView {
             edit::drop_unused(s, "model");
         });
     });
-    view! {
-        <div class="adder" data-testid="model-picker">
-            <Plus />
-            <Combobox
-                label=words!(state, models.add)
-                placeholder=words!(state, models.add)
-                search=search(state)
-                choose=add
-            />
-        </div>
-    }
+    let label = words!(state, models.add);
+    view! { <Adder label search=search(state) choose=add testid="model-add" /> }
 }
 
 /// Finds models; where none matches, the nearest.
 fn search(state: State) -> Callback<String, Found> {
     Callback::new(move |text: String| {
-        let models = state.catalog.find_models(&text);
-        let total = models.len();
-        if total > 0 {
-            let choices = models.into_iter().take(LISTED).map(|m| choice(state, m)).collect();
-            let n = state.whole(total as u64);
-            let status = tr!(state, counts.models_found, count = total, n = n);
-            return Found { choices, status };
-        }
-        let nearest = state.catalog.suggest_model(&text).nearest;
-        let nearest = nearest.iter().filter_map(|id| state.catalog.model(id));
-        let choices: Vec<Choice> = nearest.map(|model| choice(state, model)).collect();
-        let status = match choices.is_empty() {
-            true => tr!(state, models.nothing_near, text = text),
-            false => tr!(state, models.nothing, text = text),
+        let nearest = || {
+            let ids = state.catalog.suggest_model(&text).nearest;
+            ids.iter().filter_map(|id| state.catalog.model(id)).collect()
         };
-        Found { choices, status }
+        found(
+            state.catalog.find_models(&text),
+            nearest,
+            |m| choice(state, m),
+            |matches| match matches {
+                Matches::Some(n) => {
+                    tr!(state, counts.models_found, count = n, n = state.whole(n as u64))
+                }
+                Matches::Near => tr!(state, models.nothing, text = text.clone()),
+                Matches::None => tr!(state, models.nothing_near, text = text.clone()),
+            },
+        )
     })
 }
 

@@ -7,12 +7,12 @@ use super::field::{NumberField, Select};
 use super::figures;
 use super::numbers::Style;
 use super::serving::Fact;
-use super::state::{State, use_state};
+use super::setting::{change, label};
+use super::state::use_state;
 use super::text::{tr, words};
-use crate::edit;
 use headroom::estimate;
 use headroom::report::{self, Cell, PerMtok, PowerDraw};
-use headroom::scenario::{Currency, Input};
+use headroom::scenario::{Control, Currency, SETTINGS, Setting, setting};
 use headroom::units::Interval;
 
 /// Currencies that the list offers; any other may stand in the link.
@@ -20,6 +20,9 @@ const CURRENCIES: &[&str] = &[
     "USD", "EUR", "GBP", "RUB", "CNY", "JPY", "INR", "KRW", "BRL", "CHF", "KZT", "PLN", "TRY",
     "UAH",
 ];
+
+/// The key of the exchange rate, which US dollars do without.
+const RATE: &str = "rate";
 
 /// The panel of money and energy.
 #[component]
@@ -45,22 +48,21 @@ pub fn MoneyPanel(
     };
     let unknown = move || {
         let keys = cell.with(|cell| cell.as_ref().map(|c| c.economy.money.unknown.clone()))?;
-        let names: Vec<&str> = Input::ALL
-            .into_iter()
-            .filter(|input| keys.iter().any(|key| key == input.key()))
-            .map(|input| name(state, input))
-            .collect();
+        let names: Vec<&str> = keys.iter().map(|key| label(state, key)).collect();
         (!names.is_empty()).then(|| tr!(state, money.unknown, names = names.join(" · ")))
     };
-    let fields = Input::ALL.into_iter().filter(|input| *input != Input::Rate);
+    let has_rate = move || currency.get() != Currency::USD;
     let source = move |input: &report::Input| {
-        let of = Input::ALL.into_iter().find(|of| of.key() == input.key)?;
-        if of == Input::Rate && currency.get() == Currency::USD {
-            return None;
-        }
         let source = input.source.to_string();
-        Some(view! { <dt>{name(state, of)}</dt> <dd lang="en">{source}</dd> })
+        let name = label(state, &input.key);
+        let of_use = input.key != RATE || has_rate();
+        of_use.then(|| view! { <dt>{name}</dt> <dd lang="en">{source}</dd> })
     };
+    let decimals = SETTINGS.iter().filter(|s| matches!(s.control(), Control::Decimal { .. }));
+    let field = move |setting: &'static Setting| {
+        view! { <InputField setting inputs /> }
+    };
+    let fields: Vec<_> = decimals.filter(|setting| setting.key != RATE).collect();
     view! {
         <details class="fold money" data-testid="money" open=open>
             <summary>
@@ -74,23 +76,17 @@ pub fn MoneyPanel(
                 <summary>{words!(state, money.values)}</summary>
                 <div class="panel-fields">
                     <Select
-                        label=words!(state, money.currency)
+                        label=words!(state, setting.cur)
                         options=Signal::derive(codes)
                         value=Signal::derive(move || currency.get().code().to_owned())
                         choose=Callback::new(move |code: String| {
-                            if let Some(currency) = Currency::parse(&code) {
-                                state.choose(|s| {
-                                    s.money.currency = currency;
-                                    edit::drop_unused(s, "cur");
-                                });
-                            }
+                            let setting = setting("cur");
+                            state.choose(change("cur", |s| setting.map(|cur| cur.set(s, &code))));
                         })
                         testid="currency-select"
                     />
-                    <Show when=move || currency.get() != Currency::USD>
-                        <InputField input=Input::Rate inputs />
-                    </Show>
-                    {fields.map(|input| view! { <InputField input inputs /> }).collect_view()}
+                    <Show when=has_rate>{setting(RATE).map(field)}</Show>
+                    {fields.into_iter().map(field).collect_view()}
                 </div>
                 <h3>{words!(state, money.sources)}</h3>
                 <dl class="money-sources" data-testid="money-sources">
@@ -230,42 +226,42 @@ fn Energy(cell: Memo<Option<Cell>>) -> impl IntoView {
 
 /// One value: the reader's own, or its default.
 #[component]
-fn InputField(input: Input, inputs: Memo<Option<Vec<report::Input>>>) -> impl IntoView {
+fn InputField(
+    setting: &'static Setting,
+    inputs: Memo<Option<Vec<report::Input>>>,
+) -> impl IntoView {
     let state = use_state();
+    let Control::Decimal { min, max, is_money } = setting.control() else { return None };
     let this = Memo::new(move |_| {
         let with =
-            |inputs: &Vec<report::Input>| inputs.iter().find(|i| i.key == input.key()).cloned();
+            |inputs: &Vec<report::Input>| inputs.iter().find(|i| i.key == setting.key).cloned();
         inputs.with(|inputs| inputs.as_ref().and_then(with))
     });
-    let own = state.slice(move |s| s.money.get(input).is_some());
+    let own = state.slice(move |s| !setting.is_default(s));
     let write = move |value: f64| state.number(Style::Plain, value);
     let currency = move || state.scenario.with(|s| s.money.currency).to_string();
-    let label = Signal::derive(move || match input {
-        Input::Rate => tr!(state, money.rate, code = currency()),
-        _ if input.is_money() => format!("{}, {}", name(state, input), currency()),
-        _ => name(state, input).to_owned(),
+    let label = Signal::derive(move || match label(state, setting.key) {
+        _ if setting.key == RATE => tr!(state, money.rate, code = currency()),
+        name if is_money => format!("{name}, {}", currency()),
+        name => name.to_owned(),
     });
-    let set = move |value: Option<f64>| {
-        state.adjust(|s| {
-            s.money.set(input, value);
-            edit::drop_unused(s, input.key());
-        });
-    };
+    let reset = move || state.adjust(change(setting.key, |s| setting.reset(s)));
     let commit = Callback::new(move |text: String| {
-        let value = match text.trim() {
-            "" => None,
-            text => Some(state.parse_decimal(text, input.range())?),
-        };
-        set(value);
+        match text.trim() {
+            "" => reset(),
+            text => {
+                let value = state.parse_decimal(text, (min, max))?.to_string();
+                state.adjust(change(setting.key, |s| setting.set(s, &value)));
+            }
+        }
         Ok(())
     });
     let hint = Signal::derive(move || match this.get().and_then(|this| this.default) {
         Some(default) => tr!(state, money.default, value = write(default)),
         None => tr!(state, money.no_default).to_owned(),
     });
-    let (min, max) = input.range();
-    view! {
-        <div class="money-field" data-testid=format!("money-{}", input.key())>
+    Some(view! {
+        <div class="money-field" data-testid=format!("money-{}", setting.key)>
             <NumberField
                 label
                 value=Signal::derive(move || {
@@ -276,29 +272,11 @@ fn InputField(input: Input, inputs: Memo<Option<Vec<report::Input>>>) -> impl In
                 hint
             />
             <Show when=move || own.get()>
-                <button type="button" class="button button-quiet" on:click=move |_| set(None)>
+                <button type="button" class="button button-quiet" on:click=move |_| reset()>
                     {words!(state, money.reset)}
                     <span class="vh">": " {move || label.get()}</span>
                 </button>
             </Show>
         </div>
-    }
-}
-
-/// What a value is called.
-fn name(state: State, input: Input) -> &'static str {
-    match input {
-        Input::Price => tr!(state, money.price),
-        Input::Rent => tr!(state, money.rent),
-        Input::Tariff => tr!(state, money.tariff),
-        Input::Duty => tr!(state, money.duty),
-        Input::Years => tr!(state, money.years),
-        Input::Pue => tr!(state, money.pue),
-        Input::Boards => tr!(state, money.boards),
-        Input::Host => tr!(state, money.host),
-        Input::Idle => tr!(state, money.share_idle),
-        Input::Prefill => tr!(state, money.share_prefill),
-        Input::Decode => tr!(state, money.share_decode),
-        Input::Rate => tr!(state, money.rate_name),
-    }
+    })
 }

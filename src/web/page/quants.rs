@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::combobox::{Choice, Combobox, Found};
-use super::icons::{Cross, Plus};
+use super::combobox::{Choice, Found};
+use super::icons::Cross;
+use super::picker::Adder;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
@@ -49,15 +50,7 @@ pub fn Quants() -> impl IntoView {
                     </li>
                 </For>
             </ul>
-            <div class="adder">
-                <Plus />
-                <Combobox
-                    label=words!(state, quants.add)
-                    placeholder=words!(state, quants.add)
-                    search=search(state)
-                    choose=add
-                />
-            </div>
+            <Adder label=words!(state, quants.add) search=search(state) choose=add testid="quant-add" />
             </div>
         </div>
     }

@@ -24,7 +24,7 @@ pub fn Question() -> impl IntoView {
     let used = move || {
         let (context, users, kv) = state.scenario.with(|s| (s.context, s.users, s.kv));
         let users = tr!(state, counts.at_once, count = users, n = state.whole(users));
-        let kv = format!("{} {kv}", tr!(state, controls.kv));
+        let kv = format!("{} {kv}", tr!(state, setting.kv));
         [state.tokens(context), users, kv].join(" · ")
     };
     view! {

@@ -3,16 +3,13 @@
 use leptos::prelude::*;
 
 use super::browser;
-use super::controls::limits;
-use super::field::NumberField;
 use super::figures;
-use super::numbers::Style;
+use super::setting::{Fields, change};
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::number::{self, Refusal};
-use crate::{edit, scale};
+use crate::scale;
 use headroom::report::{Cell, NoSpeed};
-use headroom::scenario::{Bounds, Serving};
+use headroom::scenario::{Bounds, Group};
 use headroom::speed;
 use headroom::units::Interval;
 
@@ -52,43 +49,7 @@ pub fn ServingPanel(
             <div class="panel">
                 <UsersSlider cell />
                 <div class="panel-fields">
-                    <Tokens
-                        label=words!(state, serving.prompt)
-                        limit=Bounds::PROMPT
-                        read=|s| s.prompt
-                        write=|s, n| s.prompt = n
-                        testid="prompt-input"
-                    />
-                    <Tokens
-                        label=words!(state, serving.output)
-                        limit=Bounds::OUTPUT
-                        read=|s| s.output
-                        write=|s, n| s.output = n
-                        testid="output-input"
-                    />
-                    <Tokens
-                        label=words!(state, serving.prefix)
-                        limit=Bounds::PREFIX
-                        read=|s| s.prefix
-                        write=|s, n| s.prefix = n
-                        testid="prefix-input"
-                    />
-                    <Target
-                        label=words!(state, serving.ttft_target)
-                        limit=Bounds::TTFT
-                        unit=1e6
-                        read=|s| s.ttft_us
-                        write=|s, us| s.ttft_us = us
-                        testid="ttft-input"
-                    />
-                    <Target
-                        label=words!(state, serving.tpot_target)
-                        limit=Bounds::TPOT
-                        unit=1e3
-                        read=|s| s.tpot_us
-                        write=|s, us| s.tpot_us = us
-                        testid="tpot-input"
-                    />
+                    <Fields group=Group::Serving />
                 </div>
             </div>
             <dl class="facts facts-six">
@@ -229,7 +190,7 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
     };
     view! {
         <div class="panel-slider">
-            <p class="field-label">{words!(state, controls.users)} ": " {move || state.whole(users.get())}</p>
+            <p class="field-label">{words!(state, setting.users)} ": " {move || state.whole(users.get())}</p>
             <div class="slider">
                 <div class="slider-room" style:--room=room></div>
                 <input
@@ -238,17 +199,14 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
                     min="0"
                     max=last.to_string()
                     step="1"
-                    aria-label=words!(state, controls.users)
+                    aria-label=words!(state, setting.users)
                     aria-valuetext=move || words(users.get())
                     prop:value=move || nearest(users.get()).unwrap_or_default().to_string()
                     on:input:target=move |event| {
                         let at = event.target().value().parse::<usize>().ok();
                         let stop = stops.with_value(|stops| stops.get(at?).copied());
                         if let Some(n) = stop {
-                            state.adjust(|s| {
-                                s.users = n;
-                                edit::drop_unused(s, "users");
-                            });
+                            state.adjust(change("users", |s| s.users = n));
                         }
                     }
                 />
@@ -257,76 +215,5 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
                 </div>
             </div>
         </div>
-    }
-}
-
-/// A number of tokens that each user sends or gets.
-#[component]
-fn Tokens(
-    #[prop(into)] label: Signal<String>,
-    limit: Bounds,
-    read: fn(&Serving) -> u64,
-    write: fn(&mut Serving, u64),
-    testid: &'static str,
-) -> impl IntoView {
-    let state = use_state();
-    let value = state.slice(move |s| read(&s.serving));
-    let commit = Callback::new(move |text: String| {
-        let n = number::parse_count(&text, limit)?;
-        state.adjust(|s| {
-            write(&mut s.serving, n);
-            edit::drop_unused(s, limit.key);
-        });
-        Ok(())
-    });
-    view! {
-        <NumberField
-            label
-            value=Signal::derive(move || state.whole(value.get()))
-            range=limits(state, limit)
-            commit
-            hint=words!(state, serving.tokens)
-            testid
-        />
-    }
-}
-
-/// A target for a time; empty where there is none. `unit` is how many microseconds the field
-/// counts in.
-#[component]
-fn Target(
-    #[prop(into)] label: Signal<String>,
-    limit: Bounds,
-    unit: f64,
-    read: fn(&Serving) -> Option<u64>,
-    write: fn(&mut Serving, Option<u64>),
-    testid: &'static str,
-) -> impl IntoView {
-    let state = use_state();
-    let value = state.slice(move |s| read(&s.serving));
-    let plain = move |us: u64| state.number(Style::Plain, us as f64 / unit);
-    let commit = Callback::new(move |text: String| {
-        let target = match text.trim() {
-            "" => None,
-            text => {
-                let range = (limit.min as f64 / unit, limit.max as f64 / unit);
-                Some((state.parse_decimal(text, range)? * unit).round() as u64)
-            }
-        };
-        state.adjust(|s| {
-            write(&mut s.serving, target);
-            edit::drop_unused(s, limit.key);
-        });
-        Ok::<(), Refusal>(())
-    });
-    view! {
-        <NumberField
-            label
-            value=Signal::derive(move || value.get().map(plain).unwrap_or_default())
-            range=Signal::derive(move || (plain(limit.min), plain(limit.max)))
-            commit
-            hint=words!(state, serving.target_hint)
-            testid
-        />
     }
 }

@@ -2,16 +2,15 @@
 
 use leptos::prelude::*;
 
-use super::field::NumberField;
 use super::figures::{between, rate};
 use super::measure::Measure;
 use super::numbers::Style;
 use super::serving::limit_words;
+use super::setting::Field;
 use super::state::{State, use_state};
 use super::text::{tr, words};
-use crate::edit;
 use headroom::report::{Cell, NoSpeed, Speed, SpeedBasis};
-use headroom::scenario::{Bounds, Scenario, Serving};
+use headroom::scenario::Scenario;
 use headroom::speed;
 use headroom::units::Interval;
 
@@ -106,56 +105,8 @@ pub fn SpeedFilter(#[prop(into)] hidden: Signal<usize>) -> impl IntoView {
     };
     view! {
         <div class="speed-filter">
-            <OptionalField
-                label=words!(state, speed.at_least)
-                limit=Bounds::MIN_TPS
-                scale=1e3
-                read=|serving| serving.min_tps
-                write=|serving, rate| serving.min_tps = rate
-                hint=Signal::derive(note)
-                testid="min-tps-input"
-            />
+            <Field key="min_tps" hint=Signal::derive(note) />
         </div>
-    }
-}
-
-/// A decimal number that may be left empty; the question holds `scale` times it.
-#[component]
-fn OptionalField(
-    #[prop(into)] label: Signal<String>,
-    limit: Bounds,
-    scale: f64,
-    read: fn(&Serving) -> Option<u64>,
-    write: fn(&mut Serving, Option<u64>),
-    #[prop(into, optional)] hint: Signal<String>,
-    testid: &'static str,
-) -> impl IntoView {
-    let state = use_state();
-    let value = state.slice(move |s| read(&s.serving));
-    let text = move |n: u64| state.number(Style::Plain, n as f64 / scale);
-    let commit = Callback::new(move |typed: String| {
-        let value = match typed.trim() {
-            "" => None,
-            typed => {
-                let range = (limit.min as f64 / scale, limit.max as f64 / scale);
-                Some((state.parse_decimal(typed, range)? * scale).round() as u64)
-            }
-        };
-        state.adjust(|s| {
-            write(&mut s.serving, value);
-            edit::drop_unused(s, limit.key);
-        });
-        Ok(())
-    });
-    view! {
-        <NumberField
-            label
-            value=Signal::derive(move || value.get().map(text).unwrap_or_default())
-            range=Signal::derive(move || (text(limit.min), text(limit.max)))
-            commit
-            hint
-            testid
-        />
     }
 }
 

@@ -19,7 +19,7 @@ use headroom::catalog::Catalog;
 use headroom::estimate::{self, Files};
 use headroom::report::{Cell, Notice};
 use headroom::scenario::{
-    Bounds, Lang, Layout, Machine, Problem, Scenario, Selected, Serving, Theme,
+    Bounds, Lang, Layout, Machine, Problem, Scenario, Selected, Serving, Theme, Unit,
 };
 use headroom::units::Bytes;
 
@@ -202,7 +202,7 @@ impl State {
 
     /// Switches the language, here and for later visits.
     pub fn set_lang(self, lang: Lang) {
-        browser::remember(LANG_KEY, lang.code());
+        browser::remember(LANG_KEY, lang.name());
         self.preferred_locale.set(to_locale(lang));
         self.adjust(|scenario| scenario.lang = Some(lang));
     }
@@ -224,7 +224,7 @@ impl State {
 
     /// Keeps `<html>` and the title in the reader's language and colours.
     pub fn dress_document(self) {
-        Effect::new(move |_| browser::mark_root("lang", Some(to_lang(self.locale()).code())));
+        Effect::new(move |_| browser::mark_root("lang", Some(to_lang(self.locale()).name())));
         Effect::new(move |_| browser::mark_root("data-theme", Some(self.theme.get().name())));
         let embedded = self.slice(|scenario| scenario.embed);
         Effect::new(move |_| browser::mark_root("data-embed", embedded.get().then_some("")));
@@ -253,6 +253,20 @@ impl State {
     pub fn parse_decimal(self, text: &str, range: (f64, f64)) -> Result<f64, Refusal> {
         let grouped = self.locale.get_untracked() == Locale::en;
         number::parse_decimal(text, range, grouped)
+    }
+
+    /// A whole number of the question as the reader writes it in `unit`, within `bounds`.
+    ///
+    /// # Errors
+    /// It is no number, or not within `bounds`.
+    pub fn parse_in(self, unit: Unit, text: &str, bounds: Bounds) -> Result<u64, Refusal> {
+        let grouped = self.locale.get_untracked() == Locale::en;
+        number::parse_in(unit, text, bounds, grouped)
+    }
+
+    /// Smallest and largest of `bounds`, written out and followed.
+    pub fn range(self, bounds: Bounds) -> Signal<(String, String)> {
+        Signal::derive(move || (self.whole(bounds.min), self.whole(bounds.max)))
     }
 
     /// `value` in the reader's language.
