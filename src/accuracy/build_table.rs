@@ -1,4 +1,4 @@
-//! Makes the accuracy page's table from the cases.
+//! Builds the accuracy page's table from the cases.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::table::{Group, LeftOut, Part, Reason, Row};
 use super::{Comparison, Figure, Summary, Table, memory, speed};
 
-/// Speeds that are listed one by one.
+/// Number of speeds that are listed individually.
 const WORST: usize = 100;
 
-/// What is written by hand: `src/accuracy/notes.json`.
+/// The contents of `src/accuracy/notes.json`, which is written by hand.
 #[derive(Debug, Deserialize)]
 pub struct Notes {
-    /// Sentences, and what each explains.
+    /// Sentences, and the figures that each explains.
     reasons: Vec<Explained>,
     /// Addresses of the collections of speeds.
     sources: BTreeMap<String, String>,
@@ -24,12 +24,12 @@ struct Explained {
     key: String,
     en: String,
     ru: String,
-    /// Any of these.
+    /// Rules of which any applies.
     #[serde(default)]
     of: Vec<Rule>,
 }
 
-/// What a sentence explains: figures that have everything that is said here.
+/// The figures that a sentence explains: those that match every given field.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Rule {
@@ -39,11 +39,11 @@ struct Rule {
     figure: Option<Figure>,
     engine: Option<String>,
     source: Option<String>,
-    /// A part of the devices' names.
+    /// A substring of the devices' names.
     devices: Option<String>,
     quant: Option<String>,
     model: Option<String>,
-    /// More than was predicted was measured.
+    /// Whether the measured figure is larger than the predicted one.
     more: Option<bool>,
 }
 
@@ -72,7 +72,7 @@ impl Notes {
     }
 }
 
-/// The table of the cases of `memory` (JSON) and `speed` (CSV) with `notes` (JSON).
+/// Builds the table of the cases of `memory` (JSON) and `speed` (CSV) with `notes` (JSON).
 ///
 /// # Errors
 /// One of the files is not well-formed.
@@ -112,7 +112,7 @@ fn worst_first(cases: &mut [Comparison]) {
     });
 }
 
-/// Per engine and figure; of speeds, per family of devices too.
+/// Groups the cases by engine and figure, speeds also by device family.
 fn groups(cases: &[Comparison]) -> Vec<Group> {
     let mut groups: BTreeMap<(&str, Figure, bool, Option<&str>), Vec<&Comparison>> =
         BTreeMap::new();
@@ -156,15 +156,15 @@ fn row(case: &Comparison, notes: &Notes) -> Row {
     }
 }
 
-/// Four digits, so that the last bits of a platform's mathematics do not show.
+/// Rounds to four digits, so that the last bits of a platform's mathematics do not show.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
-/// The table as JSON, a group, row or sentence a line.
+/// Writes the table as JSON with a group, row or sentence per line.
 ///
 /// # Errors
-/// It cannot be written as JSON.
+/// The table cannot be written as JSON.
 pub fn to_json(table: &Table) -> Result<String, serde_json::Error> {
     fn lines<T: Serialize>(items: &[T]) -> Result<String, serde_json::Error> {
         let lines: Result<Vec<_>, _> = items.iter().map(serde_json::to_string).collect();

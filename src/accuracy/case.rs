@@ -1,11 +1,11 @@
-//! What all cases of memory have in common.
+//! The fields common to all cases of memory.
 
 use serde::Deserialize;
 
 use super::{Comparison, Figure, Subject};
 use crate::units::{Bytes, Interval};
 
-/// What is recorded of every case: what was run, and where it was read.
+/// The fields of every case: the engine, the model, and the source of the log.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct CaseHeader {
     pub id: String,
@@ -22,8 +22,8 @@ pub(super) struct CaseHeader {
 }
 
 impl CaseHeader {
-    /// A figure beside its prediction, in bytes or tokens. `printed` is half of the last digit
-    /// that was printed, `settings` the context and the sequences.
+    /// Returns the comparison of a figure with its prediction, in bytes or tokens. `printed` is
+    /// half of the last printed digit, `settings` the context and the number of sequences.
     pub fn compare(
         &self,
         figure: Figure,
@@ -59,7 +59,7 @@ impl CaseHeader {
     }
 }
 
-/// The usual name of an engine that the file names in lower case.
+/// Returns the usual name of an engine, given its lower-case name in the file.
 pub(super) fn engine_name(engine: &str) -> &str {
     match engine {
         "vllm" => "vLLM",

@@ -1,4 +1,4 @@
-//! llama.cpp, its forks and front ends: files, the buffers they print, whole processes.
+//! Cases of llama.cpp, its forks and front ends: files, printed buffers, whole processes.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::quant::{GgmlType, Mix};
 use crate::scenario::LogitsBuffer;
 use crate::units::{Bytes, Interval};
 
-/// The tensors of a GGUF file.
+/// A case of the tensor bytes of a GGUF file.
 #[derive(Debug, Deserialize)]
 pub(super) struct File {
     #[serde(flatten)]
@@ -36,7 +36,7 @@ impl File {
     }
 }
 
-/// How llama.cpp was started.
+/// The settings that llama.cpp was started with.
 #[derive(Debug, Deserialize)]
 struct Start {
     context: u64,
@@ -74,14 +74,14 @@ impl Start {
     }
 }
 
-/// The buffers that were printed while a model was loaded.
+/// A case of the buffers printed while a model was loaded.
 #[derive(Debug, Deserialize)]
 pub(super) struct Log {
     #[serde(flatten)]
     header: CaseHeader,
     #[serde(flatten)]
     start: Start,
-    /// Layers on the devices; all of them if it is not said.
+    /// Number of layers on the devices; all of them by default.
     layers: Option<u64>,
     #[serde(default)]
     cpu: bool,
@@ -142,25 +142,25 @@ impl Log {
     }
 }
 
-/// What the fits of the runtime overhead (`xtask/data/fit_memory.py`) start from: a process with
-/// what of it is known without its driver.
+/// An input of the fits of the runtime overhead (`xtask/data/fit_memory.py`): a process, and the
+/// known parts of its memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitInput {
-    /// The case.
+    /// Id of the case.
     pub id: String,
-    /// The model.
+    /// Id of the model.
     pub model: String,
     /// `cuda`, `hip` or `vulkan`.
     pub backend: String,
     /// Weights, caches, pinned buffers and the simulated compute buffer.
     pub known: Bytes,
-    /// What the driver may keep once more.
+    /// Weights that the driver may duplicate.
     pub unpacked: DriverCopies,
-    /// As printed.
+    /// The measured memory.
     pub measured: Bytes,
 }
 
-/// A process whose whole memory was measured from outside.
+/// A case of the whole memory of a process, measured from outside.
 #[derive(Debug, Deserialize)]
 pub(super) struct Whole {
     #[serde(flatten)]
@@ -174,8 +174,9 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// Weights on the device, and of the embedding on the host. A file of a mix without a name of
-    /// ours is taken as it was measured, its embedding as 5 bits a value.
+    /// Returns the bytes of the weights on the device, and of the embedding on the host. For a mix
+    /// that is not in the catalogue, the file's measured size is used, and 5 bits per value of the
+    /// embedding.
     fn weights(&self, file: &GgufFile<'_>) -> Option<(Bytes, Bytes)> {
         let architecture = file.architecture();
         let embedding = match self.header.quant.as_str() {
@@ -232,7 +233,7 @@ impl Whole {
         })
     }
 
-    /// What the fits of the runtime overhead start from.
+    /// Returns the case as an input of the fits of the runtime overhead.
     pub fn fit_input(&self) -> Option<FitInput> {
         let known = self.known()?;
         Some(FitInput {
@@ -259,15 +260,15 @@ impl Whole {
     }
 }
 
-/// What is known of a process before the driver's part.
+/// The parts of a process's memory that are known, without the driver's.
 struct Known {
     exact: Bytes,
     compute: Interval<Bytes>,
     unpacked: DriverCopies,
 }
 
-/// The file of a case; where its mix has no name of ours, the nearest stands in for the types of
-/// weights that compute buffers hold copies of.
+/// Returns the file of a case. For a mix that is not in the catalogue, the nearest one stands in;
+/// only the types of weights that compute buffers hold copies of depend on it.
 fn file(header: &CaseHeader) -> Option<GgufFile<'static>> {
     let model = Catalog::bundled().model(&header.model)?;
     let near = header.quant.trim_start_matches("UD-").replace("_XL", "_M");

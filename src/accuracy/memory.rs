@@ -1,5 +1,4 @@
-//! Memory: the cases of `tests/data/measured-memory.json`, which
-//! `xtask/data/memory_cases.py` writes.
+//! Memory: the cases of `tests/data/measured-memory.json`, written by `xtask/data/memory_cases.py`.
 
 use serde::Deserialize;
 
@@ -7,7 +6,7 @@ use super::case::engine_name;
 pub use super::llama_cpp::FitInput;
 use super::{Comparison, llama_cpp, serving_engines};
 
-/// A case of the file.
+/// A case in the file.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Case {
@@ -18,20 +17,20 @@ enum Case {
     LeftOut(LeftOut),
 }
 
-/// A case that is not compared, and why.
+/// A case that is not compared, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct LeftOut {
-    /// The case.
+    /// Id of the case.
     pub id: String,
-    /// The engine.
+    /// Name of the engine.
     pub engine: String,
-    /// The model as the log names it.
+    /// Name of the model in the log.
     pub model: String,
-    /// What stands against it, a key of the reasons in `notes.json`.
+    /// The reason, a key of the reasons in `notes.json`.
     pub why: String,
 }
 
-/// Every comparison that the cases of `json` allow, and the cases that allow none.
+/// Returns every comparison of the cases of `json`, and the cases that are not compared.
 ///
 /// # Errors
 /// The text is not what `memory_cases.py` writes.
@@ -53,7 +52,7 @@ pub fn compare(json: &str) -> Result<(Vec<Comparison>, Vec<LeftOut>), serde_json
     Ok((compared, left_out))
 }
 
-/// What the fits start from.
+/// Returns the inputs of the fits of the runtime overhead.
 ///
 /// # Errors
 /// The text is not what `memory_cases.py` writes.

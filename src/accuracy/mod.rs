@@ -1,8 +1,8 @@
-//! Predicted against measured: figures that engines and benchmarks printed, each beside what this
-//! crate predicts for it, and how far apart they are.
+//! Accuracy: figures printed by engines and benchmarks, compared with the predictions of this
+//! crate.
 //!
-//! The cases lie in `tests/data`. The comparison is made natively, by the tests; what the page
-//! shows of it is [`Table`], which a test keeps in step with the code.
+//! The cases are in `tests/data`. They are compared natively, by the tests; the page shows the
+//! resulting [`Table`], and a test checks that it matches the code.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod build_table;
@@ -24,18 +24,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Interval;
 
-/// What was measured.
+/// A kind of measured figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
-    /// Everything that a process takes on a device, or all that a serving engine needs before its
-    /// first token is cached.
+    /// All memory of a process on a device, or all that a serving engine needs before its first
+    /// token is cached.
     Total,
     /// Tensors of a GGUF file.
     File,
     /// Weights on the devices.
     Weights,
-    /// Weights and what lies outside PyTorch.
+    /// Weights and memory outside PyTorch.
     Consumed,
     /// KV cache.
     KvCache,
@@ -43,9 +43,9 @@ pub enum Figure {
     State,
     /// KV cache and recurrent state together.
     Context,
-    /// Tokens that a cache pool of a known size holds.
+    /// Capacity in tokens of a cache pool of a known size.
     PoolTokens,
-    /// Blocks of a cache pool of a known size.
+    /// Number of blocks of a cache pool of a known size.
     PoolBlocks,
     /// Compute buffer on a device.
     Compute,
@@ -57,19 +57,19 @@ pub enum Figure {
     CudaGraphs,
     /// Memory outside PyTorch.
     OutsideTorch,
-    /// Tokens decoded a second, one sequence.
+    /// Decoded tokens per second of one sequence.
     Decode,
-    /// Tokens decoded a second, several sequences together.
+    /// Decoded tokens per second of several sequences together.
     Batch,
-    /// Prompt tokens a second.
+    /// Prompt tokens per second.
     Prefill,
-    /// Seconds to the first token, one sequence.
+    /// Seconds to the first token of a single sequence.
     Ttft,
     /// Seconds to the first token while other sequences are served.
     TtftLoaded,
-    /// Seconds a token.
+    /// Seconds per token.
     Tpot,
-    /// Tokens a second over a whole run of prompts and answers.
+    /// Tokens per second over a whole run of prompts and answers.
     Throughput,
 }
 
@@ -80,14 +80,14 @@ pub enum Unit {
     Bytes,
     /// A count of tokens or blocks.
     Count,
-    /// Tokens a second.
+    /// Tokens per second.
     Rate,
     /// Seconds.
     Seconds,
 }
 
 impl Figure {
-    /// Its name in links and in the table.
+    /// The figure's name in links and in the table.
     pub const fn key(self) -> &'static str {
         match self {
             Figure::Total => "total",
@@ -114,7 +114,7 @@ impl Figure {
         }
     }
 
-    /// The unit that it is in.
+    /// The figure's unit.
     pub fn unit(self) -> Unit {
         match self {
             Figure::PoolTokens | Figure::PoolBlocks => Unit::Count,
@@ -125,64 +125,64 @@ impl Figure {
     }
 }
 
-/// A measured figure beside its prediction.
+/// A measured figure and its prediction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// The case.
+    /// Id of the case.
     pub id: String,
     /// The engine that was measured.
     pub engine: String,
-    /// What was measured.
+    /// The kind of figure.
     pub figure: Figure,
-    /// Model, format, devices and settings, as the log has them.
+    /// Model, format, devices and settings according to the log.
     pub subject: Subject,
-    /// Of a speed, the family of the device.
+    /// Device family, for speeds.
     pub family: Option<String>,
-    /// Bytes, tokens, tokens a second or seconds.
+    /// The predicted figure in bytes, tokens, tokens per second or seconds.
     pub predicted: Interval<f64>,
-    /// In the same unit.
+    /// The measured figure, in the unit of `predicted`.
     pub measured: f64,
-    /// Half of the last printed digit, in the same unit.
+    /// Half of the last printed digit, in the unit of `predicted`.
     pub printed: f64,
-    /// The address of the log; empty where it is not known.
+    /// URL of the log; empty if unknown.
     pub source: String,
-    /// The figure was transcribed by somebody, not copied from a log.
+    /// Whether the figure was transcribed by somebody instead of copied from a log.
     pub second_hand: bool,
 }
 
-/// What a case is about.
+/// The model, devices and settings of a case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
-    /// Model id.
+    /// Id of the model.
     pub model: String,
     /// Format of the weights.
     pub quant: String,
-    /// Devices.
+    /// Names of the devices.
     pub devices: String,
     /// Release or build of the engine.
     pub version: String,
     /// Tokens of context, or of the prompt.
     pub context: Option<u64>,
-    /// Sequences at the same time.
+    /// Number of concurrent sequences.
     pub users: Option<u64>,
 }
 
 impl Comparison {
-    /// The measured figure lies within the interval, as far as it was printed.
+    /// Whether the measured figure is within the interval, allowing for its printed precision.
     pub fn covered(&self) -> bool {
         let Interval { low, high, .. } = self.predicted;
         low - self.printed <= self.measured && self.measured <= high + self.printed
     }
 
-    /// Share by which the prediction is off: of what was measured, or of the rate that a measured
-    /// time stands for.
+    /// Relative error of the prediction: of the measured figure, or of the corresponding rate if
+    /// that is a time.
     pub fn error(&self) -> f64 {
         let (predicted, measured) = match self.figure.unit() {
             Unit::Seconds => (self.measured, self.predicted.expected),
             _ => (self.predicted.expected, self.measured),
         };
         let off = ((predicted - measured).abs() - self.printed).max(0.0);
-        // Of nothing measured, whatever is predicted is wrong by all of it.
+        // If nothing was measured, any prediction is wrong by all of it.
         if measured > 0.0 { off / measured } else { off.min(1.0) }
     }
 
@@ -193,23 +193,23 @@ impl Comparison {
     }
 }
 
-/// How a group of comparisons came out.
+/// Errors and coverage of a group of comparisons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Comparisons.
+    /// Number of comparisons.
     pub n: usize,
-    /// Those within their interval.
+    /// Number of comparisons within their interval.
     pub covered: usize,
-    /// Median error, as a share.
+    /// Median relative error.
     pub median: f64,
-    /// 90th percentile of the error.
+    /// 90th percentile of the relative error.
     pub p90: f64,
     /// Median width of the interval, as a share of the prediction.
     pub width: f64,
 }
 
 impl Summary {
-    /// Of these comparisons; none are no error.
+    /// Summarises comparisons; without any, all errors are 0.
     pub fn of<'a>(cases: impl IntoIterator<Item = &'a Comparison>) -> Summary {
         let cases: Vec<&Comparison> = cases.into_iter().collect();
         let sorted = |of: fn(&Comparison) -> f64| {
@@ -227,18 +227,18 @@ impl Summary {
         }
     }
 
-    /// Share of those within their interval; all of none.
+    /// Share of the comparisons within their interval; 1 without any.
     pub fn share(&self) -> f64 {
         if self.n == 0 { 1.0 } else { self.covered as f64 / self.n as f64 }
     }
 
-    /// Nine of ten lie within their interval.
+    /// Whether nine of ten comparisons are within their interval.
     pub fn covers(&self) -> bool {
         self.covered * 10 >= self.n * 9
     }
 }
 
-/// A percentile of sorted values; 0 of none.
+/// Returns a percentile of sorted values; 0 without any.
 pub fn percentile(sorted: &[f64], share: f64) -> f64 {
     let at = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
     sorted.get(at).copied().unwrap_or(0.0)

@@ -1,5 +1,5 @@
-//! Serving engines: what vLLM, SGLang, TensorRT-LLM and MLX printed about weights, activations,
-//! graphs and the cache pool.
+//! Cases of serving engines: weights, activations, graphs and cache pools printed by vLLM, SGLang,
+//! TensorRT-LLM and MLX.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::units::{Bytes, GIB, Interval};
 /// Half of the last digit of a figure printed as GiB with two decimals.
 const PRINTED: f64 = 0.005 * GIB as f64;
 
-/// How a serving engine was started, and what it printed.
+/// The settings that a serving engine was started with, and the figures that it printed.
 #[derive(Debug, Deserialize)]
 pub(super) struct Profile {
     #[serde(flatten)]
@@ -45,7 +45,7 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// Every figure with a prediction.
+    /// Returns the comparison of every printed figure that has a prediction.
     pub fn compare(&self) -> Vec<Comparison> {
         let model = Catalog::bundled().model(&self.header.model);
         let quant = Quant::parse(&self.header.quant);
@@ -68,20 +68,20 @@ impl Profile {
         self.header.compare(figure, predicted, measured, printed, (self.context, self.sequences))
     }
 
-    /// The figure called `name`, if it was printed.
+    /// Returns the comparison of the figure called `name`, if it was printed.
     fn printed(
         &self,
         figure: Figure,
         name: &str,
         predicted: Interval<Bytes>,
     ) -> Option<Comparison> {
-        // Less than nothing: the driver gave memory back.
+        // A negative figure: the driver gave memory back.
         let measured = self.measured.get(name)?.max(0.0);
         Some(self.figure(figure, predicted, measured, PRINTED))
     }
 
     fn vllm(&self, model: &Model, checkpoint: &Checkpoint<'_>) -> Vec<Comparison> {
-        // A log without a version is taken to be of the time of its model.
+        // A log without a version is assumed to be from the time of its model.
         let recent = model.release.as_str() >= "2026-03";
         let release = Release(self.release.unwrap_or(if recent { 33 } else { 16 }));
         let large =
@@ -100,7 +100,7 @@ impl Profile {
         let weights = loaded(checkpoint, self.ranks, self.capability, release);
         let outside = non_torch(self.ranks);
         let graphs = cuda_graphs(self.eager);
-        // Pipeline stages and LoRA slots are not printed apart.
+        // Pipeline stages and LoRA slots are not printed separately.
         let plain = self.pipeline.is_none() && self.lora_rank.is_none();
         let mut out = Vec::new();
         if plain {
@@ -134,8 +134,8 @@ impl Profile {
         out
     }
 
-    /// What the engine needs before the first token is cached: the sum of what it printed, or
-    /// what its budget has beside the pool.
+    /// Compares the memory needed before the first token is cached: the sum of the printed figures,
+    /// or the budget without the pool.
     fn budget(
         &self,
         release: Release,
@@ -154,7 +154,7 @@ impl Profile {
         Some(self.figure(Figure::Total, needed + inside, measured, 0.3 * GIB as f64))
     }
 
-    /// Tokens and blocks of the pool that was printed.
+    /// Compares the tokens and blocks of the printed pool.
     fn pool(&self, layout: &KvLayout) -> Vec<Comparison> {
         let get = |name: &str| self.measured.get(name).copied();
         let Some(pool) = get("kv_cache_memory").map(|bytes| Bytes(bytes as u64)) else {
@@ -172,7 +172,7 @@ impl Profile {
         tokens.into_iter().chain(blocks).collect()
     }
 
-    /// SGLang and TensorRT-LLM: weights of a rank, and the tokens that the pool holds.
+    /// Compares the weights of a rank and the tokens of the pool, of SGLang and TensorRT-LLM.
     fn pools(&self, checkpoint: &Checkpoint<'_>) -> Vec<Comparison> {
         let weights = loaded(checkpoint, self.ranks, self.capability, Release::CURRENT);
         let caches = layer_caches(checkpoint.architecture(), self.ranks);
@@ -187,7 +187,7 @@ impl Profile {
         self.printed(Figure::Weights, "weights", weights).into_iter().chain(tokens).collect()
     }
 
-    /// MLX: the peak of a process, as the command line estimates it.
+    /// Compares the peak of an MLX process with the whole answer to its question.
     fn mlx(&self) -> Option<Comparison> {
         let measured = *self.measured.get("peak_memory")?;
         let query = format!(

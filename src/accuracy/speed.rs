@@ -1,4 +1,4 @@
-//! Speed: the cases of `tests/data/measured-speed.csv`, which `xtask/data/speed_cases.py` writes,
+//! Speed: the cases of `tests/data/measured-speed.csv`, written by `xtask/data/speed_cases.py`,
 //! with their work and chips.
 
 use serde::Deserialize;
@@ -13,20 +13,20 @@ use crate::speed::{
 };
 use crate::units::Interval;
 
-/// A measurement.
+/// A measurement, and the inputs of its prediction.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Its name.
+    /// Id of the case.
     pub id: String,
-    /// The collection that it is from.
+    /// Name of the collection of measurements.
     pub source: String,
     /// Engine, backend and period.
     pub software: Software,
-    /// Devices that share every layer.
+    /// Number of devices in tensor parallelism.
     pub tensor_parallel: f64,
-    /// Devices that take layers in turn.
+    /// Number of devices in a layer split.
     pub layer_split: f64,
-    /// What was measured.
+    /// The kind of measurement.
     pub kind: Kind,
     /// Tokens of the prompt.
     pub prompt: f64,
@@ -34,38 +34,38 @@ pub struct Case {
     pub output: f64,
     /// Tokens in the cache.
     pub depth: f64,
-    /// Sequences at the same time.
+    /// Number of concurrent sequences.
     pub batch: f64,
-    /// Tokens computed at once.
+    /// Largest number of prompt tokens computed at once.
     pub microbatch: f64,
-    /// As measured, in the unit of `kind`.
+    /// The measured value, in the unit of `kind`.
     pub value: f64,
     /// Number formats.
     pub numerics: Numerics,
-    /// What a step has to do.
+    /// Bytes and operations of a step.
     pub work: Work,
-    /// What the device can do.
+    /// Limits of the device.
     pub chip: Chip,
-    /// Sequences of prompt and output that fit into memory beside the weights.
+    /// Number of sequences of prompt and output that fit into memory besides the weights.
     pub fits: f64,
     subject: Subject,
 }
 
-/// What was measured.
+/// A kind of measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Tokens decoded a second, all sequences together.
+    /// Decoded tokens per second of all sequences together.
     Decode,
-    /// Prompt tokens a second.
+    /// Prompt tokens per second.
     Prefill,
-    /// Milliseconds a token.
+    /// Milliseconds per token.
     Tpot,
     /// Milliseconds to the first token.
     Ttft,
-    /// Tokens of prompts and answers a second over the whole run.
+    /// Prompt and answer tokens per second over the whole run.
     Total,
-    /// Tokens of answers a second over the whole run.
+    /// Answer tokens per second over the whole run.
     Output,
 }
 
@@ -76,20 +76,20 @@ impl Case {
     }
 }
 
-/// Every case of the file.
+/// Parses every case of the file.
 ///
 /// # Errors
 /// A row is not as `speed_cases.py` writes it.
 pub fn cases(file: &str) -> Result<Vec<Case>, csv::Error> {
     let rows = csv::Reader::from_reader(file.as_bytes()).into_deserialize();
     let cases = rows.map(|row: Result<Row, csv::Error>| Ok(case(row?)));
-    // A model or device that the catalogue lacks is not a case.
+    // A row whose model or device is not in the catalogue is no case.
     Ok(cases.collect::<Result<Vec<_>, csv::Error>>()?.into_iter().flatten().collect())
 }
 
 impl Case {
-    /// Predicted and measured figure, with the bounds shown: tokens a second, or seconds. `None`
-    /// where there is nothing to predict with.
+    /// Returns the predicted interval and the measured figure, in tokens per second or seconds.
+    /// `None` if there is no prediction.
     pub fn predict(&self) -> Option<(Interval<f64>, f64)> {
         let split = self.layer_split;
         let parts = (0..split as u32).map(|_| PlacedPart {
@@ -128,7 +128,7 @@ impl Case {
         })
     }
 
-    /// The figure beside its prediction.
+    /// Returns the comparison of the figure with its prediction.
     pub fn compare(&self) -> Option<Comparison> {
         let (predicted, measured) = self.predict()?;
         Some(Comparison {
@@ -230,7 +230,7 @@ fn case(row: Row) -> Option<Case> {
     })
 }
 
-/// When the engine's build is from.
+/// Returns the period of the engine's build as shown; empty for current releases.
 fn period(era: Era) -> &'static str {
     match era {
         Era::Y2023 => "2023",
@@ -254,7 +254,7 @@ fn numerics(quant: &str, flash_attention: bool) -> Numerics {
     }
 }
 
-/// The chip of a device; with another count of cores where some of them are switched off.
+/// Returns the chip of a device, scaled to `cores` if some of its cores are switched off.
 fn chip(device: &Device, cores: Option<f64>) -> Option<Chip> {
     let mut chip = Chip::of(device)?;
     if let (Some(cores), Some(units)) = (cores, device.compute_units) {
@@ -266,8 +266,8 @@ fn chip(device: &Device, cores: Option<f64>) -> Option<Chip> {
     Some(chip)
 }
 
-/// The loaded tensors with their bytes: by llama.cpp's mix, scaled to the size of the measured
-/// file, or by the bits a weight of a checkpoint's format.
+/// Returns the loaded tensors with their bytes: by llama.cpp's mix, scaled to the size of the
+/// measured file, or by the bits per weight of a checkpoint's format.
 fn weights(
     architecture: &Architecture,
     quant: &str,

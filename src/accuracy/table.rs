@@ -1,8 +1,8 @@
-//! What the accuracy page shows: every memory figure and the worst speeds beside their predictions,
-//! how groups of them came out, and what cannot be compared.
+//! The data of the accuracy page: every memory figure and the worst speeds with their predictions,
+//! summaries of groups, and the cases that are not compared.
 //!
-//! It is made natively from the cases, written as JSON and fetched by the page when it is asked
-//! for, so that the cases weigh nothing in the app.
+//! It is built natively from the cases, written as JSON and fetched by the page on demand, so that
+//! the cases do not add to the size of the app.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Figure, Subject, Summary};
 
-/// The whole page.
+/// The data of the accuracy page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
-    /// Memory.
+    /// Figures of memory.
     pub memory: Part,
-    /// Speed.
+    /// Figures of speed.
     pub speed: Part,
     /// Cases that are not compared.
     pub left_out: Vec<LeftOut>,
@@ -23,69 +23,69 @@ pub struct Table {
     pub reasons: BTreeMap<String, Reason>,
 }
 
-/// One half of it.
+/// The figures of memory or of speed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// How each engine's figures came out.
+    /// Summaries by engine and figure.
     pub groups: Vec<Group>,
-    /// Figures: those outside their interval first, and among equals the worst first.
+    /// Individual figures: those outside their interval first, each part by descending error.
     pub rows: Vec<Row>,
-    /// Figures compared; more than there are rows where only the worst are listed.
+    /// Number of compared figures; more than `rows` if only the worst are listed.
     pub compared: usize,
 }
 
-/// Figures of one kind under one engine.
+/// Summary of the figures of one kind under one engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The engine.
     pub engine: String,
-    /// What was measured.
+    /// The kind of figure.
     pub figure: Figure,
-    /// Only those on devices of this family.
+    /// The device family, if the group is limited to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
-    /// They were transcribed, not copied from logs.
+    /// Whether the figures were transcribed instead of copied from logs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_hand: bool,
-    /// How they came out.
+    /// Errors and coverage of the group.
     pub summary: Summary,
 }
 
-/// A figure.
+/// A measured figure and its prediction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The engine.
     pub engine: String,
-    /// What was measured.
+    /// The kind of figure.
     pub figure: Figure,
-    /// What the case is about.
+    /// Model, devices and settings of the case.
     pub subject: Subject,
-    /// Low, expected and high.
+    /// Low, expected and high prediction.
     pub predicted: [f64; 3],
-    /// As printed.
+    /// The measured figure.
     pub measured: f64,
-    /// Share by which the prediction is off.
+    /// Relative error of the prediction.
     pub error: f64,
-    /// The measured figure lies within the interval.
+    /// Whether the measured figure is within the interval.
     pub covered: bool,
-    /// It was transcribed, not copied from a log.
+    /// Whether the figure was transcribed instead of copied from a log.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_hand: bool,
-    /// The address of the measurement; empty where it is not known.
+    /// URL of the measurement; empty if unknown.
     pub source: String,
-    /// The reason, a key of [`Table::reasons`].
+    /// Reason of the error, a key of [`Table::reasons`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// Cases of an engine that are not compared, for one reason.
+/// Cases of an engine that are not compared for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The engine.
     pub engine: String,
     /// The reason, a key of [`Table::reasons`].
     pub why: String,
-    /// Cases.
+    /// Number of cases.
     pub n: usize,
 }
 

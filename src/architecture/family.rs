@@ -1,5 +1,5 @@
-//! What a model's family implies in llama.cpp: the architecture name of its GGUF files, how norms
-//! are named there and which tensors the converter fuses.
+//! Properties of a model's family in llama.cpp: the architecture name of its GGUF files, the names
+//! of norms, and the tensors that the converter fuses.
 //!
 //! From llama.cpp's converter (`conversion/*.py`) and loader (`src/models/*.cpp`), b11434.
 
@@ -7,22 +7,22 @@ use super::Role;
 use super::config::{Config, GateType};
 use Role::*;
 
-/// Facts of one family.
+/// Properties of a model family in llama.cpp.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Family {
-    /// `general.architecture`; `None` where llama.cpp has no such architecture.
+    /// `general.architecture`; `None` if llama.cpp has no such architecture.
     pub gguf_arch: Option<&'static str>,
     /// The norms over the hidden size of a layer that has both a mixer and a feed-forward block.
     pub norms: &'static [Role],
-    /// Q, K and V are one tensor.
+    /// Whether Q, K and V are one tensor.
     pub fused_qkv: bool,
-    /// Gate and up of dense blocks are one tensor.
+    /// Whether gate and up of dense blocks are one tensor.
     pub fused_gate_up: bool,
-    /// Attention and feed-forward block read the same input.
+    /// Whether attention and feed-forward block read the same input.
     pub parallel: bool,
-    /// The converter writes MTP layers.
+    /// Whether the converter writes MTP layers.
     pub mtp_in_gguf: bool,
-    /// Rows of the embedding table that the converter keeps.
+    /// Number of rows of the embedding table that the converter keeps.
     pub gguf_vocab_size: Option<u64>,
 }
 
@@ -32,7 +32,7 @@ const TWO_POST_ATTENTION: &[Role] = &[AttnNorm, PostAttentionNorm];
 const TWO_POST: &[Role] = &[PostAttentionNorm, PostFfwNorm];
 const FOUR: &[Role] = &[AttnNorm, PostAttentionNorm, FfnNorm, PostFfwNorm];
 
-/// The family of `config`.
+/// Returns the family of `config`.
 pub(super) fn family(config: &Config) -> Family {
     let plain = Family {
         gguf_arch: None,

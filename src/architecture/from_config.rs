@@ -1,4 +1,4 @@
-//! A normalised configuration becomes an architecture, layer by layer.
+//! Conversion of a normalised configuration into an architecture, layer by layer.
 
 use super::config::{Config, GateType, MtpKind, NormType, QkNormType, RopeFactors};
 use super::family::{Family, family};
@@ -43,7 +43,7 @@ impl Conversion<'_> {
         self.family.gguf_vocab_size.map_or(rows, |kept| kept.min(rows))
     }
 
-    /// The letter of layer `i`.
+    /// Returns the letter of layer `i` in a pattern.
     fn mixer_letter(&self, i: usize) -> u8 {
         self.config.layer_pattern.as_bytes().get(i).copied().unwrap_or(b'F')
     }
@@ -57,8 +57,8 @@ impl Conversion<'_> {
         }
     }
 
-    /// Layer `i`; two layers where the model puts two attention and dense blocks in one, the
-    /// experts beside the first.
+    /// Returns layer `i`; as two layers if the model has two attention and dense blocks in one,
+    /// with the experts in the first.
     fn layers(&self, i: usize) -> Vec<Layer> {
         let c = self.config;
         let mixer = self.mixer(i);
@@ -90,7 +90,7 @@ impl Conversion<'_> {
         layer
     }
 
-    /// Tensors of a layer beyond mixer, feed-forward block and norms.
+    /// Returns the tensors of a layer besides mixer, feed-forward block and norms.
     fn layer_extra(&self, layer: &mut Layer, hyper_connections: bool) {
         let c = self.config;
         let e = c.hidden_size;
@@ -377,8 +377,8 @@ impl Conversion<'_> {
         })
     }
 
-    /// An MTP layer: full attention (with an indexer where the last layer has sparse attention)
-    /// and the model's usual feed-forward block.
+    /// Returns an MTP layer: full attention (with an indexer if the last layer has sparse
+    /// attention) and the model's usual feed-forward block.
     fn mtp_layer(&self) -> Layer {
         let c = self.config;
         let last = c.num_hidden_layers.saturating_sub(1) as usize;
@@ -405,7 +405,7 @@ impl Conversion<'_> {
         layer
     }
 
-    /// The tensors that bring the streams of the hyper-connections together at the end.
+    /// Returns the tensors that merge the streams of the hyper-connections after the last layer.
     fn hc_head(&self, place: Place) -> [ExtraTensor; 3] {
         let (e, streams) = (self.config.hidden_size, self.config.hc_mult);
         [

@@ -1,4 +1,4 @@
-//! Where a family's GGUF file departs from the usual names and order of tensors.
+//! Exceptions of GGUF files from the usual names and order of tensors, by architecture.
 //!
 //! [`Role`] is declared in the usual order; the exceptions are stated here, as seen in the
 //! `load_arch_tensors` of llama.cpp's `src/models` (b11434). No size depends on the order: the
@@ -7,7 +7,7 @@
 use super::Role;
 use Role::*;
 
-/// A role that comes right after another one (`None`: first of all) in some architectures.
+/// A role that directly follows another one (`None`: comes first) in some architectures.
 pub(super) struct Move(Role, Option<Role>);
 
 const LFM2: &[Move] = &[
@@ -44,7 +44,7 @@ const DOWN_FIRST: &[Move] = &[Move(FfnGateExps, Some(FfnDownExps))];
 const Q_NORM_FIRST: &[Move] = &[Move(AttnKNorm, Some(AttnQNorm))];
 const SHARED_UP_FIRST: &[Move] = &[Move(FfnDownShexp, Some(FfnUpShexp))];
 
-/// The exceptions of an architecture.
+/// Returns the exceptions of an architecture.
 pub(super) fn moves(gguf_arch: &str) -> &'static [Move] {
     match gguf_arch {
         "lfm2" | "lfm2moe" => LFM2,
@@ -61,7 +61,7 @@ pub(super) fn moves(gguf_arch: &str) -> &'static [Move] {
     }
 }
 
-/// What `role` is called in this architecture, where two names are in use for the same thing.
+/// Returns the role whose name a GGUF file of the architecture uses for `role`.
 pub(super) fn gguf_role(gguf_arch: &str, role: Role) -> Role {
     match (gguf_arch, role) {
         ("kimi-k3", SsmGA) => SsmG,
@@ -73,7 +73,7 @@ pub(super) fn gguf_role(gguf_arch: &str, role: Role) -> Role {
     }
 }
 
-/// Where a tensor stands among those of its layer; sort by it.
+/// Returns the sort key of a tensor among those of its layer.
 pub(super) fn sort_key(moves: &[Move], role: Role) -> (Option<Role>, usize) {
     match moves.iter().position(|m| m.0 == role) {
         Some(at) => (moves[at].1, at + 1),

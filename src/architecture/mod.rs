@@ -1,8 +1,7 @@
-//! What a model is made of: its layers, and through them the list of its tensors.
+//! Architectures of models: their layers, and the list of their tensors.
 //!
-//! [`Architecture`] describes a decoder by its blocks. [`tensors`] turns it into the one list
-//! from which every size in Headroom is computed: parameter counts, weight bytes, bytes read per
-//! token.
+//! [`Architecture`] describes a decoder by its blocks. [`tensors`] turns it into the list from
+//! which every size in Headroom is computed: parameter counts, weight bytes, bytes read per token.
 
 pub mod config;
 mod family;
@@ -17,30 +16,29 @@ pub use tensors::{Count, Group, Place, Shape, Tensor, count, tensors};
 /// A decoder-only language model (or an encoder), block by block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Architecture {
-    /// The name llama.cpp gives this architecture (`general.architecture` in a GGUF file), such
-    /// as `llama`, `qwen3moe` or `deepseek2`; `None` where llama.cpp has none, and then it
-    /// cannot run the model.
+    /// Name of the architecture in llama.cpp (`general.architecture` in a GGUF file), such as
+    /// `llama`, `qwen3moe` or `deepseek2`; `None` if llama.cpp cannot run the model.
     pub gguf_arch: Option<String>,
     /// E, the width of the residual stream.
     pub hidden_size: u64,
     /// V, rows of the embedding table in the checkpoint.
     pub vocab_size: u64,
-    /// Rows of the embedding table in a GGUF file, where the converter trims the padding rows
-    /// (Gemma 3: 262144 of 262208); otherwise the same as `vocab_size`.
+    /// Rows of the embedding table in a GGUF file: fewer than `vocab_size` if the converter trims
+    /// padding rows (Gemma 3: 262144 of 262208).
     pub gguf_vocab_size: u64,
-    /// The output head is the embedding table itself.
+    /// Whether the output head is the embedding table.
     pub tied_embeddings: bool,
     /// Longest context the model was trained for, in tokens.
     pub max_context: Option<u64>,
-    /// Tokens a sliding-window (or chunked) attention layer looks back, where there are any.
+    /// Window of sliding-window (or chunked) attention layers in tokens, if there are any.
     pub sliding_window: Option<u64>,
-    /// The repeating layers, in order. MTP layers are not among them.
+    /// The repeating layers in order, without MTP layers.
     pub layers: Vec<Layer>,
-    /// Multi-token-prediction layers, where the checkpoint has some.
+    /// Multi-token-prediction layers, if the checkpoint has any.
     pub mtp: Option<Mtp>,
-    /// Tensors outside the repeating layers and beyond embedding, final norm and head.
+    /// Tensors outside the repeating layers, besides embedding, final norm and head.
     pub extras: Extras,
-    /// How each normalisation is stored.
+    /// Storage of the model's norms.
     pub norm: NormKind,
 }
 
@@ -53,24 +51,24 @@ pub struct Layer {
     pub ffn: Ffn,
     /// Norms over the hidden size in this layer, each named by its tensor.
     pub norms: Vec<Role>,
-    /// Tensors that only some families have, beyond mixer, feed-forward block and norms.
+    /// Tensors besides mixer, feed-forward block and norms, which only some families have.
     pub extra: Vec<ExtraTensor>,
-    /// Attention and FFN read the same input and are added together (Command-R, Phi-2, Falcon).
+    /// Whether attention and FFN read the same input and are added (Command-R, Phi-2, Falcon).
     pub parallel: bool,
 }
 
-/// A tensor that the blocks do not account for.
+/// A tensor that does not follow from the blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExtraTensor {
-    /// What it is for.
+    /// Role of the tensor.
     pub role: Role,
-    /// Dimensions.
+    /// Dimensions of the tensor.
     pub shape: Shape,
-    /// Which files hold it.
+    /// Files that contain the tensor.
     pub place: Place,
 }
 
-/// How a normalisation is stored.
+/// Storage of a norm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum NormKind {
     /// One weight vector.
@@ -80,11 +78,11 @@ pub enum NormKind {
     Layer,
     /// A layer norm with a weight vector only.
     LayerNoBias,
-    /// Nothing is stored (OLMo 1).
+    /// A norm without parameters (OLMo 1).
     NonParametric,
 }
 
-/// What mixes information between tokens in a layer.
+/// The block of a layer that mixes information between tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Mixer {
     /// Softmax attention with a key and a value per KV head: MHA, GQA, MQA.
@@ -115,7 +113,7 @@ pub enum Mixer {
 }
 
 impl Mixer {
-    /// The softmax attention of this layer, if it has one that keeps K and V per head.
+    /// Returns the softmax attention of the layer, if it keeps K and V per head.
     pub fn attention(&self) -> Option<&Attention> {
         match self {
             Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) => Some(a),
@@ -123,7 +121,7 @@ impl Mixer {
         }
     }
 
-    /// The Mamba-2 block of this layer, if it has one.
+    /// Returns the Mamba-2 block of the layer, if there is one.
     pub fn mamba2(&self) -> Option<&Mamba2> {
         match self {
             Mixer::Mamba2(m) | Mixer::AttentionAndMamba2(_, m) => Some(m),
@@ -132,7 +130,7 @@ impl Mixer {
     }
 }
 
-/// Which tokens an attention layer can see.
+/// The tokens that an attention layer attends to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// All earlier tokens.
@@ -141,7 +139,7 @@ pub enum Reach {
     Sliding,
     /// The current chunk of `sliding_window` tokens (Llama 4).
     Chunked,
-    /// A subset picked by an indexer (DeepSeek sparse attention); the cache still holds all.
+    /// A subset chosen by an indexer (DeepSeek sparse attention); the cache still holds all.
     Sparse,
 }
 
@@ -156,37 +154,36 @@ pub struct Attention {
     pub head_dim: u64,
     /// Elements of a value head.
     pub v_head_dim: u64,
-    /// What it can see.
+    /// Tokens that the layer attends to.
     pub reach: Reach,
-    /// Biases on the Q, K and V projections.
+    /// Whether the Q, K and V projections have biases.
     pub qkv_bias: bool,
-    /// A bias on the output projection.
+    /// Whether the output projection has a bias.
     pub out_bias: bool,
     /// Norms on queries and keys.
     pub qk_norm: QkNorm,
     /// A gate on the attention output.
     pub output_gate: OutputGate,
-    /// One learned sink logit a head (gpt-oss).
+    /// Whether there is a learned sink logit per head (gpt-oss).
     pub sinks: bool,
-    /// Q, K and V are one tensor in a GGUF file (Phi-3, GPT-NeoX, Bloom, Falcon ...).
+    /// Whether Q, K and V are one tensor in a GGUF file (Phi-3, GPT-NeoX, Bloom, Falcon ...).
     pub fused_qkv: bool,
-    /// Keys are used as values: no V projection is stored (Gemma 4 global layers).
+    /// Whether keys are used as values, without a V projection (Gemma 4 global layers).
     pub k_eq_v: bool,
-    /// Where K and V come from.
+    /// Source of the keys and values.
     pub kv_source: KvSource,
-    /// A sparse-attention indexer with its own key cache.
+    /// Sparse-attention indexer, which has its own key cache.
     pub indexer: Option<Indexer>,
 }
 
-/// Where a layer's keys and values come from.
+/// Source of a layer's keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KvSource {
-    /// The layer computes and caches its own.
+    /// The layer computes and caches its own keys and values.
     Own,
-    /// The layer reuses an earlier layer's cache (Gemma 3n, Gemma 4 E2B/E4B); `stored` tells
-    /// whether its unused K/V projections are in the checkpoint all the same.
+    /// The layer reuses an earlier layer's cache (Gemma 3n, Gemma 4 E2B/E4B).
     Shared {
-        /// The unused projections are stored.
+        /// Whether the unused K and V projections are still in the checkpoint.
         stored: bool,
     },
     /// The layer attends to image features only (Llama 3.2 Vision cross attention).
@@ -211,15 +208,15 @@ pub enum QkNorm {
 pub enum OutputGate {
     /// None.
     None,
-    /// The query projection is twice as wide (Qwen3-Next).
+    /// A gate in a query projection of twice the width (Qwen3-Next).
     InQuery,
     /// A separate projection E x (heads x head_dim) (AFMoE).
     Full,
-    /// One value a head.
+    /// One value per head.
     PerHead,
 }
 
-/// Multi-head latent attention: K and V are rebuilt from one cached latent vector a token.
+/// Multi-head latent attention: K and V are expanded from one cached latent vector per token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mla {
     /// H, query heads.
@@ -228,55 +225,55 @@ pub struct Mla {
     pub q_lora_rank: Option<u64>,
     /// Rank of the cached latent.
     pub kv_lora_rank: u64,
-    /// Elements of a query/key head that carry no position.
+    /// Elements of a query/key head without position.
     pub qk_nope_head_dim: u64,
-    /// Elements of a query/key head that carry the rotary position; cached beside the latent.
+    /// Elements of a query/key head with the rotary position; cached besides the latent.
     pub qk_rope_head_dim: u64,
     /// Elements of a value head.
     pub v_head_dim: u64,
-    /// Biases on the down-projections and the output.
+    /// Whether the down-projections and the output have biases.
     pub bias: bool,
     /// A gate on the attention output.
     pub output_gate: OutputGate,
-    /// One learned sink logit a head.
+    /// Whether there is a learned sink logit per head.
     pub sinks: bool,
-    /// K and V are rebuilt by one tensor in a GGUF file too (MiniCPM3), rather than two, and
-    /// then llama.cpp caches full keys and values.
+    /// Whether one tensor expands K and V in a GGUF file too (MiniCPM3), rather than two; llama.cpp
+    /// then caches full keys and values.
     pub fused_kv_b: bool,
-    /// What it can see.
+    /// Tokens that the layer attends to.
     pub reach: Reach,
-    /// A sparse-attention indexer with its own key cache.
+    /// Sparse-attention indexer, which has its own key cache.
     pub indexer: Option<Indexer>,
 }
 
-/// The indexer of sparse attention: it scores cached tokens (or blocks) with small keys.
+/// The indexer of sparse attention, which scores cached tokens (or blocks) by small keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Indexer {
     /// Indexer query heads.
     pub heads: u64,
-    /// Elements of an indexer key; one key is cached a token and layer.
+    /// Elements of an indexer key; one key is cached per token and layer.
     pub head_dim: u64,
-    /// Tokens (or blocks) attended to.
+    /// Number of tokens (or blocks) attended to.
     pub top_k: u64,
-    /// Width that the indexer's queries are projected from: the query latent, or E.
+    /// Width from which the indexer's queries are projected: the query latent, or E.
     pub query_rank: u64,
-    /// Keys are pooled over this many tokens by a gate (GLM-5.3-Flash); 0 where they are not.
+    /// Number of tokens over which a gate pools the keys (GLM-5.3-Flash); 0 without pooling.
     pub pool: u64,
-    /// Query heads are weighted by a projection of their own, and the key norm has a bias
+    /// Whether a separate projection weights the query heads, and the key norm has a bias
     /// (DeepSeek-V3.2); otherwise both have a plain norm (MiniMax-M3).
     pub weighted: bool,
 }
 
 /// DeepSeek-V4 attention: one key/value head of `head_dim`, of which a layer caches the last
-/// `sliding_window` tokens as they are and, where `ratio` is not 0, one entry for each `ratio`
-/// earlier tokens.
+/// `sliding_window` tokens unchanged and, if `ratio` is not 0, one entry per `ratio` earlier
+/// tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Compressed {
     /// H, query heads.
     pub heads: u64,
-    /// Elements of a head, rotary part included.
+    /// Elements of a head, including the rotary part.
     pub head_dim: u64,
-    /// Elements of a head that carry the rotary position.
+    /// Elements of a head with the rotary position.
     pub rope_head_dim: u64,
     /// Rank of the query down-projection.
     pub q_lora_rank: u64,
@@ -284,14 +281,14 @@ pub struct Compressed {
     pub out_groups: u64,
     /// Rank of each group's output down-projection.
     pub out_lora_rank: u64,
-    /// Tokens that one compressed entry stands for; 0 where the layer has the window only.
+    /// Tokens per compressed entry; 0 if the layer has the window only.
     pub ratio: u64,
-    /// The indexer that picks compressed entries.
+    /// The indexer that chooses compressed entries.
     pub indexer: Option<Indexer>,
 }
 
 impl Compressed {
-    /// Blocks of `ratio` tokens overlap, as the short ones (4) do and the long ones (128) don't.
+    /// Whether blocks of `ratio` tokens overlap: the short ones (4) do, the long ones (128) do not.
     pub const fn overlaps(&self) -> bool {
         self.ratio > 0 && self.ratio < 128
     }
@@ -310,7 +307,7 @@ pub struct GatedDeltaNet {
     pub value_head_dim: u64,
     /// Taps of the short convolution.
     pub conv_kernel: u64,
-    /// alpha and beta are one tensor (Qwen3-Next) rather than two (Qwen3.5).
+    /// Whether alpha and beta are one tensor (Qwen3-Next) rather than two (Qwen3.5).
     pub fused_ba: bool,
 }
 
@@ -323,9 +320,9 @@ pub struct Kda {
     pub head_dim: u64,
     /// Taps of the short convolutions on q, k and v.
     pub conv_kernel: u64,
-    /// The decay projection is full rank rather than through `head_dim`.
+    /// Whether the decay projection has full rank, rather than the rank `head_dim`.
     pub full_rank_decay: bool,
-    /// The gate projection is full rank rather than through `head_dim`.
+    /// Whether the gate projection has full rank, rather than the rank `head_dim`.
     pub full_rank_gate: bool,
 }
 
@@ -349,9 +346,9 @@ pub struct Mamba1 {
     pub d_conv: u64,
     /// Rank of the time step projection.
     pub dt_rank: u64,
-    /// The convolution has a bias.
+    /// Whether the convolution has a bias.
     pub conv_bias: bool,
-    /// Norms on dt, B and C (Jamba).
+    /// Whether dt, B and C have norms (Jamba).
     pub inner_norms: bool,
 }
 
@@ -368,9 +365,9 @@ pub struct Mamba2 {
     pub groups: u64,
     /// Heads.
     pub heads: u64,
-    /// The convolution has a bias.
+    /// Whether the convolution has a bias.
     pub conv_bias: bool,
-    /// A gated norm before the output projection.
+    /// Whether there is a gated norm before the output projection.
     pub norm: bool,
 }
 
@@ -381,14 +378,14 @@ pub enum Ffn {
     Dense(Dense),
     /// A mixture of experts.
     Moe(Moe),
-    /// Both, added together (Arctic, Gemma 4 26B-A4B).
+    /// A dense block and a mixture of experts, added (Arctic, Gemma 4 26B-A4B).
     DenseAndMoe(Dense, Moe),
     /// No feed-forward block.
     None,
 }
 
 impl Ffn {
-    /// The mixture of experts of this layer, if it has one.
+    /// Returns the mixture of experts of the layer, if there is one.
     pub fn moe(&self) -> Option<&Moe> {
         match self {
             Ffn::Moe(m) | Ffn::DenseAndMoe(_, m) => Some(m),
@@ -396,7 +393,7 @@ impl Ffn {
         }
     }
 
-    /// The dense block of this layer, if it has one.
+    /// Returns the dense block of the layer, if there is one.
     pub fn dense(&self) -> Option<&Dense> {
         match self {
             Ffn::Dense(d) | Ffn::DenseAndMoe(d, _) => Some(d),
@@ -410,80 +407,80 @@ impl Ffn {
 pub struct Dense {
     /// FF, the inner width.
     pub intermediate_size: u64,
-    /// Gated (SwiGLU and the like: three matrices) or plain (two).
+    /// Whether the block is gated (SwiGLU and the like: three matrices) or plain (two).
     pub gated: bool,
-    /// Biases on its projections.
+    /// Whether the projections have biases.
     pub bias: bool,
-    /// Gate and up are one tensor in a GGUF file (Phi-3, GLM-4).
+    /// Whether gate and up are one tensor in a GGUF file (Phi-3, GLM-4).
     pub fused_gate_up: bool,
 }
 
 /// A mixture of experts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Moe {
-    /// Routed experts.
+    /// Number of routed experts.
     pub experts: u64,
-    /// Routed experts that each token uses.
+    /// Number of routed experts per token.
     pub experts_per_token: u64,
-    /// Further choices of the router that pass the token on as it is (LongCat).
+    /// Number of additional choices of the router that leave the token unchanged (LongCat).
     pub idle_experts: u64,
     /// FFx, the inner width of one expert.
     pub intermediate_size: u64,
-    /// Width that experts read and write; differs from E where tokens are first projected to a
-    /// latent (Nemotron 3 Super).
+    /// Width that experts read and write; differs from E if tokens are first projected to a latent
+    /// (Nemotron 3 Super).
     pub hidden_size: u64,
-    /// A norm on that latent (Kimi K3).
+    /// Whether the latent of the experts has a norm (Kimi K3).
     pub latent_norm: bool,
-    /// Gated (three matrices an expert) or plain (two).
+    /// Whether experts are gated (three matrices) or plain (two).
     pub gated: bool,
-    /// Gate and up are one tensor in a GGUF file (Gemma 4).
+    /// Whether gate and up are one tensor in a GGUF file (Gemma 4).
     pub fused_gate_up: bool,
-    /// Experts and router have biases (gpt-oss).
+    /// Whether experts and router have biases (gpt-oss).
     pub expert_bias: bool,
-    /// The router's projection has a bias.
+    /// Whether the router's projection has a bias.
     pub router_linear_bias: bool,
-    /// One selection bias an expert (`e_score_correction_bias`, DeepSeek-V3).
+    /// Whether each expert has a selection bias (`e_score_correction_bias`, DeepSeek-V3).
     pub router_bias: bool,
-    /// Rows of a table that gives the experts of each token id, instead of `router_bias`
-    /// (DeepSeek-V4's first layers); 0 where there is none.
+    /// Rows of a table with the experts of each token id, instead of `router_bias` (DeepSeek-V4's
+    /// first layers); 0 if there is none.
     pub token_table: u64,
-    /// Inner width of all shared experts together; 0 where there is none.
+    /// Inner width of all shared experts together; 0 if there are none.
     pub shared_intermediate_size: u64,
-    /// A gate on the shared expert (Qwen2-MoE).
+    /// Whether the shared expert has a gate (Qwen2-MoE).
     pub shared_gate: bool,
 }
 
-/// Multi-token-prediction layers: each predicts one more token from the hidden state before it.
+/// Multi-token-prediction layers, each of which predicts one more token from the hidden state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mtp {
-    /// The layers block by block, where they are laid out like a repeating layer.
+    /// The layers that are laid out like a repeating layer, block by block.
     pub layers: Vec<Layer>,
-    /// Parameters beyond `layers` that are known by their number only.
+    /// Number of parameters of MTP layers that are not in `layers`, of unknown layout.
     pub params: u64,
-    /// Each layer stores a copy of the embedding table.
+    /// Whether each layer stores a copy of the embedding table.
     pub own_embedding: bool,
-    /// Each layer stores a copy of the output head.
+    /// Whether each layer stores a copy of the output head.
     pub own_head: bool,
-    /// llama.cpp's converter writes them into the GGUF file.
+    /// Whether llama.cpp's converter writes the layers into the GGUF file.
     pub in_gguf: bool,
 }
 
-/// Tensors that belong to no repeating layer.
+/// Tensors outside the repeating layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
-    /// A norm over the embeddings.
+    /// Whether there is a norm over the embeddings.
     pub embedding_norm: bool,
-    /// The final norm is absent.
+    /// Whether the final norm is absent.
     pub no_final_norm: bool,
-    /// A bias on the output head.
+    /// Whether the output head has a bias.
     pub head_bias: bool,
-    /// Width of the embedding rows where it differs from the hidden size.
+    /// Width of the embedding rows, if different from the hidden size.
     pub embedding_size: Option<u64>,
-    /// Lookup tables read a few rows a token (n-gram): parameters, in rows of E.
+    /// Number of parameters of lookup tables, of which a token reads a few rows of E (n-gram).
     pub lookup_tables: u64,
-    /// Vision and audio towers with their projectors: parameters.
+    /// Number of parameters of vision and audio towers with their projectors.
     pub vision: u64,
-    /// Anything else: position embeddings, rotary factors, per-layer embeddings ...
+    /// Other tensors: position embeddings, rotary factors, per-layer embeddings ...
     pub tensors: Vec<ExtraTensor>,
 }
 
@@ -498,8 +495,8 @@ impl Architecture {
         self.layers.iter().filter_map(|l| l.ffn.moe()).map(|m| m.experts).max().unwrap_or(0)
     }
 
-    /// Inner width of the widest feed-forward block that a token passes through, in values: that of
-    /// a dense block, or of the shared and routed experts that one token uses together.
+    /// Inner width of the widest feed-forward block that a token passes through, in values: of a
+    /// dense block, or of the shared and routed experts that one token uses together.
     pub fn widest_ffn(&self) -> u64 {
         let width = |layer: &Layer| {
             let dense = layer.ffn.dense().map_or(0, |d| d.intermediate_size);

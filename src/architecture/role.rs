@@ -1,8 +1,9 @@
-//! What a tensor is for, with the name llama.cpp gives it in a GGUF file.
+//! Roles of tensors, with their names in GGUF files.
 
 macro_rules! roles {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What a tensor is for. Experts are stacked: one tensor holds all experts of a layer.
+        /// The role of a tensor in a model. Experts are stacked: one tensor holds all experts of a
+        /// layer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs)]
         pub enum Role { $($(#[$doc])* $variant,)* }
@@ -11,12 +12,12 @@ macro_rules! roles {
             /// Every role.
             pub const ALL: &'static [Role] = &[$(Role::$variant,)*];
 
-            /// The tensor's name in a GGUF file, without the `blk.N.` in front.
+            /// The tensor's name in a GGUF file, without the prefix `blk.N.`.
             pub const fn gguf_name(self) -> &'static str {
                 match self { $(Role::$variant => $name,)* }
             }
 
-            /// The role of a GGUF tensor name, with or without its `blk.N.`.
+            /// Parses the name of a GGUF tensor, with or without its prefix `blk.N.`.
             pub fn from_gguf_name(name: &str) -> Option<Role> {
                 let suffix = match name.strip_prefix("blk.") {
                     Some(rest) => rest.split_once('.').map_or(rest, |(_, suffix)| suffix),
@@ -71,7 +72,7 @@ roles! {
     AttnKvB = "attn_kv_b.weight",
     AttnKB = "attn_k_b.weight",
     AttnVB = "attn_v_b.weight",
-    /// DeepSeek-V4: the one key/value head.
+    /// DeepSeek-V4: the single key/value head.
     AttnKv = "attn_kv.weight",
     AttnOutputA = "attn_output_a.weight",
     AttnOutputB = "attn_output_b.weight",
@@ -202,19 +203,19 @@ roles! {
     Output = "output.weight",
     OutputBias = "output.bias",
 
-    /// Vision or audio tower and its projector, as one figure; a GGUF keeps them in a file of
-    /// their own (mmproj).
+    /// Vision or audio tower and its projector as one tensor; in GGUF they are a separate file
+    /// (mmproj).
     Vision = "vision",
-    /// MTP layers that are known by their parameter count only.
+    /// MTP layers of which only the number of parameters is known.
     Mtp = "mtp",
-    /// Lookup tables read a few rows a token.
+    /// Lookup tables, of which a token reads a few rows.
     LookupTable = "lookup_table",
-    /// Parameters known by their count only.
+    /// Parameters of which only the number is known.
     Other = "other",
 }
 
 impl Role {
-    /// A matrix of routed experts: the part that `--n-cpu-moe` can leave on the host.
+    /// Whether this is a matrix of routed experts, which `--n-cpu-moe` can leave on the host.
     pub const fn is_expert(self) -> bool {
         matches!(
             self,
@@ -230,7 +231,7 @@ impl Role {
 }
 
 impl Role {
-    /// The bias that goes with a norm.
+    /// Returns the role of a norm's bias.
     pub(crate) const fn bias(self) -> Option<Role> {
         Some(match self {
             Role::TokenEmbdNorm => Role::TokenEmbdNormBias,

@@ -11,12 +11,12 @@ use super::{
 pub struct Shape(pub [u64; 3]);
 
 impl Shape {
-    /// A vector.
+    /// Returns the shape of a vector.
     pub const fn vector(n: u64) -> Shape {
         Shape([n, 1, 1])
     }
 
-    /// A matrix that maps `inputs` to `outputs` elements.
+    /// Returns the shape of a matrix that maps `inputs` to `outputs` elements.
     pub const fn matrix(inputs: u64, outputs: u64) -> Shape {
         Shape([inputs, outputs, 1])
     }
@@ -26,75 +26,77 @@ impl Shape {
         self.0.iter().fold(1u64, |n, d| n.saturating_mul(*d))
     }
 
-    /// How many dimensions are in use (trailing ones do not count; at least 1).
+    /// Number of dimensions in use, without trailing ones; at least 1.
     pub fn rank(self) -> usize {
         self.0.iter().rposition(|d| *d != 1).map_or(1, |i| i + 1)
     }
 }
 
-/// What part of a checkpoint a tensor belongs to.
+/// The part of a checkpoint that a tensor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
     /// The text model itself.
     Text,
-    /// Vision and audio towers; a GGUF keeps them in a file of their own.
+    /// Vision and audio towers; in GGUF they are a separate file.
     Vision,
     /// Multi-token-prediction layers.
     Mtp,
 }
 
-/// Which files hold a tensor.
+/// The files that contain a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// The checkpoint and the GGUF file.
     Both,
     /// The checkpoint only.
     Checkpoint,
-    /// The GGUF file only: the converter makes it (`rope_freqs`), or cuts another to size.
+    /// The GGUF file only: the converter creates the tensor (`rope_freqs`), or trims another.
     Gguf,
 }
 
 /// One tensor of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tensor {
-    /// What it is for.
+    /// Role of the tensor.
     pub role: Role,
-    /// The repeating layer it belongs to, from 0; `None` outside the layers. MTP layers follow
+    /// Index of the layer that the tensor belongs to; `None` outside the layers. MTP layers follow
     /// the repeating ones.
     pub layer: Option<u32>,
-    /// Dimensions.
+    /// Dimensions of the tensor.
     pub shape: Shape,
-    /// Part of the checkpoint.
+    /// Part of the checkpoint that the tensor belongs to.
     pub group: Group,
-    /// It is in the safetensors checkpoint (a GGUF has some more, such as `rope_freqs`).
+    /// Whether the tensor is in the safetensors checkpoint (a GGUF file has some more, such as
+    /// `rope_freqs`).
     pub in_checkpoint: bool,
-    /// It is in the GGUF file that llama.cpp's converter writes.
+    /// Whether the tensor is in the GGUF file that llama.cpp's converter writes.
     pub in_gguf: bool,
 }
 
 impl Tensor {
-    /// Its name in a GGUF file: `blk.0.attn_q.weight`.
+    /// The tensor's name in a GGUF file, such as `blk.0.attn_q.weight`.
     pub fn gguf_name(&self) -> String {
         let layer = self.layer.map_or(String::new(), |il| format!("blk.{il}."));
         layer + self.role.gguf_name()
     }
 }
 
-/// Parameters of a model by what they are counted for.
+/// Parameter counts of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// The text model, embeddings and head included.
+    /// Parameters of the text model, including embeddings and head.
     pub text: u64,
-    /// Vision and audio towers.
+    /// Parameters of vision and audio towers.
     pub vision: u64,
-    /// MTP layers.
+    /// Parameters of MTP layers.
     pub mtp: u64,
-    /// Text parameters that take part in one token, embeddings and head included, lookup tables
-    /// and unused experts not.
+    /// Text parameters used per token, including embeddings and head, without lookup tables and
+    /// unused experts.
     pub active: u64,
 }
 
-/// All tensors of `architecture`, in the checkpoint or in a GGUF file, in the order of the latter.
+/// Lists all tensors of `architecture`, in the checkpoint or in a GGUF file, in the order of the
+/// latter.
 pub fn tensors(architecture: &Architecture) -> Vec<Tensor> {
     let mut list = List::new(architecture);
     list.start();
@@ -108,7 +110,7 @@ pub fn tensors(architecture: &Architecture) -> Vec<Tensor> {
     list.tensors
 }
 
-/// Parameters of `architecture`, from its tensors in the checkpoint.
+/// Counts the parameters of `architecture`, from its tensors in the checkpoint.
 pub fn count(architecture: &Architecture) -> Count {
     let mut count = Count::default();
     for tensor in tensors(architecture).iter().filter(|t| t.in_checkpoint) {
@@ -125,7 +127,7 @@ pub fn count(architecture: &Architecture) -> Count {
     count
 }
 
-/// The part of a text tensor that takes part in one token.
+/// Number of parameters of a text tensor that one token uses.
 fn active(architecture: &Architecture, tensor: &Tensor) -> u64 {
     let elements = tensor.shape.elements();
     match tensor.role {
@@ -184,7 +186,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// A norm of `n` elements, with its bias where the model's norms have one.
+    /// Adds a norm of `n` elements, with its bias if the model's norms have one.
     fn norm(&mut self, role: Role, n: u64) {
         match self.architecture.norm {
             NormKind::NonParametric => {}
@@ -245,7 +247,7 @@ impl<'a> List<'a> {
         self.sort(first);
     }
 
-    /// Brings the tensors from `first` on into file order.
+    /// Sorts the tensors from `first` on by file order.
     fn sort(&mut self, first: usize) {
         let moves = gguf_order::moves(self.arch());
         self.tensors[first..].sort_by_key(|t| gguf_order::sort_key(moves, t.role));
@@ -496,7 +498,7 @@ impl<'a> List<'a> {
         self.matrix(Role::AttnOutput, inner, e);
     }
 
-    /// A projection from E, in one step or through `rank`.
+    /// Adds a projection from E, in one step or through `rank`.
     fn low_rank(&mut self, full: bool, [down, up]: [Role; 2], rank: u64, outputs: u64) {
         let e = self.architecture.hidden_size;
         if full {

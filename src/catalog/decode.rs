@@ -1,4 +1,4 @@
-//! From the encoded data to the catalogue.
+//! Decoding of the encoded data into the catalogue.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::record::{self, Devices, Models};
 use super::{Catalog, CloudPrice, Device, Model, NeverReleased};
 
-/// The catalogue that `build.rs` encoded.
+/// Decodes the catalogue that `build.rs` encoded.
 pub(super) fn bundled() -> Catalog {
     let models: Models = decode(include_bytes!(concat!(env!("OUT_DIR"), "/models.postcard")));
     let devices: Devices = decode(include_bytes!(concat!(env!("OUT_DIR"), "/devices.postcard")));
@@ -39,7 +39,7 @@ fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
     postcard::from_bytes(bytes).expect("build.rs encoded it from the same types")
 }
 
-/// One entry for each of the names.
+/// Returns one entry per name.
 fn never_released(record: record::NeverReleased) -> impl Iterator<Item = NeverReleased> {
     record.names.into_iter().map(move |name| NeverReleased {
         name,
@@ -77,7 +77,7 @@ fn model(m: record::Model, table: &[String], taken: &BTreeSet<String>) -> Model 
     }
 }
 
-/// The last part of a Hugging Face id in lower case, or `org--name` where that is taken.
+/// Returns the last part of a Hugging Face id in lower case, or `org--name` if that is taken.
 fn short_id(hf_id: &str, taken: &BTreeSet<String>) -> String {
     let id = hf_id.to_ascii_lowercase();
     match id.rsplit_once('/') {

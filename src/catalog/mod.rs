@@ -1,7 +1,7 @@
 //! The bundled facts: models, accelerators and hosts, each with its sources and confidence.
 //!
-//! `data/*.json` is what people edit and review; `build.rs` checks it and encodes it as postcard;
-//! [`Catalog::bundled`] decodes that once.
+//! People edit and review `data/*.json`; `build.rs` checks it and encodes it as postcard, which
+//! [`Catalog::bundled`] decodes once.
 
 mod decode;
 mod record;
@@ -17,8 +17,8 @@ pub use record::{DeviceKind, Included, LeftOut};
 /// A released open-weight model.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The last part of the Hugging Face id in lower case, such as `qwen2.5-72b-instruct`; with
-    /// `org--` in front where another model has that too.
+    /// The last part of the Hugging Face id in lower case, such as `qwen2.5-72b-instruct`; prefixed
+    /// with `org--` if another model has the same.
     pub id: String,
     /// The Hugging Face id, such as `Qwen/Qwen2.5-72B-Instruct`.
     pub hf_id: String,
@@ -30,52 +30,52 @@ pub struct Model {
     pub org: String,
     /// Month of release, `YYYY-MM`.
     pub release: String,
-    /// Licence tag; empty where none is stated.
+    /// Licence tag; empty if none is stated.
     pub license: String,
     /// `text`, `image-text` ...
     pub modality: String,
-    /// Published total parameters, where there is an exact figure.
+    /// Published total number of parameters, if there is an exact figure.
     pub params_published: Option<u64>,
-    /// Where the published total was seen.
+    /// Source of the published total.
     pub params_source: Option<String>,
-    /// What the published total holds beyond the text model, or lacks.
+    /// Parts that the published total includes besides the text model, or lacks.
     pub params_include: Vec<Included>,
     /// Active parameters as advertised, in billions.
     pub active_published_b: Option<f64>,
-    /// Where that was seen.
+    /// Source of the advertised active parameters.
     pub active_source: Option<String>,
     /// The checkpoint's main data type, such as `bfloat16`.
     pub dtype: Option<String>,
-    /// The format the checkpoint was released in where it is not plain BF16/F16 (`fp8`, `mxfp4`).
+    /// The format in which the checkpoint was released, if not plain BF16/F16 (`fp8`, `mxfp4`).
     pub native_quantization: Option<String>,
-    /// Where the facts were seen.
+    /// Sources of the facts.
     pub sources: Vec<String>,
-    /// How sure they are.
+    /// Confidence in the facts.
     pub confidence: String,
-    /// What is unusual.
+    /// Peculiarities of the model.
     pub note: Option<String>,
-    /// Why the parameters counted differ from the published ones by more than 0.1 %.
+    /// Reason why the counted parameters differ from the published ones by more than 0.1 %.
     pub count_note: Option<String>,
-    /// What the architecture is built from.
+    /// Configuration from which the architecture is built.
     config: Config,
-    /// Built on first use.
+    /// The architecture, built on first use.
     architecture: OnceLock<Architecture>,
     tensors: OnceLock<Vec<Tensor>>,
     count: OnceLock<Count>,
 }
 
 impl Model {
-    /// What the model is made of; built on first use.
+    /// The model's layers and tensors; built on first use.
     pub fn architecture(&self) -> &Architecture {
         self.architecture.get_or_init(|| Architecture::from(&self.config))
     }
 
-    /// All its tensors, in the order of a GGUF file; listed on first use.
+    /// All tensors of the model, in the order of a GGUF file; listed on first use.
     pub fn tensors(&self) -> &[Tensor] {
         self.tensors.get_or_init(|| architecture::tensors(self.architecture()))
     }
 
-    /// Its parameters; counted on first use.
+    /// Parameter counts of the model; counted on first use.
     pub fn count(&self) -> Count {
         *self.count.get_or_init(|| architecture::count(self.architecture()))
     }
@@ -88,9 +88,9 @@ pub struct Device {
     pub id: String,
     /// Display name.
     pub name: String,
-    /// Other names people use.
+    /// Other common names.
     pub aliases: Vec<String>,
-    /// Maker.
+    /// Name of the maker.
     pub vendor: String,
     /// Generation, such as `Ada Lovelace`.
     pub generation: String,
@@ -98,21 +98,21 @@ pub struct Device {
     pub chip: Option<String>,
     /// `consumer`, `workstation`, `datacenter`, `soc` or `cpu-host`.
     pub segment: String,
-    /// Kind.
+    /// Kind of device.
     pub kind: DeviceKind,
-    /// Memory as sold, in GB as printed on the box; `None` for hosts whose RAM the user sets.
+    /// Advertised memory in GB; `None` for hosts whose RAM the user sets.
     pub memory_gb: Option<f64>,
-    /// Memory sizes on sale, in GB, where there are several.
+    /// Memory sizes on sale in GB, if there are several.
     pub memory_options_gb: Vec<f64>,
-    /// Bytes the driver reports (or the default GPU working set on unified memory) with
+    /// Bytes reported by the driver (or the default GPU working set of unified memory) with
     /// `memory_gb`, or with the largest option.
     pub memory_usable_bytes: Option<u64>,
-    /// Usable bytes for each of `memory_options_gb`, same order; empty where not known. On Apple
+    /// Usable bytes for each of `memory_options_gb`, in their order; empty if unknown. On Apple
     /// silicon the default of macOS 15 and earlier; macOS 26 allows more.
     pub usable_by_option: Vec<u64>,
-    /// Where the usable figure comes from.
+    /// Basis of the usable bytes.
     pub memory_usable_basis: Option<String>,
-    /// What the usable figure depends on.
+    /// Conditions of the usable bytes.
     pub memory_usable_note: Option<String>,
     /// `GDDR6X`, `HBM3e` ...
     pub memory_type: String,
@@ -120,11 +120,11 @@ pub struct Device {
     pub bandwidth_gb_s: Option<f64>,
     /// Dense peak in TFLOPS or TOPS by format.
     pub tflops_dense: Vec<(String, f64)>,
-    /// How those were arrived at.
+    /// Basis of the dense peaks.
     pub tflops_basis: Option<String>,
-    /// Streaming multiprocessors, compute units, Xe cores or GPU cores.
+    /// Number of streaming multiprocessors, compute units, Xe cores or GPU cores.
     pub compute_units: Option<u32>,
-    /// Their boost clock, MHz.
+    /// Boost clock of the compute units in MHz.
     pub boost_mhz: Option<f64>,
     /// CUDA compute capability or gfx id.
     pub compute_target: Option<String>,
@@ -132,27 +132,27 @@ pub struct Device {
     pub tdp_w: Option<f64>,
     /// Host link, such as `PCIe 5.0 x16`.
     pub pcie: Option<String>,
-    /// NVLink or a like fabric: GB/s of one device, both directions together.
+    /// Rate of NVLink or a similar fabric in GB/s per device, both directions together.
     pub fabric_gb_s: Option<f64>,
-    /// Devices that such a fabric joins at most.
+    /// Largest number of devices joined by the fabric.
     pub fabric_devices: Option<u32>,
     /// Launch price in USD.
     pub msrp_usd: Option<f64>,
-    /// Where the price was seen.
+    /// Source of the launch price.
     pub msrp_source: Option<String>,
-    /// Prices in clouds.
+    /// Prices of renting the device in clouds.
     pub cloud_prices: Vec<CloudPrice>,
     /// `released`, `announced` ...
     pub status: String,
-    /// Date of release, as far as known: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    /// Date of release as far as it is known: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
     pub release: Option<String>,
-    /// How sure the facts are.
+    /// Confidence in the facts.
     pub confidence: String,
-    /// Peculiarities.
+    /// Peculiarities of the device.
     pub flags: Vec<String>,
-    /// What else is unusual.
+    /// Further notes on the device.
     pub note: Option<String>,
-    /// Where the facts were seen.
+    /// Sources of the facts.
     pub sources: Vec<String>,
 }
 
@@ -167,13 +167,13 @@ impl Device {
 /// The price of a device in a cloud.
 #[derive(Clone, Debug)]
 pub struct CloudPrice {
-    /// Lowest and highest US dollars for a device and hour.
+    /// Lowest and highest US dollars per device and hour.
     pub usd_per_hour: (f64, f64),
-    /// Who asks it.
+    /// Name of the provider.
     pub provider: String,
-    /// Where it was seen.
+    /// Source of the price.
     pub source: String,
-    /// When, as far as known.
+    /// Date of the price as far as it is known.
     pub date: String,
 }
 
@@ -182,16 +182,16 @@ pub struct CloudPrice {
 pub struct NeverReleased {
     /// The name, such as `Qwen3-72B`.
     pub name: String,
-    /// Why it does not exist.
+    /// Reason why the model does not exist.
     pub why: String,
     /// Ids of the nearest real models.
     pub nearest: Vec<String>,
 }
 
-/// An answer to an id that the catalogue does not hold.
+/// Suggestion for an id that is not in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suggestion {
-    /// The name is known never to have been released, and why.
+    /// If the name is known never to have been released, the reason.
     pub never_released: Option<String>,
     /// Ids of the nearest real entries, best first, at most five.
     pub nearest: Vec<String>,
@@ -206,20 +206,20 @@ pub struct Catalog {
     pub models: Vec<Model>,
     /// All devices.
     pub devices: Vec<Device>,
-    /// Names that were never released.
+    /// Plausible model names that were never released.
     pub never_released: Vec<NeverReleased>,
-    /// Released models whose tensors are not known well enough, and why.
+    /// Released models whose tensors are not known well enough, with the reasons.
     pub left_out: Vec<LeftOut>,
 }
 
 impl Catalog {
-    /// The catalogue that is compiled in.
+    /// Returns the catalogue that is compiled into the crate.
     pub fn bundled() -> &'static Catalog {
         static CATALOG: LazyLock<Catalog> = LazyLock::new(decode::bundled);
         &CATALOG
     }
 
-    /// The model with this id: the short one, or the full Hugging Face id, in any case.
+    /// Finds the model with this id: the short one or the full Hugging Face id, in any case.
     pub fn model(&self, id: &str) -> Option<&Model> {
         let id = id.trim();
         self.models
@@ -227,28 +227,29 @@ impl Catalog {
             .find(|m| m.id.eq_ignore_ascii_case(id) || m.hf_id.eq_ignore_ascii_case(id))
     }
 
-    /// The device with this id, alias or name. Case, spaces, hyphens and the maker's name do not
-    /// count; where a short name fits several (`4090`), the plainest of them is meant.
+    /// Finds the device with this id, alias or name. Case, spaces, hyphens and the maker's name are
+    /// ignored; if a short name fits several devices (`4090`), the plainest of them is returned.
     pub fn device(&self, id: &str) -> Option<&Device> {
         search::device(&self.devices, id)
     }
 
-    /// Models whose name, id, family or publisher matches every word of `text`, best first.
+    /// Finds the models whose name, id, family or publisher matches every word of `text`, best
+    /// first.
     pub fn find_models(&self, text: &str) -> Vec<&Model> {
         search::find(&self.models, text, search::model_names)
     }
 
-    /// Devices whose name, id, alias or maker matches every word of `text`, best first.
+    /// Finds the devices whose name, id, alias or maker matches every word of `text`, best first.
     pub fn find_devices(&self, text: &str) -> Vec<&Device> {
         search::find(&self.devices, text, search::device_names)
     }
 
-    /// What to offer for a model id that is not here.
+    /// Suggests models for an unknown model id.
     pub fn suggest_model(&self, unknown: &str) -> Suggestion {
         search::suggest_model(self, unknown)
     }
 
-    /// What to offer for a device id that is not here.
+    /// Suggests devices for an unknown device id.
     pub fn suggest_device(&self, unknown: &str) -> Suggestion {
         search::suggest_device(self, unknown)
     }

@@ -1,25 +1,25 @@
-//! The bundled data as it lies in `data/*.json`: entries that refer to a table of source strings.
+//! The format of `data/*.json`: entries that refer to a table of source strings.
 //!
-//! `build.rs` includes this file, checks the JSON against it and encodes it as postcard; the crate
-//! decodes that with the same types.
+//! `build.rs` includes this file, checks the JSON against it and encodes it as postcard, which the
+//! crate decodes with the same types.
 
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::config::Config;
 
-/// `data/models.json`.
+/// The contents of `data/models.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Models {
     /// Day the facts were collected, `YYYY-MM-DD`.
     pub generated: String,
-    /// Source strings; `{id}` stands for the id of the entry that refers to one.
+    /// Source strings; `{id}` stands for the id of the entry that refers to the string.
     pub sources: Vec<String>,
-    /// The models, by family, newest first.
+    /// All models by family, newest first.
     pub models: Vec<Model>,
-    /// Models whose tensors are not known well enough to be here.
+    /// Released models whose tensors are not known well enough.
     pub left_out: Vec<LeftOut>,
-    /// Plausible names that were never released.
+    /// Plausible model names that were never released.
     pub never_released: Vec<NeverReleased>,
 }
 
@@ -59,7 +59,7 @@ pub struct Model {
     pub config: Config,
 }
 
-/// What a published parameter count holds beyond the text model, or lacks.
+/// A part that a published parameter count includes besides the text model, or lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Included {
@@ -67,9 +67,9 @@ pub enum Included {
     Vision,
     /// MTP layers.
     Mtp,
-    /// A tied head that is stored a second time.
+    /// A tied head that is stored separately.
     StoredLmHead,
-    /// The head is left out.
+    /// The head, which is missing from the count.
     NoLmHead,
 }
 
@@ -79,23 +79,23 @@ pub enum Included {
 pub struct LeftOut {
     /// Hugging Face id.
     pub id: String,
-    /// Why.
+    /// Reason why the model is left out.
     pub why: String,
 }
 
-/// Plausible names that were never released.
+/// Plausible model names that were never released.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NeverReleased {
-    /// The names.
+    /// The model names.
     pub names: Vec<String>,
-    /// Why there is none.
+    /// Reason why the models do not exist.
     pub why: String,
     /// Hugging Face ids of the nearest real models.
     pub nearest: Vec<String>,
 }
 
-/// `data/devices.json`.
+/// The contents of `data/devices.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Devices {
@@ -103,7 +103,7 @@ pub struct Devices {
     pub generated: String,
     /// Source strings.
     pub sources: Vec<String>,
-    /// The devices, by maker and generation.
+    /// All devices by maker and generation.
     pub devices: Vec<Device>,
 }
 
@@ -172,11 +172,11 @@ pub struct Device {
     pub sources: Vec<u32>,
 }
 
-/// What kind of machine part a device is.
+/// Kind of a device, by the memory that it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
-    /// A card or chip with memory of its own.
+    /// A card or chip with separate memory.
     Discrete,
     /// A GPU or NPU that shares the machine's memory (Apple silicon, Strix Halo, DGX Spark).
     Unified,
@@ -189,7 +189,7 @@ pub enum DeviceKind {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct CloudPrice {
-    /// Lowest and highest US dollars for a device and hour.
+    /// Lowest and highest US dollars per device and hour.
     pub usd_per_hour: (f64, f64),
     pub provider: String,
     pub source: u32,

@@ -1,18 +1,18 @@
-//! Finding entries by what people type: ids, short names, parts of names, names with a slip.
+//! Search for entries by ids, short names, parts of names, and misspelt names.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::{Catalog, Device, Model, Suggestion};
 
-/// Words that name a maker or a brand, and that people leave out.
+/// Names of makers and brands, which people leave out.
 const BRANDS: &[&str] =
     &["nvidia", "geforce", "amd", "radeon", "instinct", "intel", "apple", "tesla", "gpu"];
 
-/// How many entries a suggestion holds.
+/// Largest number of entries in a suggestion.
 const SUGGESTED: usize = 5;
 
-/// Lower-case words of letters, digits and dots.
+/// Splits text into lower-case words of letters, digits and dots.
 fn words(text: &str) -> Vec<String> {
     text.to_ascii_lowercase()
         .split(|c: char| !c.is_alphanumeric() && c != '.')
@@ -21,7 +21,7 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Text without case, spaces, punctuation and brands, to compare names by.
+/// Returns text without case, spaces, punctuation and brands, for comparing names.
 pub(super) fn key(text: &str) -> String {
     let mut words = words(text);
     let plain: Vec<String> =
@@ -32,7 +32,7 @@ pub(super) fn key(text: &str) -> String {
     words.concat()
 }
 
-/// Every name that a device goes by.
+/// Returns every name of a device.
 pub(super) fn device_names(device: &Device) -> Vec<&str> {
     let mut names = vec![device.id.as_str(), &device.name];
     names.extend(device.aliases.iter().map(String::as_str));
@@ -40,14 +40,15 @@ pub(super) fn device_names(device: &Device) -> Vec<&str> {
     names
 }
 
-/// Every name that a model goes by.
+/// Returns every name of a model.
 pub(super) fn model_names(model: &Model) -> Vec<&str> {
     vec![&model.id, &model.name, &model.hf_id, &model.family, &model.org]
 }
 
-/// The device that `id` names: by its id, name or an alias; else the plainest (fewest words, then
-/// first) of those whose names hold every word of `id`; else one whose name ends so (`2080ti`).
-/// Words without a model number (`rtx`, `24gb`) must leave no choice.
+/// Finds a device by id, name or alias; else the plainest one (fewest words, then first) whose
+/// names contain every word of `id`; else one whose name ends with it (`2080ti`).
+///
+/// If no word has a model number (`rtx`, `24gb`), the match must be unique.
 pub(super) fn device<'a>(devices: &'a [Device], id: &str) -> Option<&'a Device> {
     if let Some(device) = devices.iter().find(|d| d.id == id) {
         return Some(device);
@@ -81,8 +82,9 @@ pub(super) fn device<'a>(devices: &'a [Device], id: &str) -> Option<&'a Device> 
         .or_else(|| devices.iter().find(|d| wanted.len() > 4 && key(&d.id).ends_with(&wanted)))
 }
 
-/// Entries whose names match every word of `text`, best first: whole words before beginnings,
-/// beginnings before parts, short names before long ones. All entries where `text` has no word.
+/// Finds the entries whose names match every word of `text`, best first: whole words before
+/// prefixes, prefixes before other parts, short names before long ones. All entries if `text` has
+/// no word.
 pub(super) fn find<'a, T>(
     entries: &'a [T],
     text: &str,
@@ -102,8 +104,8 @@ pub(super) fn find<'a, T>(
     found.into_iter().map(|(_, _, entry)| entry).collect()
 }
 
-/// How far `names` are from holding all of `wanted`: 0 where each is a whole word of the first
-/// name; `None` where one is not there at all.
+/// Returns the distance of `names` from all of the words `wanted`: 0 if each is a whole word of the
+/// first name; `None` if one is missing.
 fn mismatch(wanted: &[String], names: &[&str]) -> Option<usize> {
     if wanted.is_empty() {
         return Some(0);
@@ -134,13 +136,14 @@ fn mismatch(wanted: &[String], names: &[&str]) -> Option<usize> {
     wanted.iter().map(of_word).sum()
 }
 
-/// Pairs of neighbouring characters: what two spellings of a name share.
+/// Returns the pairs of neighbouring characters, by which spellings are compared.
 fn pairs(text: &str) -> BTreeSet<(char, char)> {
     let key = key(text);
     key.chars().zip(key.chars().skip(1)).collect()
 }
 
-/// The ids of the entries most like `unknown`, best first (Dice coefficient of letter pairs).
+/// Returns the ids of the entries most similar to `unknown`, best first (Dice coefficient of letter
+/// pairs).
 fn nearest<'a>(unknown: &str, ids: impl Iterator<Item = &'a str>) -> Vec<String> {
     let wanted = pairs(unknown);
     let mut scored: Vec<(u64, &str)> = ids
@@ -184,7 +187,7 @@ pub(super) fn suggest_device(catalog: &Catalog, unknown: &str) -> Suggestion {
     Suggestion { never_released: None, nearest: best(unknown, found, all) }
 }
 
-/// The first of `found`, or where there are none those of `all` that are most like `unknown`.
+/// Returns the first of `found`, or, if there are none, those of `all` most similar to `unknown`.
 fn best<'a>(
     unknown: &str,
     found: impl Iterator<Item = &'a str>,

@@ -219,7 +219,8 @@ fn finding_puts_the_plain_name_first() {
     assert!(catalog.find_devices("no such card").is_empty());
 }
 
-/// A package is named by its kind, name and version: where it can be downloaded is not a source.
+/// A package is named by its kind, name and version; the registry it is downloaded from is no
+/// source.
 #[test]
 fn no_source_names_a_package_registry() {
     let hosts =

@@ -1,4 +1,5 @@
-//! How much context each of how many users can have: one line a quantisation.
+//! The frontier of context and users: the longest context by number of users, one line per
+//! quantisation.
 
 use super::CellCurves;
 use super::points::sample_points;
@@ -6,35 +7,34 @@ use crate::catalog::Catalog;
 use crate::quant::Quant;
 use crate::scenario::{Bounds, Scenario, Selected};
 
-/// The longest contexts that fit, by users.
+/// The longest contexts that fit, by number of users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frontier {
-    /// Users, rising.
+    /// Numbers of users, ascending.
     pub users: Vec<u64>,
-    /// Where the question's users are among them.
+    /// Index of the question's number of users in `users`.
     pub asked: usize,
-    /// One entry for each quantisation of the question that the engine runs, in its order.
+    /// One line per quantisation of the question that the engine runs, in the question's order.
     pub lines: Vec<Reach>,
     /// The longest context that the model was trained for, in tokens.
     pub trained: Option<u64>,
 }
 
-/// How far one quantisation reaches.
+/// The longest contexts that fit with one quantisation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reach {
     /// The quantisation, as the engine loads it.
     pub quant: Quant,
-    /// The longest context that fits, in tokens for each user; 0 where none does. One entry for
-    /// each number of users.
+    /// The longest context that fits, in tokens per user, for each number of users; 0 if none does.
     pub contexts: Vec<u64>,
 }
 
 impl Frontier {
-    /// The frontier of the cell at `at`, with every quantisation of the question beside it.
-    /// `None` where none of them has figures.
+    /// Computes the frontier of the cell at `at` for every quantisation of the question. `None` if
+    /// none of them has figures.
     pub fn of(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<Frontier> {
         let users = sample_points(1, Bounds::USERS.max, &[scenario.users]);
-        // Whole octaves are enough: the lines are all but straight between them.
+        // Powers of two are enough: the lines are almost straight between them.
         let mut users: Vec<u64> =
             users.into_iter().filter(|n| n.is_power_of_two() || *n == scenario.users).collect();
         let asked = users.iter().position(|n| *n == scenario.users).unwrap_or(0);
@@ -57,7 +57,8 @@ impl Frontier {
 }
 
 impl CellCurves<'_> {
-    /// The longest context that fits for each of `users`; 0 where the engine does not serve them.
+    /// Returns the longest context that fits for each of `users`; 0 if the engine does not serve as
+    /// many.
     fn reach(&self, users: &[u64]) -> Vec<u64> {
         let room = self.room();
         let served = self.run.max_users();

@@ -1,4 +1,4 @@
-//! Memory by term along context or users, on the memory that fills first.
+//! Memory by term along context or users, of the device that fills up first.
 
 use super::CellCurves;
 use super::points::sample_points;
@@ -6,46 +6,46 @@ use crate::report::{BillItem, Term};
 use crate::scenario::Bounds;
 use crate::units::{Bytes, Interval};
 
-/// The shortest context that a curve begins with, unless a shorter one is asked for.
+/// Context at which a curve begins, unless a shorter one is requested.
 const FIRST_CONTEXT: u64 = 1024;
 
-/// What moves.
+/// The quantity along which a curve is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CurveAxis {
-    /// Tokens of context for each user.
+    /// Tokens of context per user.
     Context,
-    /// Users at once.
+    /// Number of concurrent users.
     Users,
 }
 
-/// What lies in one memory as context or users grow.
+/// Use of one memory, by term, as context or users grow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Memory {
-    /// The device, by its place in the machine: the one with the least left at the point asked
-    /// for. `None` on a machine without devices: its RAM.
+    /// Index of the device in the machine: the one with the least headroom at the requested point.
+    /// `None` is the RAM of a machine without devices.
     pub device: Option<usize>,
-    /// What can be used of it.
+    /// Usable bytes of the memory.
     pub usable: Bytes,
-    /// What there is in it, in the order of the bill.
+    /// Terms of the curve, in the order of the bill.
     pub terms: Vec<Term>,
-    /// Rising.
+    /// Points of the curve, ascending.
     pub points: Vec<MemoryPoint>,
-    /// The point that the question asks for.
+    /// Index of the requested point.
     pub asked: usize,
 }
 
-/// What lies there at one context or number of users.
+/// Memory use at one context or number of users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryPoint {
-    /// Tokens of context for each user, or users.
+    /// Tokens of context per user, or number of users.
     pub x: u64,
-    /// Expected bytes, one entry a term.
+    /// Expected bytes per term.
     pub bytes: Vec<Bytes>,
-    /// All of it.
+    /// Total bytes.
     pub used: Interval<Bytes>,
 }
 
-/// The bill of the one memory at one point.
+/// The bill of the memory at one point of the curve.
 struct Bill {
     x: u64,
     items: Vec<BillItem>,
@@ -60,7 +60,7 @@ impl Bill {
 }
 
 impl CellCurves<'_> {
-    /// Memory along `axis`; the other stays as asked for.
+    /// Computes memory along `axis`; the other quantity stays as requested.
     pub fn memory(&self, axis: CurveAxis) -> Memory {
         let (context, users) = (self.scenario.context, self.scenario.users);
         let device =
@@ -102,8 +102,7 @@ impl CellCurves<'_> {
         Memory { device, usable, terms, points, asked }
     }
 
-    /// Contexts from a short one to what the model was trained for, or to where it is long
-    /// overfull.
+    /// Sample contexts from a short one to the model's maximum, or to twice what fits.
     pub(super) fn contexts(&self) -> Vec<u64> {
         let asked = self.scenario.context;
         let longest = self.room().max_context();
@@ -113,7 +112,7 @@ impl CellCurves<'_> {
         sample_points(FIRST_CONTEXT.min(asked), to, &[asked, longest])
     }
 
-    /// Users from one to twice what fits, as far as the engine serves them.
+    /// Sample numbers of users from one to twice what fits, as far as the engine serves them.
     pub(super) fn users(&self) -> Vec<u64> {
         let asked = self.scenario.users;
         let most = self.room().max_users();

@@ -1,8 +1,7 @@
-//! How the figures of one cell move as context and users do: what the charts draw.
+//! Curves: the figures of one cell along context and users, for the charts.
 //!
-//! Every figure is asked of the cell's [`Run`] as it is placed for the context and users of the
-//! question, so that the point at those is the cell of the [`Report`](crate::report::Report)
-//! itself.
+//! Every figure comes from the cell's [`Run`] as placed for the question's context and users, so
+//! that the point there equals the cell of the [`Report`](crate::report::Report).
 
 mod frontier;
 mod memory;
@@ -21,7 +20,7 @@ use crate::hardware::Loads;
 use crate::report::Verdict;
 use crate::scenario::{Scenario, Selected};
 
-/// The cell that curves are drawn of.
+/// A cell whose curves can be computed.
 pub struct CellCurves<'a> {
     scenario: &'a Scenario,
     file: &'a ModelFiles<'a>,
@@ -31,7 +30,7 @@ pub struct CellCurves<'a> {
 }
 
 impl CellCurves<'_> {
-    /// Hands the cell at `at` to `draw`. `None` where it has no figures: there is no such cell, its
+    /// Calls `draw` with the cell at `at`. `None` if it has no figures: there is no such cell, its
     /// model or a device is not in the catalogue, or the engine does not run it.
     pub fn with<T>(
         catalog: &Catalog,
@@ -50,7 +49,7 @@ impl CellCurves<'_> {
         Capacity::new(self.scenario, self.run, &self.loads, self.verdict)
     }
 
-    /// The longest context that the model was trained for, in tokens.
+    /// Returns the longest context that the model was trained for, in tokens.
     fn trained(&self) -> Option<u64> {
         self.file.model().architecture().max_context
     }

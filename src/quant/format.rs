@@ -1,8 +1,9 @@
-//! The checkpoint formats of the serving engines: what a safetensors file stores for each tensor.
+//! The checkpoint formats of the serving engines: the bytes that a safetensors file stores per
+//! tensor.
 //!
-//! A format quantises the projections and leaves the rest of the model alone; which tensors those
-//! are, and what stands beside the quantised values (scales, zero points, permutations), is the
-//! whole difference between the formats.
+//! A format quantises the projections and leaves the rest of the model unchanged. Formats differ in
+//! which tensors they quantise and in the data stored besides the quantised values: scales, zero
+//! points, permutations.
 
 use std::fmt;
 
@@ -17,12 +18,12 @@ macro_rules! formats {
             $($(#[$doc])* $variant,)*
             /// MLX affine quantisation with groups of 64, by its bits (2, 3, 4, 5, 6 or 8).
             Mlx(u8),
-            /// ExLlamaV3 by its bits a weight in tenths, the output head at 6 bits.
+            /// ExLlamaV3 by its bits per weight in tenths, the output head at 6 bits.
             Exl3(u8),
         }
 
         impl Format {
-            /// The bits a weight that most of the format's weights take, rounded.
+            /// Bits per weight of most of the format's weights, rounded.
             pub const fn nominal_bits(self) -> u8 {
                 match self {
                     $(Format::$variant => $bits,)*
@@ -31,9 +32,9 @@ macro_rules! formats {
                 }
             }
 
-            /// Inputs of a projection that share a scale: a tensor-parallel rank must hold a
-            /// multiple of them. 1 where scales follow outputs, and for MXFP4 experts, of which a
-            /// rank has whole blocks and the last rank what is left.
+            /// Number of inputs of a projection that share a scale, of which a tensor-parallel rank
+            /// must hold a multiple. 1 if scales follow outputs, and for MXFP4 experts, of which a
+            /// rank holds whole blocks and the last rank the remainder.
             pub const fn granule(self) -> u64 {
                 match self {
                     $(Format::$variant => $granule,)*
@@ -83,20 +84,20 @@ formats! {
     Nf4 = "NF4", bits 4, granule 1;
 }
 
-/// What is stored for a quantised matrix of `inputs` x `outputs`.
+/// Storage of a quantised matrix of `inputs` x `outputs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Scheme {
-    /// Bits a weight, in tenths.
+    /// Bits per weight, in tenths.
     tenth_bits: u64,
     /// The weights that share a scale.
     scale_group: ScaleGroup,
-    /// Bits of each such group beside its weights: scale, zero point, bias.
+    /// Bits per scale group besides its weights: scale, zero point, bias.
     group_bits: u64,
-    /// Bytes for each input: a permutation, a sign or scale vector.
+    /// Bytes per input: a permutation, a sign or scale vector.
     per_input: u64,
-    /// Bytes for each output: a scale or sign vector.
+    /// Bytes per output: a scale or sign vector.
     per_output: u64,
-    /// Bytes a matrix: global scales.
+    /// Bytes per matrix: global scales.
     per_matrix: u64,
 }
 
@@ -143,7 +144,7 @@ impl Scheme {
     }
 }
 
-/// What a tensor is to a quantiser.
+/// The part of a model that a quantiser distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     /// The token embedding table.
@@ -181,7 +182,7 @@ fn part(tensor: &Tensor) -> Part {
 }
 
 impl Format {
-    /// Every format that is offered by name, largest first.
+    /// Every named format, largest first.
     pub const ALL: &'static [Format] = &[
         Format::Fp8,
         Format::Fp8Block,
@@ -211,7 +212,7 @@ impl Format {
         Format::Exl3(20),
     ];
 
-    /// The format of that name, in any case.
+    /// Parses the name of a format, in any case.
     pub fn parse(name: &str) -> Option<Format> {
         let lower = name.to_ascii_lowercase();
         if let Some(bits) = lower.strip_prefix("exl3-").and_then(|rest| rest.strip_suffix("bpw")) {
@@ -220,8 +221,7 @@ impl Format {
         Format::ALL.iter().copied().find(|f| f.to_string().eq_ignore_ascii_case(name))
     }
 
-    /// Bytes that a checkpoint stores for `tensor`; `experts` says whether the model has routed
-    /// experts.
+    /// Bytes of `tensor` in a checkpoint; `experts` is whether the model has routed experts.
     pub fn bytes(self, experts: bool, tensor: &Tensor) -> Bytes {
         let [inputs, outputs, matrices] = tensor.shape.0;
         match self.scheme(experts, tensor) {
@@ -230,19 +230,18 @@ impl Format {
         }
     }
 
-    /// The part of [`Format::bytes`] that holds the weights themselves, without scales and the
-    /// like.
+    /// The part of [`Format::bytes`] for the weights themselves, without scales and the like.
     pub fn weight_bytes(self, experts: bool, tensor: &Tensor) -> Bytes {
         let bits = self.scheme(experts, tensor).map_or(160, |scheme| scheme.tenth_bits);
         Bytes(tensor.shape.elements().saturating_mul(bits).div_ceil(80))
     }
 
-    /// `tensor` is stored in less than 16 bits a weight.
+    /// Whether `tensor` is stored in less than 16 bits per weight.
     pub fn quantises(self, experts: bool, tensor: &Tensor) -> bool {
         self.scheme(experts, tensor).is_some()
     }
 
-    /// What the format does to a tensor; `None` leaves it in 16 bits.
+    /// Returns the storage of a tensor; `None` if it stays in 16 bits.
     fn scheme(self, experts: bool, tensor: &Tensor) -> Option<Scheme> {
         // A matrix known by its size only has no inputs and outputs; its rows count as one.
         let inputs = tensor.shape.0[0];
@@ -276,7 +275,7 @@ impl Format {
                 .then_some(Scheme { per_matrix: 16, ..Scheme::grouped(4, 32, 16) }),
             // `scales` FP16 and `qzeros` 4 bits a group (AutoAWQ WQLinear_GEMM).
             Format::Awq => projection.then_some(Scheme::grouped(4, 128, 16 + 4)),
-            // The same, and `g_idx`: INT32 an input.
+            // As AWQ, and `g_idx`: INT32 an input.
             Format::Gptq => {
                 projection.then_some(Scheme { per_input: 4, ..Scheme::grouped(4, 128, 16 + 4) })
             }
@@ -319,7 +318,7 @@ impl Format {
     }
 }
 
-/// Bits a weight in tenths, from 1 to 8.
+/// Parses bits per weight from 1 to 8, and returns them in tenths.
 fn tenth_bits(text: &str) -> Option<u8> {
     let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
     let digit = |s: &str| match s.as_bytes() {

@@ -17,7 +17,7 @@ macro_rules! ggml_types {
                 match self { $(GgmlType::$variant => $name,)* }
             }
 
-            /// Elements in a block.
+            /// Number of elements in a block.
             pub const fn block_elements(self) -> u64 {
                 match self { $(GgmlType::$variant => $block,)* }
             }
@@ -27,7 +27,7 @@ macro_rules! ggml_types {
                 match self { $(GgmlType::$variant => $bytes,)* }
             }
 
-            /// The type with ggml's number `id`.
+            /// Returns the type with ggml's number `id`.
             pub const fn from_id(id: u32) -> Option<GgmlType> {
                 match id { $($id => Some(GgmlType::$variant),)* _ => None }
             }

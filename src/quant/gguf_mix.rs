@@ -1,8 +1,8 @@
 //! The GGUF mixes: which ggml type llama.cpp's quantiser gives each tensor.
 //!
-//! Rules of llama.cpp b11434 (October 2026). [`super::gguf_part`] says which tensors are quantised
-//! at all, [`super::gguf_recipe`] what each mix wants, and this file applies the one to the other,
-//! with what a tensor's shape forbids.
+//! Rules of llama.cpp b11434 (October 2026). [`super::gguf_part`] determines which tensors are
+//! quantised, [`super::gguf_recipe`] the type that each mix prefers for them; this file combines
+//! both, and replaces types that a tensor's shape does not allow.
 
 use super::GgmlType;
 use super::gguf_part::{Part, Storage, storage};
@@ -28,7 +28,7 @@ macro_rules! mixes {
                 match self { $(Mix::$variant => stringify!($variant),)* }
             }
 
-            /// The bits a weight in the mix's name.
+            /// The bits per weight in the mix's name.
             pub const fn nominal_bits(self) -> u8 {
                 match self { $(Mix::$variant => $bits,)* }
             }
@@ -75,28 +75,28 @@ mixes! {
 }
 
 impl Mix {
-    /// The mix of that name, in any case.
+    /// Parses the name of a mix, in any case.
     pub fn parse(name: &str) -> Option<Mix> {
         Mix::ALL.iter().copied().find(|mix| mix.name().eq_ignore_ascii_case(name))
     }
 
-    /// llama.cpp refuses to make this mix without an importance matrix: some layer would get a
-    /// type that is useless without one.
+    /// Whether llama.cpp refuses to create this mix without an importance matrix, since some layer
+    /// would get a type that is useless without one.
     pub fn requires_imatrix(self) -> bool {
         use GgmlType::{IQ1_M, IQ1_S, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_XXS};
         let useless = |ty| matches!(ty, IQ3_XXS | IQ2_S | IQ2_XS | IQ2_XXS | IQ1_M | IQ1_S);
         self == Mix::Q2_K_S || self.recipe().layer_types().any(useless)
     }
 
-    /// The type of each of `tensors` (those of the GGUF file), in the same order. Any order of
-    /// the tensors gives the same types.
+    /// Returns the type of each of `tensors` (those of the GGUF file), in their order. The types do
+    /// not depend on the order.
     pub fn types(self, context: MixContext, tensors: &[Tensor]) -> Vec<GgmlType> {
         let chooser = Chooser::new(self.recipe(), context, tensors);
         tensors.iter().map(|tensor| chooser.type_of(tensor)).collect()
     }
 
-    /// The bytes of all `tensors` (those of the GGUF file) together, each padded to a multiple of
-    /// `alignment` bytes.
+    /// Total bytes of `tensors` (those of the GGUF file), each padded to a multiple of `alignment`
+    /// bytes.
     pub(super) fn total_bytes(
         self,
         context: MixContext,
@@ -110,30 +110,30 @@ impl Mix {
     }
 }
 
-/// A recipe and a model, ready to be asked for the types of its tensors.
+/// Chooses the types of a model's tensors by a recipe.
 struct Chooser {
     recipe: &'static Recipe,
     context: MixContext,
-    /// The head is the embedding table.
+    /// Whether the head is the embedding table.
     tied: bool,
     layers: Vec<LayerCensus>,
-    /// Tensors of [`Part::AttnV`] in all layers.
+    /// Number of tensors of [`Part::AttnV`] in all layers.
     values: usize,
 }
 
-/// The tensors of a layer that are counted, by part (see [`counted`]).
+/// The counted tensors of a layer, by part (see [`counted`]).
 #[derive(Clone, Copy, Default)]
 struct LayerCensus {
-    /// Those of this layer, one bit for each [`place`].
+    /// The tensors in this layer, one bit per [`place`].
     here: [u8; 4],
-    /// How many the layers before this one have.
+    /// Number of tensors in all layers before this one.
     before: [u16; 4],
 }
 
-/// The layers that llama.cpp can load (`LLAMA_MAX_LAYERS`); further ones are taken for the last.
+/// Number of layers that llama.cpp can load (`LLAMA_MAX_LAYERS`); further ones count as the last.
 const MAX_LAYERS: usize = 512;
 
-/// The index of a part whose tensors are counted.
+/// Index of a part whose tensors are counted.
 const fn counted(part: Part) -> Option<usize> {
     match part {
         Part::AttnV => Some(0),
@@ -144,7 +144,7 @@ const fn counted(part: Part) -> Option<usize> {
     }
 }
 
-/// The place of a counted tensor among those of the same part and layer: in the order of names.
+/// Place of a counted tensor among those of its part and layer, in the order of names.
 const fn place(role: Role) -> u8 {
     match role {
         Role::FfnDownExps | Role::FfnGateExps | Role::FfnUpExps | Role::AttnQkv => 1,
@@ -193,7 +193,7 @@ impl Chooser {
         }
     }
 
-    /// The type that the recipe wants for a tensor, whatever its shape.
+    /// Returns the type that the recipe prefers for a tensor, regardless of its shape.
     fn wanted(&self, part: Part, tensor: &Tensor) -> GgmlType {
         let recipe = self.recipe;
         match part {
@@ -236,9 +236,9 @@ impl Chooser {
         if fits && self.context.lineage != Lineage::Falcon { recipe.head } else { GgmlType::Q8_0 }
     }
 
-    /// The place of a tensor among the layers, and their number, as the rules count them: by
-    /// tensors that there are of its part, except that the FFN matrices of a mixture of experts
-    /// go by the layer they are in.
+    /// Returns the place of a tensor among the layers, and their number, as counted by the rules:
+    /// the tensors of its part are counted, but FFN matrices of a mixture of experts have the place
+    /// of their layer.
     fn position(&self, part: Part, tensor: &Tensor) -> (usize, usize) {
         let layer = layer_of(tensor);
         let (Some(index), Some(census)) = (counted(part), self.layers.get(layer)) else {
@@ -300,7 +300,7 @@ mod tests {
         matrices.chain([tensor(Role::Output, None, shape)]).collect()
     }
 
-    /// The types that `mix` gives the tensors of `role` in a model of so many layers.
+    /// The types that `mix` gives the tensors of `role` in a model of `layers` layers.
     fn types_of(mix: Mix, context: MixContext, layers: u32, role: Role) -> Vec<GgmlType> {
         let tensors = model(layers, &[role]);
         let mut types = mix.types(context, &tensors);
@@ -308,7 +308,7 @@ mod tests {
         types
     }
 
-    /// The same for one tensor in a model of one layer.
+    /// The type that `mix` gives the tensor of `role` in a model of one layer.
     fn type_of(mix: Mix, context: MixContext, role: Role) -> GgmlType {
         types_of(mix, context, 1, role)[0]
     }
@@ -464,7 +464,7 @@ mod tests {
         assert_eq!(types_of(Mix::Q4_K_S, FALCON, 32, Role::FfnDown), [Q4_K; 32]);
     }
 
-    /// A mixture of experts goes by the layer's number; a dense hybrid by the tensors there are.
+    /// A mixture of experts is counted by layer; a dense hybrid by its tensors.
     #[test]
     fn layers_are_counted_as_llama_cpp_counts_them() {
         let ffn_in = |layers: &[u32], role| {

@@ -1,10 +1,11 @@
-//! Which tensors llama.cpp's quantiser touches, and what part of the model each of them is to it.
+//! The tensors that llama.cpp's quantiser quantises, and the part of the model that it sees in
+//! each.
 
 use std::sync::LazyLock;
 
 use crate::architecture::{Role, Tensor};
 
-/// What the quantiser takes a tensor for; a mix has one list of rules for each.
+/// A part of the model as distinguished by the quantiser; a mix has one list of rules per part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// The embedding table, and the per-layer one of Gemma 3n and 4.
@@ -21,22 +22,22 @@ pub(super) enum Part {
     /// Gate and up projections, also fused in one tensor.
     FfnGate,
     FfnUp,
-    /// Any other matrix: it gets the mix's base type.
+    /// Any other matrix, which gets the mix's base type.
     Other,
 }
 
 /// How a tensor is stored in a quantised file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Storage {
-    /// As the converter wrote it: 32-bit floats (or integers).
+    /// In 32-bit floats (or integers), as written by the converter.
     Full,
-    /// As the converter wrote it: 16-bit floats.
+    /// In 16-bit floats, as written by the converter.
     Half,
-    /// In a type that the mix picks.
+    /// In a type chosen by the mix.
     Picked(Part),
 }
 
-/// The part that `role` is, by the name of its tensor.
+/// Returns the part that the quantiser sees in `role`, by the name of its tensor.
 pub(super) const fn part(role: Role) -> Part {
     match role {
         Role::TokenEmbd | Role::PerLayerTokenEmbd => Part::Embedding,
@@ -62,8 +63,8 @@ static NAMED_WEIGHT: LazyLock<Vec<bool>> = LazyLock::new(|| {
     names.map(|name| name.ends_with("weight") && !name.ends_with("_norm.weight")).collect()
 });
 
-/// How `tensor` is stored: vectors, biases, norms, routers, convolutions and position tables stay
-/// as they are (`tensor_allows_quantization` in llama-quant.cpp and the types that
+/// Returns how `tensor` is stored: vectors, biases, norms, routers, convolutions and position
+/// tables are not quantised (`tensor_allows_quantization` in llama-quant.cpp and the types that
 /// convert_hf_to_gguf.py writes).
 pub(super) fn storage(tensor: &Tensor) -> Storage {
     match tensor.role {

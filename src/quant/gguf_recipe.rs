@@ -9,18 +9,19 @@ use super::GgmlType::{self, *};
 use super::gguf_part::Part;
 use super::mix_context::{Lineage, MixContext};
 
-/// What a mix does with a model.
+/// The types that a mix gives the tensors of a model.
 pub(super) struct Recipe {
-    /// The type of every matrix that no rule speaks of.
+    /// Type of every matrix without a matching rule.
     pub base: GgmlType,
-    /// The output head, and the embedding table where it serves as the head.
+    /// Type of the output head, and of an embedding table that serves as the head.
     pub head: GgmlType,
-    /// The embedding table of a model with a head of its own.
+    /// Type of the embedding table of a model with a separate head.
     pub embedding: GgmlType,
-    /// Stacked matrices (routed experts, and MLA's per-head ones), if they get a type of their own.
+    /// Type of stacked matrices (routed experts, and MLA's per-head ones), if they get a separate
+    /// one.
     pub stacked: Option<GgmlType>,
-    /// The one and two bit mixes: they treat models of eight experts and 70B ones by the rules
-    /// below only, and count the `ffn_down` tensors of a mixture of experts one by one.
+    /// Whether this is a mix of one or two bits: they treat models of eight experts and 70B ones by
+    /// the rules below only, and count the `ffn_down` tensors of a mixture of experts one by one.
     pub very_low: bool,
     pub attn_v: &'static [Rule],
     pub attn_k: &'static [Rule],
@@ -30,7 +31,7 @@ pub(super) struct Recipe {
     pub ffn_gate_up: &'static [Rule],
 }
 
-/// "In such models, in those layers, this type." The first rule that applies wins.
+/// A type for some layers of some models. The first rule that applies wins.
 pub(super) struct Rule(pub Model, pub Layers, pub GgmlType);
 
 /// The models that a rule is for.
@@ -39,7 +40,7 @@ pub(super) enum Model {
     Any,
     /// Four or more query heads share a KV head.
     SharedKv,
-    /// The same, or four or more experts.
+    /// Four or more query heads share a KV head, or there are four or more experts.
     SharedKvOrExperts,
     /// Exactly eight experts: Mixtral.
     EightExperts,
@@ -51,7 +52,7 @@ pub(super) enum Model {
 }
 
 impl Model {
-    /// `context` is such a model.
+    /// Whether `context` is of such a model.
     pub fn admits(self, context: MixContext) -> bool {
         match self {
             Model::Any => true,
@@ -80,7 +81,7 @@ pub(super) enum Layers {
 }
 
 impl Layers {
-    /// The `layer`-th (from 0) of `count` is one of them. Fractions of `count` round down.
+    /// Whether layer `layer` (from 0) of `count` is one of them. Fractions of `count` round down.
     pub fn contain(self, layer: usize, count: usize) -> bool {
         let (eighth, last_eighth) = (count / 8, 7 * count / 8);
         let middle = layer >= eighth && layer < last_eighth;
@@ -97,7 +98,7 @@ impl Layers {
 }
 
 impl Recipe {
-    /// The rules for `part`.
+    /// Returns the rules for `part`.
     pub fn rules(&self, part: Part) -> &'static [Rule] {
         match part {
             Part::AttnV => self.attn_v,
@@ -110,7 +111,7 @@ impl Recipe {
         }
     }
 
-    /// Every type that the recipe can give a tensor of a layer, before shapes are looked at.
+    /// Every type that the recipe can give a tensor of a layer, regardless of shapes.
     pub fn layer_types(&self) -> impl Iterator<Item = GgmlType> {
         [self.attn_v, self.attn_k, self.attn_q, self.attn_output, self.ffn_down, self.ffn_gate_up]
             .into_iter()
@@ -123,7 +124,7 @@ impl Recipe {
 use Layers::{All, FirstEighth, FirstFour, FirstSixteenth, FirstTwo, Middle, Sensitive};
 use Model::{Any, EightExperts, Falcon, Guided, SharedKv, SharedKvOrExperts, Unguided};
 
-/// One type for every matrix.
+/// A recipe with one type for every matrix.
 const fn plain(base: GgmlType) -> Recipe {
     Recipe {
         base,
@@ -140,12 +141,12 @@ const fn plain(base: GgmlType) -> Recipe {
     }
 }
 
-/// One type for every matrix but the head, which gets 6 bits.
+/// A recipe with one type for every matrix except the head, which gets 6 bits.
 const fn with_good_head(base: GgmlType) -> Recipe {
     Recipe { head: Q6_K, ..plain(base) }
 }
 
-/// The one and two bit mixes: `careful` is what spares the first layers' `ffn_down`, and the
+/// A mix of one or two bits: `careful` is the type of the first layers' `ffn_down`, and of the
 /// values of a model whose heads do not share them.
 macro_rules! very_low {
     ($base:ident, embedding $embedding:ident, careful $careful:ident, output $output:expr) => {
@@ -205,7 +206,7 @@ pub(super) const Q4_K_S: Recipe = Recipe {
     ..with_good_head(Q4_K)
 };
 
-/// IQ4_NL and IQ4_XS.
+/// The recipe of IQ4_NL and IQ4_XS.
 const fn iq4(base: GgmlType) -> Recipe {
     Recipe {
         attn_v: &[Rule(SharedKv, All, Q5_K)],

@@ -1,34 +1,34 @@
-//! The facts about a model, beside its tensors, that the recipes of the GGUF mixes look at.
+//! Facts about a model, besides its tensors, that the GGUF mixes depend on.
 
 use crate::architecture::{Architecture, Mixer};
 
-/// The facts about a model and its quantisation that a mix looks at beside the tensors.
+/// Facts about a model and its quantisation, besides the tensors, that a mix depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MixContext {
-    /// An importance matrix is used.
+    /// Whether an importance matrix is used.
     pub imatrix: bool,
-    /// Routed experts of a layer; 0 for a dense model.
+    /// Number of routed experts per layer; 0 for a dense model.
     pub experts: u64,
-    /// Query heads for one KV head in the first layer, as the GGUF metadata tell: 0 where they
-    /// say that the first layer has no KV heads.
+    /// Query heads per KV head in the first layer, according to the GGUF metadata; 0 if the first
+    /// layer has no KV heads there.
     pub heads_per_kv_head: u64,
-    /// A line of models that the quantiser treats in its own way.
+    /// The line of models, as far as the quantiser distinguishes it.
     pub lineage: Lineage,
 }
 
-/// A line of models that the quantiser treats in its own way.
+/// A line of models that the quantiser treats specially.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lineage {
     /// Falcon (1, not H1).
     Falcon,
-    /// What llama.cpp takes for a "70B": Llama 2 or 3 70B, Qwen2 72B and the like.
+    /// The models that llama.cpp identifies as "70B": Llama 2 or 3 70B, Qwen2 72B and the like.
     SeventyB,
     /// All others.
     Other,
 }
 
 impl MixContext {
-    /// The facts of `architecture`, to be quantised with or without an importance matrix.
+    /// Returns the facts about `architecture`, quantised with or without an importance matrix.
     pub fn new(architecture: &Architecture, imatrix: bool) -> MixContext {
         let experts = architecture.layers.iter().filter_map(|layer| layer.ffn.moe());
         let experts = experts.map(|moe| moe.experts).max().unwrap_or(0);
@@ -41,9 +41,11 @@ impl MixContext {
     }
 }
 
-/// llama.cpp looks at the first layer. In hybrids with gated delta net or lightning attention the
-/// converter writes one number of KV heads for all layers; in the other hybrids one for each, 0
-/// for a layer without attention. MLA is rebuilt to as many KV heads as query heads.
+/// Query heads per KV head in the first layer, as llama.cpp reads them from the metadata.
+///
+/// In hybrids with gated delta net or lightning attention the converter writes one number of KV
+/// heads for all layers; in other hybrids one per layer, 0 for a layer without attention. MLA is
+/// expanded to as many KV heads as query heads.
 fn heads_per_kv_head(architecture: &Architecture) -> u64 {
     let mut layers = architecture.layers.iter();
     let attention = match layers.next().map(|layer| &layer.mixer) {
@@ -57,7 +59,7 @@ fn heads_per_kv_head(architecture: &Architecture) -> u64 {
     attention.map_or(0, |a| a.heads / a.kv_heads.max(1))
 }
 
-/// The lines are told apart by GGUF architecture and number of layers (`LLM_TYPE_70B`).
+/// Returns the line of models by GGUF architecture and number of layers (`LLM_TYPE_70B`).
 fn lineage(architecture: &Architecture, experts: u64) -> Lineage {
     let shares_kv = heads_per_kv_head(architecture) != 1;
     match (architecture.gguf_arch.as_deref(), architecture.layers.len()) {

@@ -1,4 +1,4 @@
-//! What type every tensor gets, and so how many bytes a model's weights take.
+//! Quantisation: the type of every tensor, and the bytes of a model's weights.
 
 mod format;
 mod ggml;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::architecture::Tensor;
 use crate::units::Bytes;
 
-/// Bytes to whose multiple every tensor of a GGUF file is padded (`GGUF_DEFAULT_ALIGNMENT`).
+/// Bytes to a multiple of which every tensor of a GGUF file is padded (`GGUF_DEFAULT_ALIGNMENT`).
 pub const GGUF_ALIGNMENT: u64 = 32;
 
 /// A quantisation scheme by the name people use for it.
@@ -34,7 +34,7 @@ pub enum Quant {
 }
 
 impl Quant {
-    /// The scheme of that name, in any case.
+    /// Parses the name of a scheme, in any case.
     pub fn parse(name: &str) -> Option<Quant> {
         Mix::parse(name).map(Quant::Gguf).or_else(|| Format::parse(name).map(Quant::Format))
     }
@@ -45,8 +45,7 @@ impl Quant {
         mixes.chain(Format::ALL.iter().map(|format| Quant::Format(*format)))
     }
 
-    /// The bits a weight that its name promises, rounded: 4 for `Q4_K_M`, `AWQ` and
-    /// `EXL3-4.0bpw`, 32 for `F32`.
+    /// Nominal bits per weight, rounded: 4 for `Q4_K_M`, `AWQ` and `EXL3-4.0bpw`, 32 for `F32`.
     pub const fn nominal_bits(self) -> u8 {
         match self {
             Quant::Gguf(mix) => mix.nominal_bits(),
@@ -54,13 +53,12 @@ impl Quant {
         }
     }
 
-    /// It cannot be made without an importance matrix.
+    /// Whether the scheme cannot be created without an importance matrix.
     pub fn requires_imatrix(self) -> bool {
         matches!(self, Quant::Gguf(mix) if mix.requires_imatrix())
     }
 
-    /// The bytes of each of `tensors` (those of the GGUF file, or of the checkpoint), in the same
-    /// order.
+    /// Bytes of each of `tensors` (those of the GGUF file, or of the checkpoint), in their order.
     pub fn tensor_bytes(self, context: MixContext, tensors: &[Tensor]) -> Vec<Bytes> {
         match self {
             Quant::Gguf(mix) => {
@@ -75,8 +73,7 @@ impl Quant {
         }
     }
 
-    /// The bytes of all `tensors` (those of the GGUF file, or of the checkpoint) together: what
-    /// they take in memory.
+    /// Total bytes of `tensors` (those of the GGUF file, or of the checkpoint) in memory.
     pub fn total_bytes(self, context: MixContext, tensors: &[Tensor]) -> Bytes {
         match self {
             Quant::Gguf(mix) => mix.total_bytes(context, tensors, 1),
@@ -84,8 +81,8 @@ impl Quant {
         }
     }
 
-    /// The bytes that all `tensors` take in a file, those of a GGUF each padded to
-    /// [`GGUF_ALIGNMENT`]; the file has a header besides, of some megabytes, mostly the tokenizer.
+    /// Total bytes of `tensors` in a file, in a GGUF each padded to [`GGUF_ALIGNMENT`]. The file
+    /// also has a header of some megabytes, mostly the tokenizer.
     pub fn file_bytes(self, context: MixContext, tensors: &[Tensor]) -> Bytes {
         match self {
             Quant::Gguf(mix) => mix.total_bytes(context, tensors, GGUF_ALIGNMENT),
@@ -93,8 +90,8 @@ impl Quant {
         }
     }
 
-    /// The bytes of those of `tensors` that are in the safetensors checkpoint; `None` for a scheme
-    /// that is not one of safetensors.
+    /// Total bytes of those of `tensors` that are in the safetensors checkpoint; `None` for a
+    /// scheme that is not used in safetensors.
     pub fn checkpoint_bytes(self, tensors: &[Tensor]) -> Option<Bytes> {
         let stored = || tensors.iter().filter(|tensor| tensor.in_checkpoint);
         let plain = |width| stored().map(|tensor| Bytes(tensor.shape.elements()) * width).sum();
@@ -109,7 +106,7 @@ impl Quant {
         }
     }
 
-    /// Bits for one parameter, on average over `tensors` (those of the GGUF file).
+    /// Average bits per parameter of `tensors` (those of the GGUF file).
     pub fn bits_per_weight(self, context: MixContext, tensors: &[Tensor]) -> f64 {
         let parameters: u64 =
             tensors.iter().map(|t| t.shape.elements()).fold(0, u64::saturating_add);

@@ -1,8 +1,9 @@
 //! The coefficients fitted to public measurements, and how far to trust them.
 //!
 //! `calibration.json` is written by `xtask/data/fit_speed.py` from `tests/data/measured-speed.csv`:
-//! each calibration (of an engine on a backend in a period) states how many measurements it rests on, their
-//! median and 90th-percentile errors, and the spread within which leave-one-out predictions fell.
+//! each calibration (of an engine on a backend in a period) states how many measurements it rests
+//! on, their median and 90th-percentile errors, and the spread within which leave-one-out
+//! predictions fell.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,11 +13,11 @@ use serde::Deserialize;
 use super::chip::Backend;
 use crate::scenario;
 
-/// An engine, as far as speed goes.
+/// An engine as distinguished by speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
-    /// llama.cpp and what is built on it: Ollama, LM Studio, KoboldCpp.
+    /// llama.cpp and its front ends: Ollama, LM Studio, KoboldCpp.
     #[serde(rename = "llama.cpp")]
     LlamaCpp,
     /// vLLM.
@@ -42,7 +43,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Its usual name.
+    /// The engine's usual name.
     pub const fn name(self) -> &'static str {
         match self {
             Engine::LlamaCpp => "llama.cpp",
@@ -76,7 +77,7 @@ impl From<scenario::Engine> for Engine {
     }
 }
 
-/// When the software was built: kernels and schedulers got faster every year.
+/// Period in which the software was built: kernels and schedulers got faster every year.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Era {
@@ -87,42 +88,42 @@ pub enum Era {
     /// The first half of 2025: vLLM 0.7, SGLang 0.4.
     #[serde(rename = "early2025")]
     Early2025,
-    /// Later: what is installed today.
+    /// From mid-2025 on: current releases.
     #[default]
     Current,
 }
 
-/// Which software runs the model.
+/// The software that runs a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Software {
     /// The engine.
     pub engine: Engine,
-    /// The interface to the device.
+    /// The backend that drives the device.
     pub backend: Backend,
-    /// Its age.
+    /// The period in which it was built.
     pub era: Era,
 }
 
 impl Software {
-    /// Today's release of `engine` with the backend that `chip` is used with by default.
+    /// Returns the current release of `engine` with the default backend of `chip`.
     pub fn on(engine: Engine, chip: &super::chip::Chip) -> Software {
         Software { engine, backend: chip.backend, era: Era::Current }
     }
 }
 
-/// The coefficients of one engine, or of engines alike, on one backend in one period.
+/// Coefficients of an engine, or of several similar ones, on one backend in one period.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// The engines.
+    /// The engines that the coefficients apply to.
     pub engines: Vec<Engine>,
-    /// The backend.
+    /// The backend that they apply to.
     pub backend: Backend,
-    /// The period.
+    /// The period that they apply to.
     pub era: Era,
-    /// What a decode step costs.
+    /// Costs of a decode step.
     pub step: StepCosts,
-    /// What a prompt costs.
+    /// Costs of a prompt.
     pub prefill: PrefillCosts,
     /// Measurements of decoding for one user.
     pub decode_evidence: Evidence,
@@ -130,20 +131,20 @@ pub struct Calibration {
     pub batch_evidence: Evidence,
     /// Measurements of prefill.
     pub prefill_evidence: Evidence,
-    /// Families of devices measured, each with its own small factor; empty where no difference
-    /// between families was told apart.
+    /// Measured device families, each with its own small factor; empty if families were not
+    /// distinguished.
     #[serde(default)]
     pub families: BTreeMap<String, Family>,
 }
 
-/// What a decode step costs; `roofline.rs` and docs/speed.md have the formula.
+/// Costs of a decode step; the formula is in `roofline.rs` and docs/speed.md.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepCosts {
-    /// Microseconds a layer whatever the model's size, at a clock of 2 GHz: kernel launches and
-    /// their latency.
+    /// Microseconds per layer at a clock of 2 GHz, independent of the model's size: kernel launches
+    /// and their latency.
     pub layer_us: f64,
-    /// `layer_us` goes with the clock to minus this power; 0 where the host launches are the cost.
+    /// Exponent with which `layer_us` falls as the clock rises; 0 if the cost is on the host.
     pub clock_exponent: f64,
     /// Cost that routed experts add to a layer, as a ratio of `layer_us`.
     pub moe_layer: f64,
@@ -151,30 +152,30 @@ pub struct StepCosts {
     pub recurrent_layer: f64,
     /// Cost that latent attention adds to a layer, as a ratio of `layer_us`.
     pub latent_layer: f64,
-    /// Microseconds for each sequence beyond the first: sampling, scheduling.
+    /// Microseconds per sequence beyond the first: sampling, scheduling.
     pub sequence_us: f64,
-    /// Microseconds for each further device in a layer split.
+    /// Microseconds per additional device in a layer split.
     pub hop_us: f64,
-    /// Microseconds a layer and doubling of devices for the all-reduces of tensor parallelism.
+    /// Microseconds per layer and doubling of devices for the all-reduces of tensor parallelism.
     pub reduce_us: f64,
-    /// Share of the link's rate that all-reduces get.
+    /// Share of the link's rate achieved by all-reduces.
     pub link_share: f64,
-    /// Share of the memory bandwidth that reading weights gets at best.
+    /// Largest share of the memory bandwidth achieved when reading weights.
     pub bandwidth_share: f64,
-    /// Bytes of weights that a compute unit takes in a clock at most.
+    /// Largest number of bytes of weights per compute unit and clock.
     pub unit_bytes: Option<f64>,
-    /// Share of the memory bandwidth that reading the cache gets.
+    /// Share of the memory bandwidth achieved when reading the cache.
     pub cache_share: f64,
-    /// Rate at which a latent (MLA) cache is read, as a ratio of that of any other.
+    /// Rate of reading a latent (MLA) cache, as a ratio of that of other caches.
     pub latent_cache: f64,
-    /// Rate at which the cache is read without flash attention, as a ratio of that with it.
+    /// Rate of reading the cache without flash attention, as a ratio of that with it.
     pub plain_attention_cache: f64,
-    /// The kernel reads the cache once for each query head: bytes grow with the heads for a KV
-    /// head to this power. 0 in all current engines.
+    /// Exponent with which the bytes read grow with the query heads per KV head, for kernels that
+    /// read the cache once per query head; 0 in all current engines.
     pub repeated_heads: f64,
-    /// Bytes of 16-bit routed experts count this much (no native kernel).
+    /// Factor on the bytes of 16-bit routed experts, for backends without a native kernel.
     pub half_experts: f64,
-    /// Rate of arithmetic.
+    /// Rate of arithmetic in a step.
     pub compute: Rate,
     /// Rate of arithmetic in a model with routed experts, as a ratio of `compute`.
     pub moe_compute: f64,
@@ -187,63 +188,63 @@ pub struct StepCosts {
     pub dequantised_layer: f64,
 }
 
-/// A rate of arithmetic: `share x peak^g x (512 x unit_hz)^(1 - g)` operations a second.
+/// A rate of arithmetic: `share x peak^g x (512 x unit_hz)^(1 - g)` operations per second.
 ///
-/// With `g = 1` it is a share of the device's peak, with `g = 0` a number of operations for each
-/// compute unit and clock; kernels not written for a device lie in between.
+/// With `g = 1` it is a share of the device's peak, with `g = 0` a number of operations per compute
+/// unit and clock; kernels that are not written for a device lie in between.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// The share.
+    /// Share of the rate that the formula has without it.
     pub share: f64,
-    /// g.
+    /// The exponent `g` of the formula.
     pub peak_exponent: f64,
-    /// The peak counted.
+    /// The peak in the formula.
     pub peak: Peak,
 }
 
-/// Which of a device's peaks a kernel is measured by.
+/// The peak rate of a device that a kernel is related to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Peak {
-    /// That of the number format of the operands.
+    /// Peak for the number format of the operands.
     Operands,
-    /// That of FP16 with FP16 accumulate, which GeForce does at twice the rate of FP32.
+    /// Peak for FP16 with FP16 accumulate, which GeForce computes at twice the rate of FP32.
     HalfFast,
-    /// That of INT8: llama.cpp quantises activations to 8 bits.
+    /// Peak for INT8: llama.cpp quantises activations to 8 bits.
     Int8,
 }
 
-/// When a prompt's quantised weights are dequantised to 16 bits and multiplied by a matrix library,
-/// rather than by kernels that take them as they are.
+/// The devices on which a prompt's quantised weights are dequantised to 16 bits and multiplied by a
+/// matrix library, rather than by kernels for quantised weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dequantise {
-    /// Never.
+    /// On no device.
     Never,
     /// On devices without INT8 products (NVIDIA: P100, V100).
     WithoutInt8,
-    /// Always: llama.cpp on CUDA until June 2024.
+    /// On every device: llama.cpp on CUDA until June 2024.
     Always,
 }
 
-/// What a prompt costs.
+/// Costs of a prompt.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrefillCosts {
-    /// Rate of the matrix products with quantised weights that are taken as they are.
+    /// Rate of the matrix products of kernels for quantised weights.
     pub compute: Rate,
     /// Rate of the matrix products with 16-bit weights.
     pub half: Rate,
-    /// When quantised weights are dequantised first, to be multiplied like 16-bit ones.
+    /// The devices on which quantised weights are dequantised and multiplied like 16-bit ones.
     #[serde(rename = "widen")]
     pub dequantise: Dequantise,
-    /// Share of the memory bandwidth that dequantising gets: 2 bytes a weight written and read
-    /// again.
+    /// Share of the memory bandwidth achieved when dequantising: 2 bytes per weight are written and
+    /// read again.
     #[serde(rename = "widen_share")]
     pub dequantise_share: f64,
-    /// The rate goes with the board power a unit and clock to this power: boards with little
-    /// power do not hold their boost clock. 1.5 W for each unit and GHz is the reference.
+    /// Exponent with which rates grow with the board power per unit and clock: boards with little
+    /// power do not hold their boost clock. The reference is 1.5 W per unit and GHz.
     pub power_exponent: f64,
     /// Rate of attention.
     pub attention: Rate,
@@ -251,26 +252,26 @@ pub struct PrefillCosts {
     pub latent_attention: f64,
     /// Rate of attention without flash attention, as a ratio of `attention`.
     pub plain_attention: f64,
-    /// Tokens for each expert at which its products reach half their rate.
+    /// Tokens per expert at which its products reach half their rate.
     pub expert_tokens: f64,
-    /// Rate through routed experts, as a ratio.
+    /// Rate of the products with routed experts, as a ratio of that of other weights.
     pub moe: f64,
-    /// Rate through 16-bit routed experts, as a further ratio: without a kernel for them, each
-    /// expert is a product of its own.
+    /// Additional ratio for 16-bit routed experts: without a kernel for them, each expert is a
+    /// product of its own.
     pub half_experts: f64,
-    /// Microseconds a layer for each microbatch.
+    /// Microseconds per layer and microbatch.
     pub layer_us: f64,
-    /// Milliseconds a request: tokenising, scheduling, transport.
+    /// Milliseconds per request: tokenising, scheduling, transport.
     pub request_ms: f64,
-    /// Share of a layer split's ideal pipelining that is reached.
+    /// Share of ideal pipelining that a layer split achieves.
     pub pipeline: f64,
 }
 
-/// The measurements that some coefficients rest on.
+/// Measurements behind some coefficients, and their errors.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// Measurements.
+    /// Number of measurements.
     pub n: u32,
     /// Median error of the fit, in %.
     pub median_pct: f64,
@@ -280,26 +281,26 @@ pub struct Evidence {
     pub spread: f64,
     /// Factor within which predictions of left-out device families fell.
     pub spread_unseen: f64,
-    /// Where the measurements come from.
+    /// Collections that the measurements come from.
     #[serde(default)]
     pub sources: Vec<String>,
 }
 
-/// What sets a family of devices apart from others under the same software.
+/// Coefficients of a device family, relative to other families under the same software.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Family {
-    /// Step times are multiplied by this.
+    /// Factor on step times.
     pub step: f64,
-    /// Prefill rates are multiplied by this.
+    /// Factor on prefill rates.
     pub prefill: f64,
-    /// Measurements of steps.
+    /// Number of measurements of steps.
     pub n_step: u32,
-    /// Measurements of prefill.
+    /// Number of measurements of prefill.
     pub n_prefill: u32,
 }
 
-/// The whole table.
+/// The contents of `calibration.json`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -308,12 +309,12 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    // A test parses the table; were it damaged all the same, estimates would be none.
+    // A test parses the table; if it were damaged nevertheless, there would be no estimates.
     serde_json::from_str(include_str!("calibration.json"))
         .unwrap_or(Table { calibrations: Vec::new() })
 });
 
-/// How well the software is known.
+/// Whether the software itself was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// Measured.
@@ -323,15 +324,17 @@ pub enum Known {
 }
 
 impl Calibration {
-    /// Every calibration.
+    /// Returns all calibrations.
     pub fn all() -> &'static [Calibration] {
         &TABLE.calibrations
     }
 
-    /// The calibration of `software`, or the one that stands in for it: of llama.cpp for llama.cpp
-    /// and of the serving engines for all others, then of the same period, engine and backend as
-    /// far as there is one; `None` only where the table is empty. The period counts more than the
-    /// backend: servers of 2024 on AMD ran at half the speed that today's reach there (MLPerf 5.1).
+    /// Returns the calibration of `software`, or the nearest one; `None` only if the table is
+    /// empty.
+    ///
+    /// llama.cpp stands in for llama.cpp only and serving engines for all others; then the same
+    /// period, engine and backend are preferred, in that order. The period counts more than the
+    /// backend: servers of 2024 on AMD ran at half the speed of current ones (MLPerf 5.1).
     pub fn nearest(software: Software) -> Option<(&'static Calibration, Known)> {
         let all = Calibration::all();
         let Software { engine, backend, era } = software;

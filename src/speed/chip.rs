@@ -1,23 +1,22 @@
-//! What a device can do: bandwidth, compute rates, links and power, in SI units.
+//! Limits of a device: bandwidth, compute rates, links and power, in SI units.
 
 use crate::catalog::{Device, DeviceKind};
 
-/// Operations a clock that one compute unit does in FP32 on most of today's designs; used to tell
-/// `units x clock` of a device whose units are not known.
+/// FP32 operations per clock and compute unit of most current designs; used for devices whose number
+/// of units is unknown.
 const FP32_OPS_PER_UNIT: f64 = 256.0;
 
-/// Operations that a CPU does for each byte a second of its memory bandwidth. No data sheet
-/// states a peak for a machine; this stands for AVX2 on a two-channel desktop and is no better
-/// than a factor of 2.
+/// Operations of a CPU per byte of its memory bandwidth. No data sheet states the peak of a whole
+/// machine; this is for AVX2 on a two-channel desktop and is accurate to a factor of 2 at best.
 const CPU_OPS_PER_BYTE: f64 = 16.0;
 
-/// Clock of a device for which no one states one: what GPUs in systems on a chip run at.
+/// Clock assumed if none is published: typical of GPUs in systems on a chip.
 const ASSUMED_HZ: f64 = 1.5e9;
 
 /// The physical limits of one device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chip {
-    /// Peak memory bandwidth, bytes a second.
+    /// Peak memory bandwidth in bytes per second.
     pub bandwidth: f64,
     /// Compute units (SM, CU, Xe core, GPU core) times boost clock, in unit-hertz.
     pub unit_hz: Option<f64>,
@@ -27,24 +26,24 @@ pub struct Chip {
     pub peaks: Peaks,
     /// Board power, watts.
     pub power_w: Option<f64>,
-    /// Bytes a second to its neighbours, one direction: NVLink or the like, else PCIe.
+    /// Bytes per second to other devices in one direction: over NVLink or the like, else PCIe.
     pub link: f64,
-    /// It has a fabric faster than PCIe.
+    /// Whether the device has a fabric faster than PCIe.
     pub fabric: bool,
-    /// Bytes a second to the host, one direction.
+    /// Bytes per second to the host in one direction.
     pub host_link: f64,
-    /// The family that calibration knows it by, such as `Ada Lovelace` or `Hopper datacenter`.
+    /// Device family as named in the calibration, such as `Ada Lovelace` or `Hopper datacenter`.
     pub family: String,
-    /// The backend that engines use on it unless told otherwise.
+    /// The backend that engines use by default.
     pub backend: Backend,
 }
 
-/// Dense peaks, operations a second; 0 where the device has none.
+/// Dense peak rates in operations per second; 0 for formats that the device lacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Peaks {
-    /// FP16 or BF16 with FP32 accumulate (on GeForce half the rate below).
+    /// FP16 or BF16 with FP32 accumulate (on GeForce half the rate of `half_fast`).
     pub half: f64,
-    /// FP16 with FP16 accumulate, where that is faster; else the same.
+    /// FP16 with FP16 accumulate; equal to `half` if that is no faster.
     pub half_fast: f64,
     /// FP8.
     pub fp8: f64,
@@ -69,9 +68,9 @@ pub enum Precision {
 }
 
 impl Peaks {
-    /// The rate for `precision`; where the device lacks that format, of the one that engines widen
-    /// it to: 16 bits. On Hopper and Ada, FP4 checkpoints run as 4-bit weights only (Marlin), not
-    /// in FP8.
+    /// Returns the rate for `precision`, or that of 16 bits if the device lacks the format.
+    ///
+    /// On Hopper and Ada, FP4 checkpoints run as 4-bit weights only (Marlin), not in FP8.
     pub fn at(&self, precision: Precision) -> f64 {
         let first = |rates: &[f64]| rates.iter().copied().find(|rate| *rate > 0.0).unwrap_or(0.0);
         match precision {
@@ -110,7 +109,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Its usual name.
+    /// The backend's usual name.
     pub const fn name(self) -> &'static str {
         match self {
             Backend::Cuda => "CUDA",
@@ -126,7 +125,7 @@ impl Backend {
 }
 
 impl Chip {
-    /// The cores of a host whose memory gives this many bytes a second.
+    /// Returns the CPU cores of a host with this memory bandwidth in bytes per second.
     pub fn cpu(bandwidth: f64) -> Chip {
         let rate = bandwidth * CPU_OPS_PER_BYTE;
         Chip {
@@ -143,7 +142,7 @@ impl Chip {
         }
     }
 
-    /// The limits of `device`; `None` where its bandwidth, or all of its arithmetic, is unknown.
+    /// Returns the limits of `device`; `None` if its bandwidth or all of its rates are unknown.
     pub fn of(device: &Device) -> Option<Chip> {
         let bandwidth = device.bandwidth_gb_s? * 1e9;
         let peaks = peaks(device, bandwidth);
@@ -203,7 +202,7 @@ fn peaks(device: &Device, bandwidth: f64) -> Peaks {
     }
 }
 
-/// Bytes a second in one direction of a link such as `PCIe 4.0 x16`.
+/// Bytes per second in one direction of a link such as `PCIe 4.0 x16`.
 fn pcie_bytes(link: &str) -> Option<f64> {
     let mut words = link.split_whitespace().skip(1);
     let lane = match words.next()?.split('.').next()? {

@@ -18,18 +18,18 @@ pub struct Correction {
 pub const MAX_PLAUSIBLE_RATIO: f64 = 7.0;
 
 impl Correction {
-    /// The estimate was further off than it is from any public measurement.
+    /// Whether the estimate was further off than from any public measurement.
     pub fn is_doubtful(self) -> bool {
         let known = 1.0 / MAX_PLAUSIBLE_RATIO..=MAX_PLAUSIBLE_RATIO;
         [self.step, self.prompt].into_iter().flatten().any(|ratio| !known.contains(&ratio))
     }
 
-    /// Nothing was measured.
+    /// Whether nothing was measured.
     pub fn is_empty(&self) -> bool {
         self.step.is_none() && self.prompt.is_none()
     }
 
-    /// The geometric mean of several corrections, of steps and of prompts each by itself.
+    /// Returns the geometric means of several corrections, of steps and of prompts.
     pub fn mean(all: &[Correction]) -> Correction {
         let mean = |of: fn(&Correction) -> Option<f64>| {
             let logs: Vec<f64> = all.iter().filter_map(of).map(f64::ln).collect();
@@ -41,7 +41,7 @@ impl Correction {
         }
     }
 
-    /// This correction, completed by `other` where it has no ratio.
+    /// Completes the correction with the ratios of `other` that it lacks.
     pub fn or(self, other: Correction) -> Correction {
         Correction { step: self.step.or(other.step), prompt: self.prompt.or(other.prompt) }
     }

@@ -1,19 +1,19 @@
-//! Energy: power by what the devices do, and watt-hours for a million tokens.
+//! Energy: power of a machine when idle, on prompts and while decoding, and on average.
 
 use super::serving::Service;
 
-/// Power of one device as a share of its board power, by what it does.
+/// Power of a device as a share of its board power, when idle, on prompts and while decoding.
 ///
-/// The defaults are rules of thumb, to be replaced by readings of one's own: an idle accelerator
-/// with a model loaded draws some 15 % of its board power, decoding (memory-bound) some 60 %,
-/// prompts (compute-bound) nearly all of it.
+/// The defaults are rules of thumb that the user can replace: an idle accelerator with a model
+/// loaded draws about 15 % of its board power, decoding (memory-bound) about 60 %, prompts
+/// (compute-bound) nearly all of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PowerShares {
-    /// Model loaded, nothing to do.
+    /// Share when idle with a model loaded.
     pub idle: f64,
-    /// Computing prompts.
+    /// Share while computing prompts.
     pub prefill: f64,
-    /// Decoding.
+    /// Share while decoding.
     pub decode: f64,
 }
 
@@ -23,17 +23,16 @@ impl Default for PowerShares {
     }
 }
 
-/// What draws power.
+/// Power of a machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Power {
     /// Board power of all devices together, watts.
     pub boards_w: f64,
-    /// What the devices draw of it.
+    /// Shares of the board power that the devices draw.
     pub shares: PowerShares,
-    /// The rest of the machine, watts.
+    /// Power of the rest of the machine, watts.
     pub host_w: f64,
-    /// Power usage effectiveness: what the building draws for each watt of the machine; 1 at
-    /// home.
+    /// Power usage effectiveness: watts drawn by the building per watt of the machine; 1 at home.
     pub pue: f64,
 }
 
@@ -57,7 +56,8 @@ impl Power {
         self.at(self.shares.decode)
     }
 
-    /// Watts from the wall on average: busy with `service` for a share `utilisation` of the time.
+    /// Average watts from the wall if the machine is busy with `service` for a share `utilisation`
+    /// of the time.
     pub fn mean_w(&self, service: &Service, utilisation: f64) -> f64 {
         let share = service.prompt_share;
         let busy = share * self.prefill_w() + (1.0 - share) * self.decode_w();

@@ -1,7 +1,7 @@
-//! Measurements of the user's own: readings of one run, and what they say about the estimate.
+//! Corrections from the user's own measurements.
 //!
-//! A machine is off from the fit in one direction for all models: its cooling, memory clock,
-//! driver and build are its own. So a reading gives one factor for steps and one for prompts, the
+//! A machine deviates from the fit in the same direction for all models, by its cooling, memory
+//! clock, driver and build. So a reading gives one factor for steps and one for prompts, the
 //! measured time over the estimated one, and every estimate for that machine is multiplied by it.
 
 use super::correction::Correction;
@@ -9,11 +9,12 @@ use super::serving::Load;
 use super::speed_model::SpeedModel;
 use crate::scenario::Reading;
 
-/// Of a time under load that is less than its prompts alone are estimated at, at least this share
-/// of what it is off by counts for its steps.
+/// Lower bound of a step's ratio, as a share of the ratio of the whole time under load: applies if
+/// the measured time is hardly longer than the prompts alone are estimated to take.
 const LEAST: f64 = 0.25;
 
-/// The measured time of `reading` over the estimated one. `load` is what the machine holds and runs.
+/// Returns the measured time of `reading` over the time estimated by `model`. `load` has the number
+/// of sequences that the machine holds and runs.
 fn time_ratio(reading: &Reading, model: &SpeedModel<'_>, load: &Load) -> f64 {
     let milli = |n: u64| n as f64 / 1e3;
     match *reading {
@@ -39,9 +40,11 @@ fn time_ratio(reading: &Reading, model: &SpeedModel<'_>, load: &Load) -> f64 {
 }
 
 impl Correction {
-    /// The correction that `readings` ask of the estimate `model`, which has no correction and no
-    /// draft yet, on a machine that runs as many sequences as `load` says: the geometric mean of
-    /// each kind. The one of prompts counts where they delay steps.
+    /// Returns the correction of `model`, which has no correction and no draft yet, by `readings`:
+    /// the geometric means of their ratios, of steps and of prompts.
+    ///
+    /// `load` has the number of sequences that the machine holds and runs. The correction of
+    /// prompts is applied before that of steps is computed, since prompts delay steps.
     pub fn from_readings(model: &SpeedModel<'_>, load: &Load, readings: &[Reading]) -> Correction {
         let mean = |model: &SpeedModel<'_>, steps: bool| {
             let ratios = readings.iter().filter(|reading| reading.is_of_steps() == steps);

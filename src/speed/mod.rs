@@ -1,4 +1,4 @@
-//! How fast a model answers, for how many, at what cost.
+//! Speed: latencies and throughput of a model on its devices, and their energy and cost.
 //!
 //! A model's [`Work`] and a device's [`Chip`] meet in a roofline ([`Stage`], [`SpeedModel`]) whose
 //! coefficients ([`calibration`]) are fitted to public measurements. From its two times, a decode

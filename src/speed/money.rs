@@ -1,4 +1,4 @@
-//! Money: what a million tokens cost, and when buying beats renting.
+//! Money: the cost of a million tokens, and when buying beats renting.
 
 use super::energy::Power;
 use super::serving::{Load, Service};
@@ -7,50 +7,50 @@ use crate::units::Interval;
 const HOURS_A_YEAR: f64 = 8766.0;
 const SECONDS_AN_HOUR: f64 = 3600.0;
 
-/// What the machine and its power cost; all amounts in one currency.
+/// Prices of a machine and of its power, all in one currency.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
-    /// Of the machine; `None` where that is not known.
+    /// Price of the machine; `None` if unknown.
     pub purchase: Option<f64>,
     /// Years over which it is written off.
     pub amortised_years: f64,
-    /// Of a kilowatt-hour; `None` where that is not known.
+    /// Price of a kilowatt-hour; `None` if unknown.
     pub kwh: Option<f64>,
-    /// Of renting the machine for an hour; `None` where that is not known.
+    /// Price of renting the machine for an hour; `None` if unknown.
     pub rent_hour: Option<f64>,
     /// Share of the time that the machine is busy, 0 to 1.
     pub utilisation: f64,
 }
 
-/// What tokens cost when the machine is owned, or rented.
+/// Cost of tokens on a machine that is owned or rented.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
-    /// For an hour of the machine's existence, busy or not.
+    /// Cost per hour, busy or not.
     pub hour: f64,
-    /// For a million tokens of prompts.
+    /// Cost per million prompt tokens.
     pub input_mtok: Interval<f64>,
-    /// For a million tokens of answers.
+    /// Cost per million answer tokens.
     pub output_mtok: Interval<f64>,
 }
 
-/// Cost, energy and the choice between buying and renting at one operating point. What rests on an
-/// unknown value is `None`.
+/// Cost, energy and the choice between buying and renting at one operating point. A figure that
+/// depends on an unknown value is `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Economics {
-    /// Watts from the wall on average.
+    /// Average watts from the wall.
     pub mean_w: Option<f64>,
-    /// Watt-hours for a million tokens of answers, their prompts included.
+    /// Watt-hours per million answer tokens, including their prompts.
     pub wh_mtok: Option<Interval<f64>>,
-    /// The machine bought.
+    /// Cost if the machine is bought.
     pub owned: Option<Cost>,
-    /// The machine rented; its power is in the rent.
+    /// Cost if the machine is rented; the rent includes its power.
     pub rented: Option<Cost>,
-    /// Hours of renting that cost as much as the machine and its power; `None` also where renting
-    /// costs no more than the power alone.
+    /// Hours after which renting has cost as much as the machine and its power; `None` also if
+    /// renting costs no more than the power alone.
     pub break_even_hours: Option<f64>,
 }
 
-/// What `service` costs at `load`. `power` is `None` where that of a device is not known.
+/// Computes the cost of `service` at `load`. `power` is `None` if that of a device is unknown.
 pub fn economics(
     service: &Service,
     load: &Load,

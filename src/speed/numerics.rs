@@ -1,18 +1,19 @@
-//! How numbers are stored and multiplied, as far as it changes what is read or computed.
+//! Number formats and kernels that change how much is read or computed.
 
 use super::chip::Precision;
 use crate::quant::{Format, Mix, Quant};
 
-/// How the model is run, where it changes what is read or computed.
+/// Number formats and kernels with which a model is run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Numerics {
-    /// Format of the products.
+    /// Number format of the matrix products.
     pub precision: Precision,
-    /// Weights are 16 bits wide.
+    /// Whether weights have 16 bits.
     pub half_weights: bool,
-    /// Weights of 4 bits that serving kernels dequantise before they multiply (AWQ, GPTQ, W4A16).
+    /// Whether weights have 4 bits and serving kernels dequantise them before they multiply (AWQ,
+    /// GPTQ, W4A16).
     pub dequantised: bool,
-    /// Flash attention.
+    /// Whether flash attention is used.
     pub flash_attention: bool,
 }
 
@@ -28,7 +29,7 @@ impl Default for Numerics {
 }
 
 impl Numerics {
-    /// How weights of `quant` are multiplied, on devices that have the format.
+    /// Returns the numerics of `quant` on devices that support its format.
     pub fn of(quant: Quant, flash_attention: bool) -> Numerics {
         let plain = Numerics { flash_attention, ..Numerics::default() };
         let precision = |precision| Numerics { precision, ..plain };

@@ -6,15 +6,16 @@
 //! memory  = [ (W / (e BW))^4 + (W / (r x units x clock))^4 ]^(1/4) + B x K / (ek BW)
 //! compute = B x F / rate
 //! ```
-//! W is what the batch reads of the weights, K what a sequence reads of its cache, F a token's
-//! operations. A per-layer cost and a cap on what a compute unit can take in a clock are what
-//! makes one set of coefficients serve a phone chip and an H100: achieved bandwidth rises with
-//! the model's size and falls with bandwidth per unit. The powers let the larger term win
-//! smoothly. Everything is divided by the devices of a tensor-parallel group, which pay for
-//! exchanging the residual stream twice a layer; but caches only by their key/value heads, beyond
-//! which they are copied. Where the group is made of data ranks (attention data parallelism), each
-//! has a share of the sequences and the dense weights whole, and only the experts are divided by
-//! all of its devices.
+//! B is the number of sequences, W the bytes of weights that the batch reads, K the bytes of cache
+//! that a sequence reads, and F the operations per token. A cost per layer and a limit on the bytes
+//! per compute unit and clock let one set of coefficients serve a phone chip and an H100: the
+//! achieved bandwidth rises with the model's size and falls with the bandwidth per unit. The powers
+//! let the larger term dominate smoothly.
+//!
+//! Everything is divided by the devices of a tensor-parallel group, which exchange the residual
+//! stream twice a layer; caches are divided by their key/value heads at most, beyond which they are
+//! copied. In attention data parallelism, each data rank has a share of the sequences and all dense
+//! weights, and only the experts are divided by all devices of the group.
 
 use super::calibration::{Calibration, Dequantise, Family, Peak, Rate};
 use super::chip::{Chip, Precision};
@@ -43,14 +44,14 @@ pub enum Bottleneck {
     Memory,
 }
 
-/// A time in seconds by its causes.
+/// A time in seconds, divided by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Time {
     /// Kernel launches, scheduling.
     pub fixed: f64,
-    /// Memory and arithmetic together, as far as they overlap.
+    /// Memory access and arithmetic, which overlap.
     pub busy: f64,
-    /// Memory alone.
+    /// Memory access alone.
     pub memory: f64,
     /// Arithmetic alone.
     pub compute: f64,
@@ -61,12 +62,12 @@ pub struct Time {
 }
 
 impl Time {
-    /// All of it, in seconds.
+    /// Total time in seconds.
     pub fn total(&self) -> f64 {
         self.fixed + self.busy + self.links
     }
 
-    /// The largest cause.
+    /// Returns the largest cause.
     pub fn bottleneck(&self) -> Bottleneck {
         let device = self.busy - self.host;
         let (memory, compute) = match self.memory >= self.compute {
@@ -83,7 +84,7 @@ impl Time {
         causes.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or(Bottleneck::Bandwidth, |c| c.1)
     }
 
-    /// A time with every cause `factor` times as long.
+    /// Returns the time with every cause multiplied by `factor`.
     pub fn scaled(self, factor: f64) -> Time {
         Time {
             fixed: self.fixed * factor,
@@ -116,38 +117,38 @@ impl std::iter::Sum for Time {
     }
 }
 
-/// The part of a model that a device, or a tensor-parallel group of like devices, runs.
+/// The part of a model that a device or a tensor-parallel group of identical devices runs.
 #[derive(Clone, Debug)]
 pub struct Stage<'a> {
-    /// Its work.
+    /// Bytes that the part reads and operations that it computes.
     pub work: Work,
     /// The device.
     pub chip: Chip,
-    /// Devices that share the routed experts: the tensor-parallel group, or several of them.
+    /// Number of devices that share the routed experts: one tensor-parallel group, or several.
     pub width: f64,
-    /// Data ranks that those devices are divided into, at least 1: each has the rest of the
-    /// weights, and a share of the sequences.
+    /// Number of data ranks among those devices, at least 1: each has all weights but the experts,
+    /// and a share of the sequences.
     pub data: f64,
-    /// They stand in several machines and meet over a network.
+    /// Whether the devices are in several machines, connected by a network.
     pub network: bool,
-    /// Coefficients.
+    /// The fitted coefficients.
     pub calibration: &'a Calibration,
-    /// Where the work lies on the host: the device that computes prompts, to which the weights
-    /// are streamed, with its coefficients. Tokens are decoded on the host itself.
+    /// For a stage on the host: the device that computes prompts, to which the weights are
+    /// streamed, with its coefficients. Tokens are decoded on the host itself.
     pub prompts_on: Option<(Chip, &'a Calibration)>,
 }
 
-/// A prompt shorter than this is computed where the weights lie (llama.cpp's threshold for
-/// sending an operation to the device, `GGML_OP_OFFLOAD_MIN_BATCH`).
+/// Tokens from which a prompt is computed on the device rather than where its weights are
+/// (llama.cpp's threshold for sending an operation to the device, `GGML_OP_OFFLOAD_MIN_BATCH`).
 const STREAM_FROM_TOKENS: f64 = 32.0;
 
-/// The larger of two times wins smoothly: the root of the sum of their third powers.
+/// Smooth maximum of two times: the cube root of the sum of their cubes.
 fn join3(a: f64, b: f64) -> f64 {
     (a * a * a + b * b * b).cbrt()
 }
 
-/// The larger of two times wins smoothly, less so than in [`join3`]: the root of the sum of their
-/// fourth powers.
+/// Smooth maximum of two times, sharper than [`join3`]: the fourth root of the sum of their fourth
+/// powers.
 fn join4(a: f64, b: f64) -> f64 {
     let (a, b) = (a * a, b * b);
     (a * a + b * b).sqrt().sqrt()
@@ -165,7 +166,7 @@ impl Dequantise {
 }
 
 impl Rate {
-    /// Operations a second on `chip` with `precision`.
+    /// Operations per second on `chip` with `precision`.
     pub fn on(&self, chip: &Chip, precision: Precision) -> f64 {
         let peak = match self.peak {
             Peak::Operands => chip.peaks.at(precision),
@@ -178,27 +179,27 @@ impl Rate {
     }
 }
 
-/// The clock that `layer_us` is stated at.
+/// Clock at which `layer_us` is stated.
 const REFERENCE_CLOCK_HZ: f64 = 2e9;
-/// The board power for each unit and clock that prefill rates are stated at: 1.5 W a GHz.
+/// Board power per unit and clock at which prefill rates are stated: 1.5 W per GHz.
 const REFERENCE_POWER: f64 = 1.5e-9;
-/// What an all-reduce of a few kilobytes takes longer where it crosses a network. No measurements of
-/// engines were fitted: nccl-tests print 19 microseconds for two ranks (NVIDIA/nccl-tests#150) and 75
-/// for sixteen (NVIDIA/nccl#1453).
+/// Additional time of an all-reduce of a few kilobytes that crosses a network. It is not fitted to
+/// measurements of engines: nccl-tests print 19 microseconds for two ranks (NVIDIA/nccl-tests#150)
+/// and 75 for sixteen (NVIDIA/nccl#1453).
 const NETWORK_S: f64 = 40e-6;
 /// Bytes moved to dequantise a weight to 16 bits: 2 written, 2 read again.
 const DEQUANTISING_BYTES: f64 = 4.0;
-/// Share of a link's rate that a copy between host and device reaches.
+/// Share of a link's rate achieved by a copy between host and device.
 const COPY_SHARE: f64 = 0.8;
 
 impl Stage<'_> {
-    /// What is known of the device's family.
+    /// Returns the coefficients of the device's family, if it was measured.
     pub fn family(&self) -> Option<&Family> {
         self.calibration.families.get(&self.chip.family)
     }
 
-    /// One decode step of `batch` sequences, each with `depth` earlier tokens, over `tokens` new
-    /// ones of each: 1, or more where proposed ones are checked.
+    /// Time of a decode step of `batch` sequences, each with `depth` earlier and `tokens` new
+    /// tokens: 1, or more if drafted tokens are verified.
     pub fn step(&self, batch: f64, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
         let (costs, work) = (&self.calibration.step, &self.work);
         // Of the fullest data rank.
@@ -225,7 +226,7 @@ impl Stage<'_> {
         self.on_host(Time { busy: time.busy.max(floor), ..time })
     }
 
-    /// Kernel launches of one step.
+    /// Seconds of the kernel launches of a step.
     fn launch(&self, numerics: &Numerics) -> f64 {
         let (costs, work) = (&self.calibration.step, &self.work);
         let layers = work.layers
@@ -237,7 +238,7 @@ impl Stage<'_> {
         costs.layer_us * 1e-6 * dequantised * layers * clock.powf(-costs.clock_exponent)
     }
 
-    /// Reading the weights that `batch` tokens need.
+    /// Seconds of reading the weights that `batch` tokens need.
     fn read_weights(&self, batch: f64, numerics: &Numerics) -> f64 {
         let (costs, work) = (&self.calibration.step, &self.work);
         let experts = if numerics.half_weights { costs.half_experts } else { 1.0 };
@@ -250,7 +251,7 @@ impl Stage<'_> {
         }
     }
 
-    /// Reading the caches and states of `batch` sequences of one data rank.
+    /// Seconds of reading the caches and states of `batch` sequences of one data rank.
     fn read_caches(&self, batch: f64, depth: f64, numerics: &Numerics) -> f64 {
         let costs = &self.calibration.step;
         let plain = if numerics.flash_attention { 1.0 } else { costs.plain_attention_cache };
@@ -268,7 +269,7 @@ impl Stage<'_> {
         bytes / (costs.cache_share * self.chip.bandwidth)
     }
 
-    /// Rate of arithmetic of a decode step, one device.
+    /// Operations per second of one device in a decode step.
     fn step_rate(&self, numerics: &Numerics) -> f64 {
         let costs = &self.calibration.step;
         let mut rate = costs.compute.on(&self.chip, numerics.precision);
@@ -281,8 +282,8 @@ impl Stage<'_> {
         rate
     }
 
-    /// Two all-reduces a layer of the residual stream (16 bits a value) of `tokens`, by a ring,
-    /// and their latency, which grows with every doubling of the devices.
+    /// Seconds of two all-reduces per layer of the residual stream (16 bits per value) of `tokens`:
+    /// a ring, with a latency that grows with every doubling of the devices.
     fn reduce(&self, tokens: f64, reduce_us: f64) -> f64 {
         if self.width <= 1.0 {
             return 0.0;
@@ -294,8 +295,8 @@ impl Stage<'_> {
         layers * (reduce_us * 1e-6 * self.width.log2() + network + bytes / rate)
     }
 
-    /// One microbatch of `tokens` of a prompt after `depth` earlier ones. Of several data ranks it
-    /// keeps one busy.
+    /// Time of a microbatch of `tokens` of a prompt after `depth` earlier tokens. It occupies one
+    /// of several data ranks.
     pub fn microbatch(&self, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
         let streamed = self.prompts_on.as_ref().filter(|_| tokens >= STREAM_FROM_TOKENS);
         let (chip, calibration) =
@@ -343,7 +344,7 @@ impl Stage<'_> {
         if streamed.is_some() { time } else { self.on_host(time) }
     }
 
-    /// A stage whose prompts run elsewhere lies on the host.
+    /// Attributes the busy time to the host if the stage is there.
     fn on_host(&self, time: Time) -> Time {
         match self.prompts_on {
             Some(_) => Time { host: time.busy, ..time },
@@ -352,7 +353,7 @@ impl Stage<'_> {
     }
 }
 
-/// The factor by which the board's power and the device's family change the rates of a prompt.
+/// Factor by which the board's power and the device's family change the rates of a prompt.
 fn prompt_boost(calibration: &Calibration, chip: &Chip) -> f64 {
     let family = calibration.families.get(&chip.family).map_or(1.0, |family| family.prefill);
     match (chip.power_w, chip.unit_hz) {

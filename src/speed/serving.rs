@@ -1,11 +1,11 @@
 //! Many users: continuous batching, first-token latency, and how many can be served.
 //!
 //! A closed system: each of the users sends a prompt, reads the answer and sends the next. The
-//! engine decodes all running sequences in one step and computes new prompts between steps. With
-//! B sequences running, a request takes `output` steps and waits for the B prompts that fall into
-//! that time, its own included, so the run delivers
-//! `B x output / (output x step(B) + B x prompt)` tokens a second. Data ranks compute prompts at the
-//! same time. With a draft a step is the time of a token ([`SpeedModel::token`]).
+//! engine decodes all running sequences in one step and computes new prompts between steps. With B
+//! sequences running, a request takes `output` steps and waits for the B prompts that fall into
+//! that time, its own included, so the run delivers `B x output / (output x step(B) + B x prompt)`
+//! tokens a second. Data ranks compute prompts at the same time. With a draft a step is the time of
+//! a token ([`SpeedModel::token`]).
 //!
 //! Each time is known as well as what it is made of: prompts, or steps. Under load, where both were
 //! measured together, all of it is as uncertain as throughput.
@@ -14,68 +14,68 @@ use super::roofline::Bottleneck;
 use super::speed_model::{Figure, SpeedModel};
 use crate::units::Interval;
 
-/// What the users ask for.
+/// Load on a machine: users, their requests, and how many run at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
-    /// Users at the same time, at least 1.
+    /// Number of concurrent users, at least 1.
     pub users: f64,
     /// Tokens of a prompt.
     pub prompt: f64,
     /// Tokens of an answer.
     pub output: f64,
-    /// Tokens at the start of the prompt that are already in the cache (prefix sharing).
+    /// Tokens at the start of the prompt that are already cached (prefix sharing).
     pub cached_prefix: f64,
-    /// Sequences that fit into memory beside each other.
+    /// Number of sequences that fit into memory at once.
     pub fits: f64,
-    /// Sequences that the scheduler runs at most (`--max-num-seqs`).
+    /// Largest number of sequences that the scheduler runs (`--max-num-seqs`).
     pub scheduled: f64,
     /// Copies of the whole model among which the users are divided (data parallelism); `fits` and
-    /// `scheduled` are those of one.
+    /// `scheduled` are per copy.
     pub copies: f64,
 }
 
-/// How the users fare.
+/// Latencies and throughput of the users of a machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Service {
-    /// Sequences that run at once on each copy; the other users wait.
+    /// Number of sequences that run at once on each copy; the other users wait.
     pub running: f64,
-    /// Seconds to the first token, waiting included.
+    /// Seconds to the first token, including waiting.
     pub ttft_s: Interval<f64>,
-    /// Seconds a token after that.
+    /// Seconds per token after the first.
     pub tpot_s: Interval<f64>,
-    /// Tokens of answers a second, all users and copies together.
+    /// Answer tokens per second of all users and copies together.
     pub throughput: Interval<f64>,
-    /// Share of the time that goes into prompts, 0 to 1.
+    /// Share of the time spent on prompts, 0 to 1.
     pub prompt_share: f64,
-    /// What binds.
+    /// What limits the throughput.
     pub bottleneck: Bottleneck,
 }
 
 impl Load {
-    /// One user, nothing shared.
+    /// Returns the load of a single user without a cached prefix.
     pub fn single(prompt: f64, output: f64) -> Load {
         let (fits, scheduled) = (f64::INFINITY, 256.0);
         Load { users: 1.0, prompt, output, cached_prefix: 0.0, fits, scheduled, copies: 1.0 }
     }
 
-    /// Users of one copy.
+    /// Number of users per copy.
     fn share(&self) -> f64 {
         (self.users / self.copies.max(1.0)).max(1.0)
     }
 
-    /// Sequences that run at once on one copy.
+    /// Number of sequences that run at once on one copy.
     pub fn running(&self) -> f64 {
         self.share().min(self.fits).min(self.scheduled).max(1.0)
     }
 
-    /// Tokens before the middle one of an answer.
+    /// Number of tokens before the middle of an answer.
     fn depth(&self) -> f64 {
         self.prompt + self.output / 2.0
     }
 }
 
 impl SpeedModel<'_> {
-    /// How the users of `load` fare.
+    /// Returns the latencies and the throughput under `load`.
     pub fn serve(&self, load: &Load) -> Service {
         let running = load.running();
         let output = load.output.max(1.0);
@@ -121,13 +121,13 @@ impl SpeedModel<'_> {
         }
     }
 
-    /// Seconds that a step of the sequences that run under `load` takes, without a draft.
+    /// Seconds per decode step of the sequences that run under `load`, without a draft.
     pub(super) fn step_s(&self, load: &Load) -> f64 {
         self.step(load.running(), load.depth()).total()
     }
 
-    /// The most users whose expected latencies keep to `ttft_s` and `tpot_s`; 0 if even one is
-    /// too many. `load.users` does not count.
+    /// The most users whose expected latencies stay within `ttft_s` and `tpot_s`; 0 if even one is
+    /// too many. `load.users` is ignored.
     pub fn users_within(&self, load: &Load, ttft_s: f64, tpot_s: f64) -> u64 {
         let keeps = |users: u64| {
             let service = self.serve(&Load { users: users as f64, ..*load });
@@ -150,28 +150,29 @@ impl SpeedModel<'_> {
         good
     }
 
-    /// Tokens a second for one user, decoding after `depth` tokens, with a draft where there is one.
+    /// Decode rate of a single user after `depth` tokens, in tokens per second, with the draft if
+    /// there is one.
     pub fn decode_tps(&self, depth: f64) -> Interval<f64> {
         around(1.0 / self.token(1.0, depth).total(), self.decode_factor(false))
     }
 
-    /// Tokens a second of `batch` sequences together, decoding after `depth` tokens each, without a
-    /// draft.
+    /// Decode rate of `batch` sequences together after `depth` tokens each, in tokens per second,
+    /// without a draft.
     pub fn batch_tps(&self, batch: f64, depth: f64) -> Interval<f64> {
         around(batch / self.step(batch, depth).total(), self.decode_factor(batch > 1.0))
     }
 
-    /// Tokens of a prompt a second, after `depth` earlier tokens.
+    /// Prefill rate of a prompt of `tokens` after `depth` earlier tokens, in tokens per second.
     pub fn prefill_tps(&self, tokens: f64, depth: f64) -> Interval<f64> {
         around(tokens / self.prefill(tokens, depth).total(), self.prefill_factor())
     }
 
-    /// Seconds from request to first token when no one else asks.
+    /// Seconds from request to first token of a single user.
     pub fn ttft_s(&self, tokens: f64, depth: f64) -> Interval<f64> {
         around(self.request_s() + self.prefill(tokens, depth).total(), self.prefill_factor())
     }
 
-    /// Seconds that a request takes before the device starts on it.
+    /// Seconds from a request to the start of its computation.
     fn request_s(&self) -> f64 {
         let seconds = self.stages.first().map_or(0.0, |s| s.calibration.prefill.request_ms * 1e-3);
         seconds * self.correction.prompt.unwrap_or(1.0)
@@ -189,7 +190,7 @@ impl SpeedModel<'_> {
     }
 }
 
-/// `expected` within a factor both ways.
+/// Returns the interval around `expected` with a half-width of `factor`.
 pub fn around(expected: f64, factor: f64) -> Interval<f64> {
     Interval { low: expected / factor, expected, high: expected * factor }
 }

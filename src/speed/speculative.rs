@@ -5,13 +5,13 @@
 //!
 //! Verifying reads the weights once for all proposed tokens, but it computes all of them and meets
 //! the experts of all: what pays for one user, whose steps are bound by memory, can cost throughput
-//! where many are bound by arithmetic. Engines propose all the same, so the figures show it.
+//! where many are bound by arithmetic. Engines propose nevertheless, so the figures show it.
 
 use super::roofline::Time;
 use super::speed_model::{Draft, Proposer, SpeedModel};
 
 impl Draft {
-    /// Tokens that one step yields on average.
+    /// Average number of tokens per step.
     pub fn yielded(&self) -> f64 {
         let a = self.acceptance.clamp(0.0, 1.0);
         match a < 1.0 {
@@ -22,8 +22,8 @@ impl Draft {
 }
 
 impl SpeedModel<'_> {
-    /// The time after which each of `batch` sequences has one more token on average: a step, or
-    /// with a draft one round of proposing and verifying over what it yields.
+    /// Average time per token of each of `batch` sequences: a step, or with a draft the time of a
+    /// round of proposing and verifying divided by its tokens.
     pub fn token(&self, batch: f64, depth: f64) -> Time {
         let Some(draft) = &self.draft else { return self.step(batch, depth) };
         let propose = match &draft.by {

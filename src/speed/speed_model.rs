@@ -7,27 +7,28 @@ use super::numerics::Numerics;
 use super::roofline::{Stage, Time};
 use super::work::Work;
 
-/// A part of a model and where it lies.
+/// A part of a model and the devices that hold it.
 #[derive(Clone, Debug)]
 pub struct PlacedPart {
-    /// What it reads and computes.
+    /// Bytes that the part reads and operations that it computes.
     pub work: Work,
-    /// The device that it lies on; the host's CPU for what is left there.
+    /// The device that holds the part; the host's CPU for a part left in RAM.
     pub chip: Chip,
-    /// Like devices that share every tensor of it (tensor parallelism), at least 1; with data
-    /// ranks, the devices of all of them, which share the routed experts.
+    /// Number of identical devices that share every tensor of the part (tensor parallelism), at
+    /// least 1; with data ranks, the devices of all ranks, which share the routed experts.
     pub width: u32,
-    /// Data ranks among those devices, at least 1: see [`Stage::data`].
+    /// Number of data ranks among those devices, at least 1: see [`Stage::data`].
     pub data: u32,
-    /// Those devices stand in several machines: see [`Stage::network`]. Never called calibrated.
+    /// Whether the devices are in several machines: see [`Stage::network`]. Such an estimate is
+    /// never called calibrated.
     pub network: bool,
-    /// For a part on the host: the device that computes long prompts, to which its weights are
-    /// streamed; it decodes on the host.
+    /// For a part on the host: the device that computes long prompts, to which the weights are
+    /// streamed. Decoding takes place on the host.
     pub prompts_on: Option<Chip>,
 }
 
 impl PlacedPart {
-    /// A part that a single device holds.
+    /// Returns a part on a single device.
     pub fn on(chip: Chip, work: Work) -> PlacedPart {
         PlacedPart { work, chip, width: 1, data: 1, network: false, prompts_on: None }
     }
@@ -36,47 +37,46 @@ impl PlacedPart {
 /// A model on its devices, from which every figure of speed follows.
 #[derive(Clone, Debug)]
 pub struct SpeedModel<'a> {
-    /// Its stages in the order of the layers: one in tensor parallelism, several in a layer
-    /// split or with a part on the host. Never empty.
+    /// Stages in the order of the layers: one in tensor parallelism, several in a layer split or
+    /// with a part on the host. Never empty.
     pub stages: Vec<Stage<'a>>,
-    /// Numbers and kernels.
+    /// Number formats and kernels.
     pub numerics: Numerics,
     /// The longest microbatch of a prompt, in tokens (`--ubatch-size`,
     /// `--max-num-batched-tokens`).
     pub microbatch: f64,
-    /// The stages work on groups of the running sequences at the same time, as pipelines of
-    /// serving engines do; else a step goes through all stages before the next begins.
+    /// Whether the stages work on groups of the running sequences at the same time, as pipelines of
+    /// serving engines do; otherwise a step passes all stages before the next one begins.
     pub pipelined: bool,
-    /// What proposes tokens in speculative decoding.
+    /// Speculative decoding, if it is used.
     pub draft: Option<Draft>,
-    /// How well the software is known.
+    /// Whether the software was measured.
     pub known: Known,
-    /// How far measurements on the machine itself were from the estimate without them.
+    /// Correction by measurements on the machine itself.
     pub correction: Correction,
 }
 
-/// Speculative decoding: what proposes tokens, which the model verifies in one step.
+/// Speculative decoding: tokens are proposed and verified by the model in one step.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Tokens proposed a step.
+    /// Tokens proposed per step.
     pub tokens: f64,
-    /// Probability that a proposed token is accepted, 0 to 1: the user's to measure.
+    /// Probability that a proposed token is accepted, 0 to 1; given by the user.
     pub acceptance: f64,
-    /// What proposes them.
+    /// Source of the proposed tokens.
     pub by: Proposer,
 }
 
-/// What proposes tokens, as far as its speed goes.
+/// Source of the tokens proposed in speculative decoding.
 #[derive(Clone, Debug)]
 pub enum Proposer {
-    /// The model's MTP layer: this share of a step of the model, its part of the layers and the
-    /// head.
+    /// The model's MTP layer, as a share of the model's step: its part of the layers and the head.
     Mtp(f64),
-    /// A smaller model beside the other.
+    /// A separate draft model.
     Model(Box<SpeedModel<'static>>),
 }
 
-/// A kind of figure, with evidence of its own.
+/// A kind of speed figure; each kind is calibrated by measurements of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Figure {
     /// Decoding for one user.
@@ -88,7 +88,7 @@ pub enum Figure {
 }
 
 impl Figure {
-    /// The evidence for it in `calibration`.
+    /// Returns the measurements behind this kind of figure in `calibration`.
     pub fn evidence(self, calibration: &Calibration) -> &Evidence {
         match self {
             Figure::Decode => &calibration.decode_evidence,
@@ -99,8 +99,8 @@ impl Figure {
 }
 
 impl SpeedModel<'static> {
-    /// `parts` in the order of the layers, run by `software`; `None` where there are none.
-    /// `microbatch` is the most tokens of a prompt at once.
+    /// Creates the model of `parts`, in the order of the layers, run by `software`; `None` if there
+    /// are no parts. `microbatch` is the largest number of prompt tokens computed at once.
     pub fn new(
         software: Software,
         parts: impl IntoIterator<Item = PlacedPart>,
@@ -141,14 +141,15 @@ impl SpeedModel<'static> {
 }
 
 impl SpeedModel<'_> {
-    /// One decode step of `batch` sequences, each with `depth` earlier tokens: the time after which
-    /// each of them has one more. Stages of a layer split work one after another; a pipeline's on
-    /// groups of sequences, in the time that its slowest stage takes for all of them at least.
+    /// Time of one decode step of `batch` sequences, each with `depth` earlier tokens.
+    ///
+    /// The stages of a layer split work one after another; those of a pipeline work on groups of
+    /// sequences, and a step takes at least as long as the slowest stage needs for all groups.
     pub fn step(&self, batch: f64, depth: f64) -> Time {
         self.verify_step(batch, 1.0, depth)
     }
 
-    /// One step that verifies `tokens` new tokens of each of `batch` sequences.
+    /// Time of one step that verifies `tokens` drafted tokens of each of `batch` sequences.
     pub(super) fn verify_step(&self, batch: f64, tokens: f64, depth: f64) -> Time {
         let groups = if self.pipelined { self.devices().min(batch).max(1.0) } else { 1.0 };
         let (sum, busiest) =
@@ -162,8 +163,8 @@ impl SpeedModel<'_> {
         time.scaled(self.correction.step.unwrap_or(1.0))
     }
 
-    /// The time of all stages, one after another, and that of the busiest device: the first also
-    /// computes the prompts of what lies on the host.
+    /// Returns the summed time of all stages and the seconds of the busiest device. The first
+    /// device also computes the prompts of the part on the host.
     fn sum_stages(&self, time: impl Fn(&Stage<'_>) -> Time) -> (Time, f64) {
         let (mut sum, mut busiest, mut first) = (Time::default(), 0.0, 0.0);
         for (i, stage) in self.stages.iter().enumerate() {
@@ -177,24 +178,24 @@ impl SpeedModel<'_> {
         (sum, f64::max(busiest, first))
     }
 
-    /// Stages on devices.
+    /// Number of stages on devices.
     fn devices(&self) -> f64 {
         self.stages.iter().filter(|s| s.prompts_on.is_none()).count().max(1) as f64
     }
 
-    /// Data ranks that compute prompts at the same time.
+    /// Number of data ranks, which compute prompts at the same time.
     pub(super) fn data(&self) -> f64 {
         self.stages.iter().map(|stage| stage.data).fold(1.0, f64::max)
     }
 
-    /// A prompt of `tokens` after `depth` earlier ones, up to its first new token. Microbatches
-    /// of a layer split follow each other through the stages, as far as the engine overlaps them.
+    /// Time of a prompt of `tokens` after `depth` earlier tokens, up to its first new token. The
+    /// microbatches follow each other through the stages as far as the engine overlaps them.
     pub fn prefill(&self, tokens: f64, depth: f64) -> Time {
         self.prompts(1.0, tokens, depth)
     }
 
-    /// The time that each of `n` prompts in a row takes: those of a pipeline follow each other
-    /// through its stages.
+    /// Time of each of `n` consecutive prompts; in a pipeline they follow each other through the
+    /// stages.
     pub(super) fn prompts(&self, n: f64, tokens: f64, depth: f64) -> Time {
         let Some(first) = self.stages.first() else { return Time::default() };
         let n = if self.pipelined { n.max(1.0) } else { 1.0 };
@@ -244,27 +245,27 @@ impl SpeedModel<'_> {
         }
     }
 
-    /// Every figure rests on measurements of this software on this family of devices. Of models
-    /// that are partly on the host there are none.
+    /// Whether every figure rests on measurements of this software on this family of devices. There
+    /// are none of models that are partly on the host.
     pub fn is_calibrated(&self) -> bool {
         let measured = |s: &Stage<'_>| s.calibration.families.is_empty() || s.family().is_some();
         self.known == Known::Measured && !self.is_mixed() && self.stages.iter().all(measured)
     }
 
-    /// A part of the model is on the host, beside one on devices.
+    /// Whether a part of the model is on the host.
     pub fn is_mixed(&self) -> bool {
         let on_host = |stage: &Stage<'_>| stage.prompts_on.is_some();
         self.stages.iter().any(on_host)
     }
 
-    /// The stage whose evidence is the weakest.
+    /// Returns the stage with the widest interval of decoding.
     pub fn weakest(&self) -> Option<&Stage<'_>> {
         let spread = |stage: &Stage<'_>| stage.calibration.decode_evidence.spread;
         self.stages.iter().max_by(|a, b| spread(a).total_cmp(&spread(b)))
     }
 }
 
-/// The factor, both ways, where nothing was measured.
+/// Half-width of the interval, as a factor, if nothing was measured.
 pub const UNCALIBRATED: f64 = 2.5;
 
 #[cfg(test)]

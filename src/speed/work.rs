@@ -1,4 +1,4 @@
-//! What a model has to read and compute for a token: bytes and operations, no device yet.
+//! Work of a model per token: bytes to read and operations to compute, independent of a device.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::architecture::{
 };
 use crate::scenario::{CacheType, CacheTypes};
 
-/// The work of a model, or of the part of it that one device holds. Parts add up.
+/// Bytes read and operations computed per token by a model, or by a part of it. Parts add up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Work {
     /// Repeating layers.
@@ -18,56 +18,56 @@ pub struct Work {
     pub recurrent_layers: f64,
     /// Layers with multi-head latent attention.
     pub latent_layers: f64,
-    /// Bytes of the weights that every step reads: all but embedding tables and routed experts.
+    /// Bytes of the weights read by every step: all but embedding tables and routed experts.
     pub dense_bytes: f64,
     /// Bytes of all routed experts.
     pub expert_bytes: f64,
     /// Share of the routed experts that one token uses, 0 to 1.
     pub expert_share: f64,
-    /// Operations a token through the dense weights of the layers: 2 a weight.
+    /// Operations per token with the dense weights of the layers: 2 per weight.
     pub dense_flops: f64,
-    /// Operations a token through its routed experts.
+    /// Operations per token with its routed experts.
     pub expert_flops: f64,
-    /// Operations a token through the output head; a prompt needs them for its last token only.
+    /// Operations per token with the output head; a prompt needs them for its last token only.
     pub head_flops: f64,
-    /// What attention keeps of earlier tokens, one entry for each kind of layer.
+    /// Caches of the attention layers, one per kind of layer.
     pub caches: Vec<Cache>,
-    /// Bytes of recurrent state that a step reads and writes for each sequence.
+    /// Bytes of recurrent state read and written by a step per sequence.
     pub state_bytes: f64,
-    /// E, the width of the residual stream: what devices exchange, in values a token.
+    /// Width of the residual stream in values per token: what devices exchange.
     pub hidden: f64,
 }
 
-/// What the attention layers of one kind keep of earlier tokens, all of them together.
+/// The cache of all attention layers of one kind together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cache {
     /// Bytes of one entry.
     pub entry_bytes: f64,
-    /// Tokens that an entry stands for: 1 but in compressed attention.
+    /// Tokens per entry: 1 except in compressed attention.
     pub tokens_per_entry: f64,
-    /// The most entries that a step reads: the sliding window, or what an indexer picks.
+    /// Largest number of entries that a step reads: the sliding window, or the indexer's top-k.
     pub window: Option<f64>,
-    /// Operations that decoding one token spends on an entry.
+    /// Operations per entry when decoding one token.
     pub decode_flops: f64,
-    /// Operations that prefill spends on each pair of a token and an entry.
+    /// Operations per pair of a token and an entry in a prompt.
     pub prefill_flops: f64,
-    /// Query heads for each key/value head.
+    /// Query heads per key/value head.
     pub heads_per_kv_head: f64,
-    /// Key/value heads: the most devices of a tensor-parallel group that divide the entry; beyond
-    /// them it is copied. 1 for a latent and for an indexer's keys.
+    /// Key/value heads: the largest number of tensor-parallel devices that divide an entry; beyond
+    /// it, entries are copied. 1 for a latent and for an indexer's keys.
     pub kv_heads: f64,
-    /// Of multi-head latent attention.
+    /// Whether the cache belongs to multi-head latent attention.
     pub latent: bool,
 }
 
 impl Cache {
-    /// Entries that one token at `depth` earlier tokens reads.
+    /// Entries read by a token after `depth` earlier tokens.
     pub fn entries(&self, depth: f64) -> f64 {
         let entries = depth / self.tokens_per_entry;
         self.window.map_or(entries, |window| entries.min(window))
     }
 
-    /// Entries that `tokens` new ones read on average, the first of them at `depth`.
+    /// Entries read per token on average by `tokens` new tokens, the first of them at `depth`.
     pub fn mean_entries(&self, depth: f64, tokens: f64) -> f64 {
         let end = depth + tokens;
         let Some(window) = self.window else {
@@ -83,7 +83,7 @@ impl Cache {
     }
 }
 
-/// Bytes that one value of the cache takes.
+/// Bytes per value of the KV cache.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CacheBytes {
     /// A key (and the latent of MLA).
@@ -104,21 +104,21 @@ impl From<CacheTypes> for CacheBytes {
     }
 }
 
-/// The work of a model layer by layer, from which that of any part follows. Made once for a file,
-/// it serves every machine.
+/// The work of a model layer by layer, from which the work of any part follows. Computed once per
+/// file, it serves every machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layers {
-    /// Each repeating layer without its routed experts, and these.
+    /// Each repeating layer without its routed experts, and the experts.
     layers: Vec<(Work, Work)>,
     /// Norms and the output head.
     outside_layers: Work,
 }
 
 impl Layers {
-    /// The work of `architecture` whose loaded `weights` take these bytes.
+    /// Computes the work of `architecture` from its loaded `weights` and their bytes.
     ///
-    /// `weights` are the tensors that the engine loads; vision towers and MTP layers among them do
-    /// not count. Where none of them is an output head the embedding table is read as one.
+    /// `weights` are the tensors that the engine loads; vision towers and MTP layers are ignored.
+    /// If there is no output head, the embedding table is read as one.
     pub fn new<'a>(
         architecture: &Architecture,
         weights: impl IntoIterator<Item = (&'a Tensor, u64)>,
@@ -168,19 +168,19 @@ impl Layers {
         Layers { layers, outside_layers }
     }
 
-    /// Repeating layers.
+    /// Number of repeating layers.
     pub fn len(&self) -> usize {
         self.layers.len()
     }
 
-    /// The model has no repeating layers.
+    /// Whether the model has no repeating layers.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
-    /// The work of a part that holds the layers `layers` with their caches, the routed experts of
-    /// the layers `experts`, and, with `outside_layers`, what lies outside of all layers. Layers
-    /// beyond the last do not count.
+    /// Returns the work of a part with `layers` and their caches, the routed experts of the layers
+    /// `experts` and, if `outside_layers`, the norms and the output head. Layers beyond the last
+    /// are ignored.
     pub fn part(&self, layers: Range<usize>, experts: Range<usize>, outside_layers: bool) -> Work {
         let mut work = Work { hidden: self.outside_layers.hidden, ..Work::default() };
         let within = |range: Range<usize>| {
@@ -202,7 +202,7 @@ impl Layers {
 }
 
 impl Work {
-    /// The work of the whole of a model: see [`Layers::new`].
+    /// Computes the work of a whole model: see [`Layers::new`].
     pub fn whole<'a>(
         architecture: &Architecture,
         weights: impl IntoIterator<Item = (&'a Tensor, u64)>,
@@ -211,7 +211,7 @@ impl Work {
         Layers::new(architecture, weights, types).whole()
     }
 
-    /// Adds another part of the same model.
+    /// Adds the work of another part of the model.
     fn add(&mut self, other: &Work) {
         self.layers += other.layers;
         self.moe_layers += other.moe_layers;
@@ -227,8 +227,8 @@ impl Work {
         other.caches.iter().for_each(|cache| self.add_cache(*cache));
     }
 
-    /// An even share of this work: what one of several devices holds in a layer split. The head is
-    /// shared out too, which leaves the sum over the devices as it is.
+    /// Returns a share of this work, as one of several devices holds in an even layer split. The
+    /// head is divided too, which does not change the sum over the devices.
     pub fn scaled(&self, share: f64) -> Work {
         let cache = |cache: &Cache| Cache {
             entry_bytes: cache.entry_bytes * share,
@@ -347,7 +347,7 @@ impl Work {
         }
     }
 
-    /// The keys of a sparse-attention indexer: all of them are read.
+    /// Adds the keys of a sparse-attention indexer, all of which are read.
     fn add_index(&mut self, heads: f64, head: f64, tokens_per_entry: f64, types: CacheBytes) {
         self.add_cache(Cache {
             entry_bytes: head * types.key,
@@ -361,7 +361,7 @@ impl Work {
         });
     }
 
-    /// Layers of one kind are one cache.
+    /// Adds a cache; layers of one kind share an entry of the list.
     fn add_cache(&mut self, cache: Cache) {
         let alike = |c: &&mut Cache| {
             c.window == cache.window
@@ -380,18 +380,18 @@ impl Work {
         }
     }
 
-    /// Share of the routed experts that a batch of `tokens` is expected to use when each token
-    /// picks its own evenly: `1 - (1 - k/E)^B`.
+    /// Expected share of the routed experts that a batch of `tokens` uses if each token picks
+    /// evenly: `1 - (1 - k/E)^B`.
     pub fn distinct_experts(&self, tokens: f64) -> f64 {
         1.0 - (1.0 - self.expert_share).powf(tokens)
     }
 
-    /// Bytes of weights that a step over `tokens` reads.
+    /// Bytes of weights read by a step over `tokens`.
     pub fn weight_bytes(&self, tokens: f64) -> f64 {
         self.dense_bytes + self.expert_bytes * self.distinct_experts(tokens)
     }
 
-    /// Weights that a prompt of `tokens` is multiplied by, without the head.
+    /// Number of weights that a prompt of `tokens` uses, without the head.
     pub fn weights(&self, tokens: f64) -> f64 {
         let experts = match self.expert_share > 0.0 {
             true => self.expert_flops / self.expert_share * self.distinct_experts(tokens),
@@ -400,7 +400,7 @@ impl Work {
         (self.dense_flops + experts) / 2.0
     }
 
-    /// Bytes of cache and state that a step reads for one sequence at `depth` tokens.
+    /// Bytes of cache and state read by a step for one sequence at `depth` tokens.
     pub fn cache_bytes(&self, depth: f64) -> f64 {
         let caches = self.caches.iter().map(|c| c.entry_bytes * c.entries(depth));
         caches.sum::<f64>() + self.state_bytes
@@ -412,14 +412,14 @@ impl Work {
         self.dense_flops + self.expert_flops + self.head_flops + attention.sum::<f64>()
     }
 
-    /// Operations that attention spends on `tokens` new ones after `depth` earlier ones.
+    /// Operations of attention for `tokens` new tokens after `depth` earlier tokens.
     pub fn attention_flops(&self, depth: f64, tokens: f64) -> f64 {
         let pairs = self.caches.iter().map(|c| c.prefill_flops * c.mean_entries(depth, tokens));
         tokens * pairs.sum::<f64>()
     }
 }
 
-/// Read a few rows a token.
+/// Whether a token reads only a few rows of the tensor.
 fn is_lookup(role: Role) -> bool {
     matches!(
         role,
@@ -431,7 +431,7 @@ fn is_lookup(role: Role) -> bool {
     )
 }
 
-/// The share of an expert tensor that one token goes through.
+/// Share of an expert tensor that one token uses.
 fn share(architecture: &Architecture, tensor: &Tensor) -> f64 {
     let layer = tensor.layer.and_then(|i| architecture.layers.get(i as usize));
     layer
@@ -439,7 +439,7 @@ fn share(architecture: &Architecture, tensor: &Tensor) -> f64 {
         .map_or(1.0, |moe| moe.experts_per_token as f64 / moe.experts.max(1) as f64)
 }
 
-/// Values of recurrent state that a layer keeps for one sequence.
+/// Values of recurrent state of a layer per sequence.
 fn state_values(mixer: &Mixer, hidden: u64) -> f64 {
     let taps = |kernel: u64, channels: f64| kernel.saturating_sub(1) as f64 * channels;
     let mamba = |inner: u64, state: u64, kernel: u64, shared: u64| {

@@ -10,8 +10,8 @@ pub(super) const PARSER: Parser = Parser {
     ..Parser::new(Tool::LlamaBench)
 };
 
-/// The rates of `batch` sequences whose answers decode from `prompt` tokens to `output` more.
-/// Prompts count only where there is one: several are computed as one long batch.
+/// Returns the readings of `batch` sequences that decode `output` tokens after `prompt` tokens. The
+/// prompt's rate is used for a single sequence only: several are computed as one long batch.
 fn runs(prompt: u64, output: u64, batch: u64, [pp, tg]: [Option<u64>; 2]) -> Vec<Run> {
     let depth = prompt.saturating_add(output / 2);
     let decode = tg.filter(|_| batch > 0).map(|tps| Reading::Decode { batch, depth, tps });
@@ -26,7 +26,7 @@ fn json(object: &Value) -> Vec<Run> {
     runs(count("pp"), count("tg"), count("pl"), [rate("speed_pp"), rate("speed_tg")])
 }
 
-/// `| PP | TG | B | ... | S_TG t/s | ...`.
+/// Reads a row of `| PP | TG | B | ... | S_TG t/s | ...`.
 fn markdown(row: &Record<'_>) -> Vec<Run> {
     let count = |name: &str| row.get(name).and_then(|n| n.parse().ok()).unwrap_or(0);
     let rates = ["S_PP t/s", "S_TG t/s"].map(|name| thousandths(row.get(name)?));

@@ -14,8 +14,8 @@ pub(super) const PARSER: Parser = Parser {
     ..Parser::new(Tool::LlamaBench)
 };
 
-/// The rate of a test with this many tokens of a prompt, of an answer and before both; `None` of a
-/// test of both together.
+/// Returns the reading of a test with these tokens of a prompt, of an answer and before both;
+/// `None` for a test of prompt and answer together.
 fn reading(prompt: u64, output: u64, depth: u64, tps: u64) -> Option<Reading> {
     match (prompt, output) {
         (tokens @ 1.., 0) => Some(Reading::Prefill { tokens, depth, tps }),
@@ -33,7 +33,7 @@ fn json(object: &Value) -> Option<Run> {
     Some(Run { model: model.and_then(Value::as_str).map(str::to_owned), reading })
 }
 
-/// `-o csv`: a line of names and a line a test, all quoted.
+/// Reads a line of `-o csv`, in which all fields are quoted.
 fn csv(row: &Record<'_>) -> Option<Run> {
     let count = |name: &str| row.get(name)?.parse::<u64>().ok();
     let tps = thousandths(row.get("avg_ts")?)?;
@@ -43,7 +43,7 @@ fn csv(row: &Record<'_>) -> Option<Run> {
     Some(Run { model: model.map(str::to_owned), reading })
 }
 
-/// `| model | ... | test | t/s |`.
+/// Reads a row of `| model | ... | test | t/s |`.
 fn markdown(row: &Record<'_>) -> Option<Run> {
     let (prompt, output, depth) = test_tokens(row.get("test")?)?;
     let tps = thousandths(row.get("t/s")?.split('±').next()?)?;
@@ -51,8 +51,8 @@ fn markdown(row: &Record<'_>) -> Option<Run> {
     Some(Run { model: row.get("model").map(str::to_owned), reading })
 }
 
-/// Tokens of prompt, of answer and before them in `pp512`, `tg128 @ d4096`, and in `tg 128` of
-/// older builds.
+/// Parses the tokens of prompt, of answer and before both from `pp512` or `tg128 @ d4096`, in older
+/// builds `tg 128`.
 fn test_tokens(text: &str) -> Option<(u64, u64, u64)> {
     let (test, depth) = match text.split_once('@') {
         Some((test, depth)) => (test, depth.trim().strip_prefix('d')?.parse().ok()?),

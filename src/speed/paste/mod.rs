@@ -1,6 +1,6 @@
 //! Outputs of benchmark tools, read as [`Reading`]s.
 //!
-//! A tool is a file here, with samples of what it prints as its tests, and a row of [`PARSERS`].
+//! Each tool has a file here, with samples of its output as tests, and an entry in [`PARSERS`].
 
 mod llama_batched_bench;
 mod llama_bench;
@@ -12,23 +12,23 @@ use serde_json::Value;
 
 use crate::scenario::{Reading, thousandths};
 
-/// Every tool, in the order in which they are tried.
+/// The parsers of all tools, in the order in which they are tried.
 const PARSERS: &[Parser] =
     &[llama_bench::PARSER, llama_batched_bench::PARSER, sglang::PARSER, vllm::PARSER];
 
-/// Readings beyond this many are left out.
+/// Largest number of readings of a paste; further ones are dropped.
 pub const MOST_READINGS: usize = 16;
-/// No output is longer than this, in bytes.
+/// Largest size of a paste in bytes.
 const LONGEST: usize = 1 << 20;
 
-/// The readings of a paste.
+/// The readings found in a paste.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pasted {
-    /// The tool that printed it.
+    /// The tool that printed the paste.
     pub tool: Tool,
-    /// The model as the tool names it.
+    /// Name of the model in the paste.
     pub model: Option<String>,
-    /// What was measured of that model; of several runs of one test the fastest.
+    /// Readings of that model; the fastest of several runs of one test.
     pub readings: Vec<Reading>,
 }
 
@@ -41,23 +41,23 @@ pub enum Tool {
     BenchServe,
 }
 
-/// Why a paste was not read.
+/// Reason why a paste cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasteError {
-    /// There is nothing in it.
+    /// The paste is empty.
     Empty,
-    /// It is longer than any output is.
+    /// The paste is longer than the output of any tool.
     TooLong,
-    /// It is none of the known formats.
+    /// The paste is in no known format.
     UnknownFormat,
-    /// It is of a known format, but no figure in it can be used.
+    /// The paste is in a known format, but no figure in it can be used.
     NoReadings(Tool),
 }
 
-/// Reads `text`.
+/// Reads the output of any known tool.
 ///
 /// # Errors
-/// It is empty, too long, of no known format, or without a figure.
+/// The text is empty, too long, in no known format, or has no usable figure.
 pub fn parse(text: &str) -> Result<Pasted, PasteError> {
     let text = text.trim();
     if text.is_empty() {
@@ -87,61 +87,61 @@ pub fn parse(text: &str) -> Result<Pasted, PasteError> {
     Ok(Pasted { tool, model, readings })
 }
 
-/// How the output of one tool is told from that of others, and read. Forms that it does not print
+/// The forms of a tool's output: how to recognise and read each. Forms that the tool does not print
 /// are `None`.
 struct Parser {
     tool: Tool,
     json: Option<JsonForm>,
-    /// Reads lines of text; `None` where they are not this tool's.
+    /// Reads a text report; returns `None` if it is another tool's.
     report: Option<fn(&str) -> Option<Vec<Run>>>,
     csv: Option<TableForm>,
     markdown: Option<TableForm>,
 }
 
 impl Parser {
-    /// A parser of nothing yet.
+    /// Returns a parser without any form.
     const fn new(tool: Tool) -> Parser {
         Parser { tool, json: None, report: None, csv: None, markdown: None }
     }
 }
 
-/// A JSON object a test, or a run of requests.
+/// A form with one JSON object per test, or per run of requests.
 #[derive(Clone, Copy)]
 struct JsonForm {
-    /// Keys of which the objects of this tool have at least one.
+    /// Keys of which this tool's objects have at least one.
     keys: &'static [&'static str],
     read: fn(&Value) -> Vec<Run>,
 }
 
-/// A table with a row a test.
+/// A table with one row per test.
 #[derive(Clone, Copy)]
 struct TableForm {
-    /// Columns that the tables of this tool have.
+    /// Columns that this tool's tables have.
     columns: &'static [&'static str],
     read: fn(&Record<'_>) -> Vec<Run>,
 }
 
-/// A reading, and the model as the tool names it.
+/// A reading, and the name of the model if the tool prints it.
 struct Run {
     model: Option<String>,
     reading: Reading,
 }
 
 impl Run {
-    /// A reading of a model that the tool does not name.
+    /// Returns a reading of a model that the tool does not name.
     fn unnamed(reading: Reading) -> Run {
         Run { model: None, reading }
     }
 }
 
-/// A row of a table.
+/// A row of a table, with the table's header.
 struct Record<'a> {
     header: &'a [String],
     fields: &'a [String],
 }
 
 impl Record<'_> {
-    /// The field in a column.
+    /// Returns the field in a column.
     fn get(&self, column: &str) -> Option<&str> {
         let at = self.header.iter().position(|name| name == column)?;
         self.fields.get(at).map(String::as_str)
@@ -149,7 +149,7 @@ impl Record<'_> {
 }
 
 fn is_faster(a: &Reading, b: &Reading) -> bool {
-    // Of times the smaller is the faster: their order is turned round.
+    // Shorter times are faster: their order is reversed.
     let rank = |reading: &Reading| match *reading {
         Reading::Decode { tps, .. } | Reading::Prefill { tps, .. } => tps,
         Reading::TokenTime { us, .. } | Reading::FirstToken { us, .. } => u64::MAX - us,
@@ -157,7 +157,7 @@ fn is_faster(a: &Reading, b: &Reading) -> bool {
     rank(a) > rank(b)
 }
 
-/// The two differ in their value only.
+/// Whether two readings differ in their value only.
 fn is_same_test(a: &Reading, b: &Reading) -> bool {
     let name = |reading: &Reading| {
         let text = reading.to_string();
@@ -166,7 +166,7 @@ fn is_same_test(a: &Reading, b: &Reading) -> bool {
     name(a) == name(b)
 }
 
-/// Reads JSON documents, or one a line, with log lines around them.
+/// Reads JSON documents, or JSON lines, between other lines.
 fn json(text: &str) -> Option<(Tool, Vec<Run>)> {
     let values = json_values(text);
     let objects: Vec<&Value> = values
@@ -180,8 +180,8 @@ fn json(text: &str) -> Option<(Tool, Vec<Run>)> {
     })
 }
 
-/// The JSON values in `text` that begin a line, whatever lies around them. Of an array that is cut
-/// off its whole lines are read.
+/// Returns the JSON values that begin a line of `text`, ignoring other text. Of a truncated array,
+/// the complete lines are read.
 fn json_values(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -203,12 +203,12 @@ fn json_values(text: &str) -> Vec<Value> {
     found
 }
 
-/// Reads text in a form of a tool's own.
+/// Reads a tool's own text report.
 fn report(text: &str) -> Option<(Tool, Vec<Run>)> {
     PARSERS.iter().find_map(|parser| Some((parser.tool, parser.report?(text)?)))
 }
 
-/// Reads the rows that follow the first header of a known tool; `split` divides a line into fields.
+/// Reads the rows after the first header of a known tool; `split` divides a line into fields.
 fn table(
     text: &str,
     split: fn(&str) -> Vec<String>,
@@ -226,7 +226,7 @@ fn table(
     Some((tool, lines.flat_map(read).collect()))
 }
 
-/// The fields of a CSV line, without quotes.
+/// Splits a CSV line into fields without quotes.
 fn csv_fields(line: &str) -> Vec<String> {
     let (mut out, mut field, mut quoted) = (Vec::new(), String::new(), false);
     for c in line.chars() {
@@ -240,7 +240,7 @@ fn csv_fields(line: &str) -> Vec<String> {
     out.iter().map(|field| field.trim().to_owned()).collect()
 }
 
-/// The cells of a line of a Markdown table.
+/// Splits a line of a Markdown table into cells.
 fn markdown_cells(line: &str) -> Vec<String> {
     let line = line.trim().trim_start_matches('|').trim_end_matches('|');
     line.split('|').map(|cell| cell.trim().to_owned()).collect()

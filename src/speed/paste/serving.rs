@@ -1,5 +1,5 @@
-//! What benchmarks of serving engines have in common: `vllm bench serve` and SGLang's
-//! `bench_serving` go back to one script.
+//! The common part of benchmarks of serving engines: `vllm bench serve` and SGLang's
+//! `bench_serving` descend from one script.
 
 use serde_json::Value;
 
@@ -14,19 +14,19 @@ pub(super) struct ServingRun {
     pub input: Option<f64>,
     /// Tokens of all answers.
     pub output: Option<f64>,
-    /// The most requests at once.
+    /// Largest number of concurrent requests.
     pub max_concurrency: Option<f64>,
-    /// Requests at once on average.
+    /// Average number of concurrent requests.
     pub concurrency: Option<f64>,
     pub ttft_ms: Option<f64>,
     pub tpot_ms: Option<f64>,
-    /// Mean time to the last token. The time a token follows from it where that is not printed.
+    /// Mean time to the last token, from which the time per token follows if that is not printed.
     pub mean_e2e_ms: Option<f64>,
     pub mean_ttft_ms: Option<f64>,
 }
 
 impl ServingRun {
-    /// The figures of a JSON object that both tools write.
+    /// Reads the fields of a JSON object that both tools write.
     pub fn of_json(object: &Value) -> ServingRun {
         let number = |key: &str| object.get(key).and_then(Value::as_f64);
         ServingRun {
@@ -41,7 +41,7 @@ impl ServingRun {
         }
     }
 
-    /// The figures in the lines of text that both tools print.
+    /// Reads the lines of text that both tools print.
     pub fn of_lines(lines: &Lines<'_>) -> ServingRun {
         ServingRun {
             requests: lines.number("Successful requests"),
@@ -54,14 +54,14 @@ impl ServingRun {
         }
     }
 
-    /// Its readings, of a model of this name.
+    /// Returns the readings of the run, of a model of this name.
     pub fn runs(&self, model: Option<&str>) -> Vec<Run> {
         let readings = self.readings().unwrap_or_default();
         readings.into_iter().map(|r| Run { model: model.map(str::to_owned), reading: r }).collect()
     }
 
-    /// The first token's time is taken only where no one else asks: under load it is a matter of
-    /// how requests arrive.
+    /// Returns the readings of the run. The time to the first token is used for a single user only:
+    /// under load it depends on how requests arrive.
     fn readings(&self) -> Option<Vec<Reading>> {
         let requests = self.requests.filter(|n| *n >= 1.0)?;
         let each = |total: Option<f64>| -> Option<u64> {
@@ -99,17 +99,17 @@ impl ServingRun {
 pub(super) struct Lines<'a>(&'a str);
 
 impl<'a> Lines<'a> {
-    /// The lines after the heading; `None` where there is none.
+    /// Returns the lines after the heading; `None` without a heading.
     pub fn find(text: &'a str) -> Option<Lines<'a>> {
         text.split_once("Serving Benchmark Result").map(|(_, lines)| Lines(lines))
     }
 
-    /// The number behind a label.
+    /// Returns the number that follows a label.
     pub fn number(&self, label: &str) -> Option<f64> {
         self.values(label).find_map(|value| value.parse().ok())
     }
 
-    /// A line has the label.
+    /// Whether a line has the label.
     pub fn has(&self, label: &str) -> bool {
         self.values(label).next().is_some()
     }
