@@ -82,7 +82,7 @@ impl Peaks {
     }
 }
 
-/// The programming interface that an engine drives a device by.
+/// The programming interface through which an engine uses a device.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -104,7 +104,7 @@ pub enum Backend {
     Hpu,
     /// The CPU.
     Cpu,
-    /// Anything else: TPU, Trainium, Ascend.
+    /// Another interface: TPU, Trainium, Ascend.
     Other,
 }
 

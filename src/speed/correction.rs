@@ -1,14 +1,13 @@
 //! The correction of an estimate by measurements on the machine itself.
 
-/// What a machine's own measurements say: its times over the estimated ones. `None` where none
-/// bears on it.
+/// Measured times on a machine divided by the estimated ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename = "Tuning")]
 pub struct Correction {
-    /// Of steps.
+    /// Ratio of decode steps; `None` if not measured.
     pub step: Option<f64>,
-    /// Of prompts.
+    /// Ratio of prompts; `None` if not measured.
     pub prompt: Option<f64>,
 }
 

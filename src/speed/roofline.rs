@@ -22,7 +22,7 @@ use super::chip::{Chip, Precision};
 use super::numerics::Numerics;
 use super::work::Work;
 
-/// What binds a step or a prompt.
+/// The resource that limits the speed of a decode step or a prompt.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -34,13 +34,13 @@ pub enum Bottleneck {
     Bandwidth,
     /// Arithmetic.
     Compute,
-    /// Kernel launches and scheduling: a cost that no faster memory removes.
+    /// Kernel launches and scheduling: a cost that faster memory does not reduce.
     Overhead,
     /// Links between devices.
     Interconnect,
-    /// The host's memory or its link to the devices.
+    /// Bandwidth of the host's memory or of its link to the devices.
     Host,
-    /// Memory size: no more sequences fit.
+    /// Size of the devices' memory: no more sequences fit.
     Memory,
 }
 
