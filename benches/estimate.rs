@@ -7,6 +7,8 @@
 //! keeps from before. A table of some dozens of rows is held within a frame; the whole catalogue is
 //! not yet.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+
 use std::time::Instant;
 
 use divan::counter::ItemsCount;

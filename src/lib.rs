@@ -4,9 +4,6 @@
 //! [`report::Report`], an itemised answer that the page draws. Nothing here depends on a screen, a
 //! clock or a network; the page is a crate of its own (`src/web`).
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-
 pub mod accuracy;
 pub mod advice;
 pub mod architecture;

@@ -1,9 +1,6 @@
 //! Headroom for JavaScript: `estimate(query)`, `models()` and `devices()`, with the types of
 //! `report.d.ts`.
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-
 use headroom::catalog::Catalog;
 use headroom::scenario::Scenario;
 use wasm_bindgen::JsValue;

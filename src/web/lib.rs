@@ -3,9 +3,6 @@
 //!
 //! What can be decided without a screen is plain functions here, tested natively; `page` draws.
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-
 pub mod answer;
 pub mod chart;
 pub mod edit;
