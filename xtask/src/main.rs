@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "tasks tell how long they took")]
 
 mod browser;
+mod lint;
 mod page;
 mod process;
 mod tally;

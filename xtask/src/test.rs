@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result, bail};
 
 use crate::browser::Browser;
+use crate::lint;
 use crate::page;
 use crate::process::{cargo, root, run as run_command, watch};
 use crate::tally::Tally;
@@ -17,7 +18,7 @@ use crate::tools::Tools;
 /// What `--only` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Formatting, clippy, documentation.
+    /// Formatting, clippy, documentation, dependencies, spelling.
     Lint,
     /// Native tests.
     Unit,
@@ -66,9 +67,11 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
             run_command(cargo().args(what).args(WASM).args(tests))
         });
         steps.check("documentation", || {
-            let what = ["doc", "--locked", "--package", "headroom", "--lib", "--no-deps"];
-            run_command(cargo().args(what).env("RUSTDOCFLAGS", "-D warnings"))
+            let what = ["doc", "--locked", "--no-deps"];
+            run_command(cargo().args(what).args(NATIVE).env("RUSTDOCFLAGS", "-D warnings"))
         });
+        steps.check("dependencies", lint::dependencies);
+        steps.check("spelling", lint::spelling);
     }
     if wanted(Group::Unit) {
         steps.tests("native tests", || {

@@ -100,7 +100,7 @@ fn cache() -> Result<PathBuf> {
 
 /// Makes `cache()/name` by `install`, unless it is there. An interrupted installation leaves no
 /// folder of that name, and two of them at the same time do the work once.
-fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+pub fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let cache = cache()?;
     let folder = cache.join(name);
     if folder.exists() {
@@ -161,7 +161,7 @@ fn trunk() -> Result<Option<PathBuf>> {
 }
 
 /// The folder with `programs`; none where those on PATH are of this version.
-fn cargo_install(
+pub fn cargo_install(
     krate: &str,
     wanted: &str,
     programs: &[&str],
@@ -210,7 +210,7 @@ fn npm_packages() -> Result<PathBuf> {
 }
 
 /// The version that a program prints for `--version`: the first word that starts with a digit.
-fn version(program: &mut Command) -> Option<String> {
+pub fn version(program: &mut Command) -> Option<String> {
     let printed = process::output(program.arg("--version"))?;
     let mut words = printed.split_whitespace();
     words.find(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)
