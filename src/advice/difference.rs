@@ -226,7 +226,8 @@ mod tests {
     /// The bytes of `cause` between the engines `this` and `other`.
     fn due(query: &str, this: &str, other: &str, cause: Cause) -> i64 {
         let all = reasons(query);
-        let found = all.iter().find(|(a, b, _)| a.engine.name() == this && b.engine.name() == other);
+        let found =
+            all.iter().find(|(a, b, _)| a.engine.name() == this && b.engine.name() == other);
         let (_, _, reasons) = found.expect("both engines run it");
         reasons.iter().find(|r| r.cause == cause).map_or(0, |r| r.bytes)
     }

@@ -6,12 +6,16 @@
 #![allow(clippy::disallowed_methods, reason = "tasks tell how long they took")]
 
 mod browser;
+mod config;
+mod document;
 mod lint;
 mod page;
 mod process;
+mod serve;
 mod tally;
 mod test;
 mod tools;
+mod trunk;
 
 use std::process::ExitCode;
 
@@ -20,8 +24,8 @@ use anyhow::{Context as _, Result, bail};
 const USAGE: &str = "\
 The project's tasks.
 
-    cargo xtask serve [--port N] [--dev]
-        Build the page and serve it, rebuilding on change. --dev: quicker builds, slower page.
+    cargo xtask serve [--port N]
+        Build the page quickly and serve it, rebuilding on change.
     cargo xtask build
         Build the page into dist/, a static folder for any web server and any sub-path.
     cargo xtask test [--only lint|unit|web|e2e]...
@@ -45,21 +49,17 @@ fn main() -> ExitCode {
 fn task(arguments: &[&str]) -> Result<ExitCode> {
     match arguments {
         ["serve", options @ ..] => {
-            let (mut port, mut dev) = (None, false);
-            let mut options = options.iter();
-            while let Some(option) = options.next() {
-                match *option {
-                    "--dev" => dev = true,
-                    "--port" => {
-                        let value = options.next().context("--port takes a number")?;
-                        port = Some(value.parse().with_context(|| format!("--port {value}"))?);
-                    }
-                    other => bail!("unknown option {other}\n\n{USAGE}"),
-                }
-            }
-            page::serve(port, dev)?;
+            let port = match options {
+                [] => None,
+                ["--port", port] => Some(port.parse().with_context(|| format!("--port {port}"))?),
+                _ => bail!("serve takes --port N, not {}\n\n{USAGE}", options.join(" ")),
+            };
+            serve::serve(port)?;
         }
-        ["build"] => page::build()?,
+        ["build"] => {
+            page::release()?;
+            println!("\nThe page is in dist/; serve that folder by any web server, at any path.");
+        }
         ["screenshots"] => page::screenshots("")?,
         ["screenshots", query] => page::screenshots(query)?,
         ["test", options @ ..] => {

@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
 
 /// The repository's root.
 pub fn root() -> &'static Path {
@@ -56,6 +57,33 @@ pub fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Result<ExitSt
     Ok(child.wait()?)
 }
 
+/// Runs `cargo build …`; the answer is the one program that it builds.
+///
+/// # Errors
+/// It fails, or builds none or several.
+pub fn executable(cargo: &mut Command) -> Result<PathBuf> {
+    cargo.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
+    let output = cargo.output().with_context(|| format!("cannot start {}", line(cargo)))?;
+    if !output.status.success() {
+        bail!("{} failed ({})", line(cargo), output.status);
+    }
+    let messages = String::from_utf8(output.stdout)?;
+    let mut programs = messages.lines().filter_map(executable_of);
+    match (programs.next(), programs.next()) {
+        (Some(program), None) => Ok(program),
+        _ => bail!("{} does not build one program", line(cargo)),
+    }
+}
+
+/// The program that a line of Cargo's messages reports.
+fn executable_of(message: &str) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Artifact {
+        executable: Option<PathBuf>,
+    }
+    serde_json::from_str::<Artifact>(message).ok()?.executable
+}
+
 /// What `command` prints, if it can be started and succeeds.
 pub fn output(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
@@ -71,4 +99,24 @@ fn line(command: &Command) -> String {
         line.push_str(&argument.to_string_lossy());
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::executable_of;
+
+    #[test]
+    fn an_executable_is_told_from_what_else_cargo_builds() {
+        let artifact = |executable| {
+            format!(
+                r#"{{"reason":"compiler-artifact","filenames":["a"],"executable":{executable}}}"#
+            )
+        };
+        assert_eq!(executable_of(&artifact("\"/b/app.wasm\"")), Some(PathBuf::from("/b/app.wasm")));
+        assert_eq!(executable_of(&artifact("null")), None);
+        assert_eq!(executable_of(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(executable_of("no JSON"), None);
+    }
 }

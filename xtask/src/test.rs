@@ -10,10 +10,9 @@ use anyhow::{Error, Result, bail};
 
 use crate::browser::Browser;
 use crate::lint;
-use crate::page;
-use crate::process::{cargo, root, run as run_command, watch};
+use crate::process::{cargo, executable, root, run as run_command, watch};
 use crate::tally::Tally;
-use crate::tools::Tools;
+use crate::{page, tools, trunk};
 
 /// What `--only` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl FromStr for Group {
 
 /// Every package but the strings of the page, whose framework would take minutes to build here.
 const NATIVE: [&str; 3] = ["--workspace", "--exclude", "headroom-locales"];
-const WASM: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
+const WASM: [&str; 2] = ["--target", tools::WASM_TARGET];
 
 /// Runs the groups named, or all of them. A step that counts no tests of its own counts as one.
 ///
@@ -61,7 +60,7 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
             run_command(cargo().args(what).args(NATIVE).args(["--", "-D", "warnings"]))
         });
         steps.check("clippy for wasm32", || {
-            Tools::for_wasm()?;
+            tools::wasm_target()?;
             let what = ["clippy", "--locked", "--package", "headroom-web", "--lib", "--bins"];
             let tests = ["--test", "web", "--", "-D", "warnings"];
             run_command(cargo().args(what).args(WASM).args(tests))
@@ -82,29 +81,37 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
     }
     if wanted(Group::Web) {
         steps.tests("tests in the browser", || {
-            let tools = Tools::for_wasm()?;
+            tools::wasm_target()?;
             let browser = Browser::find()?;
-            let mut cargo = tools.command("cargo")?;
+            let runner = tools::wasm_bindgen("wasm-bindgen-test-runner")?;
+            let mut cargo = cargo();
             cargo
                 .args(["test", "--locked", "--package", "headroom-web", "--test", "web"])
                 .args(WASM)
                 // A few clicks need no fast code, and optimising the framework takes minutes.
                 .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
                 .env("CARGO_PROFILE_DEV_DEBUG", "0")
-                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
                 .env("CHROMEDRIVER", browser.driver);
             Ok(cargo)
         });
     }
     if wanted(Group::E2e) {
-        let built = steps.check("page", || page::build_with(&Tools::for_page()?));
+        let built = steps.check("page", page::release);
         if built {
-            // The figures on the page are compared with what the command line prints.
-            steps.check("command line", || {
-                run_command(cargo().args(["build", "--locked", "--bin", "headroom"]))
+            steps.step("the same by Trunk", |tally| {
+                match trunk::compare()? {
+                    true => tally.passed = 1,
+                    false => println!("skipped: trunk is not on PATH"),
+                }
+                Ok(())
             });
             steps.tests("tests of the page", || {
-                let mut node = page::node(&mut Tools::for_page()?, &Browser::find()?)?;
+                let mut node = page::node(&Browser::find()?)?;
+                // The figures on the page are compared with what the command line prints.
+                let headroom =
+                    executable(cargo().args(["build", "--locked", "--bin", "headroom"]))?;
+                node.env("HEADROOM_BIN", headroom);
                 // One by one: what a folder means here differs from one Node to the next.
                 node.args(["--test", "--test-reporter", "spec"]).args(page_tests()?);
                 Ok(node)
@@ -170,7 +177,11 @@ impl Steps {
         println!();
         let mut total = Tally::default();
         for (name, tally, time) in self.done {
-            let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
+            let verdict = match tally {
+                Tally { passed: 0, failed: 0 } => "skipped",
+                Tally { failed: 0, .. } => "ok",
+                _ => "FAILED",
+            };
             println!("{verdict:<7} {name:<22} {:>7.1} s", time.as_secs_f64());
             total += tally;
         }

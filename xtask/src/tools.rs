@@ -1,7 +1,8 @@
 //! The tools that build and test the page, each installed once for the user.
 //!
 //! A tool on PATH of the right version is used as it is. Otherwise it goes into the user's cache
-//! directory under a name with its version, where the next clone finds it.
+//! directory under a name with its version, where the next clone finds it. wasm-bindgen is no such
+//! tool: Cargo.lock names its version, and Cargo builds it.
 
 use std::fs::{self, File, TryLockError};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,85 +11,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{self, cargo, command, root, run};
+use crate::process::{self, cargo, command, executable, root, run};
 
-/// The newest Trunk that today's stable Rust builds; Trunk.toml accepts the same.
-const TRUNK: &str = "0.21.14";
-
-/// wasm-opt's version; the same as the npm package `binaryen` of tests/e2e and as Trunk.toml's.
-/// Others are not trusted: that of Debian 12 (108) breaks the page without a word.
-const WASM_OPT: &str = "132";
-
-/// Where the tools are.
-pub struct Tools {
-    /// Folders to look in before PATH.
-    folders: Vec<PathBuf>,
-    /// The folder whose `node_modules` has the npm packages; none without npm.
-    npm: Option<PathBuf>,
-}
-
-impl Tools {
-    /// What building the page takes: the wasm target, wasm-bindgen, Trunk, wasm-opt.
-    ///
-    /// # Errors
-    /// Something is missing and cannot be installed; the message says how to get it.
-    pub fn for_page() -> Result<Tools> {
-        wasm_target()?;
-        let mut tools = Tools { folders: Vec::new(), npm: None };
-        tools.folders.extend(wasm_bindgen()?);
-        tools.folders.extend(trunk()?);
-        if version(&mut command("wasm-opt")).as_deref() != Some(WASM_OPT) {
-            match tools.npm_packages() {
-                Ok(packages) => {
-                    let bin = packages.join("node_modules").join(".bin");
-                    tools.folders.push(bin);
-                }
-                // Trunk gets wasm-opt by itself where GitHub can be reached.
-                Err(why) => println!("note: {why:#}; leaving wasm-opt to Trunk"),
-            }
-        }
-        // Neither cargo nor Trunk should have to reach the network from here on.
-        run(cargo().args(["fetch", "--quiet", "--locked"]))?;
-        Ok(tools)
-    }
-
-    /// What the tests in the browser take beside the browser: the wasm target, wasm-bindgen.
-    ///
-    /// # Errors
-    /// Something is missing and cannot be installed; the message says how to get it.
-    pub fn for_wasm() -> Result<Tools> {
-        wasm_target()?;
-        Ok(Tools { folders: wasm_bindgen()?.into_iter().collect(), npm: None })
-    }
-
-    /// The folder whose `node_modules` has Playwright, axe and binaryen, installed if need be.
-    ///
-    /// # Errors
-    /// There is no npm, or it fails.
-    pub fn npm_packages(&mut self) -> Result<PathBuf> {
-        if let Some(packages) = &self.npm {
-            return Ok(packages.clone());
-        }
-        let packages = npm_packages()?;
-        self.npm = Some(packages.clone());
-        Ok(packages)
-    }
-
-    /// A command that finds the tools, and whose own children find them too.
-    ///
-    /// # Errors
-    /// A folder's name cannot stand in PATH.
-    pub fn command(&self, program: &str) -> Result<Command> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path =
-            std::env::join_paths(self.folders.iter().cloned().chain(std::env::split_paths(&path)))?;
-        let program = which::which_in(program, Some(&path), root())
-            .with_context(|| format!("{program} is not on PATH"))?;
-        let mut command = command(program);
-        command.env("PATH", path);
-        Ok(command)
-    }
-}
+/// What the page is compiled for.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// Where tools are kept: one folder for a tool and version.
 fn cache() -> Result<PathBuf> {
@@ -126,9 +52,12 @@ pub fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Resul
     Ok(folder)
 }
 
-/// The standard library for the browser.
-fn wasm_target() -> Result<()> {
-    let target = "wasm32-unknown-unknown";
+/// Installs the standard library for the browser, unless it is there.
+///
+/// # Errors
+/// It is missing and cannot be installed; the message says how to get it.
+pub fn wasm_target() -> Result<()> {
+    let target = WASM_TARGET;
     let libraries =
         process::output(command("rustc").args(["--print", "target-libdir", "--target", target]));
     if libraries.is_some_and(|folder| Path::new(folder.trim()).exists()) {
@@ -145,19 +74,18 @@ fn wasm_target() -> Result<()> {
     run(command("rustup").args(["target", "add", target]))
 }
 
-/// The wasm-bindgen command line and its test runner: the version of the crate exactly.
-fn wasm_bindgen() -> Result<Option<PathBuf>> {
-    let lock = fs::read_to_string(root().join("Cargo.lock")).context("Cargo.lock")?;
-    let version = locked_version(&lock, "wasm-bindgen").context("no wasm-bindgen in Cargo.lock")?;
-    // Without --locked: its lock file names releases that not every registry mirror has.
-    let programs = ["wasm-bindgen", "wasm-bindgen-test-runner"];
-    cargo_install("wasm-bindgen-cli", version, &programs, &[])
-}
-
-/// Trunk, without its self-update.
-fn trunk() -> Result<Option<PathBuf>> {
-    let flags = ["--locked", "--no-default-features", "--features", "rustls"];
-    cargo_install("trunk", TRUNK, &["trunk"], &flags)
+/// wasm-opt of exactly this version: the one on PATH, or else that of the npm packages. Others are
+/// not trusted: that of Debian 12 (108) breaks the page without a word.
+///
+/// # Errors
+/// There is no npm, or it fails.
+pub fn wasm_opt(wanted: &str) -> Result<PathBuf> {
+    let on_path = which::which("wasm-opt").ok();
+    if let Some(program) = on_path.filter(|p| version(&mut command(p)).as_deref() == Some(wanted)) {
+        return Ok(program);
+    }
+    let programs = npm_packages()?.join("node_modules").join(".bin");
+    Ok(which::which_in("wasm-opt", Some(programs), root())?)
 }
 
 /// The folder with `programs`; none where those on PATH are of this version.
@@ -189,8 +117,36 @@ pub fn cargo_install(
     Ok(Some(folder.join("bin")))
 }
 
-/// The npm packages of tests/e2e/package-lock.json.
-fn npm_packages() -> Result<PathBuf> {
+/// Builds xtask/bindgen; says where it is.
+///
+/// # Errors
+/// It does not compile.
+pub fn bindgen() -> Result<PathBuf> {
+    executable(build_tool().args(["--package", "xtask-bindgen"]))
+}
+
+/// Builds a program of wasm-bindgen's command line; says where it is.
+///
+/// # Errors
+/// It does not compile.
+pub fn wasm_bindgen(program: &str) -> Result<PathBuf> {
+    let features = ["--features", "xtask-bindgen/wasm-bindgen-cli"];
+    let packages = ["--package", "xtask-bindgen", "--package", "wasm-bindgen-cli"];
+    executable(build_tool().args(packages).args(features).args(["--bin", program]))
+}
+
+fn build_tool() -> Command {
+    let mut cargo = cargo();
+    cargo.args(["build", "--quiet", "--locked", "--profile", "xtask"]);
+    cargo
+}
+
+/// The folder whose `node_modules` has Playwright, axe and binaryen, as
+/// tests/e2e/package-lock.json names them, installed if need be.
+///
+/// # Errors
+/// There is no npm, or it fails.
+pub fn npm_packages() -> Result<PathBuf> {
     let manifests = root().join("tests").join("e2e");
     let lock = fs::read_to_string(manifests.join("package-lock.json"))?;
     let mut hasher = DefaultHasher::new();
@@ -214,24 +170,4 @@ pub fn version(program: &mut Command) -> Option<String> {
     let printed = process::output(program.arg("--version"))?;
     let mut words = printed.split_whitespace();
     words.find(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)
-}
-
-/// The version of package `name` in a Cargo.lock.
-fn locked_version<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
-    let mut lines = lock.lines();
-    lines.find(|line| line.strip_prefix("name = ") == Some(&format!("\"{name}\"")))?;
-    lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::locked_version;
-
-    #[test]
-    fn a_locked_version_is_that_of_the_whole_name() {
-        let lock = "[[package]]\nname = \"wasm-bindgen-futures\"\nversion = \"0.4.80\"\n\n\
-                    [[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\n";
-        assert_eq!(locked_version(lock, "wasm-bindgen"), Some("0.2.130"));
-        assert_eq!(locked_version(lock, "wasm"), None);
-    }
 }

@@ -1,0 +1,59 @@
+//! Whoever has Trunk may build and serve the page by it: both ways lead to the same files.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
+
+use crate::page::{Page, config, read_files};
+use crate::process::{command, root, run};
+use crate::tools;
+
+/// Compares what is in `dist/` with what Trunk makes of the same sources; `false` where there is
+/// no Trunk.
+///
+/// # Errors
+/// Trunk fails, or a file of the page is not the same.
+pub fn compare() -> Result<bool> {
+    let Ok(trunk) = which::which("trunk") else { return Ok(false) };
+    let config = config()?;
+    let dist = root().join("target").join("trunk");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&path).collect();
+    for tool in [tools::wasm_opt(config.tools.wasm_opt()?)?, tools::wasm_bindgen("wasm-bindgen")?] {
+        folders.splice(0..0, tool.parent().map(Into::into));
+    }
+    let mut build = command(trunk);
+    build.args(["build", "--release", "--offline", "--dist"]).arg(&dist);
+    build.env("PATH", std::env::join_paths(folders)?);
+    // Trunk reads it as a Boolean and refuses the customary `1`.
+    build.env_remove("NO_COLOR");
+    run(&mut build)?;
+    let (ours, theirs) = (read_files(&root().join(&config.build.dist))?, read_files(&dist)?);
+    let different = differences(&ours, &theirs);
+    ensure!(different.is_empty(), "not the same by Trunk: {}", different.join(", "));
+    Ok(true)
+}
+
+/// The addresses at which two pages have different files, or only one has a file.
+fn differences<'a>(one: &'a Page, other: &'a Page) -> Vec<&'a str> {
+    let addresses: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let different =
+        addresses.into_iter().filter(|address| one.get(*address) != other.get(*address));
+    different.map(String::as_str).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differences;
+
+    #[test]
+    fn changed_missing_and_further_files_are_differences() {
+        let page = |files: &[(&str, &str)]| {
+            files.iter().map(|(address, text)| ((*address).into(), (*text).into())).collect()
+        };
+        let one = page(&[("a", "1"), ("b", "1"), ("c", "1")]);
+        let other = page(&[("a", "1"), ("b", "2"), ("d", "1")]);
+        assert_eq!(differences(&one, &other), ["b", "c", "d"]);
+        assert!(differences(&one, &one).is_empty());
+    }
+}
