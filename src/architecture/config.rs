@@ -38,9 +38,8 @@ pub struct Config {
     /// attention, L gated delta net, K Kimi delta attention, G lightning, M Mamba 1, N Mamba 2, X
     /// short convolution, H attention and Mamba 2 side by side, - none. Empty: all F.
     pub layer_pattern: String,
-    /// Feed-forward block of each layer, one letter a layer: d dense, m mixture of experts, b both,
-    /// - none. Empty: experts after `first_k_dense_replace` where there are experts, else all
-    /// dense.
+    /// Feed-forward block of each layer, one letter a layer: d dense, m mixture of experts, b both, -
+    /// none. Empty: experts after `first_k_dense_replace` if there are experts, otherwise all dense.
     pub ffn_pattern: String,
 
     /// Query heads.

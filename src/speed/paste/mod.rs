@@ -1,6 +1,6 @@
 //! Outputs of benchmark tools, read as [`Reading`]s.
 //!
-//! Each tool has a file here, with samples of its output as tests, and an entry in [`PARSERS`].
+//! Each tool has a file here, with samples of its output as tests, and an entry in `PARSERS`.
 
 mod llama_batched_bench;
 mod llama_bench;
@@ -92,8 +92,7 @@ pub fn parse(text: &str) -> Result<Pasted, PasteError> {
 struct Parser {
     tool: Tool,
     json: Option<JsonForm>,
-    /// Reads a text report; returns `None` if it is another tool's.
-    report: Option<fn(&str) -> Option<Vec<Run>>>,
+    report: Option<ReadReport>,
     csv: Option<TableForm>,
     markdown: Option<TableForm>,
 }
@@ -112,6 +111,9 @@ struct JsonForm {
     keys: &'static [&'static str],
     read: fn(&Value) -> Vec<Run>,
 }
+
+/// Reads a text report, or returns `None` if it is another tool's.
+type ReadReport = fn(&str) -> Option<Vec<Run>>;
 
 /// A table with one row per test.
 #[derive(Clone, Copy)]
