@@ -115,13 +115,20 @@ pub struct Interval<T> {
     pub high: T,
 }
 
+impl<T: Copy + Ord> Interval<T> {
+    /// `expected` within bounds of which either may be the larger, as those of a difference may.
+    pub fn ordered(a: T, expected: T, b: T) -> Interval<T> {
+        Interval { low: a.min(b).min(expected), expected, high: a.max(b).max(expected) }
+    }
+}
+
 impl<T: Copy> Interval<T> {
     /// A value that is known exactly.
     pub fn exact(value: T) -> Interval<T> {
         Interval { low: value, expected: value, high: value }
     }
 
-    /// The same with `change`, which keeps order, made to each bound.
+    /// This interval with `change`, which keeps order, made to each bound.
     pub fn map<U>(self, change: impl Fn(T) -> U) -> Interval<U> {
         let Interval { low, expected, high } = self;
         Interval { low: change(low), expected: change(expected), high: change(high) }

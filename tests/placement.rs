@@ -404,3 +404,63 @@ proptest! {
         let _ = llama_cpp::cache_parts(architecture, &file.weights, &placement);
     }
 }
+
+/// Whatever placement can be asked for, `auto` runs where it does.
+#[test]
+fn auto_runs_wherever_a_placement_that_can_be_asked_for_does() {
+    let catalog = Catalog::bundled();
+    let seen = [
+        "model=nemotron-4-340b-instruct&hw=rtx-a2000-6gb*2&quant=Q4_K_M&ctx=2070&ram=1TiB",
+        "model=trinity-mini&hw=gtx-1060-6gb*4&quant=Q4_K_M&ctx=106695&users=12",
+        "model=ministral-3-3b-instruct-2512&hw=rtx-4080&quant=IQ2_M&ctx=213398&users=2&fa=off",
+        "model=deepseek-v4-pro&hw=rtx-4060&quant=Q4_K_M&ctx=8k&ram=1TiB",
+    ];
+    let mut rng = Draw(20_261_129);
+    let drawn = (0..120).map(|_| {
+        let model = &catalog.models[rng.below(catalog.models.len())].id;
+        let device = &catalog.devices[rng.below(catalog.devices.len())].id;
+        let count = [1, 1, 1, 2, 4][rng.below(5)];
+        let quant = ["Q2_K", "Q4_K_M", "Q6_K", "Q8_0", "BF16"][rng.below(5)];
+        let context = 256 << rng.below(10);
+        let users = [1, 1, 1, 2, 8][rng.below(5)];
+        let ram = ["16GiB", "64GiB", "256GiB", "1TiB"][rng.below(4)];
+        format!(
+            "model={model}&hw={device}*{count}&quant={quant}&ctx={context}&users={users}&ram={ram}"
+        )
+    });
+    let drawn: Vec<String> = drawn.collect();
+    let verdict = |query: &str| {
+        let (scenario, problems) = Scenario::from_query(query);
+        Some(report(catalog, &scenario, problems).cells.first()?.verdict)
+    };
+    let mut refused = 0;
+    for query in seen.map(str::to_owned).into_iter().chain(drawn) {
+        let Some(auto) = verdict(&query) else { continue };
+        refused += usize::from(auto == Verdict::No);
+        let layers = rng.below(100);
+        for asked in ["ngl:0", "ngl:1", "ngl:2", "experts", "experts:3"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!("ngl:{layers}"), format!("experts:{layers}")])
+        {
+            let asked_for = verdict(&format!("{query}&offload={asked}"));
+            assert!(
+                auto != Verdict::No || asked_for == Some(Verdict::No),
+                "{query}: auto says no, {asked} runs"
+            );
+        }
+    }
+    assert!(refused > 3, "some questions are answered no: {refused}");
+}
+
+/// Numbers drawn by a seed (xorshift).
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n as u64) as usize
+    }
+}

@@ -1,9 +1,9 @@
 //! What the figures mean: the verdict, the limits of the setup, and why engines differ.
 
+mod capacity;
 mod difference;
-mod room;
 mod verdict;
 
+pub use capacity::{Capacity, Copies};
 pub use difference::{Cause, Pool, Reason, difference, pool};
-pub use room::{Capacity, Copies};
 pub use verdict::{headroom, verdict};

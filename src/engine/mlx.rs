@@ -88,22 +88,11 @@ impl EngineAdapter for Mlx {
                 );
             }
         }
-        let architecture = checkpoint.architecture();
-        let values = 3 * architecture.widest_ffn() + 4 * architecture.hidden_size;
-        let tokens = scenario.max_num_batched_tokens.unwrap_or(PREFILL).min(scenario.context);
-        let prefill = Bytes(2 * values).scale(tokens as f64) + scan(architecture);
-        // Servers that evaluate the logits of the whole prompt hold them in two copies.
-        let logits = Bytes(4 * architecture.vocab_size).scale(tokens as f64);
         Ok(Box::new(MlxRun {
             base,
-            caches: layer_caches(architecture, 1),
+            caches: layer_caches(checkpoint.architecture(), 1),
             cache_type: cache_type(scenario.kv)?,
             addons: CheckpointAddons::new(&Mlx, base)?,
-            activations: Interval {
-                low: prefill.scale(0.5),
-                expected: prefill,
-                high: prefill.scale(1.6) + logits,
-            },
         }))
     }
 
@@ -136,7 +125,6 @@ struct MlxRun<'a> {
     caches: Vec<LayerCache>,
     cache_type: CacheType,
     addons: CheckpointAddons<'a>,
-    activations: Interval<Bytes>,
 }
 
 /// Memory of a Mamba-2 layer's scan. It multiplies the state with every token of a step of 256
@@ -153,6 +141,17 @@ const RUNTIME: Interval<Bytes> =
     Interval { low: Bytes::mib(50), expected: Bytes::mib(250), high: Bytes::mib(600) };
 
 impl MlxRun<'_> {
+    /// Activations of a prefill step at this context.
+    fn activations(&self, context: u64) -> Interval<Bytes> {
+        let architecture = self.base.architecture();
+        let values = 3 * architecture.widest_ffn() + 4 * architecture.hidden_size;
+        let tokens = self.base.scenario.max_num_batched_tokens.unwrap_or(PREFILL).min(context);
+        let prefill = Bytes(2 * values).scale(tokens as f64) + scan(architecture);
+        // Servers that evaluate the logits of the whole prompt hold them in two copies.
+        let logits = Bytes(4 * architecture.vocab_size).scale(tokens as f64);
+        Interval { low: prefill.scale(0.5), expected: prefill, high: prefill.scale(1.6) + logits }
+    }
+
     fn share(&self, context: u64, users: u64) -> DeviceLines {
         let whole_steps = |n: u64| n.div_ceil(STEP).saturating_mul(STEP);
         let kv = self.caches.iter().map(|cache| {
@@ -180,7 +179,7 @@ impl MlxRun<'_> {
                     .with(&[("context", whole_steps(context)), ("users", users)]),
                 Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE)
                     .with(&[("users", users)]),
-                Line::fitted(Term::Compute, self.activations, "prefill step", SOURCE),
+                Line::fitted(Term::Compute, self.activations(context), "prefill step", SOURCE),
                 Line::fitted(Term::Overhead, RUNTIME, "measured", SOURCE),
             ],
         };

@@ -165,7 +165,6 @@ struct SglangRun<'a> {
     caches: Vec<LayerCache>,
     /// Weights on each pipeline stage.
     weights: Vec<Interval<Bytes>>,
-    activations: Interval<Bytes>,
     addons: CheckpointAddons<'a>,
 }
 
@@ -181,13 +180,6 @@ impl<'a> SglangRun<'a> {
         let mut defaults = Defaults::new(visible(first), ranks.tensor);
         defaults.chunk = scenario.max_num_batched_tokens.unwrap_or(defaults.chunk);
         let capability = first.device.compute_capability();
-        let release = Release::CURRENT;
-        let batch = Batch {
-            tokens: defaults.chunk,
-            sequences: scenario.max_num_seqs.unwrap_or(ranks.users(scenario.users)),
-            ranks: ranks.tensor,
-            release,
-        };
         Ok(SglangRun {
             base,
             ranks: ranks.clone(),
@@ -195,7 +187,6 @@ impl<'a> SglangRun<'a> {
             cache_type,
             caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
             weights: ranks::weights(checkpoint, &ranks, capability),
-            activations: peak(checkpoint.architecture(), batch),
             addons: CheckpointAddons::new(&Sglang, base)?,
         })
     }
@@ -229,6 +220,17 @@ impl<'a> SglangRun<'a> {
         (kv.sum(), caches.iter().map(state).sum())
     }
 
+    /// The activation peak on a rank with this many sequences of its own.
+    fn activations(&self, users: u64) -> Interval<Bytes> {
+        let batch = Batch {
+            tokens: self.defaults.chunk,
+            sequences: self.base.scenario.max_num_seqs.unwrap_or(users),
+            ranks: self.ranks.tensor,
+            release: Release::CURRENT,
+        };
+        peak(self.base.architecture(), batch)
+    }
+
     /// Cache of the MTP layers: one slot per token, as in the model's own layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
         self.pools(&self.addons.mtp_caches(self.ranks.shard_counts.attention), context, users).0
@@ -236,6 +238,7 @@ impl<'a> SglangRun<'a> {
 
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
+        let activations = self.activations(users);
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let Some(stage) = self.ranks.stage(i) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
@@ -247,7 +250,7 @@ impl<'a> SglangRun<'a> {
             // Activations and graphs live outside the fraction; if they need more, the pools
             // shrink.
             let slack = visible(part).scale(1.0 - fraction);
-            let runtime = self.activations + cuda_graphs(self.base.scenario.eager);
+            let runtime = activations + cuda_graphs(self.base.scenario.eager);
             let beyond = Interval {
                 low: runtime.low - slack,
                 expected: runtime.expected - slack,

@@ -109,22 +109,13 @@ impl EngineAdapter for TensorRtLlm {
             }
             usable_device(part.device, checkpoint.quant, 80)?;
         }
-        let release = Release::CURRENT;
-        let batch = Batch {
-            tokens: scenario.max_num_batched_tokens.unwrap_or(8192),
-            sequences: scenario.max_num_seqs.unwrap_or(ranks.users(scenario.users)),
-            ranks: ranks.tensor,
-            release,
-        };
         let first = &hardware.parts[0];
-        let peak = peak(checkpoint.architecture(), batch);
         Ok(Box::new(TensorRtRun {
             base,
             ranks: ranks.clone(),
             cache_type: cache_type(scenario.kv)?,
             caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
             weights: ranks::weights(checkpoint, &ranks, first.device.compute_capability()),
-            activations: Interval { high: peak.high.scale(1.5), ..peak },
             addons: CheckpointAddons::new(&TensorRtLlm, base)?,
         }))
     }
@@ -145,7 +136,6 @@ struct TensorRtRun<'a> {
     caches: Vec<LayerCache>,
     /// Weights on each pipeline stage.
     weights: Vec<Interval<Bytes>>,
-    activations: Interval<Bytes>,
     addons: CheckpointAddons<'a>,
 }
 
@@ -165,6 +155,19 @@ impl TensorRtRun<'_> {
         (kv.sum(), caches.iter().map(state).sum())
     }
 
+    /// The activation peak on a rank with this many sequences of its own.
+    fn activations(&self, users: u64) -> Interval<Bytes> {
+        let scenario = self.base.scenario;
+        let batch = Batch {
+            tokens: scenario.max_num_batched_tokens.unwrap_or(8192),
+            sequences: scenario.max_num_seqs.unwrap_or(users),
+            ranks: self.ranks.tensor,
+            release: Release::CURRENT,
+        };
+        let peak = peak(self.base.architecture(), batch);
+        Interval { high: peak.high.scale(1.5), ..peak }
+    }
+
     /// Cache of the MTP layers, in blocks like that of the model's own layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
         self.kv(&self.addons.mtp_caches(self.ranks.shard_counts.attention), context, users).0
@@ -173,6 +176,7 @@ impl TensorRtRun<'_> {
     /// Only the configured fraction of what weights, activations and runtime leave can be used.
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
+        let activations = self.activations(users);
         let fraction =
             self.base.scenario.gpu_memory_utilization.unwrap_or(FRACTION) as f64 / 1000.0;
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
@@ -182,8 +186,7 @@ impl TensorRtRun<'_> {
             let (layers, weights) = (&self.ranks.stages[stage], self.weights[stage]);
             let caches = self.caches.get(layers.clone()).unwrap_or_default();
             let (kv, state) = self.kv(caches, context, users);
-            let free =
-                part.usable - weights.expected - self.activations.expected - RUNTIME.expected;
+            let free = part.usable - weights.expected - activations.expected - RUNTIME.expected;
             let source = SOURCE;
             DeviceLines {
                 usable: part.usable - free.scale(1.0 - fraction),
@@ -194,7 +197,7 @@ impl TensorRtRun<'_> {
                     Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", source)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source),
-                    Line::fitted(Term::Compute, self.activations, "max_num_tokens", source),
+                    Line::fitted(Term::Compute, activations, "max_num_tokens", source),
                     Line::fitted(Term::Overhead, RUNTIME, "documentation's example", source),
                 ],
             }

@@ -561,7 +561,7 @@ impl<C: Codec> Access for Field<C> {
     }
 
     fn set_number(&self, scenario: &mut Scenario, number: u64) {
-        if let Some(value) = self.codec.from_number(number) {
+        if let Some(value) = self.codec.parse_number(number) {
             *(self.get_mut)(scenario) = value;
         }
     }

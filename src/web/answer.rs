@@ -263,7 +263,7 @@ mod tests {
         let refuses = |id: &str, engine: Engine| {
             Some(Notice::EngineRefuses(Box::new(EngineRefusal {
                 id: id.to_owned(),
-                engine: engine,
+                engine,
                 asked: "q4_0".to_owned(),
                 rule: RefusalReason::CacheType,
                 nearest: Vec::new(),

@@ -229,11 +229,11 @@ impl<'a> CheckpointAddons<'a> {
             }
             _ => (on_demand(parameters), "an image of 1472 x 1472 pixels, estimated"),
         };
-        let beyond = Interval {
-            low: peak.low - computed.low,
-            expected: peak.expected - computed.expected,
-            high: peak.high - computed.high,
-        };
+        let beyond = Interval::ordered(
+            peak.low - computed.low,
+            peak.expected - computed.expected,
+            peak.high - computed.high,
+        );
         on_device.lines.push(
             Line::fitted(Term::ProjectorCompute, beyond, "max(towers - activations, 0)", source)
                 .with(&[("towers", peak.expected.0), ("activations", computed.expected.0)]),

@@ -127,8 +127,9 @@ pub trait LoadEstimator {
 ///
 /// With [`Offload::Auto`], it is the first of these that fits: everything on the devices, split by
 /// the engine's rule; everything on the devices, split otherwise; the fewest experts on the host;
-/// the most layers on the devices. If nothing fits, it is the first of them. The other modes, and a
-/// split set by the user, are used as they are.
+/// the most layers on the devices, down to none; first by the high estimates, then by the expected
+/// ones. If nothing fits, it is the first of them. The other modes, and a split set by the user, are
+/// used as they are.
 pub fn solve(
     request: PlacementRequest<'_>,
     sizes: &LayerSizes,
@@ -150,16 +151,24 @@ pub fn solve(
         Offload::ExpertLayers(n) => return asked(all, u64::from(n).min(n_layers)),
         Offload::GpuLayers(n) => return asked(u64::from(n).min(all), 0),
     }
+    let free = request.shares.is_none() && memory.len() > 1;
     let whole = place(request, sizes, memory, all, 0);
     if estimator.satisfies(Loads::fit_expectedly, &whole) {
+        // The engine's own split is left only for one that is safe where it is not.
+        if free
+            && !estimator.satisfies(Loads::fit, &whole)
+            && let Some(placement) = other_split(&whole, memory, estimator, Loads::fit)
+        {
+            return Solution { placement, reason: PlacementReason::Rebalanced };
+        }
         return Solution { placement: whole, reason: PlacementReason::Fits };
     }
     let ram = estimator.lower_bound(&whole).host.usable;
     if sizes.bytes() > memory.iter().copied().sum::<Bytes>() + ram {
         return Solution { placement: whole, reason: PlacementReason::NothingFits };
     }
-    let free = request.shares.is_none() && memory.len() > 1;
-    if free && let Some(placement) = other_split(&whole, memory, estimator) {
+    let other = |good| other_split(&whole, memory, estimator, good);
+    if free && let Some(placement) = other(Loads::fit).or_else(|| other(Loads::fit_expectedly)) {
         return Solution { placement, reason: PlacementReason::Rebalanced };
     }
     // The more is on the host, the less is on the devices: the first step that relieves them also
@@ -174,13 +183,29 @@ pub fn solve(
         placement
     };
     let layers = |n: u64| place(request, sizes, memory, all - n, 0);
-    let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement, reason| {
+    let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement| {
         let n = first_true(1, high, |n| estimator.satisfies(on_devices, &on_host(n)))?;
         let placement = on_host(n);
-        estimator.satisfies(Loads::fit, &placement).then_some(Solution { placement, reason })
+        estimator.satisfies(Loads::fit, &placement).then_some(placement)
     };
-    relieved(sizes.expert_layers(), &experts, PlacementReason::ExpertsToHost)
-        .or_else(|| relieved(n_layers, &layers, PlacementReason::LayersToHost))
+    // Where halving finds nothing, every placement that can be asked for is tried: more on the host
+    // need not relieve a device, which gets copies of weights for large batches.
+    let tried = |high: u64, good: fn(&Loads) -> bool, on_host: &dyn Fn(u64) -> Placement| {
+        (1..=high).map(on_host).find(|placement| estimator.satisfies(good, placement))
+    };
+    let experts_as_asked = |n: u64| place(request, sizes, memory, all, n);
+    let to_host = |reason| move |placement| Solution { placement, reason };
+    let [experts_to_host, layers_to_host] =
+        [PlacementReason::ExpertsToHost, PlacementReason::LayersToHost].map(to_host);
+    let expert_layers = sizes.expert_layers();
+    relieved(expert_layers, &experts)
+        .map(&experts_to_host)
+        .or_else(|| relieved(n_layers, &layers).map(&layers_to_host))
+        .or_else(|| tried(all, Loads::fit, &layers).map(&layers_to_host))
+        .or_else(|| {
+            tried(expert_layers, Loads::fit_expectedly, &experts_as_asked).map(&experts_to_host)
+        })
+        .or_else(|| tried(all, Loads::fit_expectedly, &layers).map(&layers_to_host))
         .unwrap_or(Solution { placement: whole, reason: PlacementReason::NothingFits })
 }
 
@@ -226,14 +251,15 @@ fn moves_layers(placement: &Placement) -> bool {
     matches!(placement.divided, Division::Layers | Division::Rows(_))
 }
 
-/// Returns another split of `whole` over devices with `memory` that fits, if there is one.
+/// Returns another split of `whole` over devices with `memory` that is `good`, if there is one.
 fn other_split(
     whole: &Placement,
     memory: &[Bytes],
     estimator: &impl LoadEstimator,
+    good: fn(&Loads) -> bool,
 ) -> Option<Placement> {
     if moves_layers(whole) {
-        return rebalance(whole.clone(), estimator, Loads::fit_expectedly);
+        return rebalance(whole.clone(), estimator, good);
     }
     let Division::Tensors(_) = whole.divided else { return None };
     // In proportion to memory, in hundredths: equal parts overfill the smaller device.
@@ -241,7 +267,7 @@ fn other_split(
     let part = |bytes: &Bytes| (u128::from(bytes.0) * 100 / u128::from(total)) as u64;
     let shares = memory.iter().map(part).collect();
     let placement = Placement { divided: Division::Tensors(shares), ..whole.clone() };
-    estimator.satisfies(Loads::fit_expectedly, &placement).then_some(placement)
+    estimator.satisfies(good, &placement).then_some(placement)
 }
 
 /// Moves layers from the fullest device to the emptiest until `placement` is `good`; `None` if that

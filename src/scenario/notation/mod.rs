@@ -50,7 +50,7 @@ pub trait Codec: Send + Sync + 'static {
     }
 
     /// The value of a whole number in the unit of its [`Control::Number`].
-    fn from_number(&self, _number: u64) -> Option<Self::Value> {
+    fn parse_number(&self, _number: u64) -> Option<Self::Value> {
         None
     }
 

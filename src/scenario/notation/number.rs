@@ -149,7 +149,7 @@ impl Codec for Number {
         Some(*value)
     }
 
-    fn from_number(&self, number: u64) -> Option<u64> {
+    fn parse_number(&self, number: u64) -> Option<u64> {
         Some(number)
     }
 
@@ -192,7 +192,7 @@ impl Codec for Size {
         Some(value.0)
     }
 
-    fn from_number(&self, number: u64) -> Option<Bytes> {
+    fn parse_number(&self, number: u64) -> Option<Bytes> {
         Some(Bytes(number))
     }
 

@@ -42,7 +42,7 @@ impl Codec for Switch {
         Some(u64::from(*value))
     }
 
-    fn from_number(&self, number: u64) -> Option<bool> {
+    fn parse_number(&self, number: u64) -> Option<bool> {
         Some(number > 0)
     }
 

@@ -71,8 +71,8 @@ impl<C: Codec> Codec for Optional<C> {
         value.as_ref().and_then(|value| self.codec.to_number(value))
     }
 
-    fn from_number(&self, number: u64) -> Option<Option<C::Value>> {
-        self.codec.from_number(number).map(Some)
+    fn parse_number(&self, number: u64) -> Option<Option<C::Value>> {
+        self.codec.parse_number(number).map(Some)
     }
 
     fn unset(&self) -> Option<Unset> {

@@ -50,7 +50,10 @@ impl<'a> Capacity<'a> {
 
     /// The longest context in tokens per user that still fits; 0 if none does.
     pub fn max_context(&self) -> u64 {
-        self.max_context_for(self.scenario.users)
+        let Scenario { context, users, .. } = *self.scenario;
+        let longest = self.max_context_for(users);
+        // Shorter than what the engine allocates at once, or between two steps.
+        if longest < context && self.min_headroom(context, users) >= 0 { context } else { longest }
     }
 
     /// The longest context in tokens per user that fits with `users` users; 0 if none does.
@@ -174,14 +177,18 @@ impl<'a> Capacity<'a> {
         }
     }
 
-    /// Free bytes on the tightest device or host by the high estimate; negative if it does not fit.
+    /// Free bytes on the tightest device or host; negative if it does not fit. By the high estimate
+    /// as for the verdict `fits`; with part of the model in RAM by the expected one, as for the
+    /// verdict `offload`.
     fn min_headroom(&self, context: u64, users: u64) -> i64 {
-        left_of(&self.asked().loads(context, users))
+        let run = self.asked();
+        left_of(&run.loads(context, users), run.offloads())
     }
 
     /// A cheap upper bound of [`Self::min_headroom`].
     fn min_headroom_bound(&self, context: u64, users: u64) -> i64 {
-        left_of(&self.asked().loads_lower_bound(context, users))
+        let run = self.asked();
+        left_of(&run.loads_lower_bound(context, users), run.offloads())
     }
 
     fn asked(&self) -> &dyn Run {
@@ -192,8 +199,11 @@ impl<'a> Capacity<'a> {
     }
 }
 
-fn left_of(loads: &Loads) -> i64 {
-    let left = |load: &Load| load.usable.minus(load.used.high);
+fn left_of(loads: &Loads, offloads: bool) -> i64 {
+    let left = |load: &Load| match offloads && !loads.devices.is_empty() {
+        true => load.headroom(),
+        false => load.usable.minus(load.used.high),
+    };
     match loads.devices.iter().map(left).min() {
         Some(devices) => devices.min(loads.host.headroom()),
         None => left(&loads.host),
