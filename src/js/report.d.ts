@@ -26,7 +26,7 @@ export type Adjustment = {
   rule: RefusalReason;
 };
 
-/** The programming interface that an engine drives a device by. */
+/** The programming interface through which an engine uses a device. */
 export type Backend = ("cuda" | "rocm" | "metal" | "vulkan" | "xpu" | "hpu" | "cpu" | "other");
 
 /** A line of a bill. */
@@ -277,7 +277,7 @@ export type Interval2 = {
   low: number;
 };
 
-/** What binds a step or a prompt. */
+/** The resource that limits the speed of a decode step or a prompt. */
 export type Limit = ("bandwidth" | "compute" | "overhead" | "interconnect" | "host" | "memory");
 
 /** The values behind money and energy on one machine. */
@@ -592,12 +592,11 @@ export type Suggestion = string;
 /** Purpose of a line of a bill. */
 export type Term = ("weights" | "tied_output" | "kv_cache" | "recurrent_state" | "compute" | "cuda_graphs" | "overhead" | "operating_system" | "projector" | "projector_compute" | "lora" | "draft" | "prompt_cache" | "checkpoints" | "display" | "reserve");
 
-/** What a machine's own measurements say: its times over the estimated ones. `None` where none
- * bears on it. */
+/** Measured times on a machine divided by the estimated ones. */
 export type Tuning = {
-  /** Of prompts. */
+  /** Ratio of prompts; `None` if not measured. */
   prompt?: (number | null);
-  /** Of steps. */
+  /** Ratio of decode steps; `None` if not measured. */
   step?: (number | null);
 };
 

@@ -71,6 +71,10 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
         });
         steps.check("dependencies", lint::dependencies);
         steps.check("spelling", lint::spelling);
+        steps.check("package", || {
+            let what = ["publish", "--dry-run", "--quiet", "--locked", "--allow-dirty"];
+            run_command(cargo().args(what).args(["--package", "headroom"]))
+        });
     }
     if wanted(Group::Unit) {
         steps.tests("native tests", || {

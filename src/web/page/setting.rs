@@ -122,7 +122,7 @@ pub fn Field(
     testid: &'static str,
 ) -> impl IntoView {
     let state = use_state();
-    let Some(setting) = setting(key) else { return None };
+    let setting = setting(key)?;
     let shown = state.slice(move |s| {
         setting.group != Group::Engine || is_read(s, setting) || !setting.is_default(s)
     });
