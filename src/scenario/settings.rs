@@ -332,6 +332,7 @@ macro_rules! row {
      $($field:ident).+) => {
         Setting {
             key: stringify!($key),
+            #[cfg(not(target_arch = "wasm32"))]
             doc: &[$($doc),+],
             group: Group::$place,
             readers: $readers,
@@ -420,6 +421,8 @@ enum Readers {
 pub struct Setting {
     /// Its key in links.
     pub key: &'static str,
+    // The page has words of its own, in each of its languages; these would be bytes to load.
+    #[cfg(not(target_arch = "wasm32"))]
     doc: &'static [&'static str],
     /// Where the page shows it.
     pub group: Group,
@@ -437,6 +440,7 @@ static DEFAULT: LazyLock<Scenario> = LazyLock::new(Scenario::default);
 
 impl Setting {
     /// What it is, in English and Markdown: the first paragraph of its documentation.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn about(&self) -> String {
         let paragraph = self.doc.iter().take_while(|line| !line.is_empty());
         paragraph.map(|line| line.trim()).collect::<Vec<_>>().join(" ")
