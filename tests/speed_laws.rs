@@ -279,6 +279,19 @@ proptest! {
     }
 
     #[test]
+    fn a_prompt_is_no_slower_than_its_steps_than_a_longer_one_or_than_without_its_prefix(
+        setup in any_setup(), tokens in 1u32..100, more in 1u32..4096, depth in 0u32..65_536,
+        microbatch in 8u32..1024,
+    ) {
+        let setup = SpeedModel { microbatch: f64::from(microbatch), draft: None, ..setup };
+        let time = |tokens: u32, depth: u32| setup.prefill(tokens.into(), depth.into()).total();
+        let steps = f64::from(tokens) * setup.step(1.0, f64::from(depth + tokens)).total();
+        prop_assert!(time(tokens, depth) <= steps * CLOSE);
+        prop_assert!(time(tokens, depth) <= time(tokens + more, depth) * CLOSE);
+        prop_assert!(time(tokens, more) <= time(tokens + more, 0) * CLOSE);
+    }
+
+    #[test]
     fn what_is_left_on_the_host_never_speeds_prompts(
         work in work(), chip in chip(), left in 0.01..0.99f64, tokens in 32.0..16_384.0f64,
     ) {

@@ -140,7 +140,7 @@ pub struct Stage<'a> {
 
 /// Tokens from which a prompt is computed on the device rather than where its weights are
 /// (llama.cpp's threshold for sending an operation to the device, `GGML_OP_OFFLOAD_MIN_BATCH`).
-const STREAM_FROM_TOKENS: f64 = 32.0;
+pub(super) const STREAM_FROM_TOKENS: f64 = 32.0;
 
 /// Smooth maximum of two times: the cube root of the sum of their cubes.
 fn join3(a: f64, b: f64) -> f64 {
@@ -309,8 +309,10 @@ impl Stage<'_> {
             if numerics.half_weights || dequantised { costs.half } else { costs.compute };
         let routed = tokens * work.expert_share;
         let experts = if numerics.half_weights { costs.half_experts } else { 1.0 };
+        // Only experts that are picked compute tokens in vain: of a short prompt, few are.
+        let picked = work.distinct_experts(tokens);
         let filling = match routed > 0.0 {
-            true => (1.0 + costs.expert_tokens / routed) / (costs.moe * experts),
+            true => (1.0 + costs.expert_tokens * picked / routed) / (costs.moe * experts),
             false => 1.0,
         };
         let mut compute = tokens * (work.dense_flops + work.expert_flops * filling);
@@ -323,7 +325,7 @@ impl Stage<'_> {
             attention *= costs.plain_attention;
         }
         compute += work.attention_flops(depth, tokens) / attention;
-        let experts = work.expert_bytes * work.distinct_experts(tokens);
+        let experts = work.expert_bytes * picked;
         let bytes = work.dense_bytes / inner + experts / self.width;
         let memory = bytes / (calibration.step.bandwidth_share * chip.bandwidth);
         let dequantising = match dequantised {

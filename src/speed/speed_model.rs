@@ -4,7 +4,7 @@ use super::calibration::{Calibration, Engine, Evidence, Known, Software};
 use super::chip::{Backend, Chip};
 use super::correction::Correction;
 use super::numerics::Numerics;
-use super::roofline::{Stage, Time};
+use super::roofline::{STREAM_FROM_TOKENS, Stage, Time};
 use super::work::Work;
 
 /// A part of a model and the devices that hold it.
@@ -151,6 +151,11 @@ impl SpeedModel<'_> {
 
     /// Time of one step that verifies `tokens` drafted tokens of each of `batch` sequences.
     pub(super) fn verify_step(&self, batch: f64, tokens: f64, depth: f64) -> Time {
+        let time = self.uncorrected_step(batch, tokens, depth);
+        time.scaled(self.correction.step.unwrap_or(1.0))
+    }
+
+    fn uncorrected_step(&self, batch: f64, tokens: f64, depth: f64) -> Time {
         let groups = if self.pipelined { self.devices().min(batch).max(1.0) } else { 1.0 };
         let (sum, busiest) =
             self.sum_stages(|stage| stage.step(batch / groups, tokens, depth, &self.numerics));
@@ -160,7 +165,7 @@ impl SpeedModel<'_> {
             time.fixed += costs.sequence_us * 1e-6 * (batch - 1.0).max(0.0);
             time.links += costs.hop_us * 1e-6 * (self.devices() - 1.0);
         }
-        time.scaled(self.correction.step.unwrap_or(1.0))
+        time
     }
 
     /// Returns the summed time of all stages and the seconds of the busiest device. The first
@@ -204,13 +209,31 @@ impl SpeedModel<'_> {
         // Attention grows linearly along the prompt: the mean microbatch stands for all.
         let size = tokens / count;
         let middle = depth + (tokens - size) / 2.0;
-        let (sum, busiest) =
-            self.sum_stages(|stage| stage.microbatch(size, middle, &self.numerics));
+        let microbatch =
+            |size| self.sum_stages(|stage| stage.microbatch(size, middle, &self.numerics));
+        let (mut sum, mut busiest) = microbatch(size);
+        // A few tokens too few to be sent to the device take no longer than with those few more.
+        let sent = STREAM_FROM_TOKENS.min(self.microbatch);
+        if self.is_mixed() && size < sent {
+            let (longer, busiest_longer) = microbatch(sent);
+            if longer.total() < sum.total() {
+                (sum, busiest) = (longer, busiest_longer);
+            }
+        }
         let sequential = sum.total() * count * n;
         let pipelined = sum.total() + (count * n - 1.0) * busiest;
         let share = first.calibration.prefill.pipeline;
         let overlap = (sequential - share * (sequential - pipelined)) / sum.total() / n;
-        sum.scaled(overlap * self.correction.prompt.unwrap_or(1.0))
+        let time = sum.scaled(overlap);
+        // The costs of a prompt are fitted to hundreds of tokens; a few are also steps, one of each
+        // or one of all.
+        let after = depth + tokens / 2.0;
+        let one_by_one = self.uncorrected_step(1.0, 1.0, after).scaled(tokens);
+        let at_once = (tokens <= SHORT_PROMPT).then(|| self.uncorrected_step(1.0, tokens, after));
+        let steps = at_once.into_iter().chain([one_by_one]);
+        let shorter =
+            |least: Time, time: Time| if time.total() < least.total() { time } else { least };
+        steps.fold(time, shorter).scaled(self.correction.prompt.unwrap_or(1.0))
     }
 
     /// Half-width of the interval of `figure`, as a factor. After a correction it is what the fit
@@ -264,6 +287,10 @@ impl SpeedModel<'_> {
         self.stages.iter().max_by(|a, b| spread(a).total_cmp(&spread(b)))
     }
 }
+
+/// Tokens up to which a prompt takes no longer than a step that verifies as many: steps were
+/// measured with batches of that size, prompts were not.
+const SHORT_PROMPT: f64 = 32.0;
 
 /// Half-width of the interval, as a factor, if nothing was measured.
 pub const UNCALIBRATED: f64 = 2.5;

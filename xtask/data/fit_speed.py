@@ -366,7 +366,7 @@ def prompt_columns(rows):
         backend=d.by(LLAMA, lambda r: r["backend"]),
         family=d.by(llama_families, family_key),
         products=d.prompt * d.dense_flops, routed_products=d.prompt * d.expert_flops, attention=d.attention_flops,
-        routed=np.where(d.expert_share > 0, size * d.expert_share, 1e18), count=count, layers=d.layers, split=d.split,
+        routed=np.where(d.expert_share > 0, size * d.expert_share, 1e18), touched=touched, count=count, layers=d.layers, split=d.split,
         weights=d.dense_bytes + d.expert_bytes * touched, flash=d.flash, latent=d.latent_layers > 0,
         cublas=cuda & (half | widened), int8_kernel=cuda & ~half & ~widened, int8=np.where(d.int8 > 0, d.int8, 1),
         half=half & ~cuda, half_routed=half & (d.flag(lambda r: r["backend"] == "metal") == 0), widened=widened * count * (d.dense_flops + d.expert_flops / share * touched) / 2,
@@ -382,7 +382,7 @@ def llama_prompt(p, d):
     int8 = rate(np.exp(p["cublas"] + p["int8"]), p["int8_exponent"], d["units"], d["int8"] / 2)
     products = np.where(d["cublas"], cublas, np.where(d["int8_kernel"], int8, own)) * boards
     attention = rate(np.exp(of("attention") + p["plain"] * (1 - d["flash"]) + p["latent"] * d["latent"]), p["attention_exponent"], d["units"], d["peak"]) * boards
-    routed = d["routed_products"] * (1 + np.exp(p["expert_tokens"]) / d["routed"]) / np.exp(p["moe"] + p["half_experts"] * d["half_routed"])
+    routed = d["routed_products"] * (1 + np.exp(p["expert_tokens"]) * d["touched"] / d["routed"]) / np.exp(p["moe"] + p["half_experts"] * d["half_routed"])
     compute = (d["products"] + routed) / products + d["attention"] / attention
     memory = d["count"] * d["weights"] / (0.9 * d["bandwidth"])
     time = join(memory, compute, 4) + WIDENING * d["widened"] / (sigmoid(p["widen"]) * d["bandwidth"])
@@ -436,7 +436,7 @@ def serving_columns(rows):
         cache=d.cache_plain * np.where(rocm > 0, d.heads_per_kv_head, 1) + d.cache_latent + d.state_bytes,
         flops=d.decode_flops, prompt=d.prompt, output=output,
         prompt_flops=d.prompt * d.dense_flops + d.attention_flops, routed_flops=d.prompt * d.expert_flops,
-        prompt_weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** d.prompt),
+        touched=1 - (1 - d.expert_share) ** d.prompt, prompt_weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** d.prompt),
         routed=d.expert_share > 0, expert_tokens=np.where(d.expert_share > 0, d.prompt * d.expert_share, 1e18),
         widened=d.flag(lambda r: r["quant"] in ("GPTQ-Int4", "AWQ", "INT4", "W4A16")),
         step=d.flag(lambda r: r["kind"] in ("decode", "tpot")),
@@ -458,7 +458,7 @@ def serving_step_prompt(p, d):
     compute = b * d["flops"] / (width * rate(share, p["exponent"], d["units"], d["peak"]))
     reduce = lambda tokens: np.where(width > 1, d["layers"] * (np.exp(p["reduce_us"]) * 1e-6 * np.log2(width) + 4 * tokens * d["hidden"] * 2 * (width - 1) / width / (sigmoid(p["link"]) * d["link"])), 0)
     step = fixed + join(memory, compute, 3) + reduce(b) + np.exp(of("sequence_us")) * 1e-6 * (b - 1)
-    filling = (1 + np.exp(p["expert_tokens"]) / d["expert_tokens"]) / np.exp(p["moe_prompt"])
+    filling = (1 + np.exp(p["expert_tokens"]) * d["touched"] / d["expert_tokens"]) / np.exp(p["moe_prompt"])
     prompt = (d["prompt_flops"] + d["routed_flops"] * filling) / (width * rate(np.exp(of("prompt")), p["exponent"], d["units"], d["peak"]))
     prompt = join(d["prompt_weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"]), prompt, 4) + layer * d["layers"] + reduce(d["prompt"])
     return step, prompt
