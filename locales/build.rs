@@ -23,7 +23,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     for error in parsed.diag.errors().iter() {
         println!("cargo::error={error}");
     }
-    let code = leptos_i18n_codegen::gen_code(&parsed, None, false, None, false)?;
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("i18n.rs"), code.to_string())?;
+    let code = leptos_i18n_codegen::gen_code(&parsed, None, false, None, false)?.to_string();
+    // See src/plural.rs.
+    let code = code
+        .replace("l_i18n_crate :: reexports :: icu :: plurals ::", "crate :: plural ::")
+        .replace(
+            "l_i18n_crate :: __private :: get_plural_rules",
+            "crate :: plural :: get_plural_rules",
+        )
+        .replace(
+            "l_i18n_crate :: __private :: InterpolatePluralCount",
+            "crate :: plural :: InterpolatePluralCount",
+        );
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("i18n.rs"), code)?;
     Ok(())
 }

@@ -3,6 +3,8 @@
 
 #![allow(missing_docs)]
 
+pub mod plural;
+
 include!(concat!(env!("OUT_DIR"), "/i18n.rs"));
 
 pub use i18n::{Locale, td_string};
