@@ -74,3 +74,59 @@ fn what_was_placed_before_tells_the_same_to_the_byte() {
     }
     assert!(asked > 10_000, "{asked}");
 }
+
+/// Layers that are moved from one place to another change a graph's buffers only where they are of
+/// another kind.
+#[test]
+fn placements_of_one_class_have_the_same_buffers() {
+    let (mut asked, mut wrong) = (0u64, Vec::new());
+    // A part of the catalogue; all of it, and other mixes, where the environment says so.
+    let number = |name: &str| std::env::var(name).ok().map(|n| n.parse().unwrap());
+    let every: usize = number("HEADROOM_EVERY").unwrap_or(8);
+    let shift: usize = number("HEADROOM_SEED").unwrap_or(0);
+    let models = Catalog::bundled().models.iter().enumerate();
+    for (i, model) in models.skip(shift % every).step_by(every) {
+        let mix = Mix::ALL[(i + shift) % Mix::ALL.len()];
+        let Ok(file) = GgufFile::new(model, mix, i % 3 == 0) else { continue };
+        let architecture = model.architecture();
+        let layers = architecture.n_layers();
+        let settings = Settings {
+            n_ctx: 8192,
+            n_parallel: 1 + (i as u64 % 3),
+            unified: false,
+            n_ubatch: [512, 64][i % 2],
+            kv: KvTypes::both(GgmlType::F16),
+            flash_attention: i % 5 > 0,
+            swa_full: false,
+            logits: LogitsBuffer::Server,
+            proposed: 0,
+            snapshots: 0,
+        };
+        let part = |device_layers: Vec<u64>, host_expert_layers| Placement {
+            device_layers,
+            host_expert_layers,
+            ..Placement::default()
+        };
+        let all = layers + 1;
+        let on_host = (0..=all).map(|n| part(vec![n], 0));
+        let experts = (0..=layers).map(|n| part(vec![all], n));
+        let split = (0..=all).map(|n| part(vec![n, all - n], 0));
+        let split_experts = (0..=layers).map(|n| part(vec![all / 2, all - all / 2], n));
+        let three = (0..=all / 2).map(|n| part(vec![n, n, all - 2 * n], 0));
+        let three_on_host = (0..=all / 4).map(|n| part(vec![n, n + 1, n], 0));
+        let kinds = on_host.chain(experts).chain(split).chain(split_experts);
+        for placement in kinds.chain(three).chain(three_on_host) {
+            let placed = compute(architecture, &file.weights, &settings, &placement);
+            let told = file.compute(&settings, &placement);
+            asked += 1;
+            if told != placed {
+                wrong.push(format!("{} {mix:?} {placement:?}: {told:?} {placed:?}", model.id));
+            }
+        }
+    }
+    for line in wrong.iter().take(40) {
+        println!("{line}");
+    }
+    assert!(wrong.is_empty(), "{} of {asked} are wrong", wrong.len());
+    assert!(asked > 10_000, "{asked}");
+}

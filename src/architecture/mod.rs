@@ -121,6 +121,15 @@ impl Mixer {
         }
     }
 
+    /// Returns the indexer of the layer's sparse attention, if there is one.
+    pub fn indexer(&self) -> Option<&Indexer> {
+        match self {
+            Mixer::Mla(m) => m.indexer.as_ref(),
+            Mixer::Compressed(c) => c.indexer.as_ref(),
+            mixer => mixer.attention()?.indexer.as_ref(),
+        }
+    }
+
     /// Returns the Mamba-2 block of the layer, if there is one.
     pub fn mamba2(&self) -> Option<&Mamba2> {
         match self {

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::compute::{pass, split};
@@ -17,6 +18,7 @@ use super::graph::{self, Batch};
 use super::kv_cache::CELL_STEP;
 use super::placement::{Placement, Split};
 use super::settings::{MAX_CONTEXT, Settings};
+use super::tensor_split::Division;
 use crate::architecture::{Architecture, Mixer};
 use crate::quant::Quant;
 
@@ -38,18 +40,45 @@ impl fmt::Debug for GraphCache {
 
 #[derive(Default)]
 struct Known {
-    entries: Vec<CacheKey>,
+    /// Graphs by their class and by the shape of the batch, without the number of cells.
+    classes: HashMap<Class, HashMap<Batch, Vec<Graph>>>,
     graphs: usize,
+    /// For a quantisation, and whether it uses an importance matrix: hashes of the weights outside
+    /// of the layers, and of each layer.
+    weights: HashMap<(Quant, bool), Vec<u64>>,
 }
 
-/// The graphs of one placement of the model.
-struct CacheKey {
-    placement: Placement,
+/// What the graphs of a placement depend on, beside the batch.
+///
+/// Not the number of layers: the allocator reuses the memory of a layer for the next one, so that a
+/// run of layers in one place takes as much as each kind of layer in it once. `tests/graphs.rs`
+/// holds that against graphs of each placement of the catalogue's models.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Class {
     copies: u64,
-    /// Quantisation, and whether it uses an importance matrix; set only where weights matter.
-    weights: Option<(Quant, bool)>,
-    /// Graphs by the shape of the batch, without the number of cells.
-    graphs: HashMap<Batch, Vec<Graph>>,
+    devices: usize,
+    divided: Division,
+    /// The device of the output layer.
+    output: Option<usize>,
+    /// Hash of the weights outside of the layers, if a device may get copies of some.
+    outside: u64,
+    /// Layers in a row that are in one place.
+    runs: Vec<Run>,
+}
+
+const ENDS: usize = 8;
+
+/// Layers in a row that are in one place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Run {
+    device: Option<usize>,
+    has_host_experts: bool,
+    /// Its first and its last layers, at most [`ENDS`] of each. A layer is a hash of its equal
+    /// layers in the model, of where its cache is, and of the weights that a device may get copies
+    /// of.
+    ends: Vec<u64>,
+    /// Which layers follow each other between these.
+    pairs: Vec<(u64, u64)>,
 }
 
 /// The buffers of one simulated graph.
@@ -88,22 +117,18 @@ impl GraphCache {
     ) -> Split {
         let batch = Batch::new(architecture, &settings.effective(architecture));
         let full = batch.cells.full;
-        let types = placement.copies_weights(architecture).then_some(types);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.graphs >= MOST {
             *known = Known::default();
         }
-        let Known { entries, graphs } = &mut *known;
-        let same = |entry: &CacheKey| {
-            (&entry.placement, entry.copies, entry.weights) == (placement, copies, types)
+        let Known { classes, graphs, weights: hashes } = &mut *known;
+        let hashes = match placement.copies_weights(architecture) {
+            true => hashes.entry(types).or_insert_with(|| hash_weights(architecture, weights)),
+            false => &Vec::new(),
         };
-        let at = entries.iter().position(same).unwrap_or_else(|| {
-            let (placement, graphs) = (placement.clone(), HashMap::new());
-            entries.push(CacheKey { placement, copies, weights: types, graphs });
-            entries.len() - 1
-        });
+        let class = class(architecture, self.kinds(architecture), hashes, placement, copies);
         let key = Batch { cells: batch.cells.with(0), ..batch };
-        let group = entries[at].graphs.entry(key).or_default();
+        let group = classes.entry(class).or_default().entry(key).or_default();
         if let Some(split) = group.iter().find_map(|graph| graph.at(full)) {
             return split;
         }
@@ -118,6 +143,70 @@ impl GraphCache {
         group.push(Graph { full, sizes });
         *graphs += 1;
         answer
+    }
+}
+
+/// Hashes of the weights outside of the layers, and of each layer, as far as copies of them differ.
+fn hash_weights(architecture: &Architecture, weights: &[Weight]) -> Vec<u64> {
+    let mut hashers = vec![DefaultHasher::new(); architecture.layers.len() + 1];
+    for weight in weights {
+        let slot = weight.tensor.layer.map_or(0, |il| il as usize + 1);
+        if let Some(hasher) = hashers.get_mut(slot) {
+            (weight.tensor.role, weight.on_device()).hash(hasher);
+        }
+    }
+    hashers.into_iter().map(|hasher| hasher.finish()).collect()
+}
+
+/// The class of `placement`. `weights` are the hashes of weights that may be copied, if any.
+fn class(
+    architecture: &Architecture,
+    kinds: &[usize],
+    weights: &[u64],
+    placement: &Placement,
+    copies: u64,
+) -> Class {
+    let mut mixers = architecture.layers.iter().map(|layer| &layer.mixer);
+    let varied = mixers.any(|mixer| mixer.indexer().is_some() || mixer.mamba2().is_some());
+    let place = |il: usize| {
+        let has_host_experts = (il as u64) < placement.host_expert_layers;
+        (placement.device_of_layer(architecture, il as u64), has_host_experts)
+    };
+    let layer = |il: usize| {
+        let (device, has_host_experts) = place(il);
+        let cache = graph::cache_layer(architecture, il);
+        let copied = match device.is_none() || has_host_experts {
+            true => weights.get(il + 1).copied().unwrap_or_default(),
+            false => 0,
+        };
+        let mut hasher = DefaultHasher::new();
+        (kinds[il], (cache != il).then(|| place(cache).0), copied).hash(&mut hasher);
+        hasher.finish()
+    };
+    let layers: Vec<usize> = (0..kinds.len()).collect();
+    let runs = layers.chunk_by(|a, b| place(*a) == place(*b)).map(|run| {
+        let (device, has_host_experts) = place(run[0]);
+        let layers: Vec<u64> = run.iter().map(|il| layer(*il)).collect();
+        // In a pipeline and with indexers layers have inputs of their own, which add up; between
+        // Mamba layers the copies of differing weights leave gaps that depend on them all.
+        let most = if copies > 1 || varied { layers.len() } else { ENDS };
+        let first = layers.len().min(most);
+        let last = layers.len().saturating_sub(most).max(first);
+        let ends = layers[..first].iter().chain(&layers[last..]).copied().collect();
+        let pairs = layers[first.saturating_sub(1)..last].windows(2);
+        let mut pairs: Vec<(u64, u64)> = pairs.map(|pair| (pair[0], pair[1])).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        Run { device, has_host_experts, ends, pairs }
+    });
+    let runs = runs.collect();
+    Class {
+        copies,
+        devices: placement.device_layers.len(),
+        divided: placement.divided.clone(),
+        output: placement.output(architecture),
+        outside: weights.first().copied().unwrap_or_default(),
+        runs,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::architecture::{
 use crate::units::Bytes;
 
 /// What is divided between devices in addition to whole layers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Division {
     /// Whole layers only.
     #[default]

@@ -244,7 +244,8 @@ impl<'a> Builder<'a> {
             Mixer::Mla(m) => m.reach == Reach::Sparse,
             mixer => mixer.attention().is_some_and(|a| a.indexer.is_some()),
         };
-        let borrows = |il: usize| self.place(il).0 != self.place(self.cache_layer(il)).0;
+        let borrows =
+            |il: usize| self.place(il).0 != self.place(cache_layer(self.architecture, il)).0;
         layers.iter().any(sparse) || (0..layers.len()).any(borrows)
     }
 
@@ -319,24 +320,8 @@ impl<'a> Builder<'a> {
 
     /// Adds a cache or state of a layer.
     fn state(&mut self, il: usize) -> Id {
-        let (backend, _) = self.place(self.cache_layer(il));
+        let (backend, _) = self.place(cache_layer(self.architecture, il));
         self.graph.state(backend)
-    }
-
-    /// The layer whose cache layer `il` uses: its own, or that of the last layer before it that has
-    /// a cache with the same reach.
-    fn cache_layer(&self, il: usize) -> usize {
-        let layers = &self.architecture.layers;
-        let Some(Attention { kv_source: KvSource::Shared { .. }, reach, .. }) =
-            layers[il].mixer.attention()
-        else {
-            return il;
-        };
-        let has_cache = |layer: &Layer| {
-            let attention = layer.mixer.attention();
-            attention.is_some_and(|a| a.kv_source == KvSource::Own && a.reach == *reach)
-        };
-        layers[..il].iter().rposition(has_cache).unwrap_or(il)
     }
 
     // Elementary operations.
@@ -553,6 +538,22 @@ impl<'a> Builder<'a> {
             Mixer::None => x,
         }
     }
+}
+
+/// The layer whose cache layer `il` uses: its own, or that of the last layer before it that has a
+/// cache with the same reach.
+pub(super) fn cache_layer(architecture: &Architecture, il: usize) -> usize {
+    let layers = &architecture.layers;
+    let Some(Attention { kv_source: KvSource::Shared { .. }, reach, .. }) =
+        layers[il].mixer.attention()
+    else {
+        return il;
+    };
+    let has_cache = |layer: &Layer| {
+        let attention = layer.mixer.attention();
+        attention.is_some_and(|a| a.kv_source == KvSource::Own && a.reach == *reach)
+    };
+    layers[..il].iter().rposition(has_cache).unwrap_or(il)
 }
 
 /// Collects [`Builder::host_weights`].
