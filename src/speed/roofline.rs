@@ -273,7 +273,8 @@ impl Stage<'_> {
     fn step_rate(&self, numerics: &Numerics) -> f64 {
         let costs = &self.calibration.step;
         let mut rate = costs.compute.on(&self.chip, numerics.precision);
-        if self.work.expert_flops > 0.0 {
+        // Of the model, wherever its experts are: they may not make attention faster by leaving.
+        if self.work.expert_share > 0.0 {
             rate *= costs.moe_compute;
         }
         if numerics.dequantised {

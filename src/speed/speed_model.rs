@@ -202,29 +202,35 @@ impl SpeedModel<'_> {
     /// Time of each of `n` consecutive prompts; in a pipeline they follow each other through the
     /// stages.
     pub(super) fn prompts(&self, n: f64, tokens: f64, depth: f64) -> Time {
+        let time = self.prompts_after(n, tokens, depth);
+        // What is cached already never slows: nearly all of a prompt takes no longer than all of it.
+        let all = (depth > 0.0).then(|| self.prompts_after(n, tokens + depth, 0.0));
+        all.filter(|all| all.total() < time.total()).unwrap_or(time)
+    }
+
+    fn prompts_after(&self, n: f64, tokens: f64, depth: f64) -> Time {
         let Some(first) = self.stages.first() else { return Time::default() };
         let n = if self.pipelined { n.max(1.0) } else { 1.0 };
         let tokens = tokens.max(1.0);
-        let count = (tokens / self.microbatch.max(1.0)).ceil().max(1.0);
-        // Attention grows linearly along the prompt: the mean microbatch stands for all.
-        let size = tokens / count;
-        let middle = depth + (tokens - size) / 2.0;
-        let microbatch =
-            |size| self.sum_stages(|stage| stage.microbatch(size, middle, &self.numerics));
-        let (mut sum, mut busiest) = microbatch(size);
-        // A few tokens too few to be sent to the device take no longer than with those few more.
-        let sent = STREAM_FROM_TOKENS.min(self.microbatch);
-        if self.is_mixed() && size < sent {
-            let (longer, busiest_longer) = microbatch(sent);
-            if longer.total() < sum.total() {
-                (sum, busiest) = (longer, busiest_longer);
-            }
+        let most = self.microbatch.max(1.0);
+        // Whole microbatches and the rest, each at the mean depth of all tokens: attention grows
+        // linearly along the prompt.
+        let count = (tokens / most).floor();
+        let rest = tokens - count * most;
+        let part = |size: f64| self.microbatch(size, depth + (tokens - size) / 2.0);
+        let whole = (count > 0.0).then(|| part(most));
+        let rest = (rest > 0.0).then(|| part(rest));
+        let parts = whole.map(|part| (count, part)).into_iter().chain(rest.map(|part| (1.0, part)));
+        let (mut sum, mut pipelined, mut longest) = (Time::default(), 0.0, 0.0);
+        for (count, (time, busiest)) in parts {
+            sum = sum + time.scaled(count);
+            pipelined += count * busiest;
+            longest = f64::max(longest, time.total() - busiest);
         }
-        let sequential = sum.total() * count * n;
-        let pipelined = sum.total() + (count * n - 1.0) * busiest;
+        // Of `n` prompts in a row, each: the first one fills the stages, the others follow.
+        let pipelined = pipelined + longest / n;
         let share = first.calibration.prefill.pipeline;
-        let overlap = (sequential - share * (sequential - pipelined)) / sum.total() / n;
-        let time = sum.scaled(overlap);
+        let time = sum.scaled(1.0 - share * (1.0 - pipelined / sum.total()));
         // The costs of a prompt are fitted to hundreds of tokens; a few are also steps, one of each
         // or one of all.
         let after = depth + tokens / 2.0;
@@ -234,6 +240,20 @@ impl SpeedModel<'_> {
         let shorter =
             |least: Time, time: Time| if time.total() < least.total() { time } else { least };
         steps.fold(time, shorter).scaled(self.correction.prompt.unwrap_or(1.0))
+    }
+
+    /// Time of a microbatch of a prompt through all stages, and the seconds of the busiest device.
+    /// A few tokens too few to be sent to the device take no longer than with those few more.
+    fn microbatch(&self, tokens: f64, depth: f64) -> (Time, f64) {
+        let times =
+            |tokens| self.sum_stages(|stage| stage.microbatch(tokens, depth, &self.numerics));
+        let sent = STREAM_FROM_TOKENS.min(self.microbatch);
+        let least = times(tokens);
+        if !self.is_mixed() || tokens >= sent {
+            return least;
+        }
+        let longer = times(sent);
+        if longer.0.total() < least.0.total() { longer } else { least }
     }
 
     /// Half-width of the interval of `figure`, as a factor. After a correction it is what the fit

@@ -22,7 +22,8 @@ pub struct Work {
     pub dense_bytes: f64,
     /// Bytes of all routed experts.
     pub expert_bytes: f64,
-    /// Share of the routed experts that one token uses, 0 to 1.
+    /// Share of the routed experts that one token uses, 0 to 1; of a layer whose experts are
+    /// elsewhere, too.
     pub expert_share: f64,
     /// Operations per token with the dense weights of the layers: 2 per weight.
     pub dense_flops: f64,
@@ -128,13 +129,13 @@ impl Layers {
         let empty = || Work { hidden, ..Work::default() };
         let mut outside_layers = empty();
         let layer = |layer: &Layer| {
-            let mut experts = empty();
+            let (mut body, mut experts) = (empty(), empty());
             if let Some(moe) = layer.ffn.moe() {
                 experts.moe_layers = 1.0;
                 let share = moe.experts_per_token as f64 / moe.experts.max(1) as f64;
                 experts.expert_share = share.min(1.0);
+                body.expert_share = experts.expert_share;
             }
-            let mut body = empty();
             body.add_layer(layer, architecture, types);
             (body, experts)
         };

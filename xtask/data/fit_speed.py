@@ -355,6 +355,7 @@ def is_widened(row):
 
 def prompt_columns(rows):
     d = Data(rows)
+    # Measured prompts are whole microbatches, or less than one: the crate adds a rest to them.
     count = np.ceil(d.prompt / d.ubatch)
     size = d.prompt / count
     share = np.where(d.expert_share > 0, d.expert_share, 1)
