@@ -134,7 +134,7 @@ impl EngineAdapter for Vllm {
 struct VllmRun<'a> {
     base: CheckpointBase<'a>,
     ranks: Ranks,
-    sequences: u64,
+    default_sequences: u64,
     batched: u64,
     utilisation: u64,
     release: Release,
@@ -147,8 +147,6 @@ struct VllmRun<'a> {
     addons: CheckpointAddons<'a>,
     /// Weights on each used device.
     weights: Vec<Interval<Bytes>>,
-    /// Activations of the last stage, which samples, and of the others.
-    activations: (Interval<Bytes>, Interval<Bytes>),
 }
 
 impl<'a> VllmRun<'a> {
@@ -163,8 +161,6 @@ impl<'a> VllmRun<'a> {
         let (default_sequences, default_batched) =
             default_batch(&hardware.parts[0], release, scenario.context);
         let batched = scenario.max_num_batched_tokens.unwrap_or(default_batched);
-        let sequences =
-            scenario.max_num_seqs.unwrap_or(default_sequences).max(ranks.users(scenario.users));
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
@@ -191,12 +187,10 @@ impl<'a> VllmRun<'a> {
             ))
         });
         let weights = weights.collect();
-        let batch = Batch { tokens: batched, sequences, ranks: ranks.tensor, release };
-        let silent = Batch { sequences: 0, ..batch };
         Ok(VllmRun {
             base,
             ranks,
-            sequences,
+            default_sequences,
             batched,
             utilisation: scenario.gpu_memory_utilization.unwrap_or(release.utilisation()),
             release,
@@ -206,8 +200,27 @@ impl<'a> VllmRun<'a> {
             kv_with_mtp,
             addons,
             weights,
-            activations: (peak(architecture, batch), peak(architecture, silent)),
         })
+    }
+
+    /// `max_num_seqs` for as many users of each data rank: raised where they are more.
+    fn sequences(&self, users: u64) -> u64 {
+        self.base.scenario.max_num_seqs.unwrap_or(self.default_sequences).max(users)
+    }
+
+    /// Activations of the last stage, which samples, and of the others, with as many users of each
+    /// data rank.
+    fn activations(&self, context: u64, users: u64) -> (Interval<Bytes>, Interval<Bytes>) {
+        let (scenario, first) = (self.base.scenario, &self.base.hardware.parts[0]);
+        let batched = || default_batch(first, self.release, context).1;
+        let batch = Batch {
+            tokens: scenario.max_num_batched_tokens.unwrap_or_else(batched),
+            sequences: self.sequences(users),
+            ranks: self.ranks.tensor,
+            release: self.release,
+        };
+        let architecture = self.base.checkpoint.architecture();
+        (peak(architecture, batch), peak(architecture, Batch { sequences: 0, ..batch }))
     }
 
     /// Bytes of a device that vLLM may use.
@@ -251,19 +264,19 @@ impl<'a> VllmRun<'a> {
         let users = self.ranks.users(users);
         let caches: Vec<Line> =
             self.kv.iter().map(|layout| self.cache(layout, context, users)).collect();
+        let (sampling, silent) = self.activations(context, users);
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };
             let weights = Line::fitted(Term::Weights, *weights, "sum(tensors of the rank)", SOURCE)
                 .with(&[("tensor_parallel", self.ranks.tensor)]);
-            let (sampling, silent) = self.activations;
             let last = stage + 1 == self.ranks.stages.len();
             let activations = if last { sampling } else { silent };
             let activations =
                 Line::fitted(Term::Compute, activations, "max(prefill, sampler)", SOURCE).with(&[
                     ("max_num_batched_tokens", self.batched),
-                    ("max_num_seqs", self.sequences),
+                    ("max_num_seqs", self.sequences(users)),
                 ]);
             let graphs = Line::fitted(Term::CudaGraphs, self.graphs, "measured", SOURCE);
             let rest =
@@ -354,8 +367,9 @@ impl Run for VllmRun<'_> {
             let share = self.utilisation as f64 / 1000.0;
             flags.push(format!("--gpu-memory-utilization {share}"));
         }
-        if self.base.scenario.max_num_seqs.is_some() {
-            flags.push(format!("--max-num-seqs {}", self.sequences));
+        let sequences = self.sequences(self.ranks.users(self.base.scenario.users));
+        if sequences != self.default_sequences {
+            flags.push(format!("--max-num-seqs {sequences}"));
         }
         if self.base.scenario.max_num_batched_tokens.is_some() {
             flags.push(format!("--max-num-batched-tokens {}", self.batched));
@@ -375,6 +389,7 @@ impl Run for VllmRun<'_> {
     }
 
     fn max_users(&self) -> u64 {
-        self.sequences.saturating_mul(self.ranks.data)
+        let most = self.base.scenario.max_num_seqs;
+        most.map_or(u64::MAX, |sequences| sequences.saturating_mul(self.ranks.data))
     }
 }
