@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crate::engine::Run;
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::Verdict;
-use crate::scenario::{Bounds, Scenario};
+use crate::scenario::{Bounds, Offload, Scenario};
 use crate::units::Bytes;
 
 /// Independent copies of a setup on one machine.
@@ -23,7 +23,7 @@ pub struct Capacity<'a> {
     run: &'a dyn Run,
     /// Loads at the requested context and number of users.
     loads: &'a Loads,
-    /// The run with the whole model on the devices, if that can fit at all.
+    /// The run with the whole model on the devices, if `run` chose to leave a part in RAM.
     whole: Option<Box<dyn Run + 'a>>,
     verdict: Verdict,
 }
@@ -36,53 +36,80 @@ impl<'a> Capacity<'a> {
         loads: &'a Loads,
         verdict: Verdict,
     ) -> Capacity<'a> {
-        let mut room = Capacity { scenario, run, loads, whole: None, verdict };
-        if verdict == Verdict::Offload {
-            room.whole = run.without_offload();
-            let (context, users) = (run.context_step(), scenario.users);
-            if room.min_headroom_bound(context, users) < 0 || room.min_headroom(context, users) < 0
-            {
-                room.whole = None;
-            }
-        }
-        room
+        let whole = match offloads(run) && scenario.offload == Offload::Auto {
+            true => run.without_offload(),
+            false => None,
+        };
+        Capacity { scenario, run, loads, whole, verdict }
     }
 
-    /// The longest context in tokens per user that still fits; 0 if none does.
+    /// The longest context in tokens per user at which the verdict is `fits`; 0 if there is none.
     pub fn max_context(&self) -> u64 {
         let Scenario { context, users, .. } = *self.scenario;
         let longest = self.max_context_for(users);
         // Shorter than what the engine allocates at once, or between two steps.
-        if longest < context && self.min_headroom(context, users) >= 0 { context } else { longest }
+        if longest < context && self.verdict == Verdict::Fits { context } else { longest }
     }
 
-    /// The longest context in tokens per user that fits with `users` users; 0 if none does.
+    /// The longest context in tokens per user at which the verdict is `fits` with `users` users; 0
+    /// if there is none.
     pub fn max_context_for(&self, users: u64) -> u64 {
         let step = self.run.context_step().max(1);
         let most = Bounds::CONTEXT.max / step;
         let known = self.scenario.context.div_ceil(step);
-        if self.min_headroom_bound(step, users) < 0 {
+        if self.headroom_bound(step, users) < 0 {
             return 0;
         }
-        largest_fitting(most, known, |n| self.min_headroom(n * step, users)) * step
+        let longest = largest_fitting(1, most, known, |n| self.headroom(n * step, users));
+        self.beyond(longest, most, |n| self.headroom_placed_anew(n * step, users)) * step
     }
 
-    /// The most users that fit at the requested context; 0 if none does.
+    /// The most users at the requested context for whom the verdict is `fits`; 0 if there are none.
     pub fn max_users(&self) -> u64 {
-        let most = Bounds::USERS.max.min(self.run.max_users()).max(1);
+        let most = self.most_users();
         let context = self.scenario.context;
-        if self.min_headroom_bound(context, 1) < 0 {
+        if self.headroom_bound(context, 1) < 0 {
             return 0;
         }
-        largest_fitting(most, self.scenario.users, |n| self.min_headroom(context, n))
+        let known = self.scenario.users;
+        let users = largest_fitting(1, most, known, |n| self.headroom(context, n));
+        self.beyond(users, most, |n| self.headroom_placed_anew(context, n))
     }
 
-    /// Number of copies that fit, by the high estimate.
+    /// The longest context in tokens per user with which the model still runs with a part in RAM;
+    /// `None` unless that is the verdict.
+    pub fn offload_max_context(&self) -> Option<u64> {
+        let Scenario { context, users, .. } = *self.scenario;
+        let step = self.run.context_step().max(1);
+        let most = Bounds::CONTEXT.max / step;
+        let runs = |n: u64| self.offload_headroom(n * step, users);
+        let known = (context / step).max(1);
+        (self.verdict == Verdict::Offload)
+            .then(|| (largest_fitting(known, most, known, runs) * step).max(context))
+    }
+
+    /// The most users with whom the model still runs with a part in RAM; `None` unless that is the
+    /// verdict.
+    pub fn offload_max_users(&self) -> Option<u64> {
+        let Scenario { context, users, .. } = *self.scenario;
+        let runs = |n: u64| self.offload_headroom(context, n);
+        (self.verdict == Verdict::Offload)
+            .then(|| largest_fitting(users, self.most_users().max(users), users, runs))
+    }
+
+    fn most_users(&self) -> u64 {
+        Bounds::USERS.max.min(self.run.max_users()).max(1)
+    }
+
+    /// Number of copies that fit, by the high estimate; none of what does not run.
     ///
     /// A device that can hold a whole copy gets its own copies; the others are grouped, largest
     /// first, until a group holds one. With unequal devices, another grouping might fit one more.
     pub fn copies(&self) -> Copies {
         let Hardware { parts, host } = self.run.hardware();
+        if self.verdict == Verdict::No {
+            return Copies { count: 0, devices: 0 };
+        }
         if parts.is_empty() {
             return Copies {
                 count: copies_that_fit(&self.loads.host, host.system.high),
@@ -177,18 +204,53 @@ impl<'a> Capacity<'a> {
         }
     }
 
-    /// Free bytes on the tightest device or host; negative if it does not fit. By the high estimate
-    /// as for the verdict `fits`; with part of the model in RAM by the expected one, as for the
-    /// verdict `offload`.
-    fn min_headroom(&self, context: u64, users: u64) -> i64 {
+    /// Free bytes by the high estimate on the tightest device or host, with the layers where they
+    /// are for the question; negative if they do not fit, or a part of the model is in RAM.
+    fn headroom(&self, context: u64, users: u64) -> i64 {
         let run = self.asked();
-        left_of(&run.loads(context, users), run.offloads())
+        if offloads(run) { -1 } else { free(&run.loads(context, users)) }
     }
 
-    /// A cheap upper bound of [`Self::min_headroom`].
-    fn min_headroom_bound(&self, context: u64, users: u64) -> i64 {
+    /// A cheap upper bound of [`Self::headroom`].
+    fn headroom_bound(&self, context: u64, users: u64) -> i64 {
         let run = self.asked();
-        left_of(&run.loads_lower_bound(context, users), run.offloads())
+        if offloads(run) { -1 } else { free(&run.loads_lower_bound(context, users)) }
+    }
+
+    /// Free bytes by the high estimate on all devices together, with the layers placed anew;
+    /// negative if not everything fits on the devices.
+    fn headroom_placed_anew(&self, context: u64, users: u64) -> i64 {
+        let placed = self.run.placed_anew(context, users).filter(|run| !offloads(run.as_ref()));
+        let loads = placed.map(|run| run.loads(context, users));
+        match loads.filter(|loads| free(loads) >= 0) {
+            Some(loads) => loads.devices.iter().map(by_high).sum(),
+            None => -1,
+        }
+    }
+
+    /// Free bytes by the expected estimate on devices and host together, with as much in RAM as it
+    /// takes; negative if the model does not run.
+    fn offload_headroom(&self, context: u64, users: u64) -> i64 {
+        let placed = match self.scenario.offload {
+            Offload::Auto => {
+                self.run.placed_anew(context, users).map(|run| run.loads(context, users))
+            }
+            _ => Some(self.run.loads(context, users)),
+        };
+        match placed.filter(Loads::fit_expectedly) {
+            Some(loads) => loads.devices.iter().chain([&loads.host]).map(Load::headroom).sum(),
+            None => -1,
+        }
+    }
+
+    /// The largest number from `fitting` to `most` that fits if the layers are placed anew, which
+    /// is possible on several devices.
+    fn beyond(&self, fitting: u64, most: u64, left: impl Fn(u64) -> i64) -> u64 {
+        let several = self.run.hardware().parts.len() > 1 && self.scenario.offload == Offload::Auto;
+        match several && fitting > 0 && fitting < most {
+            true => largest_fitting(fitting, most, fitting + 1, left).max(fitting),
+            false => fitting,
+        }
     }
 
     fn asked(&self) -> &dyn Run {
@@ -199,14 +261,22 @@ impl<'a> Capacity<'a> {
     }
 }
 
-fn left_of(loads: &Loads, offloads: bool) -> i64 {
-    let left = |load: &Load| match offloads && !loads.devices.is_empty() {
-        true => load.headroom(),
-        false => load.usable.minus(load.used.high),
-    };
-    match loads.devices.iter().map(left).min() {
+/// Whether a part of the model is beside the devices, of which there are some.
+fn offloads(run: &dyn Run) -> bool {
+    !run.hardware().parts.is_empty() && run.offloads()
+}
+
+/// Free bytes by the high estimate.
+fn by_high(load: &Load) -> i64 {
+    load.usable.minus(load.used.high)
+}
+
+/// Free bytes by the high estimate on the tightest device, or by the expected one in RAM: see
+/// [`Loads::fit`]. On a machine without devices, by the high estimate in RAM.
+fn free(loads: &Loads) -> i64 {
+    match loads.devices.iter().map(by_high).min() {
         Some(devices) => devices.min(loads.host.headroom()),
-        None => left(&loads.host),
+        None => by_high(&loads.host),
     }
 }
 
@@ -215,20 +285,20 @@ fn copies_that_fit(load: &Load, once: Bytes) -> u64 {
     (load.usable - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
 }
 
-/// The largest `n` in `1..=most` with `left(n) >= 0`, for a `left` that decreases in `n`; 0 if
+/// The largest `n` in `from..=most` with `left(n) >= 0`, for a `left` that decreases in `n`; 0 if
 /// there is none.
 ///
 /// `left` is nearly linear, so the line through two evaluations predicts where it crosses zero;
 /// evaluating it at `known` costs nothing. Arguments far beyond the crossing are avoided, since
 /// they cost the most.
-fn largest_fitting(most: u64, known: u64, left: impl Fn(u64) -> i64) -> u64 {
-    let mut low = (1, left(1));
+fn largest_fitting(from: u64, most: u64, known: u64, left: impl Fn(u64) -> i64) -> u64 {
+    let mut low = (from, left(from));
     if low.1 < 0 {
         return 0;
     }
     let mut before = low;
     let mut high = None;
-    let mut next = if (2..=most).contains(&known) { known } else { most.min(2) };
+    let mut next = if (from + 1..=most).contains(&known) { known } else { most.min(from + 1) };
     let mut looks = 0;
     while low.0 < most && high.is_none_or(|(n, _)| low.0 + 1 < n) {
         let look = (next, left(next));
@@ -269,7 +339,7 @@ mod tests {
             ];
             for (i, left) in lines.iter().enumerate() {
                 for known in [0, 1, 2, 100, 65_536, 1 << 40] {
-                    let found = largest_fitting(65_536, known, left);
+                    let found = largest_fitting(1, 65_536, known, left);
                     assert_eq!(found, wanted, "line {i}, zero {zero}, known {known}");
                 }
             }
@@ -285,7 +355,7 @@ mod tests {
                 assert!(n <= 400, "looked as far as {n}");
                 20_000_000_000 - 327_680 * 256 * n as i64
             };
-            assert_eq!(largest_fitting(65_536, known, left), 238);
+            assert_eq!(largest_fitting(1, 65_536, known, left), 238);
             assert!(looks.get() <= 4, "{} looks", looks.get());
         }
     }

@@ -42,6 +42,12 @@ pub trait Run {
         None
     }
 
+    /// Returns this run with the layers placed anew for another context and number of users, as the
+    /// engine or its user would; `None` if that is not possible, or nothing fits.
+    fn placed_anew(&self, _context: u64, _users: u64) -> Option<Box<dyn Run + '_>> {
+        None
+    }
+
     /// Returns this run on other hardware, such as some of the machine's devices; `None` if the
     /// engine refuses it.
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>>;

@@ -226,7 +226,8 @@ fn speed_with(
     with_cell_run(catalog, scenario, at, |file, run| {
         let loads = run.loads(scenario.context, scenario.users);
         let verdict = verdict(run, &loads);
-        let max_users = Capacity::new(scenario, run, &loads, verdict).max_users();
+        let capacity = Capacity::new(scenario, run, &loads, verdict);
+        let max_users = capacity.offload_max_users().unwrap_or_else(|| capacity.max_users());
         let work = &LayerWorkCache::default();
         let input = SpeedInput {
             catalog,
@@ -310,10 +311,19 @@ fn cell(
     let architecture = file.model().architecture();
     let params = file.model().count();
     let capacity = Capacity::new(scenario, run, &loads, verdict);
-    let max_users = capacity.max_users();
+    let (max_users, offload_max_users) = (capacity.max_users(), capacity.offload_max_users());
     let copies = capacity.copies();
-    let input =
-        SpeedInput { catalog, scenario, engine, file, work, run, verdict, max_users, corrections };
+    let input = SpeedInput {
+        catalog,
+        scenario,
+        engine,
+        file,
+        work,
+        run,
+        verdict,
+        max_users: offload_max_users.unwrap_or(max_users),
+        corrections,
+    };
     let (speed, served) = input.speed();
     let served = served.as_ref().map(|(service, load)| (service, load));
     let economy = economy::economy(&scenario.money, hardware, served);
@@ -341,8 +351,10 @@ fn cell(
         verdict,
         headroom_bytes: headroom(&loads, verdict),
         max_context: capacity.max_context(),
+        offload_max_context: capacity.offload_max_context(),
         trained_context: architecture.max_context,
         max_users,
+        offload_max_users,
         copies: copies.count,
         copy_devices: copies.devices,
         cache_layout: engine::cache_layout(run),

@@ -109,9 +109,8 @@ export type Cell = {
   /** Bytes of the loaded weights on devices and host: without MTP layers that the engine does not
    * load, with tensors that it duplicates. */
   loaded_bytes: Bytes;
-  /** The longest context (tokens per user) at which the verdict is still `fits`, with the same
-   * layers on the devices; 0 if there is none. Limits of the engine and of the model's training
-   * are ignored. */
+  /** The longest context (tokens per user) at which the verdict is `fits`; 0 if there is none.
+   * Limits of the engine and of the model's training are ignored. */
   max_context: number;
   /** The most users at the requested context for which the verdict is `fits`; 0 if there are
    * none. */
@@ -122,6 +121,12 @@ export type Cell = {
   money?: Money;
   /** Why there is no estimate. */
   no_speed?: (NoSpeed | null);
+  /** The longest context (tokens per user) with which it still runs with part of the model in
+   * RAM; null unless that is the verdict. */
+  offload_max_context?: (number | null);
+  /** The most users at the requested context with whom it still runs with part of the model in
+   * RAM; null unless that is the verdict. */
+  offload_max_users?: (number | null);
   /** Memory of the runtime on the devices, such as the CUDA context. */
   overhead_bytes: Interval;
   /** Parameters used for one token. */
@@ -156,7 +161,7 @@ export type Cell = {
   speed_basis?: (SpeedBasis | null);
   /** Answer tokens per second for all users together. */
   throughput_tps?: (Interval2 | null);
-  /** Sum of all items on devices and host. */
+  /** Sum of all items on devices and host but the operating system's. */
   total_bytes: Interval;
   /** Time per token after the first, with the requested number of users. */
   tpot_s?: (Interval2 | null);

@@ -43,7 +43,7 @@ pub struct Cell {
     pub addon_bytes: Interval<Bytes>,
     /// Memory of the runtime on the devices, such as the CUDA context.
     pub overhead_bytes: Interval<Bytes>,
-    /// Sum of all items on devices and host.
+    /// Sum of all items on devices and host but the operating system's.
     pub total_bytes: Interval<Bytes>,
     /// Sum of the items on the devices; on a machine without devices, the total.
     pub device_bytes: Interval<Bytes>,
@@ -56,15 +56,22 @@ pub struct Cell {
     /// Usable minus expected bytes on the tightest device, negative if they do not fit. If the
     /// whole model does not fit, the sum over devices.
     pub headroom_bytes: i64,
-    /// The longest context (tokens per user) at which the verdict is still `fits`, with the same
-    /// layers on the devices; 0 if there is none. Limits of the engine and of the model's training
-    /// are ignored.
+    /// The longest context (tokens per user) at which the verdict is `fits`; 0 if there is none.
+    /// Limits of the engine and of the model's training are ignored.
     pub max_context: u64,
+    /// The longest context (tokens per user) with which it still runs with part of the model in
+    /// RAM; null unless that is the verdict.
+    #[serde(default)]
+    pub offload_max_context: Option<u64>,
     /// The longest context that the model was trained for, in tokens.
     pub trained_context: Option<u64>,
     /// The most users at the requested context for which the verdict is `fits`; 0 if there are
     /// none.
     pub max_users: u64,
+    /// The most users at the requested context with whom it still runs with part of the model in
+    /// RAM; null unless that is the verdict.
+    #[serde(default)]
+    pub offload_max_users: Option<u64>,
     /// Number of copies of the setup that fit on the machine: several on a device that is large
     /// enough, else one on as many devices as are needed.
     pub copies: u64,
@@ -101,6 +108,18 @@ pub enum Verdict {
 }
 
 impl Cell {
+    /// The longest context (tokens per user) with which it runs as the verdict says; 0 if there is
+    /// none.
+    pub fn longest_context(&self) -> u64 {
+        self.offload_max_context.unwrap_or(self.max_context)
+    }
+
+    /// The most users at the requested context with whom it runs as the verdict says; 0 if there
+    /// are none.
+    pub fn most_users(&self) -> u64 {
+        self.offload_max_users.unwrap_or(self.max_users)
+    }
+
     /// Expected bytes in the host's RAM; zero on a machine without devices.
     pub fn ram_bytes(&self) -> Bytes {
         self.total_bytes.expected - self.device_bytes.expected

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask serve`, `build`, `test`.
+//! The project's tasks: `cargo xtask serve`, `build`, `test`, `fuzz`.
 //!
 //! Each one installs what it needs first (see [`tools`] and [`browser`]), so that a fresh clone
 //! on a machine with only Rust and Node works, and says what to do where it cannot.
@@ -30,6 +30,8 @@ The project's tasks.
         Build the page into dist/, a static folder for any web server and any sub-path.
     cargo xtask test [--only lint|unit|web|e2e]...
         Run every check and test, or the groups named.
+    cargo xtask fuzz --minutes N [--seed S]
+        Hold the laws of tests/laws against questions drawn at random.
     cargo xtask screenshots [QUERY]
         Build the page and photograph it into tests/e2e/artifacts/.
 ";
@@ -71,6 +73,15 @@ fn task(arguments: &[&str]) -> Result<ExitCode> {
                 }
             }
             return test::run(&only);
+        }
+        ["fuzz", "--minutes", minutes, options @ ..] => {
+            let seed = match options {
+                [] => std::process::id().into(),
+                ["--seed", seed] => seed.parse().with_context(|| format!("--seed {seed}"))?,
+                _ => bail!("fuzz takes --minutes N [--seed S]\n\n{USAGE}"),
+            };
+            let minutes = minutes.parse().with_context(|| format!("--minutes {minutes}"))?;
+            test::fuzz(minutes, seed)?;
         }
         [] | ["help" | "--help" | "-h"] => print!("{USAGE}"),
         [other, ..] => bail!("unknown task {other}\n\n{USAGE}"),

@@ -41,6 +41,17 @@ impl FromStr for Group {
     }
 }
 
+/// Holds the laws of `tests/laws` against questions drawn by `seed`, for so many `minutes`.
+///
+/// # Errors
+/// A law is broken.
+pub fn fuzz(minutes: f64, seed: u64) -> Result<()> {
+    let mut cargo = cargo();
+    cargo.args(["test", "--locked", "--release", "--test", "laws", "--", "--nocapture"]);
+    cargo.env("HEADROOM_MINUTES", minutes.to_string());
+    run_command(cargo.env("HEADROOM_SEED", seed.to_string()))
+}
+
 /// Every package but the strings of the page, whose framework would take minutes to build here.
 const NATIVE: [&str; 3] = ["--workspace", "--exclude", "headroom-locales"];
 const WASM: [&str; 2] = ["--target", tools::WASM_TARGET];

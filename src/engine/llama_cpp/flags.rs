@@ -40,12 +40,15 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
         flag(format!("--n-cpu-moe {}", placement.host_expert_layers));
     }
     if memory.len() > 1 {
-        let split = scenario.parallel.split;
+        let split = match placement.divided {
+            Division::Nothing => SplitMode::None,
+            _ => scenario.parallel.split,
+        };
         if !matches!(split, SplitMode::Auto | SplitMode::Layer) {
             flag(format!("-sm {}", split.name()));
         }
-        if split == SplitMode::None && scenario.parallel.main_gpu > 0 {
-            flag(format!("-mg {}", scenario.parallel.main_gpu));
+        if let Some(device) = placement.only_device().filter(|device| *device > 0) {
+            flag(format!("-mg {device}"));
         }
         if let Some(split) = tensor_split(placed) {
             flag(format!("-ts {split}"));

@@ -90,6 +90,12 @@ impl Placement {
         self.divided == Division::Nothing && self.device_layers.get(i) == Some(&0)
     }
 
+    /// The device that holds everything on devices, if nothing is divided.
+    pub fn only_device(&self) -> Option<usize> {
+        let held = || self.device_layers.iter().position(|layers| *layers > 0);
+        (self.divided == Division::Nothing).then(held).flatten()
+    }
+
     /// Number of batches in flight at the same time: several devices that hold all layers form a
     /// pipeline.
     pub fn pipeline_copies(&self, architecture: &Architecture) -> u64 {

@@ -1,13 +1,15 @@
 //! The placement of layers under llama.cpp: its own split by memory, and the search for one that
 //! fits.
 
+use std::cell::Cell;
+
 use super::placement::Placement;
 use super::tensor_split::Division;
 use crate::engine::split_by_memory::split_by_memory;
 use crate::hardware::{Load, Loads};
 use crate::report::PlacementReason;
 use crate::scenario::{Offload, SplitMode};
-use crate::units::Bytes;
+use crate::units::{Bytes, Interval};
 
 /// Layers on each device when `layers` of them are split in proportion to `shares`. As in
 /// llama.cpp, the output layer counts as the last one, and the `mtp` layers before it, which are
@@ -39,7 +41,22 @@ pub struct PlacementRequest<'a> {
     pub shares: Option<&'a [u64]>,
     /// The device used if nothing is split.
     pub main_gpu: usize,
+    /// Whether all placements are tried one by one where halving finds none.
+    pub exhaustive: bool,
 }
+
+/// What the loads of a placement are held to.
+#[derive(Clone, Copy)]
+struct Standard {
+    device: fn(&Load) -> bool,
+    machine: fn(&Loads) -> bool,
+}
+
+/// The high estimates fit.
+const SAFE: Standard = Standard { device: Load::fits, machine: Loads::fit };
+/// The expected estimates fit.
+const EXPECTED: Standard =
+    Standard { device: Load::fits_expectedly, machine: Loads::fit_expectedly };
 
 /// The sizes of the layers to place.
 #[derive(Clone, Debug)]
@@ -117,7 +134,7 @@ pub trait LoadEstimator {
 
     /// Whether the loads of `placement` are `good`, a predicate that holds for smaller loads if it
     /// holds for larger ones.
-    fn satisfies(&self, good: fn(&Loads) -> bool, placement: &Placement) -> bool {
+    fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
         good(&self.lower_bound(placement)) && good(&self.loads(placement))
     }
 }
@@ -136,7 +153,7 @@ pub fn solve(
     memory: &[Bytes],
     estimator: &impl LoadEstimator,
 ) -> Solution {
-    let (n_layers, all) = (sizes.n_layers(), sizes.n_layers() + 1);
+    let all = sizes.n_layers() + 1;
     if memory.is_empty() {
         return Solution { placement: Placement::cpu(), reason: PlacementReason::Cpu };
     }
@@ -148,7 +165,8 @@ pub fn solve(
         Offload::Auto => {}
         Offload::None => return asked(all, 0),
         Offload::Experts => return asked(all, sizes.expert_layers()),
-        Offload::ExpertLayers(n) => return asked(all, u64::from(n).min(n_layers)),
+        // Of a dense model there are none to leave.
+        Offload::ExpertLayers(n) => return asked(all, u64::from(n).min(sizes.expert_layers())),
         Offload::GpuLayers(n) => return asked(u64::from(n).min(all), 0),
     }
     let free = request.shares.is_none() && memory.len() > 1;
@@ -173,39 +191,52 @@ pub fn solve(
     }
     // The more is on the host, the less is on the devices: the first step that relieves them also
     // burdens the RAM least.
-    let on_devices: fn(&Loads) -> bool = |loads| loads.devices.iter().all(Load::fits);
+    let safe: fn(&Loads) -> bool = |loads| loads.devices.iter().all(Load::fits);
     let experts = |n: u64| {
         let mut placement = place(request, sizes, memory, all, n);
         if free && moves_layers(&placement) {
             placement.device_layers = sizes.balance(n, memory);
-            placement = rebalance(placement.clone(), estimator, on_devices).unwrap_or(placement);
+            placement = rebalance(placement.clone(), estimator, safe).unwrap_or(placement);
         }
         placement
     };
+    let experts_as_asked = |n: u64| place(request, sizes, memory, all, n);
     let layers = |n: u64| place(request, sizes, memory, all - n, 0);
-    let relieved = |high: u64, on_host: &dyn Fn(u64) -> Placement| {
-        let n = first_true(1, high, |n| estimator.satisfies(on_devices, &on_host(n)))?;
-        let placement = on_host(n);
-        estimator.satisfies(Loads::fit, &placement).then_some(placement)
+    let relieved = |standard: Standard, high: u64, on_host: &dyn Fn(u64) -> Placement| {
+        let relieves = |loads: &Loads| loads.devices.iter().all(standard.device);
+        let last = Cell::new(None);
+        let holds = |n| {
+            let placement = on_host(n);
+            let holds = estimator.satisfies(relieves, &placement);
+            if holds {
+                last.set(Some(placement));
+            }
+            holds
+        };
+        first_true(1, high, holds)?;
+        let placement = last.take()?;
+        estimator.satisfies(standard.machine, &placement).then_some(placement)
     };
     // Where halving finds nothing, every placement that can be asked for is tried: more on the host
     // need not relieve a device, which gets copies of weights for large batches.
-    let tried = |high: u64, good: fn(&Loads) -> bool, on_host: &dyn Fn(u64) -> Placement| {
-        (1..=high).map(on_host).find(|placement| estimator.satisfies(good, placement))
+    let tried = |standard: Standard, high: u64, on_host: &dyn Fn(u64) -> Placement| {
+        let mut placements = (1..=high).filter(|_| request.exhaustive).map(on_host);
+        placements.find(|placement| estimator.satisfies(standard.machine, placement))
     };
-    let experts_as_asked = |n: u64| place(request, sizes, memory, all, n);
     let to_host = |reason| move |placement| Solution { placement, reason };
     let [experts_to_host, layers_to_host] =
         [PlacementReason::ExpertsToHost, PlacementReason::LayersToHost].map(to_host);
     let expert_layers = sizes.expert_layers();
-    relieved(expert_layers, &experts)
-        .map(&experts_to_host)
-        .or_else(|| relieved(n_layers, &layers).map(&layers_to_host))
-        .or_else(|| tried(all, Loads::fit, &layers).map(&layers_to_host))
-        .or_else(|| {
-            tried(expert_layers, Loads::fit_expectedly, &experts_as_asked).map(&experts_to_host)
-        })
-        .or_else(|| tried(all, Loads::fit_expectedly, &layers).map(&layers_to_host))
+    let found = |standard: Standard| {
+        relieved(standard, expert_layers, &experts)
+            .map(&experts_to_host)
+            .or_else(|| relieved(standard, all, &layers).map(&layers_to_host))
+    };
+    found(SAFE)
+        .or_else(|| tried(SAFE, all, &layers).map(&layers_to_host))
+        .or_else(|| found(EXPECTED))
+        .or_else(|| tried(EXPECTED, expert_layers, &experts_as_asked).map(&experts_to_host))
+        .or_else(|| tried(EXPECTED, all, &layers).map(&layers_to_host))
         .unwrap_or(Solution { placement: whole, reason: PlacementReason::NothingFits })
 }
 
@@ -259,7 +290,9 @@ fn other_split(
     good: fn(&Loads) -> bool,
 ) -> Option<Placement> {
     if moves_layers(whole) {
-        return rebalance(whole.clone(), estimator, good);
+        return rebalance(whole.clone(), estimator, good).or_else(|| {
+            Some(on_one_device(whole, memory)?).filter(|p| estimator.satisfies(good, p))
+        });
     }
     let Division::Tensors(_) = whole.divided else { return None };
     // In proportion to memory, in hundredths: equal parts overfill the smaller device.
@@ -270,14 +303,67 @@ fn other_split(
     estimator.satisfies(good, &placement).then_some(placement)
 }
 
+/// Returns `whole` on the largest device alone, if it is split by layers: a pipeline keeps several
+/// copies of the inputs, which can be more than another device has room for.
+fn on_one_device(whole: &Placement, memory: &[Bytes]) -> Option<Placement> {
+    let (largest, _) = memory.iter().enumerate().rev().max_by_key(|(_, bytes)| **bytes)?;
+    let mut device_layers = vec![0; memory.len()];
+    device_layers[largest] = whole.device_layers.iter().sum();
+    (whole.divided == Division::Layers).then(|| Placement {
+        device_layers,
+        divided: Division::Nothing,
+        ..whole.clone()
+    })
+}
+
 /// Moves layers from the fullest device to the emptiest until `placement` is `good`; `None` if that
 /// is impossible.
+///
+/// Compute buffers, which are slow to compute, are taken for unchanged while layers move; what is
+/// found is then held to its own, and moved on from if it is not good after all.
 fn rebalance(
     mut placement: Placement,
     estimator: &impl LoadEstimator,
     good: impl Fn(&Loads) -> bool,
 ) -> Option<Placement> {
-    let mut loads = estimator.loads(&placement);
+    for _ in 0..REBALANCINGS {
+        let loads = estimator.loads(&placement);
+        if good(&loads) {
+            return Some(placement);
+        }
+        let compute = beyond(&loads, &estimator.lower_bound(&placement));
+        let estimate = |placement: &Placement| {
+            let mut loads = estimator.lower_bound(placement);
+            loads.devices.iter_mut().zip(&compute).for_each(|(load, c)| load.used = load.used + *c);
+            loads
+        };
+        placement = level(placement, loads, estimate, &good)?;
+    }
+    good(&estimator.loads(&placement)).then_some(placement)
+}
+
+/// How often layers are moved by what was computed for where they were before.
+const REBALANCINGS: usize = 3;
+
+/// What each device's load has beyond a lower bound of it.
+fn beyond(loads: &Loads, bound: &Loads) -> Vec<Interval<Bytes>> {
+    let each = loads.devices.iter().zip(&bound.devices);
+    each.map(|(load, bound)| Interval {
+        low: load.used.low - bound.used.low,
+        expected: load.used.expected - bound.used.expected,
+        high: load.used.high - bound.used.high,
+    })
+    .collect()
+}
+
+/// Moves layers from the fullest device to the emptiest until the loads that `estimate` gives are
+/// `good`; `None` if that is impossible.
+fn level(
+    mut placement: Placement,
+    mut loads: Loads,
+    estimate: impl Fn(&Placement) -> Loads,
+    good: &impl Fn(&Loads) -> bool,
+) -> Option<Placement> {
     while !good(&loads) {
         let headroom = || loads.devices.iter().map(Load::headroom).enumerate();
         let (fullest, least) = headroom().min_by_key(|(_, room)| *room)?;
@@ -287,7 +373,7 @@ fn rebalance(
         }
         placement.device_layers[fullest] -= 1;
         placement.device_layers[emptiest] += 1;
-        loads = estimator.loads(&placement);
+        loads = estimate(&placement);
         // Further moves would only pass the overflow around.
         if loads.devices.iter().map(Load::headroom).min()? <= least {
             return None;
@@ -317,7 +403,6 @@ fn first_true(low: u64, high: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Interval;
 
     const GIB: Bytes = Bytes::gib(1);
 
@@ -361,6 +446,7 @@ mod tests {
         split: SplitMode::Auto,
         shares: None,
         main_gpu: 0,
+        exhaustive: true,
     };
 
     fn sizes(expert_layers: usize) -> LayerSizes {

@@ -63,6 +63,7 @@ fn request(scenario: &Scenario) -> PlacementRequest<'_> {
         split: parallel.split,
         shares: parallel.tensor_split.as_ref().map(|split| split.0.as_slice()),
         main_gpu: parallel.main_gpu as usize,
+        exhaustive: true,
     }
 }
 
@@ -168,6 +169,19 @@ impl Run for LlamaCppRun<'_> {
 
     fn without_offload(&self) -> Option<Box<dyn Run + '_>> {
         Some(self.whole_on(self.gguf.clone(), self.addons.clone()))
+    }
+
+    fn placed_anew(&self, context: u64, users: u64) -> Option<Box<dyn Run + '_>> {
+        let (gguf, addons) = (self.gguf.clone(), self.addons.clone());
+        let settings = self.settings(context, users);
+        let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
+        let memory = gguf.hardware.usable();
+        let request = PlacementRequest { exhaustive: false, ..request(self.scenario) };
+        let Solution { placement, reason } = solve(request, &gguf.file.sizes, &memory, &estimator);
+        let placed = gguf.place(placement);
+        let (front_end, scenario) = (self.front_end, self.scenario);
+        let run = LlamaCppRun { front_end, scenario, gguf, addons, placed, reason };
+        run.is_feasible().then(|| Box::new(run) as Box<dyn Run>)
     }
 
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {

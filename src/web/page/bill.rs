@@ -203,6 +203,9 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
     let runs = Memo::new(move |_| {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
     });
+    let in_ram = Memo::new(move |_| {
+        cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict == Verdict::Offload))
+    });
     let program = move || {
         let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
         engine.map_or("", Engine::program)
@@ -212,11 +215,14 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
         <dl class="facts">
             <div>
                 <dt>{words!(state, bill.max_context)}</dt>
-                <dd data-testid="max-context" data-value=move || of(|c| c.max_context)>
-                    {move || count(of(|c| c.max_context))}
+                <dd data-testid="max-context" data-value=move || of(Cell::longest_context)>
+                    {move || count(of(Cell::longest_context))}
                 </dd>
                 <dd class="facts-note">
-                    {words!(state, bill.max_context_note)} <br /> {trained}
+                    {move || match in_ram.get() {
+                        true => tr!(state, bill.offload_context_note),
+                        false => tr!(state, bill.max_context_note),
+                    }} <br /> {trained}
                 </dd>
             </div>
             <div>

@@ -30,7 +30,7 @@ fn Context() -> impl IntoView {
     let set = move |tokens: u64| state.adjust(change("ctx", |s| s.context = tokens));
     let room = Memo::new(move |_| {
         let cell = state.selected.get().and_then(|at| state.cell(at))?;
-        Some(scale::share(cell.max_context.max(1)))
+        Some(scale::share(cell.longest_context().max(1)))
     });
     let mark = move |(tokens, numbered): (u64, bool)| {
         let place = format!("{}%", scale::share(tokens) * 100.0);

@@ -55,8 +55,8 @@ pub fn ServingPanel(
             <dl class="facts facts-six">
                 <div>
                     <dt>{words!(state, serving.by_memory)}</dt>
-                    <dd data-testid="users-memory" data-value=move || of(|c| c.max_users)>
-                        {move || count(of(|c| c.max_users))}
+                    <dd data-testid="users-memory" data-value=move || of(Cell::most_users)>
+                        {move || count(of(Cell::most_users))}
                     </dd>
                     <dd class="facts-note">
                         {move || {
@@ -176,7 +176,7 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
     let last = stops.with_value(|stops| stops.len().saturating_sub(1));
     let share = move |n: u64| nearest(n).unwrap_or_default() as f64 / last.max(1) as f64 * 100.0;
     let room = move || {
-        let most = cell.with(|cell| cell.as_ref().map_or(0, |cell| cell.max_users));
+        let most = cell.with(|cell| cell.as_ref().map_or(0, Cell::most_users));
         format!("{}%", if most == 0 { 0.0 } else { share(most) })
     };
     let words = move |n: u64| tr!(state, counts.at_once, count = n, n = state.whole(n));
