@@ -1,0 +1,135 @@
+//! Laws that every answer obeys, held against questions drawn at random from the grammar of links.
+//!
+//! `cargo test` asks a few hundred questions, always the same. `cargo xtask fuzz --minutes N` asks
+//! as many as it can, others each time, and prints the seed.
+
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::disallowed_methods, reason = "a run tells how long it took")]
+
+mod answers;
+mod links;
+mod questions;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use questions::Question;
+
+/// Questions shown of those that break a law.
+const SHOWN: usize = 4;
+
+/// What an answer to a question must be: an error says what it is instead.
+pub type Law = (&'static str, fn(&Question) -> Result<(), String>);
+
+/// Questions of a run that nobody asked for more.
+const QUESTIONS: u64 = 600;
+
+#[test]
+fn every_law_holds() {
+    let seed = setting("HEADROOM_SEED").unwrap_or(1);
+    let minutes: Option<f64> = setting("HEADROOM_MINUTES");
+    let laws: Vec<Law> = [links::LAWS, answers::LAWS].concat();
+    let end = minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
+    let next = AtomicU64::new(0);
+    let found = Mutex::new(Found::default());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let over = end.map_or(number >= QUESTIONS, |end| Instant::now() >= end);
+                    if over {
+                        return;
+                    }
+                    let broken = ask(seed, number, &laws);
+                    found.lock().unwrap().add(broken);
+                }
+            });
+        }
+    });
+    let found = found.into_inner().unwrap();
+    println!("{} questions of seed {seed}, {} laws", found.questions, laws.len());
+    let (slowest, question) = &found.slowest;
+    println!("slowest: {:.0} ms for {question}", slowest.as_secs_f64() * 1e3);
+    for (law, Broken { count, shortest }) in &found.broken {
+        println!("{law}: broken {count} times, such as by");
+        for (_, question, why) in shortest {
+            println!("  {question}\n    {why}");
+        }
+    }
+    assert!(found.broken.is_empty(), "{} laws are broken", found.broken.len());
+}
+
+fn setting<T: FromStr>(name: &str) -> Option<T> {
+    env::var(name).ok()?.parse().ok()
+}
+
+/// What a run has found.
+#[derive(Default)]
+struct Found {
+    questions: u64,
+    slowest: (Duration, String),
+    broken: BTreeMap<&'static str, Broken>,
+}
+
+/// How often a law was broken, and how: length of the question, question, reason.
+#[derive(Default)]
+struct Broken {
+    count: u64,
+    shortest: BTreeSet<(usize, String, String)>,
+}
+
+/// What a question has found.
+struct Asked {
+    question: String,
+    took: Duration,
+    broken: Vec<(&'static str, String, String)>,
+}
+
+impl Found {
+    fn add(&mut self, asked: Asked) {
+        self.questions += 1;
+        if asked.took > self.slowest.0 {
+            self.slowest = (asked.took, asked.question);
+        }
+        for (law, question, why) in asked.broken {
+            let Broken { count, shortest } = self.broken.entry(law).or_default();
+            *count += 1;
+            shortest.insert((question.len(), question, why));
+            if shortest.len() > SHOWN {
+                shortest.pop_last();
+            }
+        }
+    }
+}
+
+/// Draws a question by `seed` and `number`, and holds all laws against it. The questions that
+/// break one are made as short as still break it.
+fn ask(seed: u64, number: u64, laws: &[Law]) -> Asked {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let question = questions::any_question().new_tree(&mut runner).unwrap().current();
+    let start = Instant::now();
+    question.report();
+    let took = start.elapsed();
+    let broken = laws.iter().filter_map(|(name, law)| {
+        let mut shortest = (question.clone(), law(&question).err()?);
+        loop {
+            let broken = |question: Question| law(&question).err().map(|why| (question, why));
+            let Some(shorter) = shortest.0.shorter().find_map(broken) else { break };
+            shortest = shorter;
+        }
+        Some((*name, shortest.0.query(), shortest.1))
+    });
+    Asked { question: question.query(), took, broken: broken.collect() }
+}
