@@ -2,6 +2,7 @@
 // script and wasm in <meta name="wasm-app">.
 (() => {
   const root = document.documentElement;
+  root.dataset.booted = "";
   const asked = new URLSearchParams(location.search);
 
   const kept = (key) => {
@@ -29,6 +30,21 @@
     document.getElementById("fatal-words").textContent = error ? String(error) : "";
   };
 
+  // The smallest module there is: where it compiles, a larger one that does not is not whole.
+  const compiles = () => {
+    try {
+      return Boolean(new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)));
+    } catch {
+      return false;
+    }
+  };
+
+  const cause = () => {
+    if (!compiles()) return "wasm";
+    // A frame without an origin of its own is given files only by a host that gives them to all.
+    return self.origin === "null" ? "sandbox" : "load";
+  };
+
   const start = async () => {
     const { js, wasm } = document.querySelector('meta[name="wasm-app"]').dataset;
     const { default: init } = await import(new URL(js, document.baseURI));
@@ -42,7 +58,7 @@
     start().catch((error) => {
       // A panic has said so already, in its own words.
       if (root.dataset.fatal) return;
-      fail(error instanceof WebAssembly.CompileError ? "wasm" : "load", error);
+      fail(cause(), error);
     });
   }
 })();

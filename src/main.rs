@@ -1,5 +1,6 @@
 //! The command line: the same questions and answers as on the page, as JSON.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
@@ -16,7 +17,8 @@ headroom: can this model run on that hardware, and how much room is left?
 
 usage:
   headroom estimate QUERY         answer one question; JSON to standard output
-  headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line
+  headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line;
+                                  an object with `error` for a line that is not UTF-8
   headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
                                   (innermost first), type and bytes, as JSON
   headroom models                 ids of the models in the catalogue
@@ -26,8 +28,13 @@ QUERY is what follows the ? in a link, such as
   'model=qwen2.5-72b-instruct&hw=rtx-4090*2&quant=Q4_K_M&ctx=32k&users=1'";
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let Some(args) = args.iter().map(|arg| arg.to_str()).collect::<Option<Vec<&str>>>() else {
+        let wrong = args.iter().find(|arg| arg.to_str().is_none());
+        let wrong = wrong.map(|arg| arg.to_string_lossy()).unwrap_or_default();
+        eprintln!("headroom: argument `{wrong}` is not UTF-8\n\n{USAGE}");
+        return ExitCode::from(2);
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     let done = match args.as_slice() {
         ["estimate", "--batch", file] => batch(file, &mut out),
@@ -72,9 +79,10 @@ fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
         "-" => Box::new(io::stdin().lock()),
         _ => Box::new(io::BufReader::new(std::fs::File::open(file).map_err(named)?)),
     };
-    let mut lines = lines.lines();
+    let mut lines = lines.split(b'\n').zip(1..);
     loop {
-        let block = lines.by_ref().take(BLOCK).collect::<io::Result<Vec<_>>>().map_err(named)?;
+        let block = lines.by_ref().take(BLOCK).map(|(line, number)| Ok((number, line?)));
+        let block = block.collect::<io::Result<Vec<_>>>().map_err(named)?;
         if block.is_empty() {
             return Ok(());
         }
@@ -84,19 +92,30 @@ fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// Answers `queries` as lines of JSON, in order, in one chunk per core.
-fn answer_all(queries: &[String]) -> Vec<io::Result<Vec<u8>>> {
+/// A line of a batch with its number.
+type Line = (u64, Vec<u8>);
+
+/// Answers questions as lines of JSON, in order, in one chunk per core. A line that is no text is
+/// answered with what is wrong with it.
+fn answer_all(questions: &[Line]) -> Vec<io::Result<Vec<u8>>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let lines = |queries: &[String]| {
+    let lines = |questions: &[Line]| {
         let mut out = Vec::new();
-        for query in queries {
-            serde_json::to_writer(&mut out, &answer(query.trim()))?;
+        for (number, line) in questions {
+            match std::str::from_utf8(line) {
+                Ok(query) => serde_json::to_writer(&mut out, &answer(query.trim()))?,
+                Err(error) => {
+                    let at = error.valid_up_to() + 1;
+                    let error = format!("line {number} is not UTF-8 from its byte {at} on");
+                    serde_json::to_writer(&mut out, &json!({ "error": error }))?;
+                }
+            }
             out.push(b'\n');
         }
         Ok(out)
     };
     std::thread::scope(|scope| {
-        let pieces = queries.chunks(queries.len().div_ceil(cores));
+        let pieces = questions.chunks(questions.len().div_ceil(cores));
         let running: Vec<_> = pieces.map(|piece| scope.spawn(move || lines(piece))).collect();
         let done = running.into_iter().map(|thread| thread.join());
         let lost = |_| Err(io::Error::other("a thread stopped"));

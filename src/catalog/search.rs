@@ -3,11 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::{Catalog, Device, Model, Suggestion};
+use super::{Catalog, Device, DeviceKind, Model, Suggestion};
 
 /// Names of makers and brands, which people leave out.
 const BRANDS: &[&str] =
     &["nvidia", "geforce", "amd", "radeon", "instinct", "intel", "apple", "tesla", "gpu"];
+
+/// Digits of the shortest number that names a device by itself.
+const SHORTEST_NUMBER: usize = 3;
 
 /// Largest number of entries in a suggestion.
 const SUGGESTED: usize = 5;
@@ -48,7 +51,8 @@ pub(super) fn model_names(model: &Model) -> Vec<&str> {
 /// Finds a device by id, name or alias; else the plainest one (fewest words, then first) whose
 /// names contain every word of `id`; else one whose name ends with it (`2080ti`).
 ///
-/// If no word has a model number (`rtx`, `24gb`), the match must be unique.
+/// If no word has a model number (`rtx`, `24gb`), the match must be unique. A bare number is one only
+/// where an accelerator's id has it (`4090`): not a count, a width or a clock rate.
 pub(super) fn device<'a>(devices: &'a [Device], id: &str) -> Option<&'a Device> {
     if let Some(device) = devices.iter().find(|d| d.id == id) {
         return Some(device);
@@ -69,8 +73,16 @@ pub(super) fn device<'a>(devices: &'a [Device], id: &str) -> Option<&'a Device> 
     parts.retain(|word| !BRANDS.contains(&word.as_str()));
     let has_number = |w: &String| w.contains(|c: char| c.is_ascii_digit()) && !w.ends_with("gb");
     let numbered = parts.iter().any(has_number);
+    let bare = parts.iter().all(|word| word.bytes().all(|b| b.is_ascii_digit()));
+    if bare && parts.concat().len() < SHORTEST_NUMBER {
+        return None;
+    }
     let holds = |d: &&Device| {
-        let names = words(&device_names(d).join(" "));
+        let names = match bare {
+            true if d.kind == DeviceKind::Cpu => return false,
+            true => words(&d.id),
+            false => words(&device_names(d).join(" ")),
+        };
         !parts.is_empty() && parts.iter().all(|word| names.contains(word))
     };
     let mut found = devices.iter().filter(holds);

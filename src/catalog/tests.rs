@@ -195,6 +195,21 @@ fn devices_answer_to_short_names() {
 }
 
 #[test]
+fn a_bare_number_is_a_device_only_by_its_model_number() {
+    let catalog = Catalog::bundled();
+    for number in 0..10_000_u32 {
+        let text = number.to_string();
+        if let Some(device) = catalog.device(&text) {
+            let named =
+                device.id.split('-').any(|word| word == text) || device.aliases.contains(&text);
+            assert!(named && device.kind != DeviceKind::Cpu, "{number}: {}", device.id);
+            assert!(number > 128, "{number}, a count of devices, is {}", device.id);
+        }
+    }
+    assert!(catalog.device("4096").is_none());
+}
+
+#[test]
 fn models_answer_to_both_ids() {
     let catalog = Catalog::bundled();
     for id in ["qwen2.5-72b-instruct", "Qwen2.5-72B-Instruct", "qwen/QWEN2.5-72b-instruct"] {

@@ -18,26 +18,60 @@ use speed::{Corrections, LayerWorkCache, SpeedInput};
 /// The version of the [`Report`] structure.
 pub const REPORT_VERSION: u32 = 2;
 
-/// Maximum number of cells in one report.
+/// Maximum number of cells in one report and in one table.
 pub const MAX_CELLS: u64 = 20_000;
+
+/// The part of a question that is answered: its first models on its first machines, with all
+/// quantisations and engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Number of models.
+    pub models: usize,
+    /// Number of machines.
+    pub machines: usize,
+    /// Number of requested cells.
+    asked: u64,
+    /// Number of answered cells.
+    cells: u64,
+}
+
+impl Answered {
+    /// Returns what of `scenario` is answered with at most [`MAX_CELLS`] cells: whole models, and
+    /// of one model alone whole machines.
+    pub fn of(scenario: &Scenario) -> Answered {
+        let product =
+            |counts: &[usize]| counts.iter().fold(1u64, |n, count| n.saturating_mul(*count as u64));
+        let Scenario { models, machines, quants, engines, .. } = scenario;
+        let fit = |each: u64| usize::try_from(MAX_CELLS / each.max(1)).unwrap_or(usize::MAX).max(1);
+        let row = product(&[quants.len(), engines.len()]);
+        let machines_answered = machines.len().min(fit(row));
+        let models_answered = models.len().min(fit(row.saturating_mul(machines_answered as u64)));
+        Answered {
+            models: models_answered,
+            machines: machines_answered,
+            asked: product(&[models.len(), machines.len(), quants.len(), engines.len()]),
+            cells: product(&[models_answered, machines_answered, quants.len(), engines.len()]),
+        }
+    }
+
+    /// Returns the notice that not all is answered, where that is so.
+    pub fn notice(self) -> Option<Notice> {
+        let Answered { asked, cells, .. } = self;
+        (asked > cells).then_some(Notice::TooManyCells { cells: asked, most: cells })
+    }
+}
 
 /// Answers `scenario` from `catalog`, cell by cell. `problems` are those found in its query string.
 pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
     let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
     notices.extend(advisories(catalog, scenario));
     let mut cells = Vec::new();
-    let Scenario { models, machines, quants, engines, .. } = scenario;
-    let asked = [models.len(), machines.len(), quants.len(), engines.len()]
-        .into_iter()
-        .fold(1u64, |n, entries| n.saturating_mul(entries as u64));
-    if asked > MAX_CELLS {
-        notices.push(Notice::TooManyCells { cells: asked, most: MAX_CELLS });
-    }
-    for id in &scenario.models {
-        if cells.len() as u64 >= MAX_CELLS {
-            break;
-        }
-        for answer in row(catalog, scenario, id) {
+    let answered = Answered::of(scenario);
+    notices.extend(answered.notice());
+    let machines = scenario.machines.iter().take(answered.machines).cloned().collect();
+    let part = Scenario { machines, ..scenario.clone() };
+    for id in scenario.models.iter().take(answered.models) {
+        for answer in row(catalog, &part, id) {
             match answer {
                 Ok(cell) => cells.push(cell),
                 Err(notice) if notices.contains(&notice) => {}
@@ -98,8 +132,7 @@ pub fn files<'a>(
     before: Option<&Files<'a>>,
 ) -> Result<Files<'a>, Notice> {
     let Some(model) = catalog.model(model_id) else {
-        let Suggestion { never_released, nearest } = catalog.suggest_model(model_id);
-        return Err(Notice::UnknownModel { id: model_id.to_owned(), never_released, nearest });
+        return Err(unknown_model(catalog, model_id));
     };
     let pairs = scenario
         .quants
@@ -156,13 +189,27 @@ pub fn cells(
     }
 }
 
-/// Models and devices of `scenario` that are not in the catalogue.
-pub fn unknown(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
+/// Models and devices of `scenario` that are not in the catalogue: the first `most` of them, and
+/// how many there are. To look for the nearest known ones takes time for each.
+pub fn unknown(catalog: &Catalog, scenario: &Scenario, most: usize) -> (Vec<Notice>, usize) {
     let models = scenario.models.iter().filter(|id| catalog.model(id).is_none());
-    let none = Scenario { quants: Vec::new(), ..scenario.clone() };
-    let models = models.filter_map(|id| files(catalog, &none, id, None).err());
-    let resolve = |machine| Hardware::resolve(catalog, scenario, machine).err();
-    models.chain(scenario.machines.iter().filter_map(resolve)).collect()
+    let models: Vec<&String> = models.collect();
+    let mut machines: Vec<Notice> = Vec::new();
+    for machine in &scenario.machines {
+        if let Err(notice) = Hardware::resolve(catalog, scenario, machine)
+            && !machines.contains(&notice)
+        {
+            machines.push(notice);
+        }
+    }
+    let count = models.len() + machines.len();
+    let models = models.into_iter().map(|id| unknown_model(catalog, id));
+    (models.chain(machines).take(most).collect(), count)
+}
+
+fn unknown_model(catalog: &Catalog, id: &str) -> Notice {
+    let Suggestion { never_released, nearest } = catalog.suggest_model(id);
+    Notice::UnknownModel { id: id.to_owned(), never_released, nearest }
 }
 
 /// Returns prices and power of `machine`; `None` if one of its devices is unknown.

@@ -446,7 +446,8 @@ export type Problem = {
   accepted: string;
   /** The key, such as `ctx`. */
   field: string;
-  /** The nearest value that would be, where the value is a number. */
+  /** What to write in place of the value: the nearest that would be accepted, where a number in
+   * it is out of range. */
   nearest?: (string | null);
   /** What went wrong. */
   reason: ProblemKind;

@@ -100,10 +100,15 @@ impl fmt::Display for Lora {
 
 impl Notation for Lora {
     fn parse(text: &str) -> Result<Lora, ParseError> {
-        let (rank, count) = text.split_once('*').unwrap_or((text, "1"));
+        let number = |bounds, text: &str| Number(bounds, Unit::Count).parse(text.trim());
+        let Some((rank, count)) = text.split_once('*') else {
+            return Ok(Lora { rank: number(Bounds::LORA_RANK, text)?, count: 1 });
+        };
         Ok(Lora {
-            rank: Number(Bounds::LORA_RANK, Unit::Count).parse(rank.trim())?,
-            count: Number(Bounds::LORA_COUNT, Unit::Count).parse(count.trim())?,
+            rank: number(Bounds::LORA_RANK, rank)
+                .map_err(|error| error.within(|rank| format!("{rank}*{count}")))?,
+            count: number(Bounds::LORA_COUNT, count)
+                .map_err(|error| error.within(|count| format!("{rank}*{count}")))?,
         })
     }
 

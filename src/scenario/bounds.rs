@@ -39,6 +39,8 @@ impl Bounds {
     pub const DEVICE_MEMORY_GB: Bounds = Bounds::new(1, 4_096);
     /// Measurements of the user's own.
     pub const MEASURED: Bounds = Bounds::to(32);
+    /// Tokens and users of a reading, and its value in thousandths: beyond lies a slip of the pen.
+    pub const READING_COUNT: Bounds = Bounds::to((1 << 32) - 1);
     /// Readings in one measurement.
     pub const READINGS: Bounds = Bounds::new(1, 16);
 

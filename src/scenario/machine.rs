@@ -71,7 +71,16 @@ impl fmt::Display for DeviceCount {
 impl Notation for Machine {
     fn parse(text: &str) -> Result<Machine, ParseError> {
         let parts = text.split(',').map(str::trim).filter(|device| !device.is_empty());
-        let devices = parts.map(parse_device).collect::<Result<Vec<_>, _>>()?;
+        let parts: Vec<&str> = parts.collect();
+        let device = |(at, part): (usize, &&str)| {
+            let whole = |nearest: String| {
+                let mut parts = parts.clone();
+                parts[at] = &nearest;
+                parts.join(",")
+            };
+            parse_device(part).map_err(|error| error.within(whole))
+        };
+        let devices = parts.iter().enumerate().map(device).collect::<Result<Vec<_>, _>>()?;
         if devices.is_empty() {
             return Err(ParseError::malformed(FORM));
         }
@@ -100,13 +109,22 @@ impl Notation for Machine {
 }
 
 fn parse_device(text: &str) -> Result<DeviceCount, ParseError> {
+    let number = |bounds, text: &str| Number(bounds, Unit::Count).parse(text.trim());
     let (text, count) = match text.rsplit_once('*') {
-        Some((id, count)) => (id, Number(Bounds::DEVICES, Unit::Count).parse(count.trim())? as u32),
+        Some((id, count)) => {
+            let count = number(Bounds::DEVICES, count);
+            (id, count.map_err(|error| error.within(|count| format!("{id}*{count}")))? as u32)
+        }
         None => (text, 1),
     };
     let (text, memory_gb) = match text.rsplit_once('@') {
         Some((id, gb)) => {
-            (id, Some(Number(Bounds::DEVICE_MEMORY_GB, Unit::Count).parse(gb.trim())? as u32))
+            let gb = number(Bounds::DEVICE_MEMORY_GB, gb);
+            let whole = |gb| match count {
+                1 => format!("{id}@{gb}"),
+                count => format!("{id}@{gb}*{count}"),
+            };
+            (id, Some(gb.map_err(|error| error.within(whole))? as u32))
         }
         None => (text, None),
     };

@@ -38,7 +38,12 @@ impl Notation for Measurement {
         let readings = readings.split(',').map(Reading::parse).collect::<Option<Vec<_>>>();
         let readings = readings.filter(|list| Bounds::READINGS.contains(list.len() as u64));
         Ok(Measurement {
-            machine: Machine::parse(machine)?,
+            machine: Machine::parse(machine).map_err(|error| {
+                error.within(|machine| {
+                    let rest = text.split_once('/').map_or("", |(_, rest)| rest);
+                    format!("{machine}/{rest}")
+                })
+            })?,
             engine: Engine::parse(engine.trim())?,
             model: unescape_entry(model.trim()),
             quant: <Quant as Notation>::parse(quant.trim())?,
@@ -86,22 +91,28 @@ impl Serving {
         self.measured.iter().filter(move |m| m.machine == *machine && m.engine == engine)
     }
 
-    /// Keeps `new` instead of what was measured before of the same cell.
-    pub fn measure(&mut self, new: Measurement) {
+    /// Keeps `new` instead of what was measured before of the same cell. False, and nothing is
+    /// changed, where there are [`Bounds::MEASURED`] already.
+    pub fn measure(&mut self, new: Measurement) -> bool {
         let Measurement { machine, engine, model, quant, .. } = &new;
         let same = |m: &Measurement| {
             (&m.machine, &m.engine, &m.model, &m.quant) == (machine, engine, model, quant)
         };
+        let others = self.measured.iter().filter(|m| !same(m)).count() as u64;
+        if !new.readings.is_empty() && others >= Bounds::MEASURED.max {
+            return false;
+        }
         self.measured.retain(|m| !same(m));
-        if !new.readings.is_empty() && (self.measured.len() as u64) < Bounds::MEASURED.max {
+        if !new.readings.is_empty() {
             self.measured.push(new);
         }
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::scenario::{ProblemKind, Scenario};
+    use crate::scenario::{Bounds, ProblemKind, Reading, Scenario};
 
     #[test]
     fn measurements_survive_the_link() {
@@ -117,6 +128,23 @@ mod tests {
         let (again, problems) = Scenario::from_query(&scenario.to_query());
         assert_eq!((again.serving, problems), (scenario.serving.clone(), Vec::new()));
         assert_eq!(second.readings.len(), 1);
+    }
+
+    #[test]
+    fn one_more_than_there_may_be_is_not_kept() {
+        let one = |n: u64| format!("rtx-4090/llama.cpp/m{n}/Q4_K_M/tg:{}", n + 1);
+        let all: Vec<String> = (0..Bounds::MEASURED.max).map(one).collect();
+        let (mut scenario, problems) = Scenario::from_query(&format!("measured={}", all.join(";")));
+        assert_eq!(problems, []);
+        let before = scenario.serving.clone();
+        let mut more = before.measured[0].clone();
+        more.model = "another".to_owned();
+        assert!(!scenario.serving.measure(more));
+        assert_eq!(scenario.serving, before);
+        let mut again = before.measured[0].clone();
+        again.readings = vec![Reading::FirstToken { prompt: 8, us: 9 }];
+        assert!(scenario.serving.measure(again.clone()));
+        assert_eq!(scenario.serving.measured.last(), Some(&again));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Bounds;
+
 /// What was measured. Values are thousandths: of a token a second, or of a millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reading {
@@ -43,10 +45,32 @@ pub enum Reading {
     },
 }
 
-/// The most tokens and the largest value of a reading: beyond lies a slip of the pen.
-const MOST: u64 = 1 << 32;
+/// The tokens, users and values that a reading may have.
+const COUNT: Bounds = Bounds::READING_COUNT;
 
 impl Reading {
+    /// A link takes it: each count and the value are within [`Bounds::READING_COUNT`], and none that
+    /// must be positive is zero.
+    pub fn is_accepted(&self) -> bool {
+        let (value, positive, depth) = match *self {
+            Reading::Decode { batch, depth, tps } => (tps, [batch, 1, 1], depth),
+            Reading::Prefill { tokens, depth, tps } => (tps, [tokens, 1, 1], depth),
+            Reading::TokenTime { users, prompt, output, us } => (us, [users, prompt, output], 0),
+            Reading::FirstToken { prompt, us } => (us, [prompt, 1, 1], 0),
+        };
+        let is_positive = |n: &u64| *n > 0 && COUNT.contains(*n);
+        is_positive(&value) && positive.iter().all(is_positive) && COUNT.contains(depth)
+    }
+
+    /// The same test with another value.
+    pub fn with_value(mut self, value: u64) -> Reading {
+        match &mut self {
+            Reading::Decode { tps, .. } | Reading::Prefill { tps, .. } => *tps = value,
+            Reading::TokenTime { us, .. } | Reading::FirstToken { us, .. } => *us = value,
+        }
+        self
+    }
+
     /// It bears on steps; else on prompts.
     pub fn is_of_steps(&self) -> bool {
         matches!(self, Reading::Decode { .. } | Reading::TokenTime { .. })
@@ -78,7 +102,7 @@ impl Reading {
         let value = thousandths(value)?;
         let count = |text: &str| -> Option<u64> {
             let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            text.parse().ok().filter(|n| plain && *n < MOST)
+            text.parse().ok().filter(|n| plain && COUNT.contains(*n))
         };
         let positive = |text: &str| count(text).filter(|n| *n > 0);
         if let Some(rest) = what.strip_prefix("tpot") {
@@ -112,7 +136,7 @@ impl Reading {
 impl Reading {
     pub(super) fn any() -> proptest::strategy::BoxedStrategy<Reading> {
         use proptest::prelude::*;
-        let (count, depth, value) = (|| 1..MOST, || 0..MOST, || 1..MOST);
+        let (count, depth, value) = (|| 1..=COUNT.max, || 0..=COUNT.max, || 1..=COUNT.max);
         prop_oneof![
             (count(), depth(), value()).prop_map(|(batch, depth, tps)| Reading::Decode {
                 batch,
@@ -139,7 +163,7 @@ pub(crate) fn thousandths(text: &str) -> Option<u64> {
     let plain = |b: u8| b.is_ascii_digit() || b == b'.';
     let number: f64 = text.parse().ok().filter(|_| text.bytes().all(plain))?;
     let n = (number * 1e3).round();
-    (1.0..MOST as f64).contains(&n).then_some(n as u64)
+    (1.0..=COUNT.max as f64).contains(&n).then_some(n as u64)
 }
 
 impl fmt::Display for Reading {
@@ -200,6 +224,24 @@ mod tests {
             Reading::parse("tg@0x1:5"),
             Some(Reading::Decode { batch: 1, depth: 0, tps: 5000 })
         );
+    }
+
+    #[test]
+    fn what_is_accepted_is_what_a_link_takes() {
+        let counts = [0, 1, COUNT.max, COUNT.max + 1, u64::MAX];
+        for (a, b) in counts.into_iter().flat_map(|a| counts.map(|b| (a, b))) {
+            for reading in [
+                Reading::Decode { batch: a, depth: b, tps: 1 },
+                Reading::Decode { batch: 1, depth: a, tps: b },
+                Reading::Prefill { tokens: a, depth: b, tps: 1 },
+                Reading::TokenTime { users: a, prompt: b, output: 1, us: 1 },
+                Reading::TokenTime { users: 1, prompt: 1, output: a, us: b },
+                Reading::FirstToken { prompt: a, us: b },
+            ] {
+                let read = Reading::parse(&reading.to_string());
+                assert_eq!(reading.is_accepted(), read == Some(reading), "{reading:?}");
+            }
+        }
     }
 
     #[test]

@@ -31,13 +31,26 @@ impl Axis {
     }
 }
 
-impl View {
-    /// Gives up columns that are rows as well, and says which of the axes could be columns.
-    pub(super) fn drop_conflicting_columns(&mut self) -> Option<(Axis, ParseError)> {
-        let cols = self.cols.take_if(|cols| self.rows.contains(cols))?;
-        let free = Axis::ALL.iter().filter(|axis| !self.rows.contains(axis));
+/// The most columns of a table. What there are more of are rows.
+const MOST_COLUMNS: usize = 64;
+
+impl Axis {
+    /// Its entries could be columns.
+    fn fits_columns(self, scenario: &Scenario) -> bool {
+        !scenario.view.rows.contains(&self) && self.count(scenario) <= MOST_COLUMNS
+    }
+}
+
+impl Scenario {
+    /// Gives up columns that are rows as well, or too many, and says which of the axes could be
+    /// columns.
+    pub(super) fn drop_unfit_columns(&mut self) -> Option<(Axis, ParseError)> {
+        let cols = self.view.cols.filter(|cols| !cols.fits_columns(self))?;
+        let free = Axis::ALL.iter().filter(|axis| axis.fits_columns(self));
         let names: Vec<&str> = free.map(|axis| axis.name()).collect();
-        Some((cols, ParseError::malformed(names.join(", "))))
+        let error = ParseError::malformed(names.join(", "));
+        self.view.cols = None;
+        Some((cols, error))
     }
 }
 
@@ -98,14 +111,15 @@ impl Layout {
     pub fn of(scenario: &Scenario) -> Layout {
         let several = |axis: Axis| axis.count(scenario) > 1;
         let asked = &scenario.view.rows;
-        let free = |axis: &Axis| !asked.contains(axis);
+        let free = |axis: &Axis| axis.fits_columns(scenario);
+        let is_row = |axis: &Axis| asked.contains(axis);
         let cols = scenario.view.cols.filter(free).unwrap_or_else(|| {
             let both = several(Axis::Model) && several(Axis::Hardware);
             let wanted = [
                 (Axis::Quant, several(Axis::Quant)),
                 (Axis::Engine, several(Axis::Engine)),
-                (Axis::Hardware, both || !free(&Axis::Model) && several(Axis::Hardware)),
-                (Axis::Model, !free(&Axis::Hardware) && several(Axis::Model)),
+                (Axis::Hardware, both || is_row(&Axis::Model) && several(Axis::Hardware)),
+                (Axis::Model, is_row(&Axis::Hardware) && several(Axis::Model)),
                 (Axis::Quant, true),
                 (Axis::Model, true),
                 (Axis::Hardware, true),
@@ -257,6 +271,21 @@ mod tests {
             assert!(problems[0].accepted.contains("hardware, model, quant, engine"));
             assert_eq!(scenario.view, View::default());
             assert!(scenario.to_query().starts_with(&wrong[..4]), "kept in the link");
+        }
+    }
+
+    #[test]
+    fn what_there_are_too_many_of_are_no_columns() {
+        let models = |n: usize| (0..n).map(|n| format!("m{n}")).collect::<Vec<_>>().join(",");
+        for rest in ["cols=model", "rows=hardware", "rows=hardware&cols=model"] {
+            let query = |n| format!("model={}&quant=Q8_0&{rest}", models(n));
+            let (scenario, problems) = Scenario::from_query(&query(MOST_COLUMNS));
+            assert_eq!((Layout::of(&scenario).cols, problems), (Axis::Model, Vec::new()));
+            let (scenario, problems) = Scenario::from_query(&query(MOST_COLUMNS + 1));
+            assert_ne!(Layout::of(&scenario).cols, Axis::Model);
+            assert_eq!(problems.len(), usize::from(rest.contains("cols")), "{rest}");
+            assert!(problems.iter().all(|p| p.accepted.ends_with("quant, engine")));
+            assert!(scenario.to_query().ends_with(rest), "kept in the link");
         }
     }
 

@@ -26,12 +26,17 @@ pub fn entry<'a>(
 ///
 /// Where engines or machines are compared it is no news that one of them cannot do something: its
 /// cells say so. What leaves an engine without any figure is told, once.
-pub fn telling(scenario: &Scenario, cells: &[(Engine, Option<Notice>)], notices: &mut Vec<Notice>) {
+pub fn telling(
+    scenario: &Scenario,
+    cells: &[(Engine, Option<&Notice>)],
+    notices: &mut Vec<Notice>,
+) {
     let compared = scenario.engines.len() > 1 || scenario.machines.len() > 1;
-    let answers = |engine| cells.iter().any(|(of, refusal)| *of == engine && refusal.is_none());
+    let answers = |engine: &Engine| cells.iter().any(|(of, no)| of == engine && no.is_none());
+    let answering: Vec<Engine> = scenario.engines.iter().copied().filter(answers).collect();
     for (engine, notice) in cells {
         let Some(notice) = notice else { continue };
-        let known = |present: &Notice| match (present, notice) {
+        let known = |present: &Notice| match (present, *notice) {
             (Notice::EngineRefuses(a), Notice::EngineRefuses(b)) if compared => {
                 (&a.engine, &a.asked, &a.rule) == (&b.engine, &b.asked, &b.rule)
             }
@@ -43,9 +48,17 @@ pub fn telling(scenario: &Scenario, cells: &[(Engine, Option<Notice>)], notices:
                 | Notice::EngineCannotRun { .. }
                 | Notice::EngineCannotUse { .. }
         );
-        let in_cell = compared && of_engine && answers(*engine);
-        if !in_cell && !notices.iter().any(known) {
-            notices.push(notice.clone());
+        let told = match notice {
+            // Of the question itself, and so told before; the draft is no row.
+            Notice::UnknownModel { id, .. } => {
+                scenario.addons.draft.as_ref().is_none_or(|draft| draft.id != *id)
+            }
+            Notice::UnknownDevice { .. } | Notice::UnknownMemory { .. } => true,
+            _ => compared && of_engine && answering.contains(engine),
+        };
+        // Those alike are mostly of neighbours.
+        if !told && !notices.iter().rev().any(known) {
+            notices.push((*notice).clone());
         }
     }
 }
@@ -90,7 +103,7 @@ pub fn choose(shown: &[(Selected, Option<&Cell>)]) -> Option<Answer> {
     let cells = || shown.iter().filter_map(|(at, cell)| Some((*at, (*cell)?)));
     let mut best: Vec<(Selected, &Cell)> = Vec::new();
     for (at, cell) in cells() {
-        match best.iter_mut().find(|(of, _)| of.model == at.model) {
+        match best.iter_mut().rev().find(|(of, _)| of.model == at.model) {
             None => best.push((at, cell)),
             Some(best) if rank((at, cell)) < rank(*best) => *best = (at, cell),
             Some(_) => {}
@@ -273,7 +286,8 @@ mod tests {
         };
         let told = |query: &str, cells: &[(Engine, Option<Notice>)]| {
             let mut notices = Vec::new();
-            telling(&Scenario::from_query(query).0, cells, &mut notices);
+            let cells: Vec<_> = cells.iter().map(|(engine, no)| (*engine, no.as_ref())).collect();
+            telling(&Scenario::from_query(query).0, &cells, &mut notices);
             notices.len()
         };
         let [vllm, llama] = [Engine::Vllm, Engine::LlamaCpp];
@@ -282,7 +296,15 @@ mod tests {
         assert_eq!(told("engine=vllm", &[(vllm, None), of_vllm("a"), of_vllm("b")]), 2);
         assert_eq!(told(both, &[(llama, None), (vllm, None), of_vllm("a")]), 0);
         assert_eq!(told(both, &[(llama, None), of_vllm("a"), of_vllm("b")]), 1);
-        assert_eq!(told(both, &[(llama, unknown().err())]), 1);
+        // What the question itself tells is told already; of a draft no row is.
+        assert_eq!(told(both, &[(llama, unknown().err())]), 0);
+        let draft = Notice::UnknownModel {
+            id: "nothing".to_owned(),
+            never_released: None,
+            nearest: Vec::new(),
+        };
+        assert_eq!(told("model=nothing", &[(llama, Some(draft.clone()))]), 0);
+        assert_eq!(told("draft=nothing", &[(llama, Some(draft))]), 1);
     }
 
     #[test]

@@ -62,9 +62,10 @@ pub fn add_quant(scenario: &mut Scenario, quant: Quant) {
 pub fn apply_suggestion(scenario: &mut Scenario, suggestion: &Suggestion) {
     match suggestion {
         Suggestion::Quant(quant) => add_quant(scenario, *quant),
-        Suggestion::Set { .. } => {
-            let query = format!("{}&{suggestion}", scenario.to_query());
-            *scenario = Scenario::from_query(&query).0;
+        // Behind the rest of the link, written as all of it is.
+        Suggestion::Set { key, value } => {
+            scenario.unused.push((key.clone(), value.clone()));
+            *scenario = Scenario::from_query(&scenario.to_query()).0;
         }
         // Which of several devices should stay is for the reader to say.
         Suggestion::Devices(_) => {}
@@ -241,7 +242,7 @@ fn after_removal(index: usize, removed: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use headroom::scenario::Selected;
+    use headroom::scenario::{Control, SETTINGS, Selected};
 
     fn quant(name: &str) -> Quant {
         Quant::parse(name).unwrap()
@@ -306,6 +307,105 @@ mod tests {
         let before = scenario.clone();
         apply_suggestion(&mut scenario, &Suggestion::Devices(1));
         assert_eq!(scenario, before, "nothing that can be done here");
+    }
+
+    /// Values of every setting that are refused, alone and among others.
+    fn bad_values() -> Vec<String> {
+        let mut values = Vec::new();
+        for setting in SETTINGS {
+            let ends = match setting.control() {
+                Control::Number(bounds, _) => {
+                    let text = |number| {
+                        let mut scenario = Scenario::default();
+                        setting.set_number(&mut scenario, number);
+                        setting.text(&scenario)
+                    };
+                    vec![text(bounds.max + 1), text(bounds.min.saturating_sub(1))]
+                }
+                Control::Decimal { .. } => vec!["0".into(), "99999999999999".into()],
+                _ => Vec::new(),
+            };
+            let odd =
+                ["0", "-1", "129", "99999999999999999999", "a*129", "16*9999", "9999*4", "x/y"];
+            for value in ends.into_iter().chain(odd.map(str::to_owned)) {
+                values.push(format!("{}={value}", setting.key));
+            }
+        }
+        let machines = [
+            "rtx-4090*129,rtx-3090",
+            "rtx-3090,rtx-4090*0",
+            "rtx-4090@5000",
+            "rtx-4090@5000*2,rtx-3090*3",
+            "rtx-4090@5000*129",
+            "rtx-4090*128,rtx-3090*129",
+            "rtx-3090;rtx-4090*129,rtx-3090;h100",
+            "rtx-pro-6000-blackwell-workstation;rtx-4090*129",
+            "a%2526b%252A*129",
+        ];
+        values.extend(machines.map(|machine| format!("hw={machine}")));
+        let rest = "llama.cpp/qwen3-8b/Q4_K_M/tg:100";
+        values.extend(machines.map(|machine| format!("measured={machine}/{rest};h100/{rest}")));
+        let others = ["users=16&users=0", "users=0&users=16", "kv=q8_0,x", "ts=3,-1", "ep=999"];
+        values.extend(others.map(str::to_owned));
+        values
+    }
+
+    #[test]
+    fn an_offer_for_what_was_refused_loses_nothing_else() {
+        let mut offers = 0;
+        for bad in bad_values() {
+            let beside =
+                ["", "&ctx=4096&hw=h100", "&users=7&lora=8*2&model=a,b", "&tp=0&reserve=-1"];
+            for query in beside.map(|beside| format!("{bad}{beside}")) {
+                let (before, problems) = Scenario::from_query(&query);
+                for problem in &problems {
+                    let Some(nearest) = &problem.nearest else { continue };
+                    offers += 1;
+                    let mut after = before.clone();
+                    let pair = (problem.field.clone(), problem.value.clone());
+                    after.unused.retain(|unused| *unused != pair);
+                    let left = after.unused.len();
+                    apply_suggestion(&mut after, &Suggestion::set(&problem.field, nearest));
+                    assert_eq!(after.unused.len(), left, "{query}: {nearest} is refused");
+                    for setting in SETTINGS {
+                        let (was, is) = (setting.text(&before), setting.text(&after));
+                        let typed = query.split('&').any(|pair| {
+                            let pair = pair.split_once('=').unwrap();
+                            pair.0 == setting.key && pair.1 != problem.value
+                        });
+                        let kept = match setting.key == problem.field {
+                            false => was == is,
+                            true => !typed || is.starts_with(&was) || setting.is_default(&before),
+                        };
+                        assert!(kept, "{query}: {nearest} makes {was} {is}");
+                    }
+                    // Whatever of the part itself was understood is still there.
+                    for name in ["rtx-4090", "rtx-3090", "qwen3-8b", "tg:100"] {
+                        let has = |text: &str| text.contains(name);
+                        assert!(!has(&problem.value) || has(nearest), "{query}: {nearest}");
+                    }
+                }
+            }
+        }
+        assert!(offers > 200, "{offers}");
+    }
+
+    #[test]
+    fn a_refused_part_of_a_machine_is_offered_with_the_others() {
+        let nearest = |query: &str| {
+            let (_, problems) = Scenario::from_query(query);
+            problems[0].nearest.clone()
+        };
+        assert_eq!(nearest("hw=rtx-4090@5000").as_deref(), Some("rtx-4090@4096"));
+        assert_eq!(nearest("hw=rtx-4090*0,rtx-3090").as_deref(), Some("rtx-4090*1,rtx-3090"));
+        assert_eq!(nearest("hw=rtx-4090*129,rtx-3090"), None, "129 devices in all");
+        assert_eq!(nearest("hw=rtx-4090*129").as_deref(), Some("rtx-4090*128"));
+        assert_eq!(nearest("lora=16*9999").as_deref(), Some("16*256"));
+        let measured = "llama.cpp/qwen3-8b/Q4_K_M/tg:100";
+        assert_eq!(
+            nearest(&format!("measured=rtx-3090*129/{measured}")),
+            Some(format!("rtx-3090*128/{measured}"))
+        );
     }
 
     #[test]

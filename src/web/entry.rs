@@ -1,7 +1,25 @@
 //! The entries of the table's axes: what a row, a column or a group of rows stands for.
 
+use std::borrow::Cow;
+
+use headroom::estimate::Answered;
 use headroom::quant::Quant;
 use headroom::scenario::{Axis, Engine, Layout, Scenario, Selected};
+
+/// The most letters of a name that someone typed.
+const LONGEST: usize = 60;
+
+/// A name or value as typed; of a very long one the beginning and the end.
+pub fn shorten(text: &str) -> Cow<'_, str> {
+    let end = |n: usize| text.char_indices().rev().nth(n - 1).map_or(0, |(at, _)| at);
+    match text.char_indices().nth(LONGEST) {
+        None => text.into(),
+        Some(_) => {
+            let head: String = text.chars().take(LONGEST * 2 / 3).collect();
+            format!("{head}…{}", &text[end(LONGEST / 3 - 1)..]).into()
+        }
+    }
+}
 
 /// One entry of an axis, by what it is rather than where it stands, so that it survives changes
 /// around it. Machines are told by their place: two may be alike, and one being changed stays the
@@ -19,11 +37,12 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// The entries of `axis`, as asked for.
+    /// The entries of `axis` that are answered, as asked for.
     pub fn all(axis: Axis, scenario: &Scenario) -> Vec<Entry> {
+        let Answered { models, machines, .. } = Answered::of(scenario);
         match axis {
-            Axis::Model => scenario.models.iter().cloned().map(Entry::Model).collect(),
-            Axis::Hardware => (0..scenario.machines.len()).map(Entry::Hardware).collect(),
+            Axis::Model => scenario.models.iter().take(models).cloned().map(Entry::Model).collect(),
+            Axis::Hardware => (0..machines).map(Entry::Hardware).collect(),
             Axis::Quant => scenario.quants.iter().copied().map(Entry::Quant).collect(),
             Axis::Engine => scenario.engines.iter().copied().map(Entry::Engine).collect(),
         }
@@ -78,9 +97,19 @@ pub fn open(scenario: &Scenario) -> Selected {
     scenario.selected.filter(|at| exists(scenario, *at)).unwrap_or(first)
 }
 
-/// There is such a cell.
+/// There is such a cell, and it is answered.
 pub fn exists(scenario: &Scenario, mut at: Selected) -> bool {
-    Axis::ALL.into_iter().all(|axis| *index(axis, &mut at) < axis.count(scenario))
+    Axis::ALL.into_iter().all(|axis| *index(axis, &mut at) < count(axis, scenario))
+}
+
+/// How many entries of an axis are answered.
+fn count(axis: Axis, scenario: &Scenario) -> usize {
+    let Answered { models, machines, .. } = Answered::of(scenario);
+    match axis {
+        Axis::Model => models,
+        Axis::Hardware => machines,
+        Axis::Quant | Axis::Engine => axis.count(scenario),
+    }
 }
 
 /// The cells that the table shows, by model, machine, quantisation and engine.
@@ -88,8 +117,8 @@ pub fn shown(scenario: &Scenario, layout: Layout) -> Vec<Selected> {
     let mut at = open(scenario);
     let hidden: Vec<Axis> = layout.hidden().collect();
     let mut along = |axis: Axis| match hidden.contains(&axis) {
-        true => *index(axis, &mut at)..(*index(axis, &mut at) + 1).min(axis.count(scenario)),
-        false => 0..axis.count(scenario),
+        true => *index(axis, &mut at)..(*index(axis, &mut at) + 1).min(count(axis, scenario)),
+        false => 0..count(axis, scenario),
     };
     let [models, machines] = [along(Axis::Model), along(Axis::Hardware)];
     let [quants, engines] = [along(Axis::Quant), along(Axis::Engine)];
@@ -124,6 +153,32 @@ mod tests {
         assert!(cells.iter().all(|at| at.machine == 2));
         let scenario = question("hw=a;b;c&engine=llama.cpp,vllm&cell=9.2.0.1");
         assert!(shown(&scenario, layout).iter().all(|at| at.machine == 0), "no such cell");
+    }
+
+    #[test]
+    fn a_long_name_is_shortened_in_the_middle() {
+        assert_eq!(shorten("qwen3-32b"), "qwen3-32b");
+        let sixty = "ж".repeat(LONGEST);
+        assert_eq!(shorten(&sixty), sixty);
+        let long = format!("start{}end", "ж".repeat(5000));
+        let short = shorten(&long);
+        assert_eq!(short.chars().count(), LONGEST);
+        assert!(short.starts_with("startж") && short.ends_with("жend"), "{short}");
+    }
+
+    #[test]
+    fn no_more_is_shown_than_is_answered() {
+        let models: Vec<String> = (0..600).map(|n| format!("m{n}")).collect();
+        let machines: Vec<String> = (0..32).map(|n| format!("d{n}")).collect();
+        let (models, machines) = (models.join(","), machines.join(";"));
+        let query = format!("model={models}&hw={machines}&rows=hardware,model&cell=599.0.0.0");
+        let scenario = question(&query);
+        let cells = shown(&scenario, Layout::of(&scenario));
+        // 20,000 cells at most, of whole models: 208 x 32 x 3.
+        assert_eq!(cells.len(), 208 * 32 * 3);
+        assert_eq!(Entry::all(Axis::Model, &scenario).len(), 208);
+        assert!(cells.iter().all(|at| exists(&scenario, *at)));
+        assert!(!exists(&scenario, scenario.selected.unwrap()));
     }
 
     #[test]

@@ -41,6 +41,18 @@ pageTest("a number typed that is out of range", {}, async (headroom) => {
   assert.notDeepEqual(await headroom.readTable(), before);
 });
 
+pageTest("what is offered for a part of a machine keeps the rest of it", {}, async (headroom) => {
+  await headroom.open("?hw=h100;rtx-4090*0,rtx-3090*2&model=qwen3-8b&quant=Q4_K_M");
+  await headroom.part("notice-way").filter({ hasText: "rtx-4090*1,rtx-3090*2" }).click();
+  assert.equal(await headroom.part("notice").count(), 0);
+  assert.match(headroom.query, /hw=h100;rtx-4090,rtx-3090\*2&/u);
+});
+
+pageTest("a number is no device", {}, async (headroom) => {
+  await headroom.open("?hw=128&model=qwen3-8b&quant=Q4_K_M");
+  assert.match(await headroom.words("notice"), /No device is called “128”/u);
+});
+
 pageTest("columns that are the rows as well", {}, async (headroom) => {
   await headroom.open("?rows=model&cols=model");
   assert.match(await headroom.words("notice"), /cols=model.*hardware, quant, engine/u);

@@ -30,9 +30,9 @@ const POLICY = [
 /** The folder that `cargo xtask build` fills. */
 export const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 
-/** Serves `dist` at `path` on a free port; `url` is the page's address, `close` ends it. */
-export async function serve(path = "/tools/headroom/") {
-  const server = createServer(async (request, response) => {
+/** Serves `dist` (to addresses of up to 1 MB) at `path` on a free port, with further `headers`; `url` is the page's address, `close` ends it. */
+export async function serve(path = "/tools/headroom/", headers = {}) {
+  const server = createServer({ maxHeaderSize: 1 << 20 }, async (request, response) => {
     const asked = decodeURIComponent(new URL(request.url, "http://host").pathname);
     const file = normalize(asked.slice(path.length)) === "." ? "index.html" : asked.slice(path.length);
     try {
@@ -42,6 +42,7 @@ export async function serve(path = "/tools/headroom/") {
         "content-type": TYPES[extname(file)] ?? "application/octet-stream",
         "content-security-policy": POLICY,
         "x-content-type-options": "nosniff",
+        ...headers,
       });
       response.end(body);
     } catch {
@@ -52,6 +53,9 @@ export async function serve(path = "/tools/headroom/") {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}${path}`,
-    close: () => new Promise((resolve) => server.close(resolve)),
+    close: () => new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    }),
   };
 }

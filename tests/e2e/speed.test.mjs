@@ -134,3 +134,33 @@ pageTest("a measurement that no machine could give is doubted, and stays", {}, a
   assert.match(await headroom.words("measured-kept"), /tg:38000/u);
   assert.match(await headroom.copyLink(), /tg:38000/u);
 });
+
+pageTest("a paste is refused at once, however it nests", {}, async (headroom) => {
+  await headroom.open(`?${QUERY}`);
+  await headroom.cell("qwen3-32b", "Q4_K_M").click();
+  for (const line of ["[\n", `[${"1,".repeat(50)}\n`, "{\"a\":\n"]) {
+    const took = await headroom.page.evaluate((line) => {
+      const part = (id) => document.querySelector(`[data-testid=${id}]`);
+      part("measure-text").value = line.repeat(1e6 / line.length);
+      part("measure-text").dispatchEvent(new Event("input", { bubbles: true }));
+      const start = performance.now();
+      part("measure-use").click();
+      return performance.now() - start;
+    }, line);
+    console.log(`1 MB of ${JSON.stringify(line.slice(0, 8))}: ${Math.round(took)} ms`);
+    const note = await headroom.part("measure-note").first().textContent();
+    assert.match(note, /Neither a number nor/u);
+  }
+});
+
+pageTest("one measurement too many stays in its field", {}, async (headroom) => {
+  const one = (_, n) => `rtx-3090*2/llama.cpp/model-${n}/Q4_K_M/tg:50`;
+  const measured = Array.from({ length: 32 }, one).join(";");
+  await headroom.open(`?${QUERY}&measured=${measured}`);
+  await headroom.part("measure").locator("summary").click();
+  await headroom.part("measure-text").fill("38.2");
+  await headroom.part("measure-use").click();
+  assert.match(await headroom.words("measure-note"), /32 measurements already/u);
+  assert.equal(await headroom.part("measure-text").inputValue(), "38.2");
+  assert.doesNotMatch(headroom.query, /38\.2/u);
+});

@@ -62,7 +62,10 @@ pub trait Codec: Send + Sync + 'static {
     /// Reads a pair's value over what there was. Of a repeated key the last usable value counts.
     fn read(&self, value: &mut Self::Value, text: &str, pair: &mut Pair) {
         match self.parse(text.trim()) {
-            Ok(parsed) => *value = parsed,
+            Ok(parsed) => {
+                *value = parsed;
+                pair.is_used = true;
+            }
             Err(error) => pair.refuse(text, error),
         }
     }

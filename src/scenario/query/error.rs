@@ -14,7 +14,8 @@ pub struct Problem {
     pub reason: ProblemKind,
     /// What would be accepted: a range such as `1..256`, or the accepted words.
     pub accepted: String,
-    /// The nearest value that would be, where the value is a number.
+    /// What to write in place of the value: the nearest that would be accepted, where a number in
+    /// it is out of range.
     pub nearest: Option<String>,
 }
 
@@ -59,6 +60,13 @@ impl ParseError {
     #[must_use]
     pub fn or(self, nearest: impl Into<String>) -> ParseError {
         ParseError { nearest: Some(nearest.into()), ..self }
+    }
+
+    /// The error of a value that this one's is a part of: `whole` puts the nearest part among the
+    /// others.
+    #[must_use]
+    pub fn within(self, whole: impl FnOnce(String) -> String) -> ParseError {
+        ParseError { nearest: self.nearest.map(whole), ..self }
     }
 
     /// The problem that a pair with this error is reported as.

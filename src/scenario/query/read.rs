@@ -1,5 +1,7 @@
 //! The question in a query string. Reading never fails: what cannot be used is kept and reported.
 
+use std::collections::BTreeSet;
+
 use percent_encoding::percent_decode_str;
 
 use super::error::{ParseError, Problem, ProblemKind};
@@ -15,10 +17,28 @@ pub(super) fn read(query: &str) -> (Scenario, Vec<Problem>) {
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         reader.pair(&key, &value);
     }
-    if let Some((cols, error)) = reader.scenario.view.drop_conflicting_columns() {
+    for problem in &mut reader.problems {
+        let Problem { field, nearest, .. } = problem;
+        let is_typed = reader.read.contains(&field.as_str());
+        nearest.take_if(|nearest| !keeps_the_rest(&reader.scenario, field, nearest, is_typed));
+    }
+    if let Some((cols, error)) = reader.scenario.drop_unfit_columns() {
         reader.refuse("cols", cols.name(), error);
     }
     (reader.scenario, reader.problems)
+}
+
+/// Whether `key=value` is accepted behind the link of `scenario`, and beside what was typed of that
+/// key instead of in its place.
+fn keeps_the_rest(scenario: &Scenario, key: &str, value: &str, is_typed: bool) -> bool {
+    let Some(setting) = setting(key) else { return false };
+    let is_written = !setting.is_default(scenario);
+    let (mut changed, mut pair) = (scenario.clone(), Pair::new(is_written));
+    setting.read(&mut changed, value, &mut pair);
+    let (before, after) = (setting.text(scenario), setting.text(&changed));
+    let more = after.strip_prefix(&before);
+    let is_kept = more.is_some_and(|more| more.is_empty() || more.starts_with([',', ';']));
+    pair.refused.is_empty() && (is_kept || !is_typed)
 }
 
 /// Every key, in the order in which links are written.
@@ -33,6 +53,8 @@ struct Reader {
     /// Keys of which a usable value was read.
     read: Vec<&'static str>,
     problems: Vec<Problem>,
+    /// The pairs that they are of: one that is repeated is one problem.
+    refused: BTreeSet<(String, String)>,
 }
 
 impl Reader {
@@ -59,8 +81,11 @@ impl Reader {
     }
 
     fn refuse(&mut self, key: &str, value: &str, error: ParseError) {
-        self.scenario.unused.push((key.to_owned(), value.to_owned()));
-        self.problems.push(error.of(key, value));
+        let pair = (key.to_owned(), value.to_owned());
+        if self.refused.insert(pair.clone()) {
+            self.scenario.unused.push(pair);
+            self.problems.push(error.of(key, value));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod serving;
 mod sglang;
 mod vllm;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::scenario::{Reading, thousandths};
@@ -73,7 +74,8 @@ pub fn parse(text: &str) -> Result<Pasted, PasteError> {
         .ok_or(PasteError::UnknownFormat)?;
     let model = runs.first().and_then(|run| run.model.clone());
     let mut readings: Vec<Reading> = Vec::new();
-    for Run { reading, .. } in runs.into_iter().filter(|run| run.model == model) {
+    let runs = runs.into_iter().filter(|run| run.model == model && run.reading.is_accepted());
+    for Run { reading, .. } in runs {
         match readings.iter().position(|seen| is_same_test(seen, &reading)) {
             Some(at) if is_faster(&reading, &readings[at]) => readings[at] = reading,
             Some(_) => {}
@@ -161,16 +163,12 @@ fn is_faster(a: &Reading, b: &Reading) -> bool {
 
 /// Whether two readings differ in their value only.
 fn is_same_test(a: &Reading, b: &Reading) -> bool {
-    let name = |reading: &Reading| {
-        let text = reading.to_string();
-        text.split_once(':').map(|(test, _)| test.to_owned())
-    };
-    name(a) == name(b)
+    a.with_value(0) == b.with_value(0)
 }
 
 /// Reads JSON documents, or JSON lines, between other lines.
 fn json(text: &str) -> Option<(Tool, Vec<Run>)> {
-    let values = json_values(text);
+    let (values, _) = json_values(text);
     let objects: Vec<&Value> = values
         .iter()
         .flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice))
@@ -182,19 +180,35 @@ fn json(text: &str) -> Option<(Tool, Vec<Run>)> {
     })
 }
 
-/// Returns the JSON values that begin a line of `text`, ignoring other text. Of a truncated array,
-/// the complete lines are read.
-fn json_values(text: &str) -> Vec<Value> {
-    let mut found = Vec::new();
+/// How often, on average, a byte of a paste may be part of something that turns out to be no JSON. A
+/// truncated report is tried as a whole, then its list of results.
+const TRIES: usize = 2;
+
+/// Returns the JSON values that begin a line of `text`, ignoring other text, and how many bytes were
+/// tried in vain. Of a truncated array, the complete lines are read. Where too much is tried in
+/// vain, the rest is not read.
+fn json_values(text: &str) -> (Vec<Value>, usize) {
+    let (mut found, mut tried) = (Vec::new(), 0);
     let mut rest = text;
-    while !rest.is_empty() {
+    while !rest.is_empty() && tried <= TRIES * text.len() {
         let line = rest.find('\n').map_or(rest.len(), |end| end + 1);
         let mut read = line;
-        if rest.trim_start().starts_with(['[', '{']) {
-            let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        if rest[..line].trim_start().starts_with(['[', '{']) {
+            // Looked over before anything is made of it: most of what is no JSON costs little then.
+            let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
             let mut last = 0;
-            while let Some(Ok(value)) = stream.next() {
-                found.push(value);
+            while let Some(next) = stream.next() {
+                let value = next.map_err(|error| length_up_to(&error, rest)).and_then(|_| {
+                    let value = &rest[last..stream.byte_offset()];
+                    serde_json::from_str(value).map_err(|_| stream.byte_offset())
+                });
+                match value {
+                    Ok(value) => found.push(value),
+                    Err(length) => {
+                        tried += length.saturating_sub(last);
+                        break;
+                    }
+                }
                 last = stream.byte_offset();
             }
             // What follows a value on its line is a comma or noise.
@@ -202,7 +216,13 @@ fn json_values(text: &str) -> Vec<Value> {
         }
         rest = &rest[read..];
     }
-    found
+    (found, tried)
+}
+
+/// Bytes of `text` before the place of `error`.
+fn length_up_to(error: &serde_json::Error, text: &str) -> usize {
+    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    before.map(str::len).sum::<usize>() + error.column()
 }
 
 /// Reads a tool's own text report.
@@ -216,14 +236,20 @@ fn table(
     split: fn(&str) -> Vec<String>,
     form: fn(&Parser) -> Option<TableForm>,
 ) -> Option<(Tool, Vec<Run>)> {
-    let mut lines = text.lines().map(split);
+    // Only a line with the name of a column in it can be a header.
+    let forms = PARSERS.iter().filter_map(|parser| Some((parser.tool, form(parser)?)));
+    let named = |(_, form): &(Tool, TableForm)| form.columns.iter().all(|name| text.contains(name));
+    let forms: Vec<(Tool, TableForm)> = forms.filter(named).collect();
+    let mut lines = text.lines();
     let (tool, form, header) = lines.find_map(|line| {
-        let has = |column: &&str| line.iter().any(|name| name == column);
-        let is_header = |form: &TableForm| form.columns.iter().all(has);
-        let (tool, form) =
-            PARSERS.iter().find_map(|p| Some((p.tool, form(p).filter(is_header)?)))?;
-        Some((tool, form, line))
+        let mut forms = forms.iter().filter(|(_, form)| line.contains(form.columns[0])).peekable();
+        forms.peek()?;
+        let header = split(line);
+        let has = |column: &&str| header.iter().any(|name| name == column);
+        let (tool, form) = *forms.find(|(_, form)| form.columns.iter().all(has))?;
+        Some((tool, form, header))
     })?;
+    let lines = lines.map(split);
     let read = |fields: Vec<String>| (form.read)(&Record { header: &header, fields: &fields });
     Some((tool, lines.flat_map(read).collect()))
 }
@@ -251,6 +277,7 @@ fn markdown_cells(line: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Bounds;
 
     /// The readings of a paste, as they are written in a link.
     #[track_caller]
@@ -281,6 +308,50 @@ mod tests {
         {
             assert_eq!(parse(text), Err(PasteError::UnknownFormat), "{text}");
         }
+    }
+
+    #[test]
+    fn a_truncated_report_is_read_as_far_as_it_goes() {
+        let result = "{\"n_prompt\": 0, \"n_gen\": 128, \"avg_ts\": 50}";
+        let report = format!("{{\"results\": 1,\n\"all\":\n[\n{result},\n{result},\n{{\"n_pro");
+        assert_eq!(readings(&report), ["tg:50"]);
+    }
+
+    #[test]
+    fn however_a_paste_nests_little_is_tried_in_vain() {
+        let lines = |line: &str| line.repeat(LONGEST / line.len());
+        let ones = format!("[{}\n", "1,".repeat(50));
+        let open = [
+            "[\n",
+            "{\n",
+            "[",
+            "{\"a\":\n",
+            "[{\"a\":[\n",
+            "[1,\n",
+            "[\"",
+            "[INFO]\n",
+            &ones,
+            "\n[ \n\n",
+        ];
+        for line in open {
+            let text = lines(line);
+            let (_, tried) = json_values(&text);
+            // What exceeds the bound is one more try.
+            assert!(tried <= (TRIES + 1) * text.len(), "{line:?}: {tried}");
+            assert_eq!(parse(&text), Err(PasteError::UnknownFormat), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_count_that_no_link_takes_is_not_read() {
+        let run = |depth: u64| {
+            format!("{{\"n_prompt\":0,\"n_gen\":128,\"n_depth\":{depth},\"avg_ts\":50}}")
+        };
+        let most = Bounds::READING_COUNT.max;
+        assert_eq!(readings(&run(most)), [format!("tg@{most}:50")]);
+        let refused = Err(PasteError::NoReadings(Tool::LlamaBench));
+        assert_eq!((parse(&run(most + 1)), parse(&run(u64::MAX))), (refused.clone(), refused));
+        assert_eq!(readings(&format!("{}\n{}", run(most + 1), run(7))), ["tg@7:50"]);
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub fn DraftFields() -> impl IntoView {
     }
 }
 
+/// Models whose drafts are offered: of a longer list the first, since all others are looked over for
+/// each.
+const WITH_DRAFTS: usize = 12;
+
 /// Drafts that the models of the question could have, and whatever the link asks for.
 #[component]
 fn DraftField() -> impl IntoView {
@@ -35,6 +39,7 @@ fn DraftField() -> impl IntoView {
         let mut ids: Vec<String> = models.with(|(models, engines)| {
             let models = models.iter().filter_map(|id| state.catalog.model(id));
             let engine = engines.first().copied().unwrap_or_default();
+            let models = models.take(WITH_DRAFTS);
             models.flat_map(|model| drafts(state.catalog, engine, model)).collect()
         });
         ids.push(value.get());

@@ -1,6 +1,6 @@
 //! The address bar follows the question, and the question follows back and forward.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use gloo::events::EventListener;
 use gloo::timers::callback::Timeout;
@@ -10,9 +10,14 @@ use send_wrapper::SendWrapper;
 use super::browser;
 use super::state::State;
 
-/// How long a movement rests before the address is written, in milliseconds. Safari refuses more
-/// than 100 writes in 30 seconds.
+/// How long a movement rests before the address is written, in milliseconds, once it was written
+/// often. Safari refuses more than 100 writes in 30 seconds.
 const REST: u32 = 350;
+/// So many writes in a [`SPELL`] are done at once: what is typed is then never lost, wherever the
+/// reader goes next.
+const AT_ONCE: u32 = 40;
+/// In milliseconds.
+const SPELL: f64 = 30_000.0;
 
 /// Which entry of the history a change belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub enum Step {
 thread_local! {
     /// A write to the present entry that waits for the movement to rest.
     static WAITING: RefCell<Option<(Timeout, String)>> = const { RefCell::new(None) };
+    /// When the present spell began, and the writes in it.
+    static WRITTEN: Cell<(f64, u32)> = const { Cell::new((0.0, 0)) };
 }
 
 /// Writes the question into the address bar.
@@ -36,6 +43,10 @@ pub fn write(state: State, step: Step) {
             flush();
             browser::write_address(&query, true);
         }
+        Step::Same if is_seldom() => {
+            cancel();
+            browser::write_address(&query, false);
+        }
         Step::Same => {
             let waiting = (Timeout::new(REST, flush), query);
             WAITING.with_borrow_mut(|w| *w = Some(waiting));
@@ -43,14 +54,25 @@ pub fn write(state: State, step: Step) {
     }
 }
 
-/// Takes the question from the address on back and forward.
+/// Whether one more write is among the first of a spell.
+fn is_seldom() -> bool {
+    let now = js_sys::Date::now();
+    let (since, count) = WRITTEN.get();
+    let (since, count) = if now - since > SPELL { (now, 1) } else { (since, count + 1) };
+    WRITTEN.set((since, count));
+    count <= AT_ONCE
+}
+
+/// Takes the question from the address on back and forward; on leaving writes what waits.
 pub fn follow(state: State) {
-    let listener = EventListener::new(&window(), "popstate", move |_| {
+    let back = EventListener::new(&window(), "popstate", move |_| {
+        // The address is another entry's already.
         cancel();
         state.read_link(&browser::query());
     });
-    let listener = SendWrapper::new(listener);
-    on_cleanup(move || drop(listener));
+    let away = EventListener::new(&window(), "pagehide", |_| flush());
+    let listeners = SendWrapper::new([back, away]);
+    on_cleanup(move || drop(listeners));
 }
 
 fn flush() {

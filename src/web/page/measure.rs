@@ -8,7 +8,7 @@ use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
 use headroom::report::Cell;
-use headroom::scenario::{Engine, Measurement, Reading};
+use headroom::scenario::{Bounds, Engine, Measurement, Reading};
 use headroom::speed::Correction;
 use headroom::speed::paste::{self, PasteError, Pasted, Tool};
 
@@ -18,6 +18,7 @@ enum Outcome {
     Nothing,
     Used(Vec<Reading>, Option<String>),
     Refused(PasteError),
+    TooMany,
 }
 
 /// The fields under the speed of the open cell.
@@ -31,11 +32,13 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
     let use_it = move |_| {
         let read = read(&text.get_untracked());
         outcome.set(match read {
-            Ok(Pasted { readings, model, .. }) => {
-                keep(state, readings.clone());
-                text.set(String::new());
-                Outcome::Used(readings, model)
-            }
+            Ok(Pasted { readings, model, .. }) => match keep(state, readings.clone()) {
+                true => {
+                    text.set(String::new());
+                    Outcome::Used(readings, model)
+                }
+                false => Outcome::TooMany,
+            },
             Err(error) => Outcome::Refused(error),
         });
     };
@@ -76,6 +79,9 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
             }
         }
         Outcome::Refused(error) => refusal(state, error).to_owned(),
+        Outcome::TooMany => {
+            tr!(state, measure.too_many, most = state.whole(Bounds::MEASURED.max))
+        }
     };
     view! {
         <details class="measure" data-testid="measure" open=move || correction.get().is_some()>
@@ -134,18 +140,26 @@ fn read(text: &str) -> Result<Pasted, PasteError> {
     }
 }
 
-/// Keeps `readings` of the open cell in the question.
-fn keep(state: State, readings: Vec<Reading>) {
-    let Some(at) = state.selected.get_untracked() else { return };
-    let Some(cell) = state.cell(at) else { return };
-    let quant = cell.quant;
-    state.choose(|s| {
-        let Some(machine) = s.machines.get(at.machine).cloned() else { return };
-        let engine: Engine = s.engines.get(at.engine).copied().unwrap_or_default();
-        let model = cell.model.clone();
-        s.serving.measure(Measurement { machine, engine, model, quant, readings });
-        edit::drop_unused(s, "measured");
+/// Keeps `readings` of the open cell in the question. False if there is no room for them.
+fn keep(state: State, readings: Vec<Reading>) -> bool {
+    let measured = state.selected.get_untracked().and_then(|at| {
+        let Cell { model, quant, .. } = state.cell(at)?;
+        let mut serving = state.scenario.with_untracked(|s| s.serving.clone());
+        let (machine, engine) = state.scenario.with_untracked(|s| {
+            let engine: Engine = s.engines.get(at.engine).copied().unwrap_or_default();
+            Some((s.machines.get(at.machine).cloned()?, engine))
+        })?;
+        let new = Measurement { machine, engine, model, quant, readings };
+        serving.measure(new).then_some(serving.measured)
     });
+    let is_kept = measured.is_some();
+    if let Some(measured) = measured {
+        state.choose(|s| {
+            s.serving.measured = measured;
+            edit::drop_unused(s, "measured");
+        });
+    }
+    is_kept
 }
 
 /// By how much the estimate was off.

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
+use crate::entry::shorten;
 use headroom::report::{Adjustment, EngineRefusal, Notice, RefusalReason, Suggestion};
 use headroom::scenario::{Problem, ProblemKind, Scenario};
 
@@ -12,14 +13,20 @@ use headroom::scenario::{Problem, ProblemKind, Scenario};
 #[component]
 pub fn Notices() -> impl IntoView {
     let state = use_state();
-    let notices = Memo::new(move |_| state.notices());
+    let of_question = Memo::new(move |_| state.notices_of_question());
+    let notices = Memo::new(move |_| state.notices(of_question.get()));
+    let more = move || match notices.with(|(_, more)| *more) {
+        0 => None,
+        more => Some(tr!(state, notices.more, n = state.whole(more as u64))),
+    };
     view! {
         <section class="notices" aria-label=words!(state, notices.region) aria-live="polite">
             <For
-                each=move || notices.get()
+                each=move || notices.get().0
                 key=|notice| format!("{notice:?}")
                 children=move |notice| view! { <NoticeLine notice /> }
             />
+            {move || more().map(|more| view! { <p class="notice" data-testid="more-notices">{more}</p> })}
         </section>
     }
 }
@@ -90,7 +97,7 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
 pub fn words(state: State, notice: &Notice) -> String {
     match notice {
         Notice::Query(Problem { field, value, reason, accepted, .. }) => {
-            let (field, value) = (field.as_str(), value.as_str());
+            let (field, value) = (&*shorten(field), &*shorten(value));
             let accepted = acceptance(state, accepted);
             match reason {
                 ProblemKind::UnknownKey => {
@@ -112,10 +119,10 @@ pub fn words(state: State, notice: &Notice) -> String {
             }
         }
         Notice::UnknownModel { id, never_released: Some(_), .. } => {
-            tr!(state, notices.never_released, id = id.as_str())
+            tr!(state, notices.never_released, id = &*shorten(id))
         }
-        Notice::UnknownModel { id, .. } => tr!(state, notices.unknown_model, id = id.as_str()),
-        Notice::UnknownDevice { id, .. } => tr!(state, notices.unknown_device, id = id.as_str()),
+        Notice::UnknownModel { id, .. } => tr!(state, notices.unknown_model, id = &*shorten(id)),
+        Notice::UnknownDevice { id, .. } => tr!(state, notices.unknown_device, id = &*shorten(id)),
         Notice::UnknownMemory { id, memory_gb, .. } => {
             let n = state.whole(u64::from(*memory_gb));
             tr!(state, notices.unknown_memory, name = state.device_name(id), n = n)

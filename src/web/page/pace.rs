@@ -1,13 +1,11 @@
-//! Answers a long table from the top, more and more rows a frame, so that the rows in view follow
-//! the hand that asks and the rest soon does.
+//! Answers a long table from the top, some rows a frame, so that the rows in view follow the hand that
+//! asks and the rest soon does.
 
 use leptos::prelude::*;
 
-/// Rows that are answered at once: those of a table that is read whole.
-const FIRST: usize = 12;
-/// The most rows of a later frame. Each frame takes twice as many as the one before, since each also
-/// looks over the whole table, for the answer, the order and the notices.
-const MOST: usize = 4 * FIRST;
+/// Cells that are answered in a frame; of rows that are drawn, so many more. Each takes about a
+/// millisecond, and between frames the page answers the hand.
+const ROOM: usize = 48;
 
 /// How much more is answered in this frame.
 #[derive(Clone, Copy)]
@@ -17,38 +15,43 @@ pub struct Pace {
 }
 
 /// A frame in which rows are answered.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Frame {
-    /// Rows that it takes.
-    room: usize,
-    /// Rows that wanted to be answered in it so far.
-    asked: usize,
+    /// Cells that were answered in it so far.
+    taken: usize,
+    /// Rows wait for the next one.
+    more: bool,
 }
 
 impl Pace {
     pub fn new() -> Pace {
-        Pace { frame: StoredValue::new(Frame { room: FIRST, asked: 0 }), next: Trigger::new() }
+        Pace { frame: StoredValue::new(Frame::default()), next: Trigger::new() }
     }
 
-    /// Whether one more row may be answered in this frame. Where not, the caller is told in the next.
-    pub fn takes_row(self) -> bool {
-        let Frame { room, asked } = self.frame.get_value();
-        if asked == 0 {
+    /// Makes the caller read again once more rows can be answered.
+    pub fn track(self) {
+        self.next.track();
+    }
+
+    /// Whether one more row, of so many cells, may be answered in this frame. Where it
+    /// `is_drawn` there is more room.
+    pub fn takes_row(self, cells: usize, is_drawn: bool) -> bool {
+        let mut frame = self.frame.get_value();
+        if frame.taken == 0 && !frame.more {
             request_animation_frame(move || self.end_frame());
         }
-        self.frame.set_value(Frame { room, asked: asked + 1 });
-        let takes = asked < room;
-        if !takes {
-            self.next.track();
+        let takes = frame.taken < if is_drawn { 2 * ROOM } else { ROOM };
+        match takes {
+            true => frame.taken += cells.max(1),
+            false => frame.more = true,
         }
+        self.frame.set_value(frame);
         takes
     }
 
     fn end_frame(self) {
-        let Some(Frame { room, asked }) = self.frame.try_get_value() else { return };
-        let more = asked > room;
-        let room = if more { (2 * room).min(MOST) } else { FIRST };
-        self.frame.set_value(Frame { room, asked: 0 });
+        let Some(Frame { more, .. }) = self.frame.try_get_value() else { return };
+        self.frame.set_value(Frame::default());
         if more {
             self.next.notify();
         }

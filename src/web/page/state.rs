@@ -12,14 +12,15 @@ use super::numbers::{self, Style};
 use super::pace::Pace;
 use super::text::{self, tr};
 use crate::answer::{self, Answer, Row};
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, shorten};
 use crate::number::{self, Refusal};
 use crate::quantity::Units;
 use headroom::catalog::Catalog;
 use headroom::estimate::{self, Files};
+use headroom::quant::Quant;
 use headroom::report::{Cell, Notice};
 use headroom::scenario::{
-    Bounds, Lang, Layout, Machine, Problem, Scenario, Selected, Serving, Theme, Unit,
+    Bounds, Engine, Lang, Layout, Machine, Problem, Scenario, Selected, Serving, Theme, Unit,
 };
 use headroom::units::Bytes;
 
@@ -27,6 +28,9 @@ use headroom::units::Bytes;
 const LANG_KEY: &str = "headroom.lang";
 const THEME_KEY: &str = "headroom.theme";
 const UNITS_KEY: &str = "headroom.units";
+
+/// How many notices are shown at once.
+const MOST_NOTICES: usize = 10;
 
 /// Everything the components read. A handful of signals: copy it freely.
 #[derive(Clone, Copy)]
@@ -103,16 +107,11 @@ impl State {
         let rows = Rows::new(catalog, scenario);
         let layout = Memo::new(move |_| scenario.with(Layout::of));
         let answer = Memo::new(move |_| {
-            let scenario = scenario.read();
-            let shown = entry::shown(&scenario, layout.get());
-            let rows: Vec<_> = shown.iter().map(|at| rows.at(&scenario, *at)).collect();
-            let rows: Vec<_> = rows.iter().map(|row| row.as_ref().map(ArcMemo::read)).collect();
-            let mut cells = Vec::new();
-            for (at, row) in shown.into_iter().zip(&rows) {
-                let answer = row.as_ref().and_then(|row| answer::entry(row, &scenario, at));
-                cells.push((at, answer.and_then(|answer| answer.as_ref().ok())));
-            }
-            answer::choose(&cells)
+            rows.with_shown(&scenario.read(), layout.get(), |cells| {
+                let cells =
+                    cells.iter().map(|(at, answer)| (*at, answer.and_then(|a| a.as_ref().ok())));
+                answer::choose(&cells.collect::<Vec<_>>())
+            })
         });
         let selected = Memo::new(move |_| {
             let asked = scenario.with(|s| s.selected.filter(|at| entry::exists(s, *at)));
@@ -170,8 +169,8 @@ impl State {
         read: impl FnOnce(&Result<Cell, Notice>) -> T,
     ) -> Option<T> {
         self.scenario.with(|s| {
-            let row = self.rows.at(s, at)?;
-            row.with(|row| answer::entry(row, s, at).map(read))
+            let row = self.rows.at(s, at, true)?;
+            answer::entry(&row, s, at).map(read)
         })
     }
 
@@ -180,24 +179,39 @@ impl State {
         self.with_answer(at, |answer| answer.as_ref().ok().cloned())?
     }
 
-    /// What the reader should know: of the link, of the settings, of what the table shows.
-    pub fn notices(self) -> Vec<Notice> {
+    /// What the reader should know of the question itself. Of what was not understood only the
+    /// first [`MOST_NOTICES`], and how much more there is.
+    pub fn notices_of_question(self) -> (Vec<Notice>, usize) {
         let scenario = self.scenario.read();
+        let mut notices: Vec<Notice> =
+            estimate::Answered::of(&scenario).notice().into_iter().collect();
+        // As many as are kept in the link are still problems; which, is only asked of the first.
         let kept =
             |p: &&Problem| scenario.unused.iter().any(|(k, v)| (k, v) == (&p.field, &p.value));
-        let problems = self
-            .problems
-            .with(|problems| problems.iter().filter(kept).cloned().collect::<Vec<_>>());
-        let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
-        notices.extend(estimate::unknown(self.catalog, &scenario));
+        let problems = self.problems.read();
+        let problems = problems.iter().filter(kept).take(MOST_NOTICES).cloned();
+        let problems: Vec<Notice> = problems.map(Notice::Query).collect();
+        let (unknown, unknowns) = estimate::unknown(self.catalog, &scenario, MOST_NOTICES);
+        let more = scenario.unused.len().saturating_sub(problems.len()) + unknowns - unknown.len();
+        notices.extend(problems);
+        notices.extend(unknown);
         notices.extend(estimate::advisories(self.catalog, &scenario));
-        let shown = entry::shown(&scenario, self.layout.get());
-        let refusals = shown.into_iter().filter_map(|at| {
-            let answer = |answer: &Result<Cell, Notice>| answer.as_ref().err().cloned();
-            Some((*scenario.engines.get(at.engine)?, self.with_answer(at, answer)?))
+        (notices, more)
+    }
+
+    /// What the reader should know: after `known` what the table shows. The first
+    /// [`MOST_NOTICES`] of it, and how much more there is.
+    pub fn notices(self, (mut notices, more): (Vec<Notice>, usize)) -> (Vec<Notice>, usize) {
+        let scenario = self.scenario.read();
+        self.rows.with_shown(&scenario, self.layout.get(), |cells| {
+            let refusals = cells.iter().filter_map(|(at, answer)| {
+                Some((*scenario.engines.get(at.engine)?, (*answer)?.as_ref().err()))
+            });
+            answer::telling(&scenario, &refusals.collect::<Vec<_>>(), &mut notices);
         });
-        answer::telling(&scenario, &refusals.collect::<Vec<_>>(), &mut notices);
-        notices
+        let more = more + notices.len().saturating_sub(MOST_NOTICES);
+        notices.truncate(MOST_NOTICES);
+        (notices, more)
     }
 
     /// Switches the language, here and for later visits.
@@ -301,14 +315,16 @@ impl State {
         tr!(self, counts.tokens, count = tokens, n = self.whole(tokens))
     }
 
-    /// A model's display name; its id where the catalogue has none.
+    /// A model's display name; where the catalogue has none its id, shortened.
     pub fn model_name(self, id: &str) -> String {
-        self.catalog.model(id).map_or_else(|| id.to_owned(), |model| model.name.clone())
+        self.catalog.model(id).map_or_else(|| shorten(id).into_owned(), |model| model.name.clone())
     }
 
-    /// A device's display name; its id where the catalogue has none.
+    /// A device's display name; where the catalogue has none its id, shortened.
     pub fn device_name(self, id: &str) -> String {
-        self.catalog.device(id).map_or_else(|| id.to_owned(), |device| device.name.clone())
+        self.catalog
+            .device(id)
+            .map_or_else(|| shorten(id).into_owned(), |device| device.name.clone())
     }
 
     /// What a row, a column or a group of rows is called.
@@ -341,8 +357,8 @@ impl State {
     }
 }
 
-/// The answers so far: a memo for each model on each machine, so that a change of one leaves the
-/// others alone, and one for the files of each model, which every machine is given.
+/// The answers so far, by model and machine, so that a change of one leaves the others alone; and a
+/// memo for the files of each model, which every machine is given.
 #[derive(Clone, Copy)]
 struct Rows {
     catalog: &'static Catalog,
@@ -350,14 +366,28 @@ struct Rows {
     /// What every answer depends on: the question without its models and machines and without
     /// what only the screen shows.
     settings: Memo<Scenario>,
+    /// How often the settings have changed.
+    age: Memo<u64>,
     /// What files depend on: of the settings, not those that often change and never matter.
     making: Memo<Scenario>,
     pace: Pace,
     files: StoredValue<HashMap<String, ArcMemo<Arc<ModelFiles>>>>,
-    rows: StoredValue<HashMap<(String, Machine), ArcMemo<Row>>>,
+    rows: StoredValue<HashMap<String, HashMap<Machine, AgedRow>>>,
     /// Owns the memos.
     owner: StoredValue<Owner>,
 }
+
+/// A row, and the settings that it answers.
+#[derive(Clone)]
+struct AgedRow {
+    row: Arc<Row>,
+    age: u64,
+    /// What its cells are of.
+    columns: (Vec<Quant>, Vec<Engine>),
+}
+
+/// A cell of the table, and its answer once there is one.
+type Answered<'a> = (Selected, Option<&'a Result<Cell, Notice>>);
 
 type ModelFiles = Result<Files<'static>, Notice>;
 
@@ -390,74 +420,103 @@ impl Rows {
                 ..s.clone()
             })
         });
-        Rows {
+        let age = Memo::new(move |age| {
+            settings.track();
+            age.map_or(0, |age| age + 1)
+        });
+        let rows = Rows {
             catalog,
             scenario,
             settings,
+            age,
             making,
             pace: Pace::new(),
             files: StoredValue::new(HashMap::new()),
             rows: StoredValue::new(HashMap::new()),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
-        }
+        };
+        Effect::new(move |_| rows.forget());
+        rows
     }
 
-    /// The row that the cell at `at` is in.
-    fn at(self, scenario: &Scenario, at: Selected) -> Option<ArcMemo<Row>> {
-        Some(self.row(scenario.models.get(at.model)?, scenario.machines.get(at.machine)?))
-    }
-
-    /// Whether the reader has opened a cell of that row.
-    fn is_open(self, (id, machine): &(String, Machine)) -> bool {
-        self.scenario.with_untracked(|s| {
-            s.selected.is_some_and(|at| {
-                s.models.get(at.model) == Some(id) && s.machines.get(at.machine) == Some(machine)
-            })
-        })
-    }
-
-    /// The memo of a row, made on first use.
-    fn row(self, id: &str, machine: &Machine) -> ArcMemo<Row> {
-        let key = (id.to_owned(), machine.clone());
-        if let Some(row) = self.rows.with_value(|rows| rows.get(&key).cloned()) {
-            return row;
-        }
-        let files = self.files(id);
-        let of = key.clone();
-        let row = self.own(move || {
-            let asked = StoredValue::new(None);
-            ArcMemo::new_owning(move |before: Option<Row>| {
-                // What each cell of the row is of.
-                let now = self.settings.with(|s| Some((s.quants.clone(), s.engines.clone())));
-                let same = asked.with_value(|asked| *asked == now);
-                if !self.is_open(&of) && !self.pace.takes_row() {
-                    // Until then it stays as it was; where it is of something else now, it is empty.
-                    return match before {
-                        Some(row) if same => (row, false),
-                        _ => (Row::new(), true),
-                    };
-                }
-                asked.set_value(now);
-                let row = match &**files.read() {
-                    Err(notice) => vec![Err(notice.clone())],
-                    Ok(files) => {
-                        self.settings.with(|s| estimate::cells(self.catalog, s, files, &of.1))
-                    }
-                };
-                let changed = before.as_ref() != Some(&row);
-                (row, changed)
-            })
-        });
-        // Machines that were passed on the way, as when a number is typed, are let go.
-        if self.rows.with_value(HashMap::len) as u64 > 4 * Bounds::MODELS.max {
-            let scenario = self.scenario.read_untracked();
+    /// Lets go of machines that were passed on the way, as when a number is typed.
+    fn forget(self) {
+        let scenario = self.scenario.read();
+        let count =
+            |rows: &HashMap<_, HashMap<_, _>>| rows.values().map(HashMap::len).sum::<usize>();
+        if self.rows.with_value(count) as u64 > 4 * Bounds::MODELS.max {
             self.rows.update_value(|rows| {
-                rows.retain(|(id, machine), _| {
-                    scenario.models.contains(id) && scenario.machines.contains(machine)
-                });
+                rows.retain(|id, _| scenario.models.contains(id));
+                for row in rows.values_mut() {
+                    row.retain(|machine, _| scenario.machines.contains(machine));
+                }
             });
         }
-        self.rows.update_value(|rows| _ = rows.insert(key, row.clone()));
+    }
+
+    /// Reads all cells that the table shows, followed.
+    fn with_shown<T>(
+        self,
+        scenario: &Scenario,
+        layout: Layout,
+        read: impl FnOnce(&[Answered<'_>]) -> T,
+    ) -> T {
+        let shown = entry::shown(scenario, layout);
+        // The cells of a row follow one another.
+        let of_row = |a: &Selected, b: &Selected| (a.model, a.machine) == (b.model, b.machine);
+        let rows = shown.chunk_by(of_row).map(|cells| (self.at(scenario, cells[0], false), cells));
+        let rows: Vec<_> = rows.collect();
+        let cells = rows.iter().flat_map(|(row, cells)| {
+            let answer = |at| answer::entry(row.as_ref()?, scenario, at);
+            cells.iter().map(move |at| (*at, answer(*at)))
+        });
+        read(&cells.collect::<Vec<_>>())
+    }
+
+    /// The row that the cell at `at` is in, followed. Where it is not its turn yet, the row is what it
+    /// was; none where it was of other columns. Rows that are drawn have more room.
+    fn at(self, scenario: &Scenario, at: Selected, is_drawn: bool) -> Option<Arc<Row>> {
+        let (id, machine) = (scenario.models.get(at.model)?, scenario.machines.get(at.machine)?);
+        self.pace.track();
+        let age = self.age.get();
+        let known = self.rows.with_value(|rows| rows.get(id)?.get(machine).cloned());
+        if let Some(known) = &known
+            && known.age == age
+        {
+            return Some(known.row.clone());
+        }
+        let (row, columns) = self.settings.with_untracked(|s| {
+            let columns = (s.quants.clone(), s.engines.clone());
+            let cells = columns.0.len() * columns.1.len();
+            let is_open = scenario
+                .selected
+                .is_some_and(|open| (open.model, open.machine) == (at.model, at.machine));
+            if !is_open && !self.pace.takes_row(cells, is_drawn) {
+                return (
+                    known.filter(|known| known.columns == columns).map(|known| known.row),
+                    None,
+                );
+            }
+            let row = match self.catalog.model(id) {
+                // What is nearest to it is looked up for the notices that are shown.
+                None => vec![Err(Notice::UnknownModel {
+                    id: id.clone(),
+                    never_released: None,
+                    nearest: Vec::new(),
+                })],
+                Some(_) => match &**self.files(id).read_untracked() {
+                    Err(notice) => vec![Err(notice.clone())],
+                    Ok(files) => estimate::cells(self.catalog, s, files, machine),
+                },
+            };
+            (Some(Arc::new(row)), Some(columns))
+        });
+        if let (Some(row), Some(columns)) = (&row, columns) {
+            let aged = AgedRow { row: row.clone(), age, columns };
+            self.rows.update_value(|rows| {
+                rows.entry(id.clone()).or_default().insert(machine.clone(), aged);
+            });
+        }
         row
     }
 

@@ -1,6 +1,7 @@
 //! The comparison: rows and columns of what is compared, grouped where there is a third thing.
 
 mod order;
+mod window;
 
 use leptos::prelude::*;
 
@@ -16,7 +17,8 @@ use crate::entry::{self, Entry};
 use headroom::report::{Cell, Notice, RefusalReason, Verdict};
 use headroom::scenario::{Axis, Layout, Scenario, Selected};
 use headroom::units::Bytes;
-use order::{Order, OrderField, SortHeader, is_fast_enough, ordered, sorted};
+use order::{Order, OrderField, SortHeader, ordered, sorted};
+use window::Window;
 
 /// Which of several entries a cell is in: its group of rows, row and column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +36,13 @@ impl Spot {
     }
 }
 
+/// A line of the table: a row, or without one the heading of its group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Line {
+    group: Option<Entry>,
+    row: Option<Entry>,
+}
+
 /// The whole table with the field that adds a row.
 #[component]
 pub fn Table() -> impl IntoView {
@@ -49,14 +58,28 @@ pub fn Table() -> impl IntoView {
             None => vec![None],
         }
     });
+    let lines = Memo::new(move |_| {
+        let axis = state.layout.get().rows;
+        let of_group = |group: &Option<Entry>| {
+            let spot = Spot(group.iter().cloned().collect());
+            let rows = ordered(state, &spot, axis, &order.get()).into_iter().map(Some);
+            let rows = group.is_some().then_some(None).into_iter().chain(rows);
+            rows.map(|row| Line { group: group.clone(), row }).collect::<Vec<_>>()
+        };
+        groups.with(|groups| groups.iter().flat_map(of_group).collect::<Vec<_>>())
+    });
     let hidden = Memo::new(move |_| {
         let axis = state.layout.get().rows;
-        let slow = |group: &Option<Entry>| {
-            let group = Spot(group.iter().cloned().collect());
-            let rows = state.scenario.with(|s| Entry::all(axis, s));
-            rows.iter().filter(|row| !is_fast_enough(state, &group.and((*row).clone()))).count()
-        };
-        groups.with(|groups| groups.iter().map(slow).sum::<usize>())
+        let all = state.scenario.with(|s| Entry::all(axis, s).len()) * groups.with(Vec::len);
+        all - lines.with(|lines| lines.iter().filter(|line| line.row.is_some()).count()).min(all)
+    });
+    let table = NodeRef::new();
+    let window = Window::over(table, lines, cols);
+    // The groups that have a line drawn.
+    let drawn = Memo::new(move |_| {
+        let mut groups: Vec<_> = window.lines().into_iter().map(|line| line.group).collect();
+        groups.dedup();
+        groups
     });
     let columns = move || cols.with(|cols| cols.len() + 2);
     let caption = move || {
@@ -87,7 +110,9 @@ pub fn Table() -> impl IntoView {
                 </div>
                 <div class="table-scroll" role="region" tabindex="0" aria-label=caption>
                     <table
+                        node_ref=table
                         class="table"
+                        aria-rowcount=move || window.count()
                         data-testid="table"
                         style:--columns=move || (columns() - 1).to_string()
                     >
@@ -109,9 +134,11 @@ pub fn Table() -> impl IntoView {
                                 </th>
                             </tr>
                         </thead>
-                        <For each=move || groups.get() key=Clone::clone let(group)>
-                            <Group group order cols />
+                        <Spacer height=Signal::derive(move || window.above()) />
+                        <For each=move || drawn.get() key=Clone::clone let(group)>
+                            <Group group window cols />
                         </For>
+                        <Spacer height=Signal::derive(move || window.below()) />
                     </table>
                 </div>
                 <MarkNote />
@@ -123,31 +150,45 @@ pub fn Table() -> impl IntoView {
     }
 }
 
+/// The place of lines that are not drawn.
+#[component]
+fn Spacer(height: Signal<f64>) -> impl IntoView {
+    view! {
+        <Show when=move || { height.get() > 0.0 }>
+            <tbody class="spacer" aria-hidden="true">
+                <tr style:block-size=move || format!("{}px", height.get())></tr>
+            </tbody>
+        </Show>
+    }
+}
+
 /// Rows that belong together, under a heading where there are several groups.
 #[component]
-fn Group(group: Option<Entry>, order: RwSignal<Order>, cols: Memo<Vec<Entry>>) -> impl IntoView {
-    let state = use_state();
+fn Group(group: Option<Entry>, window: Window, cols: Memo<Vec<Entry>>) -> impl IntoView {
     let spot = Spot(group.iter().cloned().collect());
-    let rows = {
-        let spot = spot.clone();
-        Memo::new(move |_| ordered(state, &spot, state.layout.get().rows, &order.get()))
-    };
-    let heading = group.map(|entry| {
-        let spot = Spot(vec![entry.clone()]);
-        view! {
-            <tr class="group-row">
-                <th scope="rowgroup" colspan=move || cols.with(|cols| cols.len() + 2)>
-                    <Head entry spot cols />
-                </th>
-            </tr>
-        }
+    let rows = Memo::new(move |_| {
+        let lines = window.lines().into_iter().filter(|line| line.group == group);
+        lines.map(|line| line.row).collect::<Vec<_>>()
     });
+    let line = move |row: Option<Entry>| match row {
+        Some(row) => view! { <Row spot=spot.and(row.clone()) row window cols /> }.into_any(),
+        None => {
+            let heading = spot.0.first().cloned().map(|entry| {
+                view! { <Head entry spot=spot.clone() cols /> }
+            });
+            view! {
+                <tr class="group-row">
+                    <th scope="rowgroup" colspan=move || cols.with(|cols| cols.len() + 2)>
+                        {heading}
+                    </th>
+                </tr>
+            }
+            .into_any()
+        }
+    };
     view! {
         <tbody>
-            {heading}
-            <For each=move || rows.get() key=Clone::clone let(row)>
-                <Row spot=spot.and(row.clone()) row cols />
-            </For>
+            <For each=move || rows.get() key=Clone::clone children=line />
         </tbody>
     }
 }
@@ -213,12 +254,13 @@ fn detail(state: State, axis: Axis, cell: &Cell) -> String {
 
 /// One row.
 #[component]
-fn Row(spot: Spot, row: Entry, cols: Memo<Vec<Entry>>) -> impl IntoView {
+fn Row(spot: Spot, row: Entry, window: Window, cols: Memo<Vec<Entry>>) -> impl IntoView {
+    let place = spot.clone();
     let copies = spot.clone();
     let head = spot.clone();
     let spot = StoredValue::new(spot);
     view! {
-        <tr>
+        <tr aria-rowindex=move || window.place(&place)>
             <th scope="row" class="model">
                 <Head entry=row spot=head cols />
             </th>

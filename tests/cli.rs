@@ -1,0 +1,60 @@
+//! The command line as a program: what it prints and how it ends.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// Runs the program with standard input.
+fn headroom(command: &mut Command, input: &[u8]) -> Output {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_headroom"))
+}
+
+#[test]
+fn a_line_that_is_no_text_is_answered_in_its_place() {
+    let mut input = b"ctx=1k\nctx=\xff\xfe\r\nctx=2k\r\n\n\xff\nctx=3k".to_vec();
+    let output = headroom(program().args(["estimate", "--batch", "-"]), &input);
+    assert_eq!(output.status.code(), Some(0));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let answers: Vec<Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said = |answer: &Value| match &answer["error"] {
+        Value::String(error) => error.clone(),
+        _ => answer["query"].as_str().unwrap().to_owned(),
+    };
+    let said: Vec<String> = answers.iter().map(said).collect();
+    let (second, fifth) =
+        ("line 2 is not UTF-8 from its byte 5 on", "line 5 is not UTF-8 from its byte 1 on");
+    assert_eq!(said, ["ctx=1024", second, "ctx=2048", "", fifth, "ctx=3072"]);
+    // The others are answered as without it.
+    input.retain(|byte| byte.is_ascii());
+    let clean = headroom(program().args(["estimate", "--batch", "-"]), &input);
+    let clean = String::from_utf8(clean.stdout).unwrap();
+    assert_eq!(clean.lines().next(), stdout.lines().next());
+    assert_eq!(clean.lines().last(), stdout.lines().last());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_text_is_a_mistake_of_the_caller() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let wrong = OsStr::from_bytes(b"model=\xff");
+    for arguments in [vec![OsStr::new("estimate"), wrong], vec![wrong]] {
+        let output = headroom(program().args(arguments), b"");
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains("model=\u{fffd}` is not UTF-8"), "{stderr}");
+        assert!(stderr.contains("usage:") && !stderr.contains("panicked"), "{stderr}");
+    }
+}
