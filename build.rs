@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 // The two files of the crate that describe the data, under the paths they have there.
 #[allow(dead_code)]
@@ -23,6 +23,13 @@ fn main() {
         check_sources(&model.id, &model.sources, &models.sources);
         check_sources(&model.id, &[model.confidence], &models.sources);
     }
+    let builds: record::Builds = encode("builds");
+    for model in &builds.models {
+        for file in &model.files {
+            check_sources(&model.model, &[u32::from(file.source)], &builds.sources);
+        }
+    }
+    build_names();
     let devices: record::Devices = encode("devices");
     for device in &devices.devices {
         check_sources(&device.id, &device.sources, &devices.sources);
@@ -51,4 +58,45 @@ fn check_sources(id: &str, indexes: &[u32], table: &[String]) {
             table.len()
         );
     }
+}
+
+/// The contents of `src/quant/builds.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BuildNames {
+    publishers: Vec<String>,
+    names: Vec<BuildName>,
+}
+
+/// A name that publishers gave to mixes of their own: see `src/quant/build.rs`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BuildName {
+    name: String,
+    base: String,
+    q8_0_head: bool,
+    dense: [f64; 3],
+    moe: [f64; 3],
+}
+
+/// Writes the names of builds as tables of Rust.
+fn build_names() {
+    let path = "src/quant/builds.json";
+    println!("cargo::rerun-if-changed={path}");
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let names: BuildNames = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let known = names.names.iter().map(|entry| {
+        let BuildName { name, base, q8_0_head, dense, moe } = entry;
+        format!(
+            "Known {{ name: {name:?}, base: Mix::{base}, has_q8_0_head: {q8_0_head}, \
+             dense: {dense:?}, moe: {moe:?} }},\n"
+        )
+    });
+    let tables = format!(
+        "static PUBLISHERS: &[&str] = &{:?};\nstatic KNOWN: &[Known] = &[\n{}];\n",
+        names.publishers,
+        known.collect::<String>()
+    );
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(out.join("builds.rs"), tables).expect("OUT_DIR can be written");
 }

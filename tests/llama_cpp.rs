@@ -96,7 +96,7 @@ impl Files {
 fn weights(architecture: &Architecture, mix: Mix) -> Vec<Weight> {
     let tensors: Vec<_> = tensors(architecture).into_iter().filter(|t| t.in_gguf).collect();
     let types = mix.types(MixContext::new(architecture, false), &tensors);
-    tensors.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty }).collect()
+    tensors.into_iter().zip(types).map(|(tensor, ty)| Weight::new(tensor, ty)).collect()
 }
 
 fn device(split: &Split) -> u64 {

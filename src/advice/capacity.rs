@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::engine::Run;
+use crate::engine::{Effort, Run};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::Verdict;
 use crate::scenario::{Bounds, Offload, Scenario};
@@ -82,19 +82,18 @@ impl<'a> Capacity<'a> {
         let Scenario { context, users, .. } = *self.scenario;
         let step = self.run.context_step().max(1);
         let most = Bounds::CONTEXT.max / step;
-        let runs = |n: u64| self.offload_headroom(n * step, users);
         let known = (context / step).max(1);
-        (self.verdict == Verdict::Offload)
-            .then(|| (largest_fitting(known, most, known, runs) * step).max(context))
+        let longest = || self.most_offloaded(known, most, |n| (n * step, users)) * step;
+        (self.verdict == Verdict::Offload).then(|| longest().max(context))
     }
 
     /// The most users with whom the model still runs with a part in RAM; `None` unless that is the
     /// verdict.
     pub fn offload_max_users(&self) -> Option<u64> {
         let Scenario { context, users, .. } = *self.scenario;
-        let runs = |n: u64| self.offload_headroom(context, n);
+        let most = || self.most_users().max(users);
         (self.verdict == Verdict::Offload)
-            .then(|| largest_fitting(users, self.most_users().max(users), users, runs))
+            .then(|| self.most_offloaded(users, most(), |n| (context, n)))
     }
 
     fn most_users(&self) -> u64 {
@@ -220,7 +219,10 @@ impl<'a> Capacity<'a> {
     /// Free bytes by the high estimate on all devices together, with the layers placed anew;
     /// negative if not everything fits on the devices.
     fn headroom_placed_anew(&self, context: u64, users: u64) -> i64 {
-        let placed = self.run.placed_anew(context, users).filter(|run| !offloads(run.as_ref()));
+        let placed = self
+            .run
+            .placed_anew(context, users, Effort::Quick)
+            .filter(|run| !offloads(run.as_ref()));
         let loads = placed.map(|run| run.loads(context, users));
         match loads.filter(|loads| free(loads) >= 0) {
             Some(loads) => loads.devices.iter().map(by_high).sum(),
@@ -228,12 +230,26 @@ impl<'a> Capacity<'a> {
         }
     }
 
+    /// The largest number from `runs` to `most` with which the model runs with a part in RAM, where
+    /// `at` says which context and users that is.
+    fn most_offloaded(&self, runs: u64, most: u64, at: impl Fn(u64) -> (u64, u64)) -> u64 {
+        let by = |effort, n| {
+            let (context, users) = at(n);
+            self.offload_headroom(context, users, effort)
+        };
+        let found = largest_fitting(runs, most, runs, |n| by(Effort::Quick, n)).max(runs);
+        match found < most && by(Effort::Thorough, found + 1) >= 0 {
+            true => largest_fitting(found + 1, most, found + 2, |n| by(Effort::Thorough, n)),
+            false => found,
+        }
+    }
+
     /// Free bytes by the expected estimate on devices and host together, with as much in RAM as it
     /// takes; negative if the model does not run.
-    fn offload_headroom(&self, context: u64, users: u64) -> i64 {
+    fn offload_headroom(&self, context: u64, users: u64, effort: Effort) -> i64 {
         let placed = match self.scenario.offload {
             Offload::Auto => {
-                self.run.placed_anew(context, users).map(|run| run.loads(context, users))
+                self.run.placed_anew(context, users, effort).map(|run| run.loads(context, users))
             }
             _ => Some(self.run.loads(context, users)),
         };

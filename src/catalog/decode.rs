@@ -1,14 +1,17 @@
 //! Decoding of the encoded data into the catalogue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::record::{self, Devices, Models};
-use super::{Catalog, CloudPrice, Device, Model, NeverReleased};
+use super::record::{self, Builds, Devices, Models};
+use super::{Catalog, CloudPrice, Device, Model, NeverReleased, PublishedFile};
+use crate::quant::{BuildName, Publisher};
+use crate::units::Bytes;
 
 /// Decodes the catalogue that `build.rs` encoded.
 pub(super) fn bundled() -> Catalog {
     let models: Models = decode(include_bytes!(concat!(env!("OUT_DIR"), "/models.postcard")));
+    let mut builds = builds();
     let devices: Devices = decode(include_bytes!(concat!(env!("OUT_DIR"), "/devices.postcard")));
     let mut catalog = Catalog {
         generated: models.generated,
@@ -18,7 +21,8 @@ pub(super) fn bundled() -> Catalog {
     };
     let mut taken = BTreeSet::new();
     for record in models.models {
-        let model = model(record, &models.sources, &taken);
+        let files = builds.remove(&record.id).unwrap_or_default();
+        let model = Model { builds: files, ..model(record, &models.sources, &taken) };
         taken.insert(model.id.clone());
         catalog.models.push(model);
     }
@@ -33,6 +37,27 @@ pub(super) fn bundled() -> Catalog {
             .collect();
     }
     catalog
+}
+
+/// Returns the published files by the Hugging Face ids of their models.
+fn builds() -> BTreeMap<String, Vec<PublishedFile>> {
+    let Builds { sources, publishers, names, models } =
+        decode(include_bytes!(concat!(env!("OUT_DIR"), "/builds.postcard")));
+    let publishers: Vec<_> = publishers.iter().map(|name| Publisher::parse(name)).collect();
+    let names: Vec<_> = names.iter().map(|name| BuildName::parse(name)).collect();
+    let file = |file: record::BuildFile| {
+        Some(PublishedFile {
+            publisher: publishers[usize::from(file.publisher)]?,
+            name: names[usize::from(file.name)]?,
+            bytes: Bytes(file.bytes),
+            precision: file.precision,
+            has_projector: file.has_projector,
+            source: sources[usize::from(file.source)].clone(),
+        })
+    };
+    let of_model =
+        |of: record::ModelBuilds| (of.model, of.files.into_iter().filter_map(file).collect());
+    models.into_iter().map(of_model).collect()
 }
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
@@ -70,6 +95,7 @@ fn model(m: record::Model, table: &[String], taken: &BTreeSet<String>) -> Model 
         native_quantization: m.native_quantization,
         note: m.note,
         count_note: m.count_note,
+        builds: Vec::new(),
         config: m.config,
         architecture: OnceLock::new(),
         tensors: OnceLock::new(),

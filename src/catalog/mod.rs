@@ -11,6 +11,8 @@ use std::sync::{LazyLock, OnceLock};
 
 use crate::architecture::config::Config;
 use crate::architecture::{self, Architecture, Count, Tensor};
+use crate::quant::{BuildName, Publisher};
+use crate::units::Bytes;
 
 pub use record::{DeviceKind, Included, LeftOut};
 
@@ -56,6 +58,8 @@ pub struct Model {
     pub note: Option<String>,
     /// Reason why the counted parameters differ from the published ones by more than 0.1 %.
     pub count_note: Option<String>,
+    /// GGUF files of the model whose sizes are known.
+    pub builds: Vec<PublishedFile>,
     /// Configuration from which the architecture is built.
     config: Config,
     /// The architecture, built on first use.
@@ -79,6 +83,23 @@ impl Model {
     pub fn count(&self) -> Count {
         *self.count.get_or_init(|| architecture::count(self.architecture()))
     }
+}
+
+/// A published GGUF file.
+#[derive(Clone, Debug)]
+pub struct PublishedFile {
+    /// Who published it.
+    pub publisher: Publisher,
+    /// The name that says how it is quantised.
+    pub name: BuildName,
+    /// Size of the file.
+    pub bytes: Bytes,
+    /// The step that the size is rounded to: 1 if it is exact.
+    pub precision: u64,
+    /// Whether the projector's file is counted too.
+    pub has_projector: bool,
+    /// Source of the size.
+    pub source: String,
 }
 
 /// An accelerator or a host.

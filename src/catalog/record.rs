@@ -195,3 +195,42 @@ pub struct CloudPrice {
     pub source: u32,
     pub date: String,
 }
+
+/// The contents of `data/builds.json`: published GGUF files.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Builds {
+    /// Source strings.
+    pub sources: Vec<String>,
+    /// Publishers.
+    pub publishers: Vec<String>,
+    /// Names of builds.
+    pub names: Vec<String>,
+    /// The files of each model.
+    pub models: Vec<ModelBuilds>,
+}
+
+/// The published files of a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelBuilds {
+    /// Hugging Face id.
+    pub model: String,
+    /// Its files.
+    pub files: Vec<BuildFile>,
+}
+
+/// A published file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct BuildFile {
+    pub publisher: u8,
+    pub name: u8,
+    pub bytes: u64,
+    /// The step that the bytes are rounded to.
+    pub precision: u64,
+    /// Whether the projector's file is counted too.
+    pub has_projector: bool,
+    pub source: u8,
+}

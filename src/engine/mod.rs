@@ -31,7 +31,7 @@ pub use layer_cache::{LayerCache, State, expand_latents, layer_caches, mtp_cache
 pub use layout::{Layout, PlacedLayers};
 pub use model_files::{Addons, File, ModelFiles, Proposer, Speculation};
 pub use refusal::Refusal;
-pub use run::Run;
+pub use run::{Effort, Run};
 pub use split_by_memory::split_by_memory;
 
 use crate::catalog::{Catalog, Model};

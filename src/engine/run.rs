@@ -4,6 +4,15 @@ use super::layout::Layout;
 use crate::hardware::{Hardware, Load, Loads};
 use crate::report::{DeviceBill, HostBill, Placement, PlacementReason, SlidingWindowCache};
 
+/// How hard a placement is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// By halving, which finds nearly all of them.
+    Quick,
+    /// Where halving finds none, one by one.
+    Thorough,
+}
+
 /// A model in a format on a machine, as an engine runs it.
 pub trait Run {
     /// The machine.
@@ -44,7 +53,12 @@ pub trait Run {
 
     /// Returns this run with the layers placed anew for another context and number of users, as the
     /// engine or its user would; `None` if that is not possible, or nothing fits.
-    fn placed_anew(&self, _context: u64, _users: u64) -> Option<Box<dyn Run + '_>> {
+    fn placed_anew(
+        &self,
+        _context: u64,
+        _users: u64,
+        _effort: Effort,
+    ) -> Option<Box<dyn Run + '_>> {
         None
     }
 

@@ -52,7 +52,9 @@ impl EngineAdapter for Transformers {
             Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),
             // GGUF files are supported, but unpacked to 16 bits, so they are no format of their own
             // in memory.
-            Quant::Gguf(_) | Quant::Format(Format::Mlx(_) | Format::Exl3(_) | Format::Nvfp4) => {
+            Quant::Gguf(_)
+            | Quant::Build(_)
+            | Quant::Format(Format::Mlx(_) | Format::Exl3(_) | Format::Nvfp4) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest(quant)))
             }
             Quant::Format(_) => Ok(()),
@@ -247,7 +249,7 @@ impl Run for TransformersRun<'_> {
                     }
                 ));
             }
-            Quant::Format(_) => {}
+            Quant::Build(_) | Quant::Format(_) => {}
         }
         flags.extend(self.addons.flags());
         flags

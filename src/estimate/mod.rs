@@ -158,6 +158,9 @@ pub fn files<'a>(
 fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
     let Scenario { engines, quants, .. } = scenario;
     let nearest = engine::nearest_format(engine, quant);
+    if nearest.is_also_called(quant) {
+        return nearest;
+    }
     match engines.iter().any(|engine| engine::loads_format(*engine, quant)) {
         true if !quants.contains(&nearest) => nearest,
         _ => quant,

@@ -1,5 +1,6 @@
 //! Quantisation: the type of every tensor, and the bytes of a model's weights.
 
+mod build;
 mod format;
 mod ggml;
 mod gguf_mix;
@@ -7,6 +8,7 @@ mod gguf_part;
 mod gguf_recipe;
 mod mix_context;
 
+pub use build::{Build, BuildName, Publisher};
 pub use format::Format;
 pub use ggml::GgmlType;
 pub use gguf_mix::Mix;
@@ -29,6 +31,8 @@ pub enum Quant {
     /// A llama.cpp mix: `Q4_K_M`, `IQ2_XXS`, `BF16` ... In a safetensors checkpoint only BF16,
     /// F16 and F32 exist.
     Gguf(Mix),
+    /// A GGUF file as somebody published it: `UD-Q4_K_XL`, `bartowski:Q4_K_M`.
+    Build(Build),
     /// A quantised checkpoint: `FP8`, `AWQ`, `MLX-4bit` ...
     Format(Format),
 }
@@ -36,19 +40,50 @@ pub enum Quant {
 impl Quant {
     /// Parses the name of a scheme, in any case.
     pub fn parse(name: &str) -> Option<Quant> {
-        Mix::parse(name).map(Quant::Gguf).or_else(|| Format::parse(name).map(Quant::Format))
+        let build = || Build::parse(name).map(Quant::Build);
+        let format = || Format::parse(name).map(Quant::Format);
+        Mix::parse(name).map(Quant::Gguf).or_else(build).or_else(format)
     }
 
-    /// Every scheme: the mixes, then the formats, each largest first.
+    /// The GGUF mix: of a build, the standard one that is nearest.
+    pub const fn mix(self) -> Option<Mix> {
+        match self {
+            Quant::Gguf(mix) => Some(mix),
+            Quant::Build(build) => Some(build.name.base()),
+            Quant::Format(_) => None,
+        }
+    }
+
+    /// Whether people call this scheme by the name of `other`: the GGUF files with experts in MXFP4
+    /// are published as `MXFP4`.
+    pub const fn is_also_called(self, other: Quant) -> bool {
+        matches!((self, other), (Quant::Gguf(Mix::MXFP4_MOE), Quant::Format(Format::Mxfp4)))
+    }
+
+    /// Every scheme: the mixes and the formats, each largest first, with publishers' own names after
+    /// the mix that is nearest.
     pub fn all() -> impl Iterator<Item = Quant> {
-        let mixes = Mix::ALL.iter().map(|mix| Quant::Gguf(*mix));
+        let near = |mix| Build::all().filter(move |build| build.name.base() == mix);
+        let mixes = Mix::ALL.iter().flat_map(move |mix| {
+            [Quant::Gguf(*mix)].into_iter().chain(near(*mix).map(Quant::Build))
+        });
         mixes.chain(Format::ALL.iter().map(|format| Quant::Format(*format)))
+    }
+
+    /// The scheme whatever its publisher: of a build that is called like a standard mix, the mix.
+    pub const fn of_any_publisher(self) -> Quant {
+        match self {
+            Quant::Build(Build { name: BuildName::Mix(mix), .. }) => Quant::Gguf(mix),
+            Quant::Build(Build { name, .. }) => Quant::Build(Build { name, publisher: None }),
+            quant => quant,
+        }
     }
 
     /// Nominal bits per weight, rounded: 4 for `Q4_K_M`, `AWQ` and `EXL3-4.0bpw`, 32 for `F32`.
     pub const fn nominal_bits(self) -> u8 {
         match self {
             Quant::Gguf(mix) => mix.nominal_bits(),
+            Quant::Build(build) => build.name.base().nominal_bits(),
             Quant::Format(format) => format.nominal_bits(),
         }
     }
@@ -61,7 +96,8 @@ impl Quant {
     /// Bytes of each of `tensors` (those of the GGUF file, or of the checkpoint), in their order.
     pub fn tensor_bytes(self, context: MixContext, tensors: &[Tensor]) -> Vec<Bytes> {
         match self {
-            Quant::Gguf(mix) => {
+            Quant::Gguf(_) | Quant::Build(_) => {
+                let mix = self.mix().unwrap_or(Mix::F16);
                 let types = mix.types(context, tensors);
                 let bytes = |(t, ty): (&Tensor, GgmlType)| Bytes(ty.bytes(t.shape.elements()));
                 tensors.iter().zip(types).map(bytes).collect()
@@ -77,7 +113,9 @@ impl Quant {
     pub fn total_bytes(self, context: MixContext, tensors: &[Tensor]) -> Bytes {
         match self {
             Quant::Gguf(mix) => mix.total_bytes(context, tensors, 1),
-            Quant::Format(_) => self.tensor_bytes(context, tensors).into_iter().sum(),
+            Quant::Build(_) | Quant::Format(_) => {
+                self.tensor_bytes(context, tensors).into_iter().sum()
+            }
         }
     }
 
@@ -86,7 +124,7 @@ impl Quant {
     pub fn file_bytes(self, context: MixContext, tensors: &[Tensor]) -> Bytes {
         match self {
             Quant::Gguf(mix) => mix.total_bytes(context, tensors, GGUF_ALIGNMENT),
-            Quant::Format(_) => self.total_bytes(context, tensors),
+            Quant::Build(_) | Quant::Format(_) => self.total_bytes(context, tensors),
         }
     }
 
@@ -98,7 +136,7 @@ impl Quant {
         match self {
             Quant::Gguf(Mix::F32) => Some(plain(4)),
             Quant::Gguf(Mix::BF16 | Mix::F16) => Some(plain(2)),
-            Quant::Gguf(_) => None,
+            Quant::Gguf(_) | Quant::Build(_) => None,
             Quant::Format(format) => {
                 let experts = tensors.iter().any(|tensor| tensor.role.is_expert());
                 Some(stored().map(|tensor| format.bytes(experts, tensor)).sum())
@@ -118,6 +156,7 @@ impl fmt::Display for Quant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Quant::Gguf(mix) => f.write_str(mix.name()),
+            Quant::Build(build) => write!(f, "{build}"),
             Quant::Format(format) => write!(f, "{format}"),
         }
     }

@@ -29,6 +29,8 @@ impl Bounds {
 
     /// Models side by side.
     pub const MODELS: Bounds = Bounds::to(600);
+    /// Quantisations side by side.
+    pub const QUANTS: Bounds = Bounds::to(128);
     /// Machines side by side.
     pub const MACHINES: Bounds = Bounds::to(32);
     /// Kinds of device in one machine.

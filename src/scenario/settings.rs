@@ -17,7 +17,7 @@ use super::{
     Lang, LogitsBuffer, Lora, LoraTargets, Machine, Measurement, Offload, ParseError, Projector,
     Selected, SplitMode, System, TensorSplit, Theme,
 };
-use crate::quant::{Format, Mix, Quant};
+use crate::quant::{Mix, Quant};
 use crate::units::Bytes;
 use Engine::{
     ExLlamaV3, KoboldCpp, LlamaCpp, LmStudio, Mlx, Ollama, Sglang, TensorRtLlm, Transformers, Vllm,
@@ -364,11 +364,7 @@ const RANKED: &[Engine] = &[Vllm, Sglang, TensorRtLlm];
 const MODELS: List<ModelId> = List { separator: ',', length: Bounds::MODELS, entry: ModelId };
 const MACHINES: List<Own<Machine>> =
     List { separator: ';', length: Bounds::MACHINES, entry: own() };
-const QUANTS: List<Own<Quant>> = List {
-    separator: ',',
-    length: Bounds::to((Mix::ALL.len() + Format::ALL.len()) as u64),
-    entry: own(),
-};
+const QUANTS: List<Own<Quant>> = List { separator: ',', length: Bounds::QUANTS, entry: own() };
 const ENGINES: List<Own<Engine>> = List { separator: ',', length: Bounds::to(16), entry: own() };
 const MEASUREMENTS: List<Own<Measurement>> =
     List { separator: ';', length: Bounds::MEASURED, entry: own() };

@@ -47,7 +47,7 @@ pub fn add_quant(scenario: &mut Scenario, quant: Quant) {
     if scenario.quants.contains(&quant) {
         return;
     }
-    let rank = |wanted: &Quant| Quant::all().position(|quant| quant == *wanted);
+    let rank = |wanted: &Quant| Quant::all().position(|quant| quant == wanted.of_any_publisher());
     let at = scenario.quants.iter().position(|present| rank(present) > rank(&quant));
     let at = at.unwrap_or(scenario.quants.len());
     scenario.quants.insert(at, quant);

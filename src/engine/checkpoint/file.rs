@@ -44,7 +44,7 @@ impl<'a> Checkpoint<'a> {
             match quant {
                 Quant::Gguf(Mix::F32) => Some(plain(4)),
                 Quant::Gguf(Mix::BF16 | Mix::F16) => Some(plain(2)),
-                Quant::Gguf(_) => None,
+                Quant::Gguf(_) | Quant::Build(_) => None,
                 Quant::Format(format) => Some(StoredTensor {
                     tensor,
                     bytes: format.bytes(experts, &tensor),

@@ -89,7 +89,7 @@ pub fn of_rank(
     let bytes = weights.sum::<Bytes>() + rotary_tables(architecture);
     // Publishers differ in what they leave in 16 bits: linear attention, first layers.
     match checkpoint.quant {
-        Quant::Gguf(_) => Interval::around(bytes, 0.995, 1.006),
+        Quant::Gguf(_) | Quant::Build(_) => Interval::around(bytes, 0.995, 1.006),
         Quant::Format(_) => Interval::around(bytes, 0.97, 1.075),
     }
 }

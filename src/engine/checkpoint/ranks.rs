@@ -93,7 +93,7 @@ impl Ranks {
         }
         let granule = match checkpoint.quant {
             Quant::Format(format) => format.granule(),
-            Quant::Gguf(_) => 1,
+            Quant::Gguf(_) | Quant::Build(_) => 1,
         };
         let of = |tensor: u64| Ranks::cut(engine, architecture, parallel.expert, tensor, data);
         let fits = |tensor: u64| {

@@ -60,7 +60,7 @@ impl MtpLayers {
         // The layers' own tensors are for the graph; types matter only for weights on the host.
         let ty = loaded.first()?.ty;
         let of_layers = tensors(&architecture).into_iter().filter(|t| t.in_gguf);
-        let weights = of_layers.map(|tensor| Weight { tensor, ty }).collect();
+        let weights = of_layers.map(|tensor| Weight::new(tensor, ty)).collect();
         Some(MtpLayers { architecture, weights, bytes, graphs: Arc::default() })
     }
 

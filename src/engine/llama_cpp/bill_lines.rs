@@ -4,6 +4,7 @@
 //! in the user's language.
 
 use super::KvTypes;
+use super::file_size::FileSize;
 use super::kv_cache::{CacheRow, LayerState};
 use super::overhead::Overhead;
 use super::settings::Settings;
@@ -13,24 +14,24 @@ use crate::report::{BillItem, Term};
 use crate::units::{Bytes, Interval};
 
 /// Weights in one place, summed by type.
-pub(super) fn weights(by_type: &[(GgmlType, Bytes)]) -> BillItem {
+pub(super) fn weights(by_type: &[(GgmlType, Bytes)], size: &FileSize<'_>) -> BillItem {
     let names: Vec<&str> = by_type.iter().map(|(ty, _)| ty.name()).collect();
     BillItem {
         term: Term::Weights,
-        bytes: Interval::exact(by_type.iter().map(|(_, bytes)| *bytes).sum()),
-        exact: true,
+        bytes: size.of(by_type.iter().map(|(_, bytes)| *bytes).sum()),
+        exact: size.is_exact(),
         formula: names.join(" + "),
         inputs: by_type.iter().map(|(ty, bytes)| input(ty.name(), bytes.0)).collect(),
-        source: source("src/llama-model-loader.cpp, src/llama-quant.cpp"),
+        source: size.source(&source("src/llama-model-loader.cpp, src/llama-quant.cpp")),
     }
 }
 
 /// Copy of a tied embedding table, used as the output head.
-pub(super) fn tied_output(bytes: Bytes) -> BillItem {
+pub(super) fn tied_output(bytes: Bytes, size: &FileSize<'_>) -> BillItem {
     BillItem {
         term: Term::TiedOutput,
-        bytes: Interval::exact(bytes),
-        exact: true,
+        bytes: size.of(bytes),
+        exact: size.is_exact(),
         formula: "token_embd".to_owned(),
         inputs: vec![input("token_embd", bytes.0)],
         source: source("src/llama-model.cpp"),

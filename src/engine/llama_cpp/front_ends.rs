@@ -17,7 +17,7 @@ use crate::engine::model_files::{Addons, File, ModelFiles};
 use crate::engine::refusal::Refusal;
 use crate::engine::run::Run;
 use crate::hardware::Hardware;
-use crate::quant::{Mix, Quant};
+use crate::quant::{Format, Mix, Quant};
 use crate::report::{Notice, RefusalReason};
 use crate::scenario::{CacheType, Engine, Lora, ProjectorType, Scenario};
 
@@ -162,8 +162,9 @@ impl EngineAdapter for FrontEnd {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        let Quant::Format(_) = quant else { return Ok(()) };
+        let Quant::Format(format) = quant else { return Ok(()) };
         let nearest = match quant.nominal_bits() {
+            _ if format == Format::Mxfp4 => Mix::MXFP4_MOE,
             0..=2 => Mix::Q2_K,
             3 => Mix::Q3_K_M,
             4 => Mix::Q4_K_M,
@@ -182,6 +183,7 @@ impl EngineAdapter for FrontEnd {
     ) -> Result<File<'a>, Notice> {
         match quant {
             Quant::Gguf(mix) => GgufFile::new(model, mix, scenario.imatrix).map(File::Gguf),
+            Quant::Build(build) => GgufFile::published(model, build).map(File::Gguf),
             Quant::Format(_) => {
                 let refusal = Refusal::new(RefusalReason::FormatNotLoaded, quant);
                 Err(refusal.notice(self.engine, model))

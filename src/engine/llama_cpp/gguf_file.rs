@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::compute_cache::GraphCache;
+use super::file_size::FileSize;
 use super::gguf_tensor::Weight;
 use super::overhead::DriverCopies;
 use super::placement::{Placement, Split, mtp_layers};
@@ -11,7 +12,7 @@ use super::settings::Settings;
 use super::weights::WeightTotals;
 use crate::architecture::{Architecture, Group, Role, Tensor, tensors};
 use crate::catalog::Model;
-use crate::quant::{Mix, MixContext, Quant};
+use crate::quant::{Build, GgmlType, Mix, MixContext, Quant};
 use crate::report::Notice;
 use crate::scenario::Engine;
 use crate::units::Bytes;
@@ -27,6 +28,8 @@ pub struct GgufFile<'a> {
     pub weights: Vec<Weight>,
     /// Whether it is quantised with an importance matrix.
     pub imatrix: bool,
+    /// How large the file may be, relative to what is listed.
+    pub size: FileSize<'a>,
     /// The weights, summed by layer and type.
     pub totals: WeightTotals,
     /// Sizes of the layers to place.
@@ -49,31 +52,71 @@ impl<'a> GgufFile<'a> {
             let engine = Engine::LlamaCpp;
             return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
         }
-        let files = model.tensors().iter().filter(|tensor| tensor.in_gguf);
-        let files: Vec<Tensor> = files.copied().collect();
-        let types = mix.types(MixContext::new(architecture, imatrix), &files);
-        let weights = files.into_iter().zip(types);
-        let weights: Vec<Weight> = weights.map(|(tensor, ty)| Weight { tensor, ty }).collect();
-        Ok(GgufFile {
+        let weights = weights(model, mix, imatrix);
+        let size = FileSize::of_mix(model, mix, weights.iter().map(Weight::bytes).sum());
+        Ok(GgufFile::of(model, Quant::Gguf(mix), imatrix, weights, size))
+    }
+
+    /// Lists the tensors of `model` as published under the name of `build`. Their types are those
+    /// of the nearest standard mix, and their sizes those of the file if it is known, else of files
+    /// of that name in general.
+    ///
+    /// # Errors
+    /// llama.cpp does not know the architecture.
+    pub fn published(model: &'a Model, build: Build) -> Result<GgufFile<'a>, Notice> {
+        let architecture = model.architecture();
+        if architecture.gguf_arch.is_none() {
+            let engine = Engine::LlamaCpp;
+            return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
+        }
+        // Publishers use importance matrices.
+        let mut weights = weights(model, build.name.base(), true);
+        if build.name.has_q8_0_head() {
+            for weight in &mut weights {
+                if matches!(weight.tensor.role, Role::TokenEmbd | Role::Output) {
+                    *weight = Weight::new(weight.tensor, GgmlType::Q8_0);
+                }
+            }
+        }
+        let sum = |weights: &[Weight]| weights.iter().map(Weight::bytes).sum::<Bytes>();
+        let standard = sum(&weights);
+        let (bytes, size) = FileSize::of_build(model, build, standard);
+        let plain = weights.iter().filter(|weight| !weight.is_quantised());
+        let plain = plain.map(Weight::bytes).sum::<Bytes>();
+        let factor = (bytes - plain).0 as f64 / (standard - plain).0.max(1) as f64;
+        weights.iter_mut().for_each(|weight| *weight = weight.resized(factor));
+        Ok(GgufFile::of(model, Quant::Build(build), true, weights, size))
+    }
+
+    fn of(
+        model: &'a Model,
+        quant: Quant,
+        imatrix: bool,
+        weights: Vec<Weight>,
+        size: FileSize<'a>,
+    ) -> GgufFile<'a> {
+        let architecture = model.architecture();
+        GgufFile {
             model,
-            quant: Quant::Gguf(mix),
+            quant,
+            size,
             totals: WeightTotals::new(architecture, &weights),
             sizes: sizes(architecture, &weights),
             driver_copies: DriverCopies::of(&weights),
             weights,
             imatrix,
             graphs: Arc::default(),
-        })
+        }
     }
 
     /// The tensors of the MTP layers with the types that the mix gives them, whether they are in
     /// this file or in one published with it.
     pub fn mtp_weights(&self) -> Vec<Weight> {
-        let Quant::Gguf(mix) = self.quant else { return Vec::new() };
+        let Some(mix) = self.quant.mix() else { return Vec::new() };
         let mut files = tensors(self.architecture());
         files.retain(|t| t.in_gguf || (t.group == Group::Mtp && t.role != Role::Mtp));
         let types = mix.types(MixContext::new(self.architecture(), self.imatrix), &files);
-        let weights = files.into_iter().zip(types).map(|(tensor, ty)| Weight { tensor, ty });
+        let weights = files.into_iter().zip(types).map(|(tensor, ty)| Weight::new(tensor, ty));
         weights.filter(|weight| weight.tensor.group == Group::Mtp).collect()
     }
 
@@ -102,6 +145,24 @@ impl<'a> GgufFile<'a> {
     pub fn bytes(&self) -> Bytes {
         self.weights.iter().map(Weight::bytes).sum()
     }
+}
+
+/// The tensors of `model` with their types in `mix`.
+fn weights(model: &Model, mix: Mix, imatrix: bool) -> Vec<Weight> {
+    let tensors = model.tensors().iter().filter(|tensor| tensor.in_gguf);
+    let tensors: Vec<Tensor> = tensors.copied().collect();
+    let types = mix.types(MixContext::new(model.architecture(), imatrix), &tensors);
+    // gpt-oss comes with experts in MXFP4, which the converter takes over, and no publisher
+    // requantises.
+    let keeps_experts = model.architecture().gguf_arch.as_deref() == Some("gpt-oss");
+    let weight = |(tensor, ty): (Tensor, GgmlType)| match keeps_experts
+        && tensor.role.is_expert()
+        && tensor.shape.rank() == 3
+    {
+        true => Weight::new(tensor, GgmlType::MXFP4),
+        false => Weight::new(tensor, ty),
+    };
+    tensors.into_iter().zip(types).map(weight).collect()
 }
 
 /// Sums the sizes of the layers to place.

@@ -19,14 +19,39 @@ const ROW_STEP: u64 = 512;
 pub struct Weight {
     /// The tensor.
     pub tensor: Tensor,
-    /// Its type.
+    /// Its type; in a published build the one of the nearest standard mix.
     pub ty: GgmlType,
+    bytes: Bytes,
 }
 
 impl Weight {
+    /// Creates a tensor of a type.
+    pub fn new(tensor: Tensor, ty: GgmlType) -> Weight {
+        Weight { tensor, ty, bytes: Bytes(ty.bytes(tensor.shape.elements())) }
+    }
+
     /// Bytes in the file.
     pub fn bytes(&self) -> Bytes {
-        Bytes(self.ty.bytes(self.tensor.shape.elements()))
+        self.bytes
+    }
+
+    /// This tensor in another role.
+    pub(super) fn with_role(self, role: Role) -> Weight {
+        Weight { tensor: Tensor { role, ..self.tensor }, ..self }
+    }
+
+    /// This tensor with `factor` times its bytes if it is quantised, as one of a build whose types
+    /// are not known.
+    pub(super) fn resized(self, factor: f64) -> Weight {
+        match self.is_quantised() {
+            true => Weight { bytes: self.bytes.scale(factor), ..self },
+            false => self,
+        }
+    }
+
+    /// Whether it is stored in blocks of fewer than 16 bits a value.
+    pub(super) fn is_quantised(&self) -> bool {
+        self.ty.block_elements() > 1
     }
 
     /// Bytes in a device's buffer, whether or not the model loads the tensor.

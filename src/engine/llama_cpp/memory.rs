@@ -125,12 +125,15 @@ impl<'a> GgufOnMachine<'a> {
         let state = self.state(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
-                let exact = placed.model.devices[i] + state.devices[i];
-                let used = Interval::exact(exact) + compute(i) + self.overhead(placed, i);
+                let used = self.file.size.of(placed.model.devices[i])
+                    + Interval::exact(state.devices[i])
+                    + compute(i)
+                    + self.overhead(placed, i);
                 Load { used, usable: self.hardware.parts[i].usable }
             })
             .collect();
-        let host = Interval::exact(placed.model.host + state.host)
+        let host = self.file.size.of(placed.model.host)
+            + Interval::exact(state.host)
             + host_compute
             + self.hardware.host.system;
         Loads { host: self.hardware.host_load(host, &devices), devices }
@@ -309,8 +312,8 @@ impl<'a> GgufOnMachine<'a> {
             None => 1,
         };
         let items = [
-            lines::weights(&by_type),
-            lines::tied_output(tied),
+            lines::weights(&by_type, &self.file.size),
+            lines::tied_output(tied, &self.file.size),
             lines::kv_cache(&states, &rows, padding, settings.kv),
             lines::recurrent_state(&states, settings.n_parallel),
             lines::compute(compute, settings, copies),

@@ -7,6 +7,7 @@ mod bill_lines;
 mod checks;
 mod compute;
 mod compute_cache;
+mod file_size;
 mod flags;
 mod front_ends;
 mod ggml;
@@ -26,6 +27,7 @@ mod weights;
 
 pub use compute::compute;
 pub use compute_cache::GraphCache;
+pub use file_size::FileSize;
 pub use front_ends::{FrontEnd, KOBOLD_CPP, LLAMA_SERVER, LM_STUDIO, OLLAMA};
 pub use gguf_file::GgufFile;
 pub use gguf_tensor::Weight;

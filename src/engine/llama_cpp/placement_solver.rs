@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use super::placement::Placement;
 use super::tensor_split::Division;
+use crate::engine::run::Effort;
 use crate::engine::split_by_memory::split_by_memory;
 use crate::hardware::{Load, Loads};
 use crate::report::PlacementReason;
@@ -41,8 +42,8 @@ pub struct PlacementRequest<'a> {
     pub shares: Option<&'a [u64]>,
     /// The device used if nothing is split.
     pub main_gpu: usize,
-    /// Whether all placements are tried one by one where halving finds none.
-    pub exhaustive: bool,
+    /// How hard a placement is looked for.
+    pub effort: Effort,
 }
 
 /// What the loads of a placement are held to.
@@ -220,7 +221,7 @@ pub fn solve(
     // Where halving finds nothing, every placement that can be asked for is tried: more on the host
     // need not relieve a device, which gets copies of weights for large batches.
     let tried = |standard: Standard, high: u64, on_host: &dyn Fn(u64) -> Placement| {
-        let mut placements = (1..=high).filter(|_| request.exhaustive).map(on_host);
+        let mut placements = (1..=high).filter(|_| request.effort == Effort::Thorough).map(on_host);
         placements.find(|placement| estimator.satisfies(standard.machine, placement))
     };
     let to_host = |reason| move |placement| Solution { placement, reason };
@@ -446,7 +447,7 @@ mod tests {
         split: SplitMode::Auto,
         shares: None,
         main_gpu: 0,
-        exhaustive: true,
+        effort: Effort::Thorough,
     };
 
     fn sizes(expert_layers: usize) -> LayerSizes {

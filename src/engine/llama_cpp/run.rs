@@ -16,7 +16,7 @@ use crate::engine::adapter::EngineAdapter;
 use crate::engine::layout::Layout;
 use crate::engine::model_files::Addons;
 use crate::engine::refusal::Refusal;
-use crate::engine::run::Run;
+use crate::engine::run::{Effort, Run};
 use crate::hardware::{Hardware, Loads};
 use crate::report::{
     self, DeviceBill, HostBill, Notice, PlacementReason, SlidingWindowCache, SplitKind,
@@ -63,7 +63,7 @@ fn request(scenario: &Scenario) -> PlacementRequest<'_> {
         split: parallel.split,
         shares: parallel.tensor_split.as_ref().map(|split| split.0.as_slice()),
         main_gpu: parallel.main_gpu as usize,
-        exhaustive: true,
+        effort: Effort::Thorough,
     }
 }
 
@@ -171,12 +171,12 @@ impl Run for LlamaCppRun<'_> {
         Some(self.whole_on(self.gguf.clone(), self.addons.clone()))
     }
 
-    fn placed_anew(&self, context: u64, users: u64) -> Option<Box<dyn Run + '_>> {
+    fn placed_anew(&self, context: u64, users: u64, effort: Effort) -> Option<Box<dyn Run + '_>> {
         let (gguf, addons) = (self.gguf.clone(), self.addons.clone());
         let settings = self.settings(context, users);
         let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
         let memory = gguf.hardware.usable();
-        let request = PlacementRequest { exhaustive: false, ..request(self.scenario) };
+        let request = PlacementRequest { effort, ..request(self.scenario) };
         let Solution { placement, reason } = solve(request, &gguf.file.sizes, &memory, &estimator);
         let placed = gguf.place(placement);
         let (front_end, scenario) = (self.front_end, self.scenario);

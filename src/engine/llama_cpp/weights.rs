@@ -396,7 +396,7 @@ fn copy_of_head(
     let mut split = Split { devices: vec![Bytes::ZERO; placement.devices()], host: Bytes::ZERO };
     let Some(table) = table else { return split };
     // The copy is used as a head, and divided like one.
-    let head = Weight { tensor: Tensor { role: Role::Output, ..table.tensor }, ..*table };
+    let head = table.with_role(Role::Output);
     match placement.output(architecture) {
         Some(home) => {
             let splitter = WeightSplitter::new(architecture, weights, placement);
