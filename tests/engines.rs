@@ -380,3 +380,24 @@ fn mxfp4_experts_are_divided_unevenly() {
         assert!((1.0..1.08).contains(&ratio), "{engine}: {ratio}");
     }
 }
+
+#[test]
+fn users_of_a_paged_cache_take_what_they_send_and_wait_beyond() {
+    let query = "model=qwen3-32b&quant=FP8&hw=h100-sxm&engine=vllm&prompt=1024&output=512";
+    let users = |users: u64| only_cell(&format!("{query}&ctx=32k&users={users}"));
+    let (fifty, crowd) = (users(50), users(1000));
+    assert_eq!((fifty.verdict, fifty.speed.running), (Verdict::Fits, Some(50)));
+    // 1,280 tokens each: 80 blocks of 16.
+    assert_eq!(fifty.kv_bytes.0, 50 * 1280 * 64 * 8 * 128 * 2 * 2);
+    assert_eq!((crowd.verdict, crowd.max_users), (Verdict::Fits, fifty.max_users));
+    assert_eq!(crowd.speed.running, Some(crowd.max_users));
+    let first_token = |cell: &Cell| cell.speed.ttft_s.unwrap().expected;
+    assert!(first_token(&crowd) > 5.0 * first_token(&fifty));
+    // One sequence has to fit as long as it may get.
+    let long = only_cell(&format!("{query}&ctx=512k&users=2"));
+    assert!(!matches!(long.verdict, Verdict::Fits), "{:?}", long.verdict);
+    assert_eq!(long.max_users, 0);
+    // A prefix that all share is there once.
+    let shared = only_cell(&format!("{query}&ctx=4k&users=50&prefix=1000"));
+    assert!(shared.kv_bytes.0 < fifty.kv_bytes.0 / 3, "{:?}", shared.kv_bytes);
+}

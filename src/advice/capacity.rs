@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::verdict;
 use crate::engine::{Effort, Run};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::Verdict;
@@ -46,7 +47,8 @@ impl<'a> Capacity<'a> {
     /// The longest context in tokens per user at which the verdict is `fits`; 0 if there is none.
     pub fn max_context(&self) -> u64 {
         let Scenario { context, users, .. } = *self.scenario;
-        let longest = self.max_context_for(users);
+        // Whoever waits for a place in the cache takes none.
+        let longest = self.max_context_for(if self.run.queues() { 1 } else { users });
         // Shorter than what the engine allocates at once, or between two steps.
         if longest < context && self.verdict == Verdict::Fits { context } else { longest }
     }
@@ -275,6 +277,16 @@ impl<'a> Capacity<'a> {
             None => self.run,
         }
     }
+}
+
+/// The most users whose sequences take memory at the same time: in a paged cache as many as fit, and
+/// one at least; elsewhere any number.
+pub fn most_seated(scenario: &Scenario, run: &dyn Run) -> u64 {
+    if !run.queues() {
+        return u64::MAX;
+    }
+    let loads = run.loads(scenario.context, scenario.users);
+    Capacity::new(scenario, run, &loads, verdict(run, &loads)).max_users().max(1)
 }
 
 /// Whether a part of the model is beside the devices, of which there are some.

@@ -74,7 +74,7 @@ impl CellCurves<'_> {
                 CurveAxis::Context => (x, users),
                 CurveAxis::Users => (context, x),
             };
-            let (mut devices, host) = self.run.bills(context, users);
+            let (mut devices, host) = self.run.bills(context, users.min(self.most_seated));
             let (items, used) = match device {
                 Some(i) if i < devices.len() => {
                     let bill = devices.swap_remove(i);

@@ -12,7 +12,7 @@ pub use frontier::{Frontier, Reach};
 pub use memory::{CurveAxis, Memory, MemoryPoint};
 pub use speed::{SpeedByContext, SpeedByUsers};
 
-use crate::advice::{Capacity, verdict};
+use crate::advice::{Capacity, most_seated, verdict};
 use crate::catalog::Catalog;
 use crate::engine::{ModelFiles, Run};
 use crate::estimate;
@@ -27,6 +27,8 @@ pub struct CellCurves<'a> {
     run: &'a dyn Run,
     loads: Loads,
     verdict: Verdict,
+    /// Users beyond these wait and take no memory.
+    most_seated: u64,
 }
 
 impl CellCurves<'_> {
@@ -39,9 +41,10 @@ impl CellCurves<'_> {
         draw: impl FnOnce(&CellCurves<'_>) -> T,
     ) -> Option<T> {
         estimate::with_cell_run(catalog, scenario, at, |file, run| {
-            let loads = run.loads(scenario.context, scenario.users);
+            let most_seated = most_seated(scenario, run);
+            let loads = run.loads(scenario.context, scenario.users.min(most_seated));
             let verdict = verdict(run, &loads);
-            draw(&CellCurves { scenario, file, run, loads, verdict })
+            draw(&CellCurves { scenario, file, run, loads, verdict, most_seated })
         })
     }
 

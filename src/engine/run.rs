@@ -95,6 +95,12 @@ pub trait Run {
     /// Granularity, in tokens, in which a sequence's context is allocated.
     fn context_step(&self) -> u64;
 
+    /// Whether users beyond those that memory holds wait for a place in a paged cache, rather than
+    /// being promised one.
+    fn queues(&self) -> bool {
+        false
+    }
+
     /// Maximum number of sequences that the engine serves at once with these settings.
     fn max_users(&self) -> u64;
 }

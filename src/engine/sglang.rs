@@ -233,7 +233,10 @@ impl<'a> SglangRun<'a> {
 
     /// Cache of the MTP layers: one slot per token, as in the model's own layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        self.pools(&self.addons.mtp_caches(self.ranks.shard_counts.attention), context, users).0
+        let caches = self.addons.mtp_caches(self.ranks.shard_counts.attention);
+        let pool = |context, users| self.pools(&caches, context, users).0;
+        let (context, users) = self.base.held((context, users), pool);
+        pool(context, users)
     }
 
     fn shares(&self, context: u64, users: u64) -> Vec<DeviceLines> {
@@ -245,7 +248,10 @@ impl<'a> SglangRun<'a> {
             };
             let (layers, weights) = (&self.ranks.stages[stage], self.weights[stage]);
             let caches = self.caches.get(layers.clone()).unwrap_or_default();
-            let (kv, state) = self.pools(caches, context, users);
+            let (_, state) = self.pools(caches, context, users);
+            let pool = |context, users| self.pools(caches, context, users).0;
+            let (tokens, sequences) = self.base.held((context, users), pool);
+            let kv = pool(tokens, sequences);
             let fraction = self.fraction(part) as f64 / 1000.0;
             // Activations and graphs live outside the fraction; if they need more, the pools
             // shrink.
@@ -264,7 +270,7 @@ impl<'a> SglangRun<'a> {
                     Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
                         .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * slots", source)
-                        .with(&[("context", context), ("users", users)]),
+                        .with(&[("context", tokens), ("users", sequences)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source)
                         .with(&[("users", users)]),
                     Line::fitted(Term::Compute, beyond, "max(activations - slack, 0)", source)
@@ -361,6 +367,10 @@ impl Run for SglangRun<'_> {
 
     fn context_step(&self) -> u64 {
         1
+    }
+
+    fn queues(&self) -> bool {
+        true
     }
 
     fn max_users(&self) -> u64 {

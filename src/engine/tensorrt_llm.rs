@@ -170,7 +170,10 @@ impl TensorRtRun<'_> {
 
     /// Cache of the MTP layers, in blocks like that of the model's own layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        self.kv(&self.addons.mtp_caches(self.ranks.shard_counts.attention), context, users).0
+        let caches = self.addons.mtp_caches(self.ranks.shard_counts.attention);
+        let pool = |context, users| self.kv(&caches, context, users).0;
+        let (context, users) = self.base.held((context, users), pool);
+        pool(context, users)
     }
 
     /// Only the configured fraction of what weights, activations and runtime leave can be used.
@@ -185,7 +188,10 @@ impl TensorRtRun<'_> {
             };
             let (layers, weights) = (&self.ranks.stages[stage], self.weights[stage]);
             let caches = self.caches.get(layers.clone()).unwrap_or_default();
-            let (kv, state) = self.kv(caches, context, users);
+            let (_, state) = self.kv(caches, context, users);
+            let pool = |context, users| self.kv(caches, context, users).0;
+            let (tokens, sequences) = self.base.held((context, users), pool);
+            let kv = pool(tokens, sequences);
             let free = part.usable - weights.expected - activations.expected - RUNTIME.expected;
             let source = SOURCE;
             DeviceLines {
@@ -195,7 +201,7 @@ impl TensorRtRun<'_> {
                     Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
                         .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", source)
-                        .with(&[("context", context), ("users", users)]),
+                        .with(&[("context", tokens), ("users", sequences)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source),
                     Line::fitted(Term::Compute, activations, "max_num_tokens", source),
                     Line::fitted(Term::Overhead, RUNTIME, "documentation's example", source),
@@ -269,6 +275,10 @@ impl Run for TensorRtRun<'_> {
 
     fn context_step(&self) -> u64 {
         BLOCK
+    }
+
+    fn queues(&self) -> bool {
+        true
     }
 
     fn max_users(&self) -> u64 {

@@ -4,7 +4,7 @@ mod speed;
 
 pub use speed::CellSpeed;
 
-use crate::advice::{Capacity, headroom, verdict};
+use crate::advice::{Capacity, headroom, most_seated, verdict};
 use crate::catalog::{Catalog, Model, Suggestion};
 use crate::economy;
 use crate::engine::{self, ModelFiles, Run};
@@ -274,7 +274,8 @@ fn speed_with(
 ) -> Option<CellSpeed> {
     let engine = *scenario.engines.get(at.engine)?;
     with_cell_run(catalog, scenario, at, |file, run| {
-        let loads = run.loads(scenario.context, scenario.users);
+        let users = scenario.users.min(most_seated(scenario, run));
+        let loads = run.loads(scenario.context, users);
         let verdict = verdict(run, &loads);
         let capacity = Capacity::new(scenario, run, &loads, verdict);
         let max_users = capacity.offload_max_users().unwrap_or_else(|| capacity.max_users());
@@ -329,10 +330,11 @@ fn cell(
     let engine = *engine;
     let run = engine::run(engine, file, hardware, scenario)?;
     let run = run.as_ref();
-    let loads = run.loads(scenario.context, scenario.users);
+    let users = scenario.users.min(most_seated(scenario, run));
+    let loads = run.loads(scenario.context, users);
     let verdict = verdict(run, &loads);
 
-    let (devices, host) = run.bills(scenario.context, scenario.users);
+    let (devices, host) = run.bills(scenario.context, users);
     let on_devices = || devices.iter().flat_map(|bill| &bill.items);
     let term = |terms: &[Term]| {
         let items = on_devices().chain(&host.items).filter(|item| terms.contains(&item.term));

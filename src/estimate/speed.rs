@@ -147,6 +147,7 @@ impl SpeedInput<'_> {
             // If only all users together are too many, those beyond memory wait.
             Verdict::No if self.max_users == 0 => return Err(NoSpeed::DoesNotFit),
             Verdict::No => self.max_users,
+            _ if self.run.queues() => self.max_users.max(1),
             _ => self.max_users.max(users),
         };
         let Layout { parts, cache, microbatch, copies, expert_sharing_ranks } = self.run.layout();

@@ -113,7 +113,8 @@ export type Cell = {
    * Limits of the engine and of the model's training are ignored. */
   max_context: number;
   /** The most users at the requested context for which the verdict is `fits`; 0 if there are
-   * none. */
+   * none. In a paged cache (vLLM, SGLang, TensorRT-LLM) a user takes a prompt and half an
+   * answer; those that are more wait. */
   max_users: number;
   /** Model id. */
   model: string;

@@ -66,7 +66,8 @@ pub struct Cell {
     /// The longest context that the model was trained for, in tokens.
     pub trained_context: Option<u64>,
     /// The most users at the requested context for which the verdict is `fits`; 0 if there are
-    /// none.
+    /// none. In a paged cache (vLLM, SGLang, TensorRT-LLM) a user takes a prompt and half an
+    /// answer; those that are more wait.
     pub max_users: u64,
     /// The most users at the requested context with whom it still runs with part of the model in
     /// RAM; null unless that is the verdict.

@@ -9,6 +9,15 @@ impl Serving {
         let output = self.output.min((context / 2).max(1));
         (self.prompt.min(context.saturating_sub(output).max(1)), output)
     }
+
+    /// Tokens that each of `users` sequences of at most `context` has in the cache on average: its
+    /// prompt and half of its answer, with the prefix that all share counted once.
+    pub fn live_tokens(&self, context: u64, users: u64) -> u64 {
+        let (prompt, output) = self.within(context);
+        let prefix = self.prefix.min(prompt - 1);
+        let own = prompt - prefix + output.div_ceil(2);
+        (own + prefix.div_ceil(users.max(1))).min(context)
+    }
 }
 
 #[cfg(test)]

@@ -53,7 +53,9 @@ macro_rules! settings {
     engine { Own, EVERY, engines: Vec<Engine> = vec![LlamaCpp], ENGINES }
     /// Tokens of context for each user.
     ctx { Use, EVERY, context: u64 = 32_768, Number(Bounds::CONTEXT, Count) }
-    /// Sequences served at the same time (llama.cpp serves up to 256).
+    /// Sequences served at the same time (llama.cpp serves up to 256). In a paged cache (vLLM,
+    /// SGLang, TensorRT-LLM) each takes its prompt and half of its answer, and `ctx` is the longest
+    /// of them; those for whom there is no place wait.
     users { Use, Except(&[KoboldCpp]), users: u64 = 1, Number(Bounds::USERS, Count) }
     /// Type of the KV cache; `f16,q8_0` for keys and values apart.
     kv { Use, Except(&[Transformers]), kv: CacheTypes = CacheTypes::both(super::CacheType::F16), own() }

@@ -35,6 +35,21 @@ impl<'a> CheckpointBase<'a> {
         self.architecture().n_layers()
     }
 
+    /// What a paged cache has to hold for `users` of at most `context` tokens: their live tokens, or
+    /// one sequence of the whole context where that takes more `bytes`. As a context and a number
+    /// of sequences.
+    pub fn held(
+        &self,
+        (context, users): (u64, u64),
+        bytes: impl Fn(u64, u64) -> Bytes,
+    ) -> (u64, u64) {
+        let live = (self.scenario.serving.live_tokens(context, users), users);
+        match bytes(live.0, live.1) >= bytes(context, 1) {
+            true => live,
+            false => (context, 1),
+        }
+    }
+
     /// Returns the same checkpoint and scenario on `hardware`.
     pub fn on<'b>(&self, hardware: &'b Hardware<'b>) -> CheckpointBase<'b>
     where

@@ -237,13 +237,16 @@ impl<'a> VllmRun<'a> {
 
     /// Additional cache of the MTP layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        let with = self.kv_with_mtp.as_ref();
-        let without = self.kv.last().map_or(Bytes::ZERO, |kv| kv.bytes(context, users));
-        with.map_or(Bytes::ZERO, |kv| kv.bytes(context, users) - without)
+        let (Some(with), Some(kv)) = (&self.kv_with_mtp, self.kv.last()) else {
+            return Bytes::ZERO;
+        };
+        let (context, users) = self.base.held((context, users), |c, n| kv.bytes(c, n));
+        with.bytes(context, users) - kv.bytes(context, users)
     }
 
     /// The cache of one rank of a stage.
     fn cache(&self, layout: &KvLayout, context: u64, users: u64) -> Line {
+        let (context, users) = self.base.held((context, users), |c, n| layout.bytes(c, n));
         let kv = layout.bytes(context, users);
         let kv = match layout.is_exact() {
             true => Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", SOURCE),
@@ -256,6 +259,7 @@ impl<'a> VllmRun<'a> {
             ("blocks", layout.blocks(context)),
             ("block_bytes", layout.block_bytes().0),
             ("users", users),
+            ("tokens", context),
             ("groups", layout.groups()),
         ])
     }
@@ -386,6 +390,10 @@ impl Run for VllmRun<'_> {
 
     fn context_step(&self) -> u64 {
         self.kv.iter().map(KvLayout::block_tokens).max().unwrap_or(1)
+    }
+
+    fn queues(&self) -> bool {
+        true
     }
 
     fn max_users(&self) -> u64 {
