@@ -61,7 +61,7 @@ pub struct SpeedModel<'a> {
 pub struct Draft {
     /// Tokens proposed per step.
     pub tokens: f64,
-    /// Probability that a proposed token is accepted, 0 to 1; given by the user.
+    /// Share of the proposed tokens that are accepted, 0 to 1; given by the user.
     pub acceptance: f64,
     /// Source of the proposed tokens.
     pub by: Proposer,
