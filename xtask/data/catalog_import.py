@@ -7,7 +7,8 @@ FACTS   folder with models.json, accelerators.json and check.py, whose `resolve`
         model's family implies
 
 Everything the families imply is written out, one entry a line, so that the data can be read and
-reviewed without knowing any defaults. `cargo test` then checks each entry.
+reviewed without knowing any defaults. Devices that the facts lack were added by hand: they are
+kept. `cargo test` then checks each entry.
 """
 import json
 import pathlib
@@ -372,9 +373,27 @@ def device(d, sources):
     return {k: v for k, v in entry.items() if v not in (None, [])}
 
 
+def by_hand(facts):
+    """The entries that were written by hand: those of the present file that the facts lack, by the
+    id of the entry that they follow."""
+    present = json.loads((DATA / "devices.json").read_text())
+    known = {d["id"] for d in facts["devices"]}
+    table, last, found = present["sources"], None, {}
+    for entry in present["devices"]:
+        if entry["id"] in known:
+            last = entry["id"]
+            continue
+        found.setdefault(last, []).append(entry | {"sources": [table[i] for i in entry["sources"]]})
+    return found
+
+
 def devices(facts):
     sources = Sources()
-    entries = [device(d, sources) for d in facts["devices"]]
+    more = by_hand(facts)
+    entries = []
+    for d in facts["devices"]:
+        entries.append(device(d, sources))
+        entries += [e | {"sources": sources.all(e["sources"])} for e in more.get(d["id"], [])]
     return {"generated": facts["generated"], "sources": list(sources.known), "devices": entries}
 
 
