@@ -83,6 +83,10 @@ impl<'a> Hardware<'a> {
             })?;
             if device.kind == DeviceKind::Cpu {
                 host.device = Some(device);
+                // A board has no more than the memory that is soldered to it.
+                if let Some(gb) = device.memory_gb {
+                    host.ram = host.ram.min(Bytes::gib(1).scale(gb));
+                }
                 continue;
             }
             let (capacity, seen) = memory(device, *memory_gb)?;
@@ -157,4 +161,22 @@ fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Option<Bytes
         .copied();
     let whole = device.memory_usable_bytes.filter(|_| device.memory_gb == Some(gb));
     Ok((Bytes::gib(1).scale(gb), by_option.or(whole).map(Bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host_ram(query: &str) -> Bytes {
+        let (scenario, _) = Scenario::from_query(query);
+        let machine = &scenario.machines[0];
+        Hardware::resolve(Catalog::bundled(), &scenario, machine).expect("it is known").host.ram
+    }
+
+    #[test]
+    fn a_board_has_no_more_ram_than_is_soldered_to_it() {
+        assert_eq!(host_ram("model=qwen3-8b&hw=raspberry-pi-5-8gb"), Bytes::gib(8));
+        assert_eq!(host_ram("model=qwen3-8b&hw=raspberry-pi-5-16gb&ram=12GiB"), Bytes::gib(12));
+        assert_eq!(host_ram("model=qwen3-8b&hw=cpu-ryzen-7-7800x3d&ram=96GiB"), Bytes::gib(96));
+    }
 }
