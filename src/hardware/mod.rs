@@ -10,8 +10,8 @@ use crate::report::Notice;
 use crate::scenario::{DeviceCount, Machine, Scenario};
 use crate::units::{Bytes, Interval};
 
-/// Fraction of the nominal capacity assumed usable if no driver's figure is known. The drivers'
-/// figures in the catalogue are between 0.93 and 1.0 of it.
+/// Fraction of the nominal capacity assumed usable if no figure is known. Those in the catalogue are
+/// between 0.9 and 1.0 of it.
 const USABLE_SHARE: f64 = 0.97;
 
 /// RAM used by an operating system with its services. An assumption, shown as such.
@@ -98,7 +98,7 @@ impl<'a> Hardware<'a> {
             } else if let Some(seen) = seen {
                 (seen.min(capacity), device.memory_usable_basis.as_deref().unwrap_or(""))
             } else {
-                let basis = "no driver figure seen: 97 % of the memory as sold";
+                let basis = "no figure seen: 97 % of the memory as sold";
                 (capacity.scale(USABLE_SHARE), basis)
             };
             let reserve = scenario.reserve.min(usable);
@@ -137,8 +137,7 @@ impl<'a> Hardware<'a> {
     }
 }
 
-/// Returns the nominal capacity of `device`, and the usable bytes that a driver reports for it, if
-/// known.
+/// Returns the nominal capacity of `device`, and the bytes of it that a process can use, if known.
 fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Option<Bytes>), Notice> {
     let options = &device.memory_options_gb;
     let chosen = match asked_gb {
