@@ -29,6 +29,7 @@ LEFT_OUT = {
     "Qwen/Qwen2.5-Omni-3B": "no exact total was found, nor the sizes of its speech model and encoders",
     "Qwen/Qwen3-Omni-30B-A3B-Instruct": "the configuration of its text model was not found, nor the sizes of its speech model and encoders",
     "google/gemma-4-31B-it-assistant": "a draft model that reads the states of the model it drafts for; its tensors are not modelled",
+    "LiquidAI/LFM2.5-230M": "the order of its six attention layers was not found",
     "RWKV/RWKV7-G1k-7.2B-20260930": "the tensors of RWKV-7 are not modelled",
 }
 
