@@ -82,19 +82,19 @@ impl<'a> Capacity<'a> {
         let Scenario { context, users, .. } = *self.scenario;
         let step = self.run.context_step().max(1);
         let most = Bounds::CONTEXT.max / step;
-        let runs = |n: u64| self.offload_headroom(n * step, users);
+        let runs = |n: u64, exhaustive| self.offload_headroom(n * step, users, exhaustive);
         let known = (context / step).max(1);
         (self.verdict == Verdict::Offload)
-            .then(|| (largest_fitting(known, most, known, runs) * step).max(context))
+            .then(|| (largest_running(known, most, runs) * step).max(context))
     }
 
     /// The most users with whom the model still runs with a part in RAM; `None` unless that is the
     /// verdict.
     pub fn offload_max_users(&self) -> Option<u64> {
         let Scenario { context, users, .. } = *self.scenario;
-        let runs = |n: u64| self.offload_headroom(context, n);
+        let runs = |n: u64, exhaustive| self.offload_headroom(context, n, exhaustive);
         (self.verdict == Verdict::Offload)
-            .then(|| largest_fitting(users, self.most_users().max(users), users, runs))
+            .then(|| largest_running(users, self.most_users().max(users), runs))
     }
 
     fn most_users(&self) -> u64 {
@@ -220,7 +220,8 @@ impl<'a> Capacity<'a> {
     /// Free bytes by the high estimate on all devices together, with the layers placed anew;
     /// negative if not everything fits on the devices.
     fn headroom_placed_anew(&self, context: u64, users: u64) -> i64 {
-        let placed = self.run.placed_anew(context, users).filter(|run| !offloads(run.as_ref()));
+        let placed =
+            self.run.placed_anew(context, users, false).filter(|run| !offloads(run.as_ref()));
         let loads = placed.map(|run| run.loads(context, users));
         match loads.filter(|loads| free(loads) >= 0) {
             Some(loads) => loads.devices.iter().map(by_high).sum(),
@@ -230,10 +231,11 @@ impl<'a> Capacity<'a> {
 
     /// Free bytes by the expected estimate on devices and host together, with as much in RAM as it
     /// takes; negative if the model does not run.
-    fn offload_headroom(&self, context: u64, users: u64) -> i64 {
+    fn offload_headroom(&self, context: u64, users: u64, exhaustive: bool) -> i64 {
         let placed = match self.scenario.offload {
             Offload::Auto => {
-                self.run.placed_anew(context, users).map(|run| run.loads(context, users))
+                let run = self.run.placed_anew(context, users, exhaustive);
+                run.map(|run| run.loads(context, users))
             }
             _ => Some(self.run.loads(context, users)),
         };
@@ -323,9 +325,30 @@ fn largest_fitting(from: u64, most: u64, known: u64, left: impl Fn(u64) -> i64) 
     low.0
 }
 
+/// The largest `n` in `from..=most` with `left(n) >= 0`, where `from` is known to run. What the quick
+/// search finds no placement for may still have one: the exhaustive one looks where it ends.
+fn largest_running(from: u64, most: u64, left: impl Fn(u64, bool) -> i64) -> u64 {
+    let mut largest = largest_fitting(from, most, from, |n| left(n, false)).max(from);
+    while largest < most && left(largest + 1, true) >= 0 {
+        largest += 1;
+    }
+    largest
+}
+
 #[cfg(test)]
 mod tests {
-    use super::largest_fitting;
+    use super::{largest_fitting, largest_running};
+
+    #[test]
+    fn what_only_the_exhaustive_search_places_runs() {
+        let left = |n: u64, exhaustive| match exhaustive {
+            true => 12 - n as i64,
+            false => 10 - n as i64,
+        };
+        assert_eq!(largest_running(3, 100, left), 12);
+        assert_eq!(largest_running(3, 11, left), 11);
+        assert_eq!(largest_running(12, 100, left), 12);
+    }
 
     #[test]
     fn the_last_fitting_is_found_on_a_line_and_off_it() {

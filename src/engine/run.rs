@@ -43,8 +43,14 @@ pub trait Run {
     }
 
     /// Returns this run with the layers placed anew for another context and number of users, as the
-    /// engine or its user would; `None` if that is not possible, or nothing fits.
-    fn placed_anew(&self, _context: u64, _users: u64) -> Option<Box<dyn Run + '_>> {
+    /// engine or its user would; `None` if that is not possible, or nothing fits. Only an
+    /// `exhaustive` search, as for a question, finds every placement that does.
+    fn placed_anew(
+        &self,
+        _context: u64,
+        _users: u64,
+        _exhaustive: bool,
+    ) -> Option<Box<dyn Run + '_>> {
         None
     }
 

@@ -171,12 +171,12 @@ impl Run for LlamaCppRun<'_> {
         Some(self.whole_on(self.gguf.clone(), self.addons.clone()))
     }
 
-    fn placed_anew(&self, context: u64, users: u64) -> Option<Box<dyn Run + '_>> {
+    fn placed_anew(&self, context: u64, users: u64, exhaustive: bool) -> Option<Box<dyn Run + '_>> {
         let (gguf, addons) = (self.gguf.clone(), self.addons.clone());
         let settings = self.settings(context, users);
         let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
         let memory = gguf.hardware.usable();
-        let request = PlacementRequest { exhaustive: false, ..request(self.scenario) };
+        let request = PlacementRequest { exhaustive, ..request(self.scenario) };
         let Solution { placement, reason } = solve(request, &gguf.file.sizes, &memory, &estimator);
         let placed = gguf.place(placement);
         let (front_end, scenario) = (self.front_end, self.scenario);
