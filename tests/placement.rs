@@ -35,7 +35,7 @@ fn objection(query: &str) -> (RefusalReason, Option<String>) {
 fn an_uneven_pair_splits_layers_by_memory() {
     let cell = only_cell("model=qwen3-32b&hw=rtx-4090,rtx-3060-12gb&quant=Q5_K_M&ctx=32k");
     assert_eq!(cell.verdict, Verdict::Fits);
-    // 65 layers, the output among them, over 23.99 and 12 GiB: the first 2/3 are 43.3, so 44.
+    // 65 layers, the output among them, over 23.52 and 11.63 GiB: the first 67 % are 43.5, so 44.
     assert_eq!(device_layers(&cell), [44, 20]);
     // 8 heads of 128, keys and values, 2 bytes.
     let layer = 32_768 * 8 * 128 * 2 * 2;

@@ -126,6 +126,7 @@ fn device(d: record::Device, table: &[String]) -> Device {
         memory_gb: d.memory_gb,
         memory_options_gb: d.memory_options_gb,
         memory_usable_bytes: d.memory_usable_bytes,
+        memory_driver_bytes: d.memory_driver_bytes,
         usable_by_option: d.usable_by_option,
         memory_usable_basis: d.memory_usable_basis,
         memory_usable_note: d.memory_usable_note,

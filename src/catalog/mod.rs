@@ -125,9 +125,13 @@ pub struct Device {
     pub memory_gb: Option<f64>,
     /// Memory sizes on sale in GB, if there are several.
     pub memory_options_gb: Vec<f64>,
-    /// Bytes reported by the driver (or the default GPU working set of unified memory) with
-    /// `memory_gb`, or with the largest option.
+    /// Bytes that a process can use (the total it sees, or the default GPU working set of unified
+    /// memory) with `memory_gb`, or with the largest option. Of a card whose `memory_driver_bytes`
+    /// are unknown, what the driver reports.
     pub memory_usable_bytes: Option<u64>,
+    /// Bytes that the driver of an NVIDIA card reports (nvidia-smi). On Linux it keeps a part of
+    /// them, which no process sees; on Windows processes see about all.
+    pub memory_driver_bytes: Option<u64>,
     /// Usable bytes for each of `memory_options_gb`, in their order; empty if unknown. On Apple
     /// silicon the default of macOS 15 and earlier; macOS 26 allows more.
     pub usable_by_option: Vec<u64>,

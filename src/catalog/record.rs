@@ -132,6 +132,8 @@ pub struct Device {
     #[serde(default)]
     pub memory_usable_bytes: Option<u64>,
     #[serde(default)]
+    pub memory_driver_bytes: Option<u64>,
+    #[serde(default)]
     pub usable_by_option: Vec<u64>,
     #[serde(default)]
     pub memory_usable_basis: Option<String>,

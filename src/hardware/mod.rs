@@ -10,8 +10,8 @@ use crate::report::Notice;
 use crate::scenario::{DeviceCount, Machine, Scenario};
 use crate::units::{Bytes, Interval};
 
-/// Fraction of the nominal capacity assumed usable if no driver's figure is known. The drivers'
-/// figures in the catalogue are between 0.93 and 1.0 of it.
+/// Fraction of the nominal capacity assumed usable if no figure is known. Those in the catalogue are
+/// between 0.9 and 1.0 of it.
 const USABLE_SHARE: f64 = 0.97;
 
 /// RAM used by an operating system with its services. An assumption, shown as such.
@@ -83,6 +83,10 @@ impl<'a> Hardware<'a> {
             })?;
             if device.kind == DeviceKind::Cpu {
                 host.device = Some(device);
+                // A board has no more than the memory that is soldered to it.
+                if let Some(gb) = device.memory_gb {
+                    host.ram = host.ram.min(Bytes::gib(1).scale(gb));
+                }
                 continue;
             }
             let (capacity, seen) = memory(device, *memory_gb)?;
@@ -94,7 +98,7 @@ impl<'a> Hardware<'a> {
             } else if let Some(seen) = seen {
                 (seen.min(capacity), device.memory_usable_basis.as_deref().unwrap_or(""))
             } else {
-                let basis = "no driver figure seen: 97 % of the memory as sold";
+                let basis = "no figure seen: 97 % of the memory as sold";
                 (capacity.scale(USABLE_SHARE), basis)
             };
             let reserve = scenario.reserve.min(usable);
@@ -133,8 +137,7 @@ impl<'a> Hardware<'a> {
     }
 }
 
-/// Returns the nominal capacity of `device`, and the usable bytes that a driver reports for it, if
-/// known.
+/// Returns the nominal capacity of `device`, and the bytes of it that a process can use, if known.
 fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Option<Bytes>), Notice> {
     let options = &device.memory_options_gb;
     let chosen = match asked_gb {
@@ -157,4 +160,22 @@ fn memory(device: &Device, asked_gb: Option<u32>) -> Result<(Bytes, Option<Bytes
         .copied();
     let whole = device.memory_usable_bytes.filter(|_| device.memory_gb == Some(gb));
     Ok((Bytes::gib(1).scale(gb), by_option.or(whole).map(Bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host_ram(query: &str) -> Bytes {
+        let (scenario, _) = Scenario::from_query(query);
+        let machine = &scenario.machines[0];
+        Hardware::resolve(Catalog::bundled(), &scenario, machine).expect("it is known").host.ram
+    }
+
+    #[test]
+    fn a_board_has_no_more_ram_than_is_soldered_to_it() {
+        assert_eq!(host_ram("model=qwen3-8b&hw=raspberry-pi-5-8gb"), Bytes::gib(8));
+        assert_eq!(host_ram("model=qwen3-8b&hw=raspberry-pi-5-16gb&ram=12GiB"), Bytes::gib(12));
+        assert_eq!(host_ram("model=qwen3-8b&hw=cpu-ryzen-7-7800x3d&ram=96GiB"), Bytes::gib(96));
+    }
 }

@@ -7,7 +7,8 @@ FACTS   folder with models.json, accelerators.json and check.py, whose `resolve`
         model's family implies
 
 Everything the families imply is written out, one entry a line, so that the data can be read and
-reviewed without knowing any defaults. `cargo test` then checks each entry.
+reviewed without knowing any defaults. Entries that the facts lack were added by hand: they are
+kept. `cargo test` then checks each entry.
 """
 import json
 import pathlib
@@ -21,6 +22,15 @@ LEFT_OUT = {
     "deepseek-ai/DeepSeek-V4.1-Flash": "the compression ratio of each layer is not known, so neither are its weights nor its cache",
     "swiss-ai/Apertus-v1.5-8B": "the text model computed from the known fields is larger than the published total",
     "swiss-ai/Apertus-v1.5-70B": "the text model computed from the known fields is larger than the published total",
+    "nvidia/NVIDIA-Nemotron-Labs-3-Puzzle-75B-A9B-BF16": "its layers differ in the number and width of their experts, and the list of them was not found",
+    "inclusionAI/Ling-2.6-flash": "which of its layers have linear attention, and the widths of the others' latent attention, were not found",
+    "inclusionAI/Ling-2.6-1T": "which of its layers have linear attention, and the widths of the others' latent attention, were not found",
+    "inclusionAI/Ring-2.6-1T": "which of its layers have linear attention, and the widths of the others' latent attention, were not found",
+    "Qwen/Qwen2.5-Omni-3B": "no exact total was found, nor the sizes of its speech model and encoders",
+    "Qwen/Qwen3-Omni-30B-A3B-Instruct": "the configuration of its text model was not found, nor the sizes of its speech model and encoders",
+    "google/gemma-4-31B-it-assistant": "a draft model that reads the states of the model it drafts for; its tensors are not modelled",
+    "LiquidAI/LFM2.5-230M": "the order of its six attention layers was not found",
+    "RWKV/RWKV7-G1k-7.2B-20260930": "the tensors of RWKV-7 are not modelled",
 }
 
 # What the collected facts lack of a configuration, which llama.cpp's converter does not do without,
@@ -85,10 +95,67 @@ ALIASES = {
     "rx-9060-xt-16gb": ["RX 9060 XT", "9060 XT"],
     "rtx-6000-ada": ["RTX 6000 Ada Generation"],
     "dgx-spark-gb10": ["DGX Spark", "GB10", "Spark"],
+    "radeon-780m": ["Ryzen 7 7840HS", "Ryzen 7 7840U", "Ryzen 9 7940HS", "Ryzen 7 8845HS", "Ryzen 7 8700G"],
+    "radeon-890m": ["Ryzen AI 9 HX 370"],
+    "cpu-threadripper-9000-4ch": ["Threadripper 9980X", "Threadripper 9970X"],
+    "cpu-threadripper-pro-9000-8ch": ["Threadripper PRO 9995WX", "Threadripper PRO 9985WX", "Threadripper PRO 9975WX"],
     "strix-halo-395": ["Strix Halo", "Ryzen AI Max+ 395", "AI Max 395"],
     "tesla-p100-pcie-16gb": ["P100"],
     "tesla-v100-sxm2-32gb": ["V100", "V100 32GB"],
     "tesla-v100-sxm2-16gb": ["V100 16GB"],
+}
+
+# What a CUDA process sees of a card on Linux, in MiB, and where it was printed: the total of
+# `cudaMemGetInfo`, or the first figure of llama.cpp's `(24080 MiB, 23668 MiB free)`. The driver
+# keeps the rest of what nvidia-smi calls the card's memory; newer drivers keep more. The second
+# figure, what is free, lacks also the context of the process itself, which bills have a line for.
+VISIBLE = {
+    "gtx-1050-ti": (4038, "public log: 71403640706"),
+    "gtx-1060-6gb": (6063, "public log: 55056077618"),
+    "gtx-1080": (8107, "public log: 63430533308 (8098 to 8110 MiB in others)"),
+    "gtx-1650": (3712, "public log: 52759481780 (3716 MiB in another)"),
+    "gtx-1660-ti": (5747, "public log: 60727836238"),
+    "rtx-2060-12gb": (11833, "public log: 55045396669"),
+    "rtx-2080-ti": (10818, "public log: 59107629290"),
+    "quadro-rtx-5000": (15927, "public log: 68349961061"),
+    "rtx-3050-6gb": (5803, "public log: 60345721985"),
+    "rtx-3060-12gb": (11906, "public log: 65784644688 (11907 to 12037 MiB in others)"),
+    "rtx-3070": (7819, "public log: 68714327338"),
+    "rtx-3070-ti": (7840, "public log: 56921583246"),
+    "rtx-3070-ti-laptop": (7850, "public log: 52325563820"),
+    "rtx-3080-10gb": (9875, "public log: 60306027812 (9650 MiB free)"),
+    "rtx-3090": (24123, "public log: 65784644688 (24159 to 24268 MiB with older drivers; 24124 MiB, of which 23859 free, in 62185358509)"),
+    "rtx-a5000": (24114, "public log: 36903445345 (24138 MiB in another)"),
+    "rtx-a6000": (48676, "public log: 35030005167"),
+    "rtx-4060": (7807, "public log: 68866837539"),
+    "rtx-4060-laptop": (7807, "public log: 57587266355 (7815 MiB in 57488598479)"),
+    "rtx-4070-laptop": (7805, "https://github.com/ggml-org/llama.cpp/pull/20184 (7546 MiB free)"),
+    "rtx-4060-ti-16gb": (15944, "public log: 57745939478"),
+    "rtx-4070": (11866, "public log: 58671331675 (11875 to 11903 MiB in others)"),
+    "rtx-4080-super": (15937, "public log: 70844013997"),
+    "rtx-4090": (24080, "public log: 66902274663 (23668 MiB free; 24210 MiB, of which 23818 free, with an older driver in 53147252052)"),
+    "rtx-6000-ada": (48622, "public log: 23688622983"),
+    "rtx-5060-ti-16gb": (15847, "public log: 56142305194 (15825 to 15888 MiB in others)"),
+    "rtx-5070": (11774, "public log: 62675041598 (11523 MiB free)"),
+    "rtx-5070-ti": (15808, "public log: 53693779035 (15842 MiB, of which 15403 free, in 53143770214)"),
+    "rtx-5090": (32109, "public log: 53110813666 (32119 and 32149 MiB in others)"),
+    "rtx-pro-5000-blackwell-72gb": (72836, "public log: 55751057545"),
+    "rtx-pro-6000-blackwell-workstation": (97247, "public log: 55218677051"),
+    "rtx-pro-6000-blackwell-max-q": (97247, "public log: 59881354089"),
+    "tesla-p100-pcie-16gb": (16280, "public log: 34266832235"),
+    "tesla-v100-sxm2-16gb": (16160, "public log: 3962852127"),
+    "tesla-v100-sxm2-32gb": (32494, "public log: 55875384326"),
+    "tesla-t4": (14912, "public log: 52479826213"),
+    "a10": (22589, "public log: modal log 22.06 GiB"),
+    "a10g": (22587, "public log: 67234836605"),
+    "a40": (45416, "public log: 31219571458"),
+    "a100-sxm-80gb": (81151, "public log: 60407381838"),
+    "l4": (22558, "public log: modal log 22.03 GiB; 57637853416 (22563 MiB, of which 22369 free)"),
+    "l20": (45457, "public log: 65718167615"),
+    "l40s": (45467, "public log: 68827881975"),
+    "h100-sxm": (81081, "public log: 68827881975"),
+    "h200-sxm": (143156, "public log: 2097843420"),
+    "b200": (182631, "public log: 25224556183 (182642 MiB in another)"),
 }
 
 # Wrappers whose text model is of the plain family that the facts name.
@@ -271,6 +338,17 @@ def names(text):
     return out
 
 
+def models_by_hand(facts, sources):
+    """The entries that were written by hand: those of the present file that the facts lack."""
+    present = json.loads((DATA / "models.json").read_text())
+    known = {m["id"] for m in facts["models"]}
+    table = present["sources"]
+    for entry in present["models"]:
+        if entry["id"] not in known:
+            refers = {k: sources.add(table[entry[k]]) for k in ("params_source", "active_source", "confidence") if k in entry}
+            yield entry | refers | {"sources": sources.all([table[i] for i in entry["sources"]])}
+
+
 def models(facts):
     sources = Sources()
     entries = []
@@ -302,6 +380,7 @@ def models(facts):
             "config": config(m),
         }
         entries.append({k: v for k, v in entry.items() if v not in (None, [])})
+    entries += models_by_hand(facts, sources)
     entries.sort(key=lambda e: e["release"], reverse=True)
     entries.sort(key=lambda e: e["family"])
     return {
@@ -323,13 +402,34 @@ def price_range(p):
     return [float(x) for x in p["usd_per_gpu_hour_range"].split("-")]
 
 
-def device(d, sources):
+def visible(d, all_devices):
+    """What a process sees of an NVIDIA card: the bytes, their basis, and their source if they were
+    printed. Of a card that no log was found of, the driver keeps as much as of the card of its
+    generation that is nearest in size."""
+    total = d["memory_bytes_usable"]
+    if d["vendor"] != "NVIDIA" or d["unified_memory"] or not total:
+        return None
+    if d["id"] in VISIBLE:
+        mib, read_at = VISIBLE[d["id"]]
+        return mib << 20, "runtime-visible total (observed)", f"runtime-visible total: {read_at}"
+    generation = d["architecture"].removesuffix(" Ultra")
+    seen = [o for o in all_devices if o["architecture"] == generation and o["id"] in VISIBLE]
+    size = lambda o: o["memory_bytes_usable"]
+    nearest = min(seen, key=lambda o: max(size(o), total) / min(size(o), total))
+    kept = size(nearest) - (VISIBLE[nearest["id"]][0] << 20)
+    return total - kept, f"runtime-visible total, inferred from {nearest['name']}", None
+
+
+def device(d, sources, all_devices):
     options = d["memory_options_gb"] or []
     usable = d.get("gpu_usable_mib_by_memory") or {}
     by_option = [usable[str(gb)]["macos15_and_older"] << 20 for gb in options if str(gb) in usable]
     link = d["interconnect"]
     units = d.get("sm_count") or d.get("cu_count") or d.get("gpu_cores") or UNITS.get(d["id"], (None,))[0]
     mhz = d.get("boost_mhz") or APPLE_MHZ.get(d["architecture"]) or UNITS.get(d["id"], (None, None))[1]
+    usable, basis, read_at = visible(d, all_devices) or (None, None, None)
+    # Replaced by what is stated here.
+    other = [s for s in d["sources"] if not (read_at and s.startswith("runtime-visible total"))]
     entry = {
         "id": d["id"],
         "name": d["name"],
@@ -343,9 +443,10 @@ def device(d, sources):
         "status": d["status"],
         "memory_gb": d["memory_gb"],
         "memory_options_gb": options,
-        "memory_usable_bytes": d["memory_bytes_usable"],
+        "memory_usable_bytes": usable or d["memory_bytes_usable"],
+        "memory_driver_bytes": usable and d["memory_bytes_usable"],
         "usable_by_option": by_option,
-        "memory_usable_basis": d["memory_usable_basis"],
+        "memory_usable_basis": basis or d["memory_usable_basis"],
         "memory_usable_note": d["memory_usable_note"],
         "memory_type": d["memory_type"],
         "bandwidth_gb_s": d["bandwidth_gb_s"],
@@ -367,14 +468,32 @@ def device(d, sources):
         "confidence": d["confidence"],
         "flags": d["flags"],
         "note": d["notes"],
-        "sources": sources.all(d["sources"]),
+        "sources": sources.all(other + [read_at] * bool(read_at)),
     }
     return {k: v for k, v in entry.items() if v not in (None, [])}
 
 
+def by_hand(facts):
+    """The entries that were written by hand: those of the present file that the facts lack, by the
+    id of the entry that they follow."""
+    present = json.loads((DATA / "devices.json").read_text())
+    known = {d["id"] for d in facts["devices"]}
+    table, last, found = present["sources"], None, {}
+    for entry in present["devices"]:
+        if entry["id"] in known:
+            last = entry["id"]
+            continue
+        found.setdefault(last, []).append(entry | {"sources": [table[i] for i in entry["sources"]]})
+    return found
+
+
 def devices(facts):
     sources = Sources()
-    entries = [device(d, sources) for d in facts["devices"]]
+    more = by_hand(facts)
+    entries = []
+    for d in facts["devices"]:
+        entries.append(device(d, sources, facts["devices"]))
+        entries += [e | {"sources": sources.all(e["sources"])} for e in more.get(d["id"], [])]
     return {"generated": facts["generated"], "sources": list(sources.known), "devices": entries}
 
 

@@ -59,9 +59,9 @@ impl<'a> CheckpointBase<'a> {
     }
 }
 
-/// Memory that a CUDA process does not see of what the driver reports: 24,210 of 24,564 MiB are
-/// visible on an RTX 4090, 79.18 of 79.65 GiB on an H100.
-const CONTEXT: Bytes = Bytes::mib(430);
+/// Memory that a process does not see of what the driver reports, where the catalogue has no figure
+/// of it: 341 to 484 MiB of GeForce cards of 6 to 24 GB, 478 of an H100.
+const UNSEEN: Bytes = Bytes::mib(430);
 
 /// The checkpoint format with about as many bits as `quant`.
 pub(in crate::engine) fn nearest_format(quant: Quant) -> Quant {
@@ -112,9 +112,11 @@ pub(in crate::engine) fn usable_device(
 
 /// Memory of a device that a CUDA process sees; on unified memory, all of it.
 pub(in crate::engine) fn visible(part: &InstalledDevice<'_>) -> Bytes {
-    let driver = part.device.memory_usable_bytes.map_or(part.capacity, Bytes);
-    match part.device.kind {
-        DeviceKind::Discrete => driver.min(part.capacity) - CONTEXT,
-        _ => part.usable.max(driver.min(part.capacity)),
+    let device = part.device;
+    let known = device.memory_usable_bytes.map_or(part.capacity, Bytes).min(part.capacity);
+    match (device.kind, device.memory_driver_bytes) {
+        (DeviceKind::Discrete, Some(_)) => known,
+        (DeviceKind::Discrete, None) => known - UNSEEN,
+        _ => part.usable.max(known),
     }
 }
