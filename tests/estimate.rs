@@ -9,7 +9,7 @@ use common::{
 };
 use headroom::report::{Cell, Notice, Report, Term, Verdict};
 use headroom::scenario::Scenario;
-use headroom::units::{Bytes, Interval};
+use headroom::units::Bytes;
 use proptest::prelude::*;
 
 fn find<'a>(report: &'a Report, model: &str, quant: &str) -> &'a Cell {

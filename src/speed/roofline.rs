@@ -201,6 +201,17 @@ impl Stage<'_> {
     /// Time of a decode step of `batch` sequences, each with `depth` earlier and `tokens` new
     /// tokens: 1, or more if drafted tokens are verified.
     pub fn step(&self, batch: f64, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
+        let time = self.step_here(batch, tokens, depth, numerics);
+        let Some((chip, calibration)) = &self.prompts_on else { return time };
+        // What is left on the host is no faster for that: costs of launches are fitted apart, and
+        // an assumed host may have the faster memory.
+        let (chip, work) = (chip.clone(), self.work.clone());
+        let there = Stage { chip, work, calibration, prompts_on: None, ..*self };
+        let there = there.step_here(batch, tokens, depth, numerics).total();
+        time.scaled((there / time.total()).max(1.0))
+    }
+
+    fn step_here(&self, batch: f64, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
         let (costs, work) = (&self.calibration.step, &self.work);
         // Of the fullest data rank.
         let share = (batch / self.data).max(batch.min(1.0));
