@@ -16,6 +16,7 @@ use cases::Cases;
 use headroom::accuracy::table::Part;
 use headroom::accuracy::{Figure, Table, Unit};
 use headroom::scenario::{Accuracy, Engine, Scenario};
+use headroom::sort;
 use headroom::units::Bytes;
 use summary::Summaries;
 
@@ -262,8 +263,7 @@ fn Choice(shown: Shown) -> impl IntoView {
     let figures = move || {
         shown.part(|part| {
             let mut figures: Vec<Figure> = part.groups.iter().map(|g| g.figure).collect();
-            figures.sort_unstable();
-            figures.dedup();
+            sort::distinct(&mut figures);
             figures
         })
     };

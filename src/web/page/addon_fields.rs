@@ -4,6 +4,7 @@
 use headroom::engine::drafts;
 use headroom::quant::Quant;
 use headroom::scenario::{Bounds, DraftModel};
+use headroom::sort;
 use leptos::prelude::*;
 
 use super::field::{NumberField, Select};
@@ -44,8 +45,7 @@ fn DraftField() -> impl IntoView {
         });
         ids.push(value.get());
         ids.retain(|id| !id.is_empty());
-        ids.sort_unstable();
-        ids.dedup();
+        sort::distinct(&mut ids);
         let none = (String::new(), tr!(state, addons.none).to_owned());
         let option = |id: String| {
             let name = state.model_name(&id);
