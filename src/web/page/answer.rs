@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::empty::Empty;
+use super::reactive::memo;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::answer::{Among, Answer};
@@ -13,7 +14,7 @@ use headroom::scenario::Selected;
 #[component]
 pub fn AnswerLine() -> impl IntoView {
     let state = use_state();
-    let verdict = Memo::new(move |_| {
+    let verdict = memo(move || {
         let lead = state.answer.get()?.lead;
         state.cell(lead).map(|cell| text::verdict_key(cell.verdict))
     });

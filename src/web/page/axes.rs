@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::field::Select;
+use super::reactive::memo;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
@@ -14,7 +15,7 @@ use headroom::scenario::{Axis, Layout};
 pub fn Axes() -> impl IntoView {
     let state = use_state();
     let embedded = state.slice(|scenario| scenario.embed);
-    let hidden = Memo::new(move |_| {
+    let hidden = memo(move || {
         let hidden = state.layout.get().hidden();
         // A single model is named, so that no table is about a model unknown.
         let told = |axis: &Axis| *axis == Axis::Model || state.scenario.with(|s| axis.count(s)) > 1;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
 
+use super::reactive::memo;
 use super::state::use_state;
 use super::text::words;
 use crate::chart::{self, Axis, Point, SIDE};
@@ -104,7 +105,7 @@ pub fn Chart(
     let state = use_state();
     // The point that is read out; the question's own while none is pointed at.
     let pointed = RwSignal::new(None::<usize>);
-    let at = Memo::new(move |_| {
+    let at = memo(move || {
         plot.with(|plot| {
             let plot = plot.as_ref()?;
             Some(pointed.get().unwrap_or(plot.asked).min(plot.xs.len().checked_sub(1)?))

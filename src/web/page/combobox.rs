@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::reactive::{effect, memo};
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::web_sys;
@@ -63,11 +64,11 @@ pub fn Combobox(
     let open = RwSignal::new(false);
     let active = RwSignal::new(None::<usize>);
     let input = NodeRef::<leptos::html::Input>::new();
-    let found = Memo::new(move |_| match open.get() {
+    let found = memo(move || match open.get() {
         true => search.run(typed.get().unwrap_or_default()),
         false => Found::default(),
     });
-    let has_choices = Memo::new(move |_| found.with(|found| !found.choices.is_empty()));
+    let has_choices = memo(move || found.with(|found| !found.choices.is_empty()));
 
     let close = move || {
         open.set(false);
@@ -136,7 +137,7 @@ pub fn Combobox(
             _ = typed.try_set(None);
         }
     };
-    Effect::new(move |_| {
+    effect(move || {
         let Some(at) = active.get() else { return };
         if let Some(option) = document().get_element_by_id(&option_id(at)) {
             let options = web_sys::ScrollIntoViewOptions::new();
