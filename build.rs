@@ -1,7 +1,8 @@
 //! Checks the JSON of the catalogue and of the calibrations, and encodes it as postcard for the crate
 //! to include.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::{env, fs};
 
 use serde::Serialize;
@@ -24,28 +25,77 @@ mod architecture {
 }
 
 fn main() {
-    encode::<calibration::Table>("src/speed/calibration.json");
-    let models: record::Models = encode("src/catalog/data/models.json");
+    encode("calibration", &read::<calibration::Table>("src/speed/calibration.json"));
+
+    let mut models: record::Models = read("src/catalog/data/models.json");
     for model in &models.models {
         check_sources(&model.id, &model.sources, &models.sources);
         check_sources(&model.id, &[model.confidence], &models.sources);
     }
-    let devices: record::Devices = encode("src/catalog/data/devices.json");
+    let mut devices: record::Devices = read("src/catalog/data/devices.json");
     for device in &devices.devices {
         check_sources(&device.id, &device.sources, &devices.sources);
     }
+    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|target| target == "wasm32") {
+        keep_what_is_shown(&mut models, &mut devices);
+    }
+    encode("models", &models);
+    encode("devices", &devices);
 }
 
-/// Reads `FOLDER/NAME.json`, writes `OUT_DIR/NAME.postcard`.
-fn encode<T: DeserializeOwned + Serialize>(json: &str) -> T {
+fn read<T: DeserializeOwned>(json: &str) -> T {
     println!("cargo::rerun-if-changed={json}");
     let text = fs::read_to_string(json).unwrap_or_else(|e| panic!("{json}: {e}"));
-    let data: T = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{json}: {e}"));
-    let bytes = postcard::to_allocvec(&data).unwrap_or_else(|e| panic!("{json}: {e}"));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{json}: {e}"))
+}
+
+/// Writes `OUT_DIR/NAME.postcard`.
+fn encode(name: &str, data: &impl Serialize) {
+    let bytes = postcard::to_allocvec(data).unwrap_or_else(|e| panic!("{name}: {e}"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let name = Path::new(json).file_name().expect("the path of a file");
     fs::write(out.join(name).with_extension("postcard"), bytes).expect("OUT_DIR can be written");
-    data
+}
+
+/// Empties what neither an answer nor the page reads, so that it is not loaded with the page: a
+/// third of the catalogue. A field that the page comes to show is to be taken off this list.
+fn keep_what_is_shown(models: &mut record::Models, devices: &mut record::Devices) {
+    for model in &mut models.models {
+        model.release.clear();
+        model.license = None;
+        model.modality.clear();
+        model.params_source = None;
+        model.params_include.clear();
+        model.active_b = None;
+        model.active_source = None;
+        model.dtype = None;
+        model.native_quantization = None;
+        model.confidence = 0;
+        model.sources.clear();
+        model.note = None;
+        model.count_note = None;
+    }
+    // What is left of the table is the source that says no confidence.
+    models.sources = vec![String::new()];
+
+    let mut shown = BTreeSet::new();
+    for device in &mut devices.devices {
+        device.status.clear();
+        device.memory_usable_note = None;
+        device.memory_type.clear();
+        device.tflops_basis = None;
+        device.confidence.clear();
+        device.flags.clear();
+        device.note = None;
+        device.sources.clear();
+        shown.extend(device.msrp_source);
+        shown.extend(device.cloud_prices.iter().map(|price| price.source));
+    }
+    // The others keep their places.
+    for (index, source) in (0..).zip(&mut devices.sources) {
+        if !shown.contains(&index) {
+            source.clear();
+        }
+    }
 }
 
 /// Every entry must have a source, and refer to existing ones only.
