@@ -10,6 +10,7 @@ use leptos::task::spawn_local;
 use super::browser;
 use super::field::Select;
 use super::numbers::Style;
+use super::reactive::Show;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use cases::Cases;

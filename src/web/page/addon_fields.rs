@@ -8,6 +8,7 @@ use headroom::sort;
 use leptos::prelude::*;
 
 use super::field::{NumberField, Select};
+use super::reactive::Show;
 use super::setting::change;
 use super::state::use_state;
 use super::text::{tr, words};
@@ -88,7 +89,7 @@ fn DraftFormat() -> impl IntoView {
         [same].into_iter().chain(names.into_iter().map(|name| (name.clone(), name))).collect()
     };
     view! {
-        <Show when=move || drafting.get()>
+        <Show when=drafting>
             <Select
                 label=words!(state, addons.draft_format)
                 options=Signal::derive(options)

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::field::Select;
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
@@ -45,7 +45,7 @@ pub fn Axes() -> impl IntoView {
                         write=|layout, axis| axis.map_or(layout, |axis| layout.with_cols(axis))
                         testid="cols-select"
                     />
-                    <Show when=move || groups.get()>
+                    <Show when=groups>
                         <AxisField
                             optional=true
                             label=words!(state, axes.groups)
@@ -121,7 +121,7 @@ fn Open(axis: Axis) -> impl IntoView {
     view! {
         <div class="axes-open" data-testid="open-entry" data-axis=axis.name()>
             <Show
-                when=move || several.get()
+                when=several
                 fallback=move || {
                     view! {
                         <span class="field-label">{move || axis_name(state, axis)}</span>

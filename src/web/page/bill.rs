@@ -9,7 +9,7 @@ use super::differences::Differences;
 use super::icons::VerdictIcon;
 use super::numbers::Style;
 use super::placement::PlacementSection;
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::speed::SpeedSection;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
@@ -108,7 +108,7 @@ pub fn Bill() -> impl IntoView {
         cell.with(|cell| cell.as_ref().is_some_and(part))
     });
     view! {
-        <Show when=move || shown.get()>
+        <Show when=shown>
             <section class="bill" data-testid="bill" aria-label=words!(state, bill.region)>
                 <Head cell />
                 <Facts cell />
@@ -252,7 +252,7 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
                 </dd>
             </div>
         </dl>
-        <Show when=move || runs.get()>
+        <Show when=runs>
             <p class="flags">
                 <span class="flags-label">{words!(state, bill.flags)}</span>
                 <code data-testid="flags">{program} " " {flags}</code>
@@ -374,9 +374,9 @@ fn Amount(
 ) -> impl IntoView {
     view! {
         <span class="figure">
-            <span class="figure-number">{move || number.get()}</span>
+            <span class="figure-number">{number}</span>
             " "
-            <span class="figure-unit">{move || unit.get()}</span>
+            <span class="figure-unit">{unit}</span>
         </span>
     }
 }
@@ -427,7 +427,7 @@ fn Line(
                     <p class="formula" data-testid="formula">
                         {move || item.get().map(|item| in_words(state, &item))}
                     </p>
-                    <Show when=move || has_inputs.get()>
+                    <Show when=has_inputs>
                         <p class="formula-numbers" data-testid="numbers">
                             {move || item.get().map(|item| with_numbers(state, &item))}
                         </p>

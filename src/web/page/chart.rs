@@ -131,15 +131,15 @@ pub fn Chart(
     view! {
         <figure class="chart" data-testid=testid>
             <figcaption>
-                <h3>{move || title.get()}</h3>
-                <p class="chart-note">{move || note.get()}</p>
+                <h3>{title}</h3>
+                <p class="chart-note">{note}</p>
             </figcaption>
             <ul class="chart-legend" aria-hidden="true">
                 {move || plot.with(|plot| plot.as_ref().map(legend))}
             </ul>
             <div class="chart-plot">
-                <svg role="img" aria-label=move || title.get()>
-                    <title>{move || title.get()}</title>
+                <svg role="img" aria-label=title>
+                    <title>{title}</title>
                     <desc>{summary}</desc>
                     {move || plot.with(|plot| plot.as_ref().map(draw))}
                     {move || {
@@ -172,7 +172,7 @@ pub fn Chart(
             <p class="chart-read" data-testid="chart-read">{read_out}</p>
             <details class="chart-values">
                 <summary>{words!(state, charts.values)}</summary>
-                <div class="chart-scroll" role="region" tabindex="0" aria-label=move || title.get()>
+                <div class="chart-scroll" role="region" tabindex="0" aria-label=title>
                     <table data-testid="chart-table">
                         <caption class="vh">{summary}</caption>
                         {move || plot.with(|plot| plot.as_ref().map(table))}

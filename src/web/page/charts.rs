@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::bar::ruler_text;
 use super::browser;
 use super::chart::{Chart, Look, Plot, Series, Value};
-use super::reactive::{effect, memo};
+use super::reactive::{Show, effect, memo};
 use super::speed_charts::{CrowdCharts, DepthChart};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
@@ -81,7 +81,7 @@ pub fn Charts(
                 </summary>
                 <div class="charts-grid">
                     <MemoryChart drawn along=CurveAxis::Context />
-                    <Show when=move || has_speed.get()>
+                    <Show when=has_speed>
                         <DepthChart drawn />
                         <CrowdCharts drawn />
                     </Show>

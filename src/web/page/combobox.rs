@@ -149,7 +149,7 @@ pub fn Combobox(
     let controls = list_id.clone();
     let described = status_id.clone();
     view! {
-        <div class="combobox" class:combobox-open=move || open.get()>
+        <div class="combobox" class:combobox-open=open>
             <input
                 node_ref=input
                 type="text"
@@ -158,14 +158,14 @@ pub fn Combobox(
                 autocapitalize="none"
                 spellcheck="false"
                 data-testid=testid
-                aria-label=move || label.get()
+                aria-label=label
                 aria-autocomplete="list"
                 aria-expanded=move || (open.get() && has_choices.get()).to_string()
                 aria-controls=controls
                 aria-describedby=described
                 aria-activedescendant=move || active.get().map(option_id)
                 aria-invalid=move || invalid.get().then_some("true")
-                placeholder=move || placeholder.get()
+                placeholder=placeholder
                 prop:value=move || typed.get().unwrap_or_else(|| value.get())
                 on:input:target=move |event| {
                     let text = event.target().value();
@@ -182,7 +182,7 @@ pub fn Combobox(
                 <p class="combobox-status" id=status_id role="status">
                     {move || found.with(|found| found.status.clone())}
                 </p>
-                <ul role="listbox" id=list_id aria-label=move || label.get()>
+                <ul role="listbox" id=list_id aria-label=label>
                     <For
                         each=move || found.get().choices.into_iter().enumerate()
                         key=|(at, choice)| (*at, choice.clone())

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::field::Stepper;
 use super::kv_fields::CacheTypeField;
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::setting::{Field, Fields, change, is_changed, is_of_use};
 use super::state::use_state;
 use super::text::words;
@@ -107,7 +107,7 @@ pub fn More() -> impl IntoView {
         <details class="more" data-testid="more">
             <summary>
                 <span>{words!(state, controls.more)}</span>
-                <Show when=move || changed.get()>
+                <Show when=changed>
                     <span class="tag">{words!(state, controls.changed)}</span>
                 </Show>
             </summary>
@@ -119,7 +119,7 @@ pub fn More() -> impl IntoView {
                     ]
                 />
             </div>
-            <Show when=move || has_engine_settings.get()>
+            <Show when=has_engine_settings>
                 <FieldSet
                     legend=words!(state, engines.settings)
                     group=Group::Engine

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use super::numbers::Style;
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use headroom::advice::{Cause, Pool, Reason, difference, pool};
@@ -34,7 +34,7 @@ pub fn Differences(cell: Memo<Option<Cell>>) -> impl IntoView {
     };
     view! {
         {move || own().map(|words| view! { <p class="pool" data-testid="pool">{words}</p> })}
-        <Show when=move || shown.get()>
+        <Show when=shown>
             <section class="differences" data-testid="differences">
                 <h3>{words!(state, difference.title)}</h3>
                 {list}

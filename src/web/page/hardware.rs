@@ -7,7 +7,7 @@ use super::field::{NumberField, Select, Stepper};
 use super::icons::Cross;
 use super::numbers::Style;
 use super::picker::{Adder, Matches, found};
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::entry::Entry;
@@ -49,7 +49,7 @@ pub fn Hardware() -> impl IntoView {
         >
             <h2 class="group-title" id="hardware-title">{words!(state, hardware.title)}</h2>
             <div class="group-body">
-            <Show when=move || listed.get()>
+            <Show when=listed>
                 <ul class="chips">
                     <For each=move || 0..machines.get() key=|machine| *machine let(machine)>
                         <MachineChip machine opened />

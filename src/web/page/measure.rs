@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use super::numbers::Style;
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
@@ -117,7 +117,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
                 data-testid="measure-text"
                 aria-describedby="measure-note"
                 placeholder="| model | ... | test | t/s |"
-                prop:value=move || text.get()
+                prop:value=text
                 on:input:target=move |event| text.set(event.target().value())
             ></textarea>
             <p class="field-note" id="measure-note" role="status" data-testid="measure-note">

@@ -45,6 +45,7 @@ mod text;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
+use reactive::Show;
 use reactive::memo;
 
 use state::State;
@@ -75,11 +76,11 @@ pub fn App() -> impl IntoView {
             <header::Header />
         </Show>
         <main>
-            <Show when=move || embedded.get()>
+            <Show when=embedded>
                 <h1 class="vh">"Headroom"</h1>
             </Show>
             <Show
-                when=move || answers.get()
+                when=answers
                 fallback=|| view! { <accuracy::AccuracyPage /> }
             >
                 <Show when=move || !embedded.get()>
@@ -104,7 +105,7 @@ fn Panels() -> impl IntoView {
     let embedded = state.slice(|scenario| scenario.embed);
     let shown = memo(move || cell.with(Option::is_some) && !embedded.get());
     view! {
-        <Show when=move || shown.get()>
+        <Show when=shown>
             <serving::ServingPanel cell />
             <money::MoneyPanel cell />
             <charts::Charts cell />

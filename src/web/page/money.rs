@@ -6,7 +6,7 @@ use super::browser;
 use super::field::{NumberField, Select};
 use super::figures;
 use super::numbers::Style;
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::serving::Fact;
 use super::setting::{change, label};
 use super::state::use_state;
@@ -201,7 +201,7 @@ fn Energy(cell: Memo<Option<Cell>>) -> impl IntoView {
             let watts = move || power.get().and_then(|power| of(&power));
             view! {
                 <div>
-                    <dt>{move || label.get()}</dt>
+                    <dt>{label}</dt>
                     <dd data-testid=testid data-value=move || watts().map(|w| w.to_string())>
                         {move || watts().map_or("–".to_owned(), |w| figures::watts(state, w))}
                     </dd>
@@ -272,10 +272,10 @@ fn InputField(
                 commit
                 hint
             />
-            <Show when=move || own.get()>
+            <Show when=own>
                 <button type="button" class="button button-quiet" on:click=move |_| reset()>
                     {words!(state, money.reset)}
-                    <span class="vh">": " {move || label.get()}</span>
+                    <span class="vh">": " {label}</span>
                 </button>
             </Show>
         </div>

@@ -4,7 +4,7 @@ use headroom::scenario::{Bounds, Offload};
 use leptos::prelude::*;
 
 use super::field::{NumberField, Select};
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::setting::change;
 use super::state::use_state;
 use super::text::{tr, words};

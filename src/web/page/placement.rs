@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use headroom::report::{Cell, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind};
@@ -25,7 +25,7 @@ pub fn PlacementSection(
         cell.with(|cell| cell.as_ref().is_some_and(divided))
     });
     view! {
-        <Show when=move || divided.get()>
+        <Show when=divided>
             <section
                 class="placement"
                 data-testid="placement"

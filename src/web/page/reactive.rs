@@ -1,5 +1,5 @@
-//! Memos and effects that add little to the page: Leptos makes each of its own type, with code of its
-//! own for making, running and dropping it; these are one for each type of value.
+//! Memos, effects and conditions that add little to the page: Leptos makes each of its own type, with
+//! code of its own for making, running and dropping it; these are one for each type of value.
 
 use leptos::prelude::*;
 
@@ -23,4 +23,19 @@ pub fn effect(run: impl FnMut() + 'static) {
         Effect::new(move |_| run());
     }
     boxed(Box::new(run));
+}
+
+/// Shows its children while `when` holds.
+#[component]
+pub fn Show(
+    /// The condition.
+    #[prop(into)]
+    when: Signal<bool>,
+    /// What is shown while it does not hold.
+    #[prop(optional, into)]
+    fallback: ViewFn,
+    children: ChildrenFn,
+) -> impl IntoView {
+    let when = memo(move || when.get());
+    move || if when.get() { children() } else { fallback.run() }
 }

@@ -154,7 +154,7 @@ pub fn Fact(
     let figure = memo(move || cell.with(|cell| cell.as_ref().and_then(read)));
     view! {
         <div>
-            <dt>{move || label.get()}</dt>
+            <dt>{label}</dt>
             <dd data-testid=testid data-value=move || figure.get().map(|f| f.expected.to_string())>
                 {move || figure.get().map_or("–".to_owned(), |f| words(state, f.expected))}
             </dd>

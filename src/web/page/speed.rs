@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::figures::{between, rate};
 use super::measure::Measure;
 use super::numbers::Style;
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::serving::limit_words;
 use super::setting::Field;
 use super::state::{State, use_state};

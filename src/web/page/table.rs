@@ -9,7 +9,7 @@ use super::axes::{Axes, axis_name};
 use super::icons::{Cross, VerdictIcon};
 use super::models::AddModel;
 use super::numbers::Style;
-use super::reactive::memo;
+use super::reactive::{Show, memo};
 use super::speed::{self, CellSpeed, Decode, MarkNote, SpeedFilter};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
@@ -99,7 +99,7 @@ pub fn Table() -> impl IntoView {
     };
     view! {
         <section class="comparison">
-            <Show when=move || complete.get()>
+            <Show when=complete>
                 <div class="table-head">
                 <Show when=move || !embedded.get()>
                     <div class="tools">
@@ -212,7 +212,7 @@ fn Head(entry: Entry, spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
     view! {
         <div class="model-head">
             <span class="model-name">{name}</span>
-            <span class="model-params">{move || detail.get()}</span>
+            <span class="model-params">{detail}</span>
         </div>
         <Show when=move || !embedded.get()>
             <button

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::super::text::{tr, words};
 use super::{Shown, amount, name, percent, sentence};
-use crate::page::reactive::memo;
+use crate::page::reactive::{Show, memo};
 use headroom::accuracy::table::Row;
 
 /// Figures shown before the reader asks for the rest.

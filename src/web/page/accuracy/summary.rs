@@ -60,7 +60,7 @@ pub fn Summaries(shown: Shown) -> impl IntoView {
         view! {
             <th scope="col" aria-sort=move || (order.get() == this).then_some(direction)>
                 <button type="button" class="sort" on:click=move |_| order.set(this)>
-                    {move || label.get()}
+                    {label}
                 </button>
             </th>
         }
