@@ -1,15 +1,22 @@
-//! Checks the catalogue's JSON, and encodes it as postcard for the crate to include.
+//! Checks the JSON of the catalogue and of the calibrations, and encodes it as postcard for the crate
+//! to include.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::{env, fs};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-// The two files of the crate that describe the data, under the paths they have there.
+// The files of the crate that describe the data, under the paths they have there.
+#[allow(dead_code)]
+#[path = "src/speed/calibration/record.rs"]
+mod calibration;
 #[allow(dead_code)]
 #[path = "src/architecture/config.rs"]
 mod config;
+#[path = "src/speed/calibration/decimal.rs"]
+mod decimal;
 #[allow(dead_code)]
 #[path = "src/catalog/record.rs"]
 mod record;
@@ -18,34 +25,85 @@ mod architecture {
 }
 
 fn main() {
-    let models: record::Models = encode("models");
+    encode("calibration", &read::<calibration::Table>("src/speed/calibration.json"));
+
+    let mut models: record::Models = read("src/catalog/data/models.json");
     for model in &models.models {
         check_sources(&model.id, &model.sources, &models.sources);
         check_sources(&model.id, &[model.confidence], &models.sources);
     }
-    let builds: record::Builds = encode("builds");
+    let builds: record::Builds = read("src/catalog/data/builds.json");
     for model in &builds.models {
         for file in &model.files {
             check_sources(&model.model, &[u32::from(file.source)], &builds.sources);
         }
     }
-    build_names();
-    let devices: record::Devices = encode("devices");
+    encode("builds", &builds);
+    build_names(&read("src/quant/builds.json"));
+    let mut devices: record::Devices = read("src/catalog/data/devices.json");
     for device in &devices.devices {
         check_sources(&device.id, &device.sources, &devices.sources);
     }
+    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|target| target == "wasm32") {
+        keep_what_is_shown(&mut models, &mut devices);
+    }
+    encode("models", &models);
+    encode("devices", &devices);
 }
 
-/// Reads `data/NAME.json`, writes `OUT_DIR/NAME.postcard`.
-fn encode<T: DeserializeOwned + Serialize>(name: &str) -> T {
-    let json = Path::new("src/catalog/data").join(name).with_extension("json");
-    println!("cargo::rerun-if-changed={}", json.display());
-    let text = fs::read_to_string(&json).unwrap_or_else(|e| panic!("{}: {e}", json.display()));
-    let data: T = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", json.display()));
-    let bytes = postcard::to_allocvec(&data).expect("these types always encode");
+fn read<T: DeserializeOwned>(json: &str) -> T {
+    println!("cargo::rerun-if-changed={json}");
+    let text = fs::read_to_string(json).unwrap_or_else(|e| panic!("{json}: {e}"));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{json}: {e}"))
+}
+
+/// Writes `OUT_DIR/NAME.postcard`.
+fn encode(name: &str, data: &impl Serialize) {
+    let bytes = postcard::to_allocvec(data).unwrap_or_else(|e| panic!("{name}: {e}"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join(name).with_extension("postcard"), bytes).expect("OUT_DIR can be written");
-    data
+}
+
+/// Empties what neither an answer nor the page reads, so that it is not loaded with the page: a
+/// third of the catalogue. A field that the page comes to show is to be taken off this list.
+fn keep_what_is_shown(models: &mut record::Models, devices: &mut record::Devices) {
+    for model in &mut models.models {
+        model.release.clear();
+        model.license = None;
+        model.modality.clear();
+        model.params_source = None;
+        model.params_include.clear();
+        model.active_b = None;
+        model.active_source = None;
+        model.dtype = None;
+        model.native_quantization = None;
+        model.confidence = 0;
+        model.sources.clear();
+        model.note = None;
+        model.count_note = None;
+    }
+    // What is left of the table is the source that says no confidence.
+    models.sources = vec![String::new()];
+
+    let mut shown = BTreeSet::new();
+    for device in &mut devices.devices {
+        device.status.clear();
+        device.memory_usable_note = None;
+        device.memory_type.clear();
+        device.tflops_basis = None;
+        device.confidence.clear();
+        device.flags.clear();
+        device.note = None;
+        device.sources.clear();
+        shown.extend(device.msrp_source);
+        shown.extend(device.cloud_prices.iter().map(|price| price.source));
+    }
+    // The others keep their places.
+    for (index, source) in (0..).zip(&mut devices.sources) {
+        if !shown.contains(&index) {
+            source.clear();
+        }
+    }
 }
 
 /// Every entry must have a source, and refer to existing ones only.
@@ -80,11 +138,7 @@ struct BuildName {
 }
 
 /// Writes the names of builds as tables of Rust.
-fn build_names() {
-    let path = "src/quant/builds.json";
-    println!("cargo::rerun-if-changed={path}");
-    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let names: BuildNames = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
+fn build_names(names: &BuildNames) {
     let known = names.names.iter().map(|entry| {
         let BuildName { name, base, q8_0_head, dense, moe } = entry;
         format!(

@@ -34,5 +34,6 @@ pub mod hardware;
 pub mod quant;
 pub mod report;
 pub mod scenario;
+pub mod sort;
 pub mod speed;
 pub mod units;

@@ -7,6 +7,7 @@ use crate::engine::{Effort, Run};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::Verdict;
 use crate::scenario::{Bounds, Offload, Scenario};
+use crate::sort;
 use crate::units::Bytes;
 
 /// Independent copies of a setup on one machine.
@@ -131,7 +132,7 @@ impl<'a> Capacity<'a> {
         if !matches!(self.verdict, Verdict::Fits | Verdict::Tight) {
             return copies;
         }
-        rest.sort_by_key(|part| Reverse(part.usable));
+        sort::by_key(&mut rest, |part| Reverse(part.usable));
         while let Some(group) = self.group(&rest) {
             copies.count += 1;
             copies.devices = copies.devices.max(group.len() as u64);

@@ -10,6 +10,7 @@ use crate::architecture::Architecture;
 use crate::engine::{LayerCache, expand_latents, layer_caches};
 use crate::report::{CacheLayout, SlidingWindowCache};
 use crate::report::{Cell, Term};
+use crate::sort;
 use crate::units::Bytes;
 
 /// A reason why one cell needs more or less device memory than another.
@@ -80,7 +81,9 @@ pub fn difference(
         }
     }
     reasons.retain(|reason| reason.bytes != 0);
-    reasons.sort_by_key(|reason| (std::cmp::Reverse(reason.bytes.unsigned_abs()), reason.cause));
+    sort::by_key(&mut reasons, |reason| {
+        (std::cmp::Reverse(reason.bytes.unsigned_abs()), reason.cause)
+    });
     reasons
 }
 
@@ -166,8 +169,7 @@ fn bytes(caches: &[LayerCache], layout: &CacheLayout, context: u64, users: u64) 
 fn terms(cell: &Cell) -> Vec<Term> {
     let devices = cell.devices.iter().flat_map(|device| &device.items);
     let mut terms: Vec<Term> = devices.chain(&cell.host.items).map(|item| item.term).collect();
-    terms.sort();
-    terms.dedup();
+    sort::distinct(&mut terms);
     terms
 }
 

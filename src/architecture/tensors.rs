@@ -5,6 +5,7 @@ use super::{
     Lightning, Mamba1, Mamba2, Mixer, Mla, Moe, Mtp, NormKind, OutputGate, QkNorm, Role,
     gguf_order,
 };
+use crate::sort;
 
 /// A tensor's dimensions, innermost first as in a GGUF file; unused dimensions are 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -250,7 +251,7 @@ impl<'a> List<'a> {
     /// Sorts the tensors from `first` on by file order.
     fn sort(&mut self, first: usize) {
         let moves = gguf_order::moves(self.arch());
-        self.tensors[first..].sort_by_key(|t| gguf_order::sort_key(moves, t.role));
+        sort::by_key(&mut self.tensors[first..], |t| gguf_order::sort_key(moves, t.role));
     }
 
     fn mtp(&mut self, mtp: &Mtp) {

@@ -1,7 +1,8 @@
 //! The bundled facts: models, accelerators and hosts, each with its sources and confidence.
 //!
 //! People edit and review `data/*.json`; `build.rs` checks it and encodes it as postcard, which
-//! [`Catalog::bundled`] decodes once.
+//! [`Catalog::bundled`] decodes once. Built for `wasm32` the fields that no page shows are empty:
+//! notes and most sources, which `build.rs` lists.
 
 mod decode;
 mod record;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::{Catalog, Device, DeviceKind, Model, Suggestion};
+use crate::sort;
 
 /// Names of makers and brands, which people leave out.
 const BRANDS: &[&str] =
@@ -112,7 +113,7 @@ pub(super) fn find<'a, T>(
             Some((penalty, length, entry))
         })
         .collect();
-    found.sort_by_key(|(penalty, length, _)| (*penalty, *length));
+    sort::by_key(&mut found, |(penalty, length, _)| (*penalty, *length));
     found.into_iter().map(|(_, _, entry)| entry).collect()
 }
 
@@ -151,7 +152,10 @@ fn mismatch(wanted: &[String], names: &[&str]) -> Option<usize> {
 /// Returns the pairs of neighbouring characters, by which spellings are compared.
 fn pairs(text: &str) -> BTreeSet<(char, char)> {
     let key = key(text);
-    key.chars().zip(key.chars().skip(1)).collect()
+    let mut pairs = BTreeSet::new();
+    // Collected they would be sorted first, by one more instance of the sort.
+    pairs.extend(key.chars().zip(key.chars().skip(1)));
+    pairs
 }
 
 /// Returns the ids of the entries most similar to `unknown`, best first (Dice coefficient of letter
@@ -166,7 +170,7 @@ fn nearest<'a>(unknown: &str, ids: impl Iterator<Item = &'a str>) -> Vec<String>
         })
         .filter(|(score, _)| *score >= 400)
         .collect();
-    scored.sort_by_key(|(score, _)| Reverse(*score));
+    sort::by_key(&mut scored, |(score, _)| Reverse(*score));
     scored.truncate(SUGGESTED);
     scored.into_iter().map(|(_, id)| id.to_owned()).collect()
 }

@@ -4,6 +4,7 @@ use super::CellCurves;
 use super::points::sample_points;
 use crate::report::{BillItem, Term};
 use crate::scenario::Bounds;
+use crate::sort;
 use crate::units::{Bytes, Interval};
 
 /// Context at which a curve begins, unless a shorter one is requested.
@@ -87,8 +88,7 @@ impl CellCurves<'_> {
         let bills: Vec<Bill> = xs.into_iter().map(bill).collect();
         let mut terms: Vec<Term> =
             bills.iter().flat_map(|bill| &bill.items).map(|item| item.term).collect();
-        terms.sort_unstable();
-        terms.dedup();
+        sort::distinct(&mut terms);
         let points = bills.into_iter().map(|bill| {
             let bytes = terms.iter().map(|term| bill.bytes(*term)).collect();
             MemoryPoint { x: bill.x, bytes, used: bill.used }

@@ -1,5 +1,7 @@
 //! Where a curve is sampled: two points an octave, and where something happens.
 
+use crate::sort;
+
 /// Sorted sample points from `from` to `to`: both ends, every power of two and its midpoint to the
 /// next, and the points of `required` in between. A power or midpoint close to one of the others
 /// is left out.
@@ -16,8 +18,7 @@ pub(super) fn sample_points(from: u64, to: u64, required: &[u64]) -> Vec<u64> {
             }
         }
     }
-    points.sort_unstable();
-    points.dedup();
+    sort::distinct(&mut points);
     points
 }
 

@@ -9,6 +9,7 @@ use crate::hardware::{Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{self, CacheTypes, Measurement, Reading, Scenario, Selected, Serving};
+use crate::sort;
 use crate::speed::calibration::{Calibration, Evidence};
 use crate::speed::{
     Backend, Chip, Correction, Draft, Engine, Figure, Layers, Load, Numerics, PlacedPart, Proposer,
@@ -335,8 +336,7 @@ impl CellSpeed {
         let evidence = [&class.decode_evidence, &class.batch_evidence, &class.prefill_evidence];
         let mut sources: Vec<String> =
             evidence.iter().flat_map(|evidence| &evidence.sources).cloned().collect();
-        sources.sort_unstable();
-        sources.dedup();
+        sort::distinct(&mut sources);
         Some(SpeedBasis {
             calibrated: self.setup.is_calibrated(),
             mixed: self.setup.is_mixed(),

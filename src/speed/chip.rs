@@ -1,5 +1,6 @@
 //! Limits of a device: bandwidth, compute rates, links and power, in SI units.
 
+use super::calibration::Backend;
 use crate::catalog::{Device, DeviceKind};
 
 /// FP32 operations per clock and compute unit of most current designs; used for devices whose number
@@ -80,32 +81,6 @@ impl Peaks {
             Precision::Fp4 => first(&[self.fp4, self.half]),
         }
     }
-}
-
-/// The programming interface through which an engine uses a device.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Backend {
-    /// NVIDIA CUDA.
-    #[default]
-    Cuda,
-    /// AMD ROCm (HIP).
-    Rocm,
-    /// Apple Metal.
-    Metal,
-    /// Vulkan.
-    Vulkan,
-    /// Intel oneAPI (XPU).
-    Xpu,
-    /// Intel Gaudi.
-    Hpu,
-    /// The CPU.
-    Cpu,
-    /// Another interface: TPU, Trainium, Ascend.
-    Other,
 }
 
 impl Backend {

@@ -43,8 +43,8 @@ mod speculative;
 mod speed_model;
 mod work;
 
-pub use calibration::{Engine, Era, Known, Software};
-pub use chip::{Backend, Chip, Peaks, Precision};
+pub use calibration::{Backend, Engine, Era, Known, Software};
+pub use chip::{Chip, Peaks, Precision};
 pub use correction::{Correction, MAX_PLAUSIBLE_RATIO};
 pub use numerics::Numerics;
 pub use roofline::{Bottleneck, Stage, Time};

@@ -1,7 +1,7 @@
 //! The speed of a model on its devices: one step and one prompt through all stages.
 
-use super::calibration::{Calibration, Engine, Evidence, Known, Software};
-use super::chip::{Backend, Chip};
+use super::calibration::{Backend, Calibration, Engine, Evidence, Known, Software};
+use super::chip::Chip;
 use super::correction::Correction;
 use super::numerics::Numerics;
 use super::roofline::{STREAM_FROM_TOKENS, Stage, Time};

@@ -9,6 +9,8 @@
 
 use std::fmt::Write as _;
 
+use headroom::sort;
+
 /// Side of the square that paths are drawn in; it is stretched over the plot.
 pub const SIDE: f64 = 1000.0;
 
@@ -145,8 +147,7 @@ pub fn nearest(x: Axis, xs: &[f64], share: f64) -> Option<usize> {
 /// `places` along an axis moved apart until they are `gap` from each other, in their order and as
 /// near as that allows; all within 0 to 1 where there is room.
 pub fn spread(places: &[f64], gap: f64) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..places.len()).collect();
-    order.sort_by(|a, b| places[*a].total_cmp(&places[*b]));
+    let order = sort::order(places.len(), &|a, b| places[a].total_cmp(&places[b]));
     let mut moved = places.to_vec();
     for pair in order.windows(2) {
         moved[pair[1]] = moved[pair[1]].max(moved[pair[0]] + gap);

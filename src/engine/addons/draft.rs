@@ -3,6 +3,7 @@
 use crate::architecture::count;
 use crate::catalog::{Catalog, Model};
 use crate::engine::adapter::EngineAdapter;
+use crate::sort;
 
 /// Maximum number of drafts listed for a model.
 const DRAFTS: usize = 12;
@@ -47,7 +48,7 @@ pub fn drafts(catalog: &Catalog, adapter: &dyn EngineAdapter, model: &Model) -> 
         .collect();
     // The model's own family first, then other models of its publisher, smallest first.
     let far = |draft: &Model| (draft.org != model.org, draft.family != model.family);
-    fitting.sort_by_key(|(size, draft)| (far(draft), *size));
+    sort::by_key(&mut fitting, |(size, draft)| (far(draft), *size));
     fitting.into_iter().take(DRAFTS).map(|(_, draft)| draft.id.clone()).collect()
 }
 

@@ -21,6 +21,7 @@ use super::settings::{MAX_CONTEXT, Settings};
 use super::tensor_split::Division;
 use crate::architecture::{Architecture, Mixer};
 use crate::quant::Quant;
+use crate::sort;
 
 /// Maximum number of cached graphs per model; beyond it the cache is cleared.
 const MOST: usize = 512;
@@ -195,8 +196,7 @@ fn class(
         let ends = layers[..first].iter().chain(&layers[last..]).copied().collect();
         let pairs = layers[first.saturating_sub(1)..last].windows(2);
         let mut pairs: Vec<(u64, u64)> = pairs.map(|pair| (pair[0], pair[1])).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
+        sort::distinct(&mut pairs);
         Run { device, has_host_experts, ends, pairs }
     });
     let runs = runs.collect();

@@ -9,6 +9,7 @@ use super::placement::{Placement, Split};
 use super::tensor_split::{self, Division, TensorSplitter};
 use crate::architecture::{Architecture, Role, Tensor};
 use crate::quant::GgmlType;
+use crate::sort;
 use crate::units::Bytes;
 
 /// Whether the tensor is read row by row for the tokens of a batch. It stays on the host, since a
@@ -298,7 +299,7 @@ fn add(sums: &mut Vec<(GgmlType, Bytes)>, ty: GgmlType, bytes: Bytes) {
 }
 
 fn largest_first(mut sums: Vec<(GgmlType, Bytes)>) -> Vec<(GgmlType, Bytes)> {
-    sums.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    sort::by_key(&mut sums, |(_, bytes)| std::cmp::Reverse(*bytes));
     sums
 }
 

@@ -10,12 +10,14 @@ use leptos::task::spawn_local;
 use super::browser;
 use super::field::Select;
 use super::numbers::Style;
+use super::reactive::Show;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use cases::Cases;
 use headroom::accuracy::table::Part;
 use headroom::accuracy::{Figure, Table, Unit};
 use headroom::scenario::{Accuracy, Engine, Scenario};
+use headroom::sort;
 use headroom::units::Bytes;
 use summary::Summaries;
 
@@ -262,8 +264,7 @@ fn Choice(shown: Shown) -> impl IntoView {
     let figures = move || {
         shown.part(|part| {
             let mut figures: Vec<Figure> = part.groups.iter().map(|g| g.figure).collect();
-            figures.sort_unstable();
-            figures.dedup();
+            sort::distinct(&mut figures);
             figures
         })
     };

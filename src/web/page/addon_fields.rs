@@ -4,9 +4,11 @@
 use headroom::engine::drafts;
 use headroom::quant::Quant;
 use headroom::scenario::{Bounds, DraftModel};
+use headroom::sort;
 use leptos::prelude::*;
 
 use super::field::{NumberField, Select};
+use super::reactive::Show;
 use super::setting::change;
 use super::state::use_state;
 use super::text::{tr, words};
@@ -44,8 +46,7 @@ fn DraftField() -> impl IntoView {
         });
         ids.push(value.get());
         ids.retain(|id| !id.is_empty());
-        ids.sort_unstable();
-        ids.dedup();
+        sort::distinct(&mut ids);
         let none = (String::new(), tr!(state, addons.none).to_owned());
         let option = |id: String| {
             let name = state.model_name(&id);
@@ -88,7 +89,7 @@ fn DraftFormat() -> impl IntoView {
         [same].into_iter().chain(names.into_iter().map(|name| (name.clone(), name))).collect()
     };
     view! {
-        <Show when=move || drafting.get()>
+        <Show when=drafting>
             <Select
                 label=words!(state, addons.draft_format)
                 options=Signal::derive(options)

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::empty::Empty;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use crate::answer::{Among, Answer};
@@ -13,14 +14,14 @@ use headroom::scenario::Selected;
 #[component]
 pub fn AnswerLine() -> impl IntoView {
     let state = use_state();
-    let verdict = Memo::new(move |_| {
+    let verdict = memo(move || {
         let lead = state.answer.get()?.lead;
         state.cell(lead).map(|cell| text::verdict_key(cell.verdict))
     });
     view! {
         <section class="answer" aria-label=words!(state, answer_region) aria-live="polite">
             <Show when=move || state.answer.get().is_some() fallback=|| view! { <Empty /> }>
-                <p class="answer-lead" data-testid="answer" data-verdict=move || verdict.get()>
+                <p class="answer-lead" data-testid="answer" data-verdict=verdict>
                     {move || state.answer.get().and_then(|answer| lead(state, answer))}
                 </p>
                 <p class="answer-then">

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::field::Select;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
@@ -14,7 +15,7 @@ use headroom::scenario::{Axis, Layout};
 pub fn Axes() -> impl IntoView {
     let state = use_state();
     let embedded = state.slice(|scenario| scenario.embed);
-    let hidden = Memo::new(move |_| {
+    let hidden = memo(move || {
         let hidden = state.layout.get().hidden();
         // A single model is named, so that no table is about a model unknown.
         let told = |axis: &Axis| *axis == Axis::Model || state.scenario.with(|s| axis.count(s)) > 1;
@@ -44,7 +45,7 @@ pub fn Axes() -> impl IntoView {
                         write=|layout, axis| axis.map_or(layout, |axis| layout.with_cols(axis))
                         testid="cols-select"
                     />
-                    <Show when=move || groups.get()>
+                    <Show when=groups>
                         <AxisField
                             optional=true
                             label=words!(state, axes.groups)
@@ -120,7 +121,7 @@ fn Open(axis: Axis) -> impl IntoView {
     view! {
         <div class="axes-open" data-testid="open-entry" data-axis=axis.name()>
             <Show
-                when=move || several.get()
+                when=several
                 fallback=move || {
                     view! {
                         <span class="field-label">{move || axis_name(state, axis)}</span>

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::bill::Place;
+use super::reactive::memo;
 use super::state::{State, use_state};
 use super::text::{self, tr};
 use headroom::report::BillItem;
@@ -17,7 +18,7 @@ pub fn Bar(place: Memo<Place>) -> impl IntoView {
         let share = bytes.0 as f64 / length().0.max(1) as f64;
         format!("{}%", share * 100.0)
     };
-    let items = Memo::new(move |_| place.with(|place| place.items.clone()));
+    let items = memo(move || place.with(|place| place.items.clone()));
     let segment = move |item: BillItem| {
         let title =
             format!("{}: {}", text::term(state, item.term), state.quantity(item.bytes.expected));

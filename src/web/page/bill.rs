@@ -9,6 +9,7 @@ use super::differences::Differences;
 use super::icons::VerdictIcon;
 use super::numbers::Style;
 use super::placement::PlacementSection;
+use super::reactive::{Show, memo};
 use super::speed::SpeedSection;
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
@@ -98,17 +99,16 @@ fn places(cell: &Cell) -> Vec<Place> {
 #[component]
 pub fn Bill() -> impl IntoView {
     let state = use_state();
-    let cell = Memo::new(move |_| state.selected.get().and_then(|at| state.cell(at)));
-    let places =
-        Memo::new(move |_| cell.with(|cell| cell.as_ref().map(places)).unwrap_or_default());
+    let cell = memo(move || state.selected.get().and_then(|at| state.cell(at)));
+    let places = memo(move || cell.with(|cell| cell.as_ref().map(places)).unwrap_or_default());
     let embedded = state.slice(|scenario| scenario.embed);
-    let shown = Memo::new(move |_| cell.with(Option::is_some) && !embedded.get());
-    let ram_matters = Memo::new(move |_| {
+    let shown = memo(move || cell.with(Option::is_some) && !embedded.get());
+    let ram_matters = memo(move || {
         let part = |cell: &Cell| cell.devices.is_empty() || cell.verdict == Verdict::Offload;
         cell.with(|cell| cell.as_ref().is_some_and(part))
     });
     view! {
-        <Show when=move || shown.get()>
+        <Show when=shown>
             <section class="bill" data-testid="bill" aria-label=words!(state, bill.region)>
                 <Head cell />
                 <Facts cell />
@@ -137,7 +137,7 @@ const NO_HOST: HostBill = HostBill {
 #[component]
 fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
-    let verdict = Memo::new(move |_| cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
+    let verdict = memo(move || cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
     let name = move || cell.with(|c| c.as_ref().map(|cell| state.model_name(&cell.model)));
     let machine = move || {
         let at = state.selected.get()?;
@@ -200,10 +200,10 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
     };
     let file =
         move || of(|c| c.weights_bytes.0).map(|bytes| state.quantity(Bytes(bytes)).to_string());
-    let runs = Memo::new(move |_| {
+    let runs = memo(move || {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
     });
-    let in_ram = Memo::new(move |_| {
+    let in_ram = memo(move || {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict == Verdict::Offload))
     });
     let program = move || {
@@ -252,7 +252,7 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
                 </dd>
             </div>
         </dl>
-        <Show when=move || runs.get()>
+        <Show when=runs>
             <p class="flags">
                 <span class="flags-label">{words!(state, bill.flags)}</span>
                 <code data-testid="flags">{program} " " {flags}</code>
@@ -265,10 +265,10 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
 #[component]
 fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
     let state = use_state();
-    let is_host = Memo::new(move |_| place.with(|place| place.device.is_none()));
-    let count = Memo::new(move |_| place.with(|place| place.count));
-    let lines = Memo::new(move |_| place.with(|place| place.items.len()));
-    let withheld = Memo::new(move |_| place.with(|place| place.withheld.len()));
+    let is_host = memo(move || place.with(|place| place.device.is_none()));
+    let count = memo(move || place.with(|place| place.count));
+    let lines = memo(move || place.with(|place| place.items.len()));
+    let withheld = memo(move || place.with(|place| place.withheld.len()));
     let used = move || state.quantity(place.with(|place| place.used.expected)).to_string();
     let of = move || {
         let amount = state.quantity(place.with(|place| place.usable)).to_string();
@@ -283,7 +283,7 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
     };
     // A memo as `count` is: a reader of both `count` and `place` itself would miss changes of
     // `place` that leave `count` as it is.
-    let layer_count = Memo::new(move |_| place.with(|place| place.layers));
+    let layer_count = memo(move || place.with(|place| place.layers));
     let layers = move || {
         let n = layer_count.get();
         (n > 0).then(|| tr!(state, counts.layers, count = n, n = state.whole(n)))
@@ -291,7 +291,7 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
     let headroom = move || place.with(|place| place.headroom);
     let basis = move || place.with(|place| place.basis.clone());
     // RAM that matters is open; RAM that only serves is folded away.
-    let folded = Memo::new(move |_| is_host.get() && !matters.get());
+    let folded = memo(move || is_host.get() && !matters.get());
     view! {
         <details class="place" data-testid="place" prop:open=move || !folded.get()>
             <summary class="place-head">
@@ -374,9 +374,9 @@ fn Amount(
 ) -> impl IntoView {
     view! {
         <span class="figure">
-            <span class="figure-number">{move || number.get()}</span>
+            <span class="figure-number">{number}</span>
             " "
-            <span class="figure-unit">{move || unit.get()}</span>
+            <span class="figure-unit">{unit}</span>
         </span>
     }
 }
@@ -408,9 +408,8 @@ fn Line(
         })
     };
     let key = move || item.with(|item| item.as_ref().map(text::item_key));
-    let has_inputs = Memo::new(move |_| {
-        item.with(|item| item.as_ref().is_some_and(|item| !item.inputs.is_empty()))
-    });
+    let has_inputs =
+        memo(move || item.with(|item| item.as_ref().is_some_and(|item| !item.inputs.is_empty())));
     let source = move || with(|_, item| item.source.clone());
     view! {
         <li class="line" data-testid=testid data-term=key data-bytes=move || bytes().expected.0.to_string()>
@@ -428,7 +427,7 @@ fn Line(
                     <p class="formula" data-testid="formula">
                         {move || item.get().map(|item| in_words(state, &item))}
                     </p>
-                    <Show when=move || has_inputs.get()>
+                    <Show when=has_inputs>
                         <p class="formula-numbers" data-testid="numbers">
                             {move || item.get().map(|item| with_numbers(state, &item))}
                         </p>

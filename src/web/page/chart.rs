@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
 
+use super::reactive::memo;
 use super::state::use_state;
 use super::text::words;
 use crate::chart::{self, Axis, Point, SIDE};
@@ -104,7 +105,7 @@ pub fn Chart(
     let state = use_state();
     // The point that is read out; the question's own while none is pointed at.
     let pointed = RwSignal::new(None::<usize>);
-    let at = Memo::new(move |_| {
+    let at = memo(move || {
         plot.with(|plot| {
             let plot = plot.as_ref()?;
             Some(pointed.get().unwrap_or(plot.asked).min(plot.xs.len().checked_sub(1)?))
@@ -130,15 +131,15 @@ pub fn Chart(
     view! {
         <figure class="chart" data-testid=testid>
             <figcaption>
-                <h3>{move || title.get()}</h3>
-                <p class="chart-note">{move || note.get()}</p>
+                <h3>{title}</h3>
+                <p class="chart-note">{note}</p>
             </figcaption>
             <ul class="chart-legend" aria-hidden="true">
                 {move || plot.with(|plot| plot.as_ref().map(legend))}
             </ul>
             <div class="chart-plot">
-                <svg role="img" aria-label=move || title.get()>
-                    <title>{move || title.get()}</title>
+                <svg role="img" aria-label=title>
+                    <title>{title}</title>
                     <desc>{summary}</desc>
                     {move || plot.with(|plot| plot.as_ref().map(draw))}
                     {move || {
@@ -171,7 +172,7 @@ pub fn Chart(
             <p class="chart-read" data-testid="chart-read">{read_out}</p>
             <details class="chart-values">
                 <summary>{words!(state, charts.values)}</summary>
-                <div class="chart-scroll" role="region" tabindex="0" aria-label=move || title.get()>
+                <div class="chart-scroll" role="region" tabindex="0" aria-label=title>
                     <table data-testid="chart-table">
                         <caption class="vh">{summary}</caption>
                         {move || plot.with(|plot| plot.as_ref().map(table))}

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::bar::ruler_text;
 use super::browser;
 use super::chart::{Chart, Look, Plot, Series, Value};
+use super::reactive::{Show, effect, memo};
 use super::speed_charts::{CrowdCharts, DepthChart};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
@@ -49,15 +50,15 @@ pub fn Charts(
 ) -> impl IntoView {
     let state = use_state();
     let open = RwSignal::new(!browser::is_narrow());
-    let has_speed = Memo::new(move |_| {
+    let has_speed = memo(move || {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.speed.decode_tps.is_some()))
     });
-    let subject = Memo::new(move |_| {
+    let subject = memo(move || {
         let at = state.selected.get()?;
         open.get().then(|| state.scenario.with(|s| Drawn::of(s, at)))?
     });
     let drawn = RwSignal::new(None::<Drawn>);
-    Effect::new(move |_| {
+    effect(move || {
         subject.track();
         request_animation_frame(move || {
             // Several changes in a frame are drawn once.
@@ -80,7 +81,7 @@ pub fn Charts(
                 </summary>
                 <div class="charts-grid">
                     <MemoryChart drawn along=CurveAxis::Context />
-                    <Show when=move || has_speed.get()>
+                    <Show when=has_speed>
                         <DepthChart drawn />
                         <CrowdCharts drawn />
                     </Show>
@@ -95,13 +96,13 @@ pub fn Charts(
 #[component]
 fn MemoryChart(drawn: RwSignal<Option<Drawn>>, along: CurveAxis) -> impl IntoView {
     let state = use_state();
-    let memory = Memo::new(move |_| {
+    let memory = memo(move || {
         drawn.with(|drawn| {
             let Drawn { scenario, at } = drawn.as_ref()?;
             CellCurves::with(state.catalog, scenario, *at, |cell| cell.memory(along))
         })
     });
-    let device = Memo::new(move |_| {
+    let device = memo(move || {
         let index = memory.with(|memory| memory.as_ref()?.device)?;
         let cell = state.selected.get().and_then(|at| state.cell(at))?;
         let several = cell.devices.len() > 1;
@@ -195,7 +196,7 @@ fn memory_plot(state: State, memory: &Memory, along: CurveAxis, place: &str) -> 
 #[component]
 fn FrontierChart(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
     let state = use_state();
-    let frontier = Memo::new(move |_| {
+    let frontier = memo(move || {
         drawn.with(|drawn| {
             let Drawn { scenario, at } = drawn.as_ref()?;
             let frontier = Frontier::of(state.catalog, scenario, *at)?;

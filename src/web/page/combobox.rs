@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::reactive::{effect, memo};
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::web_sys;
@@ -63,11 +64,11 @@ pub fn Combobox(
     let open = RwSignal::new(false);
     let active = RwSignal::new(None::<usize>);
     let input = NodeRef::<leptos::html::Input>::new();
-    let found = Memo::new(move |_| match open.get() {
+    let found = memo(move || match open.get() {
         true => search.run(typed.get().unwrap_or_default()),
         false => Found::default(),
     });
-    let has_choices = Memo::new(move |_| found.with(|found| !found.choices.is_empty()));
+    let has_choices = memo(move || found.with(|found| !found.choices.is_empty()));
 
     let close = move || {
         open.set(false);
@@ -136,7 +137,7 @@ pub fn Combobox(
             _ = typed.try_set(None);
         }
     };
-    Effect::new(move |_| {
+    effect(move || {
         let Some(at) = active.get() else { return };
         if let Some(option) = document().get_element_by_id(&option_id(at)) {
             let options = web_sys::ScrollIntoViewOptions::new();
@@ -148,7 +149,7 @@ pub fn Combobox(
     let controls = list_id.clone();
     let described = status_id.clone();
     view! {
-        <div class="combobox" class:combobox-open=move || open.get()>
+        <div class="combobox" class:combobox-open=open>
             <input
                 node_ref=input
                 type="text"
@@ -157,14 +158,14 @@ pub fn Combobox(
                 autocapitalize="none"
                 spellcheck="false"
                 data-testid=testid
-                aria-label=move || label.get()
+                aria-label=label
                 aria-autocomplete="list"
                 aria-expanded=move || (open.get() && has_choices.get()).to_string()
                 aria-controls=controls
                 aria-describedby=described
                 aria-activedescendant=move || active.get().map(option_id)
                 aria-invalid=move || invalid.get().then_some("true")
-                placeholder=move || placeholder.get()
+                placeholder=placeholder
                 prop:value=move || typed.get().unwrap_or_else(|| value.get())
                 on:input:target=move |event| {
                     let text = event.target().value();
@@ -181,7 +182,7 @@ pub fn Combobox(
                 <p class="combobox-status" id=status_id role="status">
                     {move || found.with(|found| found.status.clone())}
                 </p>
-                <ul role="listbox" id=list_id aria-label=move || label.get()>
+                <ul role="listbox" id=list_id aria-label=label>
                     <For
                         each=move || found.get().choices.into_iter().enumerate()
                         key=|(at, choice)| (*at, choice.clone())

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::field::Stepper;
 use super::kv_fields::CacheTypeField;
+use super::reactive::{Show, memo};
 use super::setting::{Field, Fields, change, is_changed, is_of_use};
 use super::state::use_state;
 use super::text::words;
@@ -28,7 +29,7 @@ fn Context() -> impl IntoView {
     let state = use_state();
     let context = state.slice(|scenario| scenario.context);
     let set = move |tokens: u64| state.adjust(change("ctx", |s| s.context = tokens));
-    let room = Memo::new(move |_| {
+    let room = memo(move || {
         let cell = state.selected.get().and_then(|at| state.cell(at))?;
         Some(scale::share(cell.longest_context().max(1)))
     });
@@ -106,7 +107,7 @@ pub fn More() -> impl IntoView {
         <details class="more" data-testid="more">
             <summary>
                 <span>{words!(state, controls.more)}</span>
-                <Show when=move || changed.get()>
+                <Show when=changed>
                     <span class="tag">{words!(state, controls.changed)}</span>
                 </Show>
             </summary>
@@ -118,7 +119,7 @@ pub fn More() -> impl IntoView {
                     ]
                 />
             </div>
-            <Show when=move || has_engine_settings.get()>
+            <Show when=has_engine_settings>
                 <FieldSet
                     legend=words!(state, engines.settings)
                     group=Group::Engine

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use super::numbers::Style;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
 use headroom::advice::{Cause, Pool, Reason, difference, pool};
@@ -15,7 +16,7 @@ use headroom::scenario::Selected;
 #[component]
 pub fn Differences(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
-    let others = Memo::new(move |_| {
+    let others = memo(move || {
         let Some(at) = state.selected.get() else { return Vec::new() };
         let engines = state.scenario.with(|s| s.engines.len());
         let other = |engine| state.cell(Selected { engine, ..at });
@@ -23,7 +24,7 @@ pub fn Differences(cell: Memo<Option<Cell>>) -> impl IntoView {
     });
     // An engine's habit is worth a word even where it is the only one.
     let own = move || cell.with(|cell| cell.as_ref().and_then(|cell| pool_words(state, cell)));
-    let shown = Memo::new(move |_| others.with(|others| !others.is_empty()));
+    let shown = memo(move || others.with(|others| !others.is_empty()));
     let list = move || {
         let this = cell.get()?;
         let others = others.get();
@@ -33,7 +34,7 @@ pub fn Differences(cell: Memo<Option<Cell>>) -> impl IntoView {
     };
     view! {
         {move || own().map(|words| view! { <p class="pool" data-testid="pool">{words}</p> })}
-        <Show when=move || shown.get()>
+        <Show when=shown>
             <section class="differences" data-testid="differences">
                 <h3>{words!(state, difference.title)}</h3>
                 {list}

@@ -19,7 +19,7 @@ pub fn Engines() -> impl IntoView {
                     type="checkbox"
                     data-testid="engine"
                     data-engine=engine.name()
-                    prop:checked=move || chosen.get()
+                    prop:checked=chosen
                     on:change=move |_| {
                         state.choose(|s| {
                             edit::toggle_engine(s, engine);

@@ -4,6 +4,7 @@ use headroom::scenario::Bounds;
 use leptos::prelude::*;
 
 use super::icons::{Minus, Plus};
+use super::reactive::Show;
 use super::state::use_state;
 use super::text::{tr, words};
 use crate::number::Refusal;
@@ -98,7 +99,7 @@ pub fn TextField<E: Clone + Send + Sync + 'static>(
     view! {
         <div class="field" class:field-refused=is_refused>
             <label class="field-label" class:vh=unlabelled for=for_id>
-                {move || label.get()}
+                {label}
             </label>
             <input
                 id=id
@@ -108,7 +109,7 @@ pub fn TextField<E: Clone + Send + Sync + 'static>(
                 data-testid=(!testid.is_empty()).then_some(testid)
                 aria-describedby=described
                 aria-invalid=move || is_refused().then_some("true")
-                placeholder=move || placeholder.get()
+                placeholder=placeholder
                 prop:value=move || typed.get().unwrap_or_else(|| value.get())
                 on:focus:target=move |event| event.target().select()
                 on:input:target=move |event| {
@@ -208,7 +209,7 @@ pub fn Select(
     view! {
         <div class="field">
             <label class="field-label" class:vh=unlabelled for=for_id>
-                {move || label.get()}
+                {label}
             </label>
             <select
                 id=id
@@ -227,7 +228,7 @@ pub fn Select(
                 </For>
             </select>
             <Show when=move || !hint.with(String::is_empty)>
-                <p class="field-note">{move || hint.get()}</p>
+                <p class="field-note">{hint}</p>
             </Show>
         </div>
     }
@@ -256,11 +257,11 @@ pub fn Checkbox(
             <input
                 type="checkbox"
                 data-testid=(!testid.is_empty()).then_some(testid)
-                prop:checked=move || value.get()
+                prop:checked=value
                 on:change:target=move |event| set.run(event.target().checked())
             />
-            <span>{move || label.get()}</span>
-            <span class="field-note">{move || hint.get()}</span>
+            <span>{label}</span>
+            <span class="field-note">{hint}</span>
         </label>
     }
 }

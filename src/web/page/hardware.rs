@@ -7,6 +7,7 @@ use super::field::{NumberField, Select, Stepper};
 use super::icons::Cross;
 use super::numbers::Style;
 use super::picker::{Adder, Matches, found};
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::entry::Entry;
@@ -32,8 +33,8 @@ pub fn Hardware() -> impl IntoView {
         }
         now
     });
-    let listed = Memo::new(move |_| machines.get() > OPEN);
-    let open = Memo::new(move |_| match (listed.get(), opened.get()) {
+    let listed = memo(move || machines.get() > OPEN);
+    let open = memo(move || match (listed.get(), opened.get()) {
         (false, _) => 0..machines.get(),
         (true, Some(at)) => at..machines.get().min(at + 1),
         (true, None) => 0..0,
@@ -48,7 +49,7 @@ pub fn Hardware() -> impl IntoView {
         >
             <h2 class="group-title" id="hardware-title">{words!(state, hardware.title)}</h2>
             <div class="group-body">
-            <Show when=move || listed.get()>
+            <Show when=listed>
                 <ul class="chips">
                     <For each=move || 0..machines.get() key=|machine| *machine let(machine)>
                         <MachineChip machine opened />
@@ -68,7 +69,7 @@ pub fn Hardware() -> impl IntoView {
 #[component]
 fn MachineChip(machine: usize, opened: RwSignal<Option<usize>>) -> impl IntoView {
     let state = use_state();
-    let name = Memo::new(move |_| state.entry_name(&Entry::Hardware(machine)));
+    let name = memo(move || state.entry_name(&Entry::Hardware(machine)));
     let is_open = move || opened.get() == Some(machine);
     let toggle = move |_| opened.update(|at| *at = (*at != Some(machine)).then_some(machine));
     view! {
@@ -138,10 +139,10 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
         let found = s.machines.get(machine).and_then(|m| m.devices.get(device));
         found.cloned().unwrap_or(DeviceCount { id: String::new(), count: 1, memory_gb: None })
     });
-    let id = Memo::new(move |_| entry.with(|entry| entry.id.clone()));
+    let id = memo(move || entry.with(|entry| entry.id.clone()));
     let known = move || id.with(|id| state.catalog.device(id));
     let name = Signal::derive(move || id.with(|id| state.device_name(id)));
-    let count = Memo::new(move |_| u64::from(entry.with(|entry| entry.count)));
+    let count = memo(move || u64::from(entry.with(|entry| entry.count)));
     let replace = Callback::new(move |id: String| {
         state.choose(|s| {
             edit::replace_device(s, machine, device, &id);
@@ -156,7 +157,7 @@ fn DeviceLine(machine: usize, device: usize, search: Callback<String, Found>) ->
         state.adjust(|s| edit::set_count(s, machine, device, count));
         Ok(())
     });
-    let sizes = Memo::new(move |_| known().map(memory_sizes).unwrap_or_default());
+    let sizes = memo(move || known().map(memory_sizes).unwrap_or_default());
     view! {
         <div class="device">
             <Combobox

@@ -8,6 +8,7 @@ use leptos::task::spawn_local;
 use super::accuracy::AccuracyLink;
 use super::browser;
 use super::icons::{HalfDisc, Link, Mark};
+use super::reactive::Show;
 use super::state::{to_lang, use_state};
 use super::text::{tr, words};
 use crate::quantity::Units;
@@ -218,9 +219,9 @@ pub fn Footer() -> impl IntoView {
     view! {
         <footer class="colophon">
             <p>{line}</p>
-            <Show when=move || embedded.get()>
+            <Show when=embedded>
                 <p>
-                    <a href=move || full.get() target="_blank" rel="noopener" data-testid="full-page">
+                    <a href=full target="_blank" rel="noopener" data-testid="full-page">
                         {words!(state, share.full)}
                     </a>
                 </p>

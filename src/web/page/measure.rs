@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use super::numbers::Style;
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
@@ -28,7 +29,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
     let text = RwSignal::new(String::new());
     let outcome = RwSignal::new(Outcome::Nothing);
     let correction =
-        Memo::new(move |_| cell.with(|cell| cell.as_ref()?.speed.speed_basis.as_ref()?.measured));
+        memo(move || cell.with(|cell| cell.as_ref()?.speed.speed_basis.as_ref()?.measured));
     let use_it = move |_| {
         let read = read(&text.get_untracked());
         outcome.set(match read {
@@ -116,7 +117,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
                 data-testid="measure-text"
                 aria-describedby="measure-note"
                 placeholder="| model | ... | test | t/s |"
-                prop:value=move || text.get()
+                prop:value=text
                 on:input:target=move |event| text.set(event.target().value())
             ></textarea>
             <p class="field-note" id="measure-note" role="status" data-testid="measure-note">

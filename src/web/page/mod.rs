@@ -33,6 +33,7 @@ mod picker;
 mod placement;
 mod quants;
 mod question;
+mod reactive;
 mod serving;
 mod setting;
 mod speed;
@@ -44,6 +45,8 @@ mod text;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
+use reactive::Show;
+use reactive::memo;
 
 use state::State;
 
@@ -73,11 +76,11 @@ pub fn App() -> impl IntoView {
             <header::Header />
         </Show>
         <main>
-            <Show when=move || embedded.get()>
+            <Show when=embedded>
                 <h1 class="vh">"Headroom"</h1>
             </Show>
             <Show
-                when=move || answers.get()
+                when=answers
                 fallback=|| view! { <accuracy::AccuracyPage /> }
             >
                 <Show when=move || !embedded.get()>
@@ -98,11 +101,11 @@ pub fn App() -> impl IntoView {
 #[component]
 fn Panels() -> impl IntoView {
     let state = state::use_state();
-    let cell = Memo::new(move |_| state.selected.get().and_then(|at| state.cell(at)));
+    let cell = memo(move || state.selected.get().and_then(|at| state.cell(at)));
     let embedded = state.slice(|scenario| scenario.embed);
-    let shown = Memo::new(move |_| cell.with(Option::is_some) && !embedded.get());
+    let shown = memo(move || cell.with(Option::is_some) && !embedded.get());
     view! {
-        <Show when=move || shown.get()>
+        <Show when=shown>
             <serving::ServingPanel cell />
             <money::MoneyPanel cell />
             <charts::Charts cell />

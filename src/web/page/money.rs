@@ -6,6 +6,7 @@ use super::browser;
 use super::field::{NumberField, Select};
 use super::figures;
 use super::numbers::Style;
+use super::reactive::{Show, memo};
 use super::serving::Fact;
 use super::setting::{change, label};
 use super::state::use_state;
@@ -32,7 +33,7 @@ pub fn MoneyPanel(
 ) -> impl IntoView {
     let state = use_state();
     let open = !browser::is_narrow();
-    let inputs = Memo::new(move |_| {
+    let inputs = memo(move || {
         let at = state.selected.get()?;
         state.scenario.with(|s| {
             let machine = s.machines.get(at.machine)?;
@@ -103,7 +104,7 @@ pub fn MoneyPanel(
 #[component]
 fn Costs(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
-    let money = Memo::new(move |_| {
+    let money = memo(move || {
         cell.with(|cell| cell.as_ref().map(|cell| cell.economy.money.clone())).unwrap_or_default()
     });
     let amount = move |of: fn(&report::Money) -> Option<f64>| {
@@ -113,7 +114,7 @@ fn Costs(cell: Memo<Option<Cell>>) -> impl IntoView {
         })
     };
     let mtok = move |testid: &'static str, of: fn(&PerMtok) -> Option<Interval<f64>>| {
-        let figure = Memo::new(move |_| money.with(|money| of(&money.per_mtok)));
+        let figure = memo(move || money.with(|money| of(&money.per_mtok)));
         let code = move || money.with(|money| money.currency.clone());
         view! {
             <td data-testid=testid data-value=move || figure.get().map(|f| f.expected.to_string())>
@@ -194,13 +195,13 @@ fn Costs(cell: Memo<Option<Cell>>) -> impl IntoView {
 #[component]
 fn Energy(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
-    let power = Memo::new(move |_| cell.with(|cell| cell.as_ref()?.economy.power_w));
+    let power = memo(move || cell.with(|cell| cell.as_ref()?.economy.power_w));
     let part =
         move |testid: &'static str, label: Signal<String>, of: fn(&PowerDraw) -> Option<f64>| {
             let watts = move || power.get().and_then(|power| of(&power));
             view! {
                 <div>
-                    <dt>{move || label.get()}</dt>
+                    <dt>{label}</dt>
                     <dd data-testid=testid data-value=move || watts().map(|w| w.to_string())>
                         {move || watts().map_or("–".to_owned(), |w| figures::watts(state, w))}
                     </dd>
@@ -232,7 +233,7 @@ fn InputField(
 ) -> impl IntoView {
     let state = use_state();
     let Control::Decimal { min, max, is_money } = setting.control() else { return None };
-    let this = Memo::new(move |_| {
+    let this = memo(move || {
         let with =
             |inputs: &Vec<report::Input>| inputs.iter().find(|i| i.key == setting.key).cloned();
         inputs.with(|inputs| inputs.as_ref().and_then(with))
@@ -271,10 +272,10 @@ fn InputField(
                 commit
                 hint
             />
-            <Show when=move || own.get()>
+            <Show when=own>
                 <button type="button" class="button button-quiet" on:click=move |_| reset()>
                     {words!(state, money.reset)}
-                    <span class="vh">": " {move || label.get()}</span>
+                    <span class="vh">": " {label}</span>
                 </button>
             </Show>
         </div>

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::reactive::memo;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::edit;
@@ -13,8 +14,8 @@ use headroom::scenario::{Problem, ProblemKind, Scenario};
 #[component]
 pub fn Notices() -> impl IntoView {
     let state = use_state();
-    let of_question = Memo::new(move |_| state.notices_of_question());
-    let notices = Memo::new(move |_| state.notices(of_question.get()));
+    let of_question = memo(move || state.notices_of_question());
+    let notices = memo(move || state.notices(of_question.get()));
     let more = move || match notices.with(|(_, more)| *more) {
         0 => None,
         more => Some(tr!(state, notices.more, n = state.whole(more as u64))),

@@ -4,6 +4,7 @@ use headroom::scenario::{Bounds, Offload};
 use leptos::prelude::*;
 
 use super::field::{NumberField, Select};
+use super::reactive::{Show, memo};
 use super::setting::change;
 use super::state::use_state;
 use super::text::{tr, words};
@@ -26,7 +27,7 @@ pub fn OffloadFields() -> impl IntoView {
         .to_vec()
     };
     let set = move |offload: Offload| change("offload", move |s| s.offload = offload);
-    let layers = Memo::new(move |_| match offload.get() {
+    let layers = memo(move || match offload.get() {
         Offload::ExpertLayers(n) | Offload::GpuLayers(n) => Some(u64::from(n)),
         _ => None,
     });

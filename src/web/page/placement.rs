@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::reactive::{Show, memo};
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use headroom::report::{Cell, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind};
@@ -19,12 +20,12 @@ pub fn PlacementSection(
     let remarks =
         move || cell.with(|cell| cell.as_ref().map(|cell| remarks(state, &cell.placement)));
     // Of a model that lies in one place there is nothing to tell.
-    let divided = Memo::new(move |_| {
+    let divided = memo(move || {
         let divided = |cell: &Cell| cell.devices.len() > 1 || cell.placement.parts.len() > 1;
         cell.with(|cell| cell.as_ref().is_some_and(divided))
     });
     view! {
-        <Show when=move || divided.get()>
+        <Show when=divided>
             <section
                 class="placement"
                 data-testid="placement"

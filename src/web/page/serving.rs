@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::browser;
 use super::figures;
+use super::reactive::memo;
 use super::setting::{Fields, change};
 use super::state::{State, use_state};
 use super::text::{tr, words};
@@ -150,10 +151,10 @@ pub fn Fact(
     testid: &'static str,
 ) -> impl IntoView {
     let state = use_state();
-    let figure = Memo::new(move |_| cell.with(|cell| cell.as_ref().and_then(read)));
+    let figure = memo(move || cell.with(|cell| cell.as_ref().and_then(read)));
     view! {
         <div>
-            <dt>{move || label.get()}</dt>
+            <dt>{label}</dt>
             <dd data-testid=testid data-value=move || figure.get().map(|f| f.expected.to_string())>
                 {move || figure.get().map_or("–".to_owned(), |f| words(state, f.expected))}
             </dd>

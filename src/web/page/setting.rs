@@ -10,6 +10,7 @@ use super::field::{Checkbox, NumberField, Select, TextField};
 use super::kv_fields::CacheTypeFields;
 use super::numbers::Style;
 use super::offload_fields::OffloadFields;
+use super::reactive::Show;
 use super::state::{State, use_state};
 use super::text::tr;
 use crate::edit;
@@ -144,7 +145,7 @@ pub fn Field(
             view! { <NotationField setting /> }.into_any()
         }
     };
-    Some(view! { <Show when=move || shown.get()>{field()}</Show> })
+    Some(view! { <Show when=shown>{field()}</Show> })
 }
 
 /// What a setting is called, and the engines that read it.

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::figures::{between, rate};
 use super::measure::Measure;
 use super::numbers::Style;
+use super::reactive::{Show, memo};
 use super::serving::limit_words;
 use super::setting::Field;
 use super::state::{State, use_state};
@@ -124,11 +125,11 @@ struct Fact {
 #[component]
 pub fn SpeedSection(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
-    let speed = Memo::new(move |_| cell.with(|cell| cell.as_ref().map(|c| c.speed.clone())));
-    let facts = Memo::new(move |_| {
+    let speed = memo(move || cell.with(|cell| cell.as_ref().map(|c| c.speed.clone())));
+    let facts = memo(move || {
         speed.with(|speed| speed.as_ref().map(|speed| facts(state, speed))).unwrap_or_default()
     });
-    let basis = Memo::new(move |_| speed.with(|s| s.as_ref().and_then(|s| s.speed_basis.clone())));
+    let basis = memo(move || speed.with(|s| s.as_ref().and_then(|s| s.speed_basis.clone())));
     let missing = move || {
         speed.with(|speed| {
             Some(match speed.as_ref()?.no_speed? {

@@ -6,6 +6,7 @@ use super::chart::{Chart, Look, Plot, Series, Value};
 use super::charts::{Drawn, log_axis, ticks, users};
 use super::figures;
 use super::numbers::Style;
+use super::reactive::memo;
 use super::state::{State, use_state};
 use super::text::{tr, words};
 use crate::chart::{Axis, Point};
@@ -81,7 +82,7 @@ fn band(
 #[component]
 pub fn DepthChart(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
     let state = use_state();
-    let depth = Memo::new(move |_| {
+    let depth = memo(move || {
         drawn.with(|drawn| {
             let Drawn { scenario, at } = drawn.as_ref()?;
             SpeedByContext::of(state.catalog, scenario, *at)
@@ -110,7 +111,7 @@ pub fn DepthChart(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
 #[component]
 pub fn CrowdCharts(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
     let state = use_state();
-    let crowd = Memo::new(move |_| {
+    let crowd = memo(move || {
         drawn.with(|drawn| {
             let Drawn { scenario, at } = drawn.as_ref()?;
             SpeedByUsers::of(state.catalog, scenario, *at)

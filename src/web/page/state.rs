@@ -10,6 +10,7 @@ use super::browser;
 use super::history;
 use super::numbers::{self, Style};
 use super::pace::Pace;
+use super::reactive::{effect, memo};
 use super::text::{self, tr};
 use crate::answer::{self, Answer, Row};
 use crate::entry::{self, Entry, shorten};
@@ -85,7 +86,7 @@ impl State {
         let (scenario, problems) = Scenario::from_query(&browser::query());
         let scenario = RwSignal::new(scenario);
         let preferred_locale = RwSignal::new(preferred_locale());
-        let locale = Memo::new(move |_| match scenario.with(|scenario| scenario.lang) {
+        let locale = memo(move || match scenario.with(|scenario| scenario.lang) {
             Some(lang) => to_locale(lang),
             None => preferred_locale.get(),
         });
@@ -95,7 +96,7 @@ impl State {
             _ => None,
         });
         let system_theme = RwSignal::new(system_theme());
-        let theme = Memo::new(move |_| {
+        let theme = memo(move || {
             let in_link = scenario.with(|scenario| scenario.theme);
             in_link.or(preferred_theme.get()).unwrap_or(system_theme.get())
         });
@@ -105,15 +106,15 @@ impl State {
         });
         let catalog = Catalog::bundled();
         let rows = Rows::new(catalog, scenario);
-        let layout = Memo::new(move |_| scenario.with(Layout::of));
-        let answer = Memo::new(move |_| {
+        let layout = memo(move || scenario.with(Layout::of));
+        let answer = memo(move || {
             rows.with_shown(&scenario.read(), layout.get(), |cells| {
                 let cells =
                     cells.iter().map(|(at, answer)| (*at, answer.and_then(|a| a.as_ref().ok())));
                 answer::choose(&cells.collect::<Vec<_>>())
             })
         });
-        let selected = Memo::new(move |_| {
+        let selected = memo(move || {
             let asked = scenario.with(|s| s.selected.filter(|at| entry::exists(s, *at)));
             asked.or(answer.get().map(|answer| answer.lead))
         });
@@ -140,7 +141,7 @@ impl State {
         self,
         part: impl Fn(&Scenario) -> T + Send + Sync + 'static,
     ) -> Memo<T> {
-        Memo::new(move |_| self.scenario.with(|scenario| part(scenario)))
+        memo(move || self.scenario.with(|scenario| part(scenario)))
     }
 
     /// A choice: the way back in the history leads to the question before it.
@@ -238,11 +239,11 @@ impl State {
 
     /// Keeps `<html>` and the title in the reader's language and colours.
     pub fn dress_document(self) {
-        Effect::new(move |_| browser::mark_root("lang", Some(to_lang(self.locale()).name())));
-        Effect::new(move |_| browser::mark_root("data-theme", Some(self.theme.get().name())));
+        effect(move || browser::mark_root("lang", Some(to_lang(self.locale()).name())));
+        effect(move || browser::mark_root("data-theme", Some(self.theme.get().name())));
         let embedded = self.slice(|scenario| scenario.embed);
-        Effect::new(move |_| browser::mark_root("data-embed", embedded.get().then_some("")));
-        Effect::new(move |_| document().set_title(tr!(self, title)));
+        effect(move || browser::mark_root("data-embed", embedded.get().then_some("")));
+        effect(move || document().set_title(tr!(self, title)));
         if let Some(query) = browser::prefers_dark() {
             let system_theme = self.system_theme;
             let listener = leptos::wasm_bindgen::closure::Closure::<dyn Fn()>::new(move || {
@@ -393,7 +394,7 @@ type ModelFiles = Result<Files<'static>, Notice>;
 
 impl Rows {
     fn new(catalog: &'static Catalog, scenario: RwSignal<Scenario>) -> Rows {
-        let settings = Memo::new(move |_| {
+        let settings = memo(move || {
             scenario.with(|scenario| Scenario {
                 models: Vec::new(),
                 machines: Vec::new(),
@@ -407,7 +408,7 @@ impl Rows {
                 ..scenario.clone()
             })
         });
-        let making = Memo::new(move |_| {
+        let making = memo(move || {
             let Scenario { context, users, ram, reserve, offload, serving, .. } =
                 Scenario::default();
             settings.with(|s| Scenario {
@@ -435,7 +436,7 @@ impl Rows {
             rows: StoredValue::new(HashMap::new()),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
         };
-        Effect::new(move |_| rows.forget());
+        effect(move || rows.forget());
         rows
     }
 

@@ -9,6 +9,7 @@ use super::axes::{Axes, axis_name};
 use super::icons::{Cross, VerdictIcon};
 use super::models::AddModel;
 use super::numbers::Style;
+use super::reactive::{Show, memo};
 use super::speed::{self, CellSpeed, Decode, MarkNote, SpeedFilter};
 use super::state::{State, use_state};
 use super::text::{self, tr, words};
@@ -50,15 +51,15 @@ pub fn Table() -> impl IntoView {
     let order = RwSignal::new(Order::Asked);
     let complete = state.slice(|s| Axis::ALL.iter().all(|axis| axis.count(s) > 0));
     let embedded = state.slice(|scenario| scenario.embed);
-    let cols = Memo::new(move |_| state.scenario.with(|s| Entry::all(state.layout.get().cols, s)));
-    let groups = Memo::new(move |_| {
+    let cols = memo(move || state.scenario.with(|s| Entry::all(state.layout.get().cols, s)));
+    let groups = memo(move || {
         let of = |axis| state.scenario.with(|s| Entry::all(axis, s));
         match state.layout.get().groups {
             Some(axis) => of(axis).into_iter().map(Some).collect::<Vec<_>>(),
             None => vec![None],
         }
     });
-    let lines = Memo::new(move |_| {
+    let lines = memo(move || {
         let axis = state.layout.get().rows;
         let of_group = |group: &Option<Entry>| {
             let spot = Spot(group.iter().cloned().collect());
@@ -68,7 +69,7 @@ pub fn Table() -> impl IntoView {
         };
         groups.with(|groups| groups.iter().flat_map(of_group).collect::<Vec<_>>())
     });
-    let hidden = Memo::new(move |_| {
+    let hidden = memo(move || {
         let axis = state.layout.get().rows;
         let all = state.scenario.with(|s| Entry::all(axis, s).len()) * groups.with(Vec::len);
         all - lines.with(|lines| lines.iter().filter(|line| line.row.is_some()).count()).min(all)
@@ -76,7 +77,7 @@ pub fn Table() -> impl IntoView {
     let table = NodeRef::new();
     let window = Window::over(table, lines, cols);
     // The groups that have a line drawn.
-    let drawn = Memo::new(move |_| {
+    let drawn = memo(move || {
         let mut groups: Vec<_> = window.lines().into_iter().map(|line| line.group).collect();
         groups.dedup();
         groups
@@ -98,7 +99,7 @@ pub fn Table() -> impl IntoView {
     };
     view! {
         <section class="comparison">
-            <Show when=move || complete.get()>
+            <Show when=complete>
                 <div class="table-head">
                 <Show when=move || !embedded.get()>
                     <div class="tools">
@@ -166,7 +167,7 @@ fn Spacer(height: Signal<f64>) -> impl IntoView {
 #[component]
 fn Group(group: Option<Entry>, window: Window, cols: Memo<Vec<Entry>>) -> impl IntoView {
     let spot = Spot(group.iter().cloned().collect());
-    let rows = Memo::new(move |_| {
+    let rows = memo(move || {
         let lines = window.lines().into_iter().filter(|line| line.group == group);
         lines.map(|line| line.row).collect::<Vec<_>>()
     });
@@ -199,9 +200,9 @@ fn Head(entry: Entry, spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
     let state = use_state();
     let embedded = state.slice(|scenario| scenario.embed);
     let entry = StoredValue::new(entry);
-    let name = Memo::new(move |_| entry.with_value(|entry| state.entry_name(entry)));
+    let name = memo(move || entry.with_value(|entry| state.entry_name(entry)));
     // A figure of the row itself, from the first of its cells that has one.
-    let detail = Memo::new(move |_| {
+    let detail = memo(move || {
         let read = |cell: &Cell| detail(state, entry.with_value(Entry::axis), cell);
         cols.get().into_iter().find_map(|col| {
             let at = state.scenario.with(|s| spot.and(col).at(s))?;
@@ -211,7 +212,7 @@ fn Head(entry: Entry, spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
     view! {
         <div class="model-head">
             <span class="model-name">{name}</span>
-            <span class="model-params">{move || detail.get()}</span>
+            <span class="model-params">{detail}</span>
         </div>
         <Show when=move || !embedded.get()>
             <button
@@ -319,15 +320,15 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
         let spot = spot.clone();
         state.slice(move |s| spot.at(s))
     };
-    let cell = Memo::new(move |_| {
+    let cell = memo(move || {
         state.with_answer(place.get()?, |answer| match answer {
             Ok(cell) => Ok(Shown::new(cell)),
             Err(notice) => Err(notice.clone()),
         })
     });
-    let shown = Memo::new(move |_| cell.get()?.ok());
-    let verdict = Memo::new(move |_| shown.get().map(|shown| shown.verdict));
-    let open = Memo::new(move |_| place.get().is_some_and(|at| state.selected.get() == Some(at)));
+    let shown = memo(move || cell.get()?.ok());
+    let verdict = memo(move || shown.get().map(|shown| shown.verdict));
+    let open = memo(move || place.get().is_some_and(|at| state.selected.get() == Some(at)));
     let key = move |axis: Axis| {
         let at = place.get()?;
         state.scenario.with(|s| match axis {
@@ -347,8 +348,8 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
         };
         Some(format!("+{beside}"))
     };
-    let decode = Memo::new(move |_| shown.get()?.decode);
-    let slow = Memo::new(move |_| {
+    let decode = memo(move || shown.get()?.decode);
+    let slow = memo(move || {
         let tps = decode.get().map(|decode| decode.tps.expected);
         !state.scenario.with(|s| speed::is_enough(s, tps))
     });
@@ -440,7 +441,7 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
 #[component]
 fn Copies(spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
     let state = use_state();
-    let copies = Memo::new(move |_| {
+    let copies = memo(move || {
         let copies = |col: Entry| {
             let at = state.scenario.with(|s| spot.and(col.clone()).at(s));
             let copies = at.and_then(|at| {

@@ -1,5 +1,8 @@
 //! Strings in the reader's language, and the words for what the report names.
 
+use headroom_locales::Locale;
+use leptos::prelude::*;
+
 use crate::quantity::Unit;
 use headroom::report::{BillItem, Term, Verdict};
 
@@ -15,6 +18,9 @@ macro_rules! tr {
 
 /// The same as a signal, for a child, an attribute or a prop.
 macro_rules! words {
+    ($state:expr, $($key:ident).+) => {
+        $crate::page::text::follow($state, |locale| headroom_locales::td_string!(locale, $($key).+))
+    };
     ($state:expr, $($key:tt)*) => {
         leptos::prelude::Signal::derive(move || {
             $crate::page::text::tr!($state, $($key)*).to_string()
@@ -23,6 +29,11 @@ macro_rules! words {
 }
 
 pub(super) use {tr, words};
+
+/// Words in the reader's language as it changes: one closure for all that hold no figures.
+pub fn follow(state: State, words: fn(Locale) -> &'static str) -> Signal<String> {
+    Signal::derive(move || words(state.locale()).to_owned())
+}
 
 /// The word for a verdict.
 pub fn verdict(state: State, verdict: Verdict) -> &'static str {

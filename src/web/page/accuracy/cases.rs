@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::super::text::{tr, words};
 use super::{Shown, amount, name, percent, sentence};
+use crate::page::reactive::{Show, memo};
 use headroom::accuracy::table::Row;
 
 /// Figures shown before the reader asks for the rest.
@@ -15,7 +16,7 @@ const FIRST: usize = 30;
 pub fn Cases(shown: Shown) -> impl IntoView {
     let state = shown.state;
     let all = RwSignal::new(false);
-    let found = Memo::new(move |_| {
+    let found = memo(move || {
         shown.part(|part| {
             let rows = part.rows.iter().enumerate();
             let wanted = rows.filter(|(_, row)| shown.wants(&row.engine, row.figure));

@@ -6,6 +6,7 @@ use super::super::text::{tr, words};
 use super::{Shown, name, percent};
 use headroom::accuracy::Summary;
 use headroom::accuracy::table::Group;
+use headroom::sort;
 
 /// By what the rows are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub fn Summaries(shown: Shown) -> impl IntoView {
             wanted.filter(|g| g.family.is_none() || one).cloned().collect()
         });
         let by = order.get();
-        groups.sort_by(|a, b| by.value(&b.summary).total_cmp(&by.value(&a.summary)));
+        sort::by(&mut groups, |a, b| by.value(&b.summary).total_cmp(&by.value(&a.summary)));
         groups
     };
     let head = move |this: Order, label: Signal<String>| {
@@ -59,7 +60,7 @@ pub fn Summaries(shown: Shown) -> impl IntoView {
         view! {
             <th scope="col" aria-sort=move || (order.get() == this).then_some(direction)>
                 <button type="button" class="sort" on:click=move |_| order.set(this)>
-                    {move || label.get()}
+                    {label}
                 </button>
             </th>
         }

@@ -10,6 +10,7 @@ use super::Spot;
 use crate::entry::Entry;
 use headroom::report::Cell;
 use headroom::scenario::Axis;
+use headroom::sort;
 
 /// The order of the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,8 +133,8 @@ pub fn ordered(state: State, group: &Spot, axis: Axis, order: &Order) -> Vec<Ent
     rows.retain(|row| is_fast_enough(state, &group.and(row.clone())));
     match order {
         Order::Asked => {}
-        Order::Name => rows.sort_by_cached_key(|row| state.entry_name(row).to_lowercase()),
-        Order::Memory(col) => rows.sort_by_cached_key(|row| {
+        Order::Name => sort::by_key(&mut rows, |row| state.entry_name(row).to_lowercase()),
+        Order::Memory(col) => sort::by_key(&mut rows, |row| {
             let at = state.scenario.with(|s| group.and(row.clone()).and(col.clone()).at(s));
             let bytes = at.and_then(|at| {
                 let bytes = |cell: &Cell| cell.device_bytes.expected.0;
@@ -144,7 +145,7 @@ pub fn ordered(state: State, group: &Spot, axis: Axis, order: &Order) -> Vec<Ent
         Order::Speed(col) => {
             let tps = |row: &Entry| decode(state, &group.and(row.clone()).and(col.clone()));
             let mut rated: Vec<_> = rows.into_iter().map(|row| (tps(&row), row)).collect();
-            rated.sort_by(|(a, _), (b, _)| b.unwrap_or(-1.0).total_cmp(&a.unwrap_or(-1.0)));
+            sort::by(&mut rated, |(a, _), (b, _)| b.unwrap_or(-1.0).total_cmp(&a.unwrap_or(-1.0)));
             rows = rated.into_iter().map(|(_, row)| row).collect();
         }
     }

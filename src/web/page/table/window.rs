@@ -9,6 +9,7 @@ use send_wrapper::SendWrapper;
 
 use super::{Line, Spot};
 use crate::entry::Entry;
+use crate::page::reactive::effect;
 
 /// Cells of a table that is drawn whole.
 const WHOLE: usize = 600;
@@ -44,7 +45,7 @@ impl Window {
             |event| EventListener::new(&leptos::prelude::window(), event, move |_| window.look());
         let listeners = SendWrapper::new(["scroll", "resize"].map(listen));
         on_cleanup(move || drop(listeners));
-        Effect::new(move |_| {
+        effect(move || {
             lines.track();
             table.track();
             window.look();
