@@ -305,7 +305,11 @@ impl Shown {
             used: cell.device_bytes.expected,
             headroom: cell.headroom_bytes,
             in_ram: cell.ram_bytes(),
-            format: cell.requested_quant.is_some().then(|| cell.quant.to_string()),
+            // Not where only the name is another.
+            format: cell
+                .requested_quant
+                .filter(|asked| !cell.quant.is_also_called(*asked))
+                .map(|_| cell.quant.to_string()),
             fill: cell.device_bytes.expected.0 as f64 / usable(cell).max(1) as f64,
             decode: Decode::of(cell),
         }
