@@ -87,9 +87,11 @@ impl Ranks {
         let others = stages.saturating_mul(outer);
         if others > devices {
             let (key, asked) = if outer > 1 { ("dp", data) } else { ("pp", stages) };
-            let most = if outer > 1 { (devices / stages).max(1) } else { devices };
             let refusal = Refusal::of(RefusalReason::FewerDevices { devices }, key, asked);
-            return Err(refusal.set(key, most));
+            // One key alone may not be enough: then there is nothing to offer.
+            let room = devices / scenario.tensor_parallel.unwrap_or(1).max(1);
+            let most = if outer > 1 { room / stages.max(1) } else { room };
+            return Err(if most > 0 { refusal.set(key, most) } else { refusal });
         }
         let granule = match checkpoint.quant {
             Quant::Format(format) => format.granule(),
