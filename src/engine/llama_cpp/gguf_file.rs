@@ -47,12 +47,7 @@ impl<'a> GgufFile<'a> {
     /// # Errors
     /// llama.cpp does not know the architecture.
     pub fn new(model: &'a Model, mix: Mix, imatrix: bool) -> Result<GgufFile<'a>, Notice> {
-        let architecture = model.architecture();
-        if architecture.gguf_arch.is_none() {
-            let engine = Engine::LlamaCpp;
-            return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
-        }
-        let weights = weights(model, mix, imatrix);
+        let weights = weights(model, mix, imatrix)?;
         let size = FileSize::of_mix(model, mix, weights.iter().map(Weight::bytes).sum());
         Ok(GgufFile::of(model, Quant::Gguf(mix), imatrix, weights, size))
     }
@@ -64,13 +59,8 @@ impl<'a> GgufFile<'a> {
     /// # Errors
     /// llama.cpp does not know the architecture.
     pub fn published(model: &'a Model, build: Build) -> Result<GgufFile<'a>, Notice> {
-        let architecture = model.architecture();
-        if architecture.gguf_arch.is_none() {
-            let engine = Engine::LlamaCpp;
-            return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
-        }
         // Publishers use importance matrices.
-        let mut weights = weights(model, build.name.base(), true);
+        let mut weights = weights(model, build.name.base(), true)?;
         if build.name.has_q8_0_head() {
             for weight in &mut weights {
                 if matches!(weight.tensor.role, Role::TokenEmbd | Role::Output) {
@@ -148,13 +138,20 @@ impl<'a> GgufFile<'a> {
 }
 
 /// The tensors of `model` with their types in `mix`.
-fn weights(model: &Model, mix: Mix, imatrix: bool) -> Vec<Weight> {
+///
+/// # Errors
+/// llama.cpp does not know the architecture.
+fn weights(model: &Model, mix: Mix, imatrix: bool) -> Result<Vec<Weight>, Notice> {
+    let Some(name) = model.architecture().gguf_arch.as_deref() else {
+        let engine = Engine::LlamaCpp;
+        return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
+    };
     let tensors = model.tensors().iter().filter(|tensor| tensor.in_gguf);
     let tensors: Vec<Tensor> = tensors.copied().collect();
     let types = mix.types(MixContext::new(model.architecture(), imatrix), &tensors);
     // gpt-oss comes with experts in MXFP4, which the converter takes over, and no publisher
     // requantises.
-    let keeps_experts = model.architecture().gguf_arch.as_deref() == Some("gpt-oss");
+    let keeps_experts = name == "gpt-oss";
     let weight = |(tensor, ty): (Tensor, GgmlType)| match keeps_experts
         && tensor.role.is_expert()
         && tensor.shape.rank() == 3
@@ -162,7 +159,7 @@ fn weights(model: &Model, mix: Mix, imatrix: bool) -> Vec<Weight> {
         true => Weight::new(tensor, GgmlType::MXFP4),
         false => Weight::new(tensor, ty),
     };
-    tensors.into_iter().zip(types).map(weight).collect()
+    Ok(tensors.into_iter().zip(types).map(weight).collect())
 }
 
 /// Sums the sizes of the layers to place.
