@@ -280,14 +280,33 @@ impl<'a> Capacity<'a> {
     }
 }
 
-/// The most users whose sequences take memory at the same time: in a paged cache as many as fit, and
-/// one at least; elsewhere any number.
-pub fn most_seated(scenario: &Scenario, run: &dyn Run) -> u64 {
-    if !run.queues() {
-        return u64::MAX;
+/// The users of a question whose sequences take memory at the same time, and what they take.
+pub struct Seated {
+    /// The most that do: in a paged cache as many as fit, and one at least; elsewhere any number.
+    pub most: u64,
+    /// Those of the question.
+    pub users: u64,
+    /// The loads with them.
+    pub loads: Loads,
+    /// The verdict on these.
+    pub verdict: Verdict,
+}
+
+impl Seated {
+    /// Seats the users of `scenario` in `run`.
+    pub fn new(scenario: &Scenario, run: &dyn Run) -> Seated {
+        let with = |most: u64| {
+            let users = scenario.users.min(most);
+            let loads = run.loads(scenario.context, users);
+            Seated { most, users, verdict: verdict(run, &loads), loads }
+        };
+        let all = with(u64::MAX);
+        if !run.queues() {
+            return all;
+        }
+        let most = Capacity::new(scenario, run, &all.loads, all.verdict).max_users().max(1);
+        if scenario.users <= most { Seated { most, ..all } } else { with(most) }
     }
-    let loads = run.loads(scenario.context, scenario.users);
-    Capacity::new(scenario, run, &loads, verdict(run, &loads)).max_users().max(1)
 }
 
 /// Whether a part of the model is beside the devices, of which there are some.

@@ -4,6 +4,6 @@ mod capacity;
 mod difference;
 mod verdict;
 
-pub use capacity::{Capacity, Copies, most_seated};
+pub use capacity::{Capacity, Copies, Seated};
 pub use difference::{Cause, Pool, Reason, difference, pool};
 pub use verdict::{headroom, verdict};

@@ -12,7 +12,7 @@ pub use frontier::{Frontier, Reach};
 pub use memory::{CurveAxis, Memory, MemoryPoint};
 pub use speed::{SpeedByContext, SpeedByUsers};
 
-use crate::advice::{Capacity, most_seated, verdict};
+use crate::advice::{Capacity, Seated};
 use crate::catalog::Catalog;
 use crate::engine::{ModelFiles, Run};
 use crate::estimate;
@@ -41,9 +41,7 @@ impl CellCurves<'_> {
         draw: impl FnOnce(&CellCurves<'_>) -> T,
     ) -> Option<T> {
         estimate::with_cell_run(catalog, scenario, at, |file, run| {
-            let most_seated = most_seated(scenario, run);
-            let loads = run.loads(scenario.context, scenario.users.min(most_seated));
-            let verdict = verdict(run, &loads);
+            let Seated { most: most_seated, loads, verdict, .. } = Seated::new(scenario, run);
             draw(&CellCurves { scenario, file, run, loads, verdict, most_seated })
         })
     }

@@ -4,7 +4,7 @@ mod speed;
 
 pub use speed::CellSpeed;
 
-use crate::advice::{Capacity, headroom, most_seated, verdict};
+use crate::advice::{Capacity, Seated, headroom};
 use crate::catalog::{Catalog, Model, Suggestion};
 use crate::economy;
 use crate::engine::{self, ModelFiles, Run};
@@ -274,9 +274,7 @@ fn speed_with(
 ) -> Option<CellSpeed> {
     let engine = *scenario.engines.get(at.engine)?;
     with_cell_run(catalog, scenario, at, |file, run| {
-        let users = scenario.users.min(most_seated(scenario, run));
-        let loads = run.loads(scenario.context, users);
-        let verdict = verdict(run, &loads);
+        let Seated { loads, verdict, .. } = Seated::new(scenario, run);
         let capacity = Capacity::new(scenario, run, &loads, verdict);
         let max_users = capacity.offload_max_users().unwrap_or_else(|| capacity.max_users());
         let work = &LayerWorkCache::default();
@@ -330,9 +328,7 @@ fn cell(
     let engine = *engine;
     let run = engine::run(engine, file, hardware, scenario)?;
     let run = run.as_ref();
-    let users = scenario.users.min(most_seated(scenario, run));
-    let loads = run.loads(scenario.context, users);
-    let verdict = verdict(run, &loads);
+    let Seated { users, loads, verdict, .. } = Seated::new(scenario, run);
 
     let (devices, host) = run.bills(scenario.context, users);
     let on_devices = || devices.iter().flat_map(|bill| &bill.items);
