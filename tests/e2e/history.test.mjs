@@ -69,7 +69,9 @@ pageTest("what is typed is in the address at once", { isBroken: true }, async (h
   await type("23456");
   await page.reload();
   assert.equal((await context.inputValue()).replace(/\D/gu, ""), "23456");
-  // However fast it changes, the browser is not asked too often, and the last is kept.
+  // However fast it changes, the browser is not asked too often, and the last is kept. Safari
+  // refuses the hundred and first write of 30 seconds; where a spell of the page's ends among
+  // these, those of the next come on top.
   await page.evaluate(() => {
     window.writes = 0;
     const write = history.replaceState.bind(history);
@@ -82,6 +84,6 @@ pageTest("what is typed is in the address at once", { isBroken: true }, async (h
       input.dispatchEvent(new Event("input", { bubbles: true }));
     }
   });
-  assert.ok((await page.evaluate(() => window.writes)) <= 40);
+  assert.ok((await page.evaluate(() => window.writes)) <= 100);
   await page.waitForURL(/ctx=30199/u);
 });

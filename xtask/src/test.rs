@@ -1,9 +1,11 @@
 //! Every check and test, one step after another, and the count of them all.
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::str::FromStr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, bail};
@@ -62,19 +64,24 @@ const WASM: [&str; 2] = ["--target", tools::WASM_TARGET];
 /// None at present: what goes wrong is a step that failed.
 pub fn run(only: &[Group]) -> Result<ExitCode> {
     let wanted = |group: Group| only.is_empty() || only.contains(&group);
+    // Half of the page's build runs on one core, so it takes the time of other steps; what it
+    // builds lies apart from what they do.
+    let page = wanted(Group::E2e).then(|| thread::spawn(page::release));
     let mut steps = Steps::default();
 
     if wanted(Group::Lint) {
         steps.check("format", || run_command(cargo().args(["fmt", "--all", "--check"])));
         steps.check("clippy", || {
-            let what = ["clippy", "--locked", "--all-targets"];
-            run_command(cargo().args(what).args(NATIVE).args(["--", "-D", "warnings"]))
+            run_command(
+                linting(&mut cargo()).args(["build", "--locked", "--all-targets"]).args(NATIVE),
+            )
         });
         steps.check("clippy for wasm32", || {
             tools::wasm_target()?;
-            let what = ["clippy", "--locked", "--package", "headroom-web", "--lib", "--bins"];
-            let tests = ["--test", "web", "--", "-D", "warnings"];
-            run_command(cargo().args(what).args(WASM).args(tests))
+            let what = ["build", "--locked", "--package", "headroom-web", "--lib", "--bins"];
+            run_command(
+                quickly(linting(&mut cargo())).args(what).args(["--test", "web"]).args(WASM),
+            )
         });
         steps.check("documentation", || {
             let what = ["doc", "--locked", "--no-deps"];
@@ -90,7 +97,7 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
     if wanted(Group::Unit) {
         steps.tests("native tests", || {
             let mut cargo = cargo();
-            cargo.args(["test", "--locked", "--no-fail-fast"]).args(NATIVE);
+            linting(&mut cargo).args(["test", "--locked", "--no-fail-fast"]).args(NATIVE);
             Ok(cargo)
         });
     }
@@ -100,19 +107,19 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
             let browser = Browser::find()?;
             let runner = tools::wasm_bindgen("wasm-bindgen-test-runner")?;
             let mut cargo = cargo();
-            cargo
+            quickly(linting(&mut cargo))
                 .args(["test", "--locked", "--package", "headroom-web", "--test", "web"])
                 .args(WASM)
-                // A few clicks need no fast code, and optimising the framework takes minutes.
-                .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
-                .env("CARGO_PROFILE_DEV_DEBUG", "0")
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
                 .env("CHROMEDRIVER", browser.driver);
             Ok(cargo)
         });
     }
     if wanted(Group::E2e) {
-        let built = steps.check("page", page::release);
+        let built = steps.check("page", || {
+            let Some(page) = page else { return Ok(()) };
+            page.join().unwrap_or_else(|panic| resume_unwind(panic))
+        });
         if built {
             steps.step("the same by Trunk", |tally| {
                 match trunk::compare()? {
@@ -136,6 +143,20 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
         }
     }
     Ok(steps.close())
+}
+
+/// `cargo`, compiling by clippy with its warnings denied, so that what is tested is linted without
+/// being read twice.
+fn linting(cargo: &mut Command) -> &mut Command {
+    cargo
+        .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
+        .env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__")
+}
+
+/// `cargo`, compiling soon: a few clicks need no fast code, and optimising the framework takes
+/// minutes.
+fn quickly(cargo: &mut Command) -> &mut Command {
+    cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_DEBUG", "0")
 }
 
 /// The test files of tests/e2e.
