@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
-use super::super::field::Select;
-use super::super::speed;
-use super::super::state::{State, use_state};
-use super::super::text::{tr, words};
 use super::Spot;
 use crate::entry::Entry;
+use crate::page::app::state::{State, use_state};
+use crate::page::app::text::{tr, words};
+use crate::page::panels::speed;
+use crate::page::widgets::field::Select;
 use headroom::report::Cell;
 use headroom::scenario::Axis;
 use headroom::sort;

@@ -9,7 +9,7 @@ use send_wrapper::SendWrapper;
 
 use super::{Line, Spot};
 use crate::entry::Entry;
-use crate::page::reactive::effect;
+use crate::page::app::reactive::effect;
 
 /// Cells of a table that is drawn whole.
 const WHOLE: usize = 600;

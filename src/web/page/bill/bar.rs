@@ -1,0 +1,93 @@
+//! What lies in one memory, drawn to scale: a stacked bar over a ruler.
+
+use leptos::prelude::*;
+
+use crate::page::app::reactive::memo;
+use crate::page::app::state::{State, use_state};
+use crate::page::app::text::{self, tr};
+use crate::page::bill::Place;
+use headroom::report::BillItem;
+use headroom::units::Bytes;
+
+/// The bar of `place`, with the same in words for those who don't see it.
+#[component]
+pub fn Bar(place: Memo<Place>) -> impl IntoView {
+    let state = use_state();
+    let length = move || place.with(Place::length);
+    let percent = move |bytes: Bytes| {
+        let share = bytes.0 as f64 / length().0.max(1) as f64;
+        format!("{}%", share * 100.0)
+    };
+    let items = memo(move || place.with(|place| place.items.clone()));
+    let segment = move |item: BillItem| {
+        let title =
+            format!("{}: {}", text::term(state, item.term), state.quantity(item.bytes.expected));
+        view! {
+            <span
+                class="segment"
+                data-term=text::item_key(&item)
+                title=title
+                style:inline-size=percent(item.bytes.expected)
+            ></span>
+        }
+    };
+    let usable = move || place.with(|place| place.usable);
+    let used = move || place.with(|place| place.used);
+    let mark = move |bytes: Bytes| {
+        let text = state.quantity(bytes);
+        let text =
+            if bytes == Bytes::ZERO { text.number } else { ruler_text(&text.number, text.unit) };
+        view! {
+            <span
+                class="ruler-mark"
+                class:ruler-end=move || { bytes.0 as f64 > 0.93 * length().0 as f64 }
+                style:inset-inline-start=percent(bytes)
+            >
+                {text}
+            </span>
+        }
+    };
+    view! {
+        <div class="bar" role="img" aria-label=move || words(state, &place.get())>
+            <div class="bar-vessel" style:inline-size=move || percent(usable())></div>
+            <div class="bar-stack">
+                {move || items.get().into_iter().map(segment).collect_view()}
+            </div>
+            <div
+                class="bar-doubt"
+                class:bar-sure=move || used().low == used().high
+                style:inset-inline-start=move || percent(used().low)
+                style:inline-size=move || percent(used().high - used().low)
+            ></div>
+            <div class="bar-brim" style:inset-inline-start=move || percent(usable())></div>
+            <div class="ruler">
+                {move || state.units.get().ruler(length()).into_iter().map(mark).collect_view()}
+            </div>
+        </div>
+    }
+}
+
+/// `20.0` reads better as `20` on a ruler whose marks are round.
+pub fn ruler_text(number: &str, unit: &str) -> String {
+    let short = number.trim_end_matches('0');
+    let short = match short.strip_suffix(['.', ',']) {
+        Some(whole) => whole,
+        None if number.contains(['.', ',']) => short,
+        None => number,
+    };
+    format!("{short}\u{a0}{unit}")
+}
+
+/// The bar in words.
+fn words(state: State, place: &Place) -> String {
+    let item = |item: &BillItem| {
+        format!("{} {}", text::term(state, item.term), state.quantity(item.bytes.expected))
+    };
+    let mut parts: Vec<String> = place.items.iter().map(item).collect();
+    let headroom = place.headroom;
+    parts.push(match headroom >= 0 {
+        true => format!("{} {}", tr!(state, bill.free), state.amount(headroom)),
+        false => tr!(state, bill.short, amount = state.amount(headroom)),
+    });
+    tr!(state, bill.bar, device = place.title(state), parts = parts.join(", "))
+}

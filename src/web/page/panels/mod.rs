@@ -1,0 +1,8 @@
+//! What is told of the open cell below its bill, and the page about how accurate all of it is.
+
+pub mod accuracy;
+pub mod charts;
+pub mod money;
+pub mod serving;
+pub mod speed;
+pub mod speed_charts;

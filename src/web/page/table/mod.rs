@@ -1,0 +1,518 @@
+//! The comparison: rows and columns of what is compared, grouped where there is a third thing.
+
+mod order;
+mod window;
+
+use leptos::prelude::*;
+
+use crate::edit;
+use crate::entry::{self, Entry};
+use crate::page::app::numbers::Style;
+use crate::page::app::reactive::{Show, memo};
+use crate::page::app::state::{State, use_state};
+use crate::page::app::text::{self, tr, words};
+use crate::page::panels::speed::{self, CellSpeed, Decode, MarkNote, SpeedFilter};
+use crate::page::question::axes::{Axes, axis_name};
+use crate::page::question::models::AddModel;
+use crate::page::widgets::icons::{Cross, VerdictIcon};
+use headroom::report::{Cell, Notice, RefusalReason, Verdict};
+use headroom::scenario::{Axis, Layout, Scenario, Selected};
+use headroom::units::Bytes;
+use order::{Order, OrderField, SortHeader, ordered, sorted};
+use window::Window;
+
+/// Which of several entries a cell is in: its group of rows, row and column.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Spot(Vec<Entry>);
+
+impl Spot {
+    fn and(&self, entry: Entry) -> Spot {
+        Spot(self.0.iter().cloned().chain([entry]).collect())
+    }
+
+    /// The cell; on axes that are not shown, where the table is open.
+    fn at(&self, scenario: &Scenario) -> Option<Selected> {
+        let open = entry::open(scenario);
+        self.0.iter().try_fold(open, |at, entry| entry.place(scenario, at))
+    }
+}
+
+/// A line of the table: a row, or without one the heading of its group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Line {
+    group: Option<Entry>,
+    row: Option<Entry>,
+}
+
+/// The whole table with the field that adds a row.
+#[component]
+pub fn Table() -> impl IntoView {
+    let state = use_state();
+    let order = RwSignal::new(Order::Asked);
+    let complete = state.slice(|s| Axis::ALL.iter().all(|axis| axis.count(s) > 0));
+    let embedded = state.slice(|scenario| scenario.embed);
+    let cols = memo(move || state.scenario.with(|s| Entry::all(state.layout.get().cols, s)));
+    let groups = memo(move || {
+        let of = |axis| state.scenario.with(|s| Entry::all(axis, s));
+        match state.layout.get().groups {
+            Some(axis) => of(axis).into_iter().map(Some).collect::<Vec<_>>(),
+            None => vec![None],
+        }
+    });
+    let lines = memo(move || {
+        let axis = state.layout.get().rows;
+        let of_group = |group: &Option<Entry>| {
+            let spot = Spot(group.iter().cloned().collect());
+            let rows = ordered(state, &spot, axis, &order.get()).into_iter().map(Some);
+            let rows = group.is_some().then_some(None).into_iter().chain(rows);
+            rows.map(|row| Line { group: group.clone(), row }).collect::<Vec<_>>()
+        };
+        groups.with(|groups| groups.iter().flat_map(of_group).collect::<Vec<_>>())
+    });
+    let hidden = memo(move || {
+        let axis = state.layout.get().rows;
+        let all = state.scenario.with(|s| Entry::all(axis, s).len()) * groups.with(Vec::len);
+        all - lines.with(|lines| lines.iter().filter(|line| line.row.is_some()).count()).min(all)
+    });
+    let table = NodeRef::new();
+    let window = Window::over(table, lines, cols);
+    // The groups that have a line drawn.
+    let drawn = memo(move || {
+        let mut groups: Vec<_> = window.lines().into_iter().map(|line| line.group).collect();
+        groups.dedup();
+        groups
+    });
+    let columns = move || cols.with(|cols| cols.len() + 2);
+    let caption = move || {
+        let Layout { rows, cols, .. } = state.layout.get();
+        let (rows, cols) = (axis_name(state, rows), axis_name(state, cols));
+        tr!(state, table.caption, rows = rows.to_lowercase(), cols = cols.to_lowercase())
+    };
+    let names = move || {
+        cols.with(|cols| match cols.len() {
+            0..=4 if state.layout.get().cols != Axis::Hardware => {
+                let names = cols.iter().map(|entry| state.entry_name(entry));
+                names.collect::<Vec<_>>().join(" / ")
+            }
+            _ => String::new(),
+        })
+    };
+    view! {
+        <section class="comparison">
+            <Show when=complete>
+                <div class="table-head">
+                <Show when=move || !embedded.get()>
+                    <div class="tools">
+                        <OrderField order cols />
+                        <SpeedFilter hidden />
+                    </div>
+                </Show>
+                <Axes />
+                </div>
+                <div class="table-scroll" role="region" tabindex="0" aria-label=caption>
+                    <table
+                        node_ref=table
+                        class="table"
+                        aria-rowcount=move || window.count()
+                        data-testid="table"
+                        style:--columns=move || (columns() - 1).to_string()
+                    >
+                        <caption class="vh">
+                            {caption} ". " {move || sorted(state, order.get())}
+                        </caption>
+                        <thead>
+                            <tr>
+                                <SortHeader order this=Order::Name>
+                                    {move || axis_name(state, state.layout.get().rows)}
+                                </SortHeader>
+                                <For each=move || cols.get() key=Clone::clone let(col)>
+                                    <SortHeader order this=Order::Memory(col.clone())>
+                                        {move || state.entry_name(&col)}
+                                    </SortHeader>
+                                </For>
+                                <th scope="col" class="copies-head">
+                                    {words!(state, table.side_by_side)} <small>{names}</small>
+                                </th>
+                            </tr>
+                        </thead>
+                        <Spacer height=Signal::derive(move || window.above()) />
+                        <For each=move || drawn.get() key=Clone::clone let(group)>
+                            <Group group window cols />
+                        </For>
+                        <Spacer height=Signal::derive(move || window.below()) />
+                    </table>
+                </div>
+                <MarkNote />
+            </Show>
+            <Show when=move || !embedded.get()>
+                <AddModel />
+            </Show>
+        </section>
+    }
+}
+
+/// The place of lines that are not drawn.
+#[component]
+fn Spacer(height: Signal<f64>) -> impl IntoView {
+    view! {
+        <Show when=move || { height.get() > 0.0 }>
+            <tbody class="spacer" aria-hidden="true">
+                <tr style:block-size=move || format!("{}px", height.get())></tr>
+            </tbody>
+        </Show>
+    }
+}
+
+/// Rows that belong together, under a heading where there are several groups.
+#[component]
+fn Group(group: Option<Entry>, window: Window, cols: Memo<Vec<Entry>>) -> impl IntoView {
+    let spot = Spot(group.iter().cloned().collect());
+    let rows = memo(move || {
+        let lines = window.lines().into_iter().filter(|line| line.group == group);
+        lines.map(|line| line.row).collect::<Vec<_>>()
+    });
+    let line = move |row: Option<Entry>| match row {
+        Some(row) => view! { <Row spot=spot.and(row.clone()) row window cols /> }.into_any(),
+        None => {
+            let heading = spot.0.first().cloned().map(|entry| {
+                view! { <Head entry spot=spot.clone() cols /> }
+            });
+            view! {
+                <tr class="group-row">
+                    <th scope="rowgroup" colspan=move || cols.with(|cols| cols.len() + 2)>
+                        {heading}
+                    </th>
+                </tr>
+            }
+            .into_any()
+        }
+    };
+    view! {
+        <tbody>
+            <For each=move || rows.get() key=Clone::clone children=line />
+        </tbody>
+    }
+}
+
+/// What a row or a group of rows is, and the button that takes it out.
+#[component]
+fn Head(entry: Entry, spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
+    let state = use_state();
+    let embedded = state.slice(|scenario| scenario.embed);
+    let entry = StoredValue::new(entry);
+    let name = memo(move || entry.with_value(|entry| state.entry_name(entry)));
+    // A figure of the row itself, from the first of its cells that has one.
+    let detail = memo(move || {
+        let read = |cell: &Cell| detail(state, entry.with_value(Entry::axis), cell);
+        cols.get().into_iter().find_map(|col| {
+            let at = state.scenario.with(|s| spot.and(col).at(s))?;
+            state.with_answer(at, |answer| answer.as_ref().ok().map(read))?
+        })
+    });
+    view! {
+        <div class="model-head">
+            <span class="model-name">{name}</span>
+            <span class="model-params">{detail}</span>
+        </div>
+        <Show when=move || !embedded.get()>
+            <button
+                type="button"
+                class="button button-icon button-quiet"
+                data-testid=move || entry.with_value(|entry| format!("{}-remove", entry.axis().name()))
+                title=words!(state, models.remove, name = name.get())
+                aria-label=words!(state, models.remove, name = name.get())
+                on:click=move |_| {
+                    state.choose(|s| entry.with_value(|entry| edit::remove(s, entry)));
+                }
+            >
+                <Cross />
+            </button>
+        </Show>
+    }
+}
+
+/// What is said of an entry beside its name.
+fn detail(state: State, axis: Axis, cell: &Cell) -> String {
+    match axis {
+        Axis::Model => {
+            let compact = |n: u64| state.number(Style::Compact, n as f64);
+            let (total, active) = (compact(cell.params_total), compact(cell.params_active));
+            match cell.params_total == cell.params_active {
+                true => total,
+                false => format!("{total} · {} {active}", tr!(state, table.active)),
+            }
+        }
+        Axis::Hardware => {
+            let usable = state.quantity(Bytes(usable(cell))).to_string();
+            match cell.devices.is_empty() {
+                true => tr!(state, bill.of_ram, amount = usable),
+                false => tr!(state, bill.of_usable, amount = usable),
+            }
+        }
+        Axis::Quant | Axis::Engine => String::new(),
+    }
+}
+
+/// One row.
+#[component]
+fn Row(spot: Spot, row: Entry, window: Window, cols: Memo<Vec<Entry>>) -> impl IntoView {
+    let place = spot.clone();
+    let copies = spot.clone();
+    let head = spot.clone();
+    let spot = StoredValue::new(spot);
+    view! {
+        <tr aria-rowindex=move || window.place(&place)>
+            <th scope="row" class="model">
+                <Head entry=row spot=head cols />
+            </th>
+            <For each=move || cols.get() key=Clone::clone let(col)>
+                <CellButton spot=spot.with_value(|spot| spot.and(col.clone())) col />
+            </For>
+            <td class="copies">
+                <Copies spot=copies cols />
+            </td>
+        </tr>
+    }
+}
+
+/// Bytes that can be used on the machine's devices; of its RAM where it has none.
+fn usable(cell: &Cell) -> u64 {
+    match cell.devices.is_empty() {
+        true => cell.host.ram_bytes.0,
+        false => cell.devices.iter().map(|device| device.usable_bytes.0).sum(),
+    }
+}
+
+/// What a cell shows.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    verdict: Verdict,
+    used: Bytes,
+    headroom: i64,
+    in_ram: Bytes,
+    /// The format, where it stands for another.
+    format: Option<String>,
+    /// How full the devices are, 1 at the brim.
+    fill: f64,
+    /// How fast it decodes.
+    decode: Option<Decode>,
+}
+
+impl Shown {
+    fn new(cell: &Cell) -> Shown {
+        Shown {
+            verdict: cell.verdict,
+            used: cell.device_bytes.expected,
+            headroom: cell.headroom_bytes,
+            in_ram: cell.ram_bytes(),
+            // Not where only the name is another.
+            format: cell
+                .requested_quant
+                .filter(|asked| !cell.quant.is_also_called(*asked))
+                .map(|_| cell.quant.to_string()),
+            fill: cell.device_bytes.expected.0 as f64 / usable(cell).max(1) as f64,
+            decode: Decode::of(cell),
+        }
+    }
+}
+
+/// One cell: total memory and verdict; a click opens its bill.
+#[component]
+fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
+    let state = use_state();
+    let place = {
+        let spot = spot.clone();
+        state.slice(move |s| spot.at(s))
+    };
+    let cell = memo(move || {
+        state.with_answer(place.get()?, |answer| match answer {
+            Ok(cell) => Ok(Shown::new(cell)),
+            Err(notice) => Err(notice.clone()),
+        })
+    });
+    let shown = memo(move || cell.get()?.ok());
+    let verdict = memo(move || shown.get().map(|shown| shown.verdict));
+    let open = memo(move || place.get().is_some_and(|at| state.selected.get() == Some(at)));
+    let key = move |axis: Axis| {
+        let at = place.get()?;
+        state.scenario.with(|s| match axis {
+            Axis::Model => s.models.get(at.model).cloned(),
+            Axis::Hardware => s.machines.get(at.machine).map(|machine| machine.to_query()),
+            Axis::Quant => s.quants.get(at.quant).map(ToString::to_string),
+            Axis::Engine => s.engines.get(at.engine).map(ToString::to_string),
+        })
+    };
+    let quantity = move || shown.get().map(|shown| state.quantity(shown.used));
+    let beside = move || {
+        let shown = shown.get()?;
+        let beside = match shown.verdict {
+            Verdict::No => state.amount(shown.headroom),
+            Verdict::Offload => state.quantity(shown.in_ram).to_string(),
+            Verdict::Fits | Verdict::Tight => return None,
+        };
+        Some(format!("+{beside}"))
+    };
+    let decode = memo(move || shown.get()?.decode);
+    let slow = memo(move || {
+        let tps = decode.get().map(|decode| decode.tps.expected);
+        !state.scenario.with(|s| speed::is_enough(s, tps))
+    });
+    let title = move || {
+        let bytes = state.bytes(shown.get()?.used);
+        Some(match decode.get() {
+            Some(decode) => format!("{bytes}\n{}", decode.in_words(state)),
+            None => bytes,
+        })
+    };
+    let col = StoredValue::new(col);
+    let row_names = move || {
+        let names = spot.0.iter().filter(|entry| col.with_value(|col| col != *entry));
+        names.map(|entry| state.entry_name(entry)).collect::<Vec<_>>().join(", ")
+    };
+    let select = move |_| {
+        if let Some(at) = place.get_untracked() {
+            state.choose(|s| s.selected = Some(at));
+        }
+    };
+    view! {
+        <td>
+            <button
+                type="button"
+                class="cell"
+                data-testid="cell"
+                data-model=move || key(Axis::Model)
+                data-quant=move || key(Axis::Quant)
+                data-machine=move || key(Axis::Hardware)
+                data-engine=move || key(Axis::Engine)
+                data-verdict=move || verdict.get().map(text::verdict_key)
+                data-bytes=move || shown.get().map(|shown| shown.used.0.to_string())
+                data-tps=move || decode.get().map(|decode| decode.tps.expected.to_string())
+                data-slow=move || slow.get().then_some("true")
+                title=title
+                aria-pressed=move || open.get().to_string()
+                prop:disabled=move || shown.get().is_none()
+                on:click=select
+            >
+                <span class="vh">{row_names} " "</span>
+                <span class="cell-quant">
+                    {move || col.with_value(|col| state.entry_name(col))} " "
+                </span>
+                {move || match cell.get() {
+                    Some(Err(notice)) => {
+                        view! {
+                            <span class="cell-refused" title=crate::page::app::notices::words(state, &notice)>
+                                {refusal(state, &notice)}
+                            </span>
+                        }
+                            .into_any()
+                    }
+                    None => ().into_any(),
+                    Some(Ok(_)) => {
+                        view! {
+                            <span class="figure">
+                                <span class="cell-format">
+                                    {move || shown.get().and_then(|shown| shown.format)}
+                                </span>
+                                " "
+                                <span class="figure-number">{move || quantity().map(|q| q.number)}</span>
+                                " "
+                                <span class="figure-unit">{move || quantity().map(|q| q.unit)}</span>
+                            </span>
+                            <span
+                                class="gauge"
+                                style:--fill=move || {
+                                    let fill = shown.get().map_or(0.0, |shown| shown.fill.min(1.0));
+                                    format!("{}%", fill * 100.0)
+                                }
+                            ></span>
+                            <span class="cell-verdict">
+                                {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
+                                <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>
+                                " "
+                                <span class="cell-beside">{beside}</span>
+                            </span>
+                            <CellSpeed decode />
+                        }
+                            .into_any()
+                    }
+                }}
+            </button>
+        </td>
+    }
+}
+
+/// How many copies fit side by side, in each column.
+#[component]
+fn Copies(spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
+    let state = use_state();
+    let copies = memo(move || {
+        let copies = |col: Entry| {
+            let at = state.scenario.with(|s| spot.and(col.clone()).at(s));
+            let copies = at.and_then(|at| {
+                let copies = |cell: &Cell| (cell.copies, cell.copy_devices);
+                state.with_answer(at, |answer| answer.as_ref().ok().map(copies))
+            });
+            (col, copies.flatten())
+        };
+        cols.get().into_iter().map(copies).collect::<Vec<_>>()
+    });
+    let words = move |col: &str, copies: Option<(u64, u64)>| {
+        let at = tr!(state, table.at_quant, quant = col);
+        match copies {
+            Some((n, devices)) => {
+                let copies = tr!(state, counts.copies, count = n, n = state.whole(n));
+                let each = |n| tr!(state, counts.copy_devices, count = n, n = state.whole(n));
+                let each = (devices > 1).then(|| format!(", {}", each(devices)));
+                format!("{copies} {at}{}", each.unwrap_or_default())
+            }
+            None => format!("— {at}"),
+        }
+    };
+    let one = move |(col, copies): (Entry, Option<(u64, u64)>)| {
+        let col = state.entry_name(&col);
+        let words = words(&col, copies);
+        let (title, key) = (words.clone(), col.clone());
+        let each = copies
+            .filter(|(_, devices)| *devices > 1)
+            .map(|(_, devices)| tr!(state, table.each_on, n = state.whole(devices)));
+        view! {
+            <li data-testid="copies" data-quant=key title=title>
+                <span class="copies-quant" aria-hidden="true">{col}</span>
+                <span class="copies-number" aria-hidden="true">
+                    {copies.map_or_else(|| "—".to_owned(), |(n, _)| state.whole(n))}
+                    {each.map(|words| view! { <small>" " {words}</small> })}
+                </span>
+                <span class="vh">{words}</span>
+            </li>
+        }
+    };
+    view! {
+        <ul class="copies-list" data-title=words!(state, table.side_by_side)>
+            {move || copies.get().into_iter().map(one).collect_view()}
+        </ul>
+    }
+}
+
+/// Why a cell has no figure, in a word or two; the notice says the rest.
+fn refusal(state: State, notice: &Notice) -> String {
+    match notice {
+        Notice::UnknownModel { .. } => tr!(state, table.no_such_model).to_owned(),
+        Notice::UnknownDevice { .. } => tr!(state, table.no_such_device).to_owned(),
+        Notice::EngineCannotRun { engine, .. } | Notice::EngineCannotUse { engine, .. } => {
+            tr!(state, table.not_in_engine, engine = engine.title())
+        }
+        Notice::EngineRefuses(refusal) => {
+            let engine = refusal.engine.title();
+            match refusal.rule {
+                RefusalReason::NoBackend
+                | RefusalReason::NeedsDevice
+                | RefusalReason::ComputeCapability { .. } => {
+                    tr!(state, table.no_device_in, engine = engine)
+                }
+                RefusalReason::OneDevice => tr!(state, table.one_device_in, engine = engine),
+                _ => tr!(state, table.not_in_engine, engine = engine),
+            }
+        }
+        _ => tr!(state, table.missing_cell).to_owned(),
+    }
+}

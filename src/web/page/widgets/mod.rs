@@ -1,0 +1,6 @@
+//! What every part of the page is made of.
+
+pub mod chart;
+pub mod combobox;
+pub mod field;
+pub mod icons;
