@@ -68,15 +68,11 @@ fn encode(name: &str, data: &impl Serialize) {
 /// third of the catalogue. A field that the page comes to show is to be taken off this list.
 fn keep_what_is_shown(models: &mut record::Models, devices: &mut record::Devices) {
     for model in &mut models.models {
-        model.release.clear();
-        model.license = None;
-        model.modality.clear();
         model.params_source = None;
         model.params_include.clear();
         model.active_b = None;
         model.active_source = None;
         model.dtype = None;
-        model.native_quantization = None;
         model.confidence = 0;
         model.sources.clear();
         model.note = None;
@@ -87,7 +83,6 @@ fn keep_what_is_shown(models: &mut record::Models, devices: &mut record::Devices
 
     let mut shown = BTreeSet::new();
     for device in &mut devices.devices {
-        device.status.clear();
         device.memory_usable_note = None;
         device.memory_type.clear();
         device.tflops_basis = None;

@@ -32,6 +32,7 @@ pub mod engine;
 pub mod estimate;
 pub mod hardware;
 pub mod quant;
+pub mod ranking;
 pub mod report;
 pub mod scenario;
 pub mod sort;

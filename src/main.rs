@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::GgufFile;
-use headroom::estimate::report;
+use headroom::estimate;
 use headroom::quant::Mix;
-use headroom::report::Report;
+use headroom::ranking::{self, Ranked, Ranking};
+use headroom::report::{Notice, Report};
 use headroom::scenario::Scenario;
 use serde_json::json;
 
@@ -19,6 +20,8 @@ usage:
   headroom estimate QUERY         answer one question; JSON to standard output
   headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line;
                                   an object with `error` for a line that is not UTF-8
+  headroom rank QUERY [--top N]   what runs (`model=*`), what is needed (`hw=*`) or in which formats
+                                  (`quant=*`): the best N (20) as JSON
   headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
                                   (innermost first), type and bytes, as JSON
   headroom models                 ids of the models in the catalogue
@@ -39,6 +42,10 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["estimate", "--batch", file] => batch(file, &mut out),
         ["estimate", query] if !query.starts_with("--") => single(query, &mut out),
+        ["rank", query] if !query.starts_with("--") => rank(query, 20, &mut out),
+        ["rank", query, "--top", top] if top.parse::<usize>().is_ok() => {
+            rank(query, top.parse().unwrap_or_default(), &mut out)
+        }
         ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
         ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
@@ -62,12 +69,66 @@ fn main() -> ExitCode {
 
 fn answer(query: &str) -> Report {
     let (scenario, problems) = Scenario::from_query(query);
-    report(Catalog::bundled(), &scenario, problems)
+    ranking::report(Catalog::bundled(), &scenario, problems)
 }
 
 fn single(query: &str, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &answer(query))?;
     writeln!(out)
+}
+
+/// Ranks what the question leaves open.
+fn rank(query: &str, top: usize, out: &mut impl Write) -> io::Result<()> {
+    let (scenario, problems) = Scenario::from_query(query);
+    let catalog = Catalog::bundled();
+    let Some(ranking) = Ranking::new(catalog, &scenario) else {
+        let problem = "no slot is empty: leave `model=*`, `hw=*` or `quant=*` open, but not both of \
+                       the first two";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    };
+    let rows = ranking::rank(&ranking);
+    let notices = problems
+        .into_iter()
+        .map(Notice::Query)
+        .chain(estimate::unknown(catalog, &scenario, usize::MAX).0);
+    let answer = json!({
+        "query": scenario.to_query(),
+        "open": ranking.open(),
+        "notices": notices.collect::<Vec<_>>(),
+        "candidates": ranking.candidates(),
+        "running": rows.len(),
+        "rows": rows.iter().take(top).map(ranked_row).collect::<Vec<_>>(),
+    });
+    serde_json::to_writer_pretty(&mut *out, &answer)?;
+    writeln!(out)
+}
+
+/// A row of a ranking, with the question that it is the answer to.
+fn ranked_row(row: &Ranked) -> serde_json::Value {
+    let Ranked { scenario, cell, release, price, board_w, is_superseded, .. } = row;
+    json!({
+        "query": scenario.to_query(),
+        "model": cell.model,
+        "hardware": cell.hardware,
+        "quant": cell.quant,
+        "engine": cell.engine,
+        "verdict": cell.verdict,
+        "params_total": cell.params_total,
+        "params_active": cell.params_active,
+        "release": release,
+        "is_superseded": is_superseded,
+        "device_bytes": cell.device_bytes,
+        "ram_bytes": cell.ram_bytes(),
+        "headroom_bytes": cell.headroom_bytes,
+        "max_context": cell.longest_context(),
+        "max_users": cell.most_users(),
+        "decode_tps": cell.speed.decode_tps,
+        "prefill_tps": cell.speed.prefill_tps,
+        "ttft_s": cell.speed.ttft_s,
+        "throughput_tps": cell.speed.throughput_tps,
+        "price": price,
+        "boards_w": board_w,
+    })
 }
 
 /// Number of questions answered in parallel at a time.

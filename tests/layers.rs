@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "advice",
     "economy",
     "estimate",
+    "ranking",
     "curves",
     "accuracy",
 ];

@@ -2,8 +2,10 @@
 
 mod capacity;
 mod difference;
+mod preference;
 mod verdict;
 
 pub use capacity::{Capacity, Copies, Seated};
 pub use difference::{Cause, Pool, Reason, difference, pool};
+pub use preference::{READING_TPS, is_fast_enough, preference, runs_whole};
 pub use verdict::{headroom, verdict};

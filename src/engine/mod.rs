@@ -18,6 +18,7 @@ mod sglang;
 mod split_by_memory;
 mod tensorrt_llm;
 mod transformers;
+mod usual_formats;
 pub mod vllm;
 
 pub use adapter::EngineAdapter;
@@ -33,6 +34,7 @@ pub use model_files::{Addons, File, ModelFiles, Proposer, Speculation};
 pub use refusal::Refusal;
 pub use run::{Effort, Run};
 pub use split_by_memory::split_by_memory;
+pub use usual_formats::usual_formats;
 
 use crate::catalog::{Catalog, Model};
 use crate::hardware::Hardware;

@@ -172,24 +172,41 @@ fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
 pub fn cells(
     catalog: &Catalog,
     scenario: &Scenario,
-    files: &Files<'_>,
+    files: &[FileFor<'_>],
     machine: &Machine,
 ) -> Vec<Result<Cell, Notice>> {
-    match Hardware::resolve(catalog, scenario, machine) {
-        Ok(hardware) => {
-            let of_engine =
-                |engine: &Engine| (*engine, Corrections::new(catalog, scenario, machine, *engine));
-            let corrections: Vec<_> = scenario.engines.iter().map(of_engine).collect();
-            let none = Corrections::default();
-            let cell = |file: &FileFor<'_>| {
-                let own = corrections.iter().find(|(engine, _)| *engine == file.engine);
-                let own = own.map_or(&none, |(_, corrections)| corrections);
-                cell(catalog, scenario, file, machine, &hardware, own)
-            };
-            files.iter().map(cell).collect()
-        }
-        Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
-    }
+    let hardware = Hardware::resolve(catalog, scenario, machine);
+    let of_engine =
+        |engine: &Engine| (*engine, Corrections::new(catalog, scenario, machine, *engine));
+    let corrections: Vec<_> = match hardware {
+        Ok(_) => scenario.engines.iter().map(of_engine).collect(),
+        Err(_) => Vec::new(),
+    };
+    let none = Corrections::default();
+    let cell = |file: &FileFor<'_>| {
+        let hardware = hardware.as_ref().map_err(Clone::clone)?;
+        let own = corrections.iter().find(|(engine, _)| *engine == file.engine);
+        let own = own.map_or(&none, |(_, corrections)| corrections);
+        cell(catalog, scenario, file, machine, hardware, own)
+    };
+    files.iter().map(cell).collect()
+}
+
+/// Whether the file at `index` of `files` lies wholly on the devices of `machine`, with its
+/// allowance: the verdict `fits` of its cell, without the rest of it.
+///
+/// `whole` is the question with [`Offload::None`](crate::scenario::Offload::None), so that no placement is searched for.
+pub fn fits_whole(
+    catalog: &Catalog,
+    whole: &Scenario,
+    files: &Files<'_>,
+    index: usize,
+    machine: &Machine,
+) -> bool {
+    let Some(FileFor { engine, file: Ok(file), .. }) = files.get(index) else { return false };
+    let Ok(hardware) = Hardware::resolve(catalog, whole, machine) else { return false };
+    let Ok(run) = engine::run(*engine, file, &hardware, whole) else { return false };
+    Seated::new(whole, run.as_ref()).verdict == Verdict::Fits
 }
 
 /// Models and devices of `scenario` that are not in the catalogue: the first `most` of them, and

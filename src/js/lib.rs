@@ -23,7 +23,7 @@ pub fn estimate(query: &str) -> Result<JsValue, JsValue> {
 
 fn estimate_json(query: &str) -> String {
     let (scenario, problems) = Scenario::from_query(query);
-    let report = headroom::estimate::report(Catalog::bundled(), &scenario, problems);
+    let report = headroom::ranking::report(Catalog::bundled(), &scenario, problems);
     serde_json::to_string(&report).unwrap_or_default()
 }
 

@@ -9,6 +9,7 @@ mod addons;
 mod bounds;
 mod cache;
 mod engine;
+mod filter;
 mod interface;
 mod logits;
 mod machine;
@@ -29,6 +30,7 @@ pub use addons::{Display, DraftModel, Lora, LoraTargets, Projector, ProjectorTyp
 pub use bounds::Bounds;
 pub use cache::{CacheType, CacheTypes};
 pub use engine::Engine;
+pub use filter::{DeviceClass, ModelKind, Month, NamePart, RankBy, Span};
 pub use interface::{Lang, Selected, Theme};
 pub use logits::LogitsBuffer;
 pub use machine::{DeviceCount, Machine};
@@ -42,7 +44,8 @@ pub use query::{ParseError, Problem, ProblemKind};
 pub use reading::Reading;
 pub(crate) use reading::thousandths;
 pub use settings::{
-    Addons, Group, Money, Parallel, Platform, SETTINGS, Scenario, Serving, Setting, View, setting,
+    Addons, Filter, Group, Money, Parallel, Platform, SETTINGS, Scenario, Serving, Setting, View,
+    setting,
 };
 pub use view::{Axis, Layout};
 

@@ -13,9 +13,10 @@ use super::notation::{
 };
 use super::view::RowAxes;
 use super::{
-    Accuracy, Axis, Bounds, CacheTypes, Currency, Display, DraftModel, Engine, ExpertParallel,
-    Lang, LogitsBuffer, Lora, LoraTargets, Machine, Measurement, Offload, ParseError, Projector,
-    Selected, SplitMode, System, TensorSplit, Theme,
+    Accuracy, Axis, Bounds, CacheTypes, Currency, DeviceClass, Display, DraftModel, Engine,
+    ExpertParallel, Lang, LogitsBuffer, Lora, LoraTargets, Machine, Measurement, ModelKind, Month,
+    NamePart, Offload, ParseError, Projector, RankBy, Selected, Span, SplitMode, System,
+    TensorSplit, Theme,
 };
 use crate::quant::{Mix, Quant};
 use crate::units::Bytes;
@@ -40,14 +41,14 @@ macro_rules! settings {
 
 {
     /// Models to compare: the last part of the Hugging Face id, or all of it (`headroom models`
-    /// lists them).
+    /// lists them); `*` for what runs.
     model { Own, EVERY, models: Vec<String> = example_models(), MODELS }
     /// Machines to compare, and the devices that work together in each: `rtx-4090*2,rtx-3090;rtx-5090`,
-    /// `apple-m4-max-40c@64` (`headroom devices` lists them).
+    /// `apple-m4-max-40c@64` (`headroom devices` lists them); `*` for what is needed.
     hw { Own, EVERY, machines: Vec<Machine> = example_machines(), MACHINES }
     /// Quantisations to compare: GGUF mixes, and formats of other engines. Of several engines, one
     /// that does not load a format stands in its column with the nearest that it does (`AWQ` for
-    /// `Q4_K_M`), unless that is asked for itself.
+    /// `Q4_K_M`), unless that is asked for itself. `*` for the best that fits.
     quant { Own, EVERY, quants: Vec<Quant> = example_quants(), QUANTS }
     /// Engines to compare.
     engine { Own, EVERY, engines: Vec<Engine> = vec![LlamaCpp], ENGINES }
@@ -228,6 +229,33 @@ parallel: Parallel {
     ep { Split, Only(RANKED), expert: ExpertParallel = ExpertParallel::Off, own() }
 }
 
+/// What of the catalogue is asked about where a slot is empty (`model=*`, `hw=*`).
+filter: Filter {
+    /// Total parameters of the models, in billions: `7-40`, `-14`, `70-`.
+    size { Filter, EVERY, size: Option<Span> = None, optional(own(), Unset::Nothing) }
+    /// What the models are made for. Unless it is asked for, models for embeddings are left out.
+    kind { Filter, EVERY, kind: Option<ModelKind> = None, optional(own(), Unset::Nothing) }
+    /// A part of the models' name, family or publisher.
+    family { Filter, EVERY, family: Option<NamePart> = None, optional(own(), Unset::Nothing) }
+    /// A part of the models' licence, such as `apache`.
+    license { Filter, EVERY, license: Option<NamePart> = None, optional(own(), Unset::Nothing) }
+    /// Models released in this month or later.
+    since { Filter, EVERY, since: Option<Month> = None, optional(own(), Unset::Nothing) }
+    /// Where the devices are at home. Unless it is asked for, processors alone are left out.
+    class { Filter, EVERY, class: Option<DeviceClass> = None, optional(own(), Unset::Nothing) }
+    /// A part of the devices' name or maker.
+    vendor { Filter, EVERY, vendor: Option<NamePart> = None, optional(own(), Unset::Nothing) }
+    /// Memory of all devices together, in GB.
+    memory { Filter, EVERY, memory: Option<Span> = None, optional(own(), Unset::Nothing) }
+    /// The most that the devices may cost together, in the currency of the question.
+    budget { Filter, EVERY, budget: Option<f64> = None,
+        optional(Decimal::money(0.0, 1e12), Unset::Nothing) }
+    /// The most devices in a machine.
+    most { Filter, EVERY, most: u64 = 8, Number(Bounds::new(1, 8), Count) }
+    /// What comes first.
+    sort { Filter, EVERY, sort: Option<RankBy> = None, optional(own(), Unset::Page) }
+}
+
 /// What lets a GPU use the machine's own memory.
 platform: Platform {
     /// Operating system, where memory is unified.
@@ -364,13 +392,16 @@ const LLAMA_CPP: &[Engine] = &[LlamaCpp, Ollama, LmStudio, KoboldCpp];
 const RANKED: &[Engine] = &[Vllm, Sglang, TensorRtLlm];
 
 // The forms of lists.
-const MODELS: List<ModelId> = List { separator: ',', length: Bounds::MODELS, entry: ModelId };
+const MODELS: List<ModelId> =
+    List { separator: ',', length: Bounds::MODELS, entry: ModelId, empty: "*" };
 const MACHINES: List<Own<Machine>> =
-    List { separator: ';', length: Bounds::MACHINES, entry: own() };
-const QUANTS: List<Own<Quant>> = List { separator: ',', length: Bounds::QUANTS, entry: own() };
-const ENGINES: List<Own<Engine>> = List { separator: ',', length: Bounds::to(16), entry: own() };
+    List { separator: ';', length: Bounds::MACHINES, entry: own(), empty: "*" };
+const QUANTS: List<Own<Quant>> =
+    List { separator: ',', length: Bounds::QUANTS, entry: own(), empty: "*" };
+const ENGINES: List<Own<Engine>> =
+    List { separator: ',', length: Bounds::to(16), entry: own(), empty: "" };
 const MEASUREMENTS: List<Own<Measurement>> =
-    List { separator: ';', length: Bounds::MEASURED, entry: own() };
+    List { separator: ';', length: Bounds::MEASURED, entry: own(), empty: "" };
 
 fn example_models() -> Vec<String> {
     ["qwen3-30b-a3b", "qwen3-32b", "qwen2.5-72b-instruct"].map(str::to_owned).to_vec()
@@ -407,6 +438,8 @@ pub enum Group {
     Money,
     /// Above the table.
     Table,
+    /// Above a ranking.
+    Filter,
 }
 
 /// The engines that read a setting.

@@ -14,6 +14,8 @@ pub struct List<C> {
     pub length: Bounds,
     /// An entry.
     pub entry: C,
+    /// How an empty list is written; read as well as an empty text.
+    pub empty: &'static str,
 }
 
 impl<C: Codec> Codec for List<C> {
@@ -29,6 +31,9 @@ impl<C: Codec> Codec for List<C> {
     }
 
     fn format(&self, value: &Vec<C::Value>) -> String {
+        if value.is_empty() {
+            return self.empty.to_owned();
+        }
         let entries: Vec<String> = value.iter().map(|entry| self.entry.format(entry)).collect();
         entries.join(&self.separator.to_string())
     }
@@ -42,7 +47,11 @@ impl<C: Codec> Codec for List<C> {
     }
 
     fn read(&self, list: &mut Vec<C::Value>, text: &str, pair: &mut Pair) {
-        if text.trim().is_empty() {
+        let text = match text.trim() {
+            text if text == self.empty => "",
+            text => text,
+        };
+        if text.is_empty() {
             pair.entries(list);
         }
         for part in text.split(self.separator).map(str::trim).filter(|part| !part.is_empty()) {

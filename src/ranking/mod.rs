@@ -1,0 +1,354 @@
+//! Questions with an empty slot: what runs on a machine, what a model needs, in which format.
+//!
+//! A ranking goes through the catalogue and answers each candidate by the full estimate, so its
+//! figures are those of the cell that a row opens. Candidates are asked one by one, so that a
+//! page can draw the first while the others are still to come.
+
+mod candidates;
+mod lineage;
+
+use std::cmp::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use serde::Serialize;
+
+use crate::advice::{READING_TPS, is_fast_enough, preference};
+use crate::catalog::{Catalog, Model};
+use crate::engine::usual_formats;
+use crate::estimate::{self, Files};
+use crate::quant::Quant;
+use crate::report::{Cell, Report, Verdict};
+use crate::scenario::{Engine, Machine, Offload, Problem, RankBy, Scenario};
+use candidates::{Candidate, machines, models};
+
+/// Rows of a ranking that a report holds.
+const REPORTED: usize = 20;
+
+/// The slot that is empty, and so is what is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Open {
+    /// Which models run on the machine.
+    Models,
+    /// Which machines run the model.
+    Machines,
+    /// In which formats the model runs on the machine.
+    Formats,
+}
+
+impl Open {
+    /// Returns what `scenario` leaves open; `None` if it names a model, a machine and a format, or
+    /// neither a model nor a machine.
+    pub fn of(scenario: &Scenario) -> Option<Open> {
+        let Scenario { models, machines, quants, .. } = scenario;
+        match (models.is_empty(), machines.is_empty(), quants.is_empty()) {
+            (true, true, _) => None,
+            (true, false, _) => Some(Open::Models),
+            (false, true, _) => Some(Open::Machines),
+            (false, false, true) => Some(Open::Formats),
+            (false, false, false) => None,
+        }
+    }
+}
+
+/// A ranking of the catalogue for a question with an empty slot.
+#[derive(Debug)]
+pub struct Ranking<'a> {
+    catalog: &'a Catalog,
+    scenario: Scenario,
+    open: Open,
+    candidates: Vec<Candidate<'a>>,
+}
+
+/// A row of a ranking.
+#[derive(Clone, Debug)]
+pub struct Ranked {
+    /// The question of which `cell` is the answer.
+    pub scenario: Scenario,
+    /// The answer in the format that a person would choose.
+    pub cell: Cell,
+    /// Month of the model's release, `YYYY-MM`.
+    pub release: String,
+    /// Its publisher has a newer general model of about that size, or it is older than a year and a half.
+    pub is_superseded: bool,
+    /// It runs as fast as is asked.
+    pub is_fast_enough: bool,
+    /// What its devices cost to buy, in the currency of the question; `None` if a price is unknown.
+    pub price: Option<f64>,
+    /// Board power of its devices together, in watts.
+    pub board_w: Option<f64>,
+    /// Usable and nominal memory that its devices have together, in GB.
+    pub memory_gb: f64,
+}
+
+impl<'a> Ranking<'a> {
+    /// Returns the ranking that `scenario` asks for; `None` if no slot of it is empty.
+    pub fn new(catalog: &'a Catalog, scenario: &Scenario) -> Option<Ranking<'a>> {
+        let open = Open::of(scenario)?;
+        let candidates = match open {
+            Open::Models => models(catalog, scenario),
+            Open::Machines => machines(catalog, scenario),
+            Open::Formats => vec![Candidate::Formats],
+        };
+        Some(Ranking { catalog, scenario: scenario.clone(), open, candidates })
+    }
+
+    /// What is asked.
+    pub fn open(&self) -> Open {
+        self.open
+    }
+
+    /// Number of candidates that the filters let through.
+    pub fn candidates(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// The question with the slot's filters and order only, for which rows are the same.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// Answers the candidate at `index`: one row, or several of different formats. None if it does
+    /// not run, or slower than a question for a speed allows.
+    pub fn rows(&self, index: usize) -> Vec<Ranked> {
+        match self.candidates.get(index) {
+            Some(Candidate::Model(model)) => self.model(model).into_iter().collect(),
+            Some(Candidate::Machines(sizes)) => self.fewest(sizes),
+            Some(Candidate::Formats) => self.formats(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The decode rate that a person asks for, in tokens per second.
+    fn floor(&self) -> f64 {
+        self.scenario.serving.min_tps.map_or(READING_TPS, |thousandths| thousandths as f64 / 1e3)
+    }
+
+    fn model(&self, model: &Model) -> Option<Ranked> {
+        let machine = self.scenario.machines.first()?;
+        self.best(model, machine)
+    }
+
+    /// The first of `sizes` on which the model lies wholly on the devices and is fast enough, and the
+    /// smallest where it does not, if it is fast enough with a part in RAM.
+    fn fewest(&self, sizes: &[Machine]) -> Vec<Ranked> {
+        let model = self.scenario.models.first().and_then(|id| self.catalog.model(id));
+        let (Some(model), Some(smallest)) = (model, sizes.first()) else { return Vec::new() };
+        let ask = self.ask(model, smallest, self.quants(model));
+        let Ok(files) = estimate::files(self.catalog, &ask, &model.id, None) else {
+            return Vec::new();
+        };
+        let on = |machine: &Machine| self.ask(model, machine, ask.quants.clone());
+        let mut rows = Vec::new();
+        for machine in sizes {
+            let whole = self.best_whole(&on(machine), model, &files);
+            if whole.is_none() && machine == smallest {
+                rows.extend(self.smallest(&on(machine), model, &files));
+            }
+            if let Some(row) = whole.filter(|row| row.is_fast_enough) {
+                rows.push(row);
+                break;
+            }
+        }
+        rows.retain(|row| row.is_fast_enough);
+        rows
+    }
+
+    fn formats(&self) -> Vec<Ranked> {
+        let model = self.scenario.models.first().and_then(|id| self.catalog.model(id));
+        let (Some(model), Some(machine)) = (model, self.scenario.machines.first()) else {
+            return Vec::new();
+        };
+        let mut quants: Vec<Quant> = usual_formats(self.engine(), model);
+        let loads = |quant: &Quant| crate::engine::loads_format(self.engine(), *quant);
+        for quant in Quant::all().filter(loads) {
+            if !quants.contains(&quant) {
+                quants.push(quant);
+            }
+        }
+        let ask = self.ask(model, machine, quants);
+        let cells = estimate::row(self.catalog, &ask, &model.id).into_iter().flatten();
+        cells
+            .filter(|cell| cell.verdict != Verdict::No)
+            .map(|cell| self.ranked(&ask, model, cell))
+            .collect()
+    }
+
+    fn engine(&self) -> Engine {
+        self.scenario.engines.first().copied().unwrap_or(Engine::LlamaCpp)
+    }
+
+    /// The formats to try: those of the question where it names them, else those of the engine.
+    fn quants(&self, model: &Model) -> Vec<Quant> {
+        let named = &self.scenario.quants;
+        match named.is_empty() || *named == Scenario::default().quants {
+            true => usual_formats(self.engine(), model),
+            false => named.clone(),
+        }
+    }
+
+    fn ask(&self, model: &Model, machine: &Machine, quants: Vec<Quant>) -> Scenario {
+        Scenario {
+            models: vec![model.id.clone()],
+            machines: vec![machine.clone()],
+            quants,
+            engines: vec![self.engine()],
+            selected: None,
+            unused: Vec::new(),
+            ..self.scenario.clone()
+        }
+    }
+
+    /// The format of `model` on `machine` that a person would choose, if any runs.
+    fn best(&self, model: &Model, machine: &Machine) -> Option<Ranked> {
+        let ask = self.ask(model, machine, self.quants(model));
+        let files = estimate::files(self.catalog, &ask, &model.id, None).ok()?;
+        let whole = self.best_whole(&ask, model, &files);
+        whole.or_else(|| self.smallest(&ask, model, &files))
+    }
+
+    /// The first of `files` that lies wholly on the devices of `ask` and is fast enough; if none is,
+    /// the fastest of them.
+    fn best_whole(&self, ask: &Scenario, model: &Model, files: &Files<'_>) -> Option<Ranked> {
+        let [machine] = ask.machines.as_slice() else { return None };
+        let whole = Scenario { offload: Offload::None, ..ask.clone() };
+        let mut best: Option<Cell> = None;
+        for (index, file) in files.iter().enumerate() {
+            if !estimate::fits_whole(self.catalog, &whole, files, index, machine) {
+                continue;
+            }
+            let file = std::slice::from_ref(file);
+            let Some(Ok(cell)) = estimate::cells(self.catalog, ask, file, machine).pop() else {
+                continue;
+            };
+            let is_done = is_fast_enough(&cell, self.floor());
+            let is_first =
+                |best: &Cell| preference(&cell, self.floor()) < preference(best, self.floor());
+            if best.as_ref().is_none_or(is_first) {
+                best = Some(cell);
+            }
+            if is_done {
+                break;
+            }
+        }
+        best.map(|cell| self.ranked(ask, model, cell))
+    }
+
+    /// The last of `files`, which is the smallest, with as much of it in RAM as has to be.
+    fn smallest(&self, ask: &Scenario, model: &Model, files: &Files<'_>) -> Option<Ranked> {
+        let [machine] = ask.machines.as_slice() else { return None };
+        let file = std::slice::from_ref(files.last()?);
+        let cell = estimate::cells(self.catalog, ask, file, machine).pop()?.ok()?;
+        (cell.verdict != Verdict::No).then(|| self.ranked(ask, model, cell))
+    }
+
+    fn ranked(&self, ask: &Scenario, model: &Model, cell: Cell) -> Ranked {
+        let scenario = Scenario { quants: vec![cell.quant], ..ask.clone() };
+        let machine = &scenario.machines[0];
+        let inputs = estimate::machine(self.catalog, &scenario, machine).map(|of| of.inputs);
+        let input = |key: &str| {
+            let mut inputs = inputs.iter().flatten();
+            inputs.find(|input| input.key == key).and_then(|input| input.value)
+        };
+        Ranked {
+            release: model.release.clone(),
+            is_superseded: lineage::is_superseded(self.catalog, model),
+            is_fast_enough: is_fast_enough(&cell, self.floor()),
+            price: input("price"),
+            board_w: input("boards_w"),
+            memory_gb: candidates::memory_gb(self.catalog, machine).unwrap_or_default(),
+            scenario,
+            cell,
+        }
+    }
+
+    /// Whether `row` is one that the question asks for: within its budget, and as fast as it says.
+    pub fn keeps(&self, row: &Ranked) -> bool {
+        let filter = &self.scenario.filter;
+        let is_affordable = match (filter.budget, row.price) {
+            (Some(budget), Some(price)) => price <= budget,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        let is_whole = row.cell.verdict != Verdict::Offload || row.is_fast_enough;
+        is_affordable && is_whole && (self.scenario.serving.min_tps.is_none() || row.is_fast_enough)
+    }
+
+    /// The order of the rows, the best first.
+    pub fn order(&self, a: &Ranked, b: &Ranked) -> Ordering {
+        let by = self.scenario.filter.sort.unwrap_or(match self.open {
+            Open::Models => RankBy::Size,
+            Open::Machines => RankBy::Price,
+            Open::Formats => RankBy::Memory,
+        });
+        let known = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        };
+        let speed = |row: &Ranked| row.cell.speed.decode_tps.map_or(0.0, |tps| tps.expected);
+        let faster = || speed(b).total_cmp(&speed(a));
+        let memory = || a.memory_gb.total_cmp(&b.memory_gb);
+        let order = match by {
+            RankBy::Size => {
+                let set_back = |row: &Ranked| (!row.is_fast_enough, row.is_superseded);
+                let size = |row: &Ranked| lineage::size_class(row.cell.params_total);
+                (set_back(a).cmp(&set_back(b)))
+                    .then_with(|| size(b).cmp(&size(a)))
+                    .then_with(|| b.release.cmp(&a.release))
+                    .then_with(faster)
+            }
+            RankBy::Speed => faster(),
+            RankBy::Release => b.release.cmp(&a.release).then_with(faster),
+            RankBy::Price => known(a.price, b.price).then_with(memory).then_with(faster),
+            RankBy::Power => known(a.board_w, b.board_w).then_with(faster),
+            RankBy::Memory if self.open == Open::Machines => memory().then_with(faster),
+            RankBy::Memory => a.cell.device_bytes.expected.cmp(&b.cell.device_bytes.expected),
+        };
+        let names = |row: &Ranked| (row.cell.model.clone(), row.cell.hardware.clone());
+        // What lies wholly on the devices comes before what does not, if speed is not all.
+        let in_part = |row: &Ranked| row.cell.verdict == Verdict::Offload;
+        let order = match by {
+            RankBy::Size | RankBy::Price => in_part(a).cmp(&in_part(b)).then(order),
+            _ => order,
+        };
+        order.then_with(|| names(a).cmp(&names(b)))
+    }
+}
+
+/// Answers all of `ranking`, best first; on every core where there are threads.
+pub fn rank(ranking: &Ranking<'_>) -> Vec<Ranked> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut rows = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Relaxed);
+            if index >= ranking.candidates() {
+                return rows;
+            }
+            rows.extend(ranking.rows(index).into_iter().filter(|row| ranking.keeps(row)));
+        }
+    };
+    let cores = match cfg!(target_arch = "wasm32") {
+        true => 1,
+        false => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let mut rows: Vec<Ranked> = std::thread::scope(|scope| {
+        let running: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let others = running.into_iter().filter_map(|thread| thread.join().ok());
+        own.into_iter().chain(others.flatten()).collect()
+    });
+    rows.sort_by(|a, b| ranking.order(a, b));
+    rows
+}
+
+/// Answers `scenario` as [`estimate::report`] does; where a slot of it is empty, by the cells of the
+/// first rows of its ranking.
+pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
+    let mut report = estimate::report(catalog, scenario, problems);
+    if let Some(ranking) = Ranking::new(catalog, scenario) {
+        report.notices.extend(estimate::unknown(catalog, scenario, usize::MAX).0);
+        report.cells = rank(&ranking).into_iter().take(REPORTED).map(|row| row.cell).collect();
+    }
+    report
+}
