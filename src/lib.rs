@@ -37,4 +37,5 @@ pub mod report;
 pub mod scenario;
 pub mod sort;
 pub mod speed;
+pub mod steps;
 pub mod units;

@@ -10,7 +10,8 @@ use headroom::estimate;
 use headroom::quant::Mix;
 use headroom::ranking::{self, Ranked, Ranking};
 use headroom::report::{Notice, Report};
-use headroom::scenario::Scenario;
+use headroom::scenario::{Scenario, Selected};
+use headroom::steps::{Step, next_steps};
 use serde_json::json;
 
 const USAGE: &str = "\
@@ -22,6 +23,7 @@ usage:
                                   an object with `error` for a line that is not UTF-8
   headroom rank QUERY [--top N]   what runs (`model=*`), what is needed (`hw=*`) or in which formats
                                   (`quant=*`): the best N (20) as JSON
+  headroom steps QUERY            what to change so that each cell fits or is better, as JSON
   headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
                                   (innermost first), type and bytes, as JSON
   headroom models                 ids of the models in the catalogue
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         ["rank", query, "--top", top] if top.parse::<usize>().is_ok() => {
             rank(query, top.parse().unwrap_or_default(), &mut out)
         }
+        ["steps", query] if !query.starts_with("--") => steps(query, &mut out),
         ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
         ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
@@ -129,6 +132,42 @@ fn ranked_row(row: &Ranked) -> serde_json::Value {
         "price": price,
         "boards_w": board_w,
     })
+}
+
+/// Prints the next steps of every cell of the question.
+fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
+    let (scenario, _) = Scenario::from_query(query);
+    let places = |n: usize| 0..n;
+    let mut answers = Vec::new();
+    for model in places(scenario.models.len()) {
+        for machine in places(scenario.machines.len()) {
+            for quant in places(scenario.quants.len()) {
+                for engine in places(scenario.engines.len()) {
+                    let at = Selected { model, machine, quant, engine };
+                    let steps = next_steps(Catalog::bundled(), &scenario, at);
+                    let steps = steps.iter().map(|step| {
+                        let Step { scenario, cell, .. } = step;
+                        json!({
+                            "query": scenario.to_query(),
+                            "verdict": cell.verdict,
+                            "decode_tps": cell.speed.decode_tps,
+                            "max_context": cell.max_context,
+                            "device_bytes": cell.device_bytes,
+                        })
+                    });
+                    answers.push(json!({
+                        "model": scenario.models[model],
+                        "hardware": scenario.machines[machine].to_query(),
+                        "quant": scenario.quants[quant],
+                        "engine": scenario.engines[engine],
+                        "steps": steps.collect::<Vec<_>>(),
+                    }));
+                }
+            }
+        }
+    }
+    serde_json::to_writer_pretty(&mut *out, &answers)?;
+    writeln!(out)
 }
 
 /// Number of questions answered in parallel at a time.

@@ -21,6 +21,7 @@ const ROOMS: &[&str] = &[
     "economy",
     "estimate",
     "ranking",
+    "steps",
     "curves",
     "accuracy",
 ];

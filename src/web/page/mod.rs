@@ -6,6 +6,7 @@ mod app;
 mod bill;
 mod panels;
 mod question;
+mod ranking;
 mod table;
 mod widgets;
 

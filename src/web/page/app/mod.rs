@@ -12,6 +12,7 @@ pub mod reactive;
 pub mod state;
 pub mod text;
 
+use headroom::ranking::Open;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
@@ -25,6 +26,7 @@ use crate::page::panels::charts::Charts;
 use crate::page::panels::money::MoneyPanel;
 use crate::page::panels::serving::ServingPanel;
 use crate::page::question::Question;
+use crate::page::ranking::RankingView;
 use crate::page::table::Table;
 use state::State;
 
@@ -49,6 +51,7 @@ pub fn App() -> impl IntoView {
     state.dress_document();
     let embedded = state.slice(|scenario| scenario.embed);
     let answers = state.slice(|scenario| scenario.embed || scenario.view.accuracy.is_none());
+    let ranked = memo(move || state.scenario.with(|s| Open::of(s).is_some()));
     view! {
         <Show when=move || !embedded.get()>
             <header::Header />
@@ -65,10 +68,14 @@ pub fn App() -> impl IntoView {
                     <Question />
                 </Show>
                 <notices::Notices />
-                <AnswerLine />
-                <Table />
-                <Bill />
-                <Panels />
+                <Show when=ranked fallback=|| view! {
+                    <AnswerLine />
+                    <Table />
+                    <Bill />
+                    <Panels />
+                }>
+                    <RankingView />
+                </Show>
             </Show>
         </main>
         <header::Footer />

@@ -7,7 +7,7 @@ use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::use_state;
 use crate::page::app::text::words;
 use crate::page::question::kv_fields::CacheTypeField;
-use crate::page::question::setting::{Field, Fields, change, is_changed, is_of_use};
+use crate::page::question::setting::{Field, Fields, change, is_of_use};
 use crate::page::widgets::field::Stepper;
 use crate::scale;
 
@@ -94,23 +94,16 @@ fn Users() -> impl IntoView {
 }
 
 /// Groups of the rarer settings.
-const MORE: [Group; 5] =
+pub const MORE: [Group; 5] =
     [Group::Run, Group::Engine, Group::Split, Group::UnifiedMemory, Group::Addons];
 
 /// The rarer settings.
 #[component]
 pub fn More() -> impl IntoView {
     let state = use_state();
-    let changed = state.slice(|scenario| is_changed(scenario, &MORE));
     let has_engine_settings = state.slice(|scenario| is_of_use(scenario, Group::Engine));
     view! {
-        <details class="more" data-testid="more">
-            <summary>
-                <span>{words!(state, controls.more)}</span>
-                <Show when=changed>
-                    <span class="tag">{words!(state, controls.changed)}</span>
-                </Show>
-            </summary>
+        <div class="more" data-testid="more">
             <div class="more-grid">
                 <Fields
                     group=Group::Run
@@ -142,7 +135,7 @@ pub fn More() -> impl IntoView {
                 first=&["mmproj", "draft", "draft_n", "mtp", "accept"]
                 testid="extras"
             />
-        </details>
+        </div>
     }
 }
 

@@ -1,5 +1,4 @@
-//! The question: hardware, use, engines, quantisations. On a narrow screen it is folded into one line, so
-//! that the answer comes first.
+//! The question: a sentence whose slots open to be changed. An empty slot is what is asked.
 
 pub mod addon_fields;
 pub mod axes;
@@ -17,41 +16,154 @@ pub mod setting;
 
 use leptos::prelude::*;
 
-use crate::page::app::browser;
-use crate::page::app::state::use_state;
+use crate::page::app::reactive::{Show, memo};
+use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
-use crate::page::question::controls::{Controls, More};
+use crate::page::question::controls::{Controls, MORE, More};
 use crate::page::question::engines::Engines;
 use crate::page::question::hardware::Hardware;
+use crate::page::question::models::Models;
 use crate::page::question::quants::Quants;
+use crate::page::question::setting::is_changed;
+use headroom::scenario::{Axis, Scenario};
+
+/// How many entries of a slot the sentence names.
+const NAMED: usize = 3;
 
 /// The whole question.
 #[component]
 pub fn Question() -> impl IntoView {
     let state = use_state();
-    let open = !browser::is_narrow();
-    let machines = move || {
-        let machines = state.scenario.with(|s| s.machines.clone());
-        let names = machines.iter().map(|machine| state.machine_name(machine));
-        names.collect::<Vec<_>>().join(&format!(" {} ", tr!(state, hardware.versus)))
-    };
-    let used = move || {
-        let (context, users, kv) = state.scenario.with(|s| (s.context, s.users, s.kv));
-        let users = tr!(state, counts.at_once, count = users, n = state.whole(users));
-        let kv = format!("{} {kv}", tr!(state, setting.kv));
-        [state.tokens(context), users, kv].join(" · ")
-    };
+    let text = move |axis: Axis| Signal::derive(move || slot_text(state, axis));
+    let used = Signal::derive(move || {
+        let (context, users) = state.scenario.with(|s| (s.context, s.users));
+        let context = state.tokens(context);
+        match users {
+            1 => tr!(state, sentence.one_user, context = context),
+            n => tr!(state, sentence.users, count = n, n = state.whole(n), context = context),
+        }
+    });
+    let changed = state.slice(|scenario| is_changed(scenario, &MORE));
+    let settings = words!(state, controls.more);
     view! {
-        <details class="question" open=open aria-label=words!(state, settings)>
-            <summary>
-                <span class="question-machines">{machines}</span>
-                <span class="question-use">{used}</span>
+        <section class="question" aria-label=words!(state, settings)>
+            <Slot name="model" label=words!(state, axes.model) text=text(Axis::Model)>
+                <Models />
+                <AnyOf axis=Axis::Model />
+            </Slot>
+            <span class="sentence-word">{words!(state, sentence.on)}</span>
+            <Slot name="hardware" label=words!(state, axes.hardware) text=text(Axis::Hardware)>
+                <Hardware />
+                <AnyOf axis=Axis::Hardware />
+            </Slot>
+            <span class="sentence-word">{words!(state, sentence.with_for)}</span>
+            <Slot name="use" label=words!(state, sentence.use_label) text=used>
+                <Controls />
+            </Slot>
+            <span class="sentence-word">{words!(state, sentence.with_in)}</span>
+            <Slot name="engine" label=words!(state, axes.engine) text=text(Axis::Engine)>
+                <Engines />
+            </Slot>
+            <Slot name="quant" label=words!(state, axes.quant) text=text(Axis::Quant)>
+                <Quants />
+                <AnyOf axis=Axis::Quant />
+            </Slot>
+            <Slot name="more" label=settings text=settings quiet=changed>
+                <More />
+            </Slot>
+        </section>
+    }
+}
+
+/// What the sentence says of an axis: its entries, the first of many, or that any will do.
+fn slot_text(state: State, axis: Axis) -> String {
+    let entries = state.scenario.with(|s| crate::entry::Entry::all(axis, s));
+    let any = match axis {
+        Axis::Model => tr!(state, sentence.any_model),
+        Axis::Hardware => tr!(state, sentence.any_machine),
+        Axis::Quant => tr!(state, sentence.any_quant),
+        Axis::Engine => tr!(state, sentence.no_engine),
+    };
+    let names = entries.iter().take(NAMED).map(|entry| state.entry_name(entry));
+    let named = names.collect::<Vec<_>>().join(", ");
+    match entries.len() {
+        0 => any.to_owned(),
+        n if n > NAMED => {
+            tr!(state, sentence.and_more, names = named, n = state.whole((n - NAMED) as u64))
+        }
+        _ => named,
+    }
+}
+
+/// A slot of the sentence: its text opens the fields that change it.
+#[component]
+fn Slot(
+    name: &'static str,
+    #[prop(into)] label: Signal<String>,
+    #[prop(into)] text: Signal<String>,
+    /// A slot that the sentence does not name but mentions; set where it is not at its defaults.
+    #[prop(optional)]
+    quiet: Option<Memo<bool>>,
+    children: Children,
+) -> impl IntoView {
+    let state = use_state();
+    let is_quiet = quiet.is_some();
+    let marked = memo(move || quiet.is_some_and(|changed| changed.get()));
+    view! {
+        // Of one name: one that opens closes the others.
+        <details class="slot" name="slot" data-testid=format!("slot-{name}")>
+            <summary class:slot-quiet=is_quiet>
+                <Show when=move || !is_quiet>
+                    <span class="vh">{label} ": "</span>
+                </Show>
+                <span class="slot-text">{text}</span>
+                <Show when=marked>
+                    <span class="tag">{words!(state, controls.changed)}</span>
+                </Show>
             </summary>
-            <Hardware />
-            <Controls />
-            <Engines />
-            <Quants />
-            <More />
+            <div class="slot-panel">{children()}</div>
         </details>
+    }
+}
+
+/// Empties a slot, which asks what would fill it.
+#[component]
+fn AnyOf(axis: Axis) -> impl IntoView {
+    let state = use_state();
+    let words = move || match axis {
+        Axis::Model => tr!(state, sentence.ask_models),
+        Axis::Hardware => tr!(state, sentence.ask_machines),
+        _ => tr!(state, sentence.ask_quants),
+    };
+    let empty = move |s: &mut Scenario| {
+        match axis {
+            Axis::Model => s.models.clear(),
+            Axis::Hardware => s.machines.clear(),
+            Axis::Quant => s.quants.clear(),
+            Axis::Engine => {}
+        }
+        // Only one of the two can be what is asked.
+        if s.models.is_empty() && s.machines.is_empty() {
+            let Scenario { models, machines, .. } = Scenario::default();
+            match axis {
+                Axis::Model => s.machines = machines,
+                _ => s.models = models.into_iter().take(1).collect(),
+            }
+        }
+        s.selected = None;
+    };
+    let filled = state.slice(move |s| axis.count(s) > 0);
+    view! {
+        <Show when=filled>
+            <button
+                type="button"
+                class="button any-of"
+                data-testid="any-of"
+                data-axis=axis.name()
+                on:click=move |_| state.choose(empty)
+            >
+                {words}
+            </button>
+        </Show>
     }
 }

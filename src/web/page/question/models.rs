@@ -1,4 +1,4 @@
-//! The field that adds a model.
+//! The models to compare.
 
 use leptos::prelude::*;
 
@@ -8,20 +8,73 @@ use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::picker::{Adder, Matches, found};
 use crate::page::widgets::combobox::{Choice, Found};
+use crate::page::widgets::icons::Cross;
 use headroom::catalog::Model;
+use headroom::scenario::Scenario;
 
-/// Adds a row to the table.
+/// Picks one model or several.
 #[component]
-pub fn AddModel() -> impl IntoView {
+pub fn Models() -> impl IntoView {
+    let state = use_state();
+    let models = state.slice(|scenario| scenario.models.clone());
+    let name = move |id: &str| state.model_name(id);
+    view! {
+        <div class="group models" role="group" aria-labelledby="models-title">
+            <h2 class="group-title" id="models-title">{words!(state, models.title)}</h2>
+            <div class="group-body">
+                <ul class="chips">
+                    <For each=move || models.get() key=Clone::clone let(id)>
+                        {
+                            let (shown, label, removed) = (id.clone(), id.clone(), id);
+                            view! {
+                                <li class="chip">
+                                    <span>{move || name(&shown)}</span>
+                                    <button
+                                        type="button"
+                                        class="button button-icon button-quiet"
+                                        data-testid="model-chip-remove"
+                                        aria-label=move || {
+                                            tr!(state, models.remove, name = name(&label))
+                                        }
+                                        on:click=move |_| {
+                                            state.choose(|s| edit::remove_model(s, &removed));
+                                        }
+                                    >
+                                        <Cross />
+                                    </button>
+                                </li>
+                            }
+                        }
+                    </For>
+                </ul>
+                <AddModel replaces_example=true testid="model-pick" />
+            </div>
+        </div>
+    }
+}
+
+/// Adds a model.
+#[component]
+pub fn AddModel(
+    /// The first that a reader picks takes the place of the example's.
+    #[prop(optional)]
+    replaces_example: bool,
+    /// For tests.
+    testid: &'static str,
+) -> impl IntoView {
     let state = use_state();
     let add = Callback::new(move |id: String| {
         state.choose(|s| {
+            if replaces_example && s.models == Scenario::default().models {
+                s.models.clear();
+                s.selected = None;
+            }
             edit::add_model(s, &id);
             edit::drop_unused(s, "model");
         });
     });
     let label = words!(state, models.add);
-    view! { <Adder label search=search(state) choose=add testid="model-add" /> }
+    view! { <Adder label search=search(state) choose=add testid /> }
 }
 
 /// Finds models; where none matches, the nearest.

@@ -299,7 +299,8 @@ fn unset_words(state: State, unset: Unset) -> String {
         Unset::Platform => tr!(state, unset.platform),
         Unset::Devices => tr!(state, unset.devices),
         Unset::Memory => tr!(state, unset.memory),
-        Unset::Machine | Unset::Reader | Unset::Page => "",
+        Unset::Page => tr!(state, ranking.page_default),
+        Unset::Machine | Unset::Reader => "",
     }
     .to_owned()
 }
@@ -330,6 +331,24 @@ fn choice(state: State, key: &str, word: &str) -> String {
         ("display", "off") => tr!(state, addons.none).to_owned(),
         ("display", "linux") => display(Display::Linux, "Linux"),
         ("display", "windows") => display(Display::Windows, "Windows"),
+        ("sort", "size") => tr!(state, ranking.by_size).to_owned(),
+        ("sort", "speed") => tr!(state, ranking.by_speed).to_owned(),
+        ("sort", "release") => tr!(state, ranking.by_release).to_owned(),
+        ("sort", "price") => tr!(state, ranking.by_price).to_owned(),
+        ("sort", "power") => tr!(state, ranking.by_power).to_owned(),
+        ("sort", "memory") => tr!(state, ranking.by_memory).to_owned(),
+        ("kind", "general") => tr!(state, ranking.kind_general).to_owned(),
+        ("kind", "code") => tr!(state, ranking.kind_code).to_owned(),
+        ("kind", "vision") => tr!(state, ranking.kind_vision).to_owned(),
+        ("kind", "audio") => tr!(state, ranking.kind_audio).to_owned(),
+        ("kind", "reasoning") => tr!(state, ranking.kind_reasoning).to_owned(),
+        ("kind", "embedding") => tr!(state, ranking.kind_embedding).to_owned(),
+        ("class", "consumer") => tr!(state, ranking.class_consumer).to_owned(),
+        ("class", "workstation") => tr!(state, ranking.class_workstation).to_owned(),
+        ("class", "datacenter") => tr!(state, ranking.class_datacenter).to_owned(),
+        ("class", "apple") => tr!(state, ranking.class_apple).to_owned(),
+        ("class", "unified") => tr!(state, ranking.class_unified).to_owned(),
+        ("class", "cpu") => tr!(state, ranking.class_cpu).to_owned(),
         _ => word.to_uppercase(),
     }
 }

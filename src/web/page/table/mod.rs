@@ -145,7 +145,7 @@ pub fn Table() -> impl IntoView {
                 <MarkNote />
             </Show>
             <Show when=move || !embedded.get()>
-                <AddModel />
+                <AddModel testid="model-add" />
             </Show>
         </section>
     }
