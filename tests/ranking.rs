@@ -1,6 +1,6 @@
 //! Rankings: every row is the full estimate's answer, and none could be better by one step.
 
-use headroom::advice::{READING_TPS, is_fast_enough};
+use headroom::advice::is_fast_enough;
 use headroom::catalog::Catalog;
 use headroom::estimate;
 use headroom::ranking::{Open, Ranked, Ranking, rank, report};
@@ -69,8 +69,7 @@ fn of_formats_that_lie_wholly_on_the_devices_the_best_is_taken() {
         let rows = rows(query);
         for row in sample(&rows) {
             let usual = rows_of_formats(row);
-            let whole =
-                |cell: &&Cell| cell.verdict == Verdict::Fits && is_fast_enough(cell, READING_TPS);
+            let whole = |cell: &&Cell| cell.verdict == Verdict::Fits && is_fast_enough(cell, 10.0);
             let best = usual.iter().filter(whole).max_by_key(|cell| cell.weights_bytes);
             if let Some(best) = best {
                 assert_eq!(best, &row.cell, "{}", row.scenario.to_query());
@@ -98,7 +97,7 @@ fn the_fewest_devices_are_taken() {
         let Some(less) = [1, 2, 3, 4, 6, 8].into_iter().rfind(|n| *n < count) else { continue };
         fewer.machines[0].devices[0].count = less;
         let cell = cell(&fewer);
-        let is_enough = cell.verdict == Verdict::Fits && is_fast_enough(&cell, READING_TPS);
+        let is_enough = cell.verdict == Verdict::Fits && is_fast_enough(&cell, 10.0);
         assert!(!is_enough, "{}", row.scenario.to_query());
     }
 }

@@ -7,5 +7,5 @@ mod verdict;
 
 pub use capacity::{Capacity, Copies, Seated};
 pub use difference::{Cause, Pool, Reason, difference, pool};
-pub use preference::{READING_TPS, is_fast_enough, preference, runs_whole};
+pub use preference::{is_fast_enough, preference, runs_whole};
 pub use verdict::{headroom, verdict};

@@ -4,10 +4,6 @@ use std::cmp::Reverse;
 
 use crate::report::{Cell, Verdict};
 
-/// The decode rate, in tokens per second, from which on a person reads along: about twice as fast
-/// as people read.
-pub const READING_TPS: f64 = 10.0;
-
 /// Whether `cell` lies wholly on its devices, with its allowance.
 pub fn runs_whole(cell: &Cell) -> bool {
     cell.verdict == Verdict::Fits
@@ -29,14 +25,11 @@ pub fn preference(cell: &Cell, floor: f64) -> impl Ord + use<> {
     // Whole hundredths of a token per second: rates are neither negative nor NaN.
     let speed = cell.speed.decode_tps.map_or(0, |tps| (tps.expected * 100.0) as u64);
     let bits = cell.quant.nominal_bits();
-    let weights = cell.weights_bytes;
     match cell.verdict {
-        Verdict::Fits if is_fast_enough(cell, floor) => {
-            (0, Reverse(0), Reverse(bits), Reverse(weights.0), Reverse(0))
-        }
+        Verdict::Fits if is_fast_enough(cell, floor) => (0, Reverse(0), Reverse(bits), Reverse(0)),
         Verdict::Fits | Verdict::Tight | Verdict::Offload => {
-            (1, Reverse(speed), Reverse(bits), Reverse(weights.0), Reverse(0))
+            (1, Reverse(speed), Reverse(bits), Reverse(0))
         }
-        Verdict::No => (2, Reverse(0), Reverse(0), Reverse(0), Reverse(cell.headroom_bytes)),
+        Verdict::No => (2, Reverse(0), Reverse(0), Reverse(cell.headroom_bytes)),
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use serde::Serialize;
 
-use crate::advice::{READING_TPS, is_fast_enough, preference};
+use crate::advice::{is_fast_enough, preference};
 use crate::catalog::{Catalog, Model};
 use crate::engine::usual_formats;
 use crate::estimate::{self, Files};
@@ -119,9 +119,9 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    /// The decode rate that a person asks for, in tokens per second.
+    /// The decode rate that is fast enough, in tokens per second.
     fn floor(&self) -> f64 {
-        self.scenario.serving.min_tps.map_or(READING_TPS, |thousandths| thousandths as f64 / 1e3)
+        self.scenario.serving.decode_floor()
     }
 
     fn model(&self, model: &Model) -> Option<Ranked> {

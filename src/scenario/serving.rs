@@ -2,7 +2,17 @@
 
 use super::Serving;
 
+/// The decode rate, in tokens per second, from which on a person reads along: about twice as fast
+/// as people read.
+const READING_TPS: f64 = 10.0;
+
 impl Serving {
+    /// The decode rate that is fast enough, in tokens per second: `min_tps`, else one at which a
+    /// person reads along.
+    pub fn decode_floor(&self) -> f64 {
+        self.min_tps.map_or(READING_TPS, |thousandths| thousandths as f64 / 1e3)
+    }
+
     /// The tokens of prompt and answer that `context` has room for: the answer at most half of it,
     /// the prompt what is left.
     pub fn within(&self, context: u64) -> (u64, u64) {

@@ -3,7 +3,7 @@
 //! Each step is a changed question with its full estimate. Steps that another beats in every
 //! respect are left out, so that what remains is a real choice.
 
-use crate::advice::{READING_TPS, runs_whole};
+use crate::advice::{is_fast_enough, runs_whole};
 use crate::architecture::Mixer;
 use crate::catalog::{Catalog, DeviceKind, Model};
 use crate::engine::{loads_format, usual_formats};
@@ -137,9 +137,8 @@ impl Step {
 /// said.
 pub fn next_steps(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<Step> {
     let Some((ask, cell)) = alone(catalog, scenario, at) else { return Vec::new() };
-    let is_good = |cell: &Cell| {
-        runs_whole(cell) && cell.speed.decode_tps.is_none_or(|tps| tps.expected >= READING_TPS)
-    };
+    let floor = scenario.serving.decode_floor();
+    let is_good = |cell: &Cell| runs_whole(cell) && is_fast_enough(cell, floor);
     let is_better = |step: &Step| match is_good(&cell) {
         // Faster by a quarter, for one user or for all, or half as much context again.
         true => {

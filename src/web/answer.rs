@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use headroom::advice::{is_fast_enough, preference};
 use headroom::report::{Cell, Notice, Verdict};
 use headroom::scenario::{Engine, Scenario, Selected};
 
@@ -66,11 +67,11 @@ pub fn telling(
 /// What the sentence says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The cell of the verdict: the largest model, where it runs best.
+    /// The cell of the verdict: of the models that run well the largest, where it runs best.
     pub lead: Selected,
     /// The next larger quantisation of it on the same machine, which does not fit.
     pub larger: Option<Selected>,
-    /// If the largest model does not fit on the devices: the largest other one that does.
+    /// The largest model that is larger than that one, and does not run as well.
     pub other: Option<Selected>,
     /// On how many machines the same fits.
     pub machines: Among,
@@ -97,10 +98,15 @@ impl Among {
     }
 }
 
-/// Chooses what to say of the cells shown, those without a figure as `None`. `None` if no cell has
-/// one.
-pub fn choose(shown: &[(Selected, Option<&Cell>)]) -> Option<Answer> {
+/// Chooses what to say of the cells shown, those without a figure as `None`; `floor` is the decode
+/// rate that is fast enough, in tokens per second. `None` if no cell has a figure.
+pub fn choose(shown: &[(Selected, Option<&Cell>)], floor: f64) -> Option<Answer> {
     let cells = || shown.iter().filter_map(|(at, cell)| Some((*at, (*cell)?)));
+    let rank = |(at, cell): (Selected, &Cell)| {
+        let weights = Reverse(cell.weights_bytes.0);
+        let place = (at.machine, at.quant, at.engine);
+        (preference(cell, floor), at.engine, weights, place)
+    };
     let mut best: Vec<(Selected, &Cell)> = Vec::new();
     for (at, cell) in cells() {
         match best.iter_mut().rev().find(|(of, _)| of.model == at.model) {
@@ -109,7 +115,14 @@ pub fn choose(shown: &[(Selected, Option<&Cell>)]) -> Option<Answer> {
             Some(_) => {}
         }
     }
-    let (lead, cell) = *best.iter().max_by_key(|(at, c)| (c.params_total, Reverse(at.model)))?;
+    // Whether it runs as a person would want it to, or at all.
+    let well = |cell: &Cell| match cell.verdict {
+        Verdict::Fits if is_fast_enough(cell, floor) => 2,
+        Verdict::No => 0,
+        _ => 1,
+    };
+    let (lead, cell) =
+        *best.iter().max_by_key(|(at, c)| (well(c), c.params_total, Reverse(at.model)))?;
     let larger = cells()
         .filter(|(at, _)| Selected { quant: at.quant, ..lead } == *at)
         .filter(|(_, larger)| {
@@ -118,9 +131,8 @@ pub fn choose(shown: &[(Selected, Option<&Cell>)]) -> Option<Answer> {
         })
         .min_by_key(|(_, larger)| larger.weights_bytes)
         .map(|(at, _)| at);
-    let fits = |cell: &Cell| cell.verdict == Verdict::Fits;
-    let other = best.iter().filter(|(_, cell)| fits(cell)).max_by_key(|(_, c)| c.params_total);
-    let other = other.filter(|_| !runs_whole(cell)).map(|(at, _)| *at);
+    let other = best.iter().filter(|(_, other)| other.params_total > cell.params_total);
+    let other = other.max_by_key(|(_, other)| other.params_total).map(|(at, _)| *at);
     let among = |like: fn(Selected, Selected) -> Selected| {
         let like = shown.iter().filter(move |(at, _)| like(*at, lead) == *at);
         Among::count(like.map(|(_, cell)| cell))
@@ -132,21 +144,6 @@ pub fn choose(shown: &[(Selected, Option<&Cell>)]) -> Option<Answer> {
 
 fn runs_whole(cell: &Cell) -> bool {
     matches!(cell.verdict, Verdict::Fits | Verdict::Tight)
-}
-
-/// How well a model runs in a cell, the best first: by verdict, then with the most bits a weight;
-/// of as many bits in the first engine, then with the most bytes of weights. Of cells that do not
-/// fit, the one that lacks the least.
-fn rank((at, cell): (Selected, &Cell)) -> impl Ord + use<> {
-    let bits = cell.quant.nominal_bits();
-    let then = match cell.verdict {
-        Verdict::No => (Reverse(0), 0, Reverse(cell.headroom_bytes)),
-        _ => {
-            let weights = i64::try_from(cell.weights_bytes.0).unwrap_or(i64::MAX);
-            (Reverse(bits), at.engine, Reverse(weights))
-        }
-    };
-    (cell.verdict, then, at.machine, at.quant, at.engine)
 }
 
 #[cfg(test)]
@@ -206,7 +203,7 @@ mod tests {
             let place = move |i: usize| at(model, i / quants, i % quants);
             row.iter().enumerate().map(move |(i, c)| (place(i), c.as_ref().ok()))
         });
-        super::choose(&cells.collect::<Vec<_>>())
+        super::choose(&cells.collect::<Vec<_>>(), 10.0)
     }
 
     #[test]
@@ -239,21 +236,39 @@ mod tests {
     }
 
     #[test]
-    fn a_better_verdict_wins_over_a_larger_quantisation() {
+    fn what_lies_wholly_on_the_devices_wins_over_a_larger_quantisation() {
         use Verdict::{Fits, Offload, Tight};
         let rows = [vec![cell(8, 16, Offload, 0), cell(8, 9, Tight, 0), cell(8, 5, Fits, 2)]];
         assert_eq!(choose(&rows, 3).unwrap().lead, at(0, 0, 2));
     }
 
     #[test]
-    fn where_nothing_fits_the_nearest_is_named_and_another_model_offered() {
+    fn what_spills_or_is_slow_is_answered_by_the_fastest() {
+        use Verdict::{Fits, Offload};
+        let fast = |mut answer: Result<Cell, Notice>, tps: f64| {
+            if let Ok(cell) = &mut answer {
+                cell.speed.decode_tps = Some(Interval::exact(tps));
+            }
+            answer
+        };
+        let row =
+            |a, b| [vec![fast(cell(72, 77, Offload, 0), a), fast(cell(72, 47, Offload, 0), b)]];
+        assert_eq!(choose(&row(1.0, 2.0), 2).unwrap().lead, at(0, 0, 1));
+        assert_eq!(choose(&row(3.0, 2.0), 2).unwrap().lead, at(0, 0, 0));
+        // Slower than people read, on the devices though it is.
+        let rows = [vec![fast(cell(72, 77, Fits, 9), 4.0), fast(cell(72, 47, Fits, 30), 7.0)]];
+        assert_eq!(choose(&rows, 2).unwrap().lead, at(0, 0, 1));
+    }
+
+    #[test]
+    fn a_model_that_runs_well_leads_and_the_larger_one_is_told_of() {
         use Verdict::{Fits, No};
         let rows = [
             vec![cell(405, 800, No, -700), cell(405, 240, No, -140)],
             vec![cell(32, 65, Fits, 30), cell(32, 34, Fits, 60)],
         ];
         let answer = choose(&rows, 2).unwrap();
-        assert_eq!((answer.lead, answer.other), (at(0, 0, 1), Some(at(1, 0, 0))));
+        assert_eq!((answer.lead, answer.other), (at(1, 0, 0), Some(at(0, 0, 1))));
     }
 
     #[test]

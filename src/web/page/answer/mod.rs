@@ -1,16 +1,25 @@
 //! The answer as a sentence.
 
 pub mod differences;
+mod steps;
 
 use leptos::prelude::*;
 
 use crate::answer::{Among, Answer};
+use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
+use crate::page::bill::bar::Bar;
+use crate::page::bill::{Place, places};
+use crate::page::panels::speed::{CellSpeed, Decode};
 use crate::page::question::empty::Empty;
+use crate::page::widgets::icons::VerdictIcon;
+use headroom::advice::is_fast_enough;
 use headroom::report::{Cell, Verdict};
 use headroom::scenario::Selected;
+
+use steps::Steps;
 
 /// The sentence above the table; what is missing to say one, if something is.
 #[component]
@@ -20,15 +29,45 @@ pub fn AnswerLine() -> impl IntoView {
         let lead = state.answer.get()?.lead;
         state.cell(lead).map(|cell| text::verdict_key(cell.verdict))
     });
+    let embedded = state.slice(|scenario| scenario.embed);
+    let cell = memo(move || state.cell(state.answer.get()?.lead));
+    let verdict_icon = memo(move || cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
+    let decode = Signal::derive(move || cell.with(|cell| cell.as_ref().and_then(Decode::of)));
+    // The memory with the least room, as it is the one that decides.
+    let place = memo(move || {
+        let places = cell.with(|cell| cell.as_ref().map(places)).unwrap_or_default();
+        let (devices, host): (Vec<Place>, Vec<Place>) =
+            places.into_iter().partition(|place| place.device.is_some());
+        devices.into_iter().chain(host).min_by_key(|place| (place.device.is_none(), place.headroom))
+    });
+    let used = move || {
+        let place = place.get()?;
+        let (used, usable) = (state.quantity(place.used.expected), state.quantity(place.usable));
+        let (used, usable) = (used.to_string(), usable.to_string());
+        Some(tr!(state, answer.used, used = used, usable = usable))
+    };
     view! {
         <section class="answer" aria-label=words!(state, answer_region) aria-live="polite">
             <Show when=move || state.answer.get().is_some() fallback=|| view! { <Empty /> }>
+                <div class="answer-card" data-verdict=verdict>
                 <p class="answer-lead" data-testid="answer" data-verdict=verdict>
+                    {move || verdict_icon.get().map(|verdict| view! { <VerdictIcon verdict /> })}
                     {move || state.answer.get().and_then(|answer| lead(state, answer))}
                 </p>
+                <p class="answer-figures">
+                    <CellSpeed decode />
+                    <span class="answer-used">{used}</span>
+                </p>
+                <Show when=move || place.with(Option::is_some)>
+                    <Bar place=memo(move || place.get().unwrap_or_else(Place::none)) />
+                </Show>
                 <p class="answer-then">
                     {move || state.answer.get().map(|answer| then(state, answer))}
                 </p>
+                <Show when=move || !embedded.get()>
+                    <Steps />
+                </Show>
+                </div>
             </Show>
         </section>
     }
@@ -113,16 +152,23 @@ fn then(state: State, answer: Answer) -> String {
         }
     });
     let other =
-        answer.other.and_then(|at| parts(state, at)).map(|Parts { model, quant, .. }| {
-            tr!(state, answer.other_fits, model = model, quant = quant)
+        answer.other.and_then(|at| parts(state, at)).map(|Parts { model, cell, .. }| {
+            match cell.verdict {
+                Verdict::Fits => tr!(state, answer.other_slow, model = model),
+                Verdict::Tight => tr!(state, answer.other_tight, model = model),
+                Verdict::Offload => tr!(state, answer.other_offload, model = model),
+                Verdict::No => tr!(state, answer.other_no, model = model),
+            }
         });
-    let refused = state.cell(answer.lead).is_some_and(|cell| cell.verdict == Verdict::No);
-    let advice = refused.then(|| tr!(state, answer.advice).to_owned());
+    let floor = state.scenario.with(|s| s.serving.decode_floor());
+    let is_slow = |cell: &Cell| cell.verdict != Verdict::No && !is_fast_enough(cell, floor);
+    let slow = state.cell(answer.lead).is_some_and(|cell| is_slow(&cell));
+    let slow = slow.then(|| tr!(state, answer.slow, n = state.number(Style::Plain, floor)));
     let among = |Among { fit, of }: Among, words: fn(State, String, String) -> String| {
         (of > 1).then(|| words(state, state.whole(fit), state.whole(of)))
     };
     let machines =
         among(answer.machines, |state, n, of| tr!(state, answer.machines, n = n, of = of));
     let engines = among(answer.engines, |state, n, of| tr!(state, answer.engines, n = n, of = of));
-    [machines, engines, larger, other, advice].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    [slow, machines, engines, larger, other].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

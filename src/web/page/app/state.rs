@@ -111,7 +111,8 @@ impl State {
             rows.with_shown(&scenario.read(), layout.get(), |cells| {
                 let cells =
                     cells.iter().map(|(at, answer)| (*at, answer.and_then(|a| a.as_ref().ok())));
-                answer::choose(&cells.collect::<Vec<_>>())
+                let floor = scenario.with(|s| s.serving.decode_floor());
+                answer::choose(&cells.collect::<Vec<_>>(), floor)
             })
         });
         let selected = memo(move || {

@@ -78,6 +78,11 @@ impl Place {
         }
     }
 
+    /// What is shown in the moment before a place is taken out.
+    pub fn none() -> Place {
+        Place::of_host(&NO_HOST)
+    }
+
     /// What the bar has to show: what can be used, or what would be if that is more.
     pub fn length(&self) -> Bytes {
         self.usable.max(self.used.high)
@@ -93,7 +98,7 @@ impl Place {
 }
 
 /// The memories of a cell, devices that are filled alike as one.
-fn places(cell: &Cell) -> Vec<Place> {
+pub fn places(cell: &Cell) -> Vec<Place> {
     let alike = cell.devices.chunk_by(|a, b| a == b);
     let devices = alike.map(|bills| Place::of_device(&bills[0], bills.len() as u64));
     devices.chain([Place::of_host(&cell.host)]).collect()
@@ -122,7 +127,7 @@ pub fn Bill() -> impl IntoView {
                 <For each=move || 0..places.with(Vec::len) key=|place| *place let(at)>
                     <PlaceBill matters=ram_matters place=Memo::new(move |seen: Option<&Place>| {
                         let now = places.with(|places| places.get(at).cloned());
-                        now.or(seen.cloned()).unwrap_or_else(|| Place::of_host(&NO_HOST))
+                        now.or(seen.cloned()).unwrap_or_else(Place::none)
                     }) />
                 </For>
             </section>
@@ -130,7 +135,7 @@ pub fn Bill() -> impl IntoView {
     }
 }
 
-/// What a place shows in the moment before it is taken out.
+/// A host without memory.
 const NO_HOST: HostBill = HostBill {
     ram_bytes: Bytes::ZERO,
     used_bytes: Interval { low: Bytes::ZERO, expected: Bytes::ZERO, high: Bytes::ZERO },

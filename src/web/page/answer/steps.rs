@@ -1,0 +1,134 @@
+//! What would make the answer better, each step with what it gives and a button that takes it.
+
+use gloo::timers::callback::Timeout;
+use leptos::prelude::*;
+use send_wrapper::SendWrapper;
+
+use crate::page::app::numbers::Style;
+use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::state::{State, use_state};
+use crate::page::app::text::{self, tr};
+use headroom::report::{Cell, Verdict};
+use headroom::scenario::Selected;
+use headroom::steps::{Change, Step, next_steps};
+
+/// How long the question rests before steps are looked for, in milliseconds.
+const REST: u32 = 120;
+
+/// The steps of the cell that the answer speaks of.
+#[component]
+pub fn Steps() -> impl IntoView {
+    let state = use_state();
+    let steps = RwSignal::new(SendWrapper::new(Vec::<Step>::new()));
+    let at = memo(move || state.answer.get().map(|answer| answer.lead));
+    let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
+    effect(move || {
+        state.scenario.track();
+        let at = at.get();
+        // One that waited is for a question of before.
+        let look = move || {
+            let found = at.zip(state.scenario.try_get_untracked());
+            let found = found.map(|(at, scenario)| next_steps(state.catalog, &scenario, at));
+            _ = steps.try_set(SendWrapper::new(found.unwrap_or_default()));
+        };
+        waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, look))));
+    });
+    let some = memo(move || steps.with(|steps| !steps.is_empty()));
+    let is_good = move || {
+        let cell = at.get().and_then(|at| state.cell(at));
+        cell.is_some_and(|cell| cell.verdict == Verdict::Fits)
+    };
+    view! {
+        <Show when=some>
+            <div class="steps" data-testid="steps">
+                <p class="steps-title">
+                    {move || match is_good() {
+                        true => tr!(state, steps.better),
+                        false => tr!(state, steps.title),
+                    }}
+                </p>
+                <ul>
+                    <For
+                        each=move || steps.get().take()
+                        key=|step| step.scenario.to_query()
+                        let(step)
+                    >
+                        <Offer step at />
+                    </For>
+                </ul>
+            </div>
+        </Show>
+    }
+}
+
+/// One step.
+#[component]
+fn Offer(step: Step, at: Memo<Option<Selected>>) -> impl IntoView {
+    let state = use_state();
+    let name = {
+        let step = step.clone();
+        move || {
+            let names = step.changes.iter().map(|change| words_of(state, change, &step));
+            names.collect::<Vec<_>>().join(&format!(" {} ", tr!(state, steps.also)))
+        }
+    };
+    let (named, query) = (name.clone(), step.scenario.to_query());
+    let cell = step.cell.clone();
+    let gives = move || gives(state, &cell);
+    let apply = move |_| {
+        let Some(at) = at.get_untracked() else { return };
+        state.choose(|s| s.selected = Some(step.apply(s, at)));
+    };
+    view! {
+        <li>
+            <button
+                type="button"
+                class="step"
+                data-testid="step"
+                data-query=query
+                title=move || tr!(state, steps.apply, name = named())
+                on:click=apply
+            >
+                <span class="step-name">{name}</span>
+                <span class="step-gives">{gives}</span>
+            </button>
+        </li>
+    }
+}
+
+/// What a change is, in words.
+fn words_of(state: State, change: &Change, step: &Step) -> String {
+    match change {
+        Change::Cache(ty) => tr!(state, steps.cache, name = ty.name()),
+        Change::Context(tokens) => tr!(state, steps.context, tokens = state.tokens(*tokens)),
+        Change::Users(n) => tr!(state, steps.users, count = *n, n = state.whole(*n)),
+        Change::Quant(quant) => tr!(state, steps.quant, name = quant.to_string()),
+        Change::Devices(_) => {
+            let machine = step.scenario.machines.first().map(|m| state.machine_name(m));
+            tr!(state, steps.devices, machine = machine.unwrap_or_default())
+        }
+        Change::UnifiedLimit(limit) => {
+            let is_apple = step.cell.hardware.starts_with("apple");
+            let setting = if is_apple { "iogpu.wired_limit_mb" } else { "ttm.pages_limit" };
+            let amount = state.quantity(*limit).to_string();
+            tr!(state, steps.limit, amount = amount, setting = setting)
+        }
+        Change::DataParallel(n) => tr!(state, steps.data_parallel, n = state.whole(*n)),
+    }
+}
+
+/// What a step gives.
+fn gives(state: State, cell: &Cell) -> String {
+    let verdict = match cell.verdict {
+        Verdict::Fits => tr!(state, steps.whole),
+        verdict => text::verdict(state, verdict),
+    };
+    let tokens = state.tokens(cell.longest_context());
+    match cell.speed.decode_tps {
+        Some(tps) => {
+            let rate = state.number(Style::Measured, tps.expected);
+            tr!(state, steps.gives, verdict = verdict, rate = rate, tokens = tokens)
+        }
+        None => tr!(state, steps.gives_no_speed, verdict = verdict, tokens = tokens),
+    }
+}
