@@ -70,6 +70,7 @@ fn default(setting: &Setting) -> String {
         Some(Unset::Value(text)) => code(text),
         Some(unset) => match unset {
             Unset::Nothing | Unset::Value(_) => "none",
+            Unset::Any => "any",
             Unset::Engine => "the engine's own",
             Unset::Platform => "the platform's own",
             Unset::Machine => "from the catalogue",

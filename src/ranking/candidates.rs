@@ -1,7 +1,10 @@
 //! What of the catalogue a ranking asks about.
 
+use std::cmp::Reverse;
+
 use crate::catalog::{Catalog, Device, DeviceKind, Model};
 use crate::scenario::{DeviceClass, DeviceCount, Filter, Machine, ModelKind, Month, Scenario};
+use crate::sort;
 
 /// Something that may be in a ranking.
 #[derive(Clone, Debug)]
@@ -87,7 +90,10 @@ pub fn models<'a>(catalog: &'a Catalog, scenario: &Scenario) -> Vec<Candidate<'a
             && since.is_none_or(|since| Month::read(&model.release).is_some_and(|at| at >= since))
             && (family.is_some() || !is_base(catalog, model))
     };
-    catalog.models.iter().filter(is_asked).map(Candidate::Model).collect()
+    let mut models: Vec<&Model> = catalog.models.iter().filter(is_asked).collect();
+    // Those that are likely to be far up are answered first.
+    sort::by_key(&mut models, |model| Reverse(model.release.clone()));
+    models.into_iter().map(Candidate::Model).collect()
 }
 
 /// Where `device` is at home.

@@ -19,6 +19,7 @@ use crate::estimate::{self, Files};
 use crate::quant::Quant;
 use crate::report::{Cell, Report, Verdict};
 use crate::scenario::{Engine, Machine, Offload, Problem, RankBy, Scenario};
+use crate::sort;
 use candidates::{Candidate, machines, models};
 
 /// Rows of a ranking that a report holds.
@@ -338,7 +339,7 @@ pub fn rank(ranking: &Ranking<'_>) -> Vec<Ranked> {
         let others = running.into_iter().filter_map(|thread| thread.join().ok());
         own.into_iter().chain(others.flatten()).collect()
     });
-    rows.sort_by(|a, b| ranking.order(a, b));
+    sort::by(&mut rows, |a, b| ranking.order(a, b));
     rows
 }
 

@@ -232,24 +232,24 @@ parallel: Parallel {
 /// What of the catalogue is asked about where a slot is empty (`model=*`, `hw=*`).
 filter: Filter {
     /// Total parameters of the models, in billions: `7-40`, `-14`, `70-`.
-    size { Filter, EVERY, size: Option<Span> = None, optional(own(), Unset::Nothing) }
+    size { Filter, EVERY, size: Option<Span> = None, optional(own(), Unset::Any) }
     /// What the models are made for. Unless it is asked for, models for embeddings are left out.
-    kind { Filter, EVERY, kind: Option<ModelKind> = None, optional(own(), Unset::Nothing) }
+    kind { Filter, EVERY, kind: Option<ModelKind> = None, optional(own(), Unset::Any) }
     /// A part of the models' name, family or publisher.
-    family { Filter, EVERY, family: Option<NamePart> = None, optional(own(), Unset::Nothing) }
+    family { Filter, EVERY, family: Option<NamePart> = None, optional(own(), Unset::Any) }
     /// A part of the models' licence, such as `apache`.
-    license { Filter, EVERY, license: Option<NamePart> = None, optional(own(), Unset::Nothing) }
+    license { Filter, EVERY, license: Option<NamePart> = None, optional(own(), Unset::Any) }
     /// Models released in this month or later.
-    since { Filter, EVERY, since: Option<Month> = None, optional(own(), Unset::Nothing) }
+    since { Filter, EVERY, since: Option<Month> = None, optional(own(), Unset::Any) }
     /// Where the devices are at home. Unless it is asked for, processors alone are left out.
-    class { Filter, EVERY, class: Option<DeviceClass> = None, optional(own(), Unset::Nothing) }
+    class { Filter, EVERY, class: Option<DeviceClass> = None, optional(own(), Unset::Any) }
     /// A part of the devices' name or maker.
-    vendor { Filter, EVERY, vendor: Option<NamePart> = None, optional(own(), Unset::Nothing) }
+    vendor { Filter, EVERY, vendor: Option<NamePart> = None, optional(own(), Unset::Any) }
     /// Memory of all devices together, in GB.
-    memory { Filter, EVERY, memory: Option<Span> = None, optional(own(), Unset::Nothing) }
+    memory { Filter, EVERY, memory: Option<Span> = None, optional(own(), Unset::Any) }
     /// The most that the devices may cost together, in the currency of the question.
     budget { Filter, EVERY, budget: Option<f64> = None,
-        optional(Decimal::money(0.0, 1e12), Unset::Nothing) }
+        optional(Decimal::money(0.0, 1e12), Unset::Any) }
     /// The most devices in a machine.
     most { Filter, EVERY, most: u64 = 8, Number(Bounds::new(1, 8), Count) }
     /// What comes first.

@@ -12,10 +12,14 @@ use crate::hardware::Hardware;
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{Cell, Verdict};
 use crate::scenario::{CacheType, CacheTypes, Engine, ExpertParallel, Scenario, Selected};
+use crate::sort;
 use crate::units::{Bytes, GIB};
 
 /// The most steps that are offered.
 const OFFERED: usize = 4;
+
+/// The burden of a change that is made where nothing else helps.
+const LAST: u32 = 8;
 
 /// A change of one part of a question.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +81,7 @@ impl Change {
             Change::Context(_) => 3,
             Change::Quant(quant) if quant.nominal_bits() >= 4 => 4,
             // Below four bits a model loses much.
-            Change::Quant(_) => 8,
+            Change::Quant(_) => LAST,
             Change::Users(_) => 6,
             Change::Devices(_) => 9,
         }
@@ -127,6 +131,13 @@ impl Step {
     fn burden(&self) -> u32 {
         self.changes.iter().map(Change::burden).sum()
     }
+
+    /// Whether a format of fewer than four bits is among the changes.
+    fn loses_much(&self) -> bool {
+        let is_few =
+            |change: &Change| matches!(change, Change::Quant(quant) if quant.nominal_bits() < 4);
+        self.changes.iter().any(is_few)
+    }
 }
 
 /// Returns what to change about the cell at `at` of `scenario`, the least change first; empty where
@@ -157,7 +168,7 @@ pub fn next_steps(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<S
     for change in changes(catalog, &ask, &cell) {
         steps.extend(step(catalog, &ask, vec![change]));
     }
-    let is_enough = steps.iter().any(|step| is_better(step) && step.burden() < 8);
+    let is_enough = steps.iter().any(|step| is_better(step) && step.burden() < LAST);
     if !is_good(&cell) && !is_enough {
         let singles: Vec<Step> = steps.clone();
         for first in singles.iter().filter(|first| !is_good(&first.cell)) {
@@ -183,7 +194,11 @@ pub fn next_steps(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<S
         })
         .map(|(_, step)| step.clone())
         .collect();
-    kept.sort_by_key(|step| (step.burden(), step.changes.len()));
+    sort::by_key(&mut kept, |step| (step.burden(), step.changes.len()));
+    // What loses much is for where nothing else helps.
+    if kept.iter().any(|step| !step.loses_much() && step.burden() < LAST) {
+        kept.retain(|step| !step.loses_much());
+    }
     kept.truncate(OFFERED);
     kept
 }

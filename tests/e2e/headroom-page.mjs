@@ -8,10 +8,25 @@ export class HeadroomPage {
     this.url = url;
   }
 
-  /** Opens the page with a query such as `?ctx=8192`, or a whole address of it. */
-  async open(address = "") {
+  /**
+   * Opens the page with a query such as `?ctx=8192`, or a whole address of it. Unless it is to stay
+   * `folded`, every slot of its question is then opened: tests of the fields need them all.
+   */
+  async open(address = "", { folded = false } = {}) {
     await this.page.goto(new URL(address, this.url).href);
     await this.page.locator("html[data-ready]").waitFor({ timeout: 20_000 });
+    if (!folded) await this.unfold();
+  }
+
+  /** Opens every slot of the question. */
+  async unfold() {
+    await this.page.evaluate(() => {
+      for (const slot of document.querySelectorAll("details.slot")) {
+        // Of one name, one that opens closes the others.
+        slot.removeAttribute("name");
+        slot.open = true;
+      }
+    });
   }
 
   /** Opens an address in another tab of the same browser. */

@@ -18,7 +18,7 @@ try {
     for (const colorScheme of ["light", "dark"]) {
       for (const locale of ["en", "ru"]) {
         const page = await browser.newPage({ viewport, colorScheme, locale });
-        await new HeadroomPage(page, host.url).open(query);
+        await new HeadroomPage(page, host.url).open(query, { folded: true });
         const path = `${artifacts}${device}-${colorScheme}-${locale}.png`;
         await page.screenshot({ path, fullPage: true });
         await page.close();

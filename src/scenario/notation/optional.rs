@@ -27,6 +27,8 @@ pub const fn or_empty<C>(codec: C, unset: Unset) -> Optional<C> {
 pub enum Unset {
     /// Nothing.
     Nothing,
+    /// Any will do.
+    Any,
     /// This value.
     Value(&'static str),
     /// The engine's own default.

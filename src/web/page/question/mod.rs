@@ -16,6 +16,7 @@ pub mod setting;
 
 use leptos::prelude::*;
 
+use crate::entry::Entry;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
@@ -25,6 +26,7 @@ use crate::page::question::hardware::Hardware;
 use crate::page::question::models::Models;
 use crate::page::question::quants::Quants;
 use crate::page::question::setting::is_changed;
+use headroom::ranking::Open;
 use headroom::scenario::{Axis, Scenario};
 
 /// How many entries of a slot the sentence names.
@@ -77,7 +79,12 @@ pub fn Question() -> impl IntoView {
 
 /// What the sentence says of an axis: its entries, the first of many, or that any will do.
 fn slot_text(state: State, axis: Axis) -> String {
-    let entries = state.scenario.with(|s| crate::entry::Entry::all(axis, s));
+    let entries = state.scenario.with(|s| {
+        // A ranking looks for the format itself unless one is asked for.
+        let any_quant =
+            axis == Axis::Quant && Open::of(s).is_some() && s.quants == Scenario::default().quants;
+        if any_quant { Vec::new() } else { Entry::all(axis, s) }
+    });
     let any = match axis {
         Axis::Model => tr!(state, sentence.any_model),
         Axis::Hardware => tr!(state, sentence.any_machine),

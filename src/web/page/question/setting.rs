@@ -295,6 +295,7 @@ fn unset_words(state: State, unset: Unset) -> String {
     match unset {
         Unset::Value(text) => return text.to_owned(),
         Unset::Nothing => tr!(state, unset.nothing),
+        Unset::Any => tr!(state, unset.any),
         Unset::Engine => tr!(state, unset.engine),
         Unset::Platform => tr!(state, unset.platform),
         Unset::Devices => tr!(state, unset.devices),

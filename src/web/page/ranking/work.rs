@@ -10,6 +10,7 @@ use crate::page::app::reactive::{effect, memo};
 use crate::page::app::state::State;
 use headroom::ranking::{Ranked, Ranking};
 use headroom::scenario::Scenario;
+use headroom::sort;
 
 /// For how long candidates are answered in a frame, in milliseconds.
 const SPELL: f64 = 10.0;
@@ -102,7 +103,7 @@ impl Task {
             self.rows.extend(rows.into_iter().filter(|row| self.ranking.keeps(row)));
             self.next += 1;
         }
-        self.rows.sort_by(|a, b| self.ranking.order(a, b));
+        sort::by(&mut self.rows, |a, b| self.ranking.order(a, b));
         let named = self.rows.iter().map(|row| (row.scenario.to_query(), row.clone()));
         _ = work.rows.try_set(SendWrapper::new(Rc::new(named.collect())));
         _ = work.progress.try_set((self.next, self.ranking.candidates()));
