@@ -7,7 +7,6 @@ const QUERY = "?model=qwen3.6-27b&hw=rtx-4090&quant=Q4_K_M&ctx=8192&cell=0.0.0";
 
 pageTest("what is beside the model has its own lines", {}, async (headroom) => {
   await headroom.open(QUERY);
-  await headroom.part("more").locator("summary").first().click();
   await headroom.part("mmproj-select").selectOption("bf16");
   await headroom.part("mtp-input").fill("2");
   await headroom.part("lora-rank-input").fill("16");
@@ -41,7 +40,6 @@ pageTest("a draft with other tokens is refused, and drafts that fit are offered"
   assert.equal(await headroom.part("notice").count(), 0);
   assert.ok((await headroom.readBill()).some(({ term }) => term === "draft"));
   // The other way: none at all, chosen from the list.
-  await headroom.part("more").locator("summary").first().click();
   await headroom.part("draft-select").selectOption("");
   assert.ok(!(await headroom.readBill()).some(({ term }) => term === "draft"));
 });

@@ -50,9 +50,9 @@ pageTest("of a long table the lines around the screen are drawn", {}, async (hea
   await open(headroom, `model=${asked.join(",")}&hw=rtx-4090;h100&quant=Q8_0,Q4_K_M&rows=hardware,model`);
   const table = headroom.part("table");
   assert.equal(await table.getAttribute("aria-rowcount"), String(2 * (asked.length + 1) + 1));
-  const { height } = await table.boundingBox();
+  const { height, y: top } = await table.boundingBox();
   for (const [share, machine] of [[0.25, "rtx-4090"], [0.75, "h100"], [0.99, "h100"], [0.05, "rtx-4090"]]) {
-    await page.evaluate((y) => scrollTo(0, y), share * height);
+    await page.evaluate((y) => scrollTo(0, y), top + share * height);
     // Whatever is on the screen is drawn, and answered.
     let at;
     for (let tries = 0; !at?.verdict && tries < 50; tries += 1) {

@@ -26,6 +26,8 @@ export class HeadroomPage {
         slot.removeAttribute("name");
         slot.open = true;
       }
+      // What a slot holds is drawn once it was told that it is open.
+      return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     });
   }
 

@@ -7,7 +7,6 @@ const QUERY = "?model=qwen3-8b&hw=h100-sxm*2&quant=BF16&engine=vllm";
 
 pageTest("what a serving engine sets aside is set on the page", {}, async (headroom) => {
   await headroom.open(QUERY);
-  await headroom.part("more").locator("summary").first().click();
   await headroom.part("util-input").fill("60%");
   await headroom.part("seqs-input").fill("64");
   await headroom.part("batched-input").fill("4k");
@@ -32,7 +31,6 @@ pageTest("what a serving engine sets aside is set on the page", {}, async (headr
 
 pageTest("parts that are none stay in their field, with what would be accepted", {}, async (headroom) => {
   await headroom.open("?model=qwen3-32b&hw=rtx-4090*2&quant=Q4_K_M");
-  await headroom.part("more").locator("summary").first().click();
   const field = headroom.part("ts-input");
   await field.fill("3,x");
   assert.equal(await field.getAttribute("aria-invalid"), "true");

@@ -106,7 +106,7 @@ pageTest("a cell says from where to where, and marks what is not calibrated", {}
   await headroom.open(query);
   const basis = estimate(query).cells.map(({ speed_basis }) => String(speed_basis.calibrated));
   assert.deepEqual(basis, ["true", "false"]);
-  const speeds = headroom.part("cell-speed");
+  const speeds = headroom.part("table").getByTestId("cell-speed");
   assert.deepEqual(await speeds.evaluateAll((all) => all.map((one) => one.dataset.calibrated)), basis);
   for (const speed of await speeds.all()) {
     assert.match(await speed.innerText(), /\d tok\/s\s+\d[\d.,]*–\d/u);

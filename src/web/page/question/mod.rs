@@ -111,14 +111,22 @@ fn Slot(
     /// A slot that the sentence does not name but mentions; set where it is not at its defaults.
     #[prop(optional)]
     quiet: Option<Memo<bool>>,
-    children: Children,
+    children: ChildrenFn,
 ) -> impl IntoView {
     let state = use_state();
+    // Its fields are made when it is first opened.
+    let opened = RwSignal::new(false);
+    let children = StoredValue::new(children);
     let is_quiet = quiet.is_some();
     let marked = memo(move || quiet.is_some_and(|changed| changed.get()));
     view! {
         // Of one name: one that opens closes the others.
-        <details class="slot" name="slot" data-testid=format!("slot-{name}")>
+        <details
+            class="slot"
+            name="slot"
+            data-testid=format!("slot-{name}")
+            on:toggle=move |_| opened.set(true)
+        >
             <summary class:slot-quiet=is_quiet>
                 <Show when=move || !is_quiet>
                     <span class="vh">{label} ": "</span>
@@ -128,7 +136,9 @@ fn Slot(
                     <span class="tag">{words!(state, controls.changed)}</span>
                 </Show>
             </summary>
-            <div class="slot-panel">{children()}</div>
+            <div class="slot-panel">
+                <Show when=opened>{children.with_value(|children| children())}</Show>
+            </div>
         </details>
     }
 }
