@@ -70,6 +70,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// The last part of the Hugging Face id, such as `Qwen2.5-72B-Instruct`.
+    pub fn name_on_hub(&self) -> &str {
+        self.hf_id.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The model's layers and tensors; built on first use.
     pub fn architecture(&self) -> &Architecture {
         self.architecture.get_or_init(|| Architecture::from(&self.config))

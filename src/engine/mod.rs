@@ -6,6 +6,7 @@
 mod adapter;
 mod addons;
 mod checkpoint;
+mod command;
 mod exllamav3;
 mod layer_cache;
 mod layout;
@@ -28,6 +29,7 @@ pub use checkpoint::{
     Checkpoint, CheckpointBase, FusedWeight, Indivisible, Release, StoredTensor, allocated,
     divides, loaded, rank, rank_of,
 };
+pub use command::command;
 pub use layer_cache::{LayerCache, State, expand_latents, layer_caches, mtp_caches};
 pub use layout::{Layout, PlacedLayers};
 pub use model_files::{Addons, File, ModelFiles, Proposer, Speculation};

@@ -396,6 +396,11 @@ fn cell(
     if verdict == Verdict::No && placement.reason != PlacementReason::Asked {
         placement.reason = PlacementReason::NothingFits;
     }
+    let flags = run.flags();
+    let command = match verdict {
+        Verdict::No => String::new(),
+        _ => engine::command(engine, file.model(), file.quant(), &flags),
+    };
     Ok(Cell {
         model: file.model().id.clone(),
         hardware: machine.to_query(),
@@ -425,7 +430,8 @@ fn cell(
         cache_layout: engine::cache_layout(run),
         speed,
         economy,
-        flags: run.flags(),
+        flags,
+        command,
         placement,
         devices,
         host,

@@ -89,6 +89,9 @@ pub struct Cell {
     pub economy: Economy,
     /// The engine's own flags that reproduce this placement.
     pub flags: Vec<String>,
+    /// The command that starts the model so, which names it; empty where it does not run.
+    #[serde(default)]
+    pub command: String,
     /// Which device or host holds which part of the model, with the reason.
     pub placement: Placement,
 }

@@ -190,6 +190,7 @@ mod tests {
             speed: Speed::default(),
             economy: Economy::default(),
             flags: Vec::new(),
+            command: String::new(),
         })
     }
 

@@ -4,10 +4,12 @@ pub mod differences;
 mod steps;
 
 use leptos::prelude::*;
+use wasm_bindgen_futures::spawn_local;
 
 use crate::answer::{Among, Answer};
+use crate::page::app::browser;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::Bar;
@@ -32,6 +34,15 @@ pub fn AnswerLine() -> impl IntoView {
     let embedded = state.slice(|scenario| scenario.embed);
     let cell = memo(move || state.cell(state.answer.get()?.lead));
     let verdict_icon = memo(move || cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
+    let command = memo(move || {
+        let command = cell.with(|cell| cell.as_ref().map(|cell| cell.command.clone()));
+        command.filter(|command| !command.is_empty())
+    });
+    let copied = RwSignal::new(false);
+    effect(move || {
+        command.track();
+        copied.set(false);
+    });
     let decode = Signal::derive(move || cell.with(|cell| cell.as_ref().and_then(Decode::of)));
     // The memory with the least room, as it is the one that decides.
     let place = memo(move || {
@@ -60,6 +71,25 @@ pub fn AnswerLine() -> impl IntoView {
                 </p>
                 <Show when=move || place.with(Option::is_some)>
                     <Bar place=memo(move || place.get().unwrap_or_else(Place::none)) />
+                </Show>
+                <Show when=move || command.with(Option::is_some)>
+                    <p class="answer-command">
+                        <code>{command}</code>
+                        <button
+                            type="button"
+                            class="button button-quiet"
+                            data-testid="copy-command"
+                            on:click=move |_| {
+                                let text = command.get_untracked().unwrap_or_default();
+                                spawn_local(async move { copied.set(browser::copy(&text).await) });
+                            }
+                        >
+                            {move || match copied.get() {
+                                true => tr!(state, share.command_copied),
+                                false => tr!(state, share.command),
+                            }}
+                        </button>
+                    </p>
                 </Show>
                 <p class="answer-then">
                     {move || state.answer.get().map(|answer| then(state, answer))}

@@ -215,11 +215,7 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
     let in_ram = memo(move || {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict == Verdict::Offload))
     });
-    let program = move || {
-        let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
-        engine.map_or("", Engine::program)
-    };
-    let flags = move || cell.with(|cell| cell.as_ref().map(|cell| cell.flags.join(" ")));
+    let command = move || cell.with(|cell| cell.as_ref().map(|cell| cell.command.clone()));
     view! {
         <dl class="facts">
             <div>
@@ -264,7 +260,7 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
         <Show when=runs>
             <p class="flags">
                 <span class="flags-label">{words!(state, bill.flags)}</span>
-                <code data-testid="flags">{program} " " {flags}</code>
+                <code data-testid="flags">{command}</code>
             </p>
         </Show>
     }
