@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::command::{self, Command};
 use super::lexer::{self, Kind, Token};
-use super::names::{DeviceMention, ModelMention, NAMES, OPTIONS};
+use super::names::{DeviceMention, FREE, ModelMention, NAMES, OPTIONS};
 use super::words::{Meaning, means, meanings};
 use super::{Asked, Choice, Understood};
 use crate::catalog::{Device, DeviceKind};
@@ -32,6 +32,7 @@ const ENGINES: &[(&str, Engine)] = &[
     ("kobold", Engine::KoboldCpp),
     ("vllm serve", Engine::Vllm),
     ("vllm vllm openai", Engine::Vllm),
+    ("vllm entrypoints openai api server", Engine::Vllm),
     ("vllm", Engine::Vllm),
     ("sglang launch server", Engine::Sglang),
     ("sglang serve", Engine::Sglang),
@@ -97,6 +98,9 @@ const SHORTHANDS: &[(&str, &str)] = &[
     ("bnb8bit", "BNB-INT8"),
     ("bitsandbytes", "NF4"),
 ];
+
+/// Beyond it a `k` is a letter of a name: i9-13900K.
+const MOST_THOUSANDS: f64 = 10_240.0;
 
 /// Numbers that are written as words.
 const COUNTS: &[(&str, f64)] = &[
@@ -177,8 +181,11 @@ pub fn has_unit(tokens: &[Token], at: usize) -> bool {
         Bits, Card, Context, Cores, Gigabytes, Layers, Millisecond, Rate, Second, Terabytes,
         Thousand, Tokens, Users,
     };
-    next.is("x")
-        || means(&next.raw, Thousand) && (next.is_glued || next.raw.chars().count() > 1)
+    let value = tokens[at].number().unwrap_or(0.0);
+    // 2x 4090, but 7950X, and 3090 x2.
+    let is_times = next.is("x") && value <= 128.0;
+    is_times && (next.is_glued || !tokens.get(at + 2).is_some_and(|after| after.is_glued))
+        || means(&next.raw, Thousand) && value <= MOST_THOUSANDS && (next.is_glued || next.raw.chars().count() > 1)
         || [Bits, Card, Cores, Gigabytes, Layers, Rate, Terabytes, Tokens, Users, Millisecond]
             .iter()
             .any(|unit| means(&next.raw, *unit) && (next.raw.chars().count() > 1 || next.is_glued))
@@ -249,7 +256,7 @@ pub fn read(text: &str) -> Asked {
     while reading.at < reading.tokens.len() {
         reading.step();
     }
-    reading.finish(command)
+    reading.finish(&command)
 }
 
 /// Blanks what drivers print beside a device's name: 0x00002503, Direct3D11, `vs_5_0`.
@@ -360,7 +367,9 @@ impl Reading<'_> {
     }
 
     fn step(&mut self) {
-        let read = self.engine()
+        // mlx-community names an engine, lmstudio-community does not.
+        let is_owner = self.is_owner(self.at) && !self.tokens[self.at].is("mlx");
+        let read = !is_owner && self.engine()
             || self.cache()
             || self.switches()
             || self.keyed()
@@ -402,7 +411,7 @@ impl Reading<'_> {
             return Some((token.text.trim_end_matches('m').parse::<f64>().ok()? * 1_048_576.0, true, at + 1));
         }
         let number = token.number()?;
-        if self.means(at + 1, Meaning::Thousand) && self.is_unit(at + 1) {
+        if self.means(at + 1, Meaning::Thousand) && self.is_unit(at + 1) && number <= MOST_THOUSANDS {
             // 32 000 by words is what it says; 32k is 32,768.
             let scale = if self.tokens[at + 1].raw.chars().count() > 1 { 1000.0 } else { 1024.0 };
             return Some((number * scale, true, at + 2));
@@ -756,7 +765,8 @@ impl Reading<'_> {
             return false;
         }
         let is_gb = self.means(end, Meaning::Gigabytes) && self.is_unit(end);
-        let is_other = has_unit(&self.tokens, number) && !self.means(end, Meaning::Tokens) && !(key == "ram" && is_gb) && !is_scaled;
+        let is_of_next = has_unit(&self.tokens, number) && !(key == "ctx" && value >= 512.0 && self.means(end, Meaning::Users));
+        let is_other = is_of_next && !self.means(end, Meaning::Tokens) && !(key == "ram" && is_gb) && !is_scaled;
         if is_other || key != "ram" && is_gb || self.device(number, None).is_some() && !is_scaled {
             return false;
         }
@@ -779,7 +789,6 @@ impl Reading<'_> {
                 return true;
             }
             (Meaning::Users, value) if value > 4096.0 || is_scaled => return false,
-            (Meaning::Users, _) if matches!(self.tokens[self.at].raw.as_str(), "requests" | "users" | "people" | "пользователей" | "человек") && self.tokens[number].gap == ' ' && number == self.at + 1 => return false,
             _ => {}
         }
         if self.rate(end).is_some() {
@@ -882,7 +891,9 @@ impl Reading<'_> {
         let between = self.parts.last().map(|part| part.text.end..self.tokens[self.at].start);
         let is_alternative = between.is_some_and(|between| {
             let has_or = self.tokens.iter().any(|token| {
-                between.contains(&token.start) && token.kind == Kind::Word && means(&token.raw, Meaning::Or)
+                let is_or = token.kind == Kind::Word && means(&token.raw, Meaning::Or);
+                let compares = token.raw.starts_with("compar") || token.raw.starts_with("сравн");
+                is_or && (between.contains(&token.start) || compares && !self.text[between.clone()].contains('+'))
             });
             has_or || self.text.get(between).is_some_and(|text| text.contains(';'))
         });
@@ -937,18 +948,15 @@ impl Reading<'_> {
     /// The longest name of a model or a device.
     fn name(&mut self) -> bool {
         let at = self.at;
-        // The owner in an address.
-        let is_owner = self.token(at + 1).is_some_and(|next| next.gap == '/')
-            && self.tokens[at].kind == Kind::Word
-            && self.text.as_bytes().get(self.tokens[at].end) == Some(&b'/')
-            && !self.tokens[at].raw.is_empty();
+        if self.is_owner(at) {
+            self.take(at + 1);
+            return true;
+        }
         let model = NAMES.model_at(&self.tokens, at);
         let device = self.device(at, None);
         let length = |tokens: &Range<usize>| tokens.end - tokens.start;
         let model = model.filter(|model| {
-            let is_longer = device.as_ref().is_none_or(|device| length(&model.tokens) >= length(&device.tokens));
-            let is_head = is_owner && length(&model.tokens) == 1;
-            is_longer && !is_head
+            device.as_ref().is_none_or(|device| length(&model.tokens) >= length(&device.tokens))
         });
         if let Some(mention) = model {
             let is_draft = (1..=2).any(|n| at.checked_sub(n).is_some_and(|at| self.means(at, Meaning::Draft)))
@@ -958,26 +966,22 @@ impl Reading<'_> {
             self.models.push((text, mention, is_draft));
             return true;
         }
-        if let Some(mention) = device.filter(|_| !is_owner) {
+        if let Some(mention) = device {
             self.part(mention, 1);
-            return true;
-        }
-        if is_owner || self.is_within_owner(at) {
-            self.take(at + 1);
             return true;
         }
         false
     }
 
-    /// A part of the owner's name in an address: `mlx-community/`.
-    fn is_within_owner(&self, at: usize) -> bool {
-        let rest = &self.text[self.tokens[at].end..];
-        let end = rest.find(|c: char| c.is_whitespace() || c == '/');
-        let before = self.text[..self.tokens[at].start].chars().next_back();
-        end.is_some_and(|end| rest[end..].starts_with('/') && end > 0 && !rest[..end].contains([',', '+', '(']))
-            && before.is_none_or(|c| c != '/')
-            && self.tokens[at].kind == Kind::Word
-            && !self.means(at, Meaning::Tokens)
+    /// A part of the owner's name in an address, such as `mlx-community/`.
+    fn is_owner(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        let rest = &self.text[token.end..];
+        let is_part = |c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_' | '.');
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let mut behind = rest[end..].chars();
+        let has_name = behind.next() == Some('/') && behind.next().is_some_and(char::is_alphanumeric);
+        token.kind == Kind::Word && has_name && !self.means(at, Meaning::Tokens)
     }
 
     /// Apple's products, which name a chip by what they are sold with.
@@ -1063,12 +1067,12 @@ impl Reading<'_> {
     }
 
     /// Puts together what was read.
-    fn finish(mut self, command: Command) -> Asked {
+    fn finish(mut self, command: &Command) -> Asked {
         let mut ignored = self.unread();
-        for (span, key, value) in command.found {
+        for (span, key, value) in command.found.iter().cloned() {
             self.understood.push((span, key, value));
         }
-        if let Some((span, value)) = command.draft {
+        if let Some((span, value)) = command.draft.clone() {
             let tokens = with_quants(lexer::split(&value));
             let mention = (0..tokens.len()).find_map(|at| NAMES.model_at(&tokens, at));
             let quant = tokens.iter().find(|token| token.kind == Kind::Quant);
@@ -1080,11 +1084,12 @@ impl Reading<'_> {
                 None => ignored.push(span),
             }
         }
-        ignored.extend(command.ignored);
+        ignored.extend(command.ignored.iter().cloned());
         let is_model_named = self.name_models();
         let is_machine_named = self.name_machines();
         self.name_quants();
-        let asks = self.intent(is_model_named, is_machine_named);
+        let is_command = !command.consumed.is_empty();
+        let asks = self.intent(is_model_named, is_machine_named).filter(|_| !is_command || self.text.contains('?'));
         self.answer(asks, is_model_named, is_machine_named, ignored)
     }
 
@@ -1096,8 +1101,19 @@ impl Reading<'_> {
             let is_known = token.kind == Kind::Word
                 && (meanings(&token.raw).next().is_some()
                     || token.raw.chars().count() < 2
+                    || FREE.contains(&token.text.as_str())
                     || COUNTS.iter().any(|(word, _)| *word == token.raw));
-            if self.is_read[at] || is_known {
+            // 13th, 16-Core, 2.50GHz.
+            let is_counted = token.kind == Kind::Number
+                && (self.means(at + 1, Meaning::Cores)
+                    || self.token(at + 1).is_some_and(|next| matches!(next.text.as_str(), "th" | "ghz" | "mhz")));
+            let before = at.checked_sub(1).map(|before| &self.tokens[before]);
+            let is_release = token.kind == Kind::Number
+                && before.is_some_and(|before| {
+                    let is_part = token.is_glued && means(&before.raw, Meaning::Filler);
+                    is_part || matches!(before.text.as_str(), "opengl" | "llvm" | "drm" | "cuda" | "rocm")
+                });
+            if self.is_read[at] || is_known || is_counted || is_release {
                 continue;
             }
             match spans.last_mut() {

@@ -167,11 +167,11 @@ pub fn split(text: &str) -> Vec<Token> {
             || at(i).is_ascii_digit();
         let value = match kind {
             Kind::Number => value,
-            _ => match by_a_number(&raw).filter(|_| numbers) {
+            _ => match by_a_number(&raw).filter(|letter| numbers || *letter == "x") {
                 Some(letter) => letter.to_owned(),
                 None => {
                     let is_cyrillic = raw.chars().any(|c| latin(c).is_some());
-                    words::canonical(transliterate(&raw), is_cyrillic)
+                    words::canonical(transliterate(&raw), &raw, is_cyrillic)
                 }
             },
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::lexer::{self, Kind, Token};
-use super::words::{Meaning, means};
+use super::words::{self, Meaning, means};
 use crate::catalog::{Catalog, Device, DeviceKind, Model};
 use crate::sort;
 
@@ -12,7 +12,7 @@ use crate::sort;
 pub const OPTIONS: usize = 8;
 
 /// Words that a name has or lacks without being another model.
-const FREE: &[&str] =
+pub const FREE: &[&str] =
     &["instruct", "chat", "it", "hf", "meta", "nvidia", "c4ai", "bf16", "inst", "pt", "ai21", "ai", "e"];
 
 /// Words of models' names that do not begin one, since they say what kind of model it is.
@@ -36,7 +36,7 @@ const NEEDS_MORE: &[&str] = &[
 const OPTIONAL: &[&str] = &[
     "rtx", "gtx", "rx", "arc", "instinct", "tesla", "sxm", "pcie", "blackwell", "workstation", "cpu",
     "xeon", "core", "ryzen", "platinum", "gold", "ch", "igpu", "c", "dual", "dgx", "gb10", "radeon",
-    "agx", "grace", "hopper", "edition", "spr", "threadripper", "epyc", "strix", "halo", "super8",
+    "agx", "grace", "hopper", "edition", "spr", "threadripper", "epyc", "strix", "halo", "jetson",
 ];
 
 /// Costs of words that a model's name has and the text has not.
@@ -163,6 +163,7 @@ impl Names {
                 let is_head = word.kind == Kind::Word
                     && (word.text.len() > 2 || word.text == "yi")
                     && !KINDS.contains(&word.text.as_str())
+                    && words::meanings(&word.text).next().is_none()
                     && !FREE.contains(&word.text.as_str());
                 if is_head {
                     heads.insert(word.text.clone());
@@ -193,7 +194,7 @@ impl Names {
                 }
             }
         }
-        first_words.insert("pro".to_owned());
+        first_words.extend(["pro", "orin", "thor", "xavier", "ai"].map(str::to_owned));
         let never = catalog.never_released.iter().enumerate();
         let never = never
             .map(|(at, never)| {
@@ -213,7 +214,7 @@ impl Names {
             return Some(head);
         }
         let length = token.text.len();
-        let is_ordinary = super::words::meanings(&token.raw).next().is_some()
+        let is_ordinary = words::meanings(&token.raw).next().is_some()
             || self.first_words.contains(&token.text)
             || KINDS.contains(&token.text.as_str());
         if !(4..=16).contains(&length) || is_ordinary {
@@ -449,8 +450,9 @@ impl Names {
             versions.map(|word| word.text.as_str()).collect()
         };
         let sizes = |at: usize| -> Vec<&str> {
+            let told = unused(at).filter(|word| word.kind == Kind::Word && cost(word) > 0);
             let sizes = self.models[at].words.iter().filter(|word| word.kind == Kind::Size);
-            sizes.map(|word| word.text.as_str()).collect()
+            sizes.chain(told).map(|word| word.text.as_str()).collect()
         };
         let (of_version, mut others): (Vec<usize>, Vec<usize>) =
             found.iter().partition(|at| version(**at) == version(best));
@@ -600,7 +602,7 @@ impl Names {
         // A bare number is a whole name.
         let is_bare = used.len() == 1 && used[0].bytes().all(|b| b.is_ascii_digit());
         let is_cpu = |at: &usize| self.devices[*at].device.kind == DeviceKind::Cpu;
-        if is_bare && (least > 0 || found.iter().all(is_cpu)) {
+        if is_bare && memory_gb.is_none() && (least > 0 || found.iter().all(is_cpu)) {
             return None;
         }
         if found.len() > 1 && used.iter().all(|word| word.len() < 3) && !found.iter().any(is_named) && found.iter().all(is_cpu) {
@@ -636,7 +638,18 @@ impl Names {
 impl ModelName {
     fn of(model: &'static Model) -> ModelName {
         let name = model.hf_id.rsplit('/').next().unwrap_or(&model.hf_id);
-        ModelName { model, words: lexer::of_name(name), params: model.params_published }
+        let mut words = lexer::of_name(name);
+        // Qwen2.5-7B-Instruct-1M: a length of context.
+        for word in words.iter_mut().filter(|word| word.text == "1m") {
+            word.kind = Kind::Word;
+        }
+        // Llama-4-Scout-17B-16E: experts.
+        for at in 1..words.len() {
+            if words[at].is("e") && words[at].is_glued && words[at - 1].kind == Kind::Number {
+                words[at - 1].kind = Kind::Active;
+            }
+        }
+        ModelName { model, words, params: model.params_published }
     }
 }
 
@@ -653,7 +666,7 @@ fn ends_a_name(tokens: &[Token], at: usize) -> bool {
     let token = &tokens[at];
     match token.kind {
         Kind::Number => super::grammar::has_unit(tokens, at),
-        Kind::Size => super::grammar::has_unit(tokens, at),
+        Kind::Size => token.text.ends_with('m') && super::grammar::has_unit(tokens, at),
         _ => false,
     }
 }

@@ -95,7 +95,7 @@ use Meaning::{
 
 const MEANINGS: &[(Meaning, &str)] = &[
     (Context, "context contexts ctx contex contxt window контекст* окно окном окна контекст* num_ctx n_ctx"),
-    (Tokens, "token tokens tok toks токен* ток т tk"),
+    (Tokens, "token tokens tok toks токен* ток т t tk"),
     (Thousand, "k к тыс тысяч* thousand"),
     (Million, "m м mln million млн миллион*"),
     (Users, "user users people person persons client clients customers concurrent concurrently \
@@ -105,7 +105,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         запроса сессий сессии потоков"),
     (Gigabytes, "gb gib gig gigs giga gigabyte gigabytes g гб гиг* г гигабайт* gbs"),
     (Terabytes, "tb tib terabyte тб терабайт*"),
-    (Ram, "ram озу оператив* ddr rdimm dimm sodimm рам рама оперы"),
+    (Ram, "ram ддр озу оператив* ddr rdimm dimm sodimm рам рама оперы"),
     (Vram, "vram врам видеопамят* vmem"),
     (Memory, "memory mem памят* unified"),
     (Card, "gpu gpus card cards videocard graphics видеокарт* карт карта карте карту карты карточк* \
@@ -142,12 +142,12 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (Or, "or vs versus или против либо compare comparing compared сравн* between"),
     (Cores, "core cores ядер ядра ядро ядерн* c"),
     (Brand, "nvidia geforce amd radeon intel tm corporation inc apple gpu gpus graphics ati mesa angle google \
-        direct3d direct vulkan opengl metal renderer webgl gl es llvm drm series family \
-        edition generation adapter pcie pci sse laptopgpu нвидиа джифорс интел амд радеон"),
+        direct3d direct vulkan opengl metal renderer unspecified similar webgl gl es llvm drm series family \
+        edition generation adapter pci sse laptopgpu нвидиа джифорс интел амд радеон"),
     (Address, "https http www huggingface hf co ollama com resolve main blob tree library gguf \
         safetensors unsloth bartowski mradermacher thebloke community ggml org lmstudio \
         redhatai neuralmagic modelscope models raw gg docker podman repo file weights checkpoint openai"),
-    (Filler, "i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
+    (Filler, "latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
         with w by and is are am be been was do does did doing can could will would should shall may \
         might if so then than but just only also too very any some all one im id ive ill dont \
         want wanna like please pls plz thanks hi hello hey guys anyone about around approx approximately \
@@ -172,7 +172,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         i'd ll re ve d t s don won doesn isn didn aren couldn вот ну типа короче давай буду будем планирую \
         думаю собираюсь такой такая такую такое стоит имею имеем миллиард* купил посчитай посчитать \
         вопрос интересно вижу нету чистом идёт идет иметь дай дайте покажи show calculate calc estimate \
-        it'll enough smoothly properly decently company's comfortably reasonable reasonably mean"),
+        выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean"),
 ];
 
 /// Other spellings of words in names, in Latin letters; from Cyrillic ones without the ending.
@@ -254,8 +254,8 @@ static MEANT: LazyLock<BTreeMap<&str, Vec<Meaning>>> = LazyLock::new(|| {
     map
 });
 
-/// The usual spelling of a word in a name.
-pub fn canonical(word: String, is_cyrillic: bool) -> String {
+/// The usual spelling of a word in a name: `word` in Latin letters, `raw` as it was typed.
+pub fn canonical(word: String, raw: &str, is_cyrillic: bool) -> String {
     if let Some(usual) = SPELLED.get(word.as_str()) {
         return (*usual).to_owned();
     }
@@ -268,9 +268,18 @@ pub fn canonical(word: String, is_cyrillic: bool) -> String {
     let longer = stem.strip_suffix("om").or(stem.strip_suffix("am")).unwrap_or(stem);
     let found = [stem, longer].into_iter().find_map(|stem| SPELLED.get(stem));
     match found {
-        Some(usual) if stem.len() > 1 => (*usual).to_owned(),
-        _ => word,
+        Some(usual) if stem.len() > 1 => return (*usual).to_owned(),
+        _ if word.len() < 6 || meanings(raw).next().is_some() => return word,
+        _ => {}
     }
+    // A slip in a word that is not in any name as it is heard.
+    let near = |known: &&(&&str, &&str)| {
+        known.0.len() > 4
+            && known.0.as_bytes()[0] == word.as_bytes()[0]
+            && super::names::slips(&word, known.0, 1).is_some()
+    };
+    let near = SPELLED.iter().map(|(known, usual)| (known, usual)).find(|pair| near(&pair));
+    near.map_or_else(|| word.clone(), |(_, usual)| (*usual).to_owned())
 }
 
 /// Whether the word, as typed in lower case, can stand for this.
