@@ -99,6 +99,9 @@ const SHORTHANDS: &[(&str, &str)] = &[
     ("bitsandbytes", "NF4"),
 ];
 
+/// Numbers that are lengths of context without a word that says so, beside multiples of 1024.
+const ROUND: &[f64] = &[8e3, 1e4, 16e3, 2e4, 32e3, 64e3, 1e5, 128e3, 2e5, 256e3];
+
 /// Beyond it a `k` is a letter of a name: i9-13900K.
 const MOST_THOUSANDS: f64 = 10_240.0;
 
@@ -188,7 +191,11 @@ pub fn has_unit(tokens: &[Token], at: usize) -> bool {
         || means(&next.raw, Thousand) && value <= MOST_THOUSANDS && (next.is_glued || next.raw.chars().count() > 1)
         || [Bits, Card, Cores, Gigabytes, Layers, Rate, Terabytes, Tokens, Users, Millisecond]
             .iter()
-            .any(|unit| means(&next.raw, *unit) && (next.raw.chars().count() > 1 || next.is_glued))
+            .any(|unit| {
+                // 5700G is a name.
+                let is_name = *unit == Gigabytes && value >= 5000.0;
+                means(&next.raw, *unit) && !is_name && (next.raw.chars().count() > 1 || next.is_glued)
+            })
         || means(&next.raw, Second) && next.raw.chars().count() > 2
         || means(&next.raw, Context) && next.raw != "window"
 }
@@ -479,7 +486,8 @@ impl Reading<'_> {
             self.set(end, "users", (value.round() as u64).to_string());
             return true;
         }
-        if self.means(next, Meaning::Context) && (is_scaled || value >= 256.0) {
+        let is_device = !is_scaled && self.device(self.at, None).is_some();
+        if self.means(next, Meaning::Context) && (is_scaled || value >= 256.0) && !is_device {
             let mut end = next + 1;
             while self.token(end).is_some_and(|t| matches!(t.text.as_str(), "length" | "window" | "size")) {
                 end += 1;
@@ -536,7 +544,7 @@ impl Reading<'_> {
             self.cards = Some((span, value as u32));
             return true;
         }
-        let is_round = value >= 2048.0 && value % 1024.0 == 0.0 || value >= 8000.0 && value % 1000.0 == 0.0;
+        let is_round = value >= 2048.0 && value % 1024.0 == 0.0 || ROUND.contains(&value);
         if word.is_none() && (is_scaled && value >= 512.0 || is_round && self.device(self.at, None).is_none()) {
             self.set(next, "ctx", whole);
             return true;
@@ -740,6 +748,25 @@ impl Reading<'_> {
 
     /// A word and the number that it is of: context 32k, users: 10, RAM 64.
     fn keyed(&mut self) -> bool {
+        // tp 4, ngl 99, as in flags.
+        let flag = match self.tokens[self.at].text.as_str() {
+            "tp" => Some("tp"),
+            "pp" => Some("pp"),
+            "dp" => Some("dp"),
+            "ngl" => Some("offload"),
+            "ubatch" => Some("ubatch"),
+            _ => None,
+        };
+        let value = self.token(self.at + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
+        if let (Some(key), Some(value)) = (flag, value) {
+            let value = match key {
+                "offload" if value >= 99.0 => "none".to_owned(),
+                "offload" => format!("ngl:{value}"),
+                _ => trimmed(value),
+            };
+            self.set(self.at + 2, key, value);
+            return true;
+        }
         let keys = [
             (Meaning::Context, "ctx"),
             (Meaning::Prompt, "prompt"),
@@ -812,7 +839,9 @@ impl Reading<'_> {
         let token = &self.tokens[at];
         let word = COUNTS.iter().find(|(word, _)| *word == token.raw).map(|(_, n)| *n);
         let Some(count) = token.number().or(word) else { return false };
-        if !(1.0..=128.0).contains(&count) || count.fract() != 0.0 || token.text.contains('.') {
+        // GX10 is a name.
+        let is_glued = token.is_glued && at > 0 && self.tokens[at - 1].kind == Kind::Word && !self.tokens[at - 1].is("x");
+        if is_glued || !(1.0..=128.0).contains(&count) || count.fract() != 0.0 || token.text.contains('.') {
             return false;
         }
         let mut next = at + 1;
@@ -1043,6 +1072,11 @@ impl Reading<'_> {
             })
         };
         let mut devices = NAMES.devices(is_wanted);
+        // A Mac with an M2 has the plain one, if that is sold so.
+        let is_plain = |device: &Device| chip(device).is_some_and(|(_, tier)| tier.is_empty());
+        if generation.is_some() && tier.is_none() && devices.iter().any(|device| is_plain(device)) {
+            devices.retain(|device| is_plain(device));
+        }
         devices.reverse();
         sort::by_key(&mut devices, |device| device.status != "released");
         let written = |device: &&Device| DeviceCount {
@@ -1194,7 +1228,9 @@ impl Reading<'_> {
                 (a / b.max(1.0) - 1.0).abs() > 0.2
             });
             let mut choices: Vec<String> = Vec::new();
-            if options.len() > 1 && (differs || !part.mention.has_usual) {
+            let note = (options.len() == 1 && !part.mention.has_usual)
+                .then(|| "not in the catalogue; this is the nearest".to_owned());
+            if options.len() > 1 && (differs || !part.mention.has_usual) || note.is_some() {
                 choices = options.iter().map(|device| written(device, gb).to_string()).collect();
             } else if gb.is_none() && first.memory_options_gb.len() > 1 {
                 let mut sizes = first.memory_options_gb.clone();
@@ -1204,7 +1240,7 @@ impl Reading<'_> {
             choices.truncate(OPTIONS + 4);
             is_open |= !choices.is_empty() && !part.mention.has_usual;
             if !choices.is_empty() {
-                self.choose(part.text.clone(), "hw", choices, None);
+                self.choose(part.text.clone(), "hw", choices, note);
             }
             let device = written(first, gb);
             let is_apart = part.is_alternative || compares && place > 0 && self.is_comma(&spans, &part.text);

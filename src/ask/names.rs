@@ -22,22 +22,24 @@ const KINDS: &[&str] = &[
     "reasoning", "text", "math", "embedding", "guard", "multilingual", "all", "preview", "open",
     "super", "ultra", "edge", "lite", "dev", "deep", "distill", "reranker", "hybrid", "linear",
     "nvidia", "meta", "moe", "zero", "inst", "lightning", "horizon", "cascade", "agent", "world",
-    "exp", "speciale", "translate", "global", "deduped", "alpha", "lab", "seed", "step", "north",
-    "xl", "mobile", "xs", "atlas", "japanese", "pt", "oss", "gen", "fast", "turbo", "experimental",
+    "exp", "speciale", "translate", "global", "deduped", "alpha", "lab", "xl", "mobile", "xs", "atlas", "japanese", "pt", "oss", "gen", "fast", "turbo", "experimental",
 ];
 
 /// Words that name a family only with something behind them, since they mean something else too.
 const NEEDS_MORE: &[&str] = &[
     "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi", "opt", "ling",
-    "arctic", "trinity", "fi", "phi", "mamba", "falcon", "jais", "scout",
+    "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon", "jais", "scout",
 ];
 
 /// Words of devices' names that are left out without meaning another device.
 const OPTIONAL: &[&str] = &[
     "rtx", "gtx", "rx", "arc", "instinct", "tesla", "sxm", "pcie", "blackwell", "workstation", "cpu",
     "xeon", "core", "ryzen", "platinum", "gold", "ch", "igpu", "c", "dual", "dgx", "gb10", "radeon",
-    "agx", "grace", "hopper", "edition", "spr", "threadripper", "epyc", "strix", "halo", "jetson",
+    "agx", "grace", "hopper", "edition", "spr", "threadripper", "epyc", "jetson",
 ];
+
+/// Words that make another device of one.
+const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop"];
 
 /// Costs of words that a model's name has and the text has not.
 fn cost(word: &Token) -> u32 {
@@ -105,7 +107,8 @@ fn is_memory(tokens: &[Token], at: usize) -> Option<f64> {
     let number = tokens.get(at)?.number()?;
     let unit = tokens.get(at + 1)?;
     let is_near = unit.is_glued || matches!(unit.gap, ' ' | '-' | '\u{a0}');
-    (is_near && means(&unit.raw, Meaning::Gigabytes) && unit.kind == Kind::Word).then_some(number)
+    // 5700G is a name.
+    (is_near && number < 5000.0 && means(&unit.raw, Meaning::Gigabytes) && unit.kind == Kind::Word).then_some(number)
 }
 
 fn is_brand(token: &Token) -> bool {
@@ -208,7 +211,8 @@ impl Names {
     /// The family that a word begins the name of, spelt right.
     fn head(&self, token: &Token) -> Option<&str> {
         if token.kind != Kind::Word {
-            return None;
+            // R1 says whose it is.
+            return self.model_words.get_key_value("r1").map(|(r1, _)| r1.as_str()).filter(|r1| token.text == *r1);
         }
         if let Some(head) = self.heads.get(&token.text) {
             return Some(head);
@@ -253,6 +257,18 @@ impl Names {
         }
         let mut next = start + 1;
         while let Some(token) = tokens.get(next) {
+            let length = tokens.get(next + 1).filter(|k| k.is_glued && k.is("k"));
+            if let Some(all) = length.and_then(|_| self.model_words.get(&format!("{}k", token.text))) {
+                // Phi-3-mini-128k.
+                let both: Vec<usize> =
+                    found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect();
+                if token.gap == '-' && !both.is_empty() {
+                    found = both;
+                    used.push(Token { text: format!("{}k", token.text), kind: Kind::Active, ..token.clone() });
+                    next += 2;
+                    continue;
+                }
+            }
             if matches!(token.gap, ',' | ';' | '+' | '/' | '\n') || ends_a_name(tokens, next) {
                 break;
             }
@@ -318,6 +334,8 @@ impl Names {
                 near.next().and_then(|word| with(&word.text))
             }),
             Kind::Number => with(&token.text)
+                .or_else(|| with(&format!("{}.0", token.text)))
+                .or_else(|| with(token.text.strip_suffix(".0")?))
                 .or_else(|| (!has_size).then(|| sized(&format!("{}b", token.text))).flatten())
                 .or_else(|| (!has_size).then(|| sized(&format!("e{}b", token.text))).flatten()),
             Kind::Size if has_size => None,
@@ -329,7 +347,13 @@ impl Names {
                     let params = name.params.map(|params| params as f64 / 1e9);
                     !is_sized && params.is_some_and(|n| (n / wanted - 1.0).abs() < 0.08)
                 });
-                let near: Vec<usize> = near.collect();
+                let mut near: Vec<usize> = near.collect();
+                let far = |at: &usize| {
+                    let params = self.models[*at].params.map_or(0.0, |params| params as f64 / 1e9);
+                    (params / wanted - 1.0).abs()
+                };
+                let least = near.iter().map(far).fold(1.0, f64::min);
+                near.retain(|at| far(at) < least + 0.05);
                 (!near.is_empty()).then(|| (near, token.clone()))
             }),
             Kind::Code | Kind::Active => with(&token.text),
@@ -511,7 +535,9 @@ impl Names {
         let mut memory_gb = memory.filter(|gb| found.iter().any(|at| has_memory(self.devices[*at].device, *gb)));
         let mut end = start + 1;
         while let Some(token) = tokens.get(end) {
-            if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') {
+            // Ryzen AI Max+ 395.
+            let is_plus = token.gap == '+' && tokens[end - 1].is("max");
+            if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus {
                 break;
             }
             if let Some(gb) = is_memory(tokens, end) {
@@ -579,18 +605,35 @@ impl Names {
         tokens: std::ops::Range<usize>,
     ) -> Option<DeviceMention> {
         let told = telling(used);
-        let is_named = |at: &usize| self.devices[*at].names.contains(&told);
-        let is_numbered = used.iter().any(|word| word.bytes().any(|b| b.is_ascii_digit()));
-        if !is_numbered {
-            found.retain(is_named);
-        }
+        let is_named = |at: &usize| !told.is_empty() && self.devices[*at].names.contains(&told);
+        let is_cpu = |at: &usize| self.devices[*at].device.kind == DeviceKind::Cpu;
+        // A series of processors or cards is no device: what tells one from the others was named.
+        let tells = |word: &String| {
+            let digits = word.bytes().filter(u8::is_ascii_digit).count();
+            let is_series = matches!(word.as_str(), "i3" | "i5" | "i7" | "i9");
+            digits > 2 || digits > 0 && digits < word.len() && !is_series
+        };
+        let long = |word: &&String| word.bytes().filter(u8::is_ascii_digit).count() > 2;
+        let is_word = |word: &String| !word.bytes().any(|b| b.is_ascii_digit()) && !OPTIONAL.contains(&word.as_str()) && word.len() > 2;
+        found.retain(|at| {
+            let words = &self.devices[*at].words;
+            let is_told = match is_cpu(at) {
+                true => {
+                    words.iter().filter(long).all(|word| used.contains(word))
+                        && used.iter().any(|word| is_word(word) || long(&word))
+                }
+                false => used.iter().any(tells) || used.iter().filter(|word| is_word(word)).count() > 1,
+            };
+            is_told || is_named(at)
+        });
         let cost = |at: &usize| -> u32 {
             let name = &self.devices[*at];
             let unused = name.words.iter().filter(|word| !used.contains(word));
             unused
                 .map(|word| match word.as_str() {
                     word if OPTIONAL.contains(&word) => 0,
-                    "mod" | "unlocked" | "64gb" => 3,
+                    "mod" | "unlocked" => 3,
+                    word if OTHER.contains(&word) => 2,
                     word if word.bytes().all(|b| b.is_ascii_digit()) && word.len() < 3 => 0,
                     _ => 1,
                 })
@@ -601,17 +644,19 @@ impl Names {
         found.retain(|at| cost(at) == least);
         // A bare number is a whole name.
         let is_bare = used.len() == 1 && used[0].bytes().all(|b| b.is_ascii_digit());
-        let is_cpu = |at: &usize| self.devices[*at].device.kind == DeviceKind::Cpu;
         if is_bare && memory_gb.is_none() && (least > 0 || found.iter().all(is_cpu)) {
             return None;
         }
-        if found.len() > 1 && used.iter().all(|word| word.len() < 3) && !found.iter().any(is_named) && found.iter().all(is_cpu) {
-            return None;
-        }
+        let joined = used.join("-");
+        let is_id = |device: &Device| {
+            let prefix = device.id.strip_suffix(&joined).map(|prefix| prefix.trim_end_matches('-'));
+            prefix.is_some_and(|prefix| prefix.is_empty() || OPTIONAL.contains(&prefix))
+        };
         let usual = found.iter().position(|at| {
-            let aliases = &self.devices[*at].device.aliases;
-            aliases.iter().any(|alias| {
-                let has_memory = alias.contains("GB") == memory_gb.is_some();
+            let device = self.devices[*at].device;
+            is_id(device) || device.aliases.iter().any(|alias| {
+                let has_memory = alias.contains("GB") == memory_gb.is_some()
+                    || device.kind == DeviceKind::Unified;
                 let words = device_tokens(alias);
                 let is_whole = words.iter().all(|word| {
                     used.contains(word) || matches!(word.as_str(), "rtx" | "gtx" | "rx" | "arc")
@@ -621,11 +666,20 @@ impl Names {
         });
         if let Some(usual) = usual {
             let first = found.remove(usual);
+            let device = self.devices[first].device;
+            // Apple's chips of one name are sold with different memory.
+            if device.kind == DeviceKind::Unified && device.vendor != "Apple" {
+                found.clear();
+            }
             found.insert(0, first);
         }
         let options: Vec<&'static Device> =
             found.iter().map(|at| self.devices[*at].device).take(OPTIONS + 2).collect();
-        let has_usual = usual.is_some() || options.len() == 1;
+        let is_near = usual.is_none() && found.first().is_some_and(|at| {
+            let mut words = self.devices[*at].words.iter();
+            words.any(|word| OTHER.contains(&word.as_str()) && !used.contains(word))
+        });
+        let has_usual = usual.is_some() || options.len() == 1 && !is_near;
         (!options.is_empty()).then_some(DeviceMention { tokens, options, has_usual, memory_gb })
     }
 
@@ -643,8 +697,12 @@ impl ModelName {
         for word in words.iter_mut().filter(|word| word.text == "1m") {
             word.kind = Kind::Word;
         }
-        // Llama-4-Scout-17B-16E: experts.
+        // Llama-4-Scout-17B-16E: experts; Phi-3-mini-128k: context.
         for at in 1..words.len() {
+            if words[at].is("k") && words[at].is_glued && words[at - 1].kind == Kind::Number {
+                words[at - 1].text.push('k');
+                words[at - 1].kind = Kind::Active;
+            }
             if words[at].is("e") && words[at].is_glued && words[at - 1].kind == Kind::Number {
                 words[at - 1].kind = Kind::Active;
             }
