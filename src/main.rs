@@ -104,10 +104,7 @@ type Line = (u64, Vec<u8>);
 
 /// Answers questions as lines of JSON, in order, in one chunk per core. A line that is no text is
 /// answered with what is wrong with it.
-fn answer_all<T: Serialize>(
-    questions: &[Line],
-    answer: fn(&str) -> T,
-) -> Vec<io::Result<Vec<u8>>> {
+fn answer_all<T: Serialize>(questions: &[Line], answer: fn(&str) -> T) -> Vec<io::Result<Vec<u8>>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lines = |questions: &[Line]| {
         let mut out = Vec::new();

@@ -30,7 +30,11 @@ fn phrasings() -> Vec<Phrasing<'static>> {
             Phrasing {
                 text: next().unwrap_or_default(),
                 query: next().unwrap_or_default(),
-                choices: next().unwrap_or_default().split(',').filter(|key| !key.is_empty()).collect(),
+                choices: next()
+                    .unwrap_or_default()
+                    .split(',')
+                    .filter(|key| !key.is_empty())
+                    .collect(),
                 ignored: next(),
             }
         })
@@ -82,7 +86,9 @@ fn assert_is_a_question(asked: &Asked) {
                 let mut devices = scenario.machines.iter().flat_map(|machine| &machine.devices);
                 assert!(devices.all(|device| catalog.device(&device.id).is_some()));
             }
-            "quant" => assert!(setting.text(&scenario).split(',').all(|q| Quant::parse(q).is_some())),
+            "quant" => {
+                assert!(setting.text(&scenario).split(',').all(|q| Quant::parse(q).is_some()))
+            }
             _ => assert!(!setting.text(&scenario).is_empty(), "{key}"),
         }
     }
@@ -152,7 +158,9 @@ fn what_is_ambiguous_is_a_choice() {
         asked.choices.into_iter().find(|choice| choice.key == key).unwrap().options
     };
     let rtx_6000 = options("RTX 6000", "hw");
-    for device in ["quadro-rtx-6000", "rtx-a6000", "rtx-6000-ada", "rtx-pro-6000-blackwell-workstation"] {
+    for device in
+        ["quadro-rtx-6000", "rtx-a6000", "rtx-6000-ada", "rtx-pro-6000-blackwell-workstation"]
+    {
         assert!(rtx_6000.iter().any(|option| option == device), "{rtx_6000:?}");
     }
     assert_eq!(options("72B", "model")[0], "qwen2.5-72b-instruct");
@@ -195,7 +203,18 @@ fn what_is_not_understood_is_said() {
 /// without optimisation.
 #[test]
 fn long_texts_are_read_too() {
-    for part in ["qwen3 32b ", "4090 ", "2 x ", "q4_k_m", "--flag ", "слово ", "72b a3b ", "24 gb ", "(", "🦀"] {
+    for part in [
+        "qwen3 32b ",
+        "4090 ",
+        "2 x ",
+        "q4_k_m",
+        "--flag ",
+        "слово ",
+        "72b a3b ",
+        "24 gb ",
+        "(",
+        "🦀",
+    ] {
         let text = part.repeat(10_000 / part.len());
         assert_is_a_question(&ask(&text));
     }
@@ -203,8 +222,10 @@ fn long_texts_are_read_too() {
 
 /// Words of phrasings in any order.
 fn shuffled() -> impl Strategy<Value = String> {
-    let words: Vec<&str> = PHRASINGS.split([' ', '\t', '\n']).filter(|word| !word.is_empty()).collect();
-    proptest::collection::vec(proptest::sample::select(words), 0..24).prop_map(|words| words.join(" "))
+    let words: Vec<&str> =
+        PHRASINGS.split([' ', '\t', '\n']).filter(|word| !word.is_empty()).collect();
+    proptest::collection::vec(proptest::sample::select(words), 0..24)
+        .prop_map(|words| words.join(" "))
 }
 
 proptest! {

@@ -48,7 +48,10 @@ const FLAGS: &[(&str, Effect)] = &[
     ("-np --parallel --n-parallel OLLAMA_NUM_PARALLEL LLAMA_ARG_N_PARALLEL", Set("users")),
     ("--max-num-seqs --max-running-requests --max-batch-size", Set("seqs")),
     ("--max-num-batched-tokens --chunked-prefill-size --max-num-tokens", Set("batched")),
-    ("--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction", Set("util")),
+    (
+        "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction",
+        Set("util"),
+    ),
     ("--tensor-parallel-size -tp --tp --tp-size", Set("tp")),
     ("--pipeline-parallel-size -pp --pp --pp-size", Set("pp")),
     ("--data-parallel-size -dp --dp --dp-size", Set("dp")),
@@ -69,17 +72,29 @@ const FLAGS: &[(&str, Effect)] = &[
     ("-kvu --kv-unified", On("unified")),
     ("--swa-full", On("swa_full")),
     ("--enforce-eager --disable-cuda-graph", On("eager")),
-    ("-md --model-draft --spec-draft-model -hfd -hfrd --hf-repo-draft --spec-draft-hf --draftmodel \
-      --speculative-draft-model-path --draft-model", Draft),
-    ("--draft --draft-n --draft-max --spec-draft-n-max --draftamount --num-draft-tokens \
-      --speculative-num-draft-tokens", Set("draft_n")),
+    (
+        "-md --model-draft --spec-draft-model -hfd -hfrd --hf-repo-draft --spec-draft-hf --draftmodel \
+      --speculative-draft-model-path --draft-model",
+        Draft,
+    ),
+    (
+        "--draft --draft-n --draft-max --spec-draft-n-max --draftamount --num-draft-tokens \
+      --speculative-num-draft-tokens",
+        Set("draft_n"),
+    ),
     ("-cram --cache-ram", Mebibytes("cache_ram")),
     ("-ctxcp --ctx-checkpoints --swa-checkpoints", Set("checkpoints")),
-    ("-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q --dtype \
-      -mu --model-url --load-format", Name),
-    ("--no-mmap --mlock --jinja -cnv --no-warmup --trust-remote-code --verbose -v --log-disable \
+    (
+        "-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q --dtype \
+      -mu --model-url --load-format",
+        Name,
+    ),
+    (
+        "--no-mmap --mlock --jinja -cnv --no-warmup --trust-remote-code --verbose -v --log-disable \
       --cont-batching -cb --metrics --enable-prefix-caching --enable-auto-tool-choice --rm -it -d \
-      --usecublas --enable-chunked-prefill --no-webui --embeddings --enable-dp-attention", Switch),
+      --usecublas --enable-chunked-prefill --no-webui --embeddings --enable-dp-attention",
+        Switch,
+    ),
 ];
 
 /// What a command line sets.
@@ -130,7 +145,8 @@ pub fn read(text: &str) -> Command {
         let is_variable = word.split_once('=').is_some_and(|(name, _)| {
             name.len() > 5 && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
         });
-        let is_flag = word.starts_with('-') && word[1..].starts_with(|c: char| c == '-' || c.is_ascii_alphabetic());
+        let is_flag = word.starts_with('-')
+            && word[1..].starts_with(|c: char| c == '-' || c.is_ascii_alphabetic());
         if word == "\\" || !(is_flag || is_variable) {
             continue;
         }
@@ -145,12 +161,14 @@ pub fn read(text: &str) -> Command {
         let effect = effect(&name);
         let next = words.get(at).map(|next| (next.clone(), &text[next.clone()]));
         let next = next.filter(|(_, next)| {
-            let is_negative = next.len() > 1 && next[1..].starts_with(|c: char| c.is_ascii_digit());
-            *next != "\\" && (!next.starts_with('-') || is_negative)
+            let is_negative = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+            *next != "\\" && next.strip_prefix('-').is_none_or(is_negative)
         });
         let takes_value = !matches!(effect, Some(On(_) | Experts | Switch | Name));
         let is_switch = effect == Some(Set("fa"))
-            && !next.as_ref().is_some_and(|(_, next)| matches!(*next, "on" | "off" | "auto" | "1" | "0"));
+            && !next
+                .as_ref()
+                .is_some_and(|(_, next)| matches!(*next, "on" | "off" | "auto" | "1" | "0"));
         let (value, end) = match (inline, next) {
             (Some(value), _) => (value, span.end),
             (None, Some((place, value))) if takes_value && !is_switch => {

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use super::command::{self, Command};
 use super::lexer::{self, Kind, Token};
-use super::names::{DeviceMention, FREE, ModelMention, NAMES, OPTIONS};
-use super::words::{Meaning, means, meanings};
+use super::names::{DeviceMention, Entry, FREE, ModelMention, NAMES, OPTIONS};
+use super::words::{Meaning, meanings, means};
 use super::{Asked, Choice, Understood};
 use crate::catalog::{Device, DeviceKind};
 use crate::quant::{Format, Quant};
@@ -188,13 +188,17 @@ pub fn has_unit(tokens: &[Token], at: usize) -> bool {
     // 2x 4090, but 7950X, and 3090 x2.
     let is_times = next.is("x") && value <= 128.0;
     is_times && (next.is_glued || !tokens.get(at + 2).is_some_and(|after| after.is_glued))
-        || means(&next.raw, Thousand) && value <= MOST_THOUSANDS && (next.is_glued || next.raw.chars().count() > 1)
+        || means(&next.raw, Thousand)
+            && value <= MOST_THOUSANDS
+            && (next.is_glued || next.raw.chars().count() > 1)
         || [Bits, Card, Cores, Gigabytes, Layers, Rate, Terabytes, Tokens, Users, Millisecond]
             .iter()
             .any(|unit| {
                 // 5700G is a name.
                 let is_name = *unit == Gigabytes && value >= 5000.0;
-                means(&next.raw, *unit) && !is_name && (next.raw.chars().count() > 1 || next.is_glued)
+                means(&next.raw, *unit)
+                    && !is_name
+                    && (next.raw.chars().count() > 1 || next.is_glued)
             })
         || means(&next.raw, Second) && next.raw.chars().count() > 2
         || means(&next.raw, Context) && next.raw != "window"
@@ -320,9 +324,16 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
         }
         // Behind a space only what completes a mix: q4 k m.
         let is_apart = n > 0 && !part.is_glued && part.gap == ' ';
-        let completes = matches!(part.text.as_str(), "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit")
-            || part.kind == Kind::Number && matches!(key.as_str(), "q" | "iq" | "fp" | "bf" | "nf" | "int")
-            || part.kind == Kind::Number && part.text.len() == 1 && key.len() == 2 && key.starts_with('q') && matches!(part.text.as_str(), "0" | "1");
+        let completes = matches!(
+            part.text.as_str(),
+            "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit"
+        ) || part.kind == Kind::Number
+            && matches!(key.as_str(), "q" | "iq" | "fp" | "bf" | "nf" | "int")
+            || part.kind == Kind::Number
+                && part.text.len() == 1
+                && key.len() == 2
+                && key.starts_with('q')
+                && matches!(part.text.as_str(), "0" | "1");
         if is_apart && !completes {
             break;
         }
@@ -376,7 +387,8 @@ impl Reading<'_> {
     fn step(&mut self) {
         // mlx-community names an engine, lmstudio-community does not.
         let is_owner = self.is_owner(self.at) && !self.tokens[self.at].is("mlx");
-        let read = !is_owner && self.engine()
+        let read = self.id()
+            || !is_owner && self.engine()
             || self.cache()
             || self.switches()
             || self.keyed()
@@ -388,6 +400,48 @@ impl Reading<'_> {
         if !read {
             self.at += 1;
         }
+    }
+
+    /// An id of the catalogue or of Hugging Face, written in full.
+    fn id(&mut self) -> bool {
+        let start = self.tokens[self.at].start;
+        let is_inside =
+            self.text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '-' || c == '.');
+        if is_inside {
+            return false;
+        }
+        let rest = &self.text[start..];
+        let ends = |c: char| {
+            c.is_whitespace()
+                || matches!(c, ',' | ';' | '?' | '!' | ')' | '"' | '\'' | '*' | '@' | '+' | ':')
+        };
+        let word = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        // Of an address the owner and the name.
+        let mut slashes = word.match_indices('/').map(|(at, _)| at);
+        let (name, owned) =
+            (slashes.next().unwrap_or(word.len()), slashes.next().unwrap_or(word.len()));
+        let whole = [owned, name].into_iter().find_map(|end| {
+            let id = word[..end].trim_end_matches('.');
+            Some((NAMES.entry(id)?, start + id.len()))
+        });
+        let Some((entry, end)) = whole else { return false };
+        let length = self.tokens[self.at..].iter().take_while(|token| token.end <= end).count();
+        let tokens = self.at..self.at + length.max(1);
+        match entry {
+            Entry::Model(model) => {
+                self.model(ModelMention { tokens, options: vec![&model.id], note: None })
+            }
+            Entry::Device(device) => {
+                // apple-m3-max-40c@64, as links write it.
+                let memory = self.token(tokens.end).filter(|token| token.gap == '@');
+                let memory_gb = memory.and_then(Token::number);
+                let tokens = tokens.start..tokens.end + usize::from(memory_gb.is_some());
+                let mention =
+                    DeviceMention { tokens, options: vec![device], has_usual: true, memory_gb };
+                self.part(mention, 1);
+            }
+        }
+        true
     }
 
     fn engine(&mut self) -> bool {
@@ -415,10 +469,15 @@ impl Reading<'_> {
     fn amount(&self, at: usize) -> Option<(f64, bool, usize)> {
         let token = self.token(at)?;
         if token.kind == Kind::Size && token.text.ends_with('m') {
-            return Some((token.text.trim_end_matches('m').parse::<f64>().ok()? * 1_048_576.0, true, at + 1));
+            return Some((
+                token.text.trim_end_matches('m').parse::<f64>().ok()? * 1_048_576.0,
+                true,
+                at + 1,
+            ));
         }
         let number = token.number()?;
-        if self.means(at + 1, Meaning::Thousand) && self.is_unit(at + 1) && number <= MOST_THOUSANDS {
+        if self.means(at + 1, Meaning::Thousand) && self.is_unit(at + 1) && number <= MOST_THOUSANDS
+        {
             // 32 000 by words is what it says; 32k is 32,768.
             let scale = if self.tokens[at + 1].raw.chars().count() > 1 { 1000.0 } else { 1024.0 };
             return Some((number * scale, true, at + 2));
@@ -434,8 +493,10 @@ impl Reading<'_> {
     fn is_unit(&self, at: usize) -> bool {
         self.token(at).is_some_and(|token| {
             let one_letter = token.raw.chars().count() < 2;
-            token.is_glued || !one_letter && matches!(token.gap, ' ' | '-' | '\u{a0}')
-                || matches!(token.gap, ' ' | '\u{a0}') && matches!(token.raw.as_str(), "k" | "к" | "т" | "t" | "г" | "g")
+            token.is_glued
+                || !one_letter && matches!(token.gap, ' ' | '-' | '\u{a0}')
+                || matches!(token.gap, ' ' | '\u{a0}')
+                    && matches!(token.raw.as_str(), "k" | "к" | "т" | "t" | "г" | "g")
         })
     }
 
@@ -463,7 +524,10 @@ impl Reading<'_> {
     /// A number with a unit behind it.
     fn quantity(&mut self) -> bool {
         let word = self.token(self.at).and_then(|token| {
-            COUNTS.iter().find(|(word, _)| *word == token.raw).map(|(_, n)| (*n, false, self.at + 1))
+            COUNTS
+                .iter()
+                .find(|(word, _)| *word == token.raw)
+                .map(|(_, n)| (*n, false, self.at + 1))
         });
         let Some((value, is_scaled, next)) = self.amount(self.at).or(word) else { return false };
         let whole = (value.round() as u64).to_string();
@@ -479,7 +543,9 @@ impl Reading<'_> {
         }
         if self.means(next, Meaning::Users) && self.is_unit(next) {
             let mut end = next + 1;
-            while self.means(end, Meaning::Users) || self.token(end).is_some_and(|t| t.is("at") || t.is("active")) {
+            while self.means(end, Meaning::Users)
+                || self.token(end).is_some_and(|t| t.is("at") || t.is("active"))
+            {
                 end += 1;
             }
             let value = if is_scaled { value / 1024.0 * 1000.0 } else { value };
@@ -489,7 +555,10 @@ impl Reading<'_> {
         let is_device = !is_scaled && self.device(self.at, None).is_some();
         if self.means(next, Meaning::Context) && (is_scaled || value >= 256.0) && !is_device {
             let mut end = next + 1;
-            while self.token(end).is_some_and(|t| matches!(t.text.as_str(), "length" | "window" | "size")) {
+            while self
+                .token(end)
+                .is_some_and(|t| matches!(t.text.as_str(), "length" | "window" | "size"))
+            {
                 end += 1;
             }
             self.set(end, "ctx", whole);
@@ -535,7 +604,9 @@ impl Reading<'_> {
             self.set(next + 1, "tpot", format!("{}ms", trimmed(value)));
             return true;
         }
-        if self.means(next, Meaning::Second) && self.token(next).is_some_and(|token| token.raw.chars().count() > 2 || token.is_glued) {
+        if self.means(next, Meaning::Second)
+            && self.token(next).is_some_and(|token| token.raw.chars().count() > 2 || token.is_glued)
+        {
             self.set(next + 1, "ttft", format!("{}s", trimmed(value)));
             return true;
         }
@@ -545,7 +616,9 @@ impl Reading<'_> {
             return true;
         }
         let is_round = value >= 2048.0 && value % 1024.0 == 0.0 || ROUND.contains(&value);
-        if word.is_none() && (is_scaled && value >= 512.0 || is_round && self.device(self.at, None).is_none()) {
+        if word.is_none()
+            && (is_scaled && value >= 512.0 || is_round && self.device(self.at, None).is_none())
+        {
             self.set(next, "ctx", whole);
             return true;
         }
@@ -558,8 +631,12 @@ impl Reading<'_> {
             let token = reading.token(at)?;
             let at = if reading.means(at, Meaning::Tokens) { at + 1 } else { at };
             let at = reading.skip(at, &["of", "for", "the", "for", "на"]);
-            let is_in = token.is("in") && !reading.token(at + 1).and_then(Token::number).is_some_and(|n| n < 32.0);
-            if reading.means(at, Meaning::Prompt) && (!reading.token(at)?.raw.eq("in") || is_in) && reading.token(at)?.raw != "в" {
+            let is_in = token.is("in")
+                && !reading.token(at + 1).and_then(Token::number).is_some_and(|n| n < 32.0);
+            if reading.means(at, Meaning::Prompt)
+                && (!reading.token(at)?.raw.eq("in") || is_in)
+                && reading.token(at)?.raw != "в"
+            {
                 return Some(("prompt", at + 1));
             }
             reading.means(at, Meaning::Output).then_some(("output", at + 1))
@@ -600,7 +677,11 @@ impl Reading<'_> {
         // 24gb 3090, 128gb M4 Max.
         let skipped = self.skip(end, &["vram", "of", "version", "gb"]);
         let before = self.device(skipped, Some(gb)).filter(|mention| mention.memory_gb.is_some());
-        let then = if self.token(skipped).is_some_and(|t| matches!(t.gap, ',' | '+' | ';')) { None } else { before };
+        let then = if self.token(skipped).is_some_and(|t| matches!(t.gap, ',' | '+' | ';')) {
+            None
+        } else {
+            before
+        };
         if let Some(mention) = then {
             self.part(mention, 1);
             return true;
@@ -614,13 +695,21 @@ impl Reading<'_> {
             if token.kind != Kind::Word || token.gap == ',' || token.gap == '+' {
                 break;
             }
-            let next_is_ram = self.means(stop + 1, Meaning::Ram) || self.means(stop + 1, Meaning::Memory);
+            let next_is_ram =
+                self.means(stop + 1, Meaning::Ram) || self.means(stop + 1, Meaning::Memory);
             if self.means(stop, Meaning::Ram) {
                 is_ram = true;
                 stop += 1;
                 // DDR5-6000
                 while self.token(stop).is_some_and(|next| {
-                    next.kind == Kind::Number && (next.is_glued || next.gap == '-' || next.text.len() == 4 && token.is("ddr") && matches!(next.text.as_bytes()[0], b'2'..=b'8') && next.gap == ' ' && next.text.ends_with("00"))
+                    next.kind == Kind::Number
+                        && (next.is_glued
+                            || next.gap == '-'
+                            || next.text.len() == 4
+                                && token.is("ddr")
+                                && matches!(next.text.as_bytes()[0], b'2'..=b'8')
+                                && next.gap == ' '
+                                && next.text.ends_with("00"))
                 }) {
                     stop += 1;
                 }
@@ -630,7 +719,12 @@ impl Reading<'_> {
                 is_vram = true;
             } else if self.means(stop, Meaning::Card) && !is_ram {
                 is_vram = true;
-            } else if token.is("system") || (token.is("of") || self.means(stop, Meaning::Memory)) && (next_is_ram || self.means(stop, Meaning::Memory) || self.means(stop + 1, Meaning::Vram)) {
+            } else if token.is("system")
+                || (token.is("of") || self.means(stop, Meaning::Memory))
+                    && (next_is_ram
+                        || self.means(stop, Meaning::Memory)
+                        || self.means(stop + 1, Meaning::Vram))
+            {
                 // Of memory.
             } else {
                 break;
@@ -639,7 +733,9 @@ impl Reading<'_> {
         }
         // RAM 64 GB.
         let said = |meaning| {
-            self.at.checked_sub(1).is_some_and(|before| self.means(before, meaning) && !matches!(self.tokens[self.at].gap, ',' | '+' | ';'))
+            self.at.checked_sub(1).is_some_and(|before| {
+                self.means(before, meaning) && !matches!(self.tokens[self.at].gap, ',' | '+' | ';')
+            })
         };
         is_ram |= !is_vram && said(Meaning::Ram);
         is_vram |= !is_ram && said(Meaning::Vram);
@@ -649,7 +745,11 @@ impl Reading<'_> {
         }
         let text = self.take(stop);
         let pending = PendingMemory { text, gb, count: 1 };
-        if is_vram { self.vram.push(pending) } else { self.memory.push(pending) }
+        if is_vram {
+            self.vram.push(pending)
+        } else {
+            self.memory.push(pending)
+        }
         true
     }
 
@@ -682,8 +782,14 @@ impl Reading<'_> {
             }
         } else {
             let Some(end) = words(self.at) else { return false };
-            let end = self.skip(end, &["type", "dtype", "in", "at", "is", "to", "as", "with", "в", "на", "до", "тип"]);
-            let bits = self.token(end).and_then(Token::number).filter(|_| self.means(end + 1, Meaning::Bits));
+            let end = self.skip(
+                end,
+                &["type", "dtype", "in", "at", "is", "to", "as", "with", "в", "на", "до", "тип"],
+            );
+            let bits = self
+                .token(end)
+                .and_then(Token::number)
+                .filter(|_| self.means(end + 1, Meaning::Bits));
             match (type_of(end), bits) {
                 (Some(value), _) if is_quant(end) => (value, end + 1),
                 (_, Some(bits)) => (if bits > 6.0 { "q8_0" } else { "q4_0" }, end + 2),
@@ -698,14 +804,26 @@ impl Reading<'_> {
     fn switches(&mut self) -> bool {
         let at = self.at;
         let without = self.means(at, Meaning::Without);
-        if without && (self.means(at + 1, Meaning::Card) || self.token(at + 1).is_some_and(|t| t.is("discrete"))) {
+        if without
+            && (self.means(at + 1, Meaning::Card)
+                || self.token(at + 1).is_some_and(|t| t.is("discrete")))
+        {
             let span = self.take(at + 2);
             self.is_cpu_only = Some(span);
             return true;
         }
-        let only = |at: usize| self.token(at).is_some_and(|t| matches!(t.raw.as_str(), "only" | "только" | "inference"));
-        if self.means(at, Meaning::Cpu) && only(at + 1) || only(at) && self.means(self.skip(at + 1, &["on", "на", "the", "in"]), Meaning::Cpu) {
-            let end = if self.means(at, Meaning::Cpu) { at + 2 } else { self.skip(at + 1, &["on", "на", "the", "in"]) + 1 };
+        let only = |at: usize| {
+            self.token(at)
+                .is_some_and(|t| matches!(t.raw.as_str(), "only" | "только" | "inference"))
+        };
+        if self.means(at, Meaning::Cpu) && only(at + 1)
+            || only(at) && self.means(self.skip(at + 1, &["on", "на", "the", "in"]), Meaning::Cpu)
+        {
+            let end = if self.means(at, Meaning::Cpu) {
+                at + 2
+            } else {
+                self.skip(at + 1, &["on", "на", "the", "in"]) + 1
+            };
             let span = self.take(end);
             self.is_cpu_only = Some(span);
             return true;
@@ -719,7 +837,8 @@ impl Reading<'_> {
             self.set(end, "offload", "none".to_owned());
             return true;
         }
-        let is_experts = self.means(at, Meaning::Experts) || self.means(at, Meaning::Offload) && self.means(at + 1, Meaning::Experts);
+        let is_experts = self.means(at, Meaning::Experts)
+            || self.means(at, Meaning::Offload) && self.means(at + 1, Meaning::Experts);
         if is_experts {
             let from = if self.means(at + 1, Meaning::Experts) { at + 2 } else { at + 1 };
             let to = self.skip(from, &["layers", "on", "in", "to", "into", "на", "в", "the"]);
@@ -729,15 +848,33 @@ impl Reading<'_> {
             }
         }
         if self.means(at, Meaning::Offload) {
-            let to = self.skip(at + 1, &["some", "to", "part", "into", "system", "the", "в", "на", "части", "часть", "rest", "it"]);
+            let to = self.skip(
+                at + 1,
+                &[
+                    "some",
+                    "to",
+                    "part",
+                    "into",
+                    "system",
+                    "the",
+                    "в",
+                    "на",
+                    "части",
+                    "часть",
+                    "rest",
+                    "it",
+                ],
+            );
             if self.means(to, Meaning::Ram) || self.means(to, Meaning::Cpu) {
                 self.set(to + 1, "offload", "auto".to_owned());
                 return true;
             }
         }
-        let flash = self.token(at).is_some_and(|t| t.is("flash")) && self.token(at + 1).is_some_and(|t| t.is("attention") || t.is("attn"));
+        let flash = self.token(at).is_some_and(|t| t.is("flash"))
+            && self.token(at + 1).is_some_and(|t| t.is("attention") || t.is("attn"));
         if flash {
-            let is_off = self.token(at + 2).is_some_and(|t| t.is("off")) || at > 0 && self.means(at - 1, Meaning::Without);
+            let is_off = self.token(at + 2).is_some_and(|t| t.is("off"))
+                || at > 0 && self.means(at - 1, Meaning::Without);
             let is_said = self.token(at + 2).is_some_and(|t| t.is("off") || t.is("on"));
             let end = at + 2 + usize::from(is_said);
             self.set(end, "fa", if is_off { "off" } else { "on" }.to_owned());
@@ -774,26 +911,64 @@ impl Reading<'_> {
             (Meaning::Users, "users"),
             (Meaning::Ram, "ram"),
         ];
-        let Some((meaning, key)) = keys.into_iter().find(|(meaning, _)| self.means(self.at, *meaning)) else {
+        let Some((meaning, key)) =
+            keys.into_iter().find(|(meaning, _)| self.means(self.at, *meaning))
+        else {
             return false;
         };
-        if key == "prompt" && matches!(self.tokens[self.at].raw.as_str(), "in" | "пп") || key == "output" && self.tokens[self.at].is("out") {
+        if key == "prompt" && matches!(self.tokens[self.at].raw.as_str(), "in" | "пп")
+            || key == "output" && self.tokens[self.at].is("out")
+        {
             return false;
         }
         let fillers: &[&str] = &[
-            "of", "is", "length", "size", "window", "at", "to", "up", "до", "в", "на", "for", "be", "around", "about",
-            "=", "размер", "размером", "длиной", "окно", "токенов", "порядка", "около", "хотя", "бы", "set", "with", "maximum", "max", "len", "a",
+            "of",
+            "is",
+            "length",
+            "size",
+            "window",
+            "at",
+            "to",
+            "up",
+            "до",
+            "в",
+            "на",
+            "for",
+            "be",
+            "around",
+            "about",
+            "=",
+            "размер",
+            "размером",
+            "длиной",
+            "окно",
+            "токенов",
+            "порядка",
+            "около",
+            "хотя",
+            "бы",
+            "set",
+            "with",
+            "maximum",
+            "max",
+            "len",
+            "a",
         ];
         let number = self.skip(self.at + 1, fillers);
         let ddr = self.tokens[self.at].is("ddr");
-        let number = if ddr && self.token(number).is_some_and(|t| t.is_glued) { number + 1 } else { number };
+        let number =
+            if ddr && self.token(number).is_some_and(|t| t.is_glued) { number + 1 } else { number };
         let Some((value, is_scaled, mut end)) = self.amount(number) else { return false };
         if self.token(number).is_some_and(|t| matches!(t.gap, ',' | ';' | '+' | '?' | '\n')) {
             return false;
         }
         let is_gb = self.means(end, Meaning::Gigabytes) && self.is_unit(end);
-        let is_of_next = has_unit(&self.tokens, number) && !(key == "ctx" && value >= 512.0 && self.means(end, Meaning::Users));
-        let is_other = is_of_next && !self.means(end, Meaning::Tokens) && !(key == "ram" && is_gb) && !is_scaled;
+        let is_of_next = has_unit(&self.tokens, number)
+            && !(key == "ctx" && value >= 512.0 && self.means(end, Meaning::Users));
+        let is_other = is_of_next
+            && !self.means(end, Meaning::Tokens)
+            && !(key == "ram" && is_gb)
+            && !is_scaled;
         if is_other || key != "ram" && is_gb || self.device(number, None).is_some() && !is_scaled {
             return false;
         }
@@ -840,8 +1015,15 @@ impl Reading<'_> {
         let word = COUNTS.iter().find(|(word, _)| *word == token.raw).map(|(_, n)| *n);
         let Some(count) = token.number().or(word) else { return false };
         // GX10 is a name.
-        let is_glued = token.is_glued && at > 0 && self.tokens[at - 1].kind == Kind::Word && !self.tokens[at - 1].is("x");
-        if is_glued || !(1.0..=128.0).contains(&count) || count.fract() != 0.0 || token.text.contains('.') {
+        let is_glued = token.is_glued
+            && at > 0
+            && self.tokens[at - 1].kind == Kind::Word
+            && !self.tokens[at - 1].is("x");
+        if is_glued
+            || !(1.0..=128.0).contains(&count)
+            || count.fract() != 0.0
+            || token.text.contains('.')
+        {
             return false;
         }
         let mut next = at + 1;
@@ -849,7 +1031,9 @@ impl Reading<'_> {
         let mut is_told = word.is_some();
         while next < at + 5 {
             let gap = self.token(next).map_or(' ', |token| token.gap);
-            let is_of = self.token(next).is_some_and(|t| matches!(t.raw.as_str(), "of" | "шт" | "штуки" | "used" | "units" | "pcs" | "бу"));
+            let is_of = self.token(next).is_some_and(|t| {
+                matches!(t.raw.as_str(), "of" | "шт" | "штуки" | "used" | "units" | "pcs" | "бу")
+            });
             if is_times(next) || gap == '*' && next == at + 1 {
                 is_told = true;
                 next += usize::from(is_times(next));
@@ -867,10 +1051,15 @@ impl Reading<'_> {
         }
         let count = count as u32;
         // 2 x 24 GB.
-        let memory = self.token(next).and_then(Token::number).filter(|_| self.means(next + 1, Meaning::Gigabytes) && self.is_unit(next + 1));
+        let memory = self
+            .token(next)
+            .and_then(Token::number)
+            .filter(|_| self.means(next + 1, Meaning::Gigabytes) && self.is_unit(next + 1));
         if let Some(gb) = memory {
             let after = self.skip(next + 2, &["vram"]);
-            if let Some(mention) = self.device(after, Some(gb)).filter(|mention| mention.memory_gb.is_some()) {
+            if let Some(mention) =
+                self.device(after, Some(gb)).filter(|mention| mention.memory_gb.is_some())
+            {
                 self.part(mention, count);
                 return true;
             }
@@ -922,7 +1111,9 @@ impl Reading<'_> {
             let has_or = self.tokens.iter().any(|token| {
                 let is_or = token.kind == Kind::Word && means(&token.raw, Meaning::Or);
                 let compares = token.raw.starts_with("compar") || token.raw.starts_with("сравн");
-                is_or && (between.contains(&token.start) || compares && !self.text[between.clone()].contains('+'))
+                is_or
+                    && (between.contains(&token.start)
+                        || compares && !self.text[between.clone()].contains('+'))
             });
             has_or || self.text.get(between).is_some_and(|text| text.contains(';'))
         });
@@ -941,9 +1132,12 @@ impl Reading<'_> {
             self.set(end, "quant", value);
             return true;
         }
-        let is = |at: usize, words: &[&str]| self.token(at).is_some_and(|t| words.contains(&t.text.as_str()));
+        let is = |at: usize, words: &[&str]| {
+            self.token(at).is_some_and(|t| words.contains(&t.text.as_str()))
+        };
         // Without quantisation, full precision.
-        let is_plain = self.means(self.at, Meaning::Without) && self.means(self.at + 1, Meaning::Quant)
+        let is_plain = self.means(self.at, Meaning::Without)
+            && self.means(self.at + 1, Meaning::Quant)
             || is(self.at, &["full"]) && is(self.at + 1, &["precision"]);
         let is_half = is(self.at, &["half"]) && is(self.at + 1, &["precision"]);
         if is_plain || is_half {
@@ -955,7 +1149,11 @@ impl Reading<'_> {
             return true;
         }
         // 4 quant, quant 4.
-        let bits = |at: usize| self.token(at).and_then(Token::number).filter(|n| (1.0..=8.0).contains(n) && !has_unit(&self.tokens, at));
+        let bits = |at: usize| {
+            self.token(at)
+                .and_then(Token::number)
+                .filter(|n| (1.0..=8.0).contains(n) && !has_unit(&self.tokens, at))
+        };
         if self.means(self.at, Meaning::Quant) {
             if let Some(n) = bits(self.at + 1) {
                 let span = self.take(self.at + 2);
@@ -965,7 +1163,9 @@ impl Reading<'_> {
         }
         let ordinal = self.skip(self.at + 1, &["й", "ый", "ом", "м", "ой"]);
         if self.means(ordinal, Meaning::Quant) {
-            if let Some(n) = self.token(self.at).and_then(Token::number).filter(|n| (1.0..=8.0).contains(n)) {
+            if let Some(n) =
+                self.token(self.at).and_then(Token::number).filter(|n| (1.0..=8.0).contains(n))
+            {
                 let span = self.take(ordinal + 1);
                 self.bits.push((span, n));
                 return true;
@@ -988,11 +1188,7 @@ impl Reading<'_> {
             device.as_ref().is_none_or(|device| length(&model.tokens) >= length(&device.tokens))
         });
         if let Some(mention) = model {
-            let is_draft = (1..=2).any(|n| at.checked_sub(n).is_some_and(|at| self.means(at, Meaning::Draft)))
-                || self.means(mention.tokens.end, Meaning::Draft);
-            let end = mention.tokens.end;
-            let text = self.take(end);
-            self.models.push((text, mention, is_draft));
+            self.model(mention);
             return true;
         }
         if let Some(mention) = device {
@@ -1002,6 +1198,15 @@ impl Reading<'_> {
         false
     }
 
+    /// Takes a model, or a draft model if it is called so.
+    fn model(&mut self, mention: ModelMention) {
+        let before = |n: usize| self.at.checked_sub(n);
+        let is_draft = (1..=2).filter_map(before).any(|at| self.means(at, Meaning::Draft))
+            || self.means(mention.tokens.end, Meaning::Draft);
+        let text = self.take(mention.tokens.end);
+        self.models.push((text, mention, is_draft));
+    }
+
     /// A part of the owner's name in an address, such as `mlx-community/`.
     fn is_owner(&self, at: usize) -> bool {
         let token = &self.tokens[at];
@@ -1009,7 +1214,8 @@ impl Reading<'_> {
         let is_part = |c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_' | '.');
         let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
         let mut behind = rest[end..].chars();
-        let has_name = behind.next() == Some('/') && behind.next().is_some_and(char::is_alphanumeric);
+        let has_name =
+            behind.next() == Some('/') && behind.next().is_some_and(char::is_alphanumeric);
         token.kind == Kind::Word && has_name && !self.means(at, Meaning::Tokens)
     }
 
@@ -1036,17 +1242,25 @@ impl Reading<'_> {
                 break;
             }
             let is_chip = token.kind == Kind::Code && token.text.starts_with('m');
-            let is_tier = matches!(token.text.as_str(), "pro" | "max" | "ultra") && generation.is_some();
+            let is_tier =
+                matches!(token.text.as_str(), "pro" | "max" | "ultra") && generation.is_some();
             let number = token.number().filter(|n| (8.0..=512.0).contains(n) && memory.is_none());
             if is_chip && generation.is_none() {
                 generation = Some(token.text.clone());
             } else if is_tier {
                 tier = Some(token.text.clone());
-            } else if number.is_some() && (!has_unit(&self.tokens, end) || self.means(end + 1, Meaning::Gigabytes)) {
+            } else if number.is_some()
+                && (!has_unit(&self.tokens, end) || self.means(end + 1, Meaning::Gigabytes))
+            {
                 memory = number;
                 end += usize::from(self.means(end + 1, Meaning::Gigabytes));
-            } else if !(matches!(token.raw.as_str(), "with" | "w" | "с" | "на" | "on" | "apple" | "of") && self.token(end + 1).is_some_and(|next| next.number().is_some() || next.kind == Kind::Code && next.text.starts_with('m')))
-                && !(memory.is_some() && (self.means(end, Meaning::Ram) || self.means(end, Meaning::Memory)))
+            } else if !(matches!(
+                token.raw.as_str(),
+                "with" | "w" | "с" | "на" | "on" | "apple" | "of"
+            ) && self.token(end + 1).is_some_and(|next| {
+                next.number().is_some() || next.kind == Kind::Code && next.text.starts_with('m')
+            })) && !(memory.is_some()
+                && (self.means(end, Meaning::Ram) || self.means(end, Meaning::Memory)))
             {
                 break;
             }
@@ -1068,7 +1282,9 @@ impl Reading<'_> {
                 let has_memory = memory.is_none_or(|gb| {
                     device.memory_options_gb.iter().any(|option| (option - gb).abs() < 0.5)
                 });
-                generation.as_ref().is_none_or(|generation| *generation == of) && is_tier && has_memory
+                generation.as_ref().is_none_or(|generation| *generation == of)
+                    && is_tier
+                    && has_memory
             })
         };
         let mut devices = NAMES.devices(is_wanted);
@@ -1083,7 +1299,8 @@ impl Reading<'_> {
             memory_gb: memory.map(|gb| gb as u32),
             ..DeviceCount::one(&device.id)
         };
-        let options: Vec<String> = devices.iter().map(|device| written(device).to_string()).take(OPTIONS + 4).collect();
+        let options: Vec<String> =
+            devices.iter().map(|device| written(device).to_string()).take(OPTIONS + 4).collect();
         (!options.is_empty()).then_some((at..end, options))
     }
 
@@ -1123,7 +1340,9 @@ impl Reading<'_> {
         let is_machine_named = self.name_machines();
         self.name_quants();
         let is_command = !command.consumed.is_empty();
-        let asks = self.intent(is_model_named, is_machine_named).filter(|_| !is_command || self.text.contains('?'));
+        let asks = self
+            .intent(is_model_named, is_machine_named)
+            .filter(|_| !is_command || self.text.contains('?'));
         self.answer(asks, is_model_named, is_machine_named, ignored)
     }
 
@@ -1140,12 +1359,18 @@ impl Reading<'_> {
             // 13th, 16-Core, 2.50GHz.
             let is_counted = token.kind == Kind::Number
                 && (self.means(at + 1, Meaning::Cores)
-                    || self.token(at + 1).is_some_and(|next| matches!(next.text.as_str(), "th" | "ghz" | "mhz")));
+                    || self
+                        .token(at + 1)
+                        .is_some_and(|next| matches!(next.text.as_str(), "th" | "ghz" | "mhz")));
             let before = at.checked_sub(1).map(|before| &self.tokens[before]);
             let is_release = token.kind == Kind::Number
                 && before.is_some_and(|before| {
                     let is_part = token.is_glued && means(&before.raw, Meaning::Filler);
-                    is_part || matches!(before.text.as_str(), "opengl" | "llvm" | "drm" | "cuda" | "rocm")
+                    is_part
+                        || matches!(
+                            before.text.as_str(),
+                            "opengl" | "llvm" | "drm" | "cuda" | "rocm"
+                        )
                 });
             if self.is_read[at] || is_known || is_counted || is_release {
                 continue;
@@ -1166,7 +1391,8 @@ impl Reading<'_> {
             is_named |= !is_draft;
             match (mention.options.as_slice(), &mention.note) {
                 ([only], None) => {
-                    let known = self.understood.iter().any(|(_, k, value)| *k == key && value == only);
+                    let known =
+                        self.understood.iter().any(|(_, k, value)| *k == key && value == only);
                     if !known {
                         self.understood.push((span, key, (*only).to_owned()));
                     }
@@ -1180,9 +1406,20 @@ impl Reading<'_> {
         is_named
     }
 
-    fn choose(&mut self, span: Range<usize>, key: &str, options: Vec<String>, note: Option<String>) {
-        let choice = Choice { key: key.to_owned(), text: self.text[span.clone()].to_owned(), options, note };
-        if !self.choices.iter().any(|(_, known)| known.key == choice.key && known.options == choice.options) {
+    fn choose(
+        &mut self,
+        span: Range<usize>,
+        key: &str,
+        options: Vec<String>,
+        note: Option<String>,
+    ) {
+        let choice =
+            Choice { key: key.to_owned(), text: self.text[span.clone()].to_owned(), options, note };
+        if !self
+            .choices
+            .iter()
+            .any(|(_, known)| known.key == choice.key && known.options == choice.options)
+        {
             self.choices.push((span, choice));
         }
     }
@@ -1191,17 +1428,22 @@ impl Reading<'_> {
         let parts = std::mem::take(&mut self.parts);
         let cards = self.cards.take();
         let has_gpu = parts.iter().any(|part| part.mention.options[0].kind != DeviceKind::Cpu);
-        let (mut machines, mut spans): (Vec<Vec<DeviceCount>>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
+        let (mut machines, mut spans): (Vec<Vec<DeviceCount>>, Vec<Range<usize>>) =
+            (Vec::new(), Vec::new());
         let mut is_open = false;
         let compares = parts.iter().any(|part| part.is_alternative);
         let mut is_named = !parts.is_empty();
         let pending = std::mem::take(&mut self.memory);
-        let unified = parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);
+        let unified =
+            parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);
         let mut unified_gb = unified.and_then(|part| part.mention.memory_gb);
         let mut left = Vec::new();
         for memory in pending {
             let fits = unified.filter(|_| unified_gb.is_none()).is_some_and(|part| {
-                part.mention.options.iter().any(|device| device.memory_options_gb.contains(&memory.gb))
+                part.mention
+                    .options
+                    .iter()
+                    .any(|device| device.memory_options_gb.contains(&memory.gb))
             });
             if fits { unified_gb = Some(memory.gb) } else { left.push(memory) }
         }
@@ -1214,7 +1456,9 @@ impl Reading<'_> {
             let mut options = part.mention.options;
             let first = options[0];
             if let Some(gb) = gb.filter(|_| first.kind == DeviceKind::Unified) {
-                options.retain(|device| device.memory_options_gb.contains(&gb) || device.memory_gb == Some(gb));
+                options.retain(|device| {
+                    device.memory_options_gb.contains(&gb) || device.memory_gb == Some(gb)
+                });
             }
             let first = options.first().copied().unwrap_or(first);
             let written = |device: &Device, gb: Option<f64>| DeviceCount {
@@ -1243,14 +1487,13 @@ impl Reading<'_> {
                 self.choose(part.text.clone(), "hw", choices, note);
             }
             let device = written(first, gb);
-            let is_apart = part.is_alternative || compares && place > 0 && self.is_comma(&spans, &part.text);
+            let is_apart =
+                part.is_alternative || compares && place > 0 && self.is_comma(&spans, &part.text);
             match machines.last_mut().filter(|_| !is_apart) {
-                Some(machine) => {
-                    match machine.iter_mut().find(|known| known.id == device.id) {
-                        Some(known) if known.count == device.count => {}
-                        _ => machine.push(device),
-                    }
-                }
+                Some(machine) => match machine.iter_mut().find(|known| known.id == device.id) {
+                    Some(known) if known.count == device.count => {}
+                    _ => machine.push(device),
+                },
                 None => machines.push(vec![device]),
             }
             spans.push(part.text);
@@ -1264,7 +1507,8 @@ impl Reading<'_> {
             }
         }
         if !machines.is_empty() && !is_open {
-            let machines: Vec<Machine> = machines.into_iter().map(|devices| Machine { devices }).collect();
+            let machines: Vec<Machine> =
+                machines.into_iter().map(|devices| Machine { devices }).collect();
             for (machine, span) in spread(machines, &spans) {
                 self.understood.push((span, "hw", machine));
             }
@@ -1283,7 +1527,8 @@ impl Reading<'_> {
             is_named |= self.cards_with(memory, count);
         }
         if let Some(span) = self.is_cpu_only.take().filter(|_| !is_named) {
-            let hosts = NAMES.devices(|device| device.kind == DeviceKind::Cpu && device.id.ends_with("-dual"));
+            let hosts = NAMES
+                .devices(|device| device.kind == DeviceKind::Cpu && device.id.ends_with("-dual"));
             let mut options: Vec<String> = hosts.iter().map(|device| device.id.clone()).collect();
             sort::by_key(&mut options, |id| match id.as_str() {
                 id if id.contains("5600") => 0,
@@ -1297,17 +1542,21 @@ impl Reading<'_> {
     }
 
     fn is_comma(&self, spans: &[Range<usize>], next: &Range<usize>) -> bool {
-        spans.last().and_then(|last| self.text.get(last.end..next.start)).is_some_and(|between| {
-            between.contains(',')
-        })
+        spans
+            .last()
+            .and_then(|last| self.text.get(last.end..next.start))
+            .is_some_and(|between| between.contains(','))
     }
 
     /// A choice of the cards that have so much memory.
     fn cards_with(&mut self, memory: PendingMemory, count: u32) -> bool {
         let same = |gb: Option<f64>| gb.is_some_and(|gb| (gb - memory.gb).abs() < 0.5);
         let is_card = |device: &Device| {
-            device.kind == DeviceKind::Discrete && same(device.memory_gb) && !device.name.contains("mod")
-                && !device.name.to_lowercase().contains("laptop") && device.status == "released"
+            device.kind == DeviceKind::Discrete
+                && same(device.memory_gb)
+                && !device.name.contains("mod")
+                && !device.name.to_lowercase().contains("laptop")
+                && device.status == "released"
         };
         let mut devices = NAMES.devices(is_card);
         let rank = |device: &Device| match device.segment.as_str() {
@@ -1318,7 +1567,8 @@ impl Reading<'_> {
         sort::by_key(&mut devices, |device| {
             (rank(device), std::cmp::Reverse(device.release.clone().unwrap_or_default()))
         });
-        let written = |device: &&Device| DeviceCount { count, ..DeviceCount::one(&device.id) }.to_string();
+        let written =
+            |device: &&Device| DeviceCount { count, ..DeviceCount::one(&device.id) }.to_string();
         let options: Vec<String> = devices.iter().map(written).take(OPTIONS + 4).collect();
         if options.is_empty() {
             self.choose(memory.text, "hw", options, Some("no card has so much memory".to_owned()));
@@ -1332,7 +1582,8 @@ impl Reading<'_> {
         let has = |engine: Engine| {
             self.understood.iter().any(|(_, key, value)| *key == "engine" && value == engine.name())
         };
-        let is_checkpoint = [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm].into_iter().any(has);
+        let is_checkpoint =
+            [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm].into_iter().any(has);
         let (is_mlx, is_exl) = (has(Engine::Mlx), has(Engine::ExLlamaV3));
         let named: Vec<String> = self.values("quant");
         for (span, bits) in std::mem::take(&mut self.bits) {
@@ -1355,7 +1606,8 @@ impl Reading<'_> {
             };
             // AWQ 4 bit is AWQ.
             let is_told = named.iter().any(|name| {
-                Quant::parse(name).is_some_and(|quant| u64::from(whole) == u64::from(quant.nominal_bits()))
+                Quant::parse(name)
+                    .is_some_and(|quant| u64::from(whole) == u64::from(quant.nominal_bits()))
             });
             if !is_told {
                 self.understood.push((span, "quant", quant));
@@ -1368,7 +1620,11 @@ impl Reading<'_> {
         });
         let is_engine_named = self.understood.iter().any(|(_, key, _)| *key == "engine");
         if let Some(engine) = implied.filter(|_| !is_engine_named) {
-            let span = self.understood.iter().find(|(_, key, _)| *key == "quant").map(|(span, ..)| span.clone());
+            let span = self
+                .understood
+                .iter()
+                .find(|(_, key, _)| *key == "quant")
+                .map(|(span, ..)| span.clone());
             self.understood.push((span.unwrap_or(0..0), "engine", engine.name().to_owned()));
         }
     }
@@ -1384,11 +1640,14 @@ impl Reading<'_> {
             Card, Context, Fit, HowMuch, Machine, Memory, Model, Need, Quant, Ram, Rate, Second,
             Speed, Tokens, Users, Vram, Which,
         };
-        let free = |at: usize, meaning| !self.is_read.get(at).copied().unwrap_or(true) && self.means(at, meaning);
+        let free = |at: usize, meaning| {
+            !self.is_read.get(at).copied().unwrap_or(true) && self.means(at, meaning)
+        };
         let span = |from: usize, to: usize| self.span(from..to + 1);
         let mut found: Option<(&'static str, Range<usize>)> = None;
         let length = self.tokens.len();
-        let starts: Vec<usize> = (0..length).filter(|at| free(*at, Which) || free(*at, HowMuch)).collect();
+        let starts: Vec<usize> =
+            (0..length).filter(|at| free(*at, Which) || free(*at, HowMuch)).collect();
         for from in starts.iter().copied() {
             let is_much = free(from, HowMuch);
             for to in from + 1..(from + 6).min(length) {
@@ -1399,13 +1658,17 @@ impl Reading<'_> {
                 let is = |meaning| free(to, meaning);
                 let asks = if is(Quant) {
                     Some("quant")
-                } else if is(Speed) || is(Rate) || is(Tokens) && (to + 1..to + 4).any(|at| self.means(at, Second)) {
+                } else if is(Speed)
+                    || is(Rate)
+                    || is(Tokens) && (to + 1..to + 4).any(|at| self.means(at, Second))
+                {
                     Some("speed")
                 } else if is(Context) || is_much && is(Tokens) {
                     Some("context")
                 } else if is_much && is(Users) {
                     Some("users")
-                } else if [Card, Vram, Machine, Ram].into_iter().any(is) || is(Memory) && !is(Card) {
+                } else if [Card, Vram, Machine, Ram].into_iter().any(is) || is(Memory) && !is(Card)
+                {
                     if has_machine && !is_much { None } else { Some("hardware") }
                 } else if is(Model) && !has_model {
                     Some("models")
@@ -1427,27 +1690,43 @@ impl Reading<'_> {
             return found;
         }
         let first = |meaning| (0..length).find(|at| free(*at, meaning));
-        let says_speed = first(Speed).or_else(|| (0..length).find(|at| free(*at, Tokens) && self.rate(*at).is_some())).or_else(|| first(Rate));
+        let says_speed = first(Speed)
+            .or_else(|| (0..length).find(|at| free(*at, Tokens) && self.rate(*at).is_some()))
+            .or_else(|| first(Rate));
         if let Some(at) = says_speed {
             return Some(("speed", span(at, at)));
         }
-        let (which, need, fit) = (starts.iter().copied().find(|at| free(*at, Which)), first(Need), first(Fit));
+        let (which, need, fit) =
+            (starts.iter().copied().find(|at| free(*at, Which)), first(Need), first(Fit));
         let missing = match (has_model, has_machine) {
             (false, _) => "models",
             (true, false) => "hardware",
             (true, true) => "fits",
         };
         match (which, need, fit) {
-            (Some(which), Some(need), _) if !has_machine => Some(("hardware", span(which.min(need), need.max(which)))),
+            (Some(which), Some(need), _) if !has_machine => {
+                Some(("hardware", span(which.min(need), need.max(which))))
+            }
             (Some(which), _, Some(fit)) => Some((missing, span(which.min(fit), fit.max(which)))),
-            (None, Some(need), _) if has_model && !has_machine => Some(("hardware", span(need, need))),
-            (None, None, _) if has_model && !has_machine && first(Machine).is_some() && first(Fit).is_none() => {
+            (None, Some(need), _) if has_model && !has_machine => {
+                Some(("hardware", span(need, need)))
+            }
+            (None, None, _)
+                if has_model
+                    && !has_machine
+                    && first(Machine).is_some()
+                    && first(Fit).is_none() =>
+            {
                 first(Machine).map(|at| ("hardware", span(at, at)))
             }
             (_, _, Some(fit)) if has_machine && !has_model => Some(("models", span(fit, fit))),
             (_, _, Some(fit)) => Some(("fits", span(fit, fit))),
-            (Some(which), None, None) if has_machine && !has_model => Some(("models", span(which, which))),
-            (None, None, None) if has_machine && !has_model => first(Model).map(|at| ("models", span(at, at))),
+            (Some(which), None, None) if has_machine && !has_model => {
+                Some(("models", span(which, which)))
+            }
+            (None, None, None) if has_machine && !has_model => {
+                first(Model).map(|at| ("models", span(at, at)))
+            }
             _ => None,
         }
     }
@@ -1477,7 +1756,9 @@ impl Reading<'_> {
                 Some(before) if is_list && before.split([',', ';']).any(|known| known == value) => {
                     continue;
                 }
-                Some(before) if is_list => format!("{before}{}{value}", if key == "hw" { ";" } else { "," }),
+                Some(before) if is_list => {
+                    format!("{before}{}{value}", if key == "hw" { ";" } else { "," })
+                }
                 _ => value.clone(),
             };
             if setting.set(&mut scenario, &whole).is_err() {
@@ -1507,7 +1788,11 @@ impl Reading<'_> {
         asked.query = query(&pairs);
         asked.understood = understood
             .into_iter()
-            .map(|(span, key, value)| Understood { text: text[span].to_owned(), key: key.to_owned(), value })
+            .map(|(span, key, value)| Understood {
+                text: text[span].to_owned(),
+                key: key.to_owned(),
+                value,
+            })
             .collect();
         asked.choices = self.choices.into_iter().map(|(_, choice)| choice).collect();
         asked.ignored = ignored.into_iter().map(|span| text[span].trim().to_owned()).collect();
@@ -1538,7 +1823,9 @@ fn query(pairs: &BTreeMap<&str, String>) -> String {
         }
         out.push_str(setting.key);
         out.push('=');
-        out.push_str(&value.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace(' ', "%20"));
+        out.push_str(
+            &value.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace(' ', "%20"),
+        );
     }
     out
 }

@@ -150,8 +150,8 @@ pub fn split(text: &str) -> Vec<Token> {
                 i += 1;
                 // 8xh100 is 8 x h100, but 7900xtx has a word behind its number.
                 let is_times = i == first + 1 && matches!(c, 'x' | 'X' | 'х' | 'Х' | '×');
-                let after_number = tokens.last().is_some_and(|t| t.kind == Kind::Number)
-                    && last_end == first;
+                let after_number =
+                    tokens.last().is_some_and(|t| t.kind == Kind::Number) && last_end == first;
                 if is_times && after_number && !matches!(at(i), 't' | 'T' | 's' | 'S') {
                     break;
                 }

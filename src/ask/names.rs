@@ -12,17 +12,81 @@ use crate::sort;
 pub const OPTIONS: usize = 8;
 
 /// Words that a name has or lacks without being another model.
-pub const FREE: &[&str] =
-    &["instruct", "chat", "it", "hf", "meta", "nvidia", "c4ai", "bf16", "inst", "pt", "ai21", "ai", "e"];
+pub const FREE: &[&str] = &[
+    "instruct", "chat", "it", "hf", "meta", "nvidia", "c4ai", "bf16", "inst", "pt", "ai21", "ai",
+    "e",
+];
 
 /// Words of models' names that do not begin one, since they say what kind of model it is.
 const KINDS: &[&str] = &[
-    "small", "large", "mini", "medium", "nano", "micro", "tiny", "pro", "flash", "air", "max",
-    "plus", "base", "chat", "instruct", "coder", "code", "vision", "next", "think", "thinking",
-    "reasoning", "text", "math", "embedding", "guard", "multilingual", "all", "preview", "open",
-    "super", "ultra", "edge", "lite", "dev", "deep", "distill", "reranker", "hybrid", "linear",
-    "nvidia", "meta", "moe", "zero", "inst", "lightning", "horizon", "cascade", "agent", "world",
-    "exp", "speciale", "translate", "global", "deduped", "alpha", "lab", "xl", "mobile", "xs", "atlas", "japanese", "pt", "oss", "gen", "fast", "turbo", "experimental",
+    "small",
+    "large",
+    "mini",
+    "medium",
+    "nano",
+    "micro",
+    "tiny",
+    "pro",
+    "flash",
+    "air",
+    "max",
+    "plus",
+    "base",
+    "chat",
+    "instruct",
+    "coder",
+    "code",
+    "vision",
+    "next",
+    "think",
+    "thinking",
+    "reasoning",
+    "text",
+    "math",
+    "embedding",
+    "guard",
+    "multilingual",
+    "all",
+    "preview",
+    "open",
+    "super",
+    "ultra",
+    "edge",
+    "lite",
+    "dev",
+    "deep",
+    "distill",
+    "reranker",
+    "hybrid",
+    "linear",
+    "nvidia",
+    "meta",
+    "moe",
+    "zero",
+    "inst",
+    "lightning",
+    "horizon",
+    "cascade",
+    "agent",
+    "world",
+    "exp",
+    "speciale",
+    "translate",
+    "global",
+    "deduped",
+    "alpha",
+    "lab",
+    "xl",
+    "mobile",
+    "xs",
+    "atlas",
+    "japanese",
+    "pt",
+    "oss",
+    "gen",
+    "fast",
+    "turbo",
+    "experimental",
 ];
 
 /// Words that name a family only with something behind them, since they mean something else too.
@@ -33,9 +97,37 @@ const NEEDS_MORE: &[&str] = &[
 
 /// Words of devices' names that are left out without meaning another device.
 const OPTIONAL: &[&str] = &[
-    "rtx", "gtx", "rx", "arc", "instinct", "tesla", "sxm", "pcie", "blackwell", "workstation", "cpu",
-    "xeon", "core", "ryzen", "platinum", "gold", "ch", "igpu", "c", "dual", "dgx", "gb10", "radeon",
-    "agx", "grace", "hopper", "edition", "spr", "threadripper", "epyc", "jetson",
+    "rtx",
+    "gtx",
+    "rx",
+    "arc",
+    "instinct",
+    "tesla",
+    "sxm",
+    "pcie",
+    "blackwell",
+    "workstation",
+    "cpu",
+    "xeon",
+    "core",
+    "ryzen",
+    "platinum",
+    "gold",
+    "ch",
+    "igpu",
+    "c",
+    "dual",
+    "dgx",
+    "gb10",
+    "radeon",
+    "agx",
+    "grace",
+    "hopper",
+    "edition",
+    "spr",
+    "threadripper",
+    "epyc",
+    "jetson",
 ];
 
 /// Words that make another device of one.
@@ -45,7 +137,9 @@ const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop"];
 fn cost(word: &Token) -> u32 {
     match word.kind {
         Kind::Word if FREE.contains(&word.text.as_str()) => 0,
-        Kind::Word if matches!(word.text.as_str(), "base" | "embedding" | "reranker" | "guard") => 5,
+        Kind::Word if matches!(word.text.as_str(), "base" | "embedding" | "reranker" | "guard") => {
+            5
+        }
         Kind::Word => 2,
         _ => 0,
     }
@@ -74,6 +168,16 @@ pub struct Names {
     device_words: BTreeMap<String, Vec<usize>>,
     first_words: BTreeSet<String>,
     never: Vec<(Vec<String>, usize)>,
+    ids: BTreeMap<String, Entry>,
+}
+
+/// What an id is of.
+#[derive(Clone, Copy)]
+pub enum Entry {
+    /// A model.
+    Model(&'static Model),
+    /// A device.
+    Device(&'static Device),
 }
 
 /// The index of the bundled catalogue, built on first use.
@@ -108,7 +212,8 @@ fn is_memory(tokens: &[Token], at: usize) -> Option<f64> {
     let unit = tokens.get(at + 1)?;
     let is_near = unit.is_glued || matches!(unit.gap, ' ' | '-' | '\u{a0}');
     // 5700G is a name.
-    (is_near && number < 5000.0 && means(&unit.raw, Meaning::Gigabytes) && unit.kind == Kind::Word).then_some(number)
+    (is_near && number < 5000.0 && means(&unit.raw, Meaning::Gigabytes) && unit.kind == Kind::Word)
+        .then_some(number)
 }
 
 fn is_brand(token: &Token) -> bool {
@@ -205,14 +310,31 @@ impl Names {
                 (words.collect(), at)
             })
             .collect();
-        Names { models, model_words, heads, devices, device_words, first_words, never }
+        let model_ids = catalog.models.iter().flat_map(|model| {
+            [&model.id, &model.hf_id].map(|id| (id.to_lowercase(), Entry::Model(model)))
+        });
+        let device_ids = catalog.devices.iter();
+        let device_ids = device_ids.map(|device| (device.id.clone(), Entry::Device(device)));
+        let ids = model_ids.chain(device_ids).collect();
+        Names { models, model_words, heads, devices, device_words, first_words, never, ids }
+    }
+
+    /// What `id` is the id of, as the catalogue or Hugging Face writes it. One without a hyphen or a
+    /// digit is a word of a sentence.
+    pub fn entry(&self, id: &str) -> Option<Entry> {
+        let is_told = id.contains(['-', '/']) || id.bytes().any(|b| b.is_ascii_digit());
+        self.ids.get(&id.to_lowercase()).copied().filter(|_| is_told)
     }
 
     /// The family that a word begins the name of, spelt right.
     fn head(&self, token: &Token) -> Option<&str> {
         if token.kind != Kind::Word {
             // R1 says whose it is.
-            return self.model_words.get_key_value("r1").map(|(r1, _)| r1.as_str()).filter(|r1| token.text == *r1);
+            return self
+                .model_words
+                .get_key_value("r1")
+                .map(|(r1, _)| r1.as_str())
+                .filter(|r1| token.text == *r1);
         }
         if let Some(head) = self.heads.get(&token.text) {
             return Some(head);
@@ -235,7 +357,8 @@ impl Names {
     pub fn model_at(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
         let first = &tokens[at];
         // 70b llama.
-        let sized = first.kind == Kind::Size && !tokens.get(at + 1).is_some_and(|next| next.gap == ',');
+        let sized =
+            first.kind == Kind::Size && !tokens.get(at + 1).is_some_and(|next| next.gap == ',');
         let start = if sized { at + 1 } else { at };
         let head = tokens.get(start).and_then(|token| self.head(token));
         let Some(head) = head else {
@@ -258,13 +381,19 @@ impl Names {
         let mut next = start + 1;
         while let Some(token) = tokens.get(next) {
             let length = tokens.get(next + 1).filter(|k| k.is_glued && k.is("k"));
-            if let Some(all) = length.and_then(|_| self.model_words.get(&format!("{}k", token.text))) {
+            if let Some(all) =
+                length.and_then(|_| self.model_words.get(&format!("{}k", token.text)))
+            {
                 // Phi-3-mini-128k.
                 let both: Vec<usize> =
                     found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect();
                 if token.gap == '-' && !both.is_empty() {
                     found = both;
-                    used.push(Token { text: format!("{}k", token.text), kind: Kind::Active, ..token.clone() });
+                    used.push(Token {
+                        text: format!("{}k", token.text),
+                        kind: Kind::Active,
+                        ..token.clone()
+                    });
                     next += 2;
                     continue;
                 }
@@ -286,8 +415,10 @@ impl Names {
             // llama 3.3 instruct, the 70b.
             let is_bridge = token.kind == Kind::Word
                 && (means(&token.raw, Meaning::Filler) || means(&token.raw, Meaning::Model));
-            let then = tokens.get(next + 1).filter(|then| then.kind == Kind::Size && then.gap == ' ');
-            let then = then.filter(|_| is_bridge && !matches!(token.text.as_str(), "and" | "i" | "ili"));
+            let then =
+                tokens.get(next + 1).filter(|then| then.kind == Kind::Size && then.gap == ' ');
+            let then =
+                then.filter(|_| is_bridge && !matches!(token.text.as_str(), "and" | "i" | "ili"));
             match then.and_then(|then| self.narrowed(&found, &used, then)) {
                 Some((narrower, word)) => {
                     found = narrower;
@@ -306,22 +437,30 @@ impl Names {
         let tokens = at..next;
         if let Some(missing) = missing {
             let note = format!("no such size: {}", missing.text);
-            return Some(ModelMention { tokens, options: self.nearest_sizes(found, &used, &missing), note: Some(note) });
+            return Some(ModelMention {
+                tokens,
+                options: self.nearest_sizes(found, &used, &missing),
+                note: Some(note),
+            });
         }
         Some(ModelMention { tokens, options: self.chosen(found, &used), note: None })
     }
 
     /// Those of `found` with the word, and how it is spelt in their names.
-    fn narrowed(&self, found: &[usize], used: &[Token], token: &Token) -> Option<(Vec<usize>, Token)> {
+    fn narrowed(
+        &self,
+        found: &[usize],
+        used: &[Token],
+        token: &Token,
+    ) -> Option<(Vec<usize>, Token)> {
         let with = |word: &str| {
             let all = self.model_words.get(word)?;
             let both: Vec<usize> =
                 found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect();
             (!both.is_empty()).then(|| (both, Token { text: word.to_owned(), ..token.clone() }))
         };
-        let sized = |size: &str| {
-            with(size).map(|(both, word)| (both, Token { kind: Kind::Size, ..word }))
-        };
+        let sized =
+            |size: &str| with(size).map(|(both, word)| (both, Token { kind: Kind::Size, ..word }));
         let has_size = used.iter().any(|word| word.kind == Kind::Size);
         match token.kind {
             Kind::Quant => None,
@@ -361,25 +500,39 @@ impl Names {
     }
 
     /// A name that was never released, if it is the longest that begins here.
-    fn never_at(&self, tokens: &[Token], at: usize, start: usize, end: usize) -> Option<ModelMention> {
+    fn never_at(
+        &self,
+        tokens: &[Token],
+        at: usize,
+        start: usize,
+        end: usize,
+    ) -> Option<ModelMention> {
         let same = |word: &str, token: &Token| {
             word == token.text
                 || word.strip_suffix('b') == Some(&token.text) && token.kind == Kind::Number
-                || token.kind == Kind::Word && slips(&token.text, word, 1).is_some() && word.len() > 4
+                || token.kind == Kind::Word
+                    && slips(&token.text, word, 1).is_some()
+                    && word.len() > 4
         };
         let matches = |words: &[String], from: usize| {
             let mut next = from;
             for word in words {
                 // A word that makes no other model stands between.
-                while tokens.get(next).is_some_and(|t| next > from && FREE.contains(&t.text.as_str())) {
+                while tokens
+                    .get(next)
+                    .is_some_and(|t| next > from && FREE.contains(&t.text.as_str()))
+                {
                     next += 1;
                 }
-                if !tokens.get(next).is_some_and(|token| same(word, token)) || (next > from && ends_a_name(tokens, next)) {
+                if !tokens.get(next).is_some_and(|token| same(word, token))
+                    || (next > from && ends_a_name(tokens, next))
+                {
                     return None;
                 }
                 next += 1;
             }
-            while tokens.get(next).is_some_and(|t| FREE.contains(&t.text.as_str()) && t.gap == '-') {
+            while tokens.get(next).is_some_and(|t| FREE.contains(&t.text.as_str()) && t.gap == '-')
+            {
                 next += 1;
             }
             (next >= end).then_some(next)
@@ -413,15 +566,18 @@ impl Names {
         let mut found = self.model_words.get(&tokens[at].text)?.clone();
         let mut used = vec![tokens[at].clone()];
         let mut end = at + 1;
-        while let Some(token) = tokens.get(end).filter(|token| {
-            token.kind == Kind::Active || KINDS.contains(&token.text.as_str())
-        }) {
+        while let Some(token) = tokens
+            .get(end)
+            .filter(|token| token.kind == Kind::Active || KINDS.contains(&token.text.as_str()))
+        {
             let Some((narrower, word)) = self.narrowed(&found, &used, token) else { break };
             found = narrower;
             used.push(word);
             end += 1;
         }
-        found.retain(|at| !matches!(self.models[*at].model.modality.as_str(), "embedding" | "reranker"));
+        found.retain(|at| {
+            !matches!(self.models[*at].model.modality.as_str(), "embedding" | "reranker")
+        });
         let costs = |at: &usize| self.cost(*at, &used);
         let newest = |at: &usize| std::cmp::Reverse(self.models[*at].model.release.as_str());
         sort::by_key(&mut found, |at| (costs(at), newest(at)));
@@ -455,7 +611,10 @@ impl Names {
             return vec![id(exact)];
         }
         let is_chat = |at: usize| {
-            self.models[at].words.iter().any(|w| matches!(w.text.as_str(), "instruct" | "chat" | "it"))
+            self.models[at]
+                .words
+                .iter()
+                .any(|w| matches!(w.text.as_str(), "instruct" | "chat" | "it"))
         };
         let size = |at: usize| {
             let sizes = self.models[at].words.iter().filter(|word| word.kind == Kind::Size);
@@ -499,7 +658,12 @@ impl Names {
     }
 
     /// The models nearest in size.
-    fn nearest_sizes(&self, mut found: Vec<usize>, used: &[Token], missing: &Token) -> Vec<&'static str> {
+    fn nearest_sizes(
+        &self,
+        mut found: Vec<usize>,
+        used: &[Token],
+        missing: &Token,
+    ) -> Vec<&'static str> {
         let wanted = billions(&missing.text).unwrap_or(1.0);
         let least = found.iter().map(|at| self.cost(*at, used)).min();
         found.retain(|at| Some(self.cost(*at, used)) == least);
@@ -515,7 +679,12 @@ impl Names {
     }
 
     /// The device that is named from the token `at` on; `memory` is a size named before it.
-    pub fn device_at(&self, tokens: &[Token], at: usize, memory: Option<f64>) -> Option<DeviceMention> {
+    pub fn device_at(
+        &self,
+        tokens: &[Token],
+        at: usize,
+        memory: Option<f64>,
+    ) -> Option<DeviceMention> {
         let mut start = at;
         while tokens.get(start).is_some_and(is_brand) {
             start += 1;
@@ -532,7 +701,8 @@ impl Names {
         }
         let mut found = self.device_words.get(&first.text)?.clone();
         let mut used = vec![first.text.clone()];
-        let mut memory_gb = memory.filter(|gb| found.iter().any(|at| has_memory(self.devices[*at].device, *gb)));
+        let mut memory_gb =
+            memory.filter(|gb| found.iter().any(|at| has_memory(self.devices[*at].device, *gb)));
         let mut end = start + 1;
         while let Some(token) = tokens.get(end) {
             // Ryzen AI Max+ 395.
@@ -543,7 +713,8 @@ impl Names {
             if let Some(gb) = is_memory(tokens, end) {
                 let with = |at: &usize| has_memory(self.devices[*at].device, gb);
                 let is_ram = tokens.get(end + 2).is_some_and(|next| {
-                    means(&next.raw, Meaning::Ram) && self.devices[found[0]].device.kind == DeviceKind::Discrete
+                    means(&next.raw, Meaning::Ram)
+                        && self.devices[found[0]].device.kind == DeviceKind::Discrete
                 });
                 if memory_gb.is_some() || is_ram || !found.iter().any(with) {
                     break;
@@ -561,7 +732,11 @@ impl Names {
                     && device.memory_options_gb.len() + usize::from(device.vendor == "Apple") > 0
                     && token.number().is_some_and(|gb| has_memory(device, gb))
             };
-            if memory_gb.is_none() && token.gap == ' ' && found.iter().any(with) && !super::grammar::has_unit(tokens, end) {
+            if memory_gb.is_none()
+                && token.gap == ' '
+                && found.iter().any(with)
+                && !super::grammar::has_unit(tokens, end)
+            {
                 found.retain(with);
                 memory_gb = token.number();
                 end += 1;
@@ -570,7 +745,8 @@ impl Names {
             if is_brand(token) || is_memory_type(token) && memory_gb.is_some() {
                 end += 1;
                 // HBM3
-                let digits = tokens.get(end).filter(|next| next.is_glued && next.kind == Kind::Number);
+                let digits =
+                    tokens.get(end).filter(|next| next.is_glued && next.kind == Kind::Number);
                 end += usize::from(digits.is_some() && is_memory_type(token));
                 continue;
             }
@@ -582,13 +758,18 @@ impl Names {
             match both.filter(|both| !both.is_empty()) {
                 Some(both) => found = both,
                 // 30-core GPU.
-                None if means(&token.raw, Meaning::Cores) && used.last().is_some_and(|n| n.len() == 2) => {}
+                None if means(&token.raw, Meaning::Cores)
+                    && used.last().is_some_and(|n| n.len() == 2) => {}
                 None => break,
             }
             used.push(token.text.clone());
             end += 1;
         }
-        while end > start + 1 && is_brand(&tokens[end - 1]) && !tokens[end - 1].is("gpu") && !tokens[end - 1].is("graphics") {
+        while end > start + 1
+            && is_brand(&tokens[end - 1])
+            && !tokens[end - 1].is("gpu")
+            && !tokens[end - 1].is("graphics")
+        {
             end -= 1;
         }
         if let Some(gb) = memory_gb {
@@ -614,7 +795,11 @@ impl Names {
             digits > 2 || digits > 0 && digits < word.len() && !is_series
         };
         let long = |word: &&String| word.bytes().filter(u8::is_ascii_digit).count() > 2;
-        let is_word = |word: &String| !word.bytes().any(|b| b.is_ascii_digit()) && !OPTIONAL.contains(&word.as_str()) && word.len() > 2;
+        let is_word = |word: &String| {
+            !word.bytes().any(|b| b.is_ascii_digit())
+                && !OPTIONAL.contains(&word.as_str())
+                && word.len() > 2
+        };
         found.retain(|at| {
             let words = &self.devices[*at].words;
             let is_told = match is_cpu(at) {
@@ -622,7 +807,9 @@ impl Names {
                     words.iter().filter(long).all(|word| used.contains(word))
                         && used.iter().any(|word| is_word(word) || long(&word))
                 }
-                false => used.iter().any(tells) || used.iter().filter(|word| is_word(word)).count() > 1,
+                false => {
+                    used.iter().any(tells) || used.iter().filter(|word| is_word(word)).count() > 1
+                }
             };
             is_told || is_named(at)
         });
@@ -638,9 +825,18 @@ impl Names {
                     _ => 1,
                 })
                 .sum::<u32>()
-                + u32::from(name.device.flags.iter().any(|flag| flag.contains("mod")) && name.device.name.contains("mod"))
+                + u32::from(
+                    name.device.flags.iter().any(|flag| flag.contains("mod"))
+                        && name.device.name.contains("mod"),
+                )
         };
-        let least = found.iter().filter(|at| memory_gb.is_some() || !self.devices[**at].device.name.contains("unlocked")).map(cost).min()?;
+        let least = found
+            .iter()
+            .filter(|at| {
+                memory_gb.is_some() || !self.devices[**at].device.name.contains("unlocked")
+            })
+            .map(cost)
+            .min()?;
         found.retain(|at| cost(at) == least);
         // A bare number is a whole name.
         let is_bare = used.len() == 1 && used[0].bytes().all(|b| b.is_ascii_digit());
@@ -654,15 +850,16 @@ impl Names {
         };
         let usual = found.iter().position(|at| {
             let device = self.devices[*at].device;
-            is_id(device) || device.aliases.iter().any(|alias| {
-                let has_memory = alias.contains("GB") == memory_gb.is_some()
-                    || device.kind == DeviceKind::Unified;
-                let words = device_tokens(alias);
-                let is_whole = words.iter().all(|word| {
-                    used.contains(word) || matches!(word.as_str(), "rtx" | "gtx" | "rx" | "arc")
-                });
-                has_memory && is_whole && telling(&words) == told
-            })
+            is_id(device)
+                || device.aliases.iter().any(|alias| {
+                    let has_memory = alias.contains("GB") == memory_gb.is_some()
+                        || device.kind == DeviceKind::Unified;
+                    let words = device_tokens(alias);
+                    let is_whole = words.iter().all(|word| {
+                        used.contains(word) || matches!(word.as_str(), "rtx" | "gtx" | "rx" | "arc")
+                    });
+                    has_memory && is_whole && telling(&words) == told
+                })
         });
         if let Some(usual) = usual {
             let first = found.remove(usual);
@@ -675,10 +872,11 @@ impl Names {
         }
         let options: Vec<&'static Device> =
             found.iter().map(|at| self.devices[*at].device).take(OPTIONS + 2).collect();
-        let is_near = usual.is_none() && found.first().is_some_and(|at| {
-            let mut words = self.devices[*at].words.iter();
-            words.any(|word| OTHER.contains(&word.as_str()) && !used.contains(word))
-        });
+        let is_near = usual.is_none()
+            && found.first().is_some_and(|at| {
+                let mut words = self.devices[*at].words.iter();
+                words.any(|word| OTHER.contains(&word.as_str()) && !used.contains(word))
+            });
         let has_usual = usual.is_some() || options.len() == 1 && !is_near;
         (!options.is_empty()).then_some(DeviceMention { tokens, options, has_usual, memory_gb })
     }

@@ -88,66 +88,107 @@ pub enum Meaning {
 
 use Meaning::{
     Address, Bits, Brand, Cache, Card, Context, Cores, Cpu, Draft, Experts, Filler, Fit, Gigabytes,
-    HowMuch, Layers, Machine, Memory, Millisecond, Million, Model, Need, Offload, Or, Output, Per,
+    HowMuch, Layers, Machine, Memory, Million, Millisecond, Model, Need, Offload, Or, Output, Per,
     Prompt, Quant, Ram, Rate, Second, Speed, Terabytes, Thousand, Tokens, Users, Vram, Which,
     Without,
 };
 
 const MEANINGS: &[(Meaning, &str)] = &[
-    (Context, "context contexts ctx contex contxt window контекст* окно окном окна контекст* num_ctx n_ctx"),
+    (
+        Context,
+        "context contexts ctx contex contxt window контекст* окно окном окна контекст* num_ctx n_ctx",
+    ),
     (Tokens, "token tokens tok toks токен* ток т t tk"),
     (Thousand, "k к тыс тысяч* thousand"),
     (Million, "m м mln million млн миллион*"),
-    (Users, "user users people person persons client clients customers concurrent concurrently \
+    (
+        Users,
+        "user users people person persons client clients customers concurrent concurrently \
         concurrency parallel simultaneous simultaneously employees developers devs engineers \
         students colleagues sessions streams slots requests пользовател* юзер* человек* людей \
         клиент* сотрудник* разработчик* программист* студент* одновременн* параллельн* запросов \
-        запроса сессий сессии потоков"),
+        запроса сессий сессии потоков",
+    ),
     (Gigabytes, "gb gib gig gigs giga gigabyte gigabytes g гб гиг* г гигабайт* gbs"),
     (Terabytes, "tb tib terabyte тб терабайт*"),
     (Ram, "ram ддр озу оператив* ddr rdimm dimm sodimm рам рама оперы"),
     (Vram, "vram врам видеопамят* vmem"),
     (Memory, "memory mem памят* unified"),
-    (Card, "gpu gpus card cards videocard graphics видеокарт* карт карта карте карту карты карточк* \
-        картах картами видюх* гпу видях* видео graphicscard accelerator ускорител*"),
-    (Machine, "hardware machine rig setup server pc computer workstation build laptop notebook желез* машин* \
+    (
+        Card,
+        "gpu gpus card cards videocard graphics видеокарт* карт карта карте карту карты карточк* \
+        картах картами видюх* гпу видях* видео graphicscard accelerator ускорител*",
+    ),
+    (
+        Machine,
+        "hardware machine rig setup server pc computer workstation build laptop notebook желез* машин* \
         сервер* комп компьютер* компе ноут* ноутбук* пк сборк* железк* комплектующ* конфигураци* конфиг \
-        requirements specs requirement требован*"),
+        requirements specs requirement требован*",
+    ),
     (Cpu, "cpu processor процессор* проц проце цпу"),
     (Model, "model models llm llms модел* ллм нейросет* нейронк* сетк* лмм"),
-    (Quant, "quant quants quantization quantisation quantized quantised quantize квант* bpw precision"),
+    (
+        Quant,
+        "quant quants quantization quantisation quantized quantised quantize квант* bpw precision",
+    ),
     (Bits, "bit bits бит* битн* bpw"),
     (Cache, "kv cache kvcache кэш* кеш* кв"),
     (Second, "s sec secs second seconds с сек секунд*"),
     (Millisecond, "ms мс миллисекунд* millisecond milliseconds"),
     (Per, "per a в each за"),
     (Rate, "tps tks toksec тпс"),
-    (Speed, "speed fast faster quick quickly slow скорост* быстр* throughput latency performance производительност* tps шустр*"),
+    (
+        Speed,
+        "speed fast faster quick quickly slow скорост* быстр* throughput latency performance производительност* tps шустр*",
+    ),
     (Prompt, "prompt prompts input in промпт* вход* входн* пп промт*"),
-    (Output, "output out answer answers generation generated response responses reply ответ* выход* \
-        генераци* completion"),
+    (
+        Output,
+        "output out answer answers generation generated response responses reply ответ* выход* \
+        генераци* completion",
+    ),
     (Layers, "layers layer слоев слоёв слоя слои"),
     (Experts, "experts expert moe эксперт*"),
     (Offload, "offload offloading offloaded оффлоад* выгруз* spill выгрузк*"),
     (Draft, "draft drafter speculative драфт* спекулятивн*"),
     (Without, "no without без not non only wo"),
-    (Which, "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* \
-        подскажите посоветуйте посоветуй recommend suggest"),
-    (HowMuch, "how many much max maximum longest largest biggest сколько максимальн* макс насколько"),
-    (Need, "need needed needs require required requires buy get нужн* надо требует* купить брать взять потребу* \
-        собрать понадоб* нужно треб* minimum min минимум минимальн*"),
-    (Fit, "fit fits fitting run runs running handle host serve serving enough work works usable влез* влаз* помест* \
+    (
+        Which,
+        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* \
+        подскажите посоветуйте посоветуй recommend suggest",
+    ),
+    (
+        HowMuch,
+        "how many much max maximum longest largest biggest сколько максимальн* макс насколько",
+    ),
+    (
+        Need,
+        "need needed needs require required requires buy get нужн* надо требует* купить брать взять потребу* \
+        собрать понадоб* нужно треб* minimum min минимум минимальн*",
+    ),
+    (
+        Fit,
+        "fit fits fitting run runs running handle host serve serving enough work works usable влез* влаз* помест* \
         помещ* потян* тян* хват* запуст* запуск* пойд* пойти заработ* работ* крут* развернуть \
-        поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить"),
+        поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
+    ),
     (Or, "or vs versus или против либо compare comparing compared сравн* between"),
     (Cores, "core cores ядер ядра ядро ядерн* c"),
-    (Brand, "nvidia geforce amd radeon intel tm corporation inc apple gpu gpus graphics ati mesa angle google \
+    (
+        Brand,
+        "nvidia geforce amd radeon intel tm corporation inc apple gpu gpus graphics ati mesa angle google \
         direct3d direct vulkan opengl metal renderer unspecified similar webgl gl es llvm drm series family \
-        edition generation adapter pci sse laptopgpu нвидиа джифорс интел амд радеон"),
-    (Address, "https http www huggingface hf co ollama com resolve main blob tree library gguf \
+        edition generation adapter pci sse laptopgpu нвидиа джифорс интел амд радеон",
+    ),
+    (
+        Address,
+        "https http www huggingface hf co ollama com resolve main blob tree library gguf \
         safetensors unsloth bartowski mradermacher thebloke community ggml org lmstudio \
-        redhatai neuralmagic modelscope models raw gg docker podman repo file weights checkpoint openai"),
-    (Filler, "latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
+        redhatai neuralmagic modelscope models raw gg docker podman repo file weights checkpoint openai",
+    ),
+    (
+        Filler,
+        "latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
         with w by and is are am be been was do does did doing can could will would should shall may \
         might if so then than but just only also too very any some all one im id ive ill dont \
         want wanna like please pls plz thanks hi hello hey guys anyone about around approx approximately \
@@ -172,7 +213,8 @@ const MEANINGS: &[(Meaning, &str)] = &[
         i'd ll re ve d t s don won doesn isn didn aren couldn вот ну типа короче давай буду будем планирую \
         думаю собираюсь такой такая такую такое стоит имею имеем миллиард* купил посчитай посчитать \
         вопрос интересно вижу нету чистом идёт идет иметь дай дайте покажи show calculate calc estimate \
-        выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean"),
+        выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean",
+    ),
 ];
 
 /// Other spellings of words in names, in Latin letters; from Cyrillic ones without the ending.
@@ -239,9 +281,9 @@ const SPELLINGS: &[(&str, &str)] = &[
 ];
 
 static SPELLED: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
-    let pairs = SPELLINGS.iter().flat_map(|(word, others)| {
-        others.split_whitespace().map(move |other| (other, *word))
-    });
+    let pairs = SPELLINGS
+        .iter()
+        .flat_map(|(word, others)| others.split_whitespace().map(move |other| (other, *word)));
     pairs.collect()
 });
 
@@ -292,7 +334,8 @@ pub fn means(raw: &str, meaning: Meaning) -> bool {
 pub fn meanings(raw: &str) -> impl Iterator<Item = &'static Meaning> {
     let whole = MEANT.get(raw).into_iter().flatten();
     // Beginnings are few letters: each is looked up.
-    let beginnings = raw.char_indices().skip(1).map(|(at, c)| at + c.len_utf8()).filter(|at| *at >= 4);
+    let beginnings =
+        raw.char_indices().skip(1).map(|(at, c)| at + c.len_utf8()).filter(|at| *at >= 4);
     let by_beginning = beginnings.filter_map(|end| {
         let mut key = String::with_capacity(end + 1);
         key.push_str(&raw[..end]);
