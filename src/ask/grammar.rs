@@ -427,6 +427,17 @@ impl Reading<'_> {
         let Some((entry, end)) = whole else { return false };
         let length = self.tokens[self.at..].iter().take_while(|token| token.end <= end).count();
         let tokens = self.at..self.at + length.max(1);
+        // deepseek-r1:671b, H20 96GB: the name goes on.
+        let goes_on = |longer: Option<usize>| longer.is_some_and(|end| end > tokens.end);
+        let is_longer = match entry {
+            Entry::Model(_) => {
+                goes_on(NAMES.model_at(&self.tokens, self.at).map(|model| model.tokens.end))
+            }
+            Entry::Device(_) => goes_on(self.device(self.at, None).map(|device| device.tokens.end)),
+        };
+        if is_longer {
+            return false;
+        }
         match entry {
             Entry::Model(model) => {
                 self.model(ModelMention { tokens, options: vec![&model.id], note: None })
@@ -535,11 +546,11 @@ impl Reading<'_> {
             self.set(end, "min_tps", trimmed(value));
             return true;
         }
-        if is_scaled || value >= 1.0 {
-            if let Some(end) = self.prompt_and_answer(value, next) {
-                self.at = end;
-                return true;
-            }
+        let both =
+            if is_scaled || value >= 1.0 { self.prompt_and_answer(value, next) } else { None };
+        if let Some(end) = both {
+            self.at = end;
+            return true;
         }
         if self.means(next, Meaning::Users) && self.is_unit(next) {
             let mut end = next + 1;
@@ -610,7 +621,7 @@ impl Reading<'_> {
             self.set(next + 1, "ttft", format!("{}s", trimmed(value)));
             return true;
         }
-        if self.means(next, Meaning::Card) && value >= 1.0 && value <= 128.0 && !is_scaled {
+        if self.means(next, Meaning::Card) && (1.0..=128.0).contains(&value) && !is_scaled {
             let span = self.take(next + 1);
             self.cards = Some((span, value as u32));
             return true;
@@ -631,19 +642,16 @@ impl Reading<'_> {
             let token = reading.token(at)?;
             let at = if reading.means(at, Meaning::Tokens) { at + 1 } else { at };
             let at = reading.skip(at, &["of", "for", "the", "for", "на"]);
-            let is_in = token.is("in")
-                && !reading.token(at + 1).and_then(Token::number).is_some_and(|n| n < 32.0);
-            if reading.means(at, Meaning::Prompt)
-                && (!reading.token(at)?.raw.eq("in") || is_in)
-                && reading.token(at)?.raw != "в"
-            {
+            let is_prompt = reading.means(at, Meaning::Prompt) && reading.token(at)?.raw != "в";
+            if is_prompt {
                 return Some(("prompt", at + 1));
             }
             reading.means(at, Meaning::Output).then_some(("output", at + 1))
         };
         if let Some((key, end)) = side(self, next) {
             // "in" is said of a place as well.
-            let is_place = self.token(next)?.is("in") && !self.text_has_output();
+            let is_in = self.tokens[end - 1].is("in");
+            let is_place = is_in && !self.text_has_output();
             if !is_place {
                 let from = self.at;
                 self.is_read[from..end].fill(true);
@@ -715,9 +723,7 @@ impl Reading<'_> {
                 }
                 continue;
             }
-            if self.means(stop, Meaning::Vram) {
-                is_vram = true;
-            } else if self.means(stop, Meaning::Card) && !is_ram {
+            if self.means(stop, Meaning::Vram) || self.means(stop, Meaning::Card) && !is_ram {
                 is_vram = true;
             } else if token.is("system")
                 || (token.is("of") || self.means(stop, Meaning::Memory))
@@ -965,10 +971,8 @@ impl Reading<'_> {
         let is_gb = self.means(end, Meaning::Gigabytes) && self.is_unit(end);
         let is_of_next = has_unit(&self.tokens, number)
             && !(key == "ctx" && value >= 512.0 && self.means(end, Meaning::Users));
-        let is_other = is_of_next
-            && !self.means(end, Meaning::Tokens)
-            && !(key == "ram" && is_gb)
-            && !is_scaled;
+        let is_own = self.means(end, Meaning::Tokens) || key == "ram" && is_gb || is_scaled;
+        let is_other = is_of_next && !is_own;
         if is_other || key != "ram" && is_gb || self.device(number, None).is_some() && !is_scaled {
             return false;
         }
@@ -1078,10 +1082,17 @@ impl Reading<'_> {
             self.vram.push(PendingMemory { text, gb, count });
             return true;
         }
-        match self.device(next, None) {
-            Some(mention) => {
-                self.part(mention, count);
-                true
+        if let Some(mention) = self.device(next, None) {
+            self.part(mention, count);
+            return true;
+        }
+        match self.mac_at(next, None) {
+            Some((tokens, options)) => {
+                let many = |option: &String| match count {
+                    1 => option.clone(),
+                    _ => format!("{option}*{count}"),
+                };
+                self.take_mac((tokens, options.iter().map(many).collect()))
             }
             None => false,
         }
@@ -1154,22 +1165,19 @@ impl Reading<'_> {
                 .and_then(Token::number)
                 .filter(|n| (1.0..=8.0).contains(n) && !has_unit(&self.tokens, at))
         };
-        if self.means(self.at, Meaning::Quant) {
-            if let Some(n) = bits(self.at + 1) {
-                let span = self.take(self.at + 2);
-                self.bits.push((span, n));
-                return true;
-            }
-        }
+        let number =
+            |at: usize| self.token(at).and_then(Token::number).filter(|n| (1.0..=8.0).contains(n));
         let ordinal = self.skip(self.at + 1, &["й", "ый", "ом", "м", "ой"]);
-        if self.means(ordinal, Meaning::Quant) {
-            if let Some(n) =
-                self.token(self.at).and_then(Token::number).filter(|n| (1.0..=8.0).contains(n))
-            {
-                let span = self.take(ordinal + 1);
-                self.bits.push((span, n));
-                return true;
-            }
+        let read = match (self.means(self.at, Meaning::Quant), self.means(ordinal, Meaning::Quant))
+        {
+            (true, _) => bits(self.at + 1).map(|n| (n, self.at + 2)),
+            (_, true) => number(self.at).map(|n| (n, ordinal + 1)),
+            _ => None,
+        };
+        if let Some((bits, end)) = read {
+            let span = self.take(end);
+            self.bits.push((span, bits));
+            return true;
         }
         false
     }

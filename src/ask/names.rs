@@ -95,6 +95,27 @@ const NEEDS_MORE: &[&str] = &[
     "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon", "jais", "scout",
 ];
 
+/// Names of what the catalogue has not, which are no slips in those that it has.
+const OTHERS: &[&str] = &[
+    "llava",
+    "claude",
+    "gemini",
+    "sonnet",
+    "opus",
+    "haiku",
+    "bert",
+    "whisper",
+    "flux",
+    "sdxl",
+    "yandexgpt",
+    "saiga",
+    "vikhr",
+    "rugpt",
+    "alpaca",
+    "dolly",
+    "orca",
+];
+
 /// Words of devices' names that are left out without meaning another device.
 const OPTIONAL: &[&str] = &[
     "rtx",
@@ -341,6 +362,7 @@ impl Names {
         }
         let length = token.text.len();
         let is_ordinary = words::meanings(&token.raw).next().is_some()
+            || OTHERS.contains(&token.text.as_str())
             || self.first_words.contains(&token.text)
             || KINDS.contains(&token.text.as_str());
         if !(4..=16).contains(&length) || is_ordinary {
@@ -358,7 +380,7 @@ impl Names {
         let first = &tokens[at];
         // 70b llama.
         let sized =
-            first.kind == Kind::Size && !tokens.get(at + 1).is_some_and(|next| next.gap == ',');
+            first.kind == Kind::Size && tokens.get(at + 1).is_none_or(|next| next.gap != ',');
         let start = if sized { at + 1 } else { at };
         let head = tokens.get(start).and_then(|token| self.head(token));
         let Some(head) = head else {
@@ -710,7 +732,15 @@ impl Names {
             if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus {
                 break;
             }
-            if let Some(gb) = is_memory(tokens, end) {
+            // 5060 Ti with 16 GB.
+            let is_with = matches!(token.raw.as_str(), "with" | "w" | "по" | "с" | "на" | "each");
+            let with_gb = is_memory(tokens, end + 1).filter(|gb| {
+                is_with && found.iter().any(|at| has_memory(self.devices[*at].device, *gb))
+            });
+            if with_gb.is_some() {
+                end += 1;
+            }
+            if let Some(gb) = with_gb.or_else(|| is_memory(tokens, end)) {
                 let with = |at: &usize| has_memory(self.devices[*at].device, gb);
                 let is_ram = tokens.get(end + 2).is_some_and(|next| {
                     means(&next.raw, Meaning::Ram)

@@ -154,7 +154,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (Without, "no without без not non only wo"),
     (
         Which,
-        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* \
+        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* cheapest \
         подскажите посоветуйте посоветуй recommend suggest",
     ),
     (
@@ -188,7 +188,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (
         Filler,
-        "latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
+        "way latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
         with w by and is are am be been was do does did doing can could will would should shall may \
         might if so then than but just only also too very any some all one im id ive ill dont \
         want wanna like please pls plz thanks hi hello hey guys anyone about around approx approximately \
@@ -316,12 +316,11 @@ pub fn canonical(word: String, raw: &str, is_cyrillic: bool) -> String {
         _ => {}
     }
     // A slip in a word that is not in any name as it is heard.
-    let near = |known: &&(&&str, &&str)| {
-        known.0.len() > 4
-            && known.0.as_bytes()[0] == word.as_bytes()[0]
-            && super::names::slips(&word, known.0, 1).is_some()
-    };
-    let near = SPELLED.iter().map(|(known, usual)| (known, usual)).find(|pair| near(&pair));
+    let near = SPELLED.iter().find(|(known, _)| {
+        known.len() > 4
+            && known.as_bytes()[0] == word.as_bytes()[0]
+            && super::names::slips(&word, known, 1).is_some()
+    });
     near.map_or_else(|| word.clone(), |(_, usual)| (*usual).to_owned())
 }
 
