@@ -4,15 +4,23 @@
 //! names that drivers print, whole command lines, numbers with their units. What is ambiguous comes
 //! back as a [`Choice`], what was not understood in [`Asked::ignored`].
 //!
-//! A text is split into tokens ([`lexer`]) as the names of the catalogue are; flags are read first
-//! ([`command`]), then the rest from left to right ([`grammar`]): a quantity with its unit, a
-//! quantisation, an engine, or the longest name of a model or device that begins there ([`names`]).
-//! Words that do not follow from the catalogue are in one table ([`words`]).
+//! A text is split into tokens (`lexer.rs`) as the names of the catalogue are; flags are read first
+//! (`command.rs`), then the rest from left to right (`grammar.rs`): a quantity with its unit
+//! (`quantity.rs`), a quantisation (`quants.rs`), an engine, or the longest name of a model
+//! (`models.rs`) or device (`devices.rs`) that begins there. In the end machines are put together
+//! (`machine.rs`) and the question that is asked is found (`answer.rs`). Words that do not follow
+//! from the catalogue are in one table (`words.rs`).
 
+mod answer;
 mod command;
+mod devices;
 mod grammar;
 mod lexer;
+mod machine;
+mod models;
 mod names;
+mod quantity;
+mod quants;
 mod words;
 
 use serde::Serialize;
