@@ -169,6 +169,14 @@ impl Names {
                 end += 2;
                 continue;
             }
+            // 4090s are several.
+            let narrows = |at: &usize| {
+                self.device_words.get("s").is_some_and(|all| all.binary_search(at).is_ok())
+            };
+            if token.is("s") && token.is_glued && !found.iter().any(narrows) {
+                end += 1;
+                continue;
+            }
             let is_number = matches!(token.kind, Kind::Number | Kind::Size);
             // Memory that is a bare number belongs to chips that are sold with several.
             let with = |at: &usize| {

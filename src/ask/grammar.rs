@@ -365,6 +365,13 @@ impl Reading<'_> {
             self.is_cpu_only = Some(span);
             return true;
         }
+        // Of a machine that is named otherwise it says nothing.
+        let on = self.token(at).is_some_and(|t| matches!(t.raw.as_str(), "on" | "на"));
+        if on && self.means(at + 1, Meaning::Cpu) {
+            let span = self.take(at + 2);
+            self.is_cpu_only = Some(span);
+            return true;
+        }
         let only = |at: usize| {
             self.token(at)
                 .is_some_and(|t| matches!(t.raw.as_str(), "only" | "только" | "inference"))

@@ -117,7 +117,9 @@ impl Reading<'_> {
             let is_pieces = self.token(at + 1).is_some_and(|next| {
                 matches!(next.raw.as_str(), "шт" | "штуки" | "штук" | "pcs" | "units")
             });
-            let then_device = times && !self.tokens[at].is_glued;
+            let then_device = times
+                && !self.tokens[at].is_glued
+                && (self.device(at, None).is_some() || has_unit(&self.tokens, at));
             if !then_device && (times || self.tokens[at].gap == '*' || is_pieces) {
                 count = number as u32;
                 end = at + 1 + usize::from(is_pieces);

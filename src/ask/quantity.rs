@@ -185,6 +185,7 @@ impl Reading<'_> {
             return true;
         }
         if self.means(next, Meaning::Second)
+            && value <= 600.0
             && self.token(next).is_some_and(|token| token.raw.chars().count() > 2 || token.is_glued)
         {
             self.set(next + 1, "ttft", format!("{}s", trimmed(value)));

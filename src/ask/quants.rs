@@ -103,11 +103,13 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
         }
         // Behind a space only what completes a mix: q4 k m.
         let is_apart = n > 0 && !part.is_glued && part.gap == ' ';
-        let completes = matches!(
-            part.text.as_str(),
-            "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit"
-        ) || part.kind == Kind::Number
-            && matches!(key.as_str(), "q" | "iq" | "fp" | "bf" | "nf" | "int")
+        let completes = key == "ud" && matches!(part.text.as_str(), "q" | "iq")
+            || matches!(
+                part.text.as_str(),
+                "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit"
+            )
+            || part.kind == Kind::Number
+                && matches!(key.as_str(), "q" | "iq" | "fp" | "bf" | "nf" | "int")
             || part.kind == Kind::Number
                 && part.text.len() == 1
                 && key.len() == 2

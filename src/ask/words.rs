@@ -172,7 +172,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         помещ* потян* тян* хват* запуст* запуск* пойд* пойти заработ* работ* крут* развернуть \
         поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
     ),
-    (Or, "or vs versus или против либо compare comparing compared сравн* between"),
+    (Or, "or than vs versus или против либо compare comparing compared сравн* between"),
     (Cores, "core cores ядер ядра ядро ядерн* c"),
     (
         Brand,
