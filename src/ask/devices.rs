@@ -96,7 +96,9 @@ pub fn device_tokens(name: &str) -> Vec<String> {
             at += 2;
             continue;
         }
-        if !is_brand(&tokens[at]) {
+        // 1 x GB300, but MI300X.
+        let is_times = tokens[at].is("x") && !tokens[at].is_glued;
+        if !is_brand(&tokens[at]) && !is_times {
             words.push(tokens[at].text.clone());
         }
         at += 1;
@@ -326,6 +328,7 @@ impl Names {
         let options: Vec<&'static Device> =
             found.iter().map(|at| self.devices[*at].device).take(OPTIONS + 2).collect();
         let is_near = usual.is_none()
+            && memory_gb.is_none()
             && found.first().is_some_and(|at| {
                 let mut words = self.devices[*at].words.iter();
                 words.any(|word| OTHER.contains(&word.as_str()) && !used.contains(word))

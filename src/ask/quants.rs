@@ -103,7 +103,8 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
         }
         // Behind a space only what completes a mix: q4 k m.
         let is_apart = n > 0 && !part.is_glued && part.gap == ' ';
-        let completes = key == "ud" && matches!(part.text.as_str(), "q" | "iq")
+        let completes = matches!(key.as_str(), "awq" | "gptq") && part.text == "int"
+            || key == "ud" && matches!(part.text.as_str(), "q" | "iq")
             || matches!(
                 part.text.as_str(),
                 "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit"

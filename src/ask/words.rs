@@ -103,7 +103,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (Million, "m м mln million млн миллион*"),
     (
         Users,
-        "user users people person persons client clients customers concurrent concurrently \
+        "team user users people person persons client clients customers concurrent concurrently \
         concurrency parallel simultaneous simultaneously employees developers devs engineers \
         students colleagues sessions streams slots requests пользовател* юзер* человек* людей \
         клиент* сотрудник* разработчик* программист* студент* одновременн* параллельн* запросов \
@@ -154,7 +154,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (Without, "no without без not non only wo"),
     (
         Which,
-        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* cheapest \
+        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* cheapest smallest \
         подскажите посоветуйте посоветуй recommend suggest",
     ),
     (
@@ -188,7 +188,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (
         Filler,
-        "way latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
+        "hosting way latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
         with w by and is are am be been was do does did doing can could will would should shall may \
         might if so then than but just only also too very any some all one im id ive ill dont \
         want wanna like please pls plz thanks hi hello hey guys anyone about around approx approximately \
