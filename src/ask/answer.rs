@@ -1,6 +1,5 @@
 //! Puts together what was read, and finds what is being asked.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::command::Command;
@@ -297,11 +296,12 @@ impl Reading<'_> {
         let mut scenario = Scenario::default();
         let mut understood = Vec::new();
         let mut refused = Vec::new();
-        let mut pairs: BTreeMap<&str, String> = BTreeMap::new();
+        let mut pairs: Vec<(&str, String)> = Vec::new();
         for (span, key, value) in self.understood {
             let Some(setting) = setting(key) else { continue };
             let is_list = matches!(key, "model" | "hw" | "quant" | "engine");
-            let whole = match pairs.get(key) {
+            let whole = match pairs.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+            {
                 Some(before) if is_list && before.split([',', ';']).any(|known| known == value) => {
                     continue;
                 }
@@ -316,7 +316,8 @@ impl Reading<'_> {
             }
             let whole = setting.text(&scenario);
             let value = if is_list { value } else { whole.clone() };
-            pairs.insert(key, whole);
+            pairs.retain(|(known, _)| *known != key);
+            pairs.push((key, whole));
             understood.push((span, key, value));
         }
         if let Some((asks, span)) = asks {
@@ -327,7 +328,9 @@ impl Reading<'_> {
                 _ => None,
             };
             if let Some(key) = wildcard {
-                pairs.entry(key).or_insert_with(|| "*".to_owned());
+                if pairs.iter().all(|(known, _)| *known != key) {
+                    pairs.push((key, "*".to_owned()));
+                }
             }
             understood.push((span, "ask", asks.to_owned()));
         }
@@ -350,10 +353,11 @@ impl Reading<'_> {
 }
 
 /// The query string of these pairs, in the order of the settings.
-fn query(pairs: &BTreeMap<&str, String>) -> String {
+fn query(pairs: &[(&str, String)]) -> String {
     let mut out = String::new();
     for setting in SETTINGS {
-        let Some(value) = pairs.get(setting.key) else { continue };
+        let of_key = pairs.iter().find(|(key, _)| *key == setting.key);
+        let Some((_, value)) = of_key else { continue };
         if !out.is_empty() {
             out.push('&');
         }

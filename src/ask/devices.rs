@@ -1,12 +1,11 @@
 //! The devices that a text names.
 
-use std::collections::BTreeSet;
-
 use super::lexer::{self, Kind, Token};
 use super::names::{Names, OPTIONS};
 use super::quantity::has_unit;
 use super::words::{Meaning, means};
 use crate::catalog::{Device, DeviceKind};
+use crate::sort;
 
 /// Words of devices' names that are left out without meaning another device.
 const OPTIONAL: &[&str] = &[
@@ -51,7 +50,7 @@ pub struct DeviceName {
     /// Words of the id, without brands and sizes of memory.
     words: Vec<String>,
     /// Sets of words, each of which is a whole name.
-    names: Vec<BTreeSet<String>>,
+    names: Vec<Vec<String>>,
 }
 
 /// A device that a text names.
@@ -112,8 +111,11 @@ fn has_memory(device: &Device, gb: f64) -> bool {
 }
 
 /// Words that a name is told by.
-fn telling(words: &[String]) -> BTreeSet<String> {
-    words.iter().filter(|word| !OPTIONAL.contains(&word.as_str())).cloned().collect()
+fn telling(words: &[String]) -> Vec<String> {
+    let words = words.iter().filter(|word| !OPTIONAL.contains(&word.as_str()));
+    let mut words: Vec<String> = words.cloned().collect();
+    sort::distinct(&mut words);
+    words
 }
 
 impl Names {
@@ -130,8 +132,8 @@ impl Names {
         }
         let first = tokens.get(start)?;
         let is_start = match first.kind {
-            Kind::Word => self.first_words.contains(&first.text),
-            Kind::Number => first.text.len() > 3 || self.first_words.contains(&first.text),
+            Kind::Word => self.first_words.word(&first.text).is_some(),
+            Kind::Number => first.text.len() > 3 || self.first_words.word(&first.text).is_some(),
             Kind::Code | Kind::Size => true,
             _ => false,
         };

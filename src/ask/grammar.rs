@@ -6,7 +6,7 @@ use super::command;
 use super::devices::DeviceMention;
 use super::lexer::{self, Kind, Token};
 use super::models::ModelMention;
-use super::names::{Entry, NAMES};
+use super::names::{Entry, NAMES, Names};
 use super::quantity::{has_unit, trimmed};
 use super::quants::with_quants;
 use super::words::{Meaning, means};
@@ -252,7 +252,7 @@ impl Reading<'_> {
             (slashes.next().unwrap_or(word.len()), slashes.next().unwrap_or(word.len()));
         let whole = [owned, name].into_iter().find_map(|end| {
             let id = word[..end].trim_end_matches('.');
-            Some((NAMES.entry(id)?, start + id.len()))
+            Some((Names::entry(id)?, start + id.len()))
         });
         let Some((entry, end)) = whole else { return false };
         let length = self.tokens[self.at..].iter().take_while(|token| token.end <= end).count();

@@ -21,6 +21,7 @@ mod models;
 mod names;
 mod quantity;
 mod quants;
+mod table;
 mod words;
 
 use serde::Serialize;

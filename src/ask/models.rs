@@ -146,25 +146,21 @@ impl Names {
     fn head(&self, token: &Token) -> Option<&str> {
         if token.kind != Kind::Word {
             // R1 says whose it is.
-            return self
-                .model_words
-                .get_key_value("r1")
-                .map(|(r1, _)| r1.as_str())
-                .filter(|r1| token.text == *r1);
+            return self.model_words.word("r1").filter(|r1| token.text == *r1);
         }
-        if let Some(head) = self.heads.get(&token.text) {
+        if let Some(head) = self.heads.word(&token.text) {
             return Some(head);
         }
         let length = token.text.len();
         let is_ordinary = words::meanings(&token.raw).next().is_some()
             || OTHERS.contains(&token.text.as_str())
-            || self.first_words.contains(&token.text)
+            || self.first_words.word(&token.text).is_some()
             || KINDS.contains(&token.text.as_str());
         if !(4..=16).contains(&length) || is_ordinary {
             return None;
         }
         let most = if length < 7 { 1 } else { 2 };
-        let near = self.heads.iter().filter(|head| head.len() > 3);
+        let near = self.heads.words().iter().filter(|head| head.len() > 3);
         let near = near.filter(|head| head.as_bytes()[0] == token.text.as_bytes()[0]);
         let near = near.filter_map(|head| Some((slips(&token.text, head, most)?, head)));
         near.min_by_key(|(slips, _)| *slips).map(|(_, head)| head.as_str())

@@ -1,11 +1,11 @@
 //! The index of the catalogue by the words of its names.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::devices::{DeviceName, device_tokens};
 use super::lexer::{self, Kind};
 use super::models::{FREE, KINDS, ModelName};
+use super::table::Table;
 use super::words;
 use crate::catalog::{Catalog, Device, Model};
 
@@ -15,13 +15,12 @@ pub const OPTIONS: usize = 8;
 /// The names of the catalogue by their words.
 pub struct Names {
     pub(super) models: Vec<ModelName>,
-    pub(super) model_words: BTreeMap<String, Vec<usize>>,
-    pub(super) heads: BTreeSet<String>,
+    pub(super) model_words: Table<Vec<usize>>,
+    pub(super) heads: Table<()>,
     pub(super) devices: Vec<DeviceName>,
-    pub(super) device_words: BTreeMap<String, Vec<usize>>,
-    pub(super) first_words: BTreeSet<String>,
+    pub(super) device_words: Table<Vec<usize>>,
+    pub(super) first_words: Table<()>,
     pub(super) never: Vec<(Vec<String>, usize)>,
-    ids: BTreeMap<String, Entry>,
 }
 
 /// What an id is of.
@@ -39,52 +38,56 @@ pub static NAMES: LazyLock<Names> = LazyLock::new(|| Names::of(Catalog::bundled(
 impl Names {
     fn of(catalog: &'static Catalog) -> Names {
         let models: Vec<ModelName> = catalog.models.iter().map(ModelName::of).collect();
-        let mut model_words: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        let mut heads = BTreeSet::new();
-        let add = |map: &mut BTreeMap<String, Vec<usize>>, word: String, at: usize| {
-            let known = map.entry(word).or_default();
+        let mut model_words: Table<Vec<usize>> = Table::new();
+        let mut heads = Table::new();
+        let add = |table: &mut Table<Vec<usize>>, word: &str, at: usize| {
+            let known = table.or_insert(word, Vec::new());
             if known.last() != Some(&at) {
                 known.push(at);
             }
         };
         for (at, name) in models.iter().enumerate() {
             for (place, word) in name.words.iter().enumerate() {
-                add(&mut model_words, word.text.clone(), at);
+                add(&mut model_words, &word.text, at);
                 let is_head = word.kind == Kind::Word
                     && (word.text.len() > 2 || word.text == "yi")
                     && !KINDS.contains(&word.text.as_str())
                     && words::meanings(&word.text).next().is_none()
                     && !FREE.contains(&word.text.as_str());
                 if is_head {
-                    heads.insert(word.text.clone());
+                    heads.or_insert(&word.text, ());
                 }
                 // gptoss
                 let next = name.words.get(place + 1).filter(|next| next.kind == Kind::Word);
                 if let Some(next) = next.filter(|_| place == 0 && is_head) {
                     let both = format!("{}{}", word.text, next.text);
-                    heads.insert(both.clone());
-                    add(&mut model_words, both, at);
+                    heads.or_insert(&both, ());
+                    add(&mut model_words, &both, at);
                 }
             }
         }
         let devices: Vec<DeviceName> = catalog.devices.iter().map(DeviceName::of).collect();
-        let (mut device_words, mut first_words) = (BTreeMap::new(), BTreeSet::new());
+        let (mut device_words, mut first_words) = (Table::new(), Table::new());
         for (at, name) in devices.iter().enumerate() {
             let device = name.device;
             let texts = [&device.id, &device.name].into_iter().chain(&device.aliases);
             for text in texts {
                 let words = device_tokens(text);
-                first_words.extend(words.first().cloned());
-                for word in words {
+                if let Some(first) = words.first() {
+                    first_words.or_insert(first, ());
+                }
+                for word in &words {
                     // RTX A6000 is one of those that RTX 6000 can mean.
                     if device.segment == "workstation" && word.starts_with('a') && word.len() == 5 {
-                        add(&mut device_words, word[1..].to_owned(), at);
+                        add(&mut device_words, &word[1..], at);
                     }
                     add(&mut device_words, word, at);
                 }
             }
         }
-        first_words.extend(["pro", "orin", "thor", "xavier", "ai"].map(str::to_owned));
+        for word in ["pro", "orin", "thor", "xavier", "ai"] {
+            first_words.or_insert(word, ());
+        }
         let never = catalog.never_released.iter().enumerate();
         let never = never
             .map(|(at, never)| {
@@ -92,20 +95,19 @@ impl Names {
                 (words.collect(), at)
             })
             .collect();
-        let model_ids = catalog.models.iter().flat_map(|model| {
-            [&model.id, &model.hf_id].map(|id| (id.to_lowercase(), Entry::Model(model)))
-        });
-        let device_ids = catalog.devices.iter();
-        let device_ids = device_ids.map(|device| (device.id.clone(), Entry::Device(device)));
-        let ids = model_ids.chain(device_ids).collect();
-        Names { models, model_words, heads, devices, device_words, first_words, never, ids }
+        Names { models, model_words, heads, devices, device_words, first_words, never }
     }
 
     /// What `id` is the id of, as the catalogue or Hugging Face writes it. One without a hyphen or a
     /// digit is a word of a sentence.
-    pub fn entry(&self, id: &str) -> Option<Entry> {
+    pub fn entry(id: &str) -> Option<Entry> {
         let is_told = id.contains(['-', '/']) || id.bytes().any(|b| b.is_ascii_digit());
-        self.ids.get(&id.to_lowercase()).copied().filter(|_| is_told)
+        if !is_told {
+            return None;
+        }
+        let catalog = Catalog::bundled();
+        let device = || catalog.devices.iter().find(|device| device.id.eq_ignore_ascii_case(id));
+        catalog.model(id).map(Entry::Model).or_else(|| device().map(Entry::Device))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Quantisations by the names that people give them.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::lexer::{self, Kind, Token};
+use super::table::Table;
 use crate::quant::Quant;
 
 /// Shorthands of quantisations, without what stands between their parts.
@@ -51,16 +51,16 @@ const SHORTHANDS: &[(&str, &str)] = &[
 ];
 
 /// Quantisations by their names without what stands between the parts.
-static QUANTS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+static QUANTS: LazyLock<Table<String>> = LazyLock::new(|| {
     let plain = |name: &str| -> String {
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
     };
-    let mut map: BTreeMap<String, String> = BTreeMap::new();
-    for quant in Quant::all() {
-        map.entry(plain(&quant.to_string())).or_insert_with(|| quant.to_string());
-    }
+    let mut map = Table::new();
     for (short, name) in SHORTHANDS {
-        map.insert((*short).to_owned(), (*name).to_owned());
+        map.or_insert(short, (*name).to_owned());
+    }
+    for quant in Quant::all() {
+        map.or_insert(&plain(&quant.to_string()), quant.to_string());
     }
     map
 });

@@ -2,8 +2,9 @@
 //! ends with `*` is the beginning of one. Names follow from the catalogue; here is only what does
 //! not.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+use super::table::Table;
 
 /// What a word stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,26 +281,29 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("billion", "billion billions bn mlrd milliard milliardov"),
 ];
 
-static SPELLED: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
-    let pairs = SPELLINGS
-        .iter()
-        .flat_map(|(word, others)| others.split_whitespace().map(move |other| (other, *word)));
-    pairs.collect()
-});
-
-static MEANT: LazyLock<BTreeMap<&str, Vec<Meaning>>> = LazyLock::new(|| {
-    let mut map: BTreeMap<&str, Vec<Meaning>> = BTreeMap::new();
-    for (meaning, words) in MEANINGS {
-        for word in words.split_whitespace() {
-            map.entry(word).or_default().push(*meaning);
+static SPELLED: LazyLock<Table<&str>> = LazyLock::new(|| {
+    let mut table = Table::new();
+    for (word, others) in SPELLINGS {
+        for other in others.split_whitespace() {
+            table.or_insert(other, *word);
         }
     }
-    map
+    table
+});
+
+static MEANT: LazyLock<Table<Vec<Meaning>>> = LazyLock::new(|| {
+    let mut table: Table<Vec<Meaning>> = Table::new();
+    for (meaning, words) in MEANINGS {
+        for word in words.split_whitespace() {
+            table.or_insert(word, Vec::new()).push(*meaning);
+        }
+    }
+    table
 });
 
 /// The usual spelling of a word in a name: `word` in Latin letters, `raw` as it was typed.
 pub fn canonical(word: String, raw: &str, is_cyrillic: bool) -> String {
-    if let Some(usual) = SPELLED.get(word.as_str()) {
+    if let Some(usual) = SPELLED.get(&word) {
         return (*usual).to_owned();
     }
     if !is_cyrillic {
