@@ -327,10 +327,9 @@ impl Reading<'_> {
                 "quant" => Some("quant"),
                 _ => None,
             };
-            if let Some(key) = wildcard {
-                if pairs.iter().all(|(known, _)| *known != key) {
-                    pairs.push((key, "*".to_owned()));
-                }
+            let is_open = |key: &&str| pairs.iter().all(|(known, _)| known != key);
+            if let Some(key) = wildcard.filter(is_open) {
+                pairs.push((key, "*".to_owned()));
             }
             understood.push((span, "ask", asks.to_owned()));
         }
