@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+use headroom::ask::ask;
 use headroom::catalog::Catalog;
 use headroom::estimate::{self, Files, MAX_CELLS, report, row};
 use headroom::quant::{Mix, Quant};
@@ -87,6 +88,18 @@ fn machines() -> Vec<Machine> {
 fn read_a_link(bencher: Bencher) {
     let query = "model=qwen2.5-72b-instruct,qwen3-32b&hw=rtx-4090*2&quant=Q4_K_M&ctx=32k&kv=q8_0";
     bencher.bench(|| Scenario::from_query(black_box(query)));
+}
+
+/// The ask box answers as one types: 1 ms at most.
+#[divan::bench(args = [
+    "qwen 72",
+    "влезет ли лама 3.3 70б q4 в две 3090 с контекстом 16к и 64 гб оперативки?",
+    "llama-server -hf unsloth/Qwen3-32B-GGUF:Q4_K_M -c 16384 -ngl 99 -ctk q8_0 -ctv q8_0",
+])]
+fn free_text(bencher: Bencher, text: &str) {
+    // The index of names is built on first use.
+    ask(text);
+    bencher.bench_local(|| ask(black_box(text)));
 }
 
 #[divan::bench(args = ["qwen3-8b", "qwen2.5-72b-instruct", "qwen3-235b-a22b", "deepseek-v3"])]

@@ -24,6 +24,7 @@
 pub mod accuracy;
 pub mod advice;
 pub mod architecture;
+pub mod ask;
 mod bill;
 pub mod catalog;
 pub mod curves;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
+use headroom::ask::ask;
 use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
@@ -12,6 +13,7 @@ use headroom::ranking::{self, Ranked, Ranking};
 use headroom::report::{Notice, Report};
 use headroom::scenario::{Scenario, Selected};
 use headroom::steps::{Step, next_steps};
+use serde::Serialize;
 use serde_json::json;
 
 const USAGE: &str = "\
@@ -24,6 +26,9 @@ usage:
   headroom rank QUERY [--top N]   what runs (`model=*`), what is needed (`hw=*`) or in which formats
                                   (`quant=*`): the best N (20) as JSON
   headroom steps QUERY            what to change so that each cell fits or is better, as JSON
+  headroom ask TEXT               turn free text, English or Russian, into a QUERY; JSON with what was
+                                  understood, what can mean several things, and what was ignored
+  headroom ask --batch FILE       one text a line, one JSON object a line
   headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
                                   (innermost first), type and bytes, as JSON
   headroom models                 ids of the models in the catalogue
@@ -49,6 +54,10 @@ fn main() -> ExitCode {
             rank(query, top.parse().unwrap_or_default(), &mut out)
         }
         ["steps", query] if !query.starts_with("--") => steps(query, &mut out),
+        ["estimate", "--batch", file] => batch(file, answer, &mut out),
+        ["estimate", query] if !query.starts_with("--") => single(&answer(query), &mut out),
+        ["ask", "--batch", file] => batch(file, ask, &mut out),
+        ["ask", text] if !text.starts_with("--") => single(&ask(text), &mut out),
         ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
         ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
@@ -75,8 +84,8 @@ fn answer(query: &str) -> Report {
     ranking::report(Catalog::bundled(), &scenario, problems)
 }
 
-fn single(query: &str, out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &answer(query))?;
+fn single(answer: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, answer)?;
     writeln!(out)
 }
 
@@ -173,7 +182,7 @@ fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
 /// Number of questions answered in parallel at a time.
 const BLOCK: usize = 4096;
 
-fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
+fn batch<T: Serialize>(file: &str, answer: fn(&str) -> T, out: &mut impl Write) -> io::Result<()> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
     let lines: Box<dyn BufRead> = match file {
         "-" => Box::new(io::stdin().lock()),
@@ -186,7 +195,7 @@ fn batch(file: &str, out: &mut impl Write) -> io::Result<()> {
         if block.is_empty() {
             return Ok(());
         }
-        for answers in answer_all(&block) {
+        for answers in answer_all(&block, answer) {
             out.write_all(&answers?)?;
         }
     }
@@ -197,7 +206,7 @@ type Line = (u64, Vec<u8>);
 
 /// Answers questions as lines of JSON, in order, in one chunk per core. A line that is no text is
 /// answered with what is wrong with it.
-fn answer_all(questions: &[Line]) -> Vec<io::Result<Vec<u8>>> {
+fn answer_all<T: Serialize>(questions: &[Line], answer: fn(&str) -> T) -> Vec<io::Result<Vec<u8>>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lines = |questions: &[Line]| {
         let mut out = Vec::new();

@@ -58,3 +58,23 @@ fn an_argument_that_is_no_text_is_a_mistake_of_the_caller() {
         assert!(stderr.contains("usage:") && !stderr.contains("panicked"), "{stderr}");
     }
 }
+
+#[test]
+fn free_text_is_answered_with_a_query() {
+    let output = headroom(program().args(["ask", "две 3090, какой квант qwen3 32b?"]), b"");
+    assert_eq!(output.status.code(), Some(0));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["query"], "model=qwen3-32b&hw=rtx-3090*2&quant=*");
+    assert_eq!(answer["choices"], Value::Array(Vec::new()));
+
+    let output = headroom(program().args(["ask", "--batch", "-"]), b"RTX 6000\n\xff\nasdf 4090\n");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let answers: Vec<Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers[0]["choices"][0]["key"], "hw");
+    assert_eq!(answers[1]["error"], "line 2 is not UTF-8 from its byte 1 on");
+    assert_eq!(
+        (&answers[2]["query"], &answers[2]["ignored"][0]),
+        (&"hw=rtx-4090".into(), &"asdf".into())
+    );
+}

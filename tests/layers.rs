@@ -12,6 +12,7 @@ const ROOMS: &[&str] = &[
     "quant",
     "catalog",
     "scenario",
+    "ask",
     "speed",
     "report",
     "hardware",

@@ -1,0 +1,370 @@
+//! Puts together what was read, and finds what is being asked.
+
+use std::ops::Range;
+
+use super::command::Command;
+use super::grammar::{COUNTS, Reading};
+use super::lexer::{self, Kind};
+use super::models::FREE;
+use super::names::NAMES;
+use super::quants::with_quants;
+use super::words::{Meaning, meanings, means};
+use super::{Asked, Choice, Understood};
+use crate::quant::{Format, Quant};
+use crate::scenario::{Engine, SETTINGS, Scenario, setting};
+use crate::sort;
+
+impl Reading<'_> {
+    /// Puts together what was read.
+    pub(super) fn finish(mut self, command: &Command) -> Asked {
+        let mut ignored = self.unread();
+        for (span, key, value) in command.found.iter().cloned() {
+            self.understood.push((span, key, value));
+        }
+        if let Some((span, value)) = command.draft.clone() {
+            let tokens = with_quants(lexer::split(&value));
+            let mention = (0..tokens.len()).find_map(|at| NAMES.model_at(&tokens, at));
+            let quant = tokens.iter().find(|token| token.kind == Kind::Quant);
+            match mention.filter(|mention| mention.options.len() == 1) {
+                Some(mention) => {
+                    let quant = quant.map_or(String::new(), |quant| format!(":{}", quant.text));
+                    self.understood.push((span, "draft", format!("{}{quant}", mention.options[0])));
+                }
+                None => ignored.push(span),
+            }
+        }
+        ignored.extend(command.ignored.iter().cloned());
+        let is_model_named = self.name_models();
+        let is_machine_named = self.name_machines();
+        self.name_quants();
+        let is_command = !command.consumed.is_empty();
+        let asks = self
+            .intent(is_model_named, is_machine_named)
+            .filter(|_| !is_command || self.text.contains('?'));
+        self.answer(asks, is_model_named, is_machine_named, ignored)
+    }
+
+    /// The words that were not read and mean nothing.
+    pub(super) fn unread(&self) -> Vec<Range<usize>> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        let mut last = usize::MAX;
+        for (at, token) in self.tokens.iter().enumerate() {
+            let is_known = token.kind == Kind::Word
+                && (meanings(&token.raw).next().is_some()
+                    || token.raw.chars().count() < 2
+                    || FREE.contains(&token.text.as_str())
+                    || COUNTS.iter().any(|(word, _)| *word == token.raw));
+            // 13th, 16-Core, 2.50GHz.
+            let is_counted = token.kind == Kind::Number
+                && (self.means(at + 1, Meaning::Cores)
+                    || self
+                        .token(at + 1)
+                        .is_some_and(|next| matches!(next.text.as_str(), "th" | "ghz" | "mhz")));
+            let before = at.checked_sub(1).map(|before| &self.tokens[before]);
+            let is_release = token.kind == Kind::Number
+                && before.is_some_and(|before| {
+                    let is_part = token.is_glued && means(&before.raw, Meaning::Filler);
+                    is_part
+                        || matches!(
+                            before.text.as_str(),
+                            "opengl" | "llvm" | "drm" | "cuda" | "rocm"
+                        )
+                });
+            if self.is_read[at] || is_known || is_counted || is_release {
+                continue;
+            }
+            match spans.last_mut() {
+                Some(span) if last.wrapping_add(1) == at => span.end = token.end,
+                _ => spans.push(token.start..token.end),
+            }
+            last = at;
+        }
+        spans
+    }
+
+    pub(super) fn name_models(&mut self) -> bool {
+        let mut is_named = false;
+        for (span, mention, is_draft) in std::mem::take(&mut self.models) {
+            let key = if is_draft { "draft" } else { "model" };
+            is_named |= !is_draft;
+            match (mention.options.as_slice(), &mention.note) {
+                ([only], None) => {
+                    let known =
+                        self.understood.iter().any(|(_, k, value)| *k == key && value == only);
+                    if !known {
+                        self.understood.push((span, key, (*only).to_owned()));
+                    }
+                }
+                _ => {
+                    let options = mention.options.iter().map(|id| (*id).to_owned()).collect();
+                    self.choose(span, key, options, mention.note);
+                }
+            }
+        }
+        is_named
+    }
+
+    pub(super) fn choose(
+        &mut self,
+        span: Range<usize>,
+        key: &str,
+        options: Vec<String>,
+        note: Option<String>,
+    ) {
+        let choice =
+            Choice { key: key.to_owned(), text: self.text[span.clone()].to_owned(), options, note };
+        if !self
+            .choices
+            .iter()
+            .any(|(_, known)| known.key == choice.key && known.options == choice.options)
+        {
+            self.choices.push((span, choice));
+        }
+    }
+
+    pub(super) fn name_quants(&mut self) {
+        let has = |engine: Engine| {
+            self.understood.iter().any(|(_, key, value)| *key == "engine" && value == engine.name())
+        };
+        let is_checkpoint =
+            [Engine::Vllm, Engine::Sglang, Engine::TensorRtLlm].into_iter().any(has);
+        let (is_mlx, is_exl) = (has(Engine::Mlx), has(Engine::ExLlamaV3));
+        let named: Vec<String> = self.values("quant");
+        for (span, bits) in std::mem::take(&mut self.bits) {
+            let whole = bits.round() as u8;
+            let quant = match whole {
+                _ if is_exl => Quant::Format(Format::Exl3((bits * 10.0) as u8)).to_string(),
+                16 => "F16".to_owned(),
+                _ if is_mlx => Quant::Format(Format::Mlx(whole)).to_string(),
+                4 if is_checkpoint => "AWQ".to_owned(),
+                8 if is_checkpoint => "FP8".to_owned(),
+                1 => "IQ1_M".to_owned(),
+                2 => "Q2_K".to_owned(),
+                3 => "Q3_K_M".to_owned(),
+                4 => "Q4_K_M".to_owned(),
+                5 => "Q5_K_M".to_owned(),
+                6 => "Q6_K".to_owned(),
+                8 => "Q8_0".to_owned(),
+                32 => "F32".to_owned(),
+                _ => continue,
+            };
+            // AWQ 4 bit is AWQ.
+            let is_told = named.iter().any(|name| {
+                Quant::parse(name)
+                    .is_some_and(|quant| u64::from(whole) == u64::from(quant.nominal_bits()))
+            });
+            if !is_told {
+                self.understood.push((span, "quant", quant));
+            }
+        }
+        let implied = self.values("quant").iter().find_map(|name| match Quant::parse(name)? {
+            Quant::Format(Format::Mlx(_)) => Some(Engine::Mlx),
+            Quant::Format(Format::Exl3(_)) => Some(Engine::ExLlamaV3),
+            _ => None,
+        });
+        let is_engine_named = self.understood.iter().any(|(_, key, _)| *key == "engine");
+        if let Some(engine) = implied.filter(|_| !is_engine_named) {
+            let span = self
+                .understood
+                .iter()
+                .find(|(_, key, _)| *key == "quant")
+                .map(|(span, ..)| span.clone());
+            self.understood.push((span.unwrap_or(0..0), "engine", engine.name().to_owned()));
+        }
+    }
+
+    pub(super) fn values(&self, key: &str) -> Vec<String> {
+        let of_key = self.understood.iter().filter(|(_, known, _)| *known == key);
+        of_key.map(|(_, _, value)| value.clone()).collect()
+    }
+
+    /// What is being asked, and the words that say so.
+    pub(super) fn intent(
+        &self,
+        has_model: bool,
+        has_machine: bool,
+    ) -> Option<(&'static str, Range<usize>)> {
+        use Meaning::{
+            Card, Context, Fit, HowMuch, Machine, Memory, Model, Need, Quant, Ram, Rate, Second,
+            Speed, Tokens, Users, Vram, Which,
+        };
+        let free = |at: usize, meaning| {
+            !self.is_read.get(at).copied().unwrap_or(true) && self.means(at, meaning)
+        };
+        let span = |from: usize, to: usize| self.span(from..to + 1);
+        let mut found: Option<(&'static str, Range<usize>)> = None;
+        let length = self.tokens.len();
+        let starts: Vec<usize> =
+            (0..length).filter(|at| free(*at, Which) || free(*at, HowMuch)).collect();
+        for from in starts.iter().copied() {
+            let is_much = free(from, HowMuch);
+            for to in from + 1..(from + 6).min(length) {
+                // A clause of its own.
+                if matches!(self.tokens[to].gap, '?' | ';' | '\n') {
+                    break;
+                }
+                let is = |meaning| free(to, meaning);
+                let asks = if is(Quant) {
+                    Some("quant")
+                } else if is(Speed)
+                    || is(Rate)
+                    || is(Tokens) && (to + 1..to + 4).any(|at| self.means(at, Second))
+                {
+                    Some("speed")
+                } else if is(Context) || is_much && is(Tokens) {
+                    Some("context")
+                } else if is_much && is(Users) {
+                    Some("users")
+                } else if [Card, Vram, Machine, Ram].into_iter().any(is) || is(Memory) && !is(Card)
+                {
+                    if has_machine && !is_much { None } else { Some("hardware") }
+                } else if is(Model) && !has_model {
+                    Some("models")
+                } else if is_much && self.parts_at(to) {
+                    Some("hardware")
+                } else {
+                    None
+                };
+                if let Some(asks) = asks {
+                    let better = found.is_none() || matches!(found, Some(("models", _)));
+                    if better {
+                        found = Some((asks, span(from, to)));
+                    }
+                    break;
+                }
+            }
+        }
+        if found.is_some() {
+            return found;
+        }
+        let first = |meaning| (0..length).find(|at| free(*at, meaning));
+        let says_speed = first(Speed)
+            .or_else(|| (0..length).find(|at| free(*at, Tokens) && self.rate(*at).is_some()))
+            .or_else(|| first(Rate));
+        if let Some(at) = says_speed {
+            return Some(("speed", span(at, at)));
+        }
+        let (which, need, fit) =
+            (starts.iter().copied().find(|at| free(*at, Which)), first(Need), first(Fit));
+        let missing = match (has_model, has_machine) {
+            (false, _) => "models",
+            (true, false) => "hardware",
+            (true, true) => "fits",
+        };
+        match (which, need, fit) {
+            (Some(which), Some(need), _) if !has_machine => {
+                Some(("hardware", span(which.min(need), need.max(which))))
+            }
+            (Some(which), _, Some(fit)) => Some((missing, span(which.min(fit), fit.max(which)))),
+            (None, Some(need), _) if has_model && !has_machine => {
+                Some(("hardware", span(need, need)))
+            }
+            (None, None, _)
+                if has_model
+                    && !has_machine
+                    && first(Machine).is_some()
+                    && first(Fit).is_none() =>
+            {
+                first(Machine).map(|at| ("hardware", span(at, at)))
+            }
+            (_, _, Some(fit)) if has_machine && !has_model => Some(("models", span(fit, fit))),
+            (_, _, Some(fit)) => Some(("fits", span(fit, fit))),
+            (Some(which), None, None) if has_machine && !has_model => {
+                Some(("models", span(which, which)))
+            }
+            (None, None, None) if has_machine && !has_model => {
+                first(Model).map(|at| ("models", span(at, at)))
+            }
+            _ => None,
+        }
+    }
+
+    /// A device is named at this token.
+    pub(super) fn parts_at(&self, at: usize) -> bool {
+        self.device(at, None).is_some_and(|mention| mention.tokens.end > at)
+    }
+
+    pub(super) fn answer(
+        self,
+        asks: Option<(&'static str, Range<usize>)>,
+        has_model: bool,
+        has_machine: bool,
+        ignored: Vec<Range<usize>>,
+    ) -> Asked {
+        let text = self.text;
+        let mut asked = Asked::default();
+        let mut scenario = Scenario::default();
+        let mut understood = Vec::new();
+        let mut refused = Vec::new();
+        let mut pairs: Vec<(&str, String)> = Vec::new();
+        for (span, key, value) in self.understood {
+            let Some(setting) = setting(key) else { continue };
+            let is_list = matches!(key, "model" | "hw" | "quant" | "engine");
+            let whole = match pairs.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+            {
+                Some(before) if is_list && before.split([',', ';']).any(|known| known == value) => {
+                    continue;
+                }
+                Some(before) if is_list => {
+                    format!("{before}{}{value}", if key == "hw" { ";" } else { "," })
+                }
+                _ => value.clone(),
+            };
+            if setting.set(&mut scenario, &whole).is_err() {
+                refused.push(span);
+                continue;
+            }
+            let whole = setting.text(&scenario);
+            let value = if is_list { value } else { whole.clone() };
+            pairs.retain(|(known, _)| *known != key);
+            pairs.push((key, whole));
+            understood.push((span, key, value));
+        }
+        if let Some((asks, span)) = asks {
+            let wildcard = match asks {
+                "models" if !has_model => Some("model"),
+                "hardware" if !has_machine => Some("hw"),
+                "quant" => Some("quant"),
+                _ => None,
+            };
+            let is_open = |key: &&str| pairs.iter().all(|(known, _)| known != key);
+            if let Some(key) = wildcard.filter(is_open) {
+                pairs.push((key, "*".to_owned()));
+            }
+            understood.push((span, "ask", asks.to_owned()));
+        }
+        let mut ignored: Vec<Range<usize>> = ignored.into_iter().chain(refused).collect();
+        sort::by_key(&mut ignored, |span| span.start);
+        sort::by_key(&mut understood, |(span, ..)| span.start);
+        asked.query = query(&pairs);
+        asked.understood = understood
+            .into_iter()
+            .map(|(span, key, value)| Understood {
+                text: text[span].to_owned(),
+                key: key.to_owned(),
+                value,
+            })
+            .collect();
+        asked.choices = self.choices.into_iter().map(|(_, choice)| choice).collect();
+        asked.ignored = ignored.into_iter().map(|span| text[span].trim().to_owned()).collect();
+        asked
+    }
+}
+
+/// The query string of these pairs, in the order of the settings.
+fn query(pairs: &[(&str, String)]) -> String {
+    let mut out = String::new();
+    for setting in SETTINGS {
+        let of_key = pairs.iter().find(|(key, _)| *key == setting.key);
+        let Some((_, value)) = of_key else { continue };
+        if !out.is_empty() {
+            out.push('&');
+        }
+        out.push_str(setting.key);
+        out.push('=');
+        out.push_str(
+            &value.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace(' ', "%20"),
+        );
+    }
+    out
+}

@@ -1,0 +1,263 @@
+//! Flags of command lines and variables of the environment, by the settings that they set.
+
+use std::ops::Range;
+
+/// What a flag does to the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    /// Sets a setting to the value.
+    Set(&'static str),
+    /// Switches a setting on.
+    On(&'static str),
+    /// Tokens of all users together, of llama.cpp.
+    TotalContext,
+    /// The type of cached keys.
+    Keys,
+    /// The type of cached values.
+    Values,
+    /// Layers on devices.
+    GpuLayers,
+    /// Layers whose experts stay in RAM.
+    ExpertLayers,
+    /// All experts stay in RAM.
+    Experts,
+    /// Mebibytes of a setting.
+    Mebibytes(&'static str),
+    /// A draft model.
+    Draft,
+    /// The value is a name that is read as one.
+    Name,
+    /// A switch that changes nothing here.
+    Switch,
+}
+
+use Effect::{
+    Draft, ExpertLayers, Experts, GpuLayers, Keys, Mebibytes, Name, On, Set, Switch, TotalContext,
+    Values,
+};
+
+/// Flags of llama.cpp, Ollama, KoboldCpp, LM Studio, vLLM, SGLang, TensorRT-LLM and MLX; `_` is read
+/// as `-`.
+const FLAGS: &[(&str, Effect)] = &[
+    ("-c --ctx-size LLAMA_ARG_CTX_SIZE", TotalContext),
+    (
+        "--max-model-len --context-length --max-seq-len --contextsize OLLAMA_CONTEXT_LENGTH \
+         --num-ctx --max-kv-size",
+        Set("ctx"),
+    ),
+    ("-np --parallel --n-parallel OLLAMA_NUM_PARALLEL LLAMA_ARG_N_PARALLEL", Set("users")),
+    ("--max-num-seqs --max-running-requests --max-batch-size", Set("seqs")),
+    ("--max-num-batched-tokens --chunked-prefill-size --max-num-tokens", Set("batched")),
+    (
+        "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction",
+        Set("util"),
+    ),
+    ("--tensor-parallel-size -tp --tp --tp-size", Set("tp")),
+    ("--pipeline-parallel-size -pp --pp --pp-size", Set("pp")),
+    ("--data-parallel-size -dp --dp --dp-size", Set("dp")),
+    ("--enable-expert-parallel --enable-ep-moe -ep", On("ep")),
+    ("--ep-size --ep --expert-parallel-size", Set("ep")),
+    ("--kv-cache-dtype OLLAMA_KV_CACHE_TYPE --quantkv", Set("kv")),
+    ("-ctk --cache-type-k LLAMA_ARG_CACHE_TYPE_K", Keys),
+    ("-ctv --cache-type-v LLAMA_ARG_CACHE_TYPE_V", Values),
+    ("-fa --flash-attn OLLAMA_FLASH_ATTENTION LLAMA_ARG_FLASH_ATTN", Set("fa")),
+    ("-ub --ubatch-size", Set("ubatch")),
+    ("-b --batch-size --batchsize", Set("batch")),
+    ("-ngl --n-gpu-layers --gpu-layers --gpulayers LLAMA_ARG_N_GPU_LAYERS", GpuLayers),
+    ("-ncmoe --n-cpu-moe --moecpu", ExpertLayers),
+    ("-cmoe --cpu-moe", Experts),
+    ("-sm --split-mode", Set("split")),
+    ("-ts --tensor-split", Set("ts")),
+    ("-mg --main-gpu", Set("mg")),
+    ("-kvu --kv-unified", On("unified")),
+    ("--swa-full", On("swa_full")),
+    ("--enforce-eager --disable-cuda-graph", On("eager")),
+    (
+        "-md --model-draft --spec-draft-model -hfd -hfrd --hf-repo-draft --spec-draft-hf --draftmodel \
+      --speculative-draft-model-path --draft-model",
+        Draft,
+    ),
+    (
+        "--draft --draft-n --draft-max --spec-draft-n-max --draftamount --num-draft-tokens \
+      --speculative-num-draft-tokens",
+        Set("draft_n"),
+    ),
+    ("-cram --cache-ram", Mebibytes("cache_ram")),
+    ("-ctxcp --ctx-checkpoints --swa-checkpoints", Set("checkpoints")),
+    (
+        "-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q --dtype \
+      -mu --model-url --load-format",
+        Name,
+    ),
+    (
+        "--no-mmap --mlock --jinja -cnv --no-warmup --trust-remote-code --verbose -v --log-disable \
+      --cont-batching -cb --metrics --enable-prefix-caching --enable-auto-tool-choice --rm -it -d \
+      --usecublas --enable-chunked-prefill --no-webui --embeddings --enable-dp-attention",
+        Switch,
+    ),
+];
+
+/// What a command line sets.
+#[derive(Debug, Default)]
+pub struct Command {
+    /// Settings, with what was typed.
+    pub found: Vec<(Range<usize>, &'static str, String)>,
+    /// The value of a draft model's flag.
+    pub draft: Option<(Range<usize>, String)>,
+    /// Flags that mean nothing here.
+    pub ignored: Vec<Range<usize>>,
+    /// What of the text is read.
+    pub consumed: Vec<Range<usize>>,
+}
+
+/// Words of a text with their places.
+fn shell_words(text: &str) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices() {
+        if c.is_whitespace() {
+            words.extend(start.take().map(|start| start..at));
+        } else if start.is_none() {
+            start = Some(at);
+        }
+    }
+    words.extend(start.map(|start| start..text.len()));
+    words
+}
+
+fn effect(name: &str) -> Option<Effect> {
+    let known = |names: &str| names.split_whitespace().any(|known| known == name);
+    FLAGS.iter().find(|(names, _)| known(names)).map(|(_, effect)| *effect)
+}
+
+/// The flags and variables in a text.
+pub fn read(text: &str) -> Command {
+    let mut command = Command::default();
+    let words = shell_words(text);
+    let (mut keys, mut values): (Option<String>, Option<String>) = (None, None);
+    let (mut layers, mut total, mut cache): (_, _, Option<Range<usize>>) = (None, None, None);
+    let mut experts = false;
+    let mut at = 0;
+    while at < words.len() {
+        let span = words[at].clone();
+        let word = &text[span.clone()];
+        at += 1;
+        let is_variable = word.split_once('=').is_some_and(|(name, _)| {
+            name.len() > 5 && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+        });
+        let is_flag = word.starts_with('-')
+            && word[1..].starts_with(|c: char| c == '-' || c.is_ascii_alphabetic());
+        if word == "\\" || !(is_flag || is_variable) {
+            continue;
+        }
+        let (name, inline) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word, None),
+        };
+        let name = match name.strip_prefix("--") {
+            Some(long) => format!("--{}", long.replace('_', "-")),
+            None => name.to_owned(),
+        };
+        let effect = effect(&name);
+        let next = words.get(at).map(|next| (next.clone(), &text[next.clone()]));
+        let next = next.filter(|(_, next)| {
+            let is_negative = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+            *next != "\\" && next.strip_prefix('-').is_none_or(is_negative)
+        });
+        let takes_value = !matches!(effect, Some(On(_) | Experts | Switch | Name));
+        let is_switch = effect == Some(Set("fa"))
+            && !next
+                .as_ref()
+                .is_some_and(|(_, next)| matches!(*next, "on" | "off" | "auto" | "1" | "0"));
+        let (value, end) = match (inline, next) {
+            (Some(value), _) => (value, span.end),
+            (None, Some((place, value))) if takes_value && !is_switch => {
+                // What follows an unknown flag in plain text belongs to the text.
+                if effect.is_none() && !name.starts_with("--") && name.len() > 3 {
+                    ("", span.end)
+                } else {
+                    at += 1;
+                    (value, place.end)
+                }
+            }
+            _ => ("", span.end),
+        };
+        let value = value.trim_matches(['"', '\'', '\\', ',']);
+        let whole = span.start..end;
+        let Some(effect) = effect else {
+            command.ignored.push(whole.clone());
+            command.consumed.push(whole);
+            continue;
+        };
+        let mut set = |key, value: &str| command.found.push((whole.clone(), key, value.to_owned()));
+        match effect {
+            Set("kv") => match value {
+                "auto" => {}
+                value if value.starts_with("fp8") => set("kv", "fp8"),
+                "bfloat16" => set("kv", "bf16"),
+                "1" => set("kv", "q8_0"),
+                "2" => set("kv", "q4_0"),
+                value => set("kv", value),
+            },
+            Set("fa") => match value {
+                "off" | "0" | "false" => set("fa", "off"),
+                _ => set("fa", "on"),
+            },
+            Set("batch") if value.is_empty() => {}
+            Set(key) => set(key, value),
+            On(key) => set(key, "on"),
+            Mebibytes(key) => set(key, &format!("{value}MiB")),
+            TotalContext => total = Some((whole.clone(), value.to_owned())),
+            Keys | Values => {
+                let half = if effect == Keys { &mut keys } else { &mut values };
+                *half = Some(value.to_owned());
+                let start = cache.as_ref().map_or(whole.start, |cache| cache.start);
+                cache = Some(start..whole.end);
+            }
+            GpuLayers => layers = Some((whole.clone(), value.to_owned())),
+            ExpertLayers => {
+                experts = true;
+                set("offload", &format!("experts:{value}"));
+            }
+            Experts => {
+                experts = true;
+                set("offload", "experts");
+            }
+            Draft => command.draft = Some((whole.clone(), value.to_owned())),
+            Name => {
+                let end = span.end - inline.map_or(0, str::len);
+                command.consumed.push(span.start..end);
+                continue;
+            }
+            Switch => {}
+        }
+        command.consumed.push(whole);
+    }
+    if let Some(cache) = cache {
+        let f16 = || "f16".to_owned();
+        let (keys, values) = (keys.unwrap_or_else(f16), values.unwrap_or_else(f16));
+        let both = if keys == values { keys } else { format!("{keys},{values}") };
+        command.found.push((cache, "kv", both));
+    }
+    if let Some((whole, value)) = layers.filter(|_| !experts) {
+        let value = match value.as_str() {
+            "auto" | "-1" => "auto".to_owned(),
+            "all" => "none".to_owned(),
+            // More layers than any model has: all of them.
+            value if value.parse::<u64>().is_ok_and(|n| n >= 99) => "none".to_owned(),
+            value => format!("ngl:{value}"),
+        };
+        command.found.push((whole, "offload", value));
+    }
+    if let Some((whole, value)) = total.filter(|(_, value)| value != "0") {
+        let find = |key| command.found.iter().find(|(_, known, _)| *known == key);
+        let users = find("users").and_then(|(_, _, users)| users.parse::<u64>().ok());
+        let divided = users.filter(|_| find("unified").is_none());
+        let value = match (value.parse::<u64>(), divided) {
+            (Ok(total), Some(users)) if users > 0 => (total / users).to_string(),
+            _ => value,
+        };
+        command.found.push((whole, "ctx", value));
+    }
+    command
+}

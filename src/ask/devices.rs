@@ -1,0 +1,354 @@
+//! The devices that a text names.
+
+use super::lexer::{self, Kind, Token};
+use super::names::{Names, OPTIONS};
+use super::quantity::has_unit;
+use super::words::{Meaning, means};
+use crate::catalog::{Device, DeviceKind};
+use crate::sort;
+
+/// Words of devices' names that are left out without meaning another device.
+const OPTIONAL: &[&str] = &[
+    "rtx",
+    "gtx",
+    "rx",
+    "arc",
+    "instinct",
+    "tesla",
+    "sxm",
+    "pcie",
+    "blackwell",
+    "workstation",
+    "cpu",
+    "xeon",
+    "core",
+    "ryzen",
+    "platinum",
+    "gold",
+    "ch",
+    "igpu",
+    "c",
+    "dual",
+    "dgx",
+    "gb10",
+    "radeon",
+    "agx",
+    "grace",
+    "hopper",
+    "edition",
+    "spr",
+    "threadripper",
+    "epyc",
+    "jetson",
+];
+
+/// Words that make another device of one.
+const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop"];
+
+pub struct DeviceName {
+    pub device: &'static Device,
+    /// Words of the id, without brands and sizes of memory.
+    words: Vec<String>,
+    /// Sets of words, each of which is a whole name.
+    names: Vec<Vec<String>>,
+}
+
+/// A device that a text names.
+#[derive(Debug)]
+pub struct DeviceMention {
+    /// The tokens.
+    pub tokens: std::ops::Range<usize>,
+    /// The devices that it can be, best first.
+    pub options: Vec<&'static Device>,
+    /// The first is what the name usually stands for.
+    pub has_usual: bool,
+    /// The size of the memory that was named.
+    pub memory_gb: Option<f64>,
+}
+
+fn is_memory(tokens: &[Token], at: usize) -> Option<f64> {
+    let number = tokens.get(at)?.number()?;
+    let unit = tokens.get(at + 1)?;
+    let is_near = unit.is_glued || matches!(unit.gap, ' ' | '-' | '\u{a0}');
+    // 5700G is a name.
+    (is_near && number < 5000.0 && means(&unit.raw, Meaning::Gigabytes) && unit.kind == Kind::Word)
+        .then_some(number)
+}
+
+fn is_brand(token: &Token) -> bool {
+    let is_mark = token.gap == '(' && matches!(token.text.as_str(), "r" | "tm" | "c");
+    token.kind == Kind::Word && (is_mark || means(&token.raw, Meaning::Brand))
+}
+
+/// Memory types that drivers print behind a size.
+fn is_memory_type(token: &Token) -> bool {
+    token.kind == Kind::Word && matches!(token.text.as_str(), "hbm" | "gddr" | "e")
+}
+
+/// Words of a device's name, without brands and sizes of memory.
+pub fn device_tokens(name: &str) -> Vec<String> {
+    let tokens = lexer::of_name(name);
+    let mut words = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        if is_memory(&tokens, at).is_some() {
+            at += 2;
+            continue;
+        }
+        // 1 x GB300, but MI300X.
+        let is_times = tokens[at].is("x") && !tokens[at].is_glued;
+        if !is_brand(&tokens[at]) && !is_times {
+            words.push(tokens[at].text.clone());
+        }
+        at += 1;
+    }
+    words
+}
+
+fn has_memory(device: &Device, gb: f64) -> bool {
+    let same = |size: f64| (size - gb).abs() < 0.5;
+    device.memory_gb.is_some_and(same) || device.memory_options_gb.iter().any(|gb| same(*gb))
+}
+
+/// Words that a name is told by.
+fn telling(words: &[String]) -> Vec<String> {
+    let words = words.iter().filter(|word| !OPTIONAL.contains(&word.as_str()));
+    let mut words: Vec<String> = words.cloned().collect();
+    sort::distinct(&mut words);
+    words
+}
+
+impl Names {
+    /// The device that is named from the token `at` on; `memory` is a size named before it.
+    pub fn device_at(
+        &self,
+        tokens: &[Token],
+        at: usize,
+        memory: Option<f64>,
+    ) -> Option<DeviceMention> {
+        let mut start = at;
+        while tokens.get(start).is_some_and(is_brand) {
+            start += 1;
+        }
+        let first = tokens.get(start)?;
+        let is_start = match first.kind {
+            Kind::Word => self.first_words.word(&first.text).is_some(),
+            Kind::Number => first.text.len() > 3 || self.first_words.word(&first.text).is_some(),
+            Kind::Code | Kind::Size => true,
+            _ => false,
+        };
+        if !is_start {
+            return None;
+        }
+        let mut found = self.device_words.get(&first.text)?.clone();
+        let mut used = vec![first.text.clone()];
+        let mut memory_gb =
+            memory.filter(|gb| found.iter().any(|at| has_memory(self.devices[*at].device, *gb)));
+        let mut end = start + 1;
+        while let Some(token) = tokens.get(end) {
+            // Ryzen AI Max+ 395.
+            let is_plus = token.gap == '+' && tokens[end - 1].is("max");
+            if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus {
+                break;
+            }
+            // 5060 Ti with 16 GB.
+            let is_with = matches!(token.raw.as_str(), "with" | "w" | "по" | "с" | "на" | "each");
+            let with_gb = is_memory(tokens, end + 1).filter(|gb| {
+                is_with && found.iter().any(|at| has_memory(self.devices[*at].device, *gb))
+            });
+            if with_gb.is_some() {
+                end += 1;
+            }
+            if let Some(gb) = with_gb.or_else(|| is_memory(tokens, end)) {
+                let with = |at: &usize| has_memory(self.devices[*at].device, gb);
+                let is_ram = tokens.get(end + 2).is_some_and(|next| {
+                    means(&next.raw, Meaning::Ram)
+                        && self.devices[found[0]].device.kind == DeviceKind::Discrete
+                });
+                if memory_gb.is_some() || is_ram || !found.iter().any(with) {
+                    break;
+                }
+                found.retain(with);
+                memory_gb = Some(gb);
+                end += 2;
+                continue;
+            }
+            // 4090s are several.
+            let narrows = |at: &usize| {
+                self.device_words.get("s").is_some_and(|all| all.binary_search(at).is_ok())
+            };
+            if token.is("s") && token.is_glued && !found.iter().any(narrows) {
+                end += 1;
+                continue;
+            }
+            let is_number = matches!(token.kind, Kind::Number | Kind::Size);
+            // Memory that is a bare number belongs to chips that are sold with several.
+            let with = |at: &usize| {
+                let device = self.devices[*at].device;
+                device.kind == DeviceKind::Unified
+                    && device.memory_options_gb.len() + usize::from(device.vendor == "Apple") > 0
+                    && token.number().is_some_and(|gb| has_memory(device, gb))
+            };
+            if memory_gb.is_none()
+                && token.gap == ' '
+                && found.iter().any(with)
+                && !has_unit(tokens, end)
+            {
+                found.retain(with);
+                memory_gb = token.number();
+                end += 1;
+                continue;
+            }
+            if is_brand(token) || is_memory_type(token) && memory_gb.is_some() {
+                end += 1;
+                // HBM3
+                let digits =
+                    tokens.get(end).filter(|next| next.is_glued && next.kind == Kind::Number);
+                end += usize::from(digits.is_some() && is_memory_type(token));
+                continue;
+            }
+            let ends = is_number && has_unit(tokens, end) && !token.is_glued;
+            let all = self.device_words.get(&token.text).filter(|_| !ends);
+            let both = all.map(|all| {
+                found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect::<Vec<_>>()
+            });
+            match both.filter(|both| !both.is_empty()) {
+                Some(both) => found = both,
+                // 30-core GPU.
+                None if means(&token.raw, Meaning::Cores)
+                    && used.last().is_some_and(|n| n.len() == 2) => {}
+                None => break,
+            }
+            used.push(token.text.clone());
+            end += 1;
+        }
+        while end > start + 1
+            && is_brand(&tokens[end - 1])
+            && !tokens[end - 1].is("gpu")
+            && !tokens[end - 1].is("graphics")
+        {
+            end -= 1;
+        }
+        if let Some(gb) = memory_gb {
+            found.retain(|at| has_memory(self.devices[*at].device, gb));
+        }
+        self.chosen_devices(found, &used, memory_gb, at..end)
+    }
+
+    fn chosen_devices(
+        &self,
+        mut found: Vec<usize>,
+        used: &[String],
+        memory_gb: Option<f64>,
+        tokens: std::ops::Range<usize>,
+    ) -> Option<DeviceMention> {
+        let told = telling(used);
+        let is_named = |at: &usize| !told.is_empty() && self.devices[*at].names.contains(&told);
+        let is_cpu = |at: &usize| self.devices[*at].device.kind == DeviceKind::Cpu;
+        // A series of processors or cards is no device: what tells one from the others was named.
+        let tells = |word: &String| {
+            let digits = word.bytes().filter(u8::is_ascii_digit).count();
+            let is_series = matches!(word.as_str(), "i3" | "i5" | "i7" | "i9");
+            digits > 2 || digits > 0 && digits < word.len() && !is_series
+        };
+        let long = |word: &&String| word.bytes().filter(u8::is_ascii_digit).count() > 2;
+        let is_word = |word: &String| {
+            !word.bytes().any(|b| b.is_ascii_digit())
+                && !OPTIONAL.contains(&word.as_str())
+                && word.len() > 2
+        };
+        found.retain(|at| {
+            let words = &self.devices[*at].words;
+            let is_told = match is_cpu(at) {
+                true => {
+                    words.iter().filter(long).all(|word| used.contains(word))
+                        && used.iter().any(|word| is_word(word) || long(&word))
+                }
+                false => {
+                    used.iter().any(tells) || used.iter().filter(|word| is_word(word)).count() > 1
+                }
+            };
+            is_told || is_named(at)
+        });
+        let cost = |at: &usize| -> u32 {
+            let name = &self.devices[*at];
+            let unused = name.words.iter().filter(|word| !used.contains(word));
+            unused
+                .map(|word| match word.as_str() {
+                    word if OPTIONAL.contains(&word) => 0,
+                    "mod" | "unlocked" => 3,
+                    word if OTHER.contains(&word) => 2,
+                    word if word.bytes().all(|b| b.is_ascii_digit()) && word.len() < 3 => 0,
+                    _ => 1,
+                })
+                .sum::<u32>()
+                + u32::from(
+                    name.device.flags.iter().any(|flag| flag.contains("mod"))
+                        && name.device.name.contains("mod"),
+                )
+        };
+        let least = found
+            .iter()
+            .filter(|at| {
+                memory_gb.is_some() || !self.devices[**at].device.name.contains("unlocked")
+            })
+            .map(cost)
+            .min()?;
+        found.retain(|at| cost(at) == least);
+        // A bare number is a whole name.
+        let is_bare = used.len() == 1 && used[0].bytes().all(|b| b.is_ascii_digit());
+        if is_bare && memory_gb.is_none() && (least > 0 || found.iter().all(is_cpu)) {
+            return None;
+        }
+        let joined = used.join("-");
+        let is_id = |device: &Device| {
+            let prefix = device.id.strip_suffix(&joined).map(|prefix| prefix.trim_end_matches('-'));
+            prefix.is_some_and(|prefix| prefix.is_empty() || OPTIONAL.contains(&prefix))
+        };
+        let usual = found.iter().position(|at| {
+            let device = self.devices[*at].device;
+            is_id(device)
+                || device.aliases.iter().any(|alias| {
+                    let has_memory = alias.contains("GB") == memory_gb.is_some()
+                        || device.kind == DeviceKind::Unified;
+                    let words = device_tokens(alias);
+                    let is_whole = words.iter().all(|word| {
+                        used.contains(word) || matches!(word.as_str(), "rtx" | "gtx" | "rx" | "arc")
+                    });
+                    has_memory && is_whole && telling(&words) == told
+                })
+        });
+        if let Some(usual) = usual {
+            let first = found.remove(usual);
+            let device = self.devices[first].device;
+            // Apple's chips of one name are sold with different memory.
+            if device.kind == DeviceKind::Unified && device.vendor != "Apple" {
+                found.clear();
+            }
+            found.insert(0, first);
+        }
+        let options: Vec<&'static Device> =
+            found.iter().map(|at| self.devices[*at].device).take(OPTIONS + 2).collect();
+        let is_near = usual.is_none()
+            && memory_gb.is_none()
+            && found.first().is_some_and(|at| {
+                let mut words = self.devices[*at].words.iter();
+                words.any(|word| OTHER.contains(&word.as_str()) && !used.contains(word))
+            });
+        let has_usual = usual.is_some() || options.len() == 1 && !is_near;
+        (!options.is_empty()).then_some(DeviceMention { tokens, options, has_usual, memory_gb })
+    }
+
+    /// The devices that a closure selects, in the order of the catalogue.
+    pub fn devices(&self, is_wanted: impl Fn(&Device) -> bool) -> Vec<&'static Device> {
+        self.devices.iter().map(|name| name.device).filter(|device| is_wanted(device)).collect()
+    }
+}
+
+impl DeviceName {
+    pub fn of(device: &'static Device) -> DeviceName {
+        let texts = [&device.id, &device.name].into_iter().chain(&device.aliases);
+        let names = texts.map(|text| telling(&device_tokens(text))).collect();
+        DeviceName { device, words: device_tokens(&device.id), names }
+    }
+}

@@ -1,0 +1,658 @@
+//! Reads tokens from left to right: engines, quantisations, switches and names.
+
+use std::ops::Range;
+
+use super::command;
+use super::devices::DeviceMention;
+use super::lexer::{self, Kind, Token};
+use super::models::ModelMention;
+use super::names::{Entry, NAMES, Names};
+use super::quantity::{has_unit, trimmed};
+use super::quants::with_quants;
+use super::words::{Meaning, means};
+use super::{Asked, Choice};
+use crate::scenario::Engine;
+
+/// Names of engines and their programs, as tokens.
+const ENGINES: &[(&str, Engine)] = &[
+    ("llama cpp", Engine::LlamaCpp),
+    ("llama server", Engine::LlamaCpp),
+    ("llama cli", Engine::LlamaCpp),
+    ("llama bench", Engine::LlamaCpp),
+    ("llamacpp", Engine::LlamaCpp),
+    ("lcpp", Engine::LlamaCpp),
+    ("ggml org llama cpp", Engine::LlamaCpp),
+    ("ollama", Engine::Ollama),
+    ("lm studio", Engine::LmStudio),
+    ("lmstudio", Engine::LmStudio),
+    ("lms load", Engine::LmStudio),
+    ("koboldcpp", Engine::KoboldCpp),
+    ("kobold cpp", Engine::KoboldCpp),
+    ("kobold", Engine::KoboldCpp),
+    ("vllm serve", Engine::Vllm),
+    ("vllm vllm openai", Engine::Vllm),
+    ("vllm entrypoints openai api server", Engine::Vllm),
+    ("vllm", Engine::Vllm),
+    ("sglang launch server", Engine::Sglang),
+    ("sglang serve", Engine::Sglang),
+    ("sglang", Engine::Sglang),
+    ("tensorrt llm", Engine::TensorRtLlm),
+    ("trt llm", Engine::TensorRtLlm),
+    ("trtllm serve", Engine::TensorRtLlm),
+    ("trtllm", Engine::TensorRtLlm),
+    ("tensorrt", Engine::TensorRtLlm),
+    ("mlx lm server", Engine::Mlx),
+    ("mlx lm generate", Engine::Mlx),
+    ("mlx lm chat", Engine::Mlx),
+    ("mlx lm", Engine::Mlx),
+    ("mlx", Engine::Mlx),
+    ("transformers", Engine::Transformers),
+    ("exllamav 3", Engine::ExLlamaV3),
+    ("exllama 3", Engine::ExLlamaV3),
+    ("exllama", Engine::ExLlamaV3),
+    ("exl 3", Engine::ExLlamaV3),
+    ("tabbyapi", Engine::ExLlamaV3),
+];
+
+/// Numbers that are written as words.
+pub const COUNTS: &[(&str, f64)] = &[
+    ("one", 1.0),
+    ("single", 1.0),
+    ("two", 2.0),
+    ("dual", 2.0),
+    ("double", 2.0),
+    ("twin", 2.0),
+    ("pair", 2.0),
+    ("couple", 2.0),
+    ("three", 3.0),
+    ("triple", 3.0),
+    ("four", 4.0),
+    ("quad", 4.0),
+    ("five", 5.0),
+    ("six", 6.0),
+    ("eight", 8.0),
+    ("ten", 10.0),
+    ("один", 1.0),
+    ("одна", 1.0),
+    ("одной", 1.0),
+    ("одну", 1.0),
+    ("одном", 1.0),
+    ("два", 2.0),
+    ("две", 2.0),
+    ("двух", 2.0),
+    ("двумя", 2.0),
+    ("двe", 2.0),
+    ("пара", 2.0),
+    ("пару", 2.0),
+    ("паре", 2.0),
+    ("двойке", 2.0),
+    ("три", 3.0),
+    ("трех", 3.0),
+    ("трёх", 3.0),
+    ("тремя", 3.0),
+    ("четыре", 4.0),
+    ("четырех", 4.0),
+    ("четырёх", 4.0),
+    ("пять", 5.0),
+    ("шесть", 6.0),
+    ("шести", 6.0),
+    ("восемь", 8.0),
+    ("восьми", 8.0),
+    ("десять", 10.0),
+    ("десяти", 10.0),
+    ("двадцать", 20.0),
+    ("сто", 100.0),
+];
+
+/// Memory of which it is not said what it is of.
+pub struct PendingMemory {
+    pub text: Range<usize>,
+    pub gb: f64,
+    pub count: u32,
+}
+
+/// A device with its place among the others.
+pub struct Part {
+    pub text: Range<usize>,
+    pub count: u32,
+    pub mention: DeviceMention,
+    /// It is an alternative to the one before it.
+    pub is_alternative: bool,
+}
+
+/// A text as far as it is read.
+pub struct Reading<'a> {
+    pub text: &'a str,
+    pub tokens: Vec<Token>,
+    pub at: usize,
+    pub is_read: Vec<bool>,
+    pub understood: Vec<(Range<usize>, &'static str, String)>,
+    pub choices: Vec<(Range<usize>, Choice)>,
+    pub models: Vec<(Range<usize>, ModelMention, bool)>,
+    pub parts: Vec<Part>,
+    pub vram: Vec<PendingMemory>,
+    pub memory: Vec<PendingMemory>,
+    pub bits: Vec<(Range<usize>, f64)>,
+    pub cards: Option<(Range<usize>, u32)>,
+    pub macs: Vec<(Range<usize>, Vec<String>)>,
+    pub is_cpu_only: Option<Range<usize>>,
+}
+
+/// Reads a text.
+pub fn read(text: &str) -> Asked {
+    let command = command::read(text);
+    let mut blanked = text.as_bytes().to_vec();
+    for span in &command.consumed {
+        blanked[span.clone()].fill(b' ');
+    }
+    blank_drivers(&mut blanked);
+    let blanked = String::from_utf8(blanked).unwrap_or_default();
+    let tokens = with_quants(lexer::split(&blanked));
+    let is_read = vec![false; tokens.len()];
+    let mut reading = Reading {
+        text,
+        tokens,
+        at: 0,
+        is_read,
+        understood: Vec::new(),
+        choices: Vec::new(),
+        models: Vec::new(),
+        parts: Vec::new(),
+        vram: Vec::new(),
+        memory: Vec::new(),
+        bits: Vec::new(),
+        cards: None,
+        macs: Vec::new(),
+        is_cpu_only: None,
+    };
+    while reading.at < reading.tokens.len() {
+        reading.step();
+    }
+    reading.finish(&command)
+}
+
+/// Blanks what drivers print beside a device's name: 0x00002503, Direct3D11, `vs_5_0`.
+fn blank_drivers(text: &mut [u8]) {
+    let is_part = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let mut at = 0;
+    while at < text.len() {
+        let length = text[at..].iter().take_while(|b| is_part(b)).count();
+        let word = text[at..at + length].to_ascii_lowercase();
+        let starts = |start: &[u8]| word.starts_with(start);
+        let is_number = starts(b"0x") && length > 5 && word[2..].iter().all(u8::is_ascii_hexdigit);
+        if is_number || [&b"direct3d"[..], b"d3d", b"vs_", b"ps_"].into_iter().any(starts) {
+            text[at..at + length].fill(b' ');
+        }
+        at += length.max(1);
+    }
+}
+
+impl Reading<'_> {
+    pub(super) fn token(&self, at: usize) -> Option<&Token> {
+        self.tokens.get(at)
+    }
+
+    pub(super) fn means(&self, at: usize, meaning: Meaning) -> bool {
+        self.token(at).is_some_and(|token| token.kind == Kind::Word && means(&token.raw, meaning))
+    }
+
+    pub(super) fn span(&self, tokens: Range<usize>) -> Range<usize> {
+        let end = tokens.end.max(tokens.start + 1) - 1;
+        self.tokens[tokens.start].start..self.tokens[end].end
+    }
+
+    /// Takes the tokens up to `end` as read.
+    pub(super) fn take(&mut self, end: usize) -> Range<usize> {
+        let span = self.span(self.at..end);
+        self.is_read[self.at..end].fill(true);
+        self.at = end;
+        span
+    }
+
+    pub(super) fn set(&mut self, end: usize, key: &'static str, value: String) {
+        let span = self.take(end);
+        self.understood.push((span, key, value));
+    }
+
+    pub(super) fn step(&mut self) {
+        // mlx-community names an engine, lmstudio-community does not.
+        let is_owner = self.is_owner(self.at) && !self.tokens[self.at].is("mlx");
+        let read = self.id()
+            || !is_owner && self.engine()
+            || self.cache()
+            || self.switches()
+            || self.keyed()
+            || self.counted_device()
+            || self.quantity()
+            || self.mac()
+            || self.quant()
+            || self.name();
+        if !read {
+            self.at += 1;
+        }
+    }
+
+    /// An id of the catalogue or of Hugging Face, written in full.
+    pub(super) fn id(&mut self) -> bool {
+        let start = self.tokens[self.at].start;
+        let is_inside =
+            self.text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '-' || c == '.');
+        if is_inside {
+            return false;
+        }
+        let rest = &self.text[start..];
+        let ends = |c: char| {
+            c.is_whitespace()
+                || matches!(c, ',' | ';' | '?' | '!' | ')' | '"' | '\'' | '*' | '@' | '+' | ':')
+        };
+        let word = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        // Of an address the owner and the name.
+        let mut slashes = word.match_indices('/').map(|(at, _)| at);
+        let (name, owned) =
+            (slashes.next().unwrap_or(word.len()), slashes.next().unwrap_or(word.len()));
+        let whole = [owned, name].into_iter().find_map(|end| {
+            let id = word[..end].trim_end_matches('.');
+            Some((Names::entry(id)?, start + id.len()))
+        });
+        let Some((entry, end)) = whole else { return false };
+        let length = self.tokens[self.at..].iter().take_while(|token| token.end <= end).count();
+        let tokens = self.at..self.at + length.max(1);
+        // deepseek-r1:671b, H20 96GB: the name goes on.
+        let goes_on = |longer: Option<usize>| longer.is_some_and(|end| end > tokens.end);
+        let is_longer = match entry {
+            Entry::Model(_) => {
+                goes_on(NAMES.model_at(&self.tokens, self.at).map(|model| model.tokens.end))
+            }
+            Entry::Device(_) => goes_on(self.device(self.at, None).map(|device| device.tokens.end)),
+        };
+        if is_longer {
+            return false;
+        }
+        match entry {
+            Entry::Model(model) => {
+                self.model(ModelMention { tokens, options: vec![&model.id], note: None })
+            }
+            Entry::Device(device) => {
+                // apple-m3-max-40c@64, as links write it.
+                let memory = self.token(tokens.end).filter(|token| token.gap == '@');
+                let memory_gb = memory.and_then(Token::number);
+                let tokens = tokens.start..tokens.end + usize::from(memory_gb.is_some());
+                let mention =
+                    DeviceMention { tokens, options: vec![device], has_usual: true, memory_gb };
+                self.part(mention, 1);
+            }
+        }
+        true
+    }
+
+    pub(super) fn engine(&mut self) -> bool {
+        let is_at = |name: &str| {
+            let mut at = self.at;
+            for word in name.split(' ') {
+                if self.token(at).is_none_or(|token| token.text != word) {
+                    return None;
+                }
+                at += 1;
+            }
+            Some(at)
+        };
+        let found = ENGINES.iter().filter_map(|(name, engine)| Some((is_at(name)?, *engine)));
+        match found.max_by_key(|(end, _)| *end) {
+            Some((end, engine)) => {
+                self.set(end, "engine", engine.name().to_owned());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The KV cache and its type, in either order.
+    pub(super) fn cache(&mut self) -> bool {
+        let is_quant = |at: usize| self.token(at).is_some_and(|token| token.kind == Kind::Quant);
+        let type_of = |at: usize| match self.token(at)?.text.as_str() {
+            "FP8" | "FP8-block" => Some("fp8"),
+            "F16" => Some("f16"),
+            "BF16" => Some("bf16"),
+            "Q8_0" | "INT8" => Some("q8_0"),
+            "Q4_0" | "Q4_K_M" | "W4A16" => Some("q4_0"),
+            "Q4_1" => Some("q4_1"),
+            "Q5_0" | "Q5_K_M" => Some("q5_0"),
+            "Q5_1" => Some("q5_1"),
+            "IQ4_NL" => Some("iq4_nl"),
+            _ => None,
+        };
+        let words = |mut at: usize| {
+            let start = at;
+            while self.means(at, Meaning::Cache) || at > start && self.means(at, Meaning::Quant) {
+                at += 1;
+            }
+            (at > start).then_some(at)
+        };
+        let (value, end) = if is_quant(self.at) {
+            match (type_of(self.at), words(self.at + 1)) {
+                (Some(value), Some(end)) => (value, end),
+                _ => return false,
+            }
+        } else {
+            let Some(end) = words(self.at) else { return false };
+            let end = self.skip(
+                end,
+                &["type", "dtype", "in", "at", "is", "to", "as", "with", "в", "на", "до", "тип"],
+            );
+            let bits = self
+                .token(end)
+                .and_then(Token::number)
+                .filter(|_| self.means(end + 1, Meaning::Bits));
+            match (type_of(end), bits) {
+                (Some(value), _) if is_quant(end) => (value, end + 1),
+                (_, Some(bits)) => (if bits > 6.0 { "q8_0" } else { "q4_0" }, end + 2),
+                _ => return false,
+            }
+        };
+        self.set(end, "kv", value.to_owned());
+        true
+    }
+
+    /// Offloading, flash attention, a machine without a GPU.
+    pub(super) fn switches(&mut self) -> bool {
+        let at = self.at;
+        let without = self.means(at, Meaning::Without);
+        if without
+            && (self.means(at + 1, Meaning::Card)
+                || self.token(at + 1).is_some_and(|t| t.is("discrete")))
+        {
+            let span = self.take(at + 2);
+            self.is_cpu_only = Some(span);
+            return true;
+        }
+        // Of a machine that is named otherwise it says nothing.
+        let on = self.token(at).is_some_and(|t| matches!(t.raw.as_str(), "on" | "на"));
+        if on && self.means(at + 1, Meaning::Cpu) {
+            let span = self.take(at + 2);
+            self.is_cpu_only = Some(span);
+            return true;
+        }
+        let only = |at: usize| {
+            self.token(at)
+                .is_some_and(|t| matches!(t.raw.as_str(), "only" | "только" | "inference"))
+        };
+        if self.means(at, Meaning::Cpu) && only(at + 1)
+            || only(at) && self.means(self.skip(at + 1, &["on", "на", "the", "in"]), Meaning::Cpu)
+        {
+            let end = if self.means(at, Meaning::Cpu) {
+                at + 2
+            } else {
+                self.skip(at + 1, &["on", "на", "the", "in"]) + 1
+            };
+            let span = self.take(end);
+            self.is_cpu_only = Some(span);
+            return true;
+        }
+        if without && self.means(at + 1, Meaning::Offload) {
+            let mut end = at + 2;
+            let to = self.skip(end, &["to", "в", "на", "into"]);
+            if self.means(to, Meaning::Ram) || self.means(to, Meaning::Cpu) {
+                end = to + 1;
+            }
+            self.set(end, "offload", "none".to_owned());
+            return true;
+        }
+        let is_experts = self.means(at, Meaning::Experts)
+            || self.means(at, Meaning::Offload) && self.means(at + 1, Meaning::Experts);
+        if is_experts {
+            let from = if self.means(at + 1, Meaning::Experts) { at + 2 } else { at + 1 };
+            let to = self.skip(from, &["layers", "on", "in", "to", "into", "на", "в", "the"]);
+            if self.means(to, Meaning::Ram) || self.means(to, Meaning::Cpu) {
+                self.set(to + 1, "offload", "experts".to_owned());
+                return true;
+            }
+        }
+        if self.means(at, Meaning::Offload) {
+            let to = self.skip(
+                at + 1,
+                &[
+                    "some",
+                    "to",
+                    "part",
+                    "into",
+                    "system",
+                    "the",
+                    "в",
+                    "на",
+                    "части",
+                    "часть",
+                    "rest",
+                    "it",
+                ],
+            );
+            if self.means(to, Meaning::Ram) || self.means(to, Meaning::Cpu) {
+                self.set(to + 1, "offload", "auto".to_owned());
+                return true;
+            }
+        }
+        let flash = self.token(at).is_some_and(|t| t.is("flash"))
+            && self.token(at + 1).is_some_and(|t| t.is("attention") || t.is("attn"));
+        if flash {
+            let is_off = self.token(at + 2).is_some_and(|t| t.is("off"))
+                || at > 0 && self.means(at - 1, Meaning::Without);
+            let is_said = self.token(at + 2).is_some_and(|t| t.is("off") || t.is("on"));
+            let end = at + 2 + usize::from(is_said);
+            self.set(end, "fa", if is_off { "off" } else { "on" }.to_owned());
+            return true;
+        }
+        false
+    }
+
+    /// A word and the number that it is of: context 32k, users: 10, RAM 64.
+    pub(super) fn keyed(&mut self) -> bool {
+        // tp 4, ngl 99, as in flags.
+        let flag = match self.tokens[self.at].text.as_str() {
+            "tp" => Some("tp"),
+            "pp" => Some("pp"),
+            "dp" => Some("dp"),
+            "ngl" => Some("offload"),
+            "ubatch" => Some("ubatch"),
+            _ => None,
+        };
+        let value = self.token(self.at + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
+        if let (Some(key), Some(value)) = (flag, value) {
+            let value = match key {
+                "offload" if value >= 99.0 => "none".to_owned(),
+                "offload" => format!("ngl:{value}"),
+                _ => trimmed(value),
+            };
+            self.set(self.at + 2, key, value);
+            return true;
+        }
+        let keys = [
+            (Meaning::Context, "ctx"),
+            (Meaning::Prompt, "prompt"),
+            (Meaning::Output, "output"),
+            (Meaning::Users, "users"),
+            (Meaning::Ram, "ram"),
+        ];
+        let Some((meaning, key)) =
+            keys.into_iter().find(|(meaning, _)| self.means(self.at, *meaning))
+        else {
+            return false;
+        };
+        if key == "prompt" && matches!(self.tokens[self.at].raw.as_str(), "in" | "пп")
+            || key == "output" && self.tokens[self.at].is("out")
+        {
+            return false;
+        }
+        let fillers: &[&str] = &[
+            "of",
+            "is",
+            "length",
+            "size",
+            "window",
+            "at",
+            "to",
+            "up",
+            "до",
+            "в",
+            "на",
+            "for",
+            "be",
+            "around",
+            "about",
+            "=",
+            "размер",
+            "размером",
+            "длиной",
+            "окно",
+            "токенов",
+            "порядка",
+            "около",
+            "хотя",
+            "бы",
+            "set",
+            "with",
+            "maximum",
+            "max",
+            "len",
+            "a",
+        ];
+        let number = self.skip(self.at + 1, fillers);
+        let ddr = self.tokens[self.at].is("ddr");
+        let number =
+            if ddr && self.token(number).is_some_and(|t| t.is_glued) { number + 1 } else { number };
+        let Some((value, is_scaled, mut end)) = self.amount(number) else { return false };
+        if self.token(number).is_some_and(|t| matches!(t.gap, ',' | ';' | '+' | '?' | '\n')) {
+            return false;
+        }
+        let is_gb = self.means(end, Meaning::Gigabytes) && self.is_unit(end);
+        let is_of_next = has_unit(&self.tokens, number)
+            && !(key == "ctx" && value >= 512.0 && self.means(end, Meaning::Users));
+        let is_own = self.means(end, Meaning::Tokens) || key == "ram" && is_gb || is_scaled;
+        let is_other = is_of_next && !is_own;
+        if is_other || key != "ram" && is_gb || self.device(number, None).is_some() && !is_scaled {
+            return false;
+        }
+        match (meaning, value) {
+            (Meaning::Context, value) if value < 256.0 && !is_scaled => {
+                // context 32 is 32k.
+                if ![4.0, 8.0, 16.0, 32.0, 64.0, 128.0].contains(&value) {
+                    return false;
+                }
+                self.set(end, "ctx", ((value * 1024.0) as u64).to_string());
+                return true;
+            }
+            (Meaning::Ram, _) => {
+                if is_gb {
+                    end += 1;
+                } else if ddr || is_scaled || value < 4.0 {
+                    return false;
+                }
+                self.set(end, "ram", format!("{}GiB", trimmed(value)));
+                return true;
+            }
+            (Meaning::Users, value) if value > 4096.0 || is_scaled => return false,
+            _ => {}
+        }
+        if self.rate(end).is_some() {
+            return false;
+        }
+        if self.means(end, Meaning::Tokens) {
+            end += 1;
+        }
+        self.set(end, key, (value.round() as u64).to_string());
+        true
+    }
+
+    pub(super) fn quant(&mut self) -> bool {
+        let token = &self.tokens[self.at];
+        if token.kind == Kind::Quant {
+            let value = token.text.clone();
+            let mut end = self.at + 1;
+            if self.means(end, Meaning::Quant) {
+                end += 1;
+            }
+            self.set(end, "quant", value);
+            return true;
+        }
+        let is = |at: usize, words: &[&str]| {
+            self.token(at).is_some_and(|t| words.contains(&t.text.as_str()))
+        };
+        // Without quantisation, full precision.
+        let is_plain = self.means(self.at, Meaning::Without)
+            && self.means(self.at + 1, Meaning::Quant)
+            || is(self.at, &["full"]) && is(self.at + 1, &["precision"]);
+        let is_half = is(self.at, &["half"]) && is(self.at + 1, &["precision"]);
+        if is_plain || is_half {
+            self.set(self.at + 2, "quant", if is_half { "F16" } else { "BF16" }.to_owned());
+            return true;
+        }
+        if is(self.at, &["unquantized", "unquantised"]) {
+            self.set(self.at + 1, "quant", "BF16".to_owned());
+            return true;
+        }
+        // 4 quant, quant 4.
+        let bits = |at: usize| {
+            self.token(at)
+                .and_then(Token::number)
+                .filter(|n| (1.0..=8.0).contains(n) && !has_unit(&self.tokens, at))
+        };
+        let number =
+            |at: usize| self.token(at).and_then(Token::number).filter(|n| (1.0..=8.0).contains(n));
+        let ordinal = self.skip(self.at + 1, &["й", "ый", "ом", "м", "ой"]);
+        let read = match (self.means(self.at, Meaning::Quant), self.means(ordinal, Meaning::Quant))
+        {
+            (true, _) => bits(self.at + 1).map(|n| (n, self.at + 2)),
+            (_, true) => number(self.at).map(|n| (n, ordinal + 1)),
+            _ => None,
+        };
+        if let Some((bits, end)) = read {
+            let span = self.take(end);
+            self.bits.push((span, bits));
+            return true;
+        }
+        false
+    }
+
+    /// The longest name of a model or a device.
+    pub(super) fn name(&mut self) -> bool {
+        let at = self.at;
+        if self.is_owner(at) {
+            self.take(at + 1);
+            return true;
+        }
+        let model = NAMES.model_at(&self.tokens, at);
+        let device = self.device(at, None);
+        let length = |tokens: &Range<usize>| tokens.end - tokens.start;
+        let model = model.filter(|model| {
+            device.as_ref().is_none_or(|device| length(&model.tokens) >= length(&device.tokens))
+        });
+        if let Some(mention) = model {
+            self.model(mention);
+            return true;
+        }
+        if let Some(mention) = device {
+            self.part(mention, 1);
+            return true;
+        }
+        false
+    }
+
+    /// Takes a model, or a draft model if it is called so.
+    pub(super) fn model(&mut self, mention: ModelMention) {
+        let before = |n: usize| self.at.checked_sub(n);
+        let is_draft = (1..=2).filter_map(before).any(|at| self.means(at, Meaning::Draft))
+            || self.means(mention.tokens.end, Meaning::Draft);
+        let text = self.take(mention.tokens.end);
+        self.models.push((text, mention, is_draft));
+    }
+
+    /// A part of the owner's name in an address, such as `mlx-community/`.
+    pub(super) fn is_owner(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        let rest = &self.text[token.end..];
+        let is_part = |c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_' | '.');
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let mut behind = rest[end..].chars();
+        let has_name =
+            behind.next() == Some('/') && behind.next().is_some_and(char::is_alphanumeric);
+        token.kind == Kind::Word && has_name && !self.means(at, Meaning::Tokens)
+    }
+}

@@ -1,0 +1,246 @@
+//! Splits a text into the tokens that names are made of: `qwen2.5-72b` is `qwen`, `2.5`, `72b`, and
+//! `rtx3090ti` is `rtx`, `3090`, `ti`. What is typed and the names of the catalogue are split alike.
+
+use super::words;
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Letters.
+    Word,
+    /// Digits, with a decimal point or without; also a version such as `v3`.
+    Number,
+    /// A letter and a number that belong together: `r1`, `h100`.
+    Code,
+    /// Parameters: `72b`, `8x7b`, `e4b`.
+    Size,
+    /// Active parameters: `a3b`.
+    Active,
+    /// A quantisation, as links write it.
+    Quant,
+}
+
+/// A token, in lower case and Latin letters.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// What is compared.
+    pub text: String,
+    /// What was typed, in lower case.
+    pub raw: String,
+    /// What it is.
+    pub kind: Kind,
+    /// First byte in the text.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+    /// The character before it is the end of the token before it.
+    pub is_glued: bool,
+    /// The last character between it and the token before it that is no space; a space where there
+    /// is none.
+    pub gap: char,
+}
+
+impl Token {
+    /// The number that it is.
+    pub fn number(&self) -> Option<f64> {
+        match self.kind {
+            Kind::Number => self.text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// It is this word.
+    pub fn is(&self, word: &str) -> bool {
+        self.kind == Kind::Word && self.text == word
+    }
+}
+
+/// The Latin letters that stand for a Cyrillic one.
+const fn latin(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'а' => "a",
+        'б' => "b",
+        'в' => "v",
+        'г' => "g",
+        'д' => "d",
+        'е' | 'ё' | 'э' => "e",
+        'ж' => "zh",
+        'з' => "z",
+        'и' => "i",
+        'й' | 'ы' => "y",
+        'к' => "k",
+        'л' => "l",
+        'м' => "m",
+        'н' => "n",
+        'о' => "o",
+        'п' => "p",
+        'р' => "r",
+        'с' => "s",
+        'т' => "t",
+        'у' => "u",
+        'ф' => "f",
+        'х' => "h",
+        'ц' => "c",
+        'ч' => "ch",
+        'ш' => "sh",
+        'щ' => "sch",
+        'ъ' | 'ь' => "",
+        'ю' => "yu",
+        'я' => "ya",
+        _ => return None,
+    })
+}
+
+fn transliterate(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for letter in raw.chars() {
+        match latin(letter) {
+            Some(letters) => out.push_str(letters),
+            None => out.push(letter),
+        }
+    }
+    out
+}
+
+/// Letters that look like another of the other alphabet, where they stand by a number.
+fn by_a_number(raw: &str) -> Option<&'static str> {
+    Some(match raw {
+        "х" | "×" => "x",
+        "н" => "h",
+        "б" => "b",
+        "гб" => "gb",
+        _ => return None,
+    })
+}
+
+/// Runs of letters and numbers, before they are joined.
+pub fn split(text: &str) -> Vec<Token> {
+    let chars: Vec<(usize, char)> = text.char_indices().collect();
+    let at = |i: usize| chars.get(i).map_or('\0', |(_, c)| *c);
+    let byte = |i: usize| chars.get(i).map_or(text.len(), |(byte, _)| *byte);
+    let mut tokens: Vec<Token> = Vec::new();
+    let (mut i, mut last_end) = (0, 0);
+    while i < chars.len() {
+        let (first, c) = (i, at(i));
+        let mut value = String::new();
+        let kind = if c.is_ascii_digit() {
+            while at(i).is_ascii_digit() {
+                value.push(at(i));
+                i += 1;
+                let (mark, next) = (at(i), at(i + 1).is_ascii_digit());
+                let digits = (1..).take_while(|n| at(i + n).is_ascii_digit()).take(4).count();
+                let is_whole = !value.contains('.');
+                match mark {
+                    '.' if next && is_whole => value.push('.'),
+                    '_' if next && is_whole && digits == 1 => value.push('.'),
+                    ',' if next && is_whole && (digits == 1 || value == "0") => value.push('.'),
+                    // Thousands: 32,768 and 32 768.
+                    ',' | '\u{a0}' | '\u{202f}' if is_whole && digits == 3 && value.len() < 4 => {}
+                    ' ' if is_whole
+                        && digits == 3
+                        && matches!(value.len(), 1..=3)
+                        && matches!(value.as_str(), "16" | "32" | "65" | "131" | "262") => {}
+                    _ => continue,
+                }
+                i += 1;
+            }
+            Kind::Number
+        } else if c.is_alphabetic() || c == '×' {
+            while at(i).is_alphabetic() || at(i) == '×' {
+                i += 1;
+                // 8xh100 is 8 x h100, but 7900xtx has a word behind its number.
+                let is_times = i == first + 1 && matches!(c, 'x' | 'X' | 'х' | 'Х' | '×');
+                let after_number =
+                    tokens.last().is_some_and(|t| t.kind == Kind::Number) && last_end == first;
+                if is_times && after_number && !matches!(at(i), 't' | 'T' | 's' | 'S') {
+                    break;
+                }
+            }
+            Kind::Word
+        } else {
+            i += 1;
+            continue;
+        };
+        let raw = text[byte(first)..byte(i)].to_lowercase();
+        let is_glued = last_end == first && !tokens.is_empty();
+        let numbers = is_glued && tokens.last().is_some_and(|t| t.kind == Kind::Number)
+            || at(i).is_ascii_digit();
+        let value = match kind {
+            Kind::Number => value,
+            _ => match by_a_number(&raw).filter(|letter| numbers || *letter == "x") {
+                Some(letter) => letter.to_owned(),
+                None => {
+                    let is_cyrillic = raw.chars().any(|c| latin(c).is_some());
+                    words::canonical(transliterate(&raw), &raw, is_cyrillic)
+                }
+            },
+        };
+        let between = text[tokens.last().map_or(0, |last| last.end)..byte(first)].chars();
+        let gap = between.rev().find(|c| !c.is_whitespace() || *c == '\n').unwrap_or(' ');
+        let (start, end) = (byte(first), byte(i));
+        tokens.push(Token { text: value, raw, kind, start, end, is_glued, gap });
+        last_end = i;
+    }
+    tokens
+}
+
+/// Joins what belongs together: sizes, versions, and letters that a number follows.
+pub fn join(parts: Vec<Token>) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::with_capacity(parts.len());
+    let mut i = 0;
+    while i < parts.len() {
+        let (kind, length) = joined(&parts, i);
+        let whole = &parts[i..i + length];
+        let mut token = whole[0].clone();
+        if length > 1 {
+            let text: String = whole.iter().map(|part| part.text.as_str()).collect();
+            token.text = match kind {
+                Kind::Number => text.trim_start_matches('v').to_owned(),
+                Kind::Size => text.replace("billion", "b"),
+                _ => text,
+            };
+            token.raw = whole.iter().map(|part| part.raw.as_str()).collect();
+            token.kind = kind;
+            token.end = whole[length - 1].end;
+        }
+        out.push(token);
+        i += length;
+    }
+    out
+}
+
+fn joined(parts: &[Token], i: usize) -> (Kind, usize) {
+    let glued = |n: usize| parts.get(i + n).filter(|part| part.is_glued);
+    let is_word = |n: usize, words: &[&str]| {
+        glued(n).is_some_and(|part| part.kind == Kind::Word && words.contains(&part.text.as_str()))
+    };
+    let is_number = |n: usize| glued(n).is_some_and(|part| part.kind == Kind::Number);
+    let first = &parts[i];
+    match first.kind {
+        Kind::Number if is_word(1, &["x"]) && is_number(2) && is_word(3, &["b"]) => (Kind::Size, 4),
+        Kind::Number if is_word(1, &["b", "m", "t"]) => (Kind::Size, 2),
+        Kind::Number => {
+            // 70 b, 70 billion.
+            let next = parts.get(i + 1).filter(|next| matches!(next.gap, ' ' | '-'));
+            match next.is_some_and(|next| next.is("b") || next.is("billion")) {
+                true => (Kind::Size, 2),
+                false => (Kind::Number, 1),
+            }
+        }
+        Kind::Word if first.text.len() == 1 && is_number(1) && !first.is("x") => {
+            let small = parts[i + 1].number().is_some_and(|n| n < 20.0);
+            match first.text.as_str() {
+                "a" if is_word(2, &["b", "m"]) => (Kind::Active, 3),
+                "e" if is_word(2, &["b"]) => (Kind::Size, 3),
+                "v" if small => (Kind::Number, 2),
+                _ => (Kind::Code, 2),
+            }
+        }
+        kind => (kind, 1),
+    }
+}
+
+/// The tokens of a name of the catalogue.
+pub fn of_name(name: &str) -> Vec<Token> {
+    join(split(name))
+}

@@ -1,0 +1,415 @@
+//! Machines: counts, memory, Apple's products, and what works together.
+
+use std::ops::Range;
+
+use super::devices::DeviceMention;
+use super::grammar::{COUNTS, Part, PendingMemory, Reading};
+use super::lexer::{Kind, Token};
+use super::names::{NAMES, OPTIONS};
+use super::quantity::{has_unit, trimmed};
+use super::words::{Meaning, means};
+use crate::catalog::{Device, DeviceKind};
+use crate::scenario::{DeviceCount, Machine};
+use crate::sort;
+
+impl Reading<'_> {
+    pub(super) fn device(&self, at: usize, memory: Option<f64>) -> Option<DeviceMention> {
+        self.token(at)?;
+        NAMES.device_at(&self.tokens, at, memory)
+    }
+
+    /// A number of devices: 2x4090, two 3090, 4 cards 3090, 8 x 24 GB.
+    pub(super) fn counted_device(&mut self) -> bool {
+        let at = self.at;
+        let token = &self.tokens[at];
+        let word = COUNTS.iter().find(|(word, _)| *word == token.raw).map(|(_, n)| *n);
+        let Some(count) = token.number().or(word) else { return false };
+        // GX10 is a name.
+        let is_glued = token.is_glued
+            && at > 0
+            && self.tokens[at - 1].kind == Kind::Word
+            && !self.tokens[at - 1].is("x");
+        if is_glued
+            || !(1.0..=128.0).contains(&count)
+            || count.fract() != 0.0
+            || token.text.contains('.')
+        {
+            return false;
+        }
+        let mut next = at + 1;
+        let is_times = |at: usize| self.token(at).is_some_and(|t| t.is("x") || t.text == "×");
+        let mut is_told = word.is_some();
+        while next < at + 5 {
+            let gap = self.token(next).map_or(' ', |token| token.gap);
+            let is_of = self.token(next).is_some_and(|t| {
+                matches!(t.raw.as_str(), "of" | "шт" | "штуки" | "used" | "units" | "pcs" | "бу")
+            });
+            if is_times(next) || gap == '*' && next == at + 1 {
+                is_told = true;
+                next += usize::from(is_times(next));
+                if gap == '*' && !is_times(next) {
+                    break;
+                }
+            } else if self.means(next, Meaning::Card) || is_of && !self.means(at, Meaning::Per) {
+                next += 1;
+            } else {
+                break;
+            }
+        }
+        if self.token(next).is_none_or(|token| matches!(token.gap, ',' | ';' | '+')) {
+            return false;
+        }
+        let count = count as u32;
+        // 2 x 24 GB.
+        let memory = self
+            .token(next)
+            .and_then(Token::number)
+            .filter(|_| self.means(next + 1, Meaning::Gigabytes) && self.is_unit(next + 1));
+        if let Some(gb) = memory {
+            let after = self.skip(next + 2, &["vram"]);
+            if let Some(mention) =
+                self.device(after, Some(gb)).filter(|mention| mention.memory_gb.is_some())
+            {
+                self.part(mention, count);
+                return true;
+            }
+            if !is_told {
+                return false;
+            }
+            let mut end = next + 2;
+            while self.means(end, Meaning::Vram) || self.means(end, Meaning::Card) {
+                end += 1;
+            }
+            if self.means(end, Meaning::Ram) {
+                self.set(end + 1, "ram", format!("{}GiB", trimmed(gb * f64::from(count))));
+                return true;
+            }
+            let text = self.take(end);
+            self.vram.push(PendingMemory { text, gb, count });
+            return true;
+        }
+        if let Some(mention) = self.device(next, None) {
+            self.part(mention, count);
+            return true;
+        }
+        match self.mac_at(next, None) {
+            Some((tokens, options)) => {
+                let many = |option: &String| match count {
+                    1 => option.clone(),
+                    _ => format!("{option}*{count}"),
+                };
+                self.take_mac((tokens, options.iter().map(many).collect()))
+            }
+            None => false,
+        }
+    }
+
+    /// Takes a device as a part of the machine.
+    pub(super) fn part(&mut self, mention: DeviceMention, count: u32) {
+        let mut count = count;
+        let mut end = mention.tokens.end;
+        // 3090 x2, 3090*2, 3090 (2 pcs).
+        let times = self.token(end).is_some_and(|token| token.is("x"));
+        let number = self.token(end + usize::from(times)).and_then(Token::number);
+        let number = number.filter(|n| n.fract() == 0.0 && (1.0..=128.0).contains(n));
+        if let Some(number) = number {
+            let at = end + usize::from(times);
+            let is_pieces = self.token(at + 1).is_some_and(|next| {
+                matches!(next.raw.as_str(), "шт" | "штуки" | "штук" | "pcs" | "units")
+            });
+            let then_device = times
+                && !self.tokens[at].is_glued
+                && (self.device(at, None).is_some() || has_unit(&self.tokens, at));
+            if !then_device && (times || self.tokens[at].gap == '*' || is_pieces) {
+                count = number as u32;
+                end = at + 1 + usize::from(is_pieces);
+            }
+        }
+        let between = self.parts.last().map(|part| part.text.end..self.tokens[self.at].start);
+        let is_alternative = between.is_some_and(|between| {
+            let has_or = self.tokens.iter().any(|token| {
+                let is_or = token.kind == Kind::Word && means(&token.raw, Meaning::Or);
+                let compares = token.raw.starts_with("compar") || token.raw.starts_with("сравн");
+                is_or
+                    && (between.contains(&token.start)
+                        || compares && !self.text[between.clone()].contains('+'))
+            });
+            has_or || self.text.get(between).is_some_and(|text| text.contains(';'))
+        });
+        let text = self.take(end);
+        self.parts.push(Part { text, count, mention, is_alternative });
+    }
+
+    /// Apple's products, which name a chip by what they are sold with.
+    pub(super) fn mac_at(
+        &self,
+        at: usize,
+        memory: Option<f64>,
+    ) -> Option<(Range<usize>, Vec<String>)> {
+        let token = self.token(at)?;
+        let product = |at: usize| self.token(at).map_or("", |token| token.text.as_str());
+        let (tiers, mut end): (&[&str], usize) = match (token.text.as_str(), product(at + 1)) {
+            ("mac", "studio") => (&["max", "ultra"], at + 2),
+            ("mac", "mini") => (&["", "pro"], at + 2),
+            ("mac", "pro") => (&["ultra"], at + 2),
+            ("macstudio", _) => (&["max", "ultra"], at + 1),
+            ("macmini", _) => (&["", "pro"], at + 1),
+            ("macbook", "pro") => (&["", "pro", "max"], at + 2),
+            ("macbookpro", _) => (&["", "pro", "max"], at + 1),
+            ("macbook", "air") => (&[""], at + 2),
+            ("macbook" | "mac" | "imac", _) => (&["", "pro", "max", "ultra"], at + 1),
+            _ => return None,
+        };
+        let mut memory = memory;
+        let (mut generation, mut tier) = (None, None);
+        while let Some(token) = self.token(end) {
+            if matches!(token.gap, '+' | ';') {
+                break;
+            }
+            let is_chip = token.kind == Kind::Code && token.text.starts_with('m');
+            let is_tier =
+                matches!(token.text.as_str(), "pro" | "max" | "ultra") && generation.is_some();
+            let number = token.number().filter(|n| (8.0..=512.0).contains(n) && memory.is_none());
+            if is_chip && generation.is_none() {
+                generation = Some(token.text.clone());
+            } else if is_tier {
+                tier = Some(token.text.clone());
+            } else if number.is_some()
+                && (!has_unit(&self.tokens, end) || self.means(end + 1, Meaning::Gigabytes))
+            {
+                memory = number;
+                end += usize::from(self.means(end + 1, Meaning::Gigabytes));
+            } else if !(matches!(
+                token.raw.as_str(),
+                "with" | "w" | "с" | "на" | "on" | "apple" | "of"
+            ) && self.token(end + 1).is_some_and(|next| {
+                next.number().is_some() || next.kind == Kind::Code && next.text.starts_with('m')
+            })) && !(memory.is_some()
+                && (self.means(end, Meaning::Ram) || self.means(end, Meaning::Memory)))
+            {
+                break;
+            }
+            end += 1;
+        }
+        let chip = |device: &Device| -> Option<(String, String)> {
+            let rest = device.id.strip_prefix("apple-")?;
+            let mut words = rest.split('-');
+            let generation = words.next()?.to_owned();
+            let tier = words.next().unwrap_or("").to_owned();
+            Some((generation, tier))
+        };
+        let is_wanted = |device: &Device| {
+            chip(device).is_some_and(|(of, has)| {
+                let is_tier = match &tier {
+                    Some(tier) => *tier == has,
+                    None => tiers.contains(&has.as_str()),
+                };
+                let has_memory = memory.is_none_or(|gb| {
+                    device.memory_options_gb.iter().any(|option| (option - gb).abs() < 0.5)
+                });
+                generation.as_ref().is_none_or(|generation| *generation == of)
+                    && is_tier
+                    && has_memory
+            })
+        };
+        let mut devices = NAMES.devices(is_wanted);
+        // A Mac with an M2 has the plain one, if that is sold so.
+        let is_plain = |device: &Device| chip(device).is_some_and(|(_, tier)| tier.is_empty());
+        if generation.is_some() && tier.is_none() && devices.iter().any(|device| is_plain(device)) {
+            devices.retain(|device| is_plain(device));
+        }
+        devices.reverse();
+        sort::by_key(&mut devices, |device| device.status != "released");
+        let written = |device: &&Device| DeviceCount {
+            memory_gb: memory.map(|gb| gb as u32),
+            ..DeviceCount::one(&device.id)
+        };
+        let options: Vec<String> =
+            devices.iter().map(|device| written(device).to_string()).take(OPTIONS + 4).collect();
+        (!options.is_empty()).then_some((at..end, options))
+    }
+
+    pub(super) fn mac(&mut self) -> bool {
+        match self.mac_at(self.at, None) {
+            Some(mac) => self.take_mac(mac),
+            None => false,
+        }
+    }
+
+    pub(super) fn take_mac(&mut self, (tokens, options): (Range<usize>, Vec<String>)) -> bool {
+        let text = self.take(tokens.end);
+        self.macs.push((text, options));
+        true
+    }
+
+    pub(super) fn name_machines(&mut self) -> bool {
+        let parts = std::mem::take(&mut self.parts);
+        let cards = self.cards.take();
+        let has_gpu = parts.iter().any(|part| part.mention.options[0].kind != DeviceKind::Cpu);
+        let (mut machines, mut spans): (Vec<Vec<DeviceCount>>, Vec<Range<usize>>) =
+            (Vec::new(), Vec::new());
+        let mut is_open = false;
+        let compares = parts.iter().any(|part| part.is_alternative);
+        let mut is_named = !parts.is_empty();
+        let pending = std::mem::take(&mut self.memory);
+        let unified =
+            parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);
+        let mut unified_gb = unified.and_then(|part| part.mention.memory_gb);
+        let mut left = Vec::new();
+        for memory in pending {
+            let fits = unified.filter(|_| unified_gb.is_none()).is_some_and(|part| {
+                part.mention
+                    .options
+                    .iter()
+                    .any(|device| device.memory_options_gb.contains(&memory.gb))
+            });
+            if fits { unified_gb = Some(memory.gb) } else { left.push(memory) }
+        }
+        for (place, part) in parts.into_iter().enumerate() {
+            let count = match &cards {
+                Some((_, cards)) if part.count == 1 => *cards,
+                _ => part.count,
+            };
+            let gb = part.mention.memory_gb.or(if place == 0 { unified_gb } else { None });
+            let mut options = part.mention.options;
+            let first = options[0];
+            if let Some(gb) = gb.filter(|_| first.kind == DeviceKind::Unified) {
+                options.retain(|device| {
+                    device.memory_options_gb.contains(&gb) || device.memory_gb == Some(gb)
+                });
+            }
+            let first = options.first().copied().unwrap_or(first);
+            let written = |device: &Device, gb: Option<f64>| DeviceCount {
+                id: device.id.clone(),
+                count,
+                memory_gb: gb.filter(|_| device.memory_options_gb.len() > 1).map(|gb| gb as u32),
+            };
+            // What differs in memory is another card; what does not is sold in another form.
+            let differs = options.iter().any(|device| {
+                let (a, b) = (device.memory_gb.unwrap_or(0.0), first.memory_gb.unwrap_or(0.0));
+                (a / b.max(1.0) - 1.0).abs() > 0.2
+            });
+            let mut choices: Vec<String> = Vec::new();
+            let note = (options.len() == 1 && !part.mention.has_usual)
+                .then(|| "not in the catalogue; this is the nearest".to_owned());
+            if options.len() > 1 && (differs || !part.mention.has_usual) || note.is_some() {
+                choices = options.iter().map(|device| written(device, gb).to_string()).collect();
+            } else if gb.is_none() && first.memory_options_gb.len() > 1 {
+                let mut sizes = first.memory_options_gb.clone();
+                sizes.reverse();
+                choices = sizes.iter().map(|gb| written(first, Some(*gb)).to_string()).collect();
+            }
+            choices.truncate(OPTIONS + 4);
+            is_open |= !choices.is_empty() && !part.mention.has_usual;
+            if !choices.is_empty() {
+                self.choose(part.text.clone(), "hw", choices, note);
+            }
+            let device = written(first, gb);
+            let is_apart =
+                part.is_alternative || compares && place > 0 && self.is_comma(&spans, &part.text);
+            match machines.last_mut().filter(|_| !is_apart) {
+                Some(machine) => match machine.iter_mut().find(|known| known.id == device.id) {
+                    Some(known) if known.count == device.count => {}
+                    _ => machine.push(device),
+                },
+                None => machines.push(vec![device]),
+            }
+            spans.push(part.text);
+        }
+        let macs = std::mem::take(&mut self.macs);
+        is_named |= !macs.is_empty();
+        for (span, options) in macs {
+            match options.as_slice() {
+                [only] if !is_open => self.understood.push((span, "hw", only.clone())),
+                _ => self.choose(span, "hw", options, None),
+            }
+        }
+        if !machines.is_empty() && !is_open {
+            let machines: Vec<Machine> =
+                machines.into_iter().map(|devices| Machine { devices }).collect();
+            for (machine, span) in spread(machines, &spans) {
+                self.understood.push((span, "hw", machine));
+            }
+        }
+        // Memory of a card that is not named, and memory of the machine.
+        let mut vram = std::mem::take(&mut self.vram);
+        for memory in left {
+            if is_named || self.is_cpu_only.is_some() || !vram.is_empty() {
+                self.understood.push((memory.text, "ram", format!("{}GiB", trimmed(memory.gb))));
+            } else {
+                vram.push(memory);
+            }
+        }
+        for memory in vram.into_iter().filter(|_| !has_gpu) {
+            let count = cards.as_ref().map_or(memory.count, |(_, cards)| memory.count.max(*cards));
+            is_named |= self.cards_with(memory, count);
+        }
+        if let Some(span) = self.is_cpu_only.take().filter(|_| !is_named) {
+            let hosts = NAMES
+                .devices(|device| device.kind == DeviceKind::Cpu && device.id.ends_with("-dual"));
+            let mut options: Vec<String> = hosts.iter().map(|device| device.id.clone()).collect();
+            sort::by_key(&mut options, |id| match id.as_str() {
+                id if id.contains("5600") => 0,
+                id if id.contains("3200") => 1,
+                _ => 2,
+            });
+            is_named = true;
+            self.choose(span, "hw", options, None);
+        }
+        is_named
+    }
+
+    pub(super) fn is_comma(&self, spans: &[Range<usize>], next: &Range<usize>) -> bool {
+        spans
+            .last()
+            .and_then(|last| self.text.get(last.end..next.start))
+            .is_some_and(|between| between.contains(','))
+    }
+
+    /// A choice of the cards that have so much memory.
+    pub(super) fn cards_with(&mut self, memory: PendingMemory, count: u32) -> bool {
+        let same = |gb: Option<f64>| gb.is_some_and(|gb| (gb - memory.gb).abs() < 0.5);
+        let is_card = |device: &Device| {
+            device.kind == DeviceKind::Discrete
+                && same(device.memory_gb)
+                && !device.name.contains("mod")
+                && !device.name.to_lowercase().contains("laptop")
+                && device.status == "released"
+        };
+        let mut devices = NAMES.devices(is_card);
+        let rank = |device: &Device| match device.segment.as_str() {
+            "consumer" => 0,
+            "workstation" => 1,
+            _ => 2,
+        };
+        sort::by_key(&mut devices, |device| {
+            (rank(device), std::cmp::Reverse(device.release.clone().unwrap_or_default()))
+        });
+        let written =
+            |device: &&Device| DeviceCount { count, ..DeviceCount::one(&device.id) }.to_string();
+        let options: Vec<String> = devices.iter().map(written).take(OPTIONS + 4).collect();
+        if options.is_empty() {
+            self.choose(memory.text, "hw", options, Some("no card has so much memory".to_owned()));
+            return false;
+        }
+        self.choose(memory.text, "hw", options, None);
+        true
+    }
+}
+
+/// Each machine with what was typed of it.
+fn spread(machines: Vec<Machine>, spans: &[Range<usize>]) -> Vec<(String, Range<usize>)> {
+    let mut spans = spans.iter();
+    machines
+        .into_iter()
+        .map(|machine| {
+            let of_machine = spans.by_ref().take(machine.devices.len());
+            let whole = of_machine.cloned().reduce(|a, b| joined(&a, &b)).unwrap_or(0..0);
+            (machine.to_query(), whole)
+        })
+        .collect()
+}
+
+fn joined(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
+    a.start.min(b.start)..a.end.max(b.end)
+}

@@ -1,0 +1,541 @@
+//! The models that a text names.
+
+use super::lexer::{self, Kind, Token};
+use super::names::{Names, OPTIONS, slips};
+use super::quantity::has_unit;
+use super::words::{self, Meaning, means};
+use crate::catalog::{Catalog, Model};
+use crate::sort;
+
+/// Words that a name has or lacks without being another model.
+pub const FREE: &[&str] = &[
+    "instruct", "chat", "it", "hf", "meta", "nvidia", "c4ai", "bf16", "inst", "pt", "ai21", "ai",
+    "e",
+];
+
+/// Words of models' names that do not begin one, since they say what kind of model it is.
+pub const KINDS: &[&str] = &[
+    "small",
+    "large",
+    "mini",
+    "medium",
+    "nano",
+    "micro",
+    "tiny",
+    "pro",
+    "flash",
+    "air",
+    "max",
+    "plus",
+    "base",
+    "chat",
+    "instruct",
+    "coder",
+    "code",
+    "vision",
+    "next",
+    "think",
+    "thinking",
+    "reasoning",
+    "text",
+    "math",
+    "embedding",
+    "guard",
+    "multilingual",
+    "all",
+    "preview",
+    "open",
+    "super",
+    "ultra",
+    "edge",
+    "lite",
+    "dev",
+    "deep",
+    "distill",
+    "reranker",
+    "hybrid",
+    "linear",
+    "nvidia",
+    "meta",
+    "moe",
+    "zero",
+    "inst",
+    "lightning",
+    "horizon",
+    "cascade",
+    "agent",
+    "world",
+    "exp",
+    "speciale",
+    "translate",
+    "global",
+    "deduped",
+    "alpha",
+    "lab",
+    "xl",
+    "mobile",
+    "xs",
+    "atlas",
+    "japanese",
+    "pt",
+    "oss",
+    "gen",
+    "fast",
+    "turbo",
+    "experimental",
+];
+
+/// Words that name a family only with something behind them, since they mean something else too.
+const NEEDS_MORE: &[&str] = &[
+    "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi", "opt", "ling",
+    "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon", "jais", "scout",
+];
+
+/// Names of what the catalogue has not, which are no slips in those that it has.
+const OTHERS: &[&str] = &[
+    "llava",
+    "claude",
+    "gemini",
+    "sonnet",
+    "opus",
+    "haiku",
+    "bert",
+    "whisper",
+    "flux",
+    "sdxl",
+    "yandexgpt",
+    "saiga",
+    "vikhr",
+    "rugpt",
+    "alpaca",
+    "dolly",
+    "orca",
+];
+
+/// Costs of words that a model's name has and the text has not.
+fn cost(word: &Token) -> u32 {
+    match word.kind {
+        Kind::Word if FREE.contains(&word.text.as_str()) => 0,
+        Kind::Word if matches!(word.text.as_str(), "base" | "embedding" | "reranker" | "guard") => {
+            5
+        }
+        Kind::Word => 2,
+        _ => 0,
+    }
+}
+
+pub struct ModelName {
+    pub model: &'static Model,
+    pub words: Vec<Token>,
+    pub params: Option<u64>,
+}
+
+/// A model that a text names.
+#[derive(Debug)]
+pub struct ModelMention {
+    /// The tokens.
+    pub tokens: std::ops::Range<usize>,
+    /// The models that it can be, best first; one, if it is clear.
+    pub options: Vec<&'static str>,
+    /// Why there is no such model.
+    pub note: Option<String>,
+}
+
+impl Names {
+    /// The family that a word begins the name of, spelt right.
+    fn head(&self, token: &Token) -> Option<&str> {
+        if token.kind != Kind::Word {
+            // R1 says whose it is.
+            return self.model_words.word("r1").filter(|r1| token.text == *r1);
+        }
+        if let Some(head) = self.heads.word(&token.text) {
+            return Some(head);
+        }
+        let length = token.text.len();
+        let is_ordinary = words::meanings(&token.raw).next().is_some()
+            || OTHERS.contains(&token.text.as_str())
+            || self.first_words.word(&token.text).is_some()
+            || KINDS.contains(&token.text.as_str());
+        if !(4..=16).contains(&length) || is_ordinary {
+            return None;
+        }
+        let most = if length < 7 { 1 } else { 2 };
+        let near = self.heads.words().iter().filter(|head| head.len() > 3);
+        let near = near.filter(|head| head.as_bytes()[0] == token.text.as_bytes()[0]);
+        let near = near.filter_map(|head| Some((slips(&token.text, head, most)?, head)));
+        near.min_by_key(|(slips, _)| *slips).map(|(_, head)| head.as_str())
+    }
+
+    /// The model that is named from the token `at` on.
+    pub fn model_at(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
+        let first = &tokens[at];
+        // 70b llama.
+        let sized =
+            first.kind == Kind::Size && tokens.get(at + 1).is_none_or(|next| next.gap != ',');
+        let start = if sized { at + 1 } else { at };
+        let head = tokens.get(start).and_then(|token| self.head(token));
+        let Some(head) = head else {
+            return sized.then(|| self.models_of_size(tokens, at)).flatten();
+        };
+        let head = Token { text: head.to_owned(), kind: Kind::Word, ..tokens[start].clone() };
+        let mut found = self.model_words.get(&head.text)?.clone();
+        let needs_more = NEEDS_MORE.contains(&head.text.as_str());
+        let mut used: Vec<Token> = vec![head];
+        let mut missing = None;
+        if sized {
+            match self.narrowed(&found, &used, first) {
+                Some((narrower, word)) => {
+                    found = narrower;
+                    used.push(word);
+                }
+                None => missing = Some(first.clone()),
+            }
+        }
+        let mut next = start + 1;
+        while let Some(token) = tokens.get(next) {
+            let length = tokens.get(next + 1).filter(|k| k.is_glued && k.is("k"));
+            if let Some(all) =
+                length.and_then(|_| self.model_words.get(&format!("{}k", token.text)))
+            {
+                // Phi-3-mini-128k.
+                let both: Vec<usize> =
+                    found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect();
+                if token.gap == '-' && !both.is_empty() {
+                    found = both;
+                    used.push(Token {
+                        text: format!("{}k", token.text),
+                        kind: Kind::Active,
+                        ..token.clone()
+                    });
+                    next += 2;
+                    continue;
+                }
+            }
+            if matches!(token.gap, ',' | ';' | '+' | '/' | '\n') || ends_a_name(tokens, next) {
+                break;
+            }
+            if let Some((narrower, word)) = self.narrowed(&found, &used, token) {
+                found = narrower;
+                used.push(word);
+                next += 1;
+                continue;
+            }
+            if token.kind == Kind::Size && !used.iter().any(|word| word.kind == Kind::Size) {
+                missing = Some(token.clone());
+                next += 1;
+                break;
+            }
+            // llama 3.3 instruct, the 70b.
+            let is_bridge = token.kind == Kind::Word
+                && (means(&token.raw, Meaning::Filler) || means(&token.raw, Meaning::Model));
+            let then =
+                tokens.get(next + 1).filter(|then| then.kind == Kind::Size && then.gap == ' ');
+            let then =
+                then.filter(|_| is_bridge && !matches!(token.text.as_str(), "and" | "i" | "ili"));
+            match then.and_then(|then| self.narrowed(&found, &used, then)) {
+                Some((narrower, word)) => {
+                    found = narrower;
+                    used.push(word);
+                    next += 2;
+                }
+                None => break,
+            }
+        }
+        if let Some(mention) = self.never_at(tokens, at, start, next) {
+            return Some(mention);
+        }
+        if needs_more && used.len() < 2 && missing.is_none() {
+            return None;
+        }
+        let tokens = at..next;
+        if let Some(missing) = missing {
+            let note = format!("no such size: {}", missing.text);
+            return Some(ModelMention {
+                tokens,
+                options: self.nearest_sizes(found, &used, &missing),
+                note: Some(note),
+            });
+        }
+        Some(ModelMention { tokens, options: self.chosen(found, &used), note: None })
+    }
+
+    /// Those of `found` with the word, and how it is spelt in their names.
+    fn narrowed(
+        &self,
+        found: &[usize],
+        used: &[Token],
+        token: &Token,
+    ) -> Option<(Vec<usize>, Token)> {
+        let with = |word: &str| {
+            let all = self.model_words.get(word)?;
+            let both: Vec<usize> =
+                found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect();
+            (!both.is_empty()).then(|| (both, Token { text: word.to_owned(), ..token.clone() }))
+        };
+        let sized =
+            |size: &str| with(size).map(|(both, word)| (both, Token { kind: Kind::Size, ..word }));
+        let has_size = used.iter().any(|word| word.kind == Kind::Size);
+        match token.kind {
+            Kind::Quant => None,
+            Kind::Word => with(&token.text).or_else(|| {
+                let long = token.text.len() > 4 && !means(&token.raw, Meaning::Filler);
+                let words = found.iter().flat_map(|at| &self.models[*at].words);
+                let mut near = words.filter(|word| {
+                    long && word.kind == Kind::Word && slips(&token.text, &word.text, 1).is_some()
+                });
+                near.next().and_then(|word| with(&word.text))
+            }),
+            Kind::Number => with(&token.text)
+                .or_else(|| with(&format!("{}.0", token.text)))
+                .or_else(|| with(token.text.strip_suffix(".0")?))
+                .or_else(|| (!has_size).then(|| sized(&format!("{}b", token.text))).flatten())
+                .or_else(|| (!has_size).then(|| sized(&format!("e{}b", token.text))).flatten()),
+            Kind::Size if has_size => None,
+            Kind::Size => with(&token.text).or_else(|| {
+                let wanted = billions(&token.text)?;
+                let near = found.iter().copied().filter(|at| {
+                    let name = &self.models[*at];
+                    let is_sized = name.words.iter().any(|word| word.kind == Kind::Size);
+                    let params = name.params.map(|params| params as f64 / 1e9);
+                    !is_sized && params.is_some_and(|n| (n / wanted - 1.0).abs() < 0.08)
+                });
+                let mut near: Vec<usize> = near.collect();
+                let far = |at: &usize| {
+                    let params = self.models[*at].params.map_or(0.0, |params| params as f64 / 1e9);
+                    (params / wanted - 1.0).abs()
+                };
+                let least = near.iter().map(far).fold(1.0, f64::min);
+                near.retain(|at| far(at) < least + 0.05);
+                (!near.is_empty()).then(|| (near, token.clone()))
+            }),
+            Kind::Code | Kind::Active => with(&token.text),
+        }
+    }
+
+    /// A name that was never released, if it is the longest that begins here.
+    fn never_at(
+        &self,
+        tokens: &[Token],
+        at: usize,
+        start: usize,
+        end: usize,
+    ) -> Option<ModelMention> {
+        let same = |word: &str, token: &Token| {
+            word == token.text
+                || word.strip_suffix('b') == Some(&token.text) && token.kind == Kind::Number
+                || token.kind == Kind::Word
+                    && slips(&token.text, word, 1).is_some()
+                    && word.len() > 4
+        };
+        let matches = |words: &[String], from: usize| {
+            let mut next = from;
+            for word in words {
+                // A word that makes no other model stands between.
+                while tokens
+                    .get(next)
+                    .is_some_and(|t| next > from && FREE.contains(&t.text.as_str()))
+                {
+                    next += 1;
+                }
+                if !tokens.get(next).is_some_and(|token| same(word, token))
+                    || (next > from && ends_a_name(tokens, next))
+                {
+                    return None;
+                }
+                next += 1;
+            }
+            while tokens.get(next).is_some_and(|t| FREE.contains(&t.text.as_str()) && t.gap == '-')
+            {
+                next += 1;
+            }
+            (next >= end).then_some(next)
+        };
+        let found = self.never.iter().filter_map(|(words, never)| {
+            let next = matches(words, start).or_else(|| {
+                // 72b qwen3.
+                let (size, rest) = words.split_last()?;
+                let is_turned = at < start && same(size, &tokens[at]);
+                is_turned.then(|| matches(rest, start)).flatten()
+            })?;
+            Some((next, *never))
+        });
+        let (next, never) = found.max_by_key(|(next, never)| (*next, usize::MAX - never))?;
+        let never = &Catalog::bundled().never_released[never];
+        let nearest = never.nearest.iter().filter_map(|id| Catalog::bundled().model(id));
+        let mut options: Vec<&'static str> = nearest.map(|model| model.id.as_str()).collect();
+        // Of several sizes the one that was asked for first.
+        let size = lexer::of_name(&never.name).into_iter().find(|word| word.kind == Kind::Size);
+        if let Some(size) = size {
+            let has = |id: &str| lexer::of_name(id).iter().any(|word| word.text == size.text);
+            sort::by_key(&mut options, |id| !has(id));
+        }
+        options.truncate(OPTIONS);
+        let note = format!("{} was never released: {}", never.name, never.why);
+        Some(ModelMention { tokens: at..next, options, note: Some(note) })
+    }
+
+    /// All models of a size: 72b, or 30b-a3b.
+    fn models_of_size(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
+        let mut found = self.model_words.get(&tokens[at].text)?.clone();
+        let mut used = vec![tokens[at].clone()];
+        let mut end = at + 1;
+        while let Some(token) = tokens
+            .get(end)
+            .filter(|token| token.kind == Kind::Active || KINDS.contains(&token.text.as_str()))
+        {
+            let Some((narrower, word)) = self.narrowed(&found, &used, token) else { break };
+            found = narrower;
+            used.push(word);
+            end += 1;
+        }
+        found.retain(|at| {
+            !matches!(self.models[*at].model.modality.as_str(), "embedding" | "reranker")
+        });
+        let costs = |at: &usize| self.cost(*at, &used);
+        let newest = |at: &usize| std::cmp::Reverse(self.models[*at].model.release.as_str());
+        sort::by_key(&mut found, |at| (costs(at), newest(at)));
+        found.truncate(OPTIONS);
+        let options: Vec<_> = found.iter().map(|at| self.models[*at].model.id.as_str()).collect();
+        (!options.is_empty()).then_some(ModelMention { tokens: at..end, options, note: None })
+    }
+
+    fn cost(&self, at: usize, used: &[Token]) -> u32 {
+        let is_used = |word: &Token| {
+            used.iter().any(|used| {
+                let joined = used.kind == Kind::Word && used.text.len() > word.text.len() + 2;
+                used.text == word.text || (joined && used.text.contains(&word.text))
+            })
+        };
+        self.models[at].words.iter().filter(|word| !is_used(word)).map(cost).sum()
+    }
+
+    /// The newest general one of those found; several, if they are of different sizes.
+    fn chosen(&self, mut found: Vec<usize>, used: &[Token]) -> Vec<&'static str> {
+        let is_used = |word: &Token| used.iter().any(|used| used.text == word.text);
+        let unused = |at: usize| self.models[at].words.iter().filter(move |word| !is_used(word));
+        let id = |at: &usize| self.models[*at].model.id.as_str();
+        let least = found.iter().map(|at| self.cost(*at, used)).min();
+        found.retain(|at| Some(self.cost(*at, used)) == least);
+        // A name as it is written, with its version.
+        let is_versioned = used.iter().any(|word| matches!(word.kind, Kind::Number | Kind::Code));
+        let exact: Vec<usize> =
+            found.iter().copied().filter(|at| unused(*at).next().is_none()).collect();
+        if let ([exact], true) = (exact.as_slice(), is_versioned) {
+            return vec![id(exact)];
+        }
+        let is_chat = |at: usize| {
+            self.models[at]
+                .words
+                .iter()
+                .any(|w| matches!(w.text.as_str(), "instruct" | "chat" | "it"))
+        };
+        let size = |at: usize| {
+            let sizes = self.models[at].words.iter().filter(|word| word.kind == Kind::Size);
+            sizes.filter_map(|word| billions(&word.text)).fold(0.0, f64::max)
+        };
+        let newest = |at: &usize| {
+            let name = &self.models[*at];
+            (std::cmp::Reverse(name.model.release.as_str()), !is_chat(*at))
+        };
+        sort::by_key(&mut found, newest);
+        let Some(best) = found.first().copied() else { return Vec::new() };
+        let version = |at: usize| -> Vec<&str> {
+            let versions = self.models[at].words.iter().filter(|word| {
+                matches!(word.kind, Kind::Number | Kind::Code) && word.text.len() < 4
+            });
+            versions.map(|word| word.text.as_str()).collect()
+        };
+        let sizes = |at: usize| -> Vec<&str> {
+            let told = unused(at).filter(|word| word.kind == Kind::Word && cost(word) > 0);
+            let sizes = self.models[at].words.iter().filter(|word| word.kind == Kind::Size);
+            sizes.chain(told).map(|word| word.text.as_str()).collect()
+        };
+        let (of_version, mut others): (Vec<usize>, Vec<usize>) =
+            found.iter().partition(|at| version(**at) == version(best));
+        let mut seen: Vec<Vec<&str>> = Vec::new();
+        let mut options = Vec::new();
+        for at in of_version {
+            if !seen.contains(&sizes(at)) {
+                seen.push(sizes(at));
+                options.push(at);
+            }
+        }
+        if options.len() > 1 {
+            let larger = |at: &usize| std::cmp::Reverse((size(*at) * 1000.0) as u64);
+            sort::by_key(&mut options, larger);
+            sort::by_key(&mut others, |at| newest(at));
+            options.append(&mut others);
+            options.truncate(OPTIONS);
+        }
+        options.iter().map(id).collect()
+    }
+
+    /// The models nearest in size.
+    fn nearest_sizes(
+        &self,
+        mut found: Vec<usize>,
+        used: &[Token],
+        missing: &Token,
+    ) -> Vec<&'static str> {
+        let wanted = billions(&missing.text).unwrap_or(1.0);
+        let least = found.iter().map(|at| self.cost(*at, used)).min();
+        found.retain(|at| Some(self.cost(*at, used)) == least);
+        let distance = |at: &usize| {
+            let params = self.models[*at].params.map_or(1e12, |params| params as f64 / 1e9);
+            ((params / wanted).ln().abs() * 1000.0) as u64
+        };
+        sort::by_key(&mut found, |at| {
+            (distance(at), std::cmp::Reverse(self.models[*at].model.release.as_str()))
+        });
+        found.truncate(OPTIONS / 2);
+        found.iter().map(|at| self.models[*at].model.id.as_str()).collect()
+    }
+}
+
+impl ModelName {
+    pub fn of(model: &'static Model) -> ModelName {
+        let name = model.hf_id.rsplit('/').next().unwrap_or(&model.hf_id);
+        let mut words = lexer::of_name(name);
+        // Qwen2.5-7B-Instruct-1M: a length of context.
+        for word in words.iter_mut().filter(|word| word.text == "1m") {
+            word.kind = Kind::Word;
+        }
+        // Llama-4-Scout-17B-16E: experts; Phi-3-mini-128k: context.
+        for at in 1..words.len() {
+            if words[at].is("k") && words[at].is_glued && words[at - 1].kind == Kind::Number {
+                words[at - 1].text.push('k');
+                words[at - 1].kind = Kind::Active;
+            }
+            if words[at].is("e") && words[at].is_glued && words[at - 1].kind == Kind::Number {
+                words[at - 1].kind = Kind::Active;
+            }
+        }
+        ModelName { model, words, params: model.params_published }
+    }
+}
+
+/// A number that belongs to what follows it, or a word that begins something else.
+fn ends_a_name(tokens: &[Token], at: usize) -> bool {
+    let token = &tokens[at];
+    match token.kind {
+        Kind::Number => has_unit(tokens, at),
+        Kind::Size => token.text.ends_with('m') && has_unit(tokens, at),
+        _ => false,
+    }
+}
+
+/// The parameters that a size names, in billions.
+fn billions(size: &str) -> Option<f64> {
+    let size = size.trim_start_matches('e');
+    let (digits, scale) = match size.as_bytes().last()? {
+        b'b' => (&size[..size.len() - 1], 1.0),
+        b'm' => (&size[..size.len() - 1], 1e-3),
+        b't' => (&size[..size.len() - 1], 1e3),
+        _ => (size, 1.0),
+    };
+    let number = match digits.split_once('x') {
+        Some((many, each)) => many.parse::<f64>().ok()? * each.parse::<f64>().ok()?,
+        None => digits.parse().ok()?,
+    };
+    (number > 0.0).then_some(number * scale)
+}

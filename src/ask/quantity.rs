@@ -1,0 +1,335 @@
+//! Quantities with their units: context, users, memory, speed.
+
+use super::grammar::{COUNTS, PendingMemory, Reading};
+use super::lexer::{Kind, Token};
+use super::words::{Meaning, means};
+
+/// Numbers that are lengths of context without a word that says so, beside multiples of 1024.
+const ROUND: &[f64] = &[8e3, 1e4, 16e3, 2e4, 32e3, 64e3, 1e5, 128e3, 2e5, 256e3];
+
+/// Beyond it a `k` is a letter of a name: i9-13900K.
+const MOST_THOUSANDS: f64 = 10_240.0;
+
+/// The number at `at` is of what follows: `4 users`, `24 gb`, `2x`.
+pub fn has_unit(tokens: &[Token], at: usize) -> bool {
+    let Some(next) = tokens.get(at + 1) else { return false };
+    let is_near = next.is_glued || matches!(next.gap, ' ' | '-' | '*' | '\u{a0}');
+    if !is_near || next.kind != Kind::Word {
+        return false;
+    }
+    if tokens[at].kind == Kind::Size {
+        return means(&next.raw, Meaning::Context) || means(&next.raw, Meaning::Tokens);
+    }
+    use Meaning::{
+        Bits, Card, Context, Cores, Gigabytes, Layers, Millisecond, Rate, Second, Terabytes,
+        Thousand, Tokens, Users,
+    };
+    let value = tokens[at].number().unwrap_or(0.0);
+    // 2x 4090, but 7950X, and 3090 x2.
+    let is_times = next.is("x") && value <= 128.0;
+    is_times && (next.is_glued || !tokens.get(at + 2).is_some_and(|after| after.is_glued))
+        || means(&next.raw, Thousand)
+            && value <= MOST_THOUSANDS
+            && (next.is_glued || next.raw.chars().count() > 1)
+        || [Bits, Card, Cores, Gigabytes, Layers, Rate, Terabytes, Tokens, Users, Millisecond]
+            .iter()
+            .any(|unit| {
+                // 5700G is a name.
+                let is_name = *unit == Gigabytes && value >= 5000.0;
+                means(&next.raw, *unit)
+                    && !is_name
+                    && (next.raw.chars().count() > 1 || next.is_glued)
+            })
+        || means(&next.raw, Second) && next.raw.chars().count() > 2
+        || means(&next.raw, Context) && next.raw != "window"
+}
+
+impl Reading<'_> {
+    /// A whole or broken number, with `k` or `m` behind it, and the token after it.
+    pub(super) fn amount(&self, at: usize) -> Option<(f64, bool, usize)> {
+        let token = self.token(at)?;
+        if token.kind == Kind::Size && token.text.ends_with('m') {
+            return Some((
+                token.text.trim_end_matches('m').parse::<f64>().ok()? * 1_048_576.0,
+                true,
+                at + 1,
+            ));
+        }
+        let number = token.number()?;
+        if self.means(at + 1, Meaning::Thousand) && self.is_unit(at + 1) && number <= MOST_THOUSANDS
+        {
+            // 32 000 by words is what it says; 32k is 32,768.
+            let scale = if self.tokens[at + 1].raw.chars().count() > 1 { 1000.0 } else { 1024.0 };
+            return Some((number * scale, true, at + 2));
+        }
+        let million = self.means(at + 1, Meaning::Million) && self.is_unit(at + 1);
+        let then = self.means(at + 2, Meaning::Context) || self.means(at + 2, Meaning::Tokens);
+        if million && then {
+            return Some((number * 1_048_576.0, true, at + 2));
+        }
+        Some((number, false, at + 1))
+    }
+
+    pub(super) fn is_unit(&self, at: usize) -> bool {
+        self.token(at).is_some_and(|token| {
+            let one_letter = token.raw.chars().count() < 2;
+            token.is_glued
+                || !one_letter && matches!(token.gap, ' ' | '-' | '\u{a0}')
+                || matches!(token.gap, ' ' | '\u{a0}')
+                    && matches!(token.raw.as_str(), "k" | "к" | "т" | "t" | "г" | "g")
+        })
+    }
+
+    /// Tokens a second: the end of the words that say so.
+    pub(super) fn rate(&self, at: usize) -> Option<usize> {
+        if self.means(at, Meaning::Rate) {
+            return Some(at + 1);
+        }
+        let is_tokens = self.means(at, Meaning::Tokens);
+        let by = at + 1;
+        if is_tokens && self.means(by, Meaning::Second) && self.tokens[by].gap == '/' {
+            return Some(by + 1);
+        }
+        let per = self.means(by, Meaning::Per) && self.means(by + 1, Meaning::Second);
+        (is_tokens && per).then_some(by + 2)
+    }
+
+    pub(super) fn skip(&self, mut at: usize, words: &[&str]) -> usize {
+        while self.token(at).is_some_and(|token| words.contains(&token.raw.as_str())) {
+            at += 1;
+        }
+        at
+    }
+
+    /// A number with a unit behind it.
+    pub(super) fn quantity(&mut self) -> bool {
+        let word = self.token(self.at).and_then(|token| {
+            COUNTS
+                .iter()
+                .find(|(word, _)| *word == token.raw)
+                .map(|(_, n)| (*n, false, self.at + 1))
+        });
+        let Some((value, is_scaled, next)) = self.amount(self.at).or(word) else { return false };
+        let whole = (value.round() as u64).to_string();
+        if let Some(end) = self.rate(next) {
+            self.set(end, "min_tps", trimmed(value));
+            return true;
+        }
+        let both =
+            if is_scaled || value >= 1.0 { self.prompt_and_answer(value, next) } else { None };
+        if let Some(end) = both {
+            self.at = end;
+            return true;
+        }
+        if self.means(next, Meaning::Users) && self.is_unit(next) {
+            let mut end = next + 1;
+            while self.means(end, Meaning::Users)
+                || self.token(end).is_some_and(|t| t.is("at") || t.is("active"))
+            {
+                end += 1;
+            }
+            let value = if is_scaled { value / 1024.0 * 1000.0 } else { value };
+            self.set(end, "users", (value.round() as u64).to_string());
+            return true;
+        }
+        let is_device = !is_scaled && self.device(self.at, None).is_some();
+        if self.means(next, Meaning::Context) && (is_scaled || value >= 256.0) && !is_device {
+            let mut end = next + 1;
+            while self
+                .token(end)
+                .is_some_and(|t| matches!(t.text.as_str(), "length" | "window" | "size"))
+            {
+                end += 1;
+            }
+            self.set(end, "ctx", whole);
+            return true;
+        }
+        if self.means(next, Meaning::Tokens) && self.is_unit(next) && (is_scaled || value >= 64.0) {
+            let mut end = next + 1;
+            let of = self.skip(end, &["of"]);
+            if self.means(of, Meaning::Context) {
+                end = of + 1;
+            } else if self.means(end, Meaning::Prompt) || self.means(end, Meaning::Output) {
+                let key = if self.means(end, Meaning::Prompt) { "prompt" } else { "output" };
+                self.set(end + 1, key, whole);
+                return true;
+            }
+            self.set(end, "ctx", whole);
+            return true;
+        }
+        for (unit, scale) in [(Meaning::Gigabytes, 1.0), (Meaning::Terabytes, 1024.0)] {
+            if self.means(next, unit) && self.is_unit(next) && !is_scaled {
+                return self.memory(value * scale, next + 1);
+            }
+        }
+        if self.means(next, Meaning::Bits) && self.is_unit(next) && value <= 32.0 {
+            let mut end = next + 1;
+            if self.means(end, Meaning::Quant) {
+                end += 1;
+            }
+            if self.means(end, Meaning::Cache) {
+                let key = if value > 6.0 { "q8_0" } else { "q4_0" };
+                self.set(end + 1, "kv", key.to_owned());
+                return true;
+            }
+            let span = self.take(end);
+            self.bits.push((span, value));
+            return true;
+        }
+        if self.means(next, Meaning::Layers) {
+            self.set(next + 1, "offload", format!("ngl:{whole}"));
+            return true;
+        }
+        if self.means(next, Meaning::Millisecond) {
+            self.set(next + 1, "tpot", format!("{}ms", trimmed(value)));
+            return true;
+        }
+        if self.means(next, Meaning::Second)
+            && value <= 600.0
+            && self.token(next).is_some_and(|token| token.raw.chars().count() > 2 || token.is_glued)
+        {
+            self.set(next + 1, "ttft", format!("{}s", trimmed(value)));
+            return true;
+        }
+        if self.means(next, Meaning::Card) && (1.0..=128.0).contains(&value) && !is_scaled {
+            let span = self.take(next + 1);
+            self.cards = Some((span, value as u32));
+            return true;
+        }
+        let is_round = value >= 2048.0 && value % 1024.0 == 0.0 || ROUND.contains(&value);
+        if word.is_none()
+            && (is_scaled && value >= 512.0 || is_round && self.device(self.at, None).is_none())
+        {
+            self.set(next, "ctx", whole);
+            return true;
+        }
+        false
+    }
+
+    /// 1024 + 512 tokens, 2k in 500 out: the end of what was read.
+    pub(super) fn prompt_and_answer(&mut self, value: f64, next: usize) -> Option<usize> {
+        let side = |reading: &Self, at: usize| -> Option<(&'static str, usize)> {
+            let at = if reading.means(at, Meaning::Tokens) { at + 1 } else { at };
+            let at = reading.skip(at, &["of", "for", "the", "for", "на"]);
+            let is_prompt = reading.means(at, Meaning::Prompt) && reading.token(at)?.raw != "в";
+            if is_prompt {
+                return Some(("prompt", at + 1));
+            }
+            reading.means(at, Meaning::Output).then_some(("output", at + 1))
+        };
+        if let Some((key, end)) = side(self, next) {
+            // "in" is said of a place as well.
+            let is_in = self.tokens[end - 1].is("in");
+            let is_place = is_in && !self.text_has_output();
+            if !is_place {
+                let from = self.at;
+                self.is_read[from..end].fill(true);
+                let span = self.span(from..end);
+                self.understood.push((span, key, (value.round() as u64).to_string()));
+                return Some(end);
+            }
+        }
+        let second = self.token(next)?;
+        if !matches!(second.gap, '+' | '/') {
+            return None;
+        }
+        let (answer, _, end) = self.amount(next)?;
+        let is_tokens = self.means(end, Meaning::Tokens) && self.rate(end).is_none();
+        if !is_tokens {
+            return None;
+        }
+        let (first, last) = (self.span(self.at..next), self.span(next..end + 1));
+        self.is_read[self.at..=end].fill(true);
+        self.understood.push((first, "prompt", (value.round() as u64).to_string()));
+        self.understood.push((last, "output", (answer.round() as u64).to_string()));
+        Some(end + 1)
+    }
+
+    pub(super) fn text_has_output(&self) -> bool {
+        (0..self.tokens.len()).any(|at| self.means(at, Meaning::Output))
+    }
+
+    /// Memory of `gb`, whose words end at `end`.
+    pub(super) fn memory(&mut self, gb: f64, end: usize) -> bool {
+        // 24gb 3090, 128gb M4 Max.
+        let skipped = self.skip(end, &["vram", "of", "version", "gb"]);
+        let before = self.device(skipped, Some(gb)).filter(|mention| mention.memory_gb.is_some());
+        let then = if self.token(skipped).is_some_and(|t| matches!(t.gap, ',' | '+' | ';')) {
+            None
+        } else {
+            before
+        };
+        if let Some(mention) = then {
+            self.part(mention, 1);
+            return true;
+        }
+        if let Some(mac) = self.mac_at(end, Some(gb)) {
+            return self.take_mac(mac);
+        }
+        let (mut is_ram, mut is_vram) = (false, false);
+        let mut stop = end;
+        while let Some(token) = self.token(stop) {
+            if token.kind != Kind::Word || token.gap == ',' || token.gap == '+' {
+                break;
+            }
+            let next_is_ram =
+                self.means(stop + 1, Meaning::Ram) || self.means(stop + 1, Meaning::Memory);
+            if self.means(stop, Meaning::Ram) {
+                is_ram = true;
+                stop += 1;
+                // DDR5-6000
+                while self.token(stop).is_some_and(|next| {
+                    next.kind == Kind::Number
+                        && (next.is_glued
+                            || next.gap == '-'
+                            || next.text.len() == 4
+                                && token.is("ddr")
+                                && matches!(next.text.as_bytes()[0], b'2'..=b'8')
+                                && next.gap == ' '
+                                && next.text.ends_with("00"))
+                }) {
+                    stop += 1;
+                }
+                continue;
+            }
+            if self.means(stop, Meaning::Vram) || self.means(stop, Meaning::Card) && !is_ram {
+                is_vram = true;
+            } else if token.is("system")
+                || (token.is("of") || self.means(stop, Meaning::Memory))
+                    && (next_is_ram
+                        || self.means(stop, Meaning::Memory)
+                        || self.means(stop + 1, Meaning::Vram))
+            {
+                // Of memory.
+            } else {
+                break;
+            }
+            stop += 1;
+        }
+        // RAM 64 GB.
+        let said = |meaning| {
+            self.at.checked_sub(1).is_some_and(|before| {
+                self.means(before, meaning) && !matches!(self.tokens[self.at].gap, ',' | '+' | ';')
+            })
+        };
+        is_ram |= !is_vram && said(Meaning::Ram);
+        is_vram |= !is_ram && said(Meaning::Vram);
+        if is_ram {
+            self.set(stop, "ram", format!("{}GiB", trimmed(gb)));
+            return true;
+        }
+        let text = self.take(stop);
+        let pending = PendingMemory { text, gb, count: 1 };
+        if is_vram {
+            self.vram.push(pending)
+        } else {
+            self.memory.push(pending)
+        }
+        true
+    }
+}
+
+/// A number without a fraction where it is whole.
+pub fn trimmed(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value}") }
+}

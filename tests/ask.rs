@@ -1,0 +1,243 @@
+//! The ask box, held to phrasings as people write them (`data/phrasings.tsv`) and to laws.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::BTreeSet;
+
+use headroom::ask::{Asked, ask};
+use headroom::catalog::Catalog;
+use headroom::quant::Quant;
+use headroom::scenario::{Scenario, setting};
+use proptest::prelude::*;
+
+/// Texts, each with the query that it means, the keys that it leaves a choice of, and, where the
+/// line has a fourth field, what is ignored of it.
+const PHRASINGS: &str = include_str!("data/phrasings.tsv");
+
+struct Phrasing<'a> {
+    text: &'a str,
+    query: &'a str,
+    choices: BTreeSet<&'a str>,
+    ignored: Option<&'a str>,
+}
+
+fn phrasings() -> Vec<Phrasing<'static>> {
+    let lines = PHRASINGS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let mut fields = line.split('\t');
+            let mut next = || fields.next();
+            Phrasing {
+                text: next().unwrap_or_default(),
+                query: next().unwrap_or_default(),
+                choices: next()
+                    .unwrap_or_default()
+                    .split(',')
+                    .filter(|key| !key.is_empty())
+                    .collect(),
+                ignored: next(),
+            }
+        })
+        .collect()
+}
+
+fn pairs(query: &str) -> BTreeSet<&str> {
+    query.split('&').filter(|pair| !pair.is_empty()).collect()
+}
+
+fn is_right(phrasing: &Phrasing, asked: &Asked) -> bool {
+    let choices: BTreeSet<&str> = asked.choices.iter().map(|choice| choice.key.as_str()).collect();
+    pairs(&asked.query) == pairs(phrasing.query)
+        && choices == phrasing.choices
+        && phrasing.ignored.is_none_or(|ignored| ignored == asked.ignored.join(" | "))
+}
+
+#[test]
+fn phrasings_are_understood() {
+    let phrasings = phrasings();
+    let is_russian = |text: &str| text.chars().any(|c| ('а'..='я').contains(&c));
+    let russian = phrasings.iter().filter(|phrasing| is_russian(phrasing.text)).count();
+    assert!(phrasings.len() >= 300 && russian >= 75, "{} with {russian}", phrasings.len());
+    let mut wrong = Vec::new();
+    for phrasing in &phrasings {
+        let asked = ask(phrasing.text);
+        if !is_right(phrasing, &asked) {
+            wrong.push(format!("{}\n  {}\n  {asked:?}", phrasing.text, phrasing.query));
+        }
+    }
+    let right = phrasings.len() - wrong.len();
+    let share = right as f64 / phrasings.len() as f64;
+    assert!(share >= 0.95, "{right} of {}:\n{}", phrasings.len(), wrong.join("\n"));
+}
+
+/// What is asked for is written `*`; the rest is a question as any link.
+fn assert_is_a_question(asked: &Asked) {
+    let is_open = |pair: &&str| pair.ends_with("=*");
+    let query: Vec<&str> = asked.query.split('&').filter(|pair| !is_open(pair)).collect();
+    let (scenario, problems) = Scenario::from_query(&query.join("&"));
+    assert_eq!(problems, [], "of {}", asked.query);
+    let catalog = Catalog::bundled();
+    for key in asked.query.split('&').filter_map(|pair| Some(pair.split_once('=')?.0)) {
+        let setting = setting(key).unwrap();
+        match key {
+            _ if asked.query.contains(&format!("{key}=*")) => {}
+            "model" => assert!(scenario.models.iter().all(|id| catalog.model(id).is_some())),
+            "hw" => {
+                let mut devices = scenario.machines.iter().flat_map(|machine| &machine.devices);
+                assert!(devices.all(|device| catalog.device(&device.id).is_some()));
+            }
+            "quant" => {
+                assert!(setting.text(&scenario).split(',').all(|q| Quant::parse(q).is_some()))
+            }
+            _ => assert!(!setting.text(&scenario).is_empty(), "{key}"),
+        }
+    }
+    for choice in &asked.choices {
+        for option in &choice.options {
+            let mut scenario = Scenario::default();
+            let accepted = setting(&choice.key).unwrap().set(&mut scenario, option);
+            assert_eq!(accepted, Ok(()), "{choice:?}");
+        }
+    }
+}
+
+#[test]
+fn every_answer_is_a_question_without_problems() {
+    for phrasing in phrasings() {
+        assert_is_a_question(&ask(phrasing.text));
+    }
+}
+
+#[test]
+fn every_name_of_the_catalogue_is_understood() {
+    let catalog = Catalog::bundled();
+    let mut missed = Vec::new();
+    for model in &catalog.models {
+        for name in [&model.id, &model.hf_id] {
+            let asked = ask(name);
+            if asked.query != format!("model={}", model.id) {
+                missed.push(format!("{name}: {} {:?}", asked.query, asked.choices));
+            }
+        }
+    }
+    let models = 2 * catalog.models.len();
+    assert!(missed.len() * 100 <= models * 5, "{} of {models}: {missed:#?}", missed.len());
+    let mut missed = Vec::new();
+    for device in &catalog.devices {
+        for name in [&device.id, &device.name] {
+            let asked = ask(name);
+            let is_offered = asked.choices.iter().any(|choice| {
+                choice.options.iter().any(|option| option.split('@').next() == Some(&device.id))
+            });
+            let is_named = asked.query.split('@').next() == Some(&format!("hw={}", device.id));
+            if !is_named && !is_offered {
+                missed.push(format!("{name}: {} {:?}", asked.query, asked.ignored));
+            }
+        }
+    }
+    let devices = 2 * catalog.devices.len();
+    assert!(missed.len() * 100 <= devices * 5, "{} of {devices}: {missed:#?}", missed.len());
+}
+
+#[test]
+fn names_that_were_never_released_are_told_as_such() {
+    let catalog = Catalog::bundled();
+    for never in &catalog.never_released {
+        let asked = ask(&never.name);
+        let choice = asked.choices.iter().find(|choice| choice.key == "model");
+        let note = choice.and_then(|choice| choice.note.as_deref()).unwrap_or_default();
+        assert!(note.contains(&never.why), "{}: {asked:?}", never.name);
+        assert!(!asked.query.contains("model="), "{}: {}", never.name, asked.query);
+    }
+}
+
+#[test]
+fn what_is_ambiguous_is_a_choice() {
+    let options = |text: &str, key: &str| -> Vec<String> {
+        let asked = ask(text);
+        asked.choices.into_iter().find(|choice| choice.key == key).unwrap().options
+    };
+    let rtx_6000 = options("RTX 6000", "hw");
+    for device in
+        ["quadro-rtx-6000", "rtx-a6000", "rtx-6000-ada", "rtx-pro-6000-blackwell-workstation"]
+    {
+        assert!(rtx_6000.iter().any(|option| option == device), "{rtx_6000:?}");
+    }
+    assert_eq!(options("72B", "model")[0], "qwen2.5-72b-instruct");
+    assert!(options("2 x 24 GB", "hw").contains(&"rtx-3090*2".to_owned()));
+}
+
+#[test]
+fn what_is_asked_is_said() {
+    let asks = |text: &str| -> Option<String> {
+        let asked = ask(text);
+        asked.understood.into_iter().find(|part| part.key == "ask").map(|part| part.value)
+    };
+    for (text, value) in [
+        ("does llama 3.3 70b q4 fit on a 3090", "fits"),
+        ("влезет ли qwen3 32b в 3090", "fits"),
+        ("what can i run on a 4090", "models"),
+        ("что запустить на 4090", "models"),
+        ("what do i need for gpt-oss-120b", "hardware"),
+        ("на чём запустить gpt-oss-120b", "hardware"),
+        ("which quant of qwen3 32b for a 3090", "quant"),
+        ("какой квант qwen3 32b для 3090", "quant"),
+        ("how fast is qwen3 8b on a 3090", "speed"),
+        ("какая скорость qwen3 8b на 3090", "speed"),
+        ("how much context with qwen3 8b on a 3090", "context"),
+        ("сколько контекста влезет с qwen3 8b на 3090", "context"),
+        ("how many users can a 3090 serve with qwen3 8b", "users"),
+        ("сколько пользователей потянет 3090 с qwen3 8b", "users"),
+    ] {
+        assert_eq!(asks(text).as_deref(), Some(value), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_said() {
+    assert_eq!(ask("asdf qwen3 8b zxcv").ignored, ["asdf", "zxcv"]);
+    assert_eq!(ask("").query, "");
+}
+
+/// A long text costs no more than so many short ones: `10 kB` within what a frame takes, even
+/// without optimisation.
+#[test]
+fn long_texts_are_read_too() {
+    for part in [
+        "qwen3 32b ",
+        "4090 ",
+        "2 x ",
+        "q4_k_m",
+        "--flag ",
+        "слово ",
+        "72b a3b ",
+        "24 gb ",
+        "(",
+        "🦀",
+    ] {
+        let text = part.repeat(10_000 / part.len());
+        assert_is_a_question(&ask(&text));
+    }
+}
+
+/// Words of phrasings in any order.
+fn shuffled() -> impl Strategy<Value = String> {
+    let words: Vec<&str> =
+        PHRASINGS.split([' ', '\t', '\n']).filter(|word| !word.is_empty()).collect();
+    proptest::collection::vec(proptest::sample::select(words), 0..24)
+        .prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_text_is_read(text in "\\PC{0,80}") {
+        assert_is_a_question(&ask(&text));
+    }
+
+    #[test]
+    fn any_words_are_read(text in shuffled()) {
+        assert_is_a_question(&ask(&text));
+    }
+}
