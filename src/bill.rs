@@ -1,5 +1,7 @@
 //! Bills: the itemised memory use of each device and of the host, and their sums.
 
+use std::borrow::Cow;
+
 use crate::hardware::{Hardware, Host, InstalledDevice, Load, Loads};
 use crate::report::{BillItem, DeviceBill, HostBill, Term};
 use crate::units::{Bytes, Interval};
@@ -13,7 +15,7 @@ pub(crate) struct Line {
     pub exact: bool,
     pub formula: &'static str,
     pub inputs: Vec<(&'static str, f64)>,
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
 }
 
 impl Line {
@@ -22,10 +24,10 @@ impl Line {
         term: Term,
         bytes: Bytes,
         formula: &'static str,
-        source: &'static str,
+        source: impl Into<Cow<'static, str>>,
     ) -> Line {
         let bytes = Interval::exact(bytes);
-        Line { term, bytes, exact: true, formula, inputs: Vec::new(), source }
+        Line { term, bytes, exact: true, formula, inputs: Vec::new(), source: source.into() }
     }
 
     /// Creates a line whose figure comes from a fit or a rule of thumb.
@@ -33,9 +35,9 @@ impl Line {
         term: Term,
         bytes: Interval<Bytes>,
         formula: &'static str,
-        source: &'static str,
+        source: impl Into<Cow<'static, str>>,
     ) -> Line {
-        Line { term, bytes, exact: false, formula, inputs: Vec::new(), source }
+        Line { term, bytes, exact: false, formula, inputs: Vec::new(), source: source.into() }
     }
 
     /// Sets the inputs of the formula.
@@ -52,7 +54,7 @@ impl Line {
             exact: self.exact,
             formula: self.formula.to_owned(),
             inputs: self.inputs.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
-            source: self.source.to_owned(),
+            source: self.source.into_owned(),
         }
     }
 }

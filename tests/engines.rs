@@ -174,7 +174,8 @@ fn front_ends_are_llama_cpp_with_defaults_of_their_own() {
     let llama = of("llama.cpp");
     assert_eq!(of("ollama").kv_bytes, llama.kv_bytes);
     assert!(of("lmstudio").kv_bytes > llama.kv_bytes, "four slots each keep a window");
-    assert!(of("koboldcpp").kv_bytes > llama.kv_bytes * 2, "no window cache");
+    assert_eq!(of("koboldcpp").kv_bytes, llama.kv_bytes, "a window cache since 1.114");
+    assert!(of("koboldcpp&swa_full=on").kv_bytes > llama.kv_bytes * 2);
     assert!(of("ollama").flags.contains(&"OLLAMA_CONTEXT_LENGTH=32768".to_owned()));
     assert_eq!(llama.engine.name(), "llama.cpp");
 }

@@ -65,6 +65,7 @@ impl Record {
             logits: if self.mode == "server" { LogitsBuffer::Server } else { LogitsBuffer::Batch },
             proposed: 0,
             snapshots: 0,
+            unpacks_cache: true,
         }
     }
 

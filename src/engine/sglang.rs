@@ -103,7 +103,7 @@ impl EngineAdapter for Sglang {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
             Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) | Quant::Build(_) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant)))
@@ -267,7 +267,7 @@ impl<'a> SglangRun<'a> {
                 usable: visible(part).scale(fraction).min(part.usable),
                 layers: layers.len() as u64,
                 lines: vec![
-                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
+                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", self.base.checkpoint.source(source))
                         .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * slots", source)
                         .with(&[("context", tokens), ("users", sequences)]),

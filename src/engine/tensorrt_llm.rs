@@ -77,7 +77,7 @@ impl EngineAdapter for TensorRtLlm {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
             Quant::Format(
                 Format::Fp8
@@ -198,7 +198,7 @@ impl TensorRtRun<'_> {
                 usable: part.usable - free.scale(1.0 - fraction),
                 layers: layers.len() as u64,
                 lines: vec![
-                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
+                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", self.base.checkpoint.source(source))
                         .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", source)
                         .with(&[("context", tokens), ("users", sequences)]),

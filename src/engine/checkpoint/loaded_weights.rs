@@ -1,7 +1,7 @@
 //! Weights as vLLM holds them after loading: fused projections in PyTorch's blocks, padded
 //! vocabulary, rotary tables, and padded MXFP4 experts.
 
-use super::file::Checkpoint;
+use super::file::{Checkpoint, SizeBasis};
 use super::tensor_parallel::{FusedWeight, rank};
 use super::torch_allocator::allocated;
 use crate::architecture::{Architecture, Mixer};
@@ -87,11 +87,13 @@ pub fn of_rank(
         allocated(padded(fused.weights)) + allocated(padded(fused.scale_bytes))
     });
     let bytes = weights.sum::<Bytes>() + rotary_tables(architecture);
-    // Publishers differ in what they leave in 16 bits: linear attention, first layers.
-    match checkpoint.quant {
-        Quant::Gguf(_) | Quant::Build(_) => Interval::around(bytes, 0.995, 1.006),
-        Quant::Format(_) => Interval::around(bytes, 0.97, 1.075),
-    }
+    // Publishers differ in what they leave in 16 bits, in first layers and group sizes, too.
+    let (low, high): (f64, f64) = match (checkpoint.quant, checkpoint.basis) {
+        (Quant::Gguf(_), _) | (_, SizeBasis::Published(_)) => (0.995, 1.006),
+        _ => (0.97, 1.075),
+    };
+    let (least, most) = checkpoint.spread;
+    Interval::around(bytes, low.min(least * 0.995), high.max(most * 1.006))
 }
 
 /// Cosines and sines for every position, in 16 bits (`RotaryEmbedding.cos_sin_cache`): one table
@@ -127,7 +129,7 @@ fn expert_padding(
     capability: Option<u32>,
     release: Release,
 ) -> f64 {
-    if checkpoint.quant != Quant::Format(Format::Mxfp4) {
+    if checkpoint.quant.format() != Some(Format::Mxfp4) {
         return 1.0;
     }
     let moe = checkpoint.architecture().layers.iter().find_map(|layer| layer.ffn.moe());

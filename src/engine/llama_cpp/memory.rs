@@ -78,6 +78,12 @@ impl<'a> GgufOnMachine<'a> {
         Ok(GgufOnMachine { file, hardware, overheads })
     }
 
+    /// Whether the backend of a device unpacks a quantised cache to f16 in flash attention.
+    pub fn unpacks_cache(&self) -> bool {
+        let backends = self.hardware.parts.iter().filter_map(|part| platform(part.device));
+        backends.into_iter().any(|backend| matches!(backend, Platform::Cuda | Platform::Rocm))
+    }
+
     /// Places the weights according to `placement`.
     pub fn place(&self, placement: Placement) -> PlacedModel {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);

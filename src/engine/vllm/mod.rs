@@ -44,7 +44,7 @@ const LORA_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
 /// The least compute capability (times ten) that vLLM's kernels for `quant` require. Source:
 /// `get_min_capability` of each quantisation config.
 fn least_capability(quant: Quant) -> u32 {
-    match quant {
+    match quant.scheme() {
         Quant::Format(Format::Fp8 | Format::Fp8Block | Format::Nvfp4) => 75,
         Quant::Format(Format::Mxfp4 | Format::Fp8Mxfp4) => 80,
         Quant::Format(Format::Awq | Format::Int8 | Format::W4a16 | Format::Int4Experts) => 75,
@@ -66,7 +66,7 @@ impl EngineAdapter for Vllm {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
             Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) | Quant::Build(_) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant)))
@@ -273,7 +273,7 @@ impl<'a> VllmRun<'a> {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };
-            let weights = Line::fitted(Term::Weights, *weights, "sum(tensors of the rank)", SOURCE)
+            let weights = Line::fitted(Term::Weights, *weights, "sum(tensors of the rank)", self.base.checkpoint.source(SOURCE))
                 .with(&[("tensor_parallel", self.ranks.tensor)]);
             let last = stage + 1 == self.ranks.stages.len();
             let activations = if last { sampling } else { silent };
