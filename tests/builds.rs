@@ -106,7 +106,12 @@ fn methods_tell_the_size_of_most_checkpoints() {
             let is_held = size * low.min(0.97) - slack <= file.bytes.0 as f64
                 && file.bytes.0 as f64 <= size * high.max(1.075) + slack;
             let by = file.publisher.name();
-            println!("{} {by}:{format} {:.2} GB, {:+.1} % {is_held} {low:.3} {high:.3}", model.id, file.bytes.0 as f64 / 1e9, error * 100.0);
+            println!(
+                "{} {by}:{format} {:.2} GB, {:+.1} % {is_held} {low:.3} {high:.3}",
+                model.id,
+                file.bytes.0 as f64 / 1e9,
+                error * 100.0
+            );
             errors.push(error.abs());
             held += usize::from(is_held);
         }

@@ -197,7 +197,12 @@ impl ExlRun<'_> {
                 usable: part.usable,
                 layers: self.split.layers[i],
                 lines: vec![
-                    Line::exact(Term::Weights, self.split.weights[i], "sum(tensors)", self.base.checkpoint.source(SOURCE)),
+                    Line::exact(
+                        Term::Weights,
+                        self.split.weights[i],
+                        "sum(tensors)",
+                        self.base.checkpoint.source(SOURCE),
+                    ),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),

@@ -174,7 +174,12 @@ impl MlxRun<'_> {
             usable: self.base.hardware.parts[0].usable,
             layers: self.base.n_layers(),
             lines: vec![
-                Line::exact(Term::Weights, self.base.checkpoint.loaded(), "sum(tensors)", self.base.checkpoint.source(SOURCE)),
+                Line::exact(
+                    Term::Weights,
+                    self.base.checkpoint.loaded(),
+                    "sum(tensors)",
+                    self.base.checkpoint.source(SOURCE),
+                ),
                 Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
                     .with(&[("context", whole_steps(context)), ("users", users)]),
                 Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE)

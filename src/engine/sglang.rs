@@ -267,8 +267,13 @@ impl<'a> SglangRun<'a> {
                 usable: visible(part).scale(fraction).min(part.usable),
                 layers: layers.len() as u64,
                 lines: vec![
-                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", self.base.checkpoint.source(source))
-                        .with(&[("tensor_parallel", self.ranks.tensor)]),
+                    Line::fitted(
+                        Term::Weights,
+                        weights,
+                        "sum(tensors of the rank)",
+                        self.base.checkpoint.source(source),
+                    )
+                    .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * slots", source)
                         .with(&[("context", tokens), ("users", sequences)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source)

@@ -198,8 +198,13 @@ impl TensorRtRun<'_> {
                 usable: part.usable - free.scale(1.0 - fraction),
                 layers: layers.len() as u64,
                 lines: vec![
-                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", self.base.checkpoint.source(source))
-                        .with(&[("tensor_parallel", self.ranks.tensor)]),
+                    Line::fitted(
+                        Term::Weights,
+                        weights,
+                        "sum(tensors of the rank)",
+                        self.base.checkpoint.source(source),
+                    )
+                    .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", source)
                         .with(&[("context", tokens), ("users", sequences)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source),

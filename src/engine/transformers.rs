@@ -183,7 +183,12 @@ impl TransformersRun<'_> {
                 usable: part.usable,
                 layers: self.split.layers[i],
                 lines: vec![
-                    Line::exact(Term::Weights, self.split.weights[i], "sum(tensors)", self.base.checkpoint.source(SOURCE)),
+                    Line::exact(
+                        Term::Weights,
+                        self.split.weights[i],
+                        "sum(tensors)",
+                        self.base.checkpoint.source(SOURCE),
+                    ),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
@@ -207,7 +212,12 @@ impl TransformersRun<'_> {
         }
         let (kv, state) = self.kv(0..self.caches.len(), context, users);
         let lines = vec![
-            Line::exact(Term::Weights, self.base.checkpoint.loaded(), "sum(tensors)", self.base.checkpoint.source(SOURCE)),
+            Line::exact(
+                Term::Weights,
+                self.base.checkpoint.loaded(),
+                "sum(tensors)",
+                self.base.checkpoint.source(SOURCE),
+            ),
             Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE),
             Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
             Line::fitted(Term::Compute, self.activations(context, users), "prompt at once", SOURCE),

@@ -204,7 +204,9 @@ impl Format {
     /// instead of the 128 of the format's own tools.
     pub fn finer_groups(self) -> f64 {
         match self {
-            Format::Awq | Format::Gptq | Format::W4a16 => (4.0 + 20.0 / 32.0) / (4.0 + 20.0 / 128.0),
+            Format::Awq | Format::Gptq | Format::W4a16 => {
+                (4.0 + 20.0 / 32.0) / (4.0 + 20.0 / 128.0)
+            }
             _ => 1.0,
         }
     }
@@ -249,11 +251,9 @@ impl Format {
         match self {
             Format::Fp8 => Scheme { per_output: 4, ..Scheme::plain(80) },
             // config.json `weight_block_size: [128, 128]`, tensors `weight_scale_inv` (FP32).
-            Format::Fp8Block => Scheme {
-                scale_group: ScaleGroup::Block(128),
-                group_bits: 32,
-                ..Scheme::plain(80)
-            },
+            Format::Fp8Block => {
+                Scheme { scale_group: ScaleGroup::Block(128), group_bits: 32, ..Scheme::plain(80) }
+            }
             Format::Int8 => Scheme { per_output: 4, ..Scheme::plain(80) },
             // `weight_scale` (FP8) a group of 16, `weight_scale_2` and `input_scale` (FP32).
             Format::Nvfp4 => Scheme { per_matrix: 8, ..Scheme::grouped(4, 16, 8) },

@@ -115,11 +115,8 @@ impl Layout {
         let with_mtp = Layout { mtp: Quantised, ..all.clone() };
         let attention_in_16 =
             Layout { attention: Sixteen, linear_attention: Sixteen, ..all.clone() };
-        let experts_alone = Layout {
-            dense: Sixteen,
-            shared_expert: Sixteen,
-            ..attention_in_16.clone()
-        };
+        let experts_alone =
+            Layout { dense: Sixteen, shared_expert: Sixteen, ..attention_in_16.clone() };
         let one = |layout: Layout| [layout.clone(), layout.clone(), layout];
         match format {
             Format::Nvfp4 => Layout::nvfp4(&kind, all, attention_in_16),
@@ -148,9 +145,12 @@ impl Layout {
             // Official block checkpoints, which people call FP8 as well, quantise the MTP layers and
             // lookup tables too.
             Format::Fp8Block | Format::Fp8 => one(Layout { lookup: Eight, ..with_mtp }),
-            Format::BnbInt8 | Format::Nf4 | Format::Int8 | Format::Mxfp4 | Format::Mlx(_) | Format::Exl3(_) => {
-                one(with_mtp)
-            }
+            Format::BnbInt8
+            | Format::Nf4
+            | Format::Int8
+            | Format::Mxfp4
+            | Format::Mlx(_)
+            | Format::Exl3(_) => one(with_mtp),
         }
     }
 

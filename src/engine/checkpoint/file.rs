@@ -79,8 +79,8 @@ impl<'a> Checkpoint<'a> {
         let nearest = [usual, least, most].into_iter().min_by_key(|tensors| off(tensors));
         let mut tensors = nearest.unwrap_or_default();
         let quantised = tensors.iter().filter(|t| t.quantised).map(|t| t.bytes).sum::<Bytes>();
-        let factor = (published.bytes - (size(&tensors) - quantised)).0 as f64
-            / quantised.0.max(1) as f64;
+        let factor =
+            (published.bytes - (size(&tensors) - quantised)).0 as f64 / quantised.0.max(1) as f64;
         for tensor in tensors.iter_mut().filter(|tensor| tensor.quantised) {
             tensor.bytes = tensor.bytes.scale(factor);
             tensor.weights = tensor.weights.scale(factor);
@@ -95,7 +95,8 @@ impl<'a> Checkpoint<'a> {
     pub fn with_plain_experts(mut self) -> Checkpoint<'a> {
         for stored in self.tensors.iter_mut().filter(|stored| stored.tensor.role.is_expert()) {
             let bytes = Bytes(stored.tensor.shape.elements()) * 2;
-            *stored = StoredTensor { tensor: stored.tensor, bytes, weights: bytes, quantised: false };
+            *stored =
+                StoredTensor { tensor: stored.tensor, bytes, weights: bytes, quantised: false };
         }
         self
     }
@@ -139,9 +140,9 @@ fn store_as(format: Format, layout: &Layout, tensors: &[Tensor]) -> Vec<StoredTe
         quantised: format.quantises(layout, tensor),
     };
     // mlx-lm drops the MTP layers.
-    let kept = tensors.iter().filter(|tensor| {
-        tensor.group != Group::Mtp || !matches!(format, Format::Mlx(_))
-    });
+    let kept = tensors
+        .iter()
+        .filter(|tensor| tensor.group != Group::Mtp || !matches!(format, Format::Mlx(_)));
     kept.map(store).collect()
 }
 

@@ -273,8 +273,13 @@ impl<'a> VllmRun<'a> {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };
-            let weights = Line::fitted(Term::Weights, *weights, "sum(tensors of the rank)", self.base.checkpoint.source(SOURCE))
-                .with(&[("tensor_parallel", self.ranks.tensor)]);
+            let weights = Line::fitted(
+                Term::Weights,
+                *weights,
+                "sum(tensors of the rank)",
+                self.base.checkpoint.source(SOURCE),
+            )
+            .with(&[("tensor_parallel", self.ranks.tensor)]);
             let last = stage + 1 == self.ranks.stages.len();
             let activations = if last { sampling } else { silent };
             let activations =
