@@ -71,9 +71,8 @@ pub(crate) struct DeviceLines {
 }
 
 impl DeviceLines {
-    fn load(&self) -> Load {
-        let used = self.lines.iter().map(|line| line.bytes).sum();
-        Load { used, usable: self.usable }
+    fn load(&self, part: &InstalledDevice<'_>) -> Load {
+        part.load(Interval::independent(self.lines.iter().map(|line| line.bytes)), self.usable)
     }
 }
 
@@ -83,9 +82,10 @@ pub(crate) fn loads(
     device_lines: &[DeviceLines],
     lines: &[Line],
 ) -> Loads {
-    let devices: Vec<Load> = device_lines.iter().map(DeviceLines::load).collect();
-    let used = lines.iter().map(|line| line.bytes).sum::<Interval<Bytes>>();
-    let host = hardware.host_load(used + hardware.host.system, &devices);
+    let parts = hardware.parts.iter().zip(device_lines);
+    let devices: Vec<Load> = parts.map(|(part, lines)| lines.load(part)).collect();
+    let used = lines.iter().map(|line| line.bytes).chain([hardware.host.system]);
+    let host = hardware.host_load(Interval::independent(used), &devices);
     Loads { devices, host }
 }
 
@@ -103,16 +103,20 @@ pub(crate) fn bills(
     };
     let devices = hardware.parts.iter().zip(device_lines).map(|(part, on_device)| {
         let basis = if basis.is_empty() { part.basis } else { basis };
-        device_bill(part, on_device.usable, basis, on_device.layers, items(on_device.lines))
+        let bytes = on_device.lines.iter().map(|line| line.bytes);
+        let used = Interval::independent(bytes);
+        device_bill(part, (on_device.usable, used), basis, on_device.layers, items(on_device.lines))
     });
-    (devices.collect(), host_bill(&hardware.host, items(lines)))
+    let used = lines.iter().map(|line| line.bytes).chain([hardware.host.system]);
+    let used = Interval::independent(used);
+    (devices.collect(), host_bill(&hardware.host, items(lines), used))
 }
 
-/// Returns the bill of `part`, of which the engine may use `usable` bytes and which holds `layers`
-/// repeating layers. `basis` says where the usable figure comes from.
+/// Returns the bill of `part`, of which the engine may use `usable` bytes and uses `used`, and which
+/// holds `layers` repeating layers. `basis` says where the usable figure comes from.
 pub(crate) fn device_bill(
     part: &InstalledDevice<'_>,
-    usable: Bytes,
+    (usable, used): (Bytes, Interval<Bytes>),
     basis: &str,
     layers: u64,
     items: Vec<BillItem>,
@@ -122,17 +126,22 @@ pub(crate) fn device_bill(
         capacity_bytes: part.capacity,
         usable_bytes: usable,
         usable_basis: basis.to_owned(),
-        used_bytes: items.iter().map(|item| item.bytes).sum(),
+        used_bytes: used,
         layers,
         items,
         withheld: withheld(part),
     }
 }
 
-/// Returns the bill of the host: `items` of the model and the operating system's share.
-pub(crate) fn host_bill(host: &Host<'_>, mut items: Vec<BillItem>) -> HostBill {
+/// Returns the bill of the host, which uses `used`: `items` of the model and the operating system's
+/// share.
+pub(crate) fn host_bill(
+    host: &Host<'_>,
+    mut items: Vec<BillItem>,
+    used: Interval<Bytes>,
+) -> HostBill {
     items.push(operating_system(host.system));
-    HostBill { ram_bytes: host.ram, used_bytes: items.iter().map(|item| item.bytes).sum(), items }
+    HostBill { ram_bytes: host.ram, used_bytes: used, items }
 }
 
 /// Memory of `part` that no engine gets: the desktop's and the user's reserve.

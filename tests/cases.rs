@@ -7,8 +7,8 @@
 
 mod common;
 
-use common::{cell_of, scenario};
-use headroom::report::{BillItem, Cell, DeviceBill, Term, Verdict};
+use common::{cell_of, refusal, scenario};
+use headroom::report::{BillItem, Cell, DeviceBill, RefusalReason, Term, Verdict};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -80,11 +80,19 @@ fn figure(cell: &Cell, context: u64, name: &str) -> Option<f64> {
         "request_gib" => sum(first?, &[Term::KvCache]) / MIB / 1024.0,
         "pool_gib" => pool(first?) / MIB / 1024.0,
         "pool_tokens" => concurrency(first?)? * context as f64,
-        "pool_blocks" => pool(first?) / input(cache(first?)?, "block_bytes")?,
         "concurrency" => concurrency(first?)?,
         "max_context" => cell.max_context as f64,
+        "expected_max_context" => cell.expected_max_context as f64,
         _ => panic!("{name} is no figure"),
     })
+}
+
+/// The blocks for recurrent states that an engine refuses to start with.
+fn state_blocks(query: &str) -> Option<f64> {
+    match refusal(query) {
+        (RefusalReason::StateBlocks { blocks }, _) => Some(blocks as f64),
+        _ => None,
+    }
 }
 
 /// What is answered instead; `None` where it is what was reported.
@@ -106,7 +114,10 @@ fn difference(case: &Case) -> Option<String> {
             (!met).then(|| format!("{verdict:?}"))
         }
         Reported::Figure { figure: name, value } => {
-            let found = cell.as_ref().and_then(|cell| figure(cell, scenario.context, name));
+            let found = match name.as_str() {
+                "state_blocks" => state_blocks(&case.query),
+                _ => cell.as_ref().and_then(|cell| figure(cell, scenario.context, name)),
+            };
             let fair = if name.ends_with("_tps") { FAIR.1 } else { FAIR.0 };
             let met = found.is_some_and(|found| (found / value - 1.0).abs() <= fair);
             (!met).then(|| format!("{found:.2?}"))

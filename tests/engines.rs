@@ -5,9 +5,9 @@ mod common;
 
 use common::{device_bytes, expected_bytes, first_cell, only_cell, refusal, report};
 use headroom::quant::Quant;
-use headroom::report::{Cell, Notice, RefusalReason, Term, Verdict};
+use headroom::report::{Cell, Notice, RefusalReason, Term, Verdict, sum_of_items};
 use headroom::scenario::Engine;
-use headroom::units::{Bytes, GIB, Interval};
+use headroom::units::{Bytes, GIB};
 use proptest::prelude::*;
 
 /// Bytes are as measured, in GiB, within a share.
@@ -303,7 +303,7 @@ proptest! {
             return Ok(());
         };
         for device in &cell.devices {
-            let sum: Interval<Bytes> = device.items.iter().map(|item| item.bytes).sum();
+            let sum = sum_of_items(cell.engine, &device.items);
             prop_assert_eq!(sum, device.used_bytes);
             for item in &device.items {
                 prop_assert!(item.bytes.low <= item.bytes.expected);

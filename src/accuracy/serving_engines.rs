@@ -99,7 +99,7 @@ impl Profile {
         let activations = peak(architecture, batch);
         let weights = loaded(checkpoint, self.ranks, self.capability, release);
         let outside = non_torch(self.ranks);
-        let graphs = cuda_graphs(self.eager);
+        let graphs = cuda_graphs(architecture, self.eager, sequences, release);
         // Pipeline stages and LoRA slots are not printed separately.
         let plain = self.pipeline.is_none() && self.lora_rank.is_none();
         let mut out = Vec::new();
@@ -122,6 +122,7 @@ impl Profile {
             cache_type: if self.kv_bytes == 1 { CacheType::Fp8 } else { CacheType::F16 },
             batched: tokens,
             speculative: self.speculative,
+            stages: self.pipeline.unwrap_or(1),
             release,
         };
         let mut caches = layer_caches(architecture, self.ranks);

@@ -67,6 +67,23 @@ impl<'a> Capacity<'a> {
         self.beyond(longest, most, |n| self.headroom_placed_anew(n * step, users)) * step
     }
 
+    /// The longest context in tokens per user that the expected estimate allows, at least `safe`, the
+    /// longest at which the verdict is `fits`.
+    pub fn expected_max_context(&self, safe: u64) -> u64 {
+        let users = if self.run.queues() { 1 } else { self.scenario.users };
+        let step = self.run.context_step().max(1);
+        let left = |n: u64| self.expected_headroom(n * step, users);
+        let known = (safe / step).max(self.scenario.context.div_ceil(step));
+        (largest_fitting(1, Bounds::CONTEXT.max / step, known, left) * step).max(safe)
+    }
+
+    /// The most users at the requested context that the expected estimate allows, at least `safe`.
+    pub fn expected_max_users(&self, safe: u64) -> u64 {
+        let left = |n: u64| self.expected_headroom(self.scenario.context, n);
+        let known = safe.max(self.scenario.users);
+        largest_fitting(1, self.most_users(), known, left).max(safe)
+    }
+
     /// The most users at the requested context for whom the verdict is `fits`; 0 if there are none.
     pub fn max_users(&self) -> u64 {
         let most = self.most_users();
@@ -211,6 +228,17 @@ impl<'a> Capacity<'a> {
     fn headroom(&self, context: u64, users: u64) -> i64 {
         let run = self.asked();
         if offloads(run) { -1 } else { free(&run.loads(context, users)) }
+    }
+
+    /// Free bytes by the expected estimate, with the layers where they are for the question.
+    fn expected_headroom(&self, context: u64, users: u64) -> i64 {
+        let run = self.asked();
+        let free = |loads: &Loads| {
+            let rooms = loads.devices.iter().map(Load::headroom);
+            rooms.chain([loads.host.headroom()]).min().unwrap_or(-1)
+        };
+        let bound = || free(&run.loads_lower_bound(context, users));
+        if offloads(run) || bound() < 0 { -1 } else { free(&run.loads(context, users)) }
     }
 
     /// A cheap upper bound of [`Self::headroom`].

@@ -256,7 +256,8 @@ impl<'a> SglangRun<'a> {
             // Activations and graphs live outside the fraction; if they need more, the pools
             // shrink.
             let slack = visible(part).scale(1.0 - fraction);
-            let runtime = activations + cuda_graphs(self.base.scenario.eager);
+            let runtime = activations
+                + cuda_graphs(self.base.architecture(), self.base.scenario.eager, 256, Release(16));
             let beyond = Interval {
                 low: runtime.low - slack,
                 expected: runtime.expected - slack,

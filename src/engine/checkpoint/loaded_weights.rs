@@ -29,10 +29,17 @@ impl Release {
         if self.budgets_graphs() { 920 } else { 900 }
     }
 
-    /// Batches scheduled before the first one completes: two with asynchronous scheduling
-    /// (`VllmConfig.max_concurrent_batches`), assumed to be the default from release 0.20 on.
+    /// Batches scheduled before the first one completes, as windows are sized for them: two with
+    /// asynchronous scheduling (`VllmConfig.max_concurrent_batches`) from release 0.26 on. A log of
+    /// 0.22 has one: 6.96 GiB for a request of Gemma-4-31B.
     pub fn batches_in_flight(self) -> u64 {
-        if self.0 >= 20 { 2 } else { 1 }
+        if self.0 >= 26 { 2 } else { 1 }
+    }
+
+    /// Whether the engine refuses to start with more sequences than there are blocks for their
+    /// recurrent states. Source: `config/compilation.py`, since 0.19.
+    pub fn checks_state_blocks(self) -> bool {
+        self.0 >= 19
     }
 
     /// Blocks of recurrent state per sequence: two if prefix caching aligns states with blocks

@@ -135,7 +135,8 @@ impl<'a> GgufOnMachine<'a> {
                     + Interval::exact(state.devices[i])
                     + compute(i)
                     + self.overhead(placed, i);
-                Load { used, usable: self.hardware.parts[i].usable }
+                let InstalledDevice { usable, most, .. } = self.hardware.parts[i];
+                Load { used, usable, most }
             })
             .collect();
         let host = self.file.size.of(placed.model.host)
@@ -189,12 +190,15 @@ impl<'a> GgufOnMachine<'a> {
             items.extend(addons.take(Some(i)));
             let group = placed.placement.group_of(i);
             let layers = self.layers(&placed.placement, Some(group)).count() as u64;
-            device_bill(part, part.usable, part.basis, layers, items)
+            let used = items.iter().map(|item| item.bytes).sum();
+            device_bill(part, (part.usable, used), part.basis, layers, items)
         });
         let devices = devices.collect();
         let mut items = self.items(placed, settings, &caches, None, host_compute);
         items.extend(addons.take(None));
-        (devices, host_bill(&self.hardware.host, items))
+        let host = &self.hardware.host;
+        let used = items.iter().map(|item| item.bytes).sum::<Interval<Bytes>>() + host.system;
+        (devices, host_bill(host, items, used))
     }
 
     /// Bytes in addition to the model's own, over all devices and the host.

@@ -164,7 +164,8 @@ impl<'a> VllmRun<'a> {
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
-        let settings = KvSettings { cache_type, batched, speculative, release };
+        let stages = ranks.stages.len() as u64;
+        let settings = KvSettings { cache_type, batched, speculative, stages, release };
         let caches = layer_caches(architecture, ranks.shard_counts.attention);
         let of_stage = |stage: &Range<usize>| caches.get(stage.clone()).unwrap_or_default();
         let kv =
@@ -187,7 +188,7 @@ impl<'a> VllmRun<'a> {
             ))
         });
         let weights = weights.collect();
-        Ok(VllmRun {
+        let run = VllmRun {
             base,
             ranks,
             default_sequences,
@@ -195,12 +196,47 @@ impl<'a> VllmRun<'a> {
             utilisation: scenario.gpu_memory_utilization.unwrap_or(release.utilisation()),
             release,
             cache_type,
-            graphs: cuda_graphs(scenario.eager),
+            graphs: cuda_graphs(
+                architecture,
+                scenario.eager,
+                scenario.max_num_seqs.unwrap_or(default_sequences),
+                release,
+            ),
             kv,
             kv_with_mtp,
             addons,
             weights,
-        })
+        };
+        run.check_state_blocks()?;
+        Ok(run)
+    }
+
+    /// Checks that the pool has a block for the recurrent state of each sequence that the engine
+    /// prepares for, where it holds a sequence at all: the engine refuses to capture CUDA graphs of
+    /// decoding with fewer. Source: `config/compilation.py`.
+    ///
+    /// # Errors
+    /// There are fewer blocks than sequences.
+    fn check_state_blocks(&self) -> Result<(), Refusal> {
+        let scenario = self.base.scenario;
+        if scenario.eager || !self.release.checks_state_blocks() {
+            return Ok(());
+        }
+        let sequences = scenario.max_num_seqs.unwrap_or(self.default_sequences);
+        for (i, on_device) in self.device_lines(scenario.context, 1).iter().enumerate() {
+            let layout = self.ranks.stage(i).and_then(|stage| self.kv.get(stage));
+            let Some(layout) = layout.filter(|layout| layout.has_states()) else { continue };
+            let rest = on_device.lines.iter().filter(|line| line.term != Term::KvCache);
+            let rest = Interval::independent(rest.map(|line| line.bytes));
+            let blocks = |rest: Bytes| layout.pool_blocks(on_device.usable - rest);
+            let (expected, safe) = (blocks(rest.expected), blocks(rest.high));
+            if expected >= layout.blocks(scenario.context) && expected < sequences {
+                let rule = RefusalReason::StateBlocks { blocks: expected };
+                let starts = if safe > 0 { safe } else { expected };
+                return Err(Refusal::of(rule, "seqs", sequences).set("seqs", starts));
+            }
+        }
+        Ok(())
     }
 
     /// `max_num_seqs` for as many users of each data rank: raised where they are more.
@@ -251,7 +287,9 @@ impl<'a> VllmRun<'a> {
         let kv = match layout.is_exact() {
             true => Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", SOURCE),
             false => {
-                let kv = Interval::around(kv, 0.4, 1.4);
+                // From 0.26 on there are runs with two batches in flight, too.
+                let high = if self.release.batches_in_flight() > 1 { 1.95 } else { 1.1 };
+                let kv = Interval::around(kv, 0.9, high);
                 Line::fitted(Term::KvCache, kv, "entries * entry_bytes * users", SOURCE)
             }
         };
