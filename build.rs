@@ -76,7 +76,6 @@ fn keep_what_is_shown(models: &mut record::Models, devices: &mut record::Devices
         model.active_b = None;
         model.active_source = None;
         model.dtype = None;
-        model.native_quantization = None;
         model.confidence = 0;
         model.sources.clear();
         model.note = None;

@@ -118,6 +118,10 @@ impl EngineAdapter for ExLlamaV3 {
         }
     }
 
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[Quant::Format(Format::Exl3(60)), Quant::Format(Format::Exl3(40))]
+    }
+
     fn supports_architecture(&self, model: &Model) -> bool {
         let known = |arch: &str| ARCHITECTURES.contains(&arch);
         model.architecture().gguf_arch.as_deref().is_some_and(known)

@@ -72,6 +72,10 @@ impl EngineAdapter for Mlx {
         }
     }
 
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[Quant::Format(Format::Mlx(8)), Quant::Format(Format::Mlx(4))]
+    }
+
     fn run_checkpoint<'a>(
         &'static self,
         base: CheckpointBase<'a>,

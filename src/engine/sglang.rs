@@ -175,7 +175,7 @@ impl<'a> SglangRun<'a> {
         for part in &hardware.parts {
             usable_device(part.device, checkpoint.quant, 75)?;
         }
-        let cache_type = cache_type(scenario.kv)?;
+        let cache_type = cache_type(scenario.kv, &[CacheType::Nvfp4])?;
         let first = &hardware.parts[0];
         let mut defaults = Defaults::new(visible(first), ranks.tensor);
         defaults.chunk = scenario.max_num_batched_tokens.unwrap_or(defaults.chunk);
@@ -361,8 +361,10 @@ impl Run for SglangRun<'_> {
         if let Some(sequences) = self.base.scenario.max_num_seqs {
             flags.push(format!("--max-running-requests {sequences}"));
         }
-        if self.cache_type == CacheType::Fp8 {
-            flags.push("--kv-cache-dtype fp8_e4m3".to_owned());
+        match self.cache_type {
+            CacheType::Fp8 => flags.push("--kv-cache-dtype fp8_e4m3".to_owned()),
+            CacheType::Nvfp4 => flags.push("--kv-cache-dtype nvfp4".to_owned()),
+            _ => {}
         }
         if self.base.scenario.eager {
             flags.push("--disable-cuda-graph".to_owned());

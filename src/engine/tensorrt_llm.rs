@@ -113,7 +113,7 @@ impl EngineAdapter for TensorRtLlm {
         Ok(Box::new(TensorRtRun {
             base,
             ranks: ranks.clone(),
-            cache_type: cache_type(scenario.kv)?,
+            cache_type: cache_type(scenario.kv, &[CacheType::Nvfp4])?,
             caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
             weights: ranks::weights(checkpoint, &ranks, first.device.compute_capability()),
             addons: CheckpointAddons::new(&TensorRtLlm, base)?,

@@ -66,6 +66,10 @@ impl EngineAdapter for Transformers {
         }
     }
 
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[Quant::Format(Format::BnbInt8), Quant::Format(Format::Nf4)]
+    }
+
     fn read_file<'a>(
         &self,
         model: &'a Model,

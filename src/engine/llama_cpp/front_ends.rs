@@ -172,6 +172,10 @@ impl EngineAdapter for FrontEnd {
         Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(Quant::Gguf(nearest)))
     }
 
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[Quant::Gguf(Mix::Q8_0), Quant::Gguf(Mix::Q4_K_M)]
+    }
+
     fn read_file<'a>(
         &self,
         model: &'a Model,

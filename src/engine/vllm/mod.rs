@@ -38,6 +38,9 @@ pub const VERSION: &str = "0.33 (October 2026)";
 
 const SOURCE: &str = "vLLM 0.33";
 
+/// Types of the cache beside 16 bits and FP8 (`--kv-cache-dtype`).
+const CACHE_TYPES: &[CacheType] = &[CacheType::Int8, CacheType::Int4, CacheType::Nvfp4];
+
 /// Ranks for which vLLM reserves adapter slots (`MaxLoRARanks` in `config/lora.py`).
 const LORA_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
 
@@ -156,7 +159,7 @@ impl<'a> VllmRun<'a> {
         for part in &hardware.parts {
             usable_device(part.device, checkpoint.quant, least_capability(checkpoint.quant))?;
         }
-        let cache_type = cache_type(scenario.kv)?;
+        let cache_type = cache_type(scenario.kv, CACHE_TYPES)?;
         let release = Release::of(scenario);
         let (default_sequences, default_batched) =
             default_batch(&hardware.parts[0], release, scenario.context);
@@ -421,9 +424,14 @@ impl Run for VllmRun<'_> {
         if self.base.scenario.max_num_batched_tokens.is_some() {
             flags.push(format!("--max-num-batched-tokens {}", self.batched));
         }
-        if self.cache_type == CacheType::Fp8 {
-            flags.push("--kv-cache-dtype fp8".to_owned());
-        }
+        let cache = match self.cache_type {
+            CacheType::Fp8 => Some("fp8"),
+            CacheType::Int8 => Some("int8_per_token_head"),
+            CacheType::Int4 => Some("int4_per_token_head"),
+            CacheType::Nvfp4 => Some("nvfp4"),
+            _ => None,
+        };
+        flags.extend(cache.map(|cache| format!("--kv-cache-dtype {cache}")));
         if self.base.scenario.eager {
             flags.push("--enforce-eager".to_owned());
         }
