@@ -123,8 +123,8 @@ fn rotary_tables(architecture: &Architecture) -> Bytes {
     tables.iter().map(|width| allocated(Bytes(positions * width * 2))).sum()
 }
 
-/// Ratio by which MXFP4 experts grow to suit a kernel's tiles. Marlin (devices before Hopper)
-/// rounds hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden
+/// Ratio by which MXFP4 experts grow to suit a kernel's tiles. Marlin (devices before Hopper, and
+/// consumer Blackwell) rounds hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden
 /// width to 256 until release 0.16. Each of `columns` ranks has whole blocks of 32 and rounds its
 /// own part up, so the inner width need not divide evenly.
 ///
@@ -148,7 +148,7 @@ fn expert_padding(
         all as f64 / moe.intermediate_size.max(1) as f64
     };
     match (capability, release.0) {
-        (Some(..90), _) => up(moe.hidden_size, 256) * inner(128),
+        (Some(..90 | 120..), _) => up(moe.hidden_size, 256) * inner(128),
         (_, ..=16) => up(moe.hidden_size, 256),
         _ => inner(64),
     }
