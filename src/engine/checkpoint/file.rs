@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::architecture::{Architecture, Group, Tensor, tensors};
 use crate::catalog::{Model, PublishedFile};
 use crate::quant::{Build, Format, Layout, Mix, Quant};
+use crate::sort;
 use crate::units::Bytes;
 
 /// A model's checkpoint in one format, every tensor with its bytes. It is independent of the
@@ -63,31 +64,51 @@ impl<'a> Checkpoint<'a> {
         Some(Checkpoint { model, quant, tensors, basis: SizeBasis::Method, spread: (1.0, 1.0) })
     }
 
-    /// Returns the checkpoint of `model` in `format`. What of it stays in more bits is as the method
-    /// has it; of a published checkpoint whose size is known, as comes nearest to that size.
+    /// Returns the checkpoint of `model` in `format`: as its method has it, or with the size of the
+    /// published one that `quant` names, or of the one in the middle where several are known.
     fn quantised(model: &'a Model, quant: Quant, format: Format) -> Checkpoint<'a> {
-        let tensors = stored_tensors(model);
-        let of = |layout: &Layout| store_as(format, layout, &tensors);
-        let [least, usual, most] = Layout::candidates(format, &tensors).map(|layout| of(&layout));
-        let Some(published) = published(model, quant) else {
-            let (low, expected, high) = (size(&least), size(&usual), size(&most));
-            let ratio = |bytes: Bytes| bytes.0 as f64 / expected.0.max(1) as f64;
-            let spread = (ratio(low).min(1.0), ratio(high).max(1.0) * format.finer_groups());
-            return Checkpoint { model, quant, tensors: usual, basis: SizeBasis::Method, spread };
-        };
-        let off = |tensors: &[StoredTensor]| size(tensors).0.abs_diff(published.bytes.0);
-        let nearest = [usual, least, most].into_iter().min_by_key(|tensors| off(tensors));
-        let mut tensors = nearest.unwrap_or_default();
-        let quantised = tensors.iter().filter(|t| t.quantised).map(|t| t.bytes).sum::<Bytes>();
-        let factor =
-            (published.bytes - (size(&tensors) - quantised)).0 as f64 / quantised.0.max(1) as f64;
-        for tensor in tensors.iter_mut().filter(|tensor| tensor.quantised) {
-            tensor.bytes = tensor.bytes.scale(factor);
-            tensor.weights = tensor.weights.scale(factor);
+        let method = Checkpoint::by_method(model, format);
+        if let Some(published) = published(model, quant) {
+            let half = published.precision as f64 / 2.0 / published.bytes.0.max(1) as f64;
+            return Checkpoint {
+                quant,
+                tensors: resized(model, format, published.bytes),
+                basis: SizeBasis::Published(published),
+                spread: (1.0 - half, 1.0 + half),
+                ..method
+            };
         }
-        let half = published.precision as f64 / 2.0 / published.bytes.0.max(1) as f64;
-        let basis = SizeBasis::Published(published);
-        Checkpoint { model, quant, tensors, basis, spread: (1.0 - half, 1.0 + half) }
+        let known = sizes_of(model, format);
+        let ([first, .., last], middle) = (known.as_slice(), known.len() / 2) else {
+            return Checkpoint { quant, ..method };
+        };
+        let bytes = (known[(known.len() - 1) / 2] + known[middle]) / 2;
+        let (low, high) = method.spread;
+        let (low, high) = (method.bytes().scale(low), method.bytes().scale(high));
+        let ratio = |end: Bytes| end.0 as f64 / bytes.0.max(1) as f64;
+        let spread = (ratio(low.min(*first)).min(1.0), ratio(high.max(*last)).max(1.0));
+        Checkpoint { quant, tensors: resized(model, format, bytes), spread, ..method }
+    }
+
+    /// Returns the checkpoint of `model` in `format` with what the method usually leaves in more
+    /// bits, whatever is published.
+    pub fn by_method(model: &'a Model, format: Format) -> Checkpoint<'a> {
+        let [least, usual, most] = layouts(model, format);
+        let ratio =
+            |tensors: &[StoredTensor]| size(tensors).0 as f64 / size(&usual).0.max(1) as f64;
+        let spread = (ratio(&least).min(1.0), ratio(&most).max(1.0) * format.finer_groups());
+        let quant = Quant::Format(format);
+        Checkpoint { model, quant, tensors: usual, basis: SizeBasis::Method, spread }
+    }
+
+    /// What the sizes rest on, in words: `rules` of the engine unless the checkpoint is known.
+    pub fn source(&self, rules: &'static str) -> Cow<'static, str> {
+        match self.basis {
+            SizeBasis::Method => rules.into(),
+            SizeBasis::Published(file) => {
+                format!("published by {}: {}", file.publisher.name(), file.source).into()
+            }
+        }
     }
 
     /// This checkpoint with routed experts in 16 bits.
@@ -99,16 +120,6 @@ impl<'a> Checkpoint<'a> {
                 StoredTensor { tensor: stored.tensor, bytes, weights: bytes, quantised: false };
         }
         self
-    }
-
-    /// What the sizes rest on, in words: `rules` of the engine unless the checkpoint is known.
-    pub fn source(&self, rules: &'static str) -> Cow<'static, str> {
-        match self.basis {
-            SizeBasis::Method => rules.into(),
-            SizeBasis::Published(file) => {
-                format!("published by {}: {}", file.publisher.name(), file.source).into()
-            }
-        }
     }
 
     /// The model's architecture.
@@ -148,6 +159,37 @@ fn store_as(format: Format, layout: &Layout, tensors: &[Tensor]) -> Vec<StoredTe
 
 fn size(tensors: &[StoredTensor]) -> Bytes {
     tensors.iter().map(|tensor| tensor.bytes).sum()
+}
+
+/// The tensors of `model` in each layout of `format`, as [`Layout::candidates`] orders them.
+fn layouts(model: &Model, format: Format) -> [Vec<StoredTensor>; 3] {
+    let tensors = stored_tensors(model);
+    Layout::candidates(format, &tensors).map(|layout| store_as(format, &layout, &tensors))
+}
+
+/// The layout that comes nearest to `bytes`, with its quantised tensors resized so that it has them.
+fn resized(model: &Model, format: Format, bytes: Bytes) -> Vec<StoredTensor> {
+    let [least, usual, most] = layouts(model, format);
+    let off = |tensors: &Vec<StoredTensor>| size(tensors).0.abs_diff(bytes.0);
+    let nearest = [usual, least, most].into_iter().min_by_key(off);
+    let mut tensors = nearest.unwrap_or_default();
+    let quantised = tensors.iter().filter(|t| t.quantised).map(|t| t.bytes).sum::<Bytes>();
+    let rest = size(&tensors) - quantised;
+    let factor = (bytes - rest).0 as f64 / quantised.0.max(1) as f64;
+    for tensor in tensors.iter_mut().filter(|tensor| tensor.quantised) {
+        tensor.bytes = tensor.bytes.scale(factor);
+        tensor.weights = tensor.weights.scale(factor);
+    }
+    tensors
+}
+
+/// Sizes of the published checkpoints of `model` in `format`, ascending.
+fn sizes_of(model: &Model, format: Format) -> Vec<Bytes> {
+    let wanted = |file: &&PublishedFile| file.name.scheme() == Quant::Format(format);
+    let sizes = model.builds.iter().filter(wanted).map(|file| file.bytes);
+    let mut sizes: Vec<Bytes> = sizes.collect();
+    sort::by_key(&mut sizes, |bytes| *bytes);
+    sizes
 }
 
 /// The published checkpoint that `quant` names by its publisher, if its size is known.
