@@ -124,7 +124,8 @@ fn methods_tell_the_size_of_most_checkpoints() {
 
 #[test]
 fn a_known_checkpoint_has_its_published_size() {
-    let file = |query: &str| only_cell(&format!("hw=h100-sxm&engine=vllm&seqs=64&{query}")).weights_bytes;
+    let file =
+        |query: &str| only_cell(&format!("hw=h100-sxm&engine=vllm&seqs=64&{query}")).weights_bytes;
     let by = |by: &str| file(&format!("model=qwen3.8-27b&quant={by}:NVFP4")).0 as f64 / 1e9;
     assert_near(by("nvidia"), 21.923, 1e-6);
     // unsloth leaves more in FP8, Inferact attention in 16 bits.
