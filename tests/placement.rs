@@ -13,7 +13,7 @@ use headroom::report::{
     Cell, Notice, PlacementReason, RefusalReason, SplitKind, Term, Verdict, sum_of_items,
 };
 use headroom::scenario::{Engine, Scenario};
-use headroom::units::{Bytes, GIB, Interval};
+use headroom::units::{Bytes, GIB};
 use proptest::prelude::*;
 
 /// Layers on each device.
