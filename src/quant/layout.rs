@@ -75,6 +75,11 @@ struct Kind {
 }
 
 impl Kind {
+    /// Whether it is a dense model with softmax attention.
+    fn is_plain(&self) -> bool {
+        !self.has_experts && !self.linear_layers.contains(&true)
+    }
+
     fn of(tensors: &[Tensor]) -> Kind {
         let mut kind = Kind::default();
         for Tensor { role, layer, group, .. } in tensors {
@@ -121,8 +126,9 @@ impl Layout {
         match format {
             Format::Nvfp4 => Layout::nvfp4(&kind, all, attention_in_16),
             // Recipes of llm-compressor, AutoAWQ and AutoGPTQ quantise every linear module but the
-            // head and the routers; some builds leave attention alone.
-            Format::Awq | Format::Gptq | Format::W4a16 => {
+            // head and the routers; some builds of hybrid models and mixtures of experts leave
+            // attention alone.
+            Format::Awq | Format::Gptq | Format::W4a16 if !kind.is_plain() => {
                 [all.clone(), all, Layout { shared_expert: Sixteen, ..attention_in_16 }]
             }
             // config.json of gpt-oss lists attention, router, embeddings and head under
@@ -145,6 +151,7 @@ impl Layout {
             // Official block checkpoints, which people call FP8 as well, quantise the MTP layers and
             // lookup tables too.
             Format::Fp8Block | Format::Fp8 => one(Layout { lookup: Eight, ..with_mtp }),
+            Format::Awq | Format::Gptq | Format::W4a16 => one(all),
             Format::BnbInt8
             | Format::Nf4
             | Format::Int8
