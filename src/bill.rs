@@ -146,19 +146,19 @@ pub(crate) fn host_bill(
 
 /// Memory of `part` that no engine gets: the desktop's and the user's reserve.
 fn withheld(part: &InstalledDevice<'_>) -> Vec<BillItem> {
-    let item = |term, bytes: Bytes, name: &str, source: &str| BillItem {
+    let item = |term, bytes: Interval<Bytes>, name: &str, source: &str| BillItem {
         term,
-        bytes: Interval::exact(bytes),
+        bytes,
         exact: term == Term::Reserve,
         formula: name.to_owned(),
-        inputs: vec![input(name, bytes.0)],
+        inputs: vec![input(name, bytes.expected.0)],
         source: source.to_owned(),
     };
     let desktop = "assumed from what nvidia-smi showed with nothing loaded: 0.4 to 0.7 GB, with \
                    programs open up to 1.8 GB";
     let items = [
         item(Term::Display, part.display, "desktop", desktop),
-        item(Term::Reserve, part.reserve, "reserve", "the question"),
+        item(Term::Reserve, Interval::exact(part.reserve), "reserve", "the question"),
     ];
     items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
 }

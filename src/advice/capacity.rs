@@ -344,7 +344,7 @@ fn offloads(run: &dyn Run) -> bool {
 
 /// Free bytes by the high estimate.
 fn by_high(load: &Load) -> i64 {
-    load.usable.minus(load.used.high)
+    load.safe.minus(load.used.high)
 }
 
 /// Free bytes by the high estimate on the tightest device, or by the expected one in RAM: see
@@ -358,7 +358,7 @@ fn free(loads: &Loads) -> i64 {
 
 /// How often the high estimate of `load` fits, where `once` bytes of it are shared by all copies.
 fn copies_that_fit(load: &Load, once: Bytes) -> u64 {
-    (load.usable - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
+    (load.safe - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
 }
 
 /// The largest `n` in `from..=most` with `left(n) >= 0`, for a `left` that decreases in `n`; 0 if

@@ -12,17 +12,19 @@ pub struct Load {
     /// What may be used at most: more than what is usable where that is a recommendation, as Metal's
     /// working set is.
     pub most: Bytes,
+    /// What is usable for certain: less where a desktop takes an unknown part.
+    pub safe: Bytes,
 }
 
 impl Load {
     /// A load of a memory whose usable capacity is a limit.
     pub fn new(used: Interval<Bytes>, usable: Bytes) -> Load {
-        Load { used, usable, most: usable }
+        Load { used, usable, most: usable, safe: usable }
     }
 
     /// Whether even the high estimate fits.
     pub fn fits(&self) -> bool {
-        self.used.high <= self.usable
+        self.used.high <= self.safe
     }
 
     /// Whether the expected estimate fits into what may be used at most.

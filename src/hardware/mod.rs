@@ -38,8 +38,10 @@ pub struct InstalledDevice<'a> {
     pub usable: Bytes,
     /// What the engine may use at most: see [`Load::most`].
     pub most: Bytes,
+    /// What is left to it with the largest desktop: see [`Load::safe`].
+    pub safe: Bytes,
     /// Memory used by the desktop that the device displays.
-    pub display: Bytes,
+    pub display: Interval<Bytes>,
     /// Memory that the user keeps free.
     pub reserve: Bytes,
     /// Source of the usable figure.
@@ -51,7 +53,7 @@ impl InstalledDevice<'_> {
     /// `usable`.
     pub fn load(&self, used: Interval<Bytes>, usable: Bytes) -> Load {
         let most = if usable == self.usable { self.most } else { usable };
-        Load { used, usable, most }
+        Load { used, usable, most, safe: usable.min(self.safe) }
     }
 
     /// Whether both are the same device with the same usable memory.
@@ -119,7 +121,8 @@ impl<'a> Hardware<'a> {
                 capacity,
                 usable: usable - reserve,
                 most: most - reserve,
-                display: Bytes::ZERO,
+                safe: usable - reserve,
+                display: Interval::default(),
                 reserve,
                 basis,
             };
@@ -128,9 +131,11 @@ impl<'a> Hardware<'a> {
         // The first device displays the desktop; on unified memory it is part of the system's
         // share.
         if let Some(first) = parts.first_mut().filter(|p| p.device.kind == DeviceKind::Discrete) {
-            first.display = scenario.addons.display.bytes().min(first.usable);
-            first.usable = first.usable - first.display;
-            first.most = first.most - first.display;
+            let whole = first.usable;
+            first.display = scenario.addons.display.bytes().map(|bytes| bytes.min(whole));
+            first.usable = whole - first.display.expected;
+            first.most = first.usable;
+            first.safe = whole - first.display.high;
         }
         Ok(Hardware { parts, host })
     }

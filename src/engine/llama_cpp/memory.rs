@@ -135,8 +135,8 @@ impl<'a> GgufOnMachine<'a> {
                     + Interval::exact(state.devices[i])
                     + compute(i)
                     + self.overhead(placed, i);
-                let InstalledDevice { usable, most, .. } = self.hardware.parts[i];
-                Load { used, usable, most }
+                let part = &self.hardware.parts[i];
+                part.load(used, part.usable)
             })
             .collect();
         let host = self.file.size.of(placed.model.host)
