@@ -5,7 +5,7 @@ use super::file::{Checkpoint, SizeBasis};
 use super::tensor_parallel::{FusedWeight, rank};
 use super::torch_allocator::allocated;
 use crate::architecture::{Architecture, Mixer};
-use crate::quant::{Format, Quant};
+use crate::quant::Format;
 use crate::scenario::Scenario;
 use crate::units::{Bytes, Interval};
 
