@@ -41,8 +41,8 @@ pub use usual_formats::usual_formats;
 use crate::catalog::{Catalog, Model};
 use crate::hardware::Hardware;
 use crate::quant::Quant;
-use crate::report::{CacheLayout, Notice, Suggestion};
-use crate::scenario::{Engine, Scenario};
+use crate::report::{CacheLayout, Notice, RefusalReason, Suggestion};
+use crate::scenario::{CacheType, Engine, Scenario};
 
 /// Returns the adapter of `engine`.
 pub fn adapter(engine: Engine) -> &'static dyn EngineAdapter {
@@ -103,6 +103,21 @@ pub fn nearest_format(engine: Engine, quant: Quant) -> Quant {
     quants.next().unwrap_or(quant)
 }
 
+/// The formats in which `engine` is asked about `model` where a question names none: the one in which
+/// it was released, and those that people run with the engine, as far as they have fewer bits.
+///
+/// GGUF files of a model whose experts are released in 4 bits keep these in every mix, so there all
+/// the usual ones are left.
+pub fn default_formats(engine: Engine, model: &Model) -> Vec<Quant> {
+    let native = model.native_format();
+    let nearest = nearest_format(engine, native);
+    let usual = adapter(engine).usual_formats().iter().copied();
+    let gguf = engine.rules_engine() == Engine::LlamaCpp;
+    let smaller =
+        |quant: &Quant| *quant != nearest && (gguf || quant.nominal_bits() < native.nominal_bits());
+    [nearest].into_iter().chain(usual.filter(smaller)).collect()
+}
+
 /// Ids of the models that can draft for `model` under `engine` and are at most a third of its size:
 /// its own family first, smallest first.
 pub fn drafts(catalog: &Catalog, engine: Engine, model: &Model) -> Vec<String> {
@@ -138,6 +153,11 @@ pub fn run<'a>(
     hardware: &'a Hardware<'a>,
     scenario: &'a Scenario,
 ) -> Result<Box<dyn Run + 'a>, Notice> {
+    // A type of the cache that nobody knows is not answered as the default.
+    if let Some((key, asked)) = scenario.unused.iter().find(|(key, _)| key == "kv") {
+        let refusal = Refusal::of(RefusalReason::CacheType, key, asked);
+        return Err(refusal.set(key, CacheType::F16).notice(engine, files.model()));
+    }
     adapter(engine).run(files, hardware, scenario)
 }
 
