@@ -36,9 +36,7 @@ pub trait EngineAdapter: Sync {
     /// The formats that people run with this engine, beside the one that a model was released in:
     /// from the most bits to the fewest.
     fn usual_formats(&self) -> &'static [Quant] {
-        const USUAL: &[Quant] =
-            &[Quant::Format(Format::Fp8), Quant::Format(Format::Nvfp4), Quant::Format(Format::Awq)];
-        USUAL
+        &[Quant::Format(Format::Fp8), Quant::Format(Format::Awq)]
     }
 
     /// Whether the engine implements `model`'s architecture, as far as its list of architectures is

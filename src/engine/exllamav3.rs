@@ -119,7 +119,11 @@ impl EngineAdapter for ExLlamaV3 {
     }
 
     fn usual_formats(&self) -> &'static [Quant] {
-        &[Quant::Format(Format::Exl3(60)), Quant::Format(Format::Exl3(40))]
+        &[
+            Quant::Format(Format::Exl3(60)),
+            Quant::Format(Format::Exl3(50)),
+            Quant::Format(Format::Exl3(40)),
+        ]
     }
 
     fn supports_architecture(&self, model: &Model) -> bool {

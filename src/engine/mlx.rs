@@ -73,7 +73,12 @@ impl EngineAdapter for Mlx {
     }
 
     fn usual_formats(&self) -> &'static [Quant] {
-        &[Quant::Format(Format::Mlx(8)), Quant::Format(Format::Mlx(4))]
+        &[
+            Quant::Format(Format::Mlx(8)),
+            Quant::Format(Format::Mlx(6)),
+            Quant::Format(Format::Mlx(5)),
+            Quant::Format(Format::Mlx(4)),
+        ]
     }
 
     fn run_checkpoint<'a>(

@@ -103,21 +103,6 @@ pub fn nearest_format(engine: Engine, quant: Quant) -> Quant {
     quants.next().unwrap_or(quant)
 }
 
-/// The formats in which `engine` is asked about `model` where a question names none: the one in which
-/// it was released, and those that people run with the engine, as far as they have fewer bits.
-///
-/// GGUF files of a model whose experts are released in 4 bits keep these in every mix, so there all
-/// the usual ones are left.
-pub fn default_formats(engine: Engine, model: &Model) -> Vec<Quant> {
-    let native = model.native_format();
-    let nearest = nearest_format(engine, native);
-    let usual = adapter(engine).usual_formats().iter().copied();
-    let gguf = engine.rules_engine() == Engine::LlamaCpp;
-    let smaller =
-        |quant: &Quant| *quant != nearest && (gguf || quant.nominal_bits() < native.nominal_bits());
-    [nearest].into_iter().chain(usual.filter(smaller)).collect()
-}
-
 /// Ids of the models that can draft for `model` under `engine` and are at most a third of its size:
 /// its own family first, smallest first.
 pub fn drafts(catalog: &Catalog, engine: Engine, model: &Model) -> Vec<String> {

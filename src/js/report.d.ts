@@ -73,6 +73,8 @@ export type Cell = {
   addon_bytes: Interval;
   /** How the engine lays out the KV cache. */
   cache_layout: CacheLayout;
+  /** The command that starts the model so, which names it; empty where it does not run. */
+  command?: string;
   /** Compute buffers, on devices and host. */
   compute_bytes: Interval;
   /** Number of copies of the setup that fit on the machine: several on a device that is large

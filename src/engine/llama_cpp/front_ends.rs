@@ -173,7 +173,13 @@ impl EngineAdapter for FrontEnd {
     }
 
     fn usual_formats(&self) -> &'static [Quant] {
-        &[Quant::Gguf(Mix::Q8_0), Quant::Gguf(Mix::Q4_K_M)]
+        &[
+            Quant::Gguf(Mix::Q8_0),
+            Quant::Gguf(Mix::Q6_K),
+            Quant::Gguf(Mix::Q5_K_M),
+            Quant::Gguf(Mix::Q4_K_M),
+            Quant::Gguf(Mix::IQ4_XS),
+        ]
     }
 
     fn read_file<'a>(
