@@ -28,7 +28,6 @@ pub fn Header() -> impl IntoView {
             <div class="masthead-name">
                 <Mark />
                 <h1>"Headroom"</h1>
-                <p>{words!(state, tagline)}</p>
             </div>
             <AskBox />
             <p class="masthead-way">
