@@ -24,7 +24,7 @@ struct Default {
 
 /// What an answer says of memory, without the flags, which name settings that are given.
 fn memory(query: &str) -> Cell {
-    Cell { flags: Vec::new(), ..only_cell(query) }
+    Cell { flags: Vec::new(), command: String::new(), ..only_cell(query) }
 }
 
 #[test]

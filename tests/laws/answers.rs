@@ -358,8 +358,12 @@ fn suggestions_help(question: &Question) -> Result<(), String> {
             let Suggestion::Set { key, value } = suggestion else { continue };
             let changed = question.with(&[(key.as_str(), value)]);
             let same = changed.report().notices.iter().any(|other| match other {
+                // One rule may forbid several settings, of which the first is told.
                 Notice::EngineRefuses(other) => {
-                    other.rule == refusal.rule && other.engine == refusal.engine
+                    let about = |asked: &str| asked.split('=').next().map(str::to_owned);
+                    other.rule == refusal.rule
+                        && other.engine == refusal.engine
+                        && about(&other.asked) == about(&refusal.asked)
                 }
                 _ => false,
             });

@@ -206,6 +206,9 @@ fn any_value(setting: &'static Setting) -> BoxedStrategy<String> {
         (Control::Text, "draft") => any_id(&models()).boxed(),
         (Control::Text, "rows" | "cols") => words(&["model", "hardware,engine", "quant"]),
         (Control::Text, "cell") => words(&["0.0.0", "0.0.0.0"]),
+        (Control::Text, "size" | "memory") => words(&["7-40", "-14", "70-"]),
+        (Control::Text, "since") => words(&["2025", "2026-03"]),
+        (Control::Text, "family" | "license" | "vendor") => words(&["qwen", "apache", "nvidia"]),
         (Control::Text, "view") => words(&["accuracy", "accuracy,speed"]),
         (Control::Text, key) => panic!("{key} has no values here"),
     }
