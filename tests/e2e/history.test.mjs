@@ -68,6 +68,8 @@ pageTest("what is typed is in the address at once", { isBroken: true }, async (h
   // Loaded again.
   await type("23456");
   await page.reload();
+  await page.locator("html[data-ready]").waitFor();
+  await headroom.unfold();
   assert.equal((await context.inputValue()).replace(/\D/gu, ""), "23456");
   // However fast it changes, the browser is not asked too often, and the last is kept. Safari
   // refuses the hundred and first write of 30 seconds; where a spell of the page's ends among

@@ -1,7 +1,7 @@
 //! The ask box: a question in the reader's own words. What was understood of it is shown as it is
 //! typed; what can mean several things is a choice.
 
-use gloo::events::EventListener;
+use gloo::events::{EventListener, EventListenerOptions};
 use gloo::timers::callback::Timeout;
 use leptos::ev;
 use leptos::prelude::*;
@@ -94,7 +94,8 @@ pub fn AskBox() -> impl IntoView {
         "Escape" => open.set(false),
         _ => {}
     };
-    let slash = EventListener::new(&document(), "keydown", move |event| {
+    let options = EventListenerOptions::enable_prevent_default();
+    let slash = EventListener::new_with_options(&document(), "keydown", options, move |event| {
         let Some(event) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
         let is_typing = document().active_element().is_some_and(|element| {
             matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
