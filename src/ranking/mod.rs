@@ -18,7 +18,7 @@ use crate::engine::usual_formats;
 use crate::estimate::{self, Files};
 use crate::quant::Quant;
 use crate::report::{Cell, Report, Verdict};
-use crate::scenario::{Engine, Machine, Offload, Problem, RankBy, Scenario};
+use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenario};
 use crate::sort;
 use candidates::{Candidate, machines, models};
 
@@ -196,6 +196,8 @@ impl<'a> Ranking<'a> {
             engines: vec![self.engine()],
             selected: None,
             unused: Vec::new(),
+            // What a row answers needs no filter.
+            filter: Filter::default(),
             ..self.scenario.clone()
         }
     }

@@ -257,6 +257,7 @@ fn show(state: State, s: &mut Scenario, row: Scenario) {
     s.models = row.models;
     s.machines = row.machines;
     s.engines = row.engines;
+    s.filter = Filter::default();
     s.selected = None;
     if s.quants.is_empty() || s.quants == Scenario::default().quants {
         s.quants = quants;
