@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::command::Command;
+use super::filters::narrowing;
 use super::grammar::{COUNTS, Reading};
 use super::lexer::{self, Kind};
 use super::models::FREE;
@@ -34,6 +35,8 @@ impl Reading<'_> {
             }
         }
         ignored.extend(command.ignored.iter().cloned());
+        self.families();
+        self.how_many();
         let is_model_named = self.name_models();
         let is_machine_named = self.name_machines();
         self.name_quants();
@@ -41,6 +44,13 @@ impl Reading<'_> {
         let asks = self
             .intent(is_model_named, is_machine_named)
             .filter(|_| !is_command || self.text.contains('?'));
+        let asks = asks.or_else(|| {
+            let first = self.filters.first().map_or(0..0, |(span, ..)| span.clone());
+            let is_hardware = self.narrows_devices() && !is_machine_named;
+            let is_models = self.narrows_models() && !is_model_named && !is_command;
+            let asks = is_hardware.then_some("hardware").or(is_models.then_some("models"));
+            asks.map(|asks| (asks, first))
+        });
         self.answer(asks, is_model_named, is_machine_named, ignored)
     }
 
@@ -53,7 +63,8 @@ impl Reading<'_> {
                 && (meanings(&token.raw).next().is_some()
                     || token.raw.chars().count() < 2
                     || FREE.contains(&token.text.as_str())
-                    || COUNTS.iter().any(|(word, _)| *word == token.raw));
+                    || COUNTS.iter().any(|(word, _)| *word == token.raw)
+                    || narrowing(&token.raw).next().is_some());
             // 13th, 16-Core, 2.50GHz.
             let is_counted = token.kind == Kind::Number
                 && (self.means(at + 1, Meaning::Cores)
@@ -292,12 +303,13 @@ impl Reading<'_> {
         ignored: Vec<Range<usize>>,
     ) -> Asked {
         let text = self.text;
+        let filters = self.filters.clone();
         let mut asked = Asked::default();
         let mut scenario = Scenario::default();
         let mut understood = Vec::new();
         let mut refused = Vec::new();
         let mut pairs: Vec<(&str, String)> = Vec::new();
-        for (span, key, value) in self.understood {
+        for (span, key, value) in self.understood.iter().cloned() {
             let Some(setting) = setting(key) else { continue };
             let is_list = matches!(key, "model" | "hw" | "quant" | "engine");
             let whole = match pairs.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
@@ -321,19 +333,33 @@ impl Reading<'_> {
             understood.push((span, key, value));
         }
         if let Some((asks, span)) = asks {
-            let wildcard = match asks {
-                "models" if !has_model => Some("model"),
-                "hardware" if !has_machine => Some("hw"),
-                "quant" => Some("quant"),
-                _ => None,
-            };
-            let is_open = |key: &&str| pairs.iter().all(|(known, _)| known != key);
-            if let Some(key) = wildcard.filter(is_open) {
-                pairs.push((key, "*".to_owned()));
+            let is_hardware = asks == "hardware" || self.narrows_devices();
+            let is_models =
+                asks == "models" || asks != "hardware" && self.narrows_models();
+            let (mut models, mut devices) = (is_models && !has_model, is_hardware && !has_machine);
+            for (is_asked, key) in
+                [(&mut models, "model"), (&mut devices, "hw"), (&mut (asks == "quant"), "quant")]
+            {
+                *is_asked &= pairs.iter().all(|(known, _)| *known != key);
+                if *is_asked {
+                    pairs.push((key, "*".to_owned()));
+                }
+            }
+            for (span, key, value) in self.narrowed(models, devices) {
+                let set = setting(key).filter(|set| set.set(&mut scenario, &value).is_ok());
+                if let Some(set) = set {
+                    let value = set.text(&scenario);
+                    pairs.push((key, value.clone()));
+                    understood.push((span, key, value));
+                }
             }
             understood.push((span, "ask", asks.to_owned()));
         }
-        let mut ignored: Vec<Range<usize>> = ignored.into_iter().chain(refused).collect();
+        let left = filters.into_iter().map(|(span, ..)| span);
+        let is_used = |span: &Range<usize>| understood.iter().any(|(known, ..)| known == span);
+        let left: Vec<Range<usize>> = left.filter(|span| !is_used(span)).collect();
+        let mut ignored: Vec<Range<usize>> =
+            ignored.into_iter().chain(refused).chain(left).collect();
         sort::by_key(&mut ignored, |span| span.start);
         sort::by_key(&mut understood, |(span, ..)| span.start);
         asked.query = query(&pairs);

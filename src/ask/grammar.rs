@@ -136,6 +136,8 @@ pub struct Reading<'a> {
     pub cards: Option<(Range<usize>, u32)>,
     pub macs: Vec<(Range<usize>, Vec<String>)>,
     pub is_cpu_only: Option<Range<usize>>,
+    /// What narrows the slots that may be empty.
+    pub filters: Vec<(Range<usize>, &'static str, String)>,
 }
 
 /// Reads a text.
@@ -164,6 +166,7 @@ pub fn read(text: &str) -> Asked {
         cards: None,
         macs: Vec::new(),
         is_cpu_only: None,
+        filters: Vec::new(),
     };
     while reading.at < reading.tokens.len() {
         reading.step();
@@ -221,6 +224,9 @@ impl Reading<'_> {
             || !is_owner && self.engine()
             || self.cache()
             || self.switches()
+            || self.money()
+            || self.sizes()
+            || self.year()
             || self.keyed()
             || self.counted_device()
             || self.quantity()

@@ -231,7 +231,7 @@ impl Reading<'_> {
 
     pub(super) fn mac(&mut self) -> bool {
         match self.mac_at(self.at, None) {
-            Some(mac) => self.take_mac(mac),
+            Some(mac) => self.which_mac(&mac.0) || self.take_mac(mac),
             None => false,
         }
     }
@@ -355,6 +355,9 @@ impl Reading<'_> {
             });
             is_named = true;
             self.choose(span, "hw", options, None);
+        }
+        if let Some((span, count)) = cards.filter(|_| !is_named) {
+            self.filters.push((span, "most", count.to_string()));
         }
         is_named
     }

@@ -525,7 +525,7 @@ fn ends_a_name(tokens: &[Token], at: usize) -> bool {
 }
 
 /// The parameters that a size names, in billions.
-fn billions(size: &str) -> Option<f64> {
+pub fn billions(size: &str) -> Option<f64> {
     let size = size.trim_start_matches('e');
     let (digits, scale) = match size.as_bytes().last()? {
         b'b' => (&size[..size.len() - 1], 1.0),
