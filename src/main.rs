@@ -47,8 +47,6 @@ fn main() -> ExitCode {
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let done = match args.as_slice() {
-        ["estimate", "--batch", file] => batch(file, answer, &mut out),
-        ["estimate", query] if !query.starts_with("--") => single(query, &mut out),
         ["rank", query] if !query.starts_with("--") => rank(query, 20, &mut out),
         ["rank", query, "--top", top] if top.parse::<usize>().is_ok() => {
             rank(query, top.parse().unwrap_or_default(), &mut out)

@@ -39,6 +39,10 @@ impl Reading<'_> {
         self.how_many();
         let is_model_named = self.name_models();
         let is_machine_named = self.name_machines();
+        let is_quantised = !self.bits.is_empty() || !self.values("quant").is_empty();
+        if let Some((span, dtype)) = command.dtype.clone().filter(|_| !is_quantised) {
+            self.understood.push((span, "quant", dtype.to_owned()));
+        }
         self.name_quants();
         let is_command = !command.consumed.is_empty();
         let asks = self
@@ -171,6 +175,8 @@ impl Reading<'_> {
         let implied = self.values("quant").iter().find_map(|name| match Quant::parse(name)? {
             Quant::Format(Format::Mlx(_)) => Some(Engine::Mlx),
             Quant::Format(Format::Exl3(_)) => Some(Engine::ExLlamaV3),
+            // What llama.cpp and its front ends cannot load.
+            Quant::Format(Format::Awq | Format::Gptq) => Some(Engine::Vllm),
             _ => None,
         });
         let is_engine_named = self.understood.iter().any(|(_, key, _)| *key == "engine");
@@ -254,6 +260,14 @@ impl Reading<'_> {
             .or_else(|| first(Rate));
         if let Some(at) = says_speed {
             return Some(("speed", span(at, at)));
+        }
+        // Is there an AMD card that runs it?
+        let card = first(Card).filter(|card| {
+            let before = card.checked_sub(1).map(|before| self.tokens[before].raw.as_str());
+            before.is_some_and(|word| narrowing(word).any(|(key, _)| *key == "vendor"))
+        });
+        if let Some(card) = card.filter(|_| has_model && !has_machine) {
+            return Some(("hardware", span(card, card)));
         }
         let (which, need, fit) =
             (starts.iter().copied().find(|at| free(*at, Which)), first(Need), first(Fit));

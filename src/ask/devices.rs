@@ -45,6 +45,12 @@ const OPTIONAL: &[&str] = &[
 /// Words that make another device of one.
 const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop"];
 
+/// Words behind a name that make another device of it, also where there is no such one.
+const VARIANTS: &[&str] = &["ti", "super", "xt", "xtx", "gre", "nx"];
+
+/// Chips that are sold with a processor, whose memory drivers print too.
+const SUPERCHIPS: &[&str] = &["gh200", "gb200", "gb300"];
+
 pub struct DeviceName {
     pub device: &'static Device,
     /// Words of the id, without brands and sizes of memory.
@@ -69,6 +75,10 @@ pub struct DeviceMention {
 fn is_memory(tokens: &[Token], at: usize) -> Option<f64> {
     let number = tokens.get(at)?.number()?;
     let unit = tokens.get(at + 1)?;
+    // 16311MiB, as drivers tell it: a little less than the card has.
+    if number >= 1024.0 && matches!(unit.text.as_str(), "mib" | "mb") {
+        return Some((number / 1024.0).round());
+    }
     let is_near = unit.is_glued || matches!(unit.gap, ' ' | '-' | '\u{a0}');
     // 5700G is a name.
     (is_near && number < 5000.0 && means(&unit.raw, Meaning::Gigabytes) && unit.kind == Kind::Word)
@@ -148,7 +158,9 @@ impl Names {
         while let Some(token) = tokens.get(end) {
             // Ryzen AI Max+ 395.
             let is_plus = token.gap == '+' && tokens[end - 1].is("max");
-            if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus {
+            let is_drivers = token.gap == ','
+                && tokens.get(end + 1).is_some_and(|unit| unit.text == "mib");
+            if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus && !is_drivers {
                 break;
             }
             // 5060 Ti with 16 GB.
@@ -165,6 +177,14 @@ impl Names {
                     means(&next.raw, Meaning::Ram)
                         && self.devices[found[0]].device.kind == DeviceKind::Discrete
                 });
+                // The memory of Grace: GH200 480GB.
+                let is_host = found.iter().all(|at| {
+                    SUPERCHIPS.iter().any(|chip| self.devices[*at].device.id.starts_with(chip))
+                });
+                if is_host && !is_ram && !found.iter().any(with) && gb > 200.0 {
+                    end += 2;
+                    continue;
+                }
                 if memory_gb.is_some() || is_ram || !found.iter().any(with) {
                     break;
                 }
@@ -182,21 +202,31 @@ impl Names {
                 continue;
             }
             let is_number = matches!(token.kind, Kind::Number | Kind::Size);
-            // Memory that is a bare number belongs to chips that are sold with several.
+            // Memory that is a bare number belongs to devices that are sold with several.
+            let sizes = |at: &usize| self.devices[*at].device.memory_gb;
+            let is_several = found.iter().any(|at| sizes(at) != sizes(&found[0]));
+            let bare = if is_with { tokens.get(end + 1) } else { Some(token) };
+            let bare_gb = bare.and_then(Token::number).filter(|gb| *gb >= 6.0);
             let with = |at: &usize| {
                 let device = self.devices[*at].device;
-                device.kind == DeviceKind::Unified
-                    && device.memory_options_gb.len() + usize::from(device.vendor == "Apple") > 0
-                    && token.number().is_some_and(|gb| has_memory(device, gb))
+                let is_unified = device.kind == DeviceKind::Unified
+                    && device.memory_options_gb.len() + usize::from(device.vendor == "Apple") > 0;
+                let is_discrete = is_several && device.kind == DeviceKind::Discrete;
+                (is_unified || is_discrete) && bare_gb.is_some_and(|gb| has_memory(device, gb))
             };
+            let after = end + usize::from(is_with);
+            let is_count = tokens.get(after + 1).is_some_and(|next| {
+                matches!(next.raw.as_str(), "шт" | "штук" | "pcs" | "cards" | "x" | "х")
+            });
             if memory_gb.is_none()
-                && token.gap == ' '
+                && matches!(token.gap, ' ' | '-')
                 && found.iter().any(with)
-                && !has_unit(tokens, end)
+                && !has_unit(tokens, after)
+                && !is_count
             {
                 found.retain(with);
-                memory_gb = token.number();
-                end += 1;
+                memory_gb = bare_gb;
+                end = after + 1;
                 continue;
             }
             if is_brand(token) || is_memory_type(token) && memory_gb.is_some() {
@@ -232,7 +262,17 @@ impl Names {
         if let Some(gb) = memory_gb {
             found.retain(|at| has_memory(self.devices[*at].device, gb));
         }
-        self.chosen_devices(found, &used, memory_gb, at..end)
+        let mut mention = self.chosen_devices(found, &used, memory_gb, at..end)?;
+        // 5090 Ti, Xavier NX: another device, that is not in the catalogue.
+        let is_variant = |token: &&Token| {
+            VARIANTS.contains(&token.text.as_str()) && matches!(token.gap, ' ' | '-')
+        };
+        if tokens.get(end).filter(is_variant).is_some() {
+            mention.tokens.end += 1;
+            mention.has_usual = false;
+            mention.options.truncate(1);
+        }
+        Some(mention)
     }
 
     fn chosen_devices(

@@ -24,7 +24,7 @@ const NARROWING: &[(&str, &str, &str)] = &[
         "kind",
         "vision",
         "vision visual vl vlm vlms multimodal image images picture pictures photos screenshots ocr \
-        картинк* изображен* мультимодальн* фото фотограф* скриншот* зрени* визуальн* вижн",
+        картин* распознав* изображен* мультимодальн* фото фотограф* скриншот* зрени* визуальн* вижн",
     ),
     ("kind", "audio", "audio speech voice asr transcription аудио речь речи голос* озвучк*"),
     ("kind", "reasoning", "reasoning reasoner reasoners thinking ризонинг* рассужд* думающ*"),
@@ -143,20 +143,22 @@ impl Reading<'_> {
         let before = |n: usize| at.checked_sub(n);
         let says = |words: &[&str], n: usize| before(n).is_some_and(|at| is(at, words));
         let than = says(&["than", "чем"], 1);
+        let sign = self.text[..self.tokens[at].start].trim_end().trim_end_matches('=');
+        let is_signed = |signs: [char; 2]| sign.ends_with(signs);
         let is_most = says(&["under", "below", "до", "max", "maximum", "меньше", "максимум"], 1)
             || says(&["to"], 1) && says(&["up"], 2)
             || says(&["most"], 1) && says(&["at"], 2)
             || than && says(&["less", "smaller", "more", "меньше"], 2) && !says(&["no"], 3) && !says(&["more"], 2)
             || than && says(&["more", "larger", "bigger"], 2) && says(&["no", "not"], 3)
             || says(&["больше", "более"], 1) && says(&["не"], 2)
-            || before(0).is_some() && self.tokens[at].gap == '<'
+            || is_signed(['<', '≤'])
             || is(at + 1, &["or"]) && is(at + 2, &["less", "smaller", "below"])
             || is(at + 1, &["и"]) && is(at + 2, &["меньше", "ниже"]);
         let is_least = !is_most
             && (says(&["over", "above", "от", "больше", "свыше", "минимум"], 1)
                 || says(&["least"], 1)
                 || than && says(&["more", "larger", "bigger", "greater", "больше"], 2)
-                || self.tokens[at].gap == '>'
+                || is_signed(['>', '≥'])
                 || is(at + 1, &["or"]) && is(at + 2, &["more", "larger", "bigger", "above"]));
         let value = if is_most {
             format!("-{}", trimmed(of))
@@ -234,15 +236,13 @@ impl Reading<'_> {
         let word = word.filter(|_| {
             self.tokens[end].raw.chars().count() > 1 || self.tokens[end].is_glued || value >= 1000.0
         });
-        let is_budget = at > 0
-            && {
-                let before = self.tokens[..at].iter().rev().find(|token| {
-                    !matches!(token.raw.as_str(), "of" | "is" | "до" | "в" | "up" | "to" | "около" | "under")
-                });
-                before.is_some_and(|token| {
-                    token.raw == "budget" || token.raw.starts_with("бюджет")
-                })
-            };
+        let between = ["of", "is", "до", "в", "up", "to", "около", "under", "around", "about", "мой"];
+        let is_between = |at: &usize| between.contains(&self.tokens[*at].raw.as_str());
+        let said = (0..at).rev().find(|at| !is_between(at)).filter(|at| {
+            let raw = self.tokens[*at].raw.as_str();
+            raw == "budget" || raw.starts_with("бюджет")
+        });
+        let is_budget = said.is_some();
         let currency = sign(before).or(sign(behind)).map(|(_, currency)| *currency).or(word);
         if currency.is_none() && !is_budget || number <= 0.0 {
             return false;
@@ -252,7 +252,10 @@ impl Reading<'_> {
             return false;
         }
         let end = end + usize::from(word.is_some());
-        let is_russian = is_budget && !self.tokens[at - 1].raw.is_ascii();
+        let is_russian = said.is_some_and(|said| !self.tokens[said].raw.is_ascii());
+        if let Some(said) = said {
+            self.is_read[said] = true;
+        }
         let span = self.take(end);
         match currency {
             Some("USD") => {}
@@ -276,7 +279,8 @@ impl Reading<'_> {
         let is_plural =
             self.token(tokens.end).is_some_and(|next| matches!(next.raw.as_str(), "models" | "family"));
         let is_asked = self.asks_which(tokens.start) || is_plural || is_sized;
-        if !is_asked || has_size || mention.note.is_some() || mention.options.len() < 2 {
+        let is_one = mention.options.len() < 2 && tokens.len() > 1;
+        if !is_asked || has_size || mention.note.is_some() || is_one {
             return;
         }
         let words: Vec<&str> = self.tokens[tokens].iter().map(|token| token.text.as_str()).collect();

@@ -183,7 +183,9 @@ fn blank_drivers(text: &mut [u8]) {
         let word = text[at..at + length].to_ascii_lowercase();
         let starts = |start: &[u8]| word.starts_with(start);
         let is_number = starts(b"0x") && length > 5 && word[2..].iter().all(u8::is_ascii_hexdigit);
-        if is_number || [&b"direct3d"[..], b"d3d", b"vs_", b"ps_"].into_iter().any(starts) {
+        // model-00001-of-00003.gguf
+        let is_part_of = length == 5 && starts(b"000") && word.iter().all(u8::is_ascii_digit);
+        if is_number || is_part_of || [&b"direct3d"[..], b"d3d", b"vs_", b"ps_"].into_iter().any(starts) {
             text[at..at + length].fill(b' ');
         }
         at += length.max(1);
@@ -269,6 +271,8 @@ impl Reading<'_> {
             Entry::Model(_) => {
                 goes_on(NAMES.model_at(&self.tokens, self.at).map(|model| model.tokens.end))
             }
+            // H20 is the name of another one too.
+            Entry::Device(device) if !device.id.contains('-') => true,
             Entry::Device(_) => goes_on(self.device(self.at, None).map(|device| device.tokens.end)),
         };
         if is_longer {

@@ -14,6 +14,7 @@
 mod answer;
 mod command;
 mod devices;
+mod families;
 mod filters;
 mod grammar;
 mod lexer;

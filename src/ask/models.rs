@@ -1,5 +1,6 @@
 //! The models that a text names.
 
+use super::filters::narrowing;
 use super::lexer::{self, Kind, Token};
 use super::names::{Names, OPTIONS, slips};
 use super::quantity::has_unit;
@@ -155,7 +156,8 @@ impl Names {
         let is_ordinary = words::meanings(&token.raw).next().is_some()
             || OTHERS.contains(&token.text.as_str())
             || self.first_words.word(&token.text).is_some()
-            || KINDS.contains(&token.text.as_str());
+            || KINDS.contains(&token.text.as_str())
+            || narrowing(&token.raw).next().is_some();
         if !(4..=16).contains(&length) || is_ordinary {
             return None;
         }
@@ -182,6 +184,7 @@ impl Names {
         let needs_more = NEEDS_MORE.contains(&head.text.as_str());
         let mut used: Vec<Token> = vec![head];
         let mut missing = None;
+        let mut version = None;
         if sized {
             match self.narrowed(&found, &used, first) {
                 Some((narrower, word)) => {
@@ -214,9 +217,27 @@ impl Names {
             if matches!(token.gap, ',' | ';' | '+' | '/' | '\n') || ends_a_name(tokens, next) {
                 break;
             }
-            if let Some((narrower, word)) = self.narrowed(&found, &used, token) {
+            // qwen4 32b, gpt-5: a number by the family's name is a version.
+            let is_small = token.kind == Kind::Number
+                && token.number().is_some_and(|n| n < 10.0)
+                && matches!(token.gap, ' ' | '-');
+            let is_version = next == start + 1
+                && is_small
+                && (token.is_glued
+                    || token.gap == '-'
+                    || tokens.get(next + 1).is_some_and(|then| then.kind == Kind::Size));
+            let narrower = match is_version {
+                true => self.of_version(&found, token),
+                false => self.narrowed(&found, &used, token),
+            };
+            if let Some((narrower, word)) = narrower {
                 found = narrower;
                 used.push(word);
+                next += 1;
+                continue;
+            }
+            if is_version {
+                version = Some(token.text.clone());
                 next += 1;
                 continue;
             }
@@ -241,7 +262,10 @@ impl Names {
                 None => break,
             }
         }
-        if let Some(mention) = self.never_at(tokens, at, start, next) {
+        // deepseek-r1:14b is a tag, which is something else than its name says.
+        let is_tag = used.iter().any(|word| word.kind == Kind::Size && word.gap == ':');
+        let never = self.never_at(tokens, at, start, next);
+        if let Some(mention) = never.filter(|_| !is_tag || missing.is_some()) {
             return Some(mention);
         }
         if needs_more && used.len() < 2 && missing.is_none() {
@@ -256,7 +280,20 @@ impl Names {
                 note: Some(note),
             });
         }
-        Some(ModelMention { tokens, options: self.chosen(found, &used), note: None })
+        let options = self.chosen(found, &used);
+        let note = version.map(|version| format!("no such version: {version}"));
+        Some(ModelMention { tokens, options, note })
+    }
+
+    /// Those of `found` that have the version.
+    fn of_version(&self, found: &[usize], token: &Token) -> Option<(Vec<usize>, Token)> {
+        let has = |at: &usize| {
+            let same = |text: &str| text == token.text || text.strip_suffix(".0") == Some(&token.text);
+            let mut words = self.models[*at].words.iter();
+            words.any(|word| word.kind == Kind::Number && same(&word.text))
+        };
+        let of: Vec<usize> = found.iter().copied().filter(has).collect();
+        (!of.is_empty()).then(|| (of, token.clone()))
     }
 
     /// Those of `found` with the word, and how it is spelt in their names.
@@ -275,8 +312,11 @@ impl Names {
         let sized =
             |size: &str| with(size).map(|(both, word)| (both, Token { kind: Kind::Size, ..word }));
         let has_size = used.iter().any(|word| word.kind == Kind::Size);
+        // `в` is no `v`.
+        let is_preposition = !token.is_glued && !token.raw.is_ascii() && token.text.len() < 2;
         match token.kind {
             Kind::Quant => None,
+            Kind::Word if is_preposition => None,
             Kind::Word => with(&token.text).or_else(|| {
                 let long = token.text.len() > 4 && !means(&token.raw, Meaning::Filler);
                 let words = found.iter().flat_map(|at| &self.models[*at].words);

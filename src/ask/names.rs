@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::devices::{DeviceName, device_tokens};
+use super::filters::narrowing;
 use super::lexer::{self, Kind};
 use super::models::{FREE, KINDS, ModelName};
 use super::table::Table;
@@ -53,6 +54,7 @@ impl Names {
                     && (word.text.len() > 2 || word.text == "yi")
                     && !KINDS.contains(&word.text.as_str())
                     && words::meanings(&word.text).next().is_none()
+                    && narrowing(&word.text).next().is_none()
                     && !FREE.contains(&word.text.as_str());
                 if is_head {
                     heads.or_insert(&word.text, ());

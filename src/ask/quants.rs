@@ -43,6 +43,8 @@ const SHORTHANDS: &[(&str, &str)] = &[
     ("awqint4", "AWQ"),
     ("awq4bit", "AWQ"),
     ("gptqint4", "GPTQ"),
+    ("gptqint8", "INT8"),
+    ("gptq8bit", "INT8"),
     ("gptq4bit", "GPTQ"),
     ("bnb4bit", "NF4"),
     ("bnbnf4", "NF4"),
