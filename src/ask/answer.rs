@@ -206,7 +206,10 @@ impl Reading<'_> {
             Speed, Tokens, Users, Vram, Which,
         };
         let free = |at: usize, meaning| {
-            !self.is_read.get(at).copied().unwrap_or(true) && self.means(at, meaning)
+            // The fastest model is a model.
+            let is_other = meaning == Speed
+                && narrowing(&self.tokens[at].raw).any(|narrowing| *narrowing == ("sort", "speed"));
+            !self.is_read.get(at).copied().unwrap_or(true) && self.means(at, meaning) && !is_other
         };
         let span = |from: usize, to: usize| self.span(from..to + 1);
         let mut found: Option<(&'static str, Range<usize>)> = None;
@@ -215,7 +218,7 @@ impl Reading<'_> {
             (0..length).filter(|at| free(*at, Which) || free(*at, HowMuch)).collect();
         for from in starts.iter().copied() {
             let is_much = free(from, HowMuch);
-            for to in from + 1..(from + 6).min(length) {
+            for to in from + 1..(from + 7).min(length) {
                 // A clause of its own.
                 if matches!(self.tokens[to].gap, '?' | ';' | '\n') {
                     break;
@@ -264,7 +267,9 @@ impl Reading<'_> {
         // Is there an AMD card that runs it?
         let card = first(Card).filter(|card| {
             let before = card.checked_sub(1).map(|before| self.tokens[before].raw.as_str());
-            before.is_some_and(|word| narrowing(word).any(|(key, _)| *key == "vendor"))
+            before.is_some_and(|word| {
+                narrowing(word).any(|(key, _)| matches!(*key, "vendor" | "class"))
+            })
         });
         if let Some(card) = card.filter(|_| has_model && !has_machine) {
             return Some(("hardware", span(card, card)));
@@ -287,12 +292,21 @@ impl Reading<'_> {
             (None, None, _)
                 if has_model
                     && !has_machine
-                    && first(Machine).is_some()
+                    && first(Machine).or(first(Vram)).is_some()
                     && first(Fit).is_none() =>
             {
-                first(Machine).map(|at| ("hardware", span(at, at)))
+                first(Machine).or(first(Vram)).map(|at| ("hardware", span(at, at)))
             }
             (_, _, Some(fit)) if has_machine && !has_model => Some(("models", span(fit, fit))),
+            // Does it fit a single card?
+            (_, _, Some(fit))
+                if has_model
+                    && !has_machine
+                    && (first(Card).is_some()
+                        || self.filters.iter().any(|(_, key, _)| *key == "most")) =>
+            {
+                Some(("hardware", span(fit, fit)))
+            }
             (_, _, Some(fit)) => Some(("fits", span(fit, fit))),
             (Some(which), None, None) if has_machine && !has_model => {
                 Some(("models", span(which, which)))
@@ -348,8 +362,7 @@ impl Reading<'_> {
         }
         if let Some((asks, span)) = asks {
             let is_hardware = asks == "hardware" || self.narrows_devices();
-            let is_models =
-                asks == "models" || asks != "hardware" && self.narrows_models();
+            let is_models = asks == "models" || asks != "hardware" && self.narrows_models();
             let (mut models, mut devices) = (is_models && !has_model, is_hardware && !has_machine);
             for (is_asked, key) in
                 [(&mut models, "model"), (&mut devices, "hw"), (&mut (asks == "quant"), "quant")]

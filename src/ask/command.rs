@@ -38,9 +38,8 @@ enum Effect {
 }
 
 use Effect::{
-    Draft, ExpertLayers, Experts, GpuLayers, Keys, Mebibytes, Name, On, Other, Set, Switch, Tensors,
-    TotalContext, Type,
-    Values,
+    Draft, ExpertLayers, Experts, GpuLayers, Keys, Mebibytes, Name, On, Other, Set, Switch,
+    Tensors, TotalContext, Type, Values,
 };
 
 /// Flags of llama.cpp, Ollama, KoboldCpp, LM Studio, vLLM, SGLang, TensorRT-LLM and MLX; `_` is read

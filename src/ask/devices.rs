@@ -1,9 +1,9 @@
 //! The devices that a text names.
 
 use super::lexer::{self, Kind, Token};
-use super::names::{Names, OPTIONS};
+use super::names::{Names, OPTIONS, slips};
 use super::quantity::has_unit;
-use super::words::{Meaning, means};
+use super::words::{Meaning, meanings, means};
 use crate::catalog::{Device, DeviceKind};
 use crate::sort;
 
@@ -46,10 +46,27 @@ const OPTIONAL: &[&str] = &[
 const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop"];
 
 /// Words behind a name that make another device of it, also where there is no such one.
-const VARIANTS: &[&str] = &["ti", "super", "xt", "xtx", "gre", "nx"];
+const VARIANTS: &[&str] = &["ti", "super", "xt", "xtx", "gre", "nx", "laptop"];
 
 /// Chips that are sold with a processor, whose memory drivers print too.
 const SUPERCHIPS: &[&str] = &["gh200", "gb200", "gb300"];
+
+/// Computers that are called by their own name.
+const PRODUCTS: &[(&str, &str)] = &[
+    ("framework desktop", "strix-halo-395"),
+    ("gmktec evo x2", "strix-halo-395"),
+    ("evo x2", "strix-halo-395"),
+    ("bosgame m5", "strix-halo-395"),
+    ("beelink gtr9", "strix-halo-395"),
+    ("project digits", "dgx-spark-gb10"),
+];
+
+/// All texts that a device goes by.
+pub fn texts(device: &Device) -> impl Iterator<Item = &str> {
+    let products = PRODUCTS.iter().filter(|(_, id)| *id == device.id).map(|(name, _)| *name);
+    let names = [device.id.as_str(), &device.name].into_iter();
+    names.chain(device.aliases.iter().map(String::as_str)).chain(products)
+}
 
 pub struct DeviceName {
     pub device: &'static Device,
@@ -106,7 +123,9 @@ pub fn device_tokens(name: &str) -> Vec<String> {
             continue;
         }
         // 1 x GB300, but MI300X.
-        let is_times = tokens[at].is("x") && !tokens[at].is_glued;
+        let is_times = tokens[at].is("x")
+            && !tokens[at].is_glued
+            && (at == 0 || tokens[at - 1].kind == Kind::Number);
         if !is_brand(&tokens[at]) && !is_times {
             words.push(tokens[at].text.clone());
         }
@@ -140,7 +159,10 @@ impl Names {
         while tokens.get(start).is_some_and(is_brand) {
             start += 1;
         }
-        let first = tokens.get(start)?;
+        let mut first = tokens.get(start)?;
+        // A slip in a long word: raspbery pi.
+        let spelt = self.spelt(first).map(|text| Token { text, ..first.clone() });
+        first = spelt.as_ref().unwrap_or(first);
         let is_start = match first.kind {
             Kind::Word => self.first_words.word(&first.text).is_some(),
             Kind::Number => first.text.len() > 3 || self.first_words.word(&first.text).is_some(),
@@ -158,8 +180,8 @@ impl Names {
         while let Some(token) = tokens.get(end) {
             // Ryzen AI Max+ 395.
             let is_plus = token.gap == '+' && tokens[end - 1].is("max");
-            let is_drivers = token.gap == ','
-                && tokens.get(end + 1).is_some_and(|unit| unit.text == "mib");
+            let is_drivers =
+                token.gap == ',' && tokens.get(end + 1).is_some_and(|unit| unit.text == "mib");
             if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus && !is_drivers {
                 break;
             }
@@ -237,12 +259,18 @@ impl Names {
                 end += usize::from(digits.is_some() && is_memory_type(token));
                 continue;
             }
-            let ends = is_number && has_unit(tokens, end) && !token.is_glued;
-            let all = self.device_words.get(&token.text).filter(|_| !ends);
-            let both = all.map(|all| {
-                found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect::<Vec<_>>()
+            let of = |word: &str| {
+                let all = self.device_words.get(word)?;
+                let both = found.iter().copied().filter(|at| all.binary_search(at).is_ok());
+                Some(both.collect::<Vec<_>>()).filter(|both| !both.is_empty())
+            };
+            // Core Ultra 7 265K is no length.
+            let is_name = tokens.get(end + 1).is_some_and(|letter| {
+                letter.is_glued && letter.is("k") && of("k").is_some() && of(&token.text).is_some()
             });
-            match both.filter(|both| !both.is_empty()) {
+            let ends = is_number && has_unit(tokens, end) && !token.is_glued && !is_name;
+            let both = of(&token.text).filter(|_| !ends);
+            match both {
                 Some(both) => found = both,
                 // 30-core GPU.
                 None if means(&token.raw, Meaning::Cores)
@@ -268,11 +296,30 @@ impl Names {
             VARIANTS.contains(&token.text.as_str()) && matches!(token.gap, ' ' | '-')
         };
         if tokens.get(end).filter(is_variant).is_some() {
-            mention.tokens.end += 1;
+            let memory = is_memory(tokens, end + 1).map_or(0, |_| 2);
+            mention.tokens.end += 1 + memory;
             mention.has_usual = false;
             mention.options.truncate(1);
         }
         Some(mention)
+    }
+
+    /// The first word of a device's name that a word is a slip of.
+    fn spelt(&self, token: &Token) -> Option<String> {
+        let is_long = token.kind == Kind::Word && token.text.len() > 6;
+        let is_known = self.first_words.word(&token.text).is_some()
+            || self.heads.word(&token.text).is_some()
+            || meanings(&token.raw).next().is_some();
+        if !is_long || is_known {
+            return None;
+        }
+        let mut words = self.first_words.words().iter();
+        let near = words.find(|word| {
+            word.len() > 6
+                && word.as_bytes()[0] == token.text.as_bytes()[0]
+                && slips(&token.text, word, 1).is_some()
+        });
+        near.cloned()
     }
 
     fn chosen_devices(
@@ -305,7 +352,10 @@ impl Names {
                         && used.iter().any(|word| is_word(word) || long(&word))
                 }
                 false => {
-                    used.iter().any(tells) || used.iter().filter(|word| is_word(word)).count() > 1
+                    used.iter().any(tells)
+                        || used.iter().filter(|word| is_word(word)).count() > 1
+                        || (memory_gb.is_some() || used.len() > 1)
+                            && used.iter().any(|word| is_word(word) && word.len() > 3)
                 }
             };
             is_told || is_named(at)
@@ -387,8 +437,7 @@ impl Names {
 
 impl DeviceName {
     pub fn of(device: &'static Device) -> DeviceName {
-        let texts = [&device.id, &device.name].into_iter().chain(&device.aliases);
-        let names = texts.map(|text| telling(&device_tokens(text))).collect();
+        let names = texts(device).map(|text| telling(&device_tokens(text))).collect();
         DeviceName { device, words: device_tokens(&device.id), names }
     }
 }

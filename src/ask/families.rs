@@ -13,6 +13,8 @@ const SERVERS: &[(&str, &str, &str)] = &[
     ("milan", "cpu-epyc-rome-milan", ""),
     ("genoa", "cpu-epyc-genoa", ""),
     ("turin", "cpu-epyc-turin", ""),
+    // Older than what the catalogue has: the nearest.
+    ("ivy", "cpu-xeon-e5", "v3"),
     ("haswell", "cpu-xeon-e5", "v3"),
     ("broadwell", "cpu-xeon-e5", "v4"),
     ("skylake", "cpu-xeon-gold-61", ""),
@@ -29,8 +31,30 @@ const EPYCS: [&str; 5] = ["naples", "rome", "milan", "genoa", "turin"];
 
 /// Words that a family's name has besides.
 const OTHERS: &[&str] = &[
-    "core", "ryzen", "xeon", "epyc", "zen", "th", "nd", "rd", "st", "gen", "generation", "intel",
-    "amd", "r", "tm", "lake", "rapids", "series", "bridge", "cpu", "processor", "e5", "v",
+    "core",
+    "ryzen",
+    "threadripper",
+    "xeon",
+    "epyc",
+    "zen",
+    "th",
+    "nd",
+    "rd",
+    "st",
+    "gen",
+    "generation",
+    "intel",
+    "amd",
+    "r",
+    "tm",
+    "lake",
+    "rapids",
+    "series",
+    "bridge",
+    "cpu",
+    "processor",
+    "e5",
+    "v",
 ];
 
 impl Names {
@@ -47,9 +71,10 @@ impl Names {
                 next.is_glued && matches!(next.text.as_str(), "th" | "nd" | "rd" | "st")
             })
         };
-        let is_start = matches!(first.text.as_str(), "core" | "ryzen" | "xeon" | "epyc")
-            || is_tier(first)
-            || first.kind == Kind::Number && is_ordinal(at);
+        let is_start =
+            matches!(first.text.as_str(), "core" | "ryzen" | "xeon" | "epyc" | "threadripper")
+                || is_tier(first)
+                || first.kind == Kind::Number && is_ordinal(at);
         if !is_start {
             return None;
         }
@@ -58,7 +83,8 @@ impl Names {
             let is_part = OTHERS.contains(&token.text.as_str())
                 || server(token).is_some()
                 || is_tier(token)
-                || token.kind == Kind::Code && matches!(token.text.as_str(), "e5" | "v2" | "v3" | "v4")
+                || token.kind == Kind::Code
+                    && matches!(token.text.as_str(), "e5" | "v2" | "v3" | "v4")
                 || token.number().is_some_and(|number| {
                     number < 20.0 || number % 1000.0 == 0.0 && number < 10_000.0
                 });
@@ -83,19 +109,23 @@ impl Names {
             let nth = nth.and_then(|name| SERVERS.iter().find(|(known, ..)| known == name));
             let (_, start, last) = told.or(nth)?;
             ((*start).to_owned(), *last)
-        } else if has("ryzen") {
+        } else if has("ryzen") || has("threadripper") {
             let series = run.iter().find_map(|token| token.number().filter(|n| *n >= 1000.0))?;
             let tier = run.windows(2).find_map(|pair| {
                 let tier = pair[1].number().filter(|n| matches!(*n as u32, 3 | 5 | 7 | 9));
                 tier.filter(|_| word(&pair[0], "ryzen"))
             });
             let digit = series as u32 / 1000;
-            (tier.map_or(format!("cpu-ryzen-?-{digit}"), |tier| format!("cpu-ryzen-{tier}-{digit}")), "")
+            let tier = tier.map_or("?".to_owned(), |tier| tier.to_string());
+            match has("threadripper") {
+                true => (format!("cpu-threadripper-{digit}000"), ""),
+                false => (format!("cpu-ryzen-{tier}-{digit}"), ""),
+            }
         } else {
             let tier = run.iter().find(|token| is_tier(token)).map_or("i?", |token| &token.text);
             (format!("cpu-core-{tier}-{}", ordinal?), "")
         };
-        let is_of = |device: &Device| {
+        let is_of = |start: &str, device: &Device| {
             let id = device.id.as_bytes();
             let same = |(a, b): (&u8, u8)| *a == b || b == b'?';
             device.kind == DeviceKind::Cpu
@@ -103,10 +133,20 @@ impl Names {
                 && id.iter().zip(start.bytes()).all(same)
                 && device.id.ends_with(last)
         };
-        let mut options = self.devices(is_of);
+        let mut options = self.devices(|device| is_of(&start, device));
+        if options.is_empty() {
+            // Any of the generation, where the catalogue has none of its tier.
+            let digit = |c: char| c.is_ascii_digit();
+            let wider = start.replacen(digit, "?", 1);
+            options = self.devices(|device| is_of(&wider, device));
+        }
         options.truncate(OPTIONS);
         let has_usual = options.len() == 1;
-        (!options.is_empty())
-            .then_some(DeviceMention { tokens: at..end, options, has_usual, memory_gb: None })
+        (!options.is_empty()).then_some(DeviceMention {
+            tokens: at..end,
+            options,
+            has_usual,
+            memory_gb: None,
+        })
     }
 }

@@ -41,7 +41,11 @@ const NARROWING: &[(&str, &str, &str)] = &[
         "newest latest recent freshest новейш* новую новая новые новый свежая свежую свежие свеж* последняя последнюю последние",
     ),
     ("sort", "speed", "fastest quickest быстрая быструю быстрые быстрейш* шустрая шуструю"),
-    ("sort", "size", "biggest largest большая большую крупная крупную крупнейш* жирная жирную толстую"),
+    (
+        "sort",
+        "size",
+        "biggest largest большая большую крупная крупную крупнейш* жирная жирную толстую",
+    ),
     (
         "sort",
         "price",
@@ -51,7 +55,11 @@ const NARROWING: &[(&str, &str, &str)] = &[
     ("sort", "memory", "smallest"),
     ("class", "apple", "apple"),
     ("class", "workstation", "workstation professional профессиональн*"),
-    ("class", "datacenter", "datacenter datacentre серверная серверную серверные"),
+    (
+        "class",
+        "datacenter",
+        "datacenter datacentre серверная серверную серверные датацентр* цодов*",
+    ),
     ("class", "consumer", "consumer gaming игровая игровую игровые"),
     ("vendor", "nvidia", "nvidia geforce нвидиа нвидия* невидиа"),
     ("vendor", "amd", "amd radeon амд радеон"),
@@ -60,9 +68,32 @@ const NARROWING: &[(&str, &str, &str)] = &[
 
 /// Words between `which` and what it asks about.
 const BETWEEN: &[&str] = &[
-    "local", "good", "open", "current", "of", "the", "из", "kind", "one", "general", "лучше",
-    "самая", "самую", "самый", "source", "хорош", "хорошую", "локальную", "uncensored", "new",
-    "decent", "самые", "a", "is", "weight", "weights",
+    "local",
+    "good",
+    "open",
+    "current",
+    "of",
+    "the",
+    "из",
+    "kind",
+    "one",
+    "general",
+    "лучше",
+    "самая",
+    "самую",
+    "самый",
+    "source",
+    "хорош",
+    "хорошую",
+    "локальную",
+    "uncensored",
+    "new",
+    "decent",
+    "самые",
+    "a",
+    "is",
+    "weight",
+    "weights",
 ];
 
 static NARROWED: LazyLock<Table<Vec<(&str, &str)>>> = LazyLock::new(|| {
@@ -131,8 +162,8 @@ impl Reading<'_> {
             '-' | '–' => at + 1,
             _ => self.skip(at + 1, &["to", "до", "and", "и"]),
         });
-        let has_both = to > at + 1
-            || self.token(at + 1).is_some_and(|next| matches!(next.gap, '-' | '–'));
+        let has_both =
+            to > at + 1 || self.token(at + 1).is_some_and(|next| matches!(next.gap, '-' | '–'));
         if let Some(last) = size(to).filter(|last| has_both && to < at + 3 && *last > first) {
             let span = self.take(to + 1);
             let value = format!("{}-{}", trimmed(first), trimmed(last));
@@ -148,7 +179,10 @@ impl Reading<'_> {
         let is_most = says(&["under", "below", "до", "max", "maximum", "меньше", "максимум"], 1)
             || says(&["to"], 1) && says(&["up"], 2)
             || says(&["most"], 1) && says(&["at"], 2)
-            || than && says(&["less", "smaller", "more", "меньше"], 2) && !says(&["no"], 3) && !says(&["more"], 2)
+            || than
+                && says(&["less", "smaller", "more", "меньше"], 2)
+                && !says(&["no"], 3)
+                && !says(&["more"], 2)
             || than && says(&["more", "larger", "bigger"], 2) && says(&["no", "not"], 3)
             || says(&["больше", "более"], 1) && says(&["не"], 2)
             || is_signed(['<', '≤'])
@@ -183,7 +217,8 @@ impl Reading<'_> {
             return false;
         };
         let is = |at: Option<usize>, words: &[&str]| {
-            at.and_then(|at| self.token(at)).is_some_and(|token| words.contains(&token.raw.as_str()))
+            at.and_then(|at| self.token(at))
+                .is_some_and(|token| words.contains(&token.raw.as_str()))
         };
         let before = ["from", "since", "after", "in", "of", "с", "за", "после", "от", "released"];
         let is_told = is(at.checked_sub(1), &before)
@@ -236,7 +271,8 @@ impl Reading<'_> {
         let word = word.filter(|_| {
             self.tokens[end].raw.chars().count() > 1 || self.tokens[end].is_glued || value >= 1000.0
         });
-        let between = ["of", "is", "до", "в", "up", "to", "около", "under", "around", "about", "мой"];
+        let between =
+            ["of", "is", "до", "в", "up", "to", "около", "under", "around", "about", "мой"];
         let is_between = |at: &usize| between.contains(&self.tokens[*at].raw.as_str());
         let said = (0..at).rev().find(|at| !is_between(at)).filter(|at| {
             let raw = self.tokens[*at].raw.as_str();
@@ -276,14 +312,16 @@ impl Reading<'_> {
         let tokens = mention.tokens.clone();
         let has_size = self.tokens[tokens.clone()].iter().any(|token| token.kind == Kind::Size);
         let is_sized = self.filters.iter().any(|(_, key, _)| *key == "size");
-        let is_plural =
-            self.token(tokens.end).is_some_and(|next| matches!(next.raw.as_str(), "models" | "family"));
+        let is_plural = self
+            .token(tokens.end)
+            .is_some_and(|next| matches!(next.raw.as_str(), "models" | "family"));
         let is_asked = self.asks_which(tokens.start) || is_plural || is_sized;
         let is_one = mention.options.len() < 2 && tokens.len() > 1;
         if !is_asked || has_size || mention.note.is_some() || is_one {
             return;
         }
-        let words: Vec<&str> = self.tokens[tokens].iter().map(|token| token.text.as_str()).collect();
+        let words: Vec<&str> =
+            self.tokens[tokens].iter().map(|token| token.text.as_str()).collect();
         let written = [words.join("-"), words.concat(), words[0].to_owned()];
         let is_in = |name: &&String| mention.options.iter().any(|id| id.contains(name.as_str()));
         let Some(family) = written.iter().find(is_in) else { return };
@@ -300,7 +338,8 @@ impl Reading<'_> {
                 if self.means(at, Meaning::HowMuch) || self.tokens[at].is("many") {
                     return true;
                 }
-                let is_between = matches!(self.tokens[at].raw.as_str(), "шт" | "штук" | "таких" | "of");
+                let is_between =
+                    matches!(self.tokens[at].raw.as_str(), "шт" | "штук" | "таких" | "of");
                 let is_skipped = is_between
                     || is_verb
                     || self.means(at, Meaning::Card)
@@ -316,16 +355,17 @@ impl Reading<'_> {
             let is_rate = self.rate(at).is_some() || self.means(at, Meaning::Speed);
             !self.is_read[at] && (is_rate || self.means(at, Meaning::Tokens))
         });
-        if part.count != 1 || self.models.is_empty() || asks_other || !is_how_many(part.text.start) {
+        if part.count != 1 || self.models.is_empty() || asks_other || !is_how_many(part.text.start)
+        {
             return;
         }
         let typed = self.text[part.text.clone()].trim().to_lowercase();
         let typed = typed.trim_end_matches('s');
         let device = part.mention.options[0];
-        let first = typed.split_whitespace().last().unwrap_or(typed);
-        let is_in = |name: &&str| {
-            device.name.to_lowercase().contains(*name) || device.id.contains(*name)
-        };
+        let has_digit = |word: &&str| word.bytes().any(|b| b.is_ascii_digit());
+        let first = typed.split_whitespace().find(has_digit).unwrap_or(typed);
+        let is_in =
+            |name: &&str| device.name.to_lowercase().contains(*name) || device.id.contains(*name);
         let vendor = [typed, first].into_iter().find(is_in).unwrap_or(&device.name).to_owned();
         let span = part.text.clone();
         self.parts.clear();
@@ -335,9 +375,9 @@ impl Reading<'_> {
 
     /// A Mac of which it is asked which.
     pub(super) fn which_mac(&mut self, tokens: &Range<usize>) -> bool {
-        let is_plain = self.tokens[tokens.clone()]
-            .iter()
-            .all(|token| token.kind == Kind::Word && !matches!(token.text.as_str(), "max" | "ultra"));
+        let is_plain = self.tokens[tokens.clone()].iter().all(|token| {
+            token.kind == Kind::Word && !matches!(token.text.as_str(), "max" | "ultra")
+        });
         if !is_plain || !self.asks_which(tokens.start) {
             return false;
         }
@@ -360,19 +400,24 @@ impl Reading<'_> {
 
     fn narrowing_words(&self) -> impl Iterator<Item = (usize, &'static str, &'static str)> {
         let free = self.tokens.iter().enumerate().filter(|(at, _)| !self.is_read[*at]);
-        free.filter(|(_, token)| token.kind == Kind::Word)
-            .flat_map(|(at, token)| narrowing(&token.raw).map(move |(key, value)| (at, *key, *value)))
+        free.filter(|(_, token)| token.kind == Kind::Word).flat_map(|(at, token)| {
+            narrowing(&token.raw).map(move |(key, value)| (at, *key, *value))
+        })
     }
 
     /// What narrows the slots that are empty, once each key.
-    pub(super) fn narrowed(&self, models: bool, devices: bool) -> Vec<(Range<usize>, &'static str, String)> {
-        let words = self.narrowing_words().map(|(at, key, value)| {
-            (self.span(at..at + 1), key, value.to_owned())
-        });
+    pub(super) fn narrowed(
+        &self,
+        models: bool,
+        devices: bool,
+    ) -> Vec<(Range<usize>, &'static str, String)> {
+        let words = self
+            .narrowing_words()
+            .map(|(at, key, value)| (self.span(at..at + 1), key, value.to_owned()));
         let mut found: Vec<(Range<usize>, &'static str, String)> = Vec::new();
         for (span, key, value) in self.filters.iter().cloned().chain(words) {
-            let is_asked = models && is_of_models(key, &value)
-                || devices && is_of_devices(key, &value);
+            let is_asked =
+                models && is_of_models(key, &value) || devices && is_of_devices(key, &value);
             if is_asked && found.iter().all(|(_, known, _)| *known != key) {
                 found.push((span, key, value));
             }

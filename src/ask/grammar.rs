@@ -19,6 +19,7 @@ const ENGINES: &[(&str, Engine)] = &[
     ("llama server", Engine::LlamaCpp),
     ("llama cli", Engine::LlamaCpp),
     ("llama bench", Engine::LlamaCpp),
+    ("llama swap", Engine::LlamaCpp),
     ("llamacpp", Engine::LlamaCpp),
     ("lcpp", Engine::LlamaCpp),
     ("ggml org llama cpp", Engine::LlamaCpp),
@@ -185,7 +186,10 @@ fn blank_drivers(text: &mut [u8]) {
         let is_number = starts(b"0x") && length > 5 && word[2..].iter().all(u8::is_ascii_hexdigit);
         // model-00001-of-00003.gguf
         let is_part_of = length == 5 && starts(b"000") && word.iter().all(u8::is_ascii_digit);
-        if is_number || is_part_of || [&b"direct3d"[..], b"d3d", b"vs_", b"ps_"].into_iter().any(starts) {
+        if is_number
+            || is_part_of
+            || [&b"direct3d"[..], b"d3d", b"vs_", b"ps_"].into_iter().any(starts)
+        {
             text[at..at + length].fill(b' ');
         }
         at += length.max(1);
@@ -635,7 +639,18 @@ impl Reading<'_> {
             device.as_ref().is_none_or(|device| length(&model.tokens) >= length(&device.tokens))
         });
         if let Some(mention) = model {
-            self.model(mention);
+            // As good as GPT-4, which is not what is run.
+            let is_measure = mention.note.is_some()
+                && at > 0
+                && matches!(
+                    self.tokens[at - 1].raw.as_str(),
+                    "like" | "as" | "than" | "уровня" | "вроде" | "типа" | "аналог" | "близкая"
+                );
+            if is_measure {
+                self.take(mention.tokens.end);
+            } else {
+                self.model(mention);
+            }
             return true;
         }
         if let Some(mention) = device {

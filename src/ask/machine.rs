@@ -127,14 +127,17 @@ impl Reading<'_> {
     fn nodes(&self, at: usize) -> Option<(u32, usize)> {
         let token = self.token(at)?;
         let word = COUNTS.iter().find(|(word, _)| *word == token.raw).map(|(_, n)| *n);
-        let nodes = token.number().or(word).filter(|n| n.fract() == 0.0 && (2.0..=64.0).contains(n))?;
+        let nodes =
+            token.number().or(word).filter(|n| n.fract() == 0.0 && (2.0..=64.0).contains(n))?;
         let skipped = ["x", "х", "of", "with", "по", "с", "each", "на", "w"];
         let number = |at: usize| {
             let number = self.token(at).and_then(Token::number);
             number.is_some_and(|n| (1.0..=16.0).contains(&n))
         };
         let is_times = self.token(at + 1).is_some_and(|next| next.is("x"));
-        let from = if is_times && !self.means(at + 2, Meaning::Node) { at + 1 } else {
+        let from = if is_times && !self.means(at + 2, Meaning::Node) {
+            at + 1
+        } else {
             let node = at + 1 + usize::from(is_times);
             self.means(node, Meaning::Node).then_some(node + 1)?
         };
@@ -217,6 +220,20 @@ impl Reading<'_> {
             let is_chip = token.kind == Kind::Code && token.text.starts_with('m');
             let is_tier =
                 matches!(token.text.as_str(), "pro" | "max" | "ultra") && generation.is_some();
+            // MacBook Pro 14 M3 Pro, 16".
+            let behind = self.token(end + 1);
+            let is_inches = token.number().is_some_and(|n| (13.0..=16.0).contains(&n))
+                && generation.is_none()
+                && behind.is_some_and(|next| {
+                    next.kind == Kind::Code && next.text.starts_with('m')
+                        || next.raw.starts_with("inch")
+                        || next.raw.starts_with("дюйм")
+                });
+            if is_inches {
+                let is_word = behind.is_some_and(|next| next.kind == Kind::Word);
+                end += 1 + usize::from(is_word);
+                continue;
+            }
             let number = token.number().filter(|n| (8.0..=512.0).contains(n) && memory.is_none());
             if is_chip && generation.is_none() {
                 generation = Some(token.text.clone());

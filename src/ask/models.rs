@@ -168,6 +168,17 @@ impl Names {
         near.min_by_key(|(slips, _)| *slips).map(|(_, head)| head.as_str())
     }
 
+    /// A family whose name is written as two words: deep seek, code llama.
+    fn parted_head(&self, tokens: &[Token], at: usize) -> Option<&str> {
+        let (first, second) = (tokens.get(at)?, tokens.get(at + 1)?);
+        let is_near = matches!(second.gap, ' ' | '-') && !second.is_glued;
+        if first.kind != Kind::Word || second.kind != Kind::Word || !is_near {
+            return None;
+        }
+        let both = format!("{}{}", first.text, second.text);
+        self.heads.word(&words::canonical(both.clone(), &both, false)).filter(|head| head.len() > 5)
+    }
+
     /// The model that is named from the token `at` on.
     pub fn model_at(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
         let first = &tokens[at];
@@ -176,7 +187,9 @@ impl Names {
             first.kind == Kind::Size && tokens.get(at + 1).is_none_or(|next| next.gap != ',');
         let start = if sized { at + 1 } else { at };
         let head = tokens.get(start).and_then(|token| self.head(token));
-        let Some(head) = head else {
+        let parted = head.is_none().then(|| self.parted_head(tokens, start)).flatten();
+        let behind = start + if parted.is_some() { 2 } else { 1 };
+        let Some(head) = head.or(parted) else {
             return sized.then(|| self.models_of_size(tokens, at)).flatten();
         };
         let head = Token { text: head.to_owned(), kind: Kind::Word, ..tokens[start].clone() };
@@ -194,7 +207,7 @@ impl Names {
                 None => missing = Some(first.clone()),
             }
         }
-        let mut next = start + 1;
+        let mut next = behind;
         while let Some(token) = tokens.get(next) {
             let length = tokens.get(next + 1).filter(|k| k.is_glued && k.is("k"));
             if let Some(all) =
@@ -221,13 +234,18 @@ impl Names {
             let is_small = token.kind == Kind::Number
                 && token.number().is_some_and(|n| n < 10.0)
                 && matches!(token.gap, ' ' | '-');
-            let is_version = next == start + 1
+            let is_version = next == behind
                 && is_small
                 && (token.is_glued
+                    || token.text.contains('.')
                     || token.gap == '-'
                     || tokens.get(next + 1).is_some_and(|then| then.kind == Kind::Size));
             let narrower = match is_version {
-                true => self.of_version(&found, token),
+                true => self.of_version(&found, token).or_else(|| {
+                    // Qwen 0.6 is a size.
+                    let is_size = token.text.contains('.');
+                    is_size.then(|| self.narrowed(&found, &used, token)).flatten()
+                }),
                 false => self.narrowed(&found, &used, token),
             };
             if let Some((narrower, word)) = narrower {
@@ -288,7 +306,8 @@ impl Names {
     /// Those of `found` that have the version.
     fn of_version(&self, found: &[usize], token: &Token) -> Option<(Vec<usize>, Token)> {
         let has = |at: &usize| {
-            let same = |text: &str| text == token.text || text.strip_suffix(".0") == Some(&token.text);
+            let same =
+                |text: &str| text == token.text || text.strip_suffix(".0") == Some(&token.text);
             let mut words = self.models[*at].words.iter();
             words.any(|word| word.kind == Kind::Number && same(&word.text))
         };

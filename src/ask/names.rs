@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::devices::{DeviceName, device_tokens};
+use super::devices::{DeviceName, device_tokens, texts};
 use super::filters::narrowing;
 use super::lexer::{self, Kind};
 use super::models::{FREE, KINDS, ModelName};
@@ -72,8 +72,7 @@ impl Names {
         let (mut device_words, mut first_words) = (Table::new(), Table::new());
         for (at, name) in devices.iter().enumerate() {
             let device = name.device;
-            let texts = [&device.id, &device.name].into_iter().chain(&device.aliases);
-            for text in texts {
+            for text in texts(device) {
                 let words = device_tokens(text);
                 if let Some(first) = words.first() {
                     first_words.or_insert(first, ());

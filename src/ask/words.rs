@@ -91,8 +91,8 @@ pub enum Meaning {
 
 use Meaning::{
     Address, Bits, Brand, Cache, Card, Context, Cores, Cpu, Draft, Experts, Filler, Fit, Gigabytes,
-    HowMuch, Layers, Machine, Memory, Million, Millisecond, Model, Need, Node, Offload, Or, Output, Per,
-    Prompt, Quant, Ram, Rate, Second, Speed, Terabytes, Thousand, Tokens, Users, Vram, Which,
+    HowMuch, Layers, Machine, Memory, Million, Millisecond, Model, Need, Node, Offload, Or, Output,
+    Per, Prompt, Quant, Ram, Rate, Second, Speed, Terabytes, Thousand, Tokens, Users, Vram, Which,
     Without,
 };
 
@@ -160,10 +160,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* самая самую самый самые cheapest smallest newest latest fastest quickest smartest biggest largest \
         подскажите посоветуйте посоветуй recommend suggest",
     ),
-    (
-        HowMuch,
-        "how many much max maximum longest сколько максимальн* макс насколько",
-    ),
+    (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
     (
         Need,
         "need needed needs require required requires buy get нужн* надо требует* купить брать взять потребу* \
@@ -176,7 +173,10 @@ const MEANINGS: &[(Meaning, &str)] = &[
         поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
     ),
     (Or, "or than vs versus или против либо compare comparing compared сравн* between"),
-    (Node, "node nodes servers machines boxes hosts rigs ноды нод нода нодах узл* сервера серверов серверах серваков машины"),
+    (
+        Node,
+        "node nodes servers machines boxes hosts rigs ноды нод нода нодах узл* сервера серверов серверах серваков машины",
+    ),
     (Cores, "core cores ядер ядра ядро ядерн* c"),
     (
         Brand,
@@ -225,7 +225,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
 const SPELLINGS: &[(&str, &str)] = &[
     ("qwen", "kven kvin kuen quen qven kwen qvin kvenchik kvon"),
     ("llama", "lama lam llam lamma lamm ламочка"),
-    ("deepseek", "dipsik dipsek dipseek diipsik dipsic dipsick deepsek deepsik ds"),
+    ("deepseek", "depseek dipseek dipsik dipsek dipseek diipsik dipsic dipsick deepsek deepsik ds"),
     ("mistral", "mistral"),
     ("mixtral", "mikstral mikstrl"),
     ("gemma", "gemma gemm gemma dzhemma dzhemm"),
