@@ -50,6 +50,13 @@
     const { default: init } = await import(new URL(js, document.baseURI));
     await init({ module_or_path: new URL(wasm, document.baseURI) });
   };
+  // The app asks for this module when the ask box is first used.
+  self.headroomAsk = async () => {
+    const { default: init, ask } = await import(new URL("headroom-ask.js", document.baseURI));
+    await init();
+    return ask;
+  };
+
   if (location.protocol === "file:") {
     fail("file");
   } else if (typeof WebAssembly === "undefined") {

@@ -1,5 +1,7 @@
 //! Bills: the itemised memory use of each device and of the host, and their sums.
 
+use std::borrow::Cow;
+
 use crate::hardware::{Hardware, Host, InstalledDevice, Load, Loads};
 use crate::report::{BillItem, DeviceBill, HostBill, Term};
 use crate::units::{Bytes, Interval};
@@ -13,7 +15,7 @@ pub(crate) struct Line {
     pub exact: bool,
     pub formula: &'static str,
     pub inputs: Vec<(&'static str, f64)>,
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
 }
 
 impl Line {
@@ -22,10 +24,10 @@ impl Line {
         term: Term,
         bytes: Bytes,
         formula: &'static str,
-        source: &'static str,
+        source: impl Into<Cow<'static, str>>,
     ) -> Line {
         let bytes = Interval::exact(bytes);
-        Line { term, bytes, exact: true, formula, inputs: Vec::new(), source }
+        Line { term, bytes, exact: true, formula, inputs: Vec::new(), source: source.into() }
     }
 
     /// Creates a line whose figure comes from a fit or a rule of thumb.
@@ -33,9 +35,9 @@ impl Line {
         term: Term,
         bytes: Interval<Bytes>,
         formula: &'static str,
-        source: &'static str,
+        source: impl Into<Cow<'static, str>>,
     ) -> Line {
-        Line { term, bytes, exact: false, formula, inputs: Vec::new(), source }
+        Line { term, bytes, exact: false, formula, inputs: Vec::new(), source: source.into() }
     }
 
     /// Sets the inputs of the formula.
@@ -52,7 +54,7 @@ impl Line {
             exact: self.exact,
             formula: self.formula.to_owned(),
             inputs: self.inputs.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
-            source: self.source.to_owned(),
+            source: self.source.into_owned(),
         }
     }
 }
@@ -69,9 +71,8 @@ pub(crate) struct DeviceLines {
 }
 
 impl DeviceLines {
-    fn load(&self) -> Load {
-        let used = self.lines.iter().map(|line| line.bytes).sum();
-        Load { used, usable: self.usable }
+    fn load(&self, part: &InstalledDevice<'_>) -> Load {
+        part.load(Interval::independent(self.lines.iter().map(|line| line.bytes)), self.usable)
     }
 }
 
@@ -81,9 +82,10 @@ pub(crate) fn loads(
     device_lines: &[DeviceLines],
     lines: &[Line],
 ) -> Loads {
-    let devices: Vec<Load> = device_lines.iter().map(DeviceLines::load).collect();
-    let used = lines.iter().map(|line| line.bytes).sum::<Interval<Bytes>>();
-    let host = hardware.host_load(used + hardware.host.system, &devices);
+    let parts = hardware.parts.iter().zip(device_lines);
+    let devices: Vec<Load> = parts.map(|(part, lines)| lines.load(part)).collect();
+    let used = lines.iter().map(|line| line.bytes).chain([hardware.host.system]);
+    let host = hardware.host_load(Interval::independent(used), &devices);
     Loads { devices, host }
 }
 
@@ -101,16 +103,20 @@ pub(crate) fn bills(
     };
     let devices = hardware.parts.iter().zip(device_lines).map(|(part, on_device)| {
         let basis = if basis.is_empty() { part.basis } else { basis };
-        device_bill(part, on_device.usable, basis, on_device.layers, items(on_device.lines))
+        let bytes = on_device.lines.iter().map(|line| line.bytes);
+        let used = Interval::independent(bytes);
+        device_bill(part, (on_device.usable, used), basis, on_device.layers, items(on_device.lines))
     });
-    (devices.collect(), host_bill(&hardware.host, items(lines)))
+    let used = lines.iter().map(|line| line.bytes).chain([hardware.host.system]);
+    let used = Interval::independent(used);
+    (devices.collect(), host_bill(&hardware.host, items(lines), used))
 }
 
-/// Returns the bill of `part`, of which the engine may use `usable` bytes and which holds `layers`
-/// repeating layers. `basis` says where the usable figure comes from.
+/// Returns the bill of `part`, of which the engine may use `usable` bytes and uses `used`, and which
+/// holds `layers` repeating layers. `basis` says where the usable figure comes from.
 pub(crate) fn device_bill(
     part: &InstalledDevice<'_>,
-    usable: Bytes,
+    (usable, used): (Bytes, Interval<Bytes>),
     basis: &str,
     layers: u64,
     items: Vec<BillItem>,
@@ -120,34 +126,39 @@ pub(crate) fn device_bill(
         capacity_bytes: part.capacity,
         usable_bytes: usable,
         usable_basis: basis.to_owned(),
-        used_bytes: items.iter().map(|item| item.bytes).sum(),
+        used_bytes: used,
         layers,
         items,
         withheld: withheld(part),
     }
 }
 
-/// Returns the bill of the host: `items` of the model and the operating system's share.
-pub(crate) fn host_bill(host: &Host<'_>, mut items: Vec<BillItem>) -> HostBill {
+/// Returns the bill of the host, which uses `used`: `items` of the model and the operating system's
+/// share.
+pub(crate) fn host_bill(
+    host: &Host<'_>,
+    mut items: Vec<BillItem>,
+    used: Interval<Bytes>,
+) -> HostBill {
     items.push(operating_system(host.system));
-    HostBill { ram_bytes: host.ram, used_bytes: items.iter().map(|item| item.bytes).sum(), items }
+    HostBill { ram_bytes: host.ram, used_bytes: used, items }
 }
 
 /// Memory of `part` that no engine gets: the desktop's and the user's reserve.
 fn withheld(part: &InstalledDevice<'_>) -> Vec<BillItem> {
-    let item = |term, bytes: Bytes, name: &str, source: &str| BillItem {
+    let item = |term, bytes: Interval<Bytes>, name: &str, source: &str| BillItem {
         term,
-        bytes: Interval::exact(bytes),
+        bytes,
         exact: term == Term::Reserve,
         formula: name.to_owned(),
-        inputs: vec![input(name, bytes.0)],
+        inputs: vec![input(name, bytes.expected.0)],
         source: source.to_owned(),
     };
     let desktop = "assumed from what nvidia-smi showed with nothing loaded: 0.4 to 0.7 GB, with \
                    programs open up to 1.8 GB";
     let items = [
         item(Term::Display, part.display, "desktop", desktop),
-        item(Term::Reserve, part.reserve, "reserve", "the question"),
+        item(Term::Reserve, Interval::exact(part.reserve), "reserve", "the question"),
     ];
     items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
 }

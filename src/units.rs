@@ -136,6 +136,30 @@ impl<T: Copy> Interval<T> {
 }
 
 impl Interval<Bytes> {
+    /// This interval with another one that it contains taken out again, bound by bound.
+    #[must_use]
+    pub fn minus(self, part: Interval<Bytes>) -> Interval<Bytes> {
+        Interval {
+            low: self.low - part.low,
+            expected: self.expected - part.expected,
+            high: self.high - part.high,
+        }
+    }
+
+    /// The sum of figures that are off independently of each other: how far its bounds are from
+    /// what is expected is the root of the sum of squares. That all were off to one side at once,
+    /// as the sum of the bounds would have it, does not happen.
+    pub fn independent(values: impl IntoIterator<Item = Interval<Bytes>>) -> Interval<Bytes> {
+        let square = |a: Bytes, b: Bytes| ((a - b).0 as f64).powi(2);
+        let sum = |(expected, low, high): (Bytes, f64, f64), value: Interval<Bytes>| {
+            let low = low + square(value.expected, value.low);
+            (expected + value.expected, low, high + square(value.high, value.expected))
+        };
+        let (expected, low, high) = values.into_iter().fold((Bytes::ZERO, 0.0, 0.0), sum);
+        let spread = |square: f64| Bytes(square.sqrt().round() as u64);
+        Interval { low: expected - spread(low), expected, high: expected + spread(high) }
+    }
+
     /// `expected` with bounds at the given ratios of it.
     pub fn around(expected: Bytes, low: f64, high: f64) -> Interval<Bytes> {
         Interval { low: expected.scale(low), expected, high: expected.scale(high) }
@@ -176,6 +200,19 @@ mod tests {
         assert_eq!(Bytes(1) - Bytes(2), Bytes::ZERO);
         assert_eq!(Bytes(u64::MAX) * 2, Bytes(u64::MAX));
         assert_eq!(Bytes(1).minus(Bytes(3)), -2);
+    }
+
+    #[test]
+    fn independent_spreads_add_in_squares() {
+        let off = |by: u64| Interval {
+            low: Bytes(100 - by),
+            expected: Bytes(100),
+            high: Bytes(100 + by),
+        };
+        let sum = Interval::independent([off(3), off(4), Interval::exact(Bytes(7))]);
+        assert_eq!(sum, Interval { low: Bytes(202), expected: Bytes(207), high: Bytes(212) });
+        let large = off(1).map(|Bytes(n)| Bytes(n << 40));
+        assert_eq!(Interval::independent([large]), large);
     }
 
     #[test]

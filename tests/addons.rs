@@ -5,7 +5,7 @@
 mod common;
 
 use common::{bill_items, first_cell, only_cell, refusal, report, total_bytes};
-use headroom::report::{BillItem, Cell, Notice, RefusalReason, Term};
+use headroom::report::{BillItem, Cell, Notice, RefusalReason, Term, sum_of_items};
 use headroom::units::{Bytes, Interval};
 use proptest::prelude::*;
 
@@ -97,7 +97,7 @@ fn a_projector_is_on_the_first_device() {
     let on = |i: usize| with.devices[i].items.iter().any(|item| item.term == Term::Projector);
     assert!(on(0) && !on(1));
     // Serving engines load the towers with the checkpoint, unless told not to.
-    let vllm = "model=qwen3.6-27b&hw=h100-sxm&quant=FP8&engine=vllm&ctx=8192";
+    let vllm = "model=qwen3.6-27b&hw=h100-sxm&quant=FP8&engine=vllm&ctx=8192&seqs=256";
     let (loaded, off) = (only_cell(vllm), only_cell(&format!("{vllm}&mmproj=off")));
     assert!(total_bytes(&loaded, &[Term::Projector]).expected > Bytes::mib(800));
     assert_eq!(loaded.loaded_bytes, off.loaded_bytes);
@@ -203,14 +203,14 @@ proptest! {
         for cell in [of(rank, extra), of(rank + more, extra)].into_iter().flatten() {
             prop_assert!(cell.total_bytes.expected >= plain.total_bytes.expected);
             for device in &cell.devices {
-                let sum: Interval<Bytes> = device.items.iter().map(|item| item.bytes).sum();
+                let sum = sum_of_items(cell.engine, &device.items);
                 prop_assert_eq!(sum, device.used_bytes);
                 let ordered = |item: &BillItem| {
                     item.bytes.low <= item.bytes.expected && item.bytes.expected <= item.bytes.high
                 };
                 prop_assert!(device.items.iter().all(ordered), "{:?}", device.items);
             }
-            let host: Interval<Bytes> = cell.host.items.iter().map(|item| item.bytes).sum();
+            let host = sum_of_items(cell.engine, &cell.host.items);
             prop_assert_eq!(host, cell.host.used_bytes);
             let parts = cell.loaded_bytes + cell.kv_bytes + cell.recurrent_bytes
                 + cell.compute_bytes.expected
@@ -249,7 +249,7 @@ fn accepted_tokens_make_decoding_faster() {
 /// where their layers are.
 #[test]
 fn pipeline_stages_hold_their_own_addons() {
-    let query = "model=qwen3.6-27b&hw=h100-sxm*2&quant=FP8&engine=vllm&ctx=8192&pp=2&tp=1";
+    let query = "model=qwen3.6-27b&hw=h100-sxm*2&quant=FP8&engine=vllm&ctx=8192&pp=2&tp=1&seqs=256";
     let plain = only_cell(query);
     let with = only_cell(&format!("{query}&mtp=2&lora=16"));
     let has = |i: usize, term: Term| with.devices[i].items.iter().any(|item| item.term == term);

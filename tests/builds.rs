@@ -6,6 +6,7 @@ mod common;
 
 use common::{bill_items, first_cell, only_cell};
 use headroom::catalog::Catalog;
+use headroom::engine::Checkpoint;
 use headroom::quant::{BuildName, Quant};
 use headroom::report::{BillItem, Cell, Term};
 
@@ -70,13 +71,11 @@ fn names_hold_most_of_the_files_that_are_known() {
     for model in &Catalog::bundled().models {
         let has_experts = model.tensors().iter().any(|tensor| tensor.role.is_expert());
         for file in model.builds.iter().filter(|file| !file.has_projector) {
-            if let BuildName::Mix(_) = file.name {
-                continue;
-            }
+            let BuildName::Own(_) = file.name else { continue };
             let query = format!(
                 "model={}&hw=h200&offload=none&imatrix=on&quant={}",
                 model.id,
-                file.name.base().name()
+                file.name.scheme()
             );
             // Some have an architecture that llama.cpp does not know.
             let Some(standard) = first_cell(&query) else { continue };
@@ -88,4 +87,48 @@ fn names_hold_most_of_the_files_that_are_known() {
         }
     }
     assert!(all > 300 && f64::from(held) / f64::from(all) > 0.9, "{held} of {all}");
+}
+
+/// Published checkpoints, against what their method alone says: half of them within 2 %, and nine of
+/// ten within the interval of a checkpoint of which no publisher is named (`cargo test --test builds
+/// -- --nocapture` prints them).
+#[test]
+fn methods_tell_the_size_of_most_checkpoints() {
+    let (mut errors, mut held) = (Vec::new(), 0);
+    for model in &Catalog::bundled().models {
+        for file in &model.builds {
+            let Quant::Format(format) = file.name.scheme() else { continue };
+            let checkpoint = Checkpoint::by_method(model, format);
+            let size = checkpoint.bytes().0 as f64;
+            let error = size / file.bytes.0 as f64 - 1.0;
+            let (low, high) = checkpoint.spread;
+            let slack = 0.5 * file.precision as f64;
+            let is_held = size * low.min(0.97) - slack <= file.bytes.0 as f64
+                && file.bytes.0 as f64 <= size * high.max(1.075) + slack;
+            let by = file.publisher.name();
+            println!(
+                "{} {by}:{format} {:.2} GB, {:+.1} % {is_held} {low:.3} {high:.3}",
+                model.id,
+                file.bytes.0 as f64 / 1e9,
+                error * 100.0
+            );
+            errors.push(error.abs());
+            held += usize::from(is_held);
+        }
+    }
+    errors.sort_by(f64::total_cmp);
+    let all = errors.len();
+    println!("{all} checkpoints: median error {}, {held} held", errors[all / 2]);
+    assert!(all > 100 && errors[all / 2] < 0.02 && held * 10 >= all * 9, "{held} of {all}");
+}
+
+#[test]
+fn a_known_checkpoint_has_its_published_size() {
+    let file =
+        |query: &str| only_cell(&format!("hw=h100-sxm&engine=vllm&seqs=64&{query}")).weights_bytes;
+    let by = |by: &str| file(&format!("model=qwen3.8-27b&quant={by}:NVFP4")).0 as f64 / 1e9;
+    assert_near(by("nvidia"), 21.923, 1e-6);
+    // unsloth leaves more in FP8, Inferact attention in 16 bits.
+    assert_near(by("unsloth"), 23.42, 1e-6);
+    assert_near(by("Inferact"), 26.381, 1e-4);
 }

@@ -4,10 +4,12 @@
 mod common;
 
 use common::{device_bytes, expected_bytes, first_cell, only_cell, refusal, report};
+use headroom::catalog::Catalog;
+use headroom::engine::Checkpoint;
 use headroom::quant::Quant;
-use headroom::report::{Cell, Notice, RefusalReason, Term, Verdict};
+use headroom::report::{Cell, Notice, RefusalReason, Term, Verdict, sum_of_items};
 use headroom::scenario::Engine;
-use headroom::units::{Bytes, GIB, Interval};
+use headroom::units::{Bytes, GIB};
 use proptest::prelude::*;
 
 /// Bytes are as measured, in GiB, within a share.
@@ -174,7 +176,8 @@ fn front_ends_are_llama_cpp_with_defaults_of_their_own() {
     let llama = of("llama.cpp");
     assert_eq!(of("ollama").kv_bytes, llama.kv_bytes);
     assert!(of("lmstudio").kv_bytes > llama.kv_bytes, "four slots each keep a window");
-    assert!(of("koboldcpp").kv_bytes > llama.kv_bytes * 2, "no window cache");
+    assert_eq!(of("koboldcpp").kv_bytes, llama.kv_bytes, "a window cache since 1.114");
+    assert!(of("koboldcpp&swa_full=on").kv_bytes > llama.kv_bytes * 2);
     assert!(of("ollama").flags.contains(&"OLLAMA_CONTEXT_LENGTH=32768".to_owned()));
     assert_eq!(llama.engine.name(), "llama.cpp");
 }
@@ -302,7 +305,7 @@ proptest! {
             return Ok(());
         };
         for device in &cell.devices {
-            let sum: Interval<Bytes> = device.items.iter().map(|item| item.bytes).sum();
+            let sum = sum_of_items(cell.engine, &device.items);
             prop_assert_eq!(sum, device.used_bytes);
             for item in &device.items {
                 prop_assert!(item.bytes.low <= item.bytes.expected);
@@ -317,7 +320,9 @@ proptest! {
         let towers = cell.devices.iter().flat_map(|device| &device.items);
         let towers = towers.filter(|item| item.term == Term::Projector);
         let towers: Bytes = towers.map(|item| item.bytes.expected).sum();
-        let (loaded, file) = (cell.loaded_bytes + towers, cell.weights_bytes);
+        let model = Catalog::bundled().model(model).unwrap();
+        let without_mtp = Checkpoint::new(model, cell.quant).map(|checkpoint| checkpoint.loaded());
+        let (loaded, file) = (cell.loaded_bytes + towers, without_mtp.unwrap_or(cell.weights_bytes));
         prop_assert!(setup.contains("exllamav3") || loaded.0 as f64 >= file.0 as f64 * 0.96);
     }
 
@@ -400,4 +405,50 @@ fn users_of_a_paged_cache_take_what_they_send_and_wait_beyond() {
     // A prefix that all share is there once.
     let shared = only_cell(&format!("{query}&ctx=4k&users=50&prefix=1000"));
     assert!(shared.kv_bytes.0 < fifty.kv_bytes.0 / 3, "{:?}", shared.kv_bytes);
+}
+
+#[test]
+fn usual_formats_are_the_native_one_and_those_of_the_engine() {
+    let of = |engine, model: &str| {
+        let model = Catalog::bundled().model(model).expect("it is in the catalogue");
+        let formats = headroom::engine::usual_formats(engine, model);
+        formats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    for (engine, model, formats) in [
+        (Engine::LlamaCpp, "qwen3.8-27b", "Q8_0 Q6_K Q5_K_M Q4_K_M IQ4_XS"),
+        (Engine::LlamaCpp, "gpt-oss-120b", "MXFP4_MOE"),
+        (Engine::LlamaCpp, "deepseek-v3.2", "Q8_0 Q6_K Q5_K_M Q4_K_M IQ4_XS"),
+        (Engine::Vllm, "qwen3.8-27b", "BF16 FP8 AWQ"),
+        (Engine::Vllm, "gpt-oss-120b", "MXFP4"),
+        (Engine::Vllm, "deepseek-v3.2", "FP8-block AWQ"),
+        (Engine::Vllm, "kimi-k2.6", "INT4-experts"),
+        (Engine::Vllm, "deepseek-v4-flash", "FP8-MXFP4"),
+        (Engine::Mlx, "qwen3.8-27b", "BF16 MLX-8bit MLX-6bit MLX-5bit MLX-4bit"),
+        (Engine::ExLlamaV3, "qwen3-32b", "BF16 EXL3-6.0bpw EXL3-5.0bpw EXL3-4.0bpw"),
+        (Engine::Transformers, "qwen3-32b", "BF16 BNB-INT8 NF4"),
+    ] {
+        assert_eq!(of(engine, model), formats, "{engine} {model}");
+    }
+}
+
+#[test]
+fn types_of_a_cache_are_what_an_engine_has() {
+    let cache = |engine: &str, kv: &str| {
+        format!("model=qwen3-32b&hw=rtx-pro-6000-blackwell-workstation&engine={engine}&kv={kv}")
+    };
+    let vllm = |kv: &str| only_cell(&format!("{}&quant=FP8", cache("vllm", kv))).kv_bytes.0 as f64;
+    let full = vllm("f16");
+    for (kv, bits) in [("fp8", 8.0), ("int8", 8.25), ("int8_per_token_head", 8.25), ("nvfp4", 4.5)]
+    {
+        assert!((vllm(kv) / full - bits / 16.0).abs() < 0.001, "{kv}");
+    }
+    // Nothing that an engine lacks is answered as if it were 16 bits.
+    for (engine, kv, nearest) in [
+        ("llama.cpp&quant=Q4_K_M", "int8", "kv=q8_0"),
+        ("llama.cpp&quant=Q4_K_M", "nvfp4", "kv=q4_0"),
+        ("sglang&quant=FP8", "int8", "kv=fp8"),
+    ] {
+        let (rule, offered) = refusal(&cache(engine, kv));
+        assert_eq!((rule, offered.as_deref()), (RefusalReason::CacheType, Some(nearest)), "{kv}");
+    }
 }

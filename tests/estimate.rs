@@ -7,7 +7,7 @@ mod common;
 use common::{
     any_model, any_of, bill_items, cell_of, only_cell, report, total_bytes, verdict_rank,
 };
-use headroom::report::{BillItem, Cell, Notice, Report, Term, Verdict};
+use headroom::report::{BillItem, Cell, Notice, Report, Term, Verdict, sum_of_items};
 use headroom::scenario::Scenario;
 use headroom::units::{Bytes, Interval};
 use proptest::prelude::*;
@@ -169,9 +169,9 @@ proptest! {
     fn a_bill_adds_up(scenario in question()) {
         let Some(cell) = cell_of(&scenario) else { return Ok(()) };
         for bill in &cell.devices {
-            prop_assert_eq!(bill.used_bytes, bill.items.iter().map(|i| i.bytes).sum());
+            prop_assert_eq!(bill.used_bytes, sum_of_items(cell.engine, &bill.items));
         }
-        prop_assert_eq!(cell.host.used_bytes, cell.host.items.iter().map(|i| i.bytes).sum());
+        prop_assert_eq!(cell.host.used_bytes, sum_of_items(cell.engine, &cell.host.items));
         for item in bill_items(&cell) {
             prop_assert!(item.bytes.low <= item.bytes.expected);
             prop_assert!(item.bytes.expected <= item.bytes.high);

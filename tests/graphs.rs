@@ -60,6 +60,7 @@ fn what_was_placed_before_tells_the_same_to_the_byte() {
                     logits: [LogitsBuffer::Server, LogitsBuffer::Batch][turn(2)],
                     proposed: 0,
                     snapshots: 0,
+                    unpacks_cache: true,
                 };
                 for (n, context) in CONTEXTS.iter().enumerate().skip(turn(2)).step_by(2) {
                     let file = [&one, &other][n / 2 % 2];
@@ -101,6 +102,7 @@ fn placements_of_one_class_have_the_same_buffers() {
             logits: LogitsBuffer::Server,
             proposed: 0,
             snapshots: 0,
+            unpacks_cache: true,
         };
         let part = |device_layers: Vec<u64>, host_expert_layers| Placement {
             device_layers,

@@ -65,6 +65,7 @@ impl Record {
             logits: if self.mode == "server" { LogitsBuffer::Server } else { LogitsBuffer::Batch },
             proposed: 0,
             snapshots: 0,
+            unpacks_cache: true,
         }
     }
 
@@ -198,6 +199,7 @@ fn models_of_every_architecture_are_as_another_build_plans_them() {
                 logits: if plan.server == 1 { LogitsBuffer::Server } else { LogitsBuffer::Batch },
                 proposed: 0,
                 snapshots: 0,
+                unpacks_cache: true,
             };
             let states = layer_states(architecture, &settings);
             assert_eq!(

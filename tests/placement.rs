@@ -9,9 +9,11 @@ use common::{
     any_model, any_of, expected_bytes, first_cell, only_cell, report, total_bytes, verdict_rank,
 };
 use headroom::catalog::Catalog;
-use headroom::report::{Cell, Notice, PlacementReason, RefusalReason, SplitKind, Term, Verdict};
+use headroom::report::{
+    Cell, Notice, PlacementReason, RefusalReason, SplitKind, Term, Verdict, sum_of_items,
+};
 use headroom::scenario::{Engine, Scenario};
-use headroom::units::{Bytes, GIB, Interval};
+use headroom::units::{Bytes, GIB};
 use proptest::prelude::*;
 
 /// Layers on each device.
@@ -294,7 +296,7 @@ proptest! {
         prop_assert_eq!(layers, experts);
         prop_assert_eq!(parts.iter().filter(|part| part.head).count(), 1);
         for bill in &cell.devices {
-            prop_assert_eq!(bill.used_bytes, bill.items.iter().map(|i| i.bytes).sum::<Interval<Bytes>>());
+            prop_assert_eq!(bill.used_bytes, sum_of_items(cell.engine, &bill.items));
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Comparison, Figure, Subject};
-use crate::units::{Bytes, Interval};
+use crate::units::{Bytes, GIB, Interval};
 
 /// The fields of every case: the engine, the model, and the source of the log.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,6 +22,13 @@ pub(super) struct CaseHeader {
 }
 
 impl CaseHeader {
+    /// Bytes of a device, where its name says them: `RTX PRO 5000 72GB`.
+    pub fn named_memory(&self) -> Option<u64> {
+        let words = self.gpus.split_whitespace();
+        let gib = words.filter_map(|word| word.strip_suffix("GB")?.parse::<u64>().ok());
+        gib.max().map(|gib| gib.saturating_mul(GIB))
+    }
+
     /// Returns the comparison of a figure with its prediction, in bytes or tokens. `printed` is
     /// half of the last printed digit, `settings` the context and the number of sequences.
     pub fn compare(

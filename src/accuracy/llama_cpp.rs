@@ -70,6 +70,7 @@ impl Start {
             logits: if self.bench { LogitsBuffer::Batch } else { LogitsBuffer::Server },
             proposed: 0,
             snapshots: 0,
+            unpacks_cache: true,
         }
     }
 }

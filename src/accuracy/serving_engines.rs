@@ -84,8 +84,8 @@ impl Profile {
         // A log without a version is assumed to be from the time of its model.
         let recent = model.release.as_str() >= "2026-03";
         let release = Release(self.release.unwrap_or(if recent { 33 } else { 16 }));
-        let large =
-            self.visible_bytes.is_some_and(|bytes| bytes > 70 * GIB) && self.capability != Some(80);
+        let memory = self.visible_bytes.or_else(|| self.header.named_memory());
+        let large = memory.is_some_and(|bytes| bytes > 70 * GIB) && self.capability != Some(80);
         // The defaults of the V1 engine, and of V0 before it.
         let (sequences, tokens) = match (release.0, large) {
             (..8, _) => (256, self.context.unwrap_or(0).max(2048)),
@@ -99,7 +99,7 @@ impl Profile {
         let activations = peak(architecture, batch);
         let weights = loaded(checkpoint, self.ranks, self.capability, release);
         let outside = non_torch(self.ranks);
-        let graphs = cuda_graphs(self.eager);
+        let graphs = cuda_graphs(architecture, self.eager, sequences, release);
         // Pipeline stages and LoRA slots are not printed separately.
         let plain = self.pipeline.is_none() && self.lora_rank.is_none();
         let mut out = Vec::new();
@@ -122,6 +122,7 @@ impl Profile {
             cache_type: if self.kv_bytes == 1 { CacheType::Fp8 } else { CacheType::F16 },
             batched: tokens,
             speculative: self.speculative,
+            stages: self.pipeline.unwrap_or(1),
             release,
         };
         let mut caches = layer_caches(architecture, self.ranks);
@@ -160,7 +161,7 @@ impl Profile {
         let Some(pool) = get("kv_cache_memory").map(|bytes| Bytes(bytes as u64)) else {
             return Vec::new();
         };
-        let (least, most) = if layout.is_exact() { (0.97, 1.03) } else { (1.0 / 1.4, 2.5) };
+        let (least, most) = if layout.is_exact() { (0.97, 1.03) } else { (1.0 / 1.95, 1.0 / 0.9) };
         let tokens = self.context.zip(get("kv_cache_tokens")).map(|(context, measured)| {
             let tokens = Bytes(layout.tokens(pool, context));
             self.figure(Figure::PoolTokens, Interval::around(tokens, least, most), measured, 0.0)

@@ -67,6 +67,23 @@ impl<'a> Capacity<'a> {
         self.beyond(longest, most, |n| self.headroom_placed_anew(n * step, users)) * step
     }
 
+    /// The longest context in tokens per user that the expected estimate allows, at least `safe`, the
+    /// longest at which the verdict is `fits`.
+    pub fn expected_max_context(&self, safe: u64) -> u64 {
+        let users = if self.run.queues() { 1 } else { self.scenario.users };
+        let step = self.run.context_step().max(1);
+        let left = |n: u64| self.expected_headroom(n * step, users);
+        let known = (safe / step).max(self.scenario.context.div_ceil(step));
+        (largest_fitting(1, Bounds::CONTEXT.max / step, known, left) * step).max(safe)
+    }
+
+    /// The most users at the requested context that the expected estimate allows, at least `safe`.
+    pub fn expected_max_users(&self, safe: u64) -> u64 {
+        let left = |n: u64| self.expected_headroom(self.scenario.context, n);
+        let known = safe.max(self.scenario.users);
+        largest_fitting(1, self.most_users(), known, left).max(safe)
+    }
+
     /// The most users at the requested context for whom the verdict is `fits`; 0 if there are none.
     pub fn max_users(&self) -> u64 {
         let most = self.most_users();
@@ -213,6 +230,17 @@ impl<'a> Capacity<'a> {
         if offloads(run) { -1 } else { free(&run.loads(context, users)) }
     }
 
+    /// Free bytes by the expected estimate, with the layers where they are for the question.
+    fn expected_headroom(&self, context: u64, users: u64) -> i64 {
+        let run = self.asked();
+        let free = |loads: &Loads| {
+            let rooms = loads.devices.iter().map(Load::headroom);
+            rooms.chain([loads.host.headroom()]).min().unwrap_or(-1)
+        };
+        let bound = || free(&run.loads_lower_bound(context, users));
+        if offloads(run) || bound() < 0 { -1 } else { free(&run.loads(context, users)) }
+    }
+
     /// A cheap upper bound of [`Self::headroom`].
     fn headroom_bound(&self, context: u64, users: u64) -> i64 {
         let run = self.asked();
@@ -316,7 +344,7 @@ fn offloads(run: &dyn Run) -> bool {
 
 /// Free bytes by the high estimate.
 fn by_high(load: &Load) -> i64 {
-    load.usable.minus(load.used.high)
+    load.safe.minus(load.used.high)
 }
 
 /// Free bytes by the high estimate on the tightest device, or by the expected one in RAM: see
@@ -330,7 +358,7 @@ fn free(loads: &Loads) -> i64 {
 
 /// How often the high estimate of `load` fits, where `once` bytes of it are shared by all copies.
 fn copies_that_fit(load: &Load, once: Bytes) -> u64 {
-    (load.usable - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
+    (load.safe - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
 }
 
 /// The largest `n` in `from..=most` with `left(n) >= 0`, for a `left` that decreases in `n`; 0 if

@@ -350,7 +350,10 @@ impl Conversion<'_> {
             fused_gate_up: matches!(self.family.gguf_arch, Some("gemma4" | "mistral4")),
             expert_bias: c.expert_bias,
             router_linear_bias: c.router_linear_bias,
-            router_bias: c.router_bias && !by_hash,
+            // Whatever their configs say, the routers of these have a correction bias.
+            router_bias: (c.router_bias
+                || matches!(c.model_type.as_str(), "nemotron_h" | "solar_open"))
+                && !by_hash,
             token_table: if by_hash { c.vocab_size } else { 0 },
             shared_intermediate_size: c.shared_expert_intermediate_size,
             shared_gate: c.shared_expert_gate,

@@ -26,10 +26,10 @@ mod quants;
 mod table;
 mod words;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What was understood of a text.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// The question as a query string; what is asked for is written `*` (`model=*`, `hw=*`,
     /// `quant=*`). Without those, [`Scenario::from_query`](crate::scenario::Scenario::from_query)
@@ -44,7 +44,7 @@ pub struct Asked {
 }
 
 /// A part of a text and the setting that it is read as.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Understood {
     /// What was typed.
     pub text: String,
@@ -57,7 +57,7 @@ pub struct Understood {
 
 /// A part of a text that can mean several things. Where the query has a value for the key, it is the
 /// first of them, which is what people usually mean.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// The key of a link.
     pub key: String,
@@ -66,7 +66,7 @@ pub struct Choice {
     /// The values that it can have, as links write them, the likeliest first.
     pub options: Vec<String>,
     /// Why there is no value that is just what was typed, such as a model that was never released.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 

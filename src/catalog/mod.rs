@@ -12,7 +12,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use crate::architecture::config::Config;
 use crate::architecture::{self, Architecture, Count, Tensor};
-use crate::quant::{BuildName, Publisher};
+use crate::quant::{BuildName, Format, Mix, Publisher, Quant};
 use crate::units::Bytes;
 
 pub use record::{DeviceKind, Included, LeftOut};
@@ -83,6 +83,18 @@ impl Model {
     /// All tensors of the model, in the order of a GGUF file; listed on first use.
     pub fn tensors(&self) -> &[Tensor] {
         self.tensors.get_or_init(|| architecture::tensors(self.architecture()))
+    }
+
+    /// The format in which the checkpoint was released.
+    pub fn native_format(&self) -> Quant {
+        let format = match self.native_quantization.as_deref().unwrap_or_default() {
+            native if native.contains("fp4 experts") => Format::Fp8Mxfp4,
+            native if native.starts_with("mxfp4") => Format::Mxfp4,
+            native if native.starts_with("int4") => Format::Int4Experts,
+            native if native.starts_with("fp8") => Format::Fp8Block,
+            _ => return Quant::Gguf(Mix::BF16),
+        };
+        Quant::Format(format)
     }
 
     /// Parameter counts of the model; counted on first use.

@@ -9,7 +9,7 @@ use super::run::Run;
 use crate::architecture::Mtp;
 use crate::catalog::Model;
 use crate::hardware::Hardware;
-use crate::quant::{Mix, Quant};
+use crate::quant::{Format, Mix, Quant};
 use crate::report::{Notice, RefusalReason};
 use crate::scenario::{Engine, Lora, ProjectorType, Scenario};
 
@@ -32,6 +32,12 @@ pub trait EngineAdapter: Sync {
     /// The engine does not load it; the refusal suggests the engine's format with about as many
     /// bits.
     fn check_format(&self, quant: Quant) -> Result<(), Refusal>;
+
+    /// The formats that people run with this engine, beside the one that a model was released in:
+    /// from the most bits to the fewest.
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[Quant::Format(Format::Fp8), Quant::Format(Format::Awq)]
+    }
 
     /// Whether the engine implements `model`'s architecture, as far as its list of architectures is
     /// known.

@@ -117,7 +117,7 @@ mod tests {
     fn every_command_names_its_model() {
         let catalog = Catalog::bundled();
         for model in &catalog.models {
-            for engine in Engine::ALL {
+            for engine in Engine::ALL.iter().copied() {
                 for quant in crate::engine::usual_formats(engine, model) {
                     let command = command(engine, model, quant, &["--flag 1".to_owned()]);
                     let name = model.name_on_hub().to_lowercase();

@@ -109,13 +109,21 @@ impl EngineAdapter for ExLlamaV3 {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) | Quant::Format(Format::Exl3(_)) => Ok(()),
             _ => {
                 let bits = quant.nominal_bits().clamp(1, 8);
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(Format::Exl3(bits * 10)))
             }
         }
+    }
+
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[
+            Quant::Format(Format::Exl3(60)),
+            Quant::Format(Format::Exl3(50)),
+            Quant::Format(Format::Exl3(40)),
+        ]
     }
 
     fn supports_architecture(&self, model: &Model) -> bool {
@@ -197,7 +205,12 @@ impl ExlRun<'_> {
                 usable: part.usable,
                 layers: self.split.layers[i],
                 lines: vec![
-                    Line::exact(Term::Weights, self.split.weights[i], "sum(tensors)", SOURCE),
+                    Line::exact(
+                        Term::Weights,
+                        self.split.weights[i],
+                        "sum(tensors)",
+                        self.base.checkpoint.source(SOURCE),
+                    ),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),

@@ -58,7 +58,7 @@ impl EngineAdapter for Mlx {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),
             Quant::Format(Format::Mlx(_) | Format::Mxfp4 | Format::Nvfp4) => Ok(()),
             _ => {
@@ -70,6 +70,15 @@ impl EngineAdapter for Mlx {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(Format::Mlx(bits)))
             }
         }
+    }
+
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[
+            Quant::Format(Format::Mlx(8)),
+            Quant::Format(Format::Mlx(6)),
+            Quant::Format(Format::Mlx(5)),
+            Quant::Format(Format::Mlx(4)),
+        ]
     }
 
     fn run_checkpoint<'a>(
@@ -174,7 +183,12 @@ impl MlxRun<'_> {
             usable: self.base.hardware.parts[0].usable,
             layers: self.base.n_layers(),
             lines: vec![
-                Line::exact(Term::Weights, self.base.checkpoint.loaded(), "sum(tensors)", SOURCE),
+                Line::exact(
+                    Term::Weights,
+                    self.base.checkpoint.loaded(),
+                    "sum(tensors)",
+                    self.base.checkpoint.source(SOURCE),
+                ),
                 Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
                     .with(&[("context", whole_steps(context)), ("users", users)]),
                 Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE)

@@ -41,8 +41,8 @@ pub use usual_formats::usual_formats;
 use crate::catalog::{Catalog, Model};
 use crate::hardware::Hardware;
 use crate::quant::Quant;
-use crate::report::{CacheLayout, Notice, Suggestion};
-use crate::scenario::{Engine, Scenario};
+use crate::report::{CacheLayout, Notice, RefusalReason, Suggestion};
+use crate::scenario::{CacheType, Engine, Scenario};
 
 /// Returns the adapter of `engine`.
 pub fn adapter(engine: Engine) -> &'static dyn EngineAdapter {
@@ -138,6 +138,11 @@ pub fn run<'a>(
     hardware: &'a Hardware<'a>,
     scenario: &'a Scenario,
 ) -> Result<Box<dyn Run + 'a>, Notice> {
+    // A type of the cache that nobody knows is not answered as the default.
+    if let Some((key, asked)) = scenario.unused.iter().find(|(key, _)| key == "kv") {
+        let refusal = Refusal::of(RefusalReason::CacheType, key, asked);
+        return Err(refusal.set(key, CacheType::F16).notice(engine, files.model()));
+    }
     adapter(engine).run(files, hardware, scenario)
 }
 

@@ -1,7 +1,7 @@
 //! A model on a machine under one engine: the interface that every engine implements.
 
 use super::layout::Layout;
-use crate::hardware::{Hardware, Load, Loads};
+use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::{DeviceBill, HostBill, Placement, PlacementReason, SlidingWindowCache};
 
 /// How hard a placement is looked for.
@@ -25,8 +25,10 @@ pub trait Run {
     /// Expected use and usable capacity of every device and of the host.
     fn loads(&self, context: u64, users: u64) -> Loads {
         let (devices, host) = self.bills(context, users);
-        let load = |bill: &DeviceBill| Load { used: bill.used_bytes, usable: bill.usable_bytes };
-        let devices: Vec<Load> = devices.iter().map(load).collect();
+        let load = |(bill, part): (&DeviceBill, &InstalledDevice<'_>)| {
+            part.load(bill.used_bytes, bill.usable_bytes)
+        };
+        let devices: Vec<Load> = devices.iter().zip(&self.hardware().parts).map(load).collect();
         Loads { host: self.hardware().host_load(host.used_bytes, &devices), devices }
     }
 

@@ -103,7 +103,7 @@ impl EngineAdapter for Sglang {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
             Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) | Quant::Build(_) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant)))
@@ -175,7 +175,7 @@ impl<'a> SglangRun<'a> {
         for part in &hardware.parts {
             usable_device(part.device, checkpoint.quant, 75)?;
         }
-        let cache_type = cache_type(scenario.kv)?;
+        let cache_type = cache_type(scenario.kv, &[CacheType::Nvfp4])?;
         let first = &hardware.parts[0];
         let mut defaults = Defaults::new(visible(first), ranks.tensor);
         defaults.chunk = scenario.max_num_batched_tokens.unwrap_or(defaults.chunk);
@@ -256,7 +256,8 @@ impl<'a> SglangRun<'a> {
             // Activations and graphs live outside the fraction; if they need more, the pools
             // shrink.
             let slack = visible(part).scale(1.0 - fraction);
-            let runtime = activations + cuda_graphs(self.base.scenario.eager);
+            let runtime = activations
+                + cuda_graphs(self.base.architecture(), self.base.scenario.eager, 256, Release(16));
             let beyond = Interval {
                 low: runtime.low - slack,
                 expected: runtime.expected - slack,
@@ -267,8 +268,13 @@ impl<'a> SglangRun<'a> {
                 usable: visible(part).scale(fraction).min(part.usable),
                 layers: layers.len() as u64,
                 lines: vec![
-                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
-                        .with(&[("tensor_parallel", self.ranks.tensor)]),
+                    Line::fitted(
+                        Term::Weights,
+                        weights,
+                        "sum(tensors of the rank)",
+                        self.base.checkpoint.source(source),
+                    )
+                    .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * slots", source)
                         .with(&[("context", tokens), ("users", sequences)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source)
@@ -355,8 +361,10 @@ impl Run for SglangRun<'_> {
         if let Some(sequences) = self.base.scenario.max_num_seqs {
             flags.push(format!("--max-running-requests {sequences}"));
         }
-        if self.cache_type == CacheType::Fp8 {
-            flags.push("--kv-cache-dtype fp8_e4m3".to_owned());
+        match self.cache_type {
+            CacheType::Fp8 => flags.push("--kv-cache-dtype fp8_e4m3".to_owned()),
+            CacheType::Nvfp4 => flags.push("--kv-cache-dtype nvfp4".to_owned()),
+            _ => {}
         }
         if self.base.scenario.eager {
             flags.push("--disable-cuda-graph".to_owned());

@@ -77,7 +77,7 @@ impl EngineAdapter for TensorRtLlm {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
             Quant::Format(
                 Format::Fp8
@@ -113,7 +113,7 @@ impl EngineAdapter for TensorRtLlm {
         Ok(Box::new(TensorRtRun {
             base,
             ranks: ranks.clone(),
-            cache_type: cache_type(scenario.kv)?,
+            cache_type: cache_type(scenario.kv, &[CacheType::Nvfp4])?,
             caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
             weights: ranks::weights(checkpoint, &ranks, first.device.compute_capability()),
             addons: CheckpointAddons::new(&TensorRtLlm, base)?,
@@ -198,8 +198,13 @@ impl TensorRtRun<'_> {
                 usable: part.usable - free.scale(1.0 - fraction),
                 layers: layers.len() as u64,
                 lines: vec![
-                    Line::fitted(Term::Weights, weights, "sum(tensors of the rank)", source)
-                        .with(&[("tensor_parallel", self.ranks.tensor)]),
+                    Line::fitted(
+                        Term::Weights,
+                        weights,
+                        "sum(tensors of the rank)",
+                        self.base.checkpoint.source(source),
+                    )
+                    .with(&[("tensor_parallel", self.ranks.tensor)]),
                     Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", source)
                         .with(&[("context", tokens), ("users", sequences)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", source),

@@ -8,19 +8,19 @@
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
-use super::checkpoint::{CheckpointBase, LayerSplit};
+use super::checkpoint::{Checkpoint, CheckpointBase, LayerSplit};
 use super::layer_cache::{LayerCache, expand_latents, layer_caches};
 use super::layout::Layout;
-use super::model_files::Addons;
+use super::model_files::{Addons, File};
 use super::refusal::Refusal;
 use super::run::Run;
 use crate::architecture::Architecture;
 use crate::bill::{DeviceLines, Line, bills, loads};
-use crate::catalog::DeviceKind;
+use crate::catalog::{DeviceKind, Model};
 use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, Mix, Quant};
-use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
-use crate::scenario::{CacheType, CacheTypes, Engine};
+use crate::report::{DeviceBill, HostBill, Notice, RefusalReason, Term};
+use crate::scenario::{CacheType, CacheTypes, Engine, Scenario};
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules are applied.
@@ -33,6 +33,11 @@ fn nearest(quant: Quant) -> Format {
         5.. => Format::BnbInt8,
         _ => Format::Nf4,
     }
+}
+
+/// Whether `format` is one of bitsandbytes.
+fn is_bitsandbytes(format: Format) -> bool {
+    matches!(format, Format::Nf4 | Format::BnbInt8)
 }
 
 /// Hugging Face Transformers.
@@ -48,7 +53,7 @@ impl EngineAdapter for Transformers {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),
             // GGUF files are supported, but unpacked to 16 bits, so they are no format of their own
             // in memory.
@@ -61,6 +66,28 @@ impl EngineAdapter for Transformers {
         }
     }
 
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[Quant::Format(Format::BnbInt8), Quant::Format(Format::Nf4)]
+    }
+
+    fn read_file<'a>(
+        &self,
+        model: &'a Model,
+        quant: Quant,
+        _: &Scenario,
+    ) -> Result<File<'a>, Notice> {
+        let Some(checkpoint) = Checkpoint::new(model, quant) else {
+            let refusal = Refusal::new(RefusalReason::FormatNotLoaded, quant);
+            return Err(refusal.or(Quant::Gguf(Mix::BF16)).notice(self.engine(), model));
+        };
+        // bitsandbytes replaces `nn.Linear`; since transformers 5 the experts of a layer are one
+        // parameter (`integrations/moe.py`), which stays as it is.
+        Ok(File::Checkpoint(match quant.format().is_some_and(is_bitsandbytes) {
+            true => checkpoint.with_plain_experts(),
+            false => checkpoint,
+        }))
+    }
+
     fn run_checkpoint<'a>(
         &'static self,
         base: CheckpointBase<'a>,
@@ -71,7 +98,7 @@ impl EngineAdapter for Transformers {
             let asked = format!("kv={kv}");
             return Err(Refusal::new(RefusalReason::CacheType, asked).set("kv", "f16"));
         }
-        let bitsandbytes = matches!(checkpoint.quant, Quant::Format(Format::Nf4 | Format::BnbInt8));
+        let bitsandbytes = checkpoint.quant.format().is_some_and(is_bitsandbytes);
         for part in &hardware.parts {
             let known = matches!(part.device.vendor.as_str(), "NVIDIA" | "AMD" | "Intel" | "Apple");
             if !known || (bitsandbytes && part.device.vendor == "Apple") {
@@ -160,7 +187,12 @@ impl TransformersRun<'_> {
                 usable: part.usable,
                 layers: self.split.layers[i],
                 lines: vec![
-                    Line::exact(Term::Weights, self.split.weights[i], "sum(tensors)", SOURCE),
+                    Line::exact(
+                        Term::Weights,
+                        self.split.weights[i],
+                        "sum(tensors)",
+                        self.base.checkpoint.source(SOURCE),
+                    ),
                     Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE)
                         .with(&[("context", context), ("users", users)]),
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
@@ -184,7 +216,12 @@ impl TransformersRun<'_> {
         }
         let (kv, state) = self.kv(0..self.caches.len(), context, users);
         let lines = vec![
-            Line::exact(Term::Weights, self.base.checkpoint.loaded(), "sum(tensors)", SOURCE),
+            Line::exact(
+                Term::Weights,
+                self.base.checkpoint.loaded(),
+                "sum(tensors)",
+                self.base.checkpoint.source(SOURCE),
+            ),
             Line::exact(Term::KvCache, kv, "sum(layers) token_bytes * tokens", SOURCE),
             Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
             Line::fitted(Term::Compute, self.activations(context, users), "prompt at once", SOURCE),
@@ -230,7 +267,7 @@ impl Run for TransformersRun<'_> {
 
     fn flags(&self) -> Vec<String> {
         let mut flags = vec!["device_map=\"auto\"".to_owned()];
-        match self.base.checkpoint.quant {
+        match self.base.checkpoint.quant.scheme() {
             Quant::Format(Format::Nf4) => flags.push(
                 "BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=\"nf4\", \
                  bnb_4bit_use_double_quant=True)"

@@ -367,15 +367,14 @@ fn cell(
         Term::Checkpoints,
     ]);
     let of_the_model = |item: &&BillItem| item.term != Term::OperatingSystem;
-    let total_bytes = on_devices().map(|item| item.bytes).sum::<Interval<Bytes>>()
-        + host.items.iter().filter(of_the_model).map(|item| item.bytes).sum();
-    let device_bytes = match devices.is_empty() {
-        true => total_bytes,
-        false => devices.iter().map(|bill| bill.used_bytes).sum(),
-    };
+    let used = devices.iter().map(|bill| bill.used_bytes).sum::<Interval<Bytes>>();
+    let in_ram = host.items.iter().filter(of_the_model).map(|item| item.bytes);
+    let total_bytes = used + in_ram.sum();
+    let device_bytes = if devices.is_empty() { total_bytes } else { used };
     let architecture = file.model().architecture();
     let params = file.model().count();
     let capacity = Capacity::new(scenario, run, &loads, verdict);
+    let max_context = capacity.max_context();
     let (max_users, offload_max_users) = (capacity.max_users(), capacity.offload_max_users());
     let copies = capacity.copies();
     let input = SpeedInput {
@@ -420,10 +419,12 @@ fn cell(
         device_bytes,
         verdict,
         headroom_bytes: headroom(&loads, verdict),
-        max_context: capacity.max_context(),
+        max_context,
+        expected_max_context: capacity.expected_max_context(max_context),
         offload_max_context: capacity.offload_max_context(),
         trained_context: architecture.max_context,
         max_users,
+        expected_max_users: capacity.expected_max_users(max_users),
         offload_max_users,
         copies: copies.count,
         copy_devices: copies.devices,

@@ -9,20 +9,30 @@ pub struct Load {
     pub used: Interval<Bytes>,
     /// Usable capacity.
     pub usable: Bytes,
+    /// What may be used at most: more than what is usable where that is a recommendation, as Metal's
+    /// working set is.
+    pub most: Bytes,
+    /// What is usable for certain: less where a desktop takes an unknown part.
+    pub safe: Bytes,
 }
 
 impl Load {
+    /// A load of a memory whose usable capacity is a limit.
+    pub fn new(used: Interval<Bytes>, usable: Bytes) -> Load {
+        Load { used, usable, most: usable, safe: usable }
+    }
+
     /// Whether even the high estimate fits.
     pub fn fits(&self) -> bool {
-        self.used.high <= self.usable
+        self.used.high <= self.safe
     }
 
-    /// Whether the expected estimate fits.
+    /// Whether the expected estimate fits into what may be used at most.
     pub fn fits_expectedly(&self) -> bool {
-        self.used.expected <= self.usable
+        self.used.expected <= self.most
     }
 
-    /// Usable minus expected bytes; negative if it does not fit.
+    /// Usable minus expected bytes; negative if it does not fit, or is above a recommendation.
     pub fn headroom(&self) -> i64 {
         self.usable.minus(self.used.expected)
     }

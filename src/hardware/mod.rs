@@ -36,8 +36,12 @@ pub struct InstalledDevice<'a> {
     pub capacity: Bytes,
     /// Memory that the engine can use: what programs can use, minus `display` and `reserve`.
     pub usable: Bytes,
+    /// What the engine may use at most: see [`Load::most`].
+    pub most: Bytes,
+    /// What is left to it with the largest desktop: see [`Load::safe`].
+    pub safe: Bytes,
     /// Memory used by the desktop that the device displays.
-    pub display: Bytes,
+    pub display: Interval<Bytes>,
     /// Memory that the user keeps free.
     pub reserve: Bytes,
     /// Source of the usable figure.
@@ -45,6 +49,13 @@ pub struct InstalledDevice<'a> {
 }
 
 impl InstalledDevice<'_> {
+    /// Returns the load of this device with `used` bytes, of which the engine lets itself use
+    /// `usable`.
+    pub fn load(&self, used: Interval<Bytes>, usable: Bytes) -> Load {
+        let most = if usable == self.usable { self.most } else { usable };
+        Load { used, usable, most, safe: usable.min(self.safe) }
+    }
+
     /// Whether both are the same device with the same usable memory.
     pub fn is_like(&self, other: &InstalledDevice<'_>) -> bool {
         self.device.id == other.device.id && self.usable == other.usable
@@ -90,23 +101,28 @@ impl<'a> Hardware<'a> {
                 continue;
             }
             let (capacity, seen) = memory(device, *memory_gb)?;
-            let (usable, basis) = if device.kind == DeviceKind::Unified {
+            let (usable, most, basis) = if device.kind == DeviceKind::Unified {
                 let rule = unified_memory::rule(device, capacity, seen, &scenario.platform);
-                host.ram = rule.ram;
+                // Machines that are linked need not have the same RAM.
+                host.ram = if host.shared { host.ram.min(rule.ram) } else { rule.ram };
                 host.shared = rule.shared;
-                (rule.usable, rule.basis)
+                (rule.usable, rule.most, rule.basis)
             } else if let Some(seen) = seen {
-                (seen.min(capacity), device.memory_usable_basis.as_deref().unwrap_or(""))
+                let usable = seen.min(capacity);
+                (usable, usable, device.memory_usable_basis.as_deref().unwrap_or(""))
             } else {
                 let basis = "no figure seen: 97 % of the memory as sold";
-                (capacity.scale(USABLE_SHARE), basis)
+                let usable = capacity.scale(USABLE_SHARE);
+                (usable, usable, basis)
             };
             let reserve = scenario.reserve.min(usable);
             let part = InstalledDevice {
                 device,
                 capacity,
                 usable: usable - reserve,
-                display: Bytes::ZERO,
+                most: most - reserve,
+                safe: usable - reserve,
+                display: Interval::default(),
                 reserve,
                 basis,
             };
@@ -115,20 +131,34 @@ impl<'a> Hardware<'a> {
         // The first device displays the desktop; on unified memory it is part of the system's
         // share.
         if let Some(first) = parts.first_mut().filter(|p| p.device.kind == DeviceKind::Discrete) {
-            first.display = scenario.addons.display.bytes().min(first.usable);
-            first.usable = first.usable - first.display;
+            let whole = first.usable;
+            first.display = scenario.addons.display.bytes().map(|bytes| bytes.min(whole));
+            first.usable = whole - first.display.expected;
+            first.most = first.usable;
+            first.safe = whole - first.display.high;
         }
         Ok(Hardware { parts, host })
     }
 
     /// Returns the load of the host with `used` bytes of its own; on unified memory, those of
-    /// `devices` are added.
+    /// `devices` are added. Several devices with unified memory are machines of their own with a
+    /// network between them: then it is the load of the fullest.
     pub fn host_load(&self, used: Interval<Bytes>, devices: &[Load]) -> Load {
-        let shared = match self.host.shared {
-            true => devices.iter().map(|load| load.used).sum(),
-            false => Interval::default(),
+        Load::new(used + self.shared_use(devices.iter().map(|load| load.used)), self.host.ram)
+    }
+
+    /// What devices with these uses take of a host's RAM: of the fullest, as [`Hardware::host_load`]
+    /// says.
+    pub fn shared_use(&self, devices: impl Iterator<Item = Interval<Bytes>>) -> Interval<Bytes> {
+        let fullest = |a: Interval<Bytes>, b: Interval<Bytes>| Interval {
+            low: a.low.max(b.low),
+            expected: a.expected.max(b.expected),
+            high: a.high.max(b.high),
         };
-        Load { used: used + shared, usable: self.host.ram }
+        match self.host.shared {
+            true => devices.fold(Interval::default(), fullest),
+            false => Interval::default(),
+        }
     }
 
     /// Usable capacity of every device.

@@ -25,6 +25,9 @@ use crate::units::{Bytes, GIB};
 pub(super) struct Unified {
     /// Bytes that programs can use on the GPU.
     pub usable: Bytes,
+    /// Bytes that they can use at most: Metal's working set is a recommendation, above which macOS
+    /// may take memory back.
+    pub most: Bytes,
     /// RAM of the host, without the firmware's carve-out for the GPU.
     pub ram: Bytes,
     /// Whether the GPU's memory is taken from that RAM.
@@ -61,9 +64,9 @@ pub(super) fn rule(
 
 fn metal(ram: Bytes, platform: &Platform) -> Unified {
     let share = |n: u64, d: u64| Bytes((u128::from(ram.0) * u128::from(n) / u128::from(d)) as u64);
-    let (usable, basis) = match (platform.limit, platform.system) {
+    let (usable, most, basis) = match (platform.limit, platform.system) {
         (Some(limit), _) if limit > Bytes::ZERO => {
-            (limit.min(ram), "iogpu.wired_limit_mb as it is set")
+            (limit.min(ram), limit.min(ram), "iogpu.wired_limit_mb as it is set")
         }
         (_, Some(System::Macos26)) => {
             let percent = match ram.0.div_ceil(GIB) {
@@ -72,19 +75,20 @@ fn metal(ram: Bytes, platform: &Platform) -> Unified {
                 49..=96 => 81,
                 _ => 84,
             };
-            let basis = "Metal's working set on macOS 26: 74 % of the RAM up to 24 GB, 78 % up to 48, \
-                 81 % up to 96, 84 % above; sudo sysctl iogpu.wired_limit_mb raises it";
-            (share(percent, 100), basis)
+            let basis = "Metal's recommended working set on macOS 26: 74 % of the RAM up to 24 GB, 78 % \
+                 up to 48, 81 % up to 96, 84 % above. A recommendation, no limit; sudo sysctl \
+                 iogpu.wired_limit_mb=N raises it";
+            (share(percent, 100), ram, basis)
         }
         _ => {
             let usable = if ram.0 <= 32 * GIB { share(2, 3) } else { share(3, 4) };
-            let basis = "Metal's working set up to macOS 15: two thirds of the RAM up to 32 GB, three \
-                 quarters above; macOS 26 lets more be used, and so does sudo sysctl \
-                 iogpu.wired_limit_mb";
-            (usable, basis)
+            let basis = "Metal's recommended working set up to macOS 15: two thirds of the RAM up to \
+                 32 GB, three quarters above; macOS 26 recommends more. A recommendation, no limit; \
+                 sudo sysctl iogpu.wired_limit_mb=N raises it";
+            (usable, ram, basis)
         }
     };
-    Unified { usable, ram, shared: true, basis }
+    Unified { usable, most, ram, shared: true, basis }
 }
 
 fn cuda(ram: Bytes, seen: Option<Bytes>) -> Unified {
@@ -98,7 +102,7 @@ fn cuda(ram: Bytes, seen: Option<Bytes>) -> Unified {
              devices, shared with the system",
         ),
     };
-    Unified { usable: visible, ram: visible, shared: true, basis }
+    Unified { usable: visible, most: visible, ram: visible, shared: true, basis }
 }
 
 fn linux(ram: Bytes, seen: Option<Bytes>, platform: &Platform) -> Unified {
@@ -114,11 +118,12 @@ fn linux(ram: Bytes, seen: Option<Bytes>, platform: &Platform) -> Unified {
     match carve_out > gtt {
         true => Unified {
             usable: carve_out,
+            most: carve_out,
             ram: rest,
             shared: false,
             basis: "what the firmware sets aside for the GPU, more than its GTT",
         },
-        false => Unified { usable: gtt, ram: rest, shared: true, basis },
+        false => Unified { usable: gtt, most: gtt, ram: rest, shared: true, basis },
     }
 }
 
@@ -126,8 +131,10 @@ const GTT: &str = "GTT, by default half of the RAM that Linux sees; ttm.pages_li
 
 fn windows(ram: Bytes, platform: &Platform) -> Unified {
     let carve_out = platform.carve_out.unwrap_or(CARVE_OUT).min(ram);
+    let usable = carve_out + (ram - carve_out) / 2;
     Unified {
-        usable: carve_out + (ram - carve_out) / 2,
+        usable,
+        most: usable,
         ram,
         shared: true,
         basis: "Windows: what the firmware sets aside for the GPU, and half of the rest",

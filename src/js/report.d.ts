@@ -73,6 +73,8 @@ export type Cell = {
   addon_bytes: Interval;
   /** How the engine lays out the KV cache. */
   cache_layout: CacheLayout;
+  /** The command that starts the model so, which names it; empty where it does not run. */
+  command?: string;
   /** Compute buffers, on devices and host. */
   compute_bytes: Interval;
   /** Number of copies of the setup that fit on the machine: several on a device that is large
@@ -95,6 +97,11 @@ export type Cell = {
   devices: Array<DeviceBill>;
   /** Engine name. */
   engine: Engine;
+  /** The longest context (tokens per user) that the expected estimates allow, between `max_context`
+   * and which the verdict is `tight`. */
+  expected_max_context?: number;
+  /** The most users at the requested context that the expected estimates allow. */
+  expected_max_users?: number;
   /** The engine's own flags that reproduce this placement. */
   flags: Array<string>;
   /** The machine in query notation, such as `rtx-4090*2`. */
@@ -195,7 +202,7 @@ export type DeviceBill = {
   usable_basis: string;
   /** Memory that the engine can use: the driver's figure minus what is withheld. */
   usable_bytes: Bytes;
-  /** Sum of the items. */
+  /** What the items add up to: see `sum_of_items`. */
   used_bytes: Interval;
   /** Memory withheld from the engine, for the desktop and the user's reserve. Not part of the
    * items. */
@@ -238,7 +245,7 @@ export type HostBill = {
   items: Array<BillItem>;
   /** RAM of the machine; on unified memory, the memory that the device shares. */
   ram_bytes: Bytes;
-  /** Sum of the items. */
+  /** What the items add up to: see `sum_of_items`. */
   used_bytes: Interval;
 };
 
@@ -491,6 +498,10 @@ export type RefusalReason = ({
   kind: "sequences";
   /** The maximum number of sequences. */
   most: number;
+} | {
+  /** Number of blocks. */
+  blocks: number;
+  kind: "state_blocks";
 } | {
   kind: "not_offered";
 } | {

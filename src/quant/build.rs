@@ -1,4 +1,4 @@
-//! Builds: files by the name and the publisher under which people download them.
+//! Builds: files and checkpoints by the name and the publisher under which people download them.
 //!
 //! Publishers give standard mixes names of their own, and change what is under them. How large such
 //! files are relative to the standard mix that is nearest is in `builds.json`, which
@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::Mix;
+use super::{Format, Mix, Quant};
 
 /// What is known of the files of one name.
 struct Known {
@@ -20,7 +20,7 @@ struct Known {
 // `PUBLISHERS`, sorted, and `KNOWN`, as `build.rs` reads them in `builds.json`.
 include!(concat!(env!("OUT_DIR"), "/builds.rs"));
 
-/// A GGUF file by its name, and by its publisher if one is named.
+/// A GGUF file or a quantised checkpoint by its name, and by its publisher if one is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Build {
     /// The name.
@@ -36,6 +36,8 @@ pub enum BuildName {
     Mix(Mix),
     /// A publisher's own, such as `UD-Q4_K_XL`.
     Own(OwnName),
+    /// That of the format of a checkpoint.
+    Format(Format),
 }
 
 /// A name that publishers gave to mixes of their own.
@@ -47,8 +49,8 @@ pub struct OwnName(u8);
 pub struct Publisher(u8);
 
 impl Build {
-    /// Parses `UD-Q4_K_XL` or, of one publisher, `unsloth:UD-Q4_K_XL`, in any case. The name of a
-    /// standard mix without a publisher is no build: it is what llama-quantize makes.
+    /// Parses `UD-Q4_K_XL` or, of one publisher, `unsloth:UD-Q4_K_XL` and `nvidia:NVFP4`, in any
+    /// case. The name of a standard mix or format without a publisher is no build.
     pub fn parse(text: &str) -> Option<Build> {
         match text.split_once(':') {
             Some((publisher, name)) => Some(Build {
@@ -57,7 +59,7 @@ impl Build {
             }),
             None => match BuildName::parse(text)? {
                 name @ BuildName::Own(_) => Some(Build { name, publisher: None }),
-                BuildName::Mix(_) => None,
+                BuildName::Mix(_) | BuildName::Format(_) => None,
             },
         }
     }
@@ -74,14 +76,17 @@ impl BuildName {
     pub fn parse(text: &str) -> Option<BuildName> {
         let own = || KNOWN.iter().position(|known| known.name.eq_ignore_ascii_case(text));
         let own = || own().map(|at| BuildName::Own(OwnName(at as u8)));
-        Mix::parse(text).map(BuildName::Mix).or_else(own)
+        let format = || Format::parse(text).map(BuildName::Format);
+        Mix::parse(text).map(BuildName::Mix).or_else(own).or_else(format)
     }
 
-    /// The standard mix that is nearest.
-    pub const fn base(self) -> Mix {
+    /// The scheme that files of this name follow: of a publisher's own name, the standard mix that
+    /// is nearest.
+    pub const fn scheme(self) -> Quant {
         match self {
-            BuildName::Mix(mix) => mix,
-            BuildName::Own(OwnName(at)) => KNOWN[at as usize].base,
+            BuildName::Mix(mix) => Quant::Gguf(mix),
+            BuildName::Own(OwnName(at)) => Quant::Gguf(KNOWN[at as usize].base),
+            BuildName::Format(format) => Quant::Format(format),
         }
     }
 
@@ -95,7 +100,7 @@ impl BuildName {
     /// experts.
     pub fn relative_size(self, has_experts: bool) -> [f64; 3] {
         match self {
-            BuildName::Mix(_) => [1.0; 3],
+            BuildName::Mix(_) | BuildName::Format(_) => [1.0; 3],
             BuildName::Own(OwnName(at)) if has_experts => KNOWN[at as usize].moe,
             BuildName::Own(OwnName(at)) => KNOWN[at as usize].dense,
         }
@@ -117,10 +122,11 @@ impl Publisher {
 
 impl fmt::Display for BuildName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            BuildName::Mix(mix) => mix.name(),
-            BuildName::Own(OwnName(at)) => KNOWN[usize::from(*at)].name,
-        })
+        match self {
+            BuildName::Mix(mix) => f.write_str(mix.name()),
+            BuildName::Own(OwnName(at)) => f.write_str(KNOWN[usize::from(*at)].name),
+            BuildName::Format(format) => format.fmt(f),
+        }
     }
 }
 
@@ -142,6 +148,7 @@ mod tests {
         let read = |text: &str| Build::parse(text).map(|build| build.to_string());
         assert_eq!(read("ud-q4_k_xl").as_deref(), Some("UD-Q4_K_XL"));
         assert_eq!(read("Unsloth:UD-Q4_K_XL").as_deref(), Some("unsloth:UD-Q4_K_XL"));
+        assert_eq!(read("NVIDIA:nvfp4").as_deref(), Some("nvidia:NVFP4"));
         assert_eq!(read("bartowski:q4_k_m").as_deref(), Some("bartowski:Q4_K_M"));
         assert_eq!((read("Q4_K_M"), read("nobody:Q4_K_M"), read("UD-Q9")), (None, None, None));
         assert!(Build::all().all(|build| Build::parse(&build.to_string()) == Some(build)));

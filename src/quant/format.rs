@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use crate::architecture::{Group, Role, Tensor};
+use super::layout::{Layout, Part, Storage};
+use crate::architecture::Tensor;
 use crate::units::Bytes;
 
 macro_rules! formats {
@@ -144,43 +145,6 @@ impl Scheme {
     }
 }
 
-/// The part of a model that a quantiser distinguishes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// The token embedding table.
-    Embedding,
-    /// The output head.
-    Head,
-    /// A projection of attention, state space or a dense or shared feed-forward block.
-    Linear,
-    /// The stacked matrices of routed experts.
-    Expert,
-    /// The router of a mixture of experts, or the gate of a shared expert.
-    Router,
-    /// A norm, a bias, a convolution, a state-space vector, a vision tower: never quantised.
-    Rest,
-}
-
-fn part(tensor: &Tensor) -> Part {
-    use Role::*;
-    if tensor.group == Group::Vision {
-        return Part::Rest;
-    }
-    match tensor.role {
-        TokenEmbd | PerLayerTokenEmbd | NextnEmbedTokens | LookupTable => Part::Embedding,
-        Output | NextnSharedHeadHead => Part::Head,
-        FfnGateExps | FfnGateUpExps | FfnUpExps | FfnDownExps => Part::Expert,
-        FfnGateInp | FfnGateInpShexp => Part::Router,
-        AttnQ | AttnK | AttnV | AttnQkv | AttnOutput | AttnOutputA | AttnOutputB | AttnGate
-        | AttnQA | AttnQB | AttnKvAMqa | AttnKvB | AttnKB | AttnVB | AttnKv | IndexerAttnK
-        | IndexerAttnQB | IndexerQProj | IndexerKProj | FfnGate | FfnUp | FfnDown
-        | FfnGateShexp | FfnUpShexp | FfnDownShexp | FfnLatentDown | FfnLatentUp | SsmIn | SsmX
-        | SsmOut | SsmFA | SsmFB | SsmGA | SsmGB | ShortConvIn | ShortConvOut | NextnEhProj
-        | PerLayerInpGate | PerLayerProj | PerLayerModelProj => Part::Linear,
-        _ => Part::Rest,
-    }
-}
-
 impl Format {
     /// Every named format, largest first.
     pub const ALL: &'static [Format] = &[
@@ -221,99 +185,96 @@ impl Format {
         Format::ALL.iter().copied().find(|f| f.to_string().eq_ignore_ascii_case(name))
     }
 
-    /// Bytes of `tensor` in a checkpoint; `experts` is whether the model has routed experts.
-    pub fn bytes(self, experts: bool, tensor: &Tensor) -> Bytes {
+    /// Bytes of `tensor` in a checkpoint with this layout.
+    pub fn bytes(self, layout: &Layout, tensor: &Tensor) -> Bytes {
         let [inputs, outputs, matrices] = tensor.shape.0;
-        match self.scheme(experts, tensor) {
+        match self.scheme(layout, tensor) {
             Some(scheme) => Bytes(scheme.bytes(inputs, outputs).saturating_mul(matrices)),
             None => Bytes(2 * tensor.shape.elements()),
         }
     }
 
     /// The part of [`Format::bytes`] for the weights themselves, without scales and the like.
-    pub fn weight_bytes(self, experts: bool, tensor: &Tensor) -> Bytes {
-        let bits = self.scheme(experts, tensor).map_or(160, |scheme| scheme.tenth_bits);
+    pub fn weight_bytes(self, layout: &Layout, tensor: &Tensor) -> Bytes {
+        let bits = self.scheme(layout, tensor).map_or(160, |scheme| scheme.tenth_bits);
         Bytes(tensor.shape.elements().saturating_mul(bits).div_ceil(80))
     }
 
+    /// By how much a checkpoint grows with the smallest groups that publishers use: of 32 inputs
+    /// instead of the 128 of the format's own tools.
+    pub fn finer_groups(self) -> f64 {
+        match self {
+            Format::Awq | Format::Gptq | Format::W4a16 => {
+                (4.0 + 20.0 / 32.0) / (4.0 + 20.0 / 128.0)
+            }
+            _ => 1.0,
+        }
+    }
+
     /// Whether `tensor` is stored in less than 16 bits per weight.
-    pub fn quantises(self, experts: bool, tensor: &Tensor) -> bool {
-        self.scheme(experts, tensor).is_some()
+    pub fn quantises(self, layout: &Layout, tensor: &Tensor) -> bool {
+        self.scheme(layout, tensor).is_some()
     }
 
     /// Returns the storage of a tensor; `None` if it stays in 16 bits.
-    fn scheme(self, experts: bool, tensor: &Tensor) -> Option<Scheme> {
+    fn scheme(self, layout: &Layout, tensor: &Tensor) -> Option<Scheme> {
         // A matrix known by its size only has no inputs and outputs; its rows count as one.
         let inputs = tensor.shape.0[0];
-        let part = part(tensor);
-        let projection = matches!(part, Part::Linear | Part::Expert);
+        let part = layout.part(tensor);
         match self {
-            // llm-compressor's recipes ignore `lm_head` and the routers.
-            Format::Fp8 => projection.then_some(Scheme { per_output: 4, ..Scheme::plain(80) }),
-            // config.json `weight_block_size: [128, 128]`, tensors `weight_scale_inv` (FP32).
-            Format::Fp8Block => projection.then_some(Scheme {
-                scale_group: ScaleGroup::Block(128),
-                group_bits: 32,
-                ..Scheme::plain(80)
-            }),
-            Format::Int8 => projection.then_some(Scheme { per_output: 4, ..Scheme::plain(80) }),
-            // `weight_scale` (FP8) a group of 16, `weight_scale_2` and `input_scale` (FP32).
-            Format::Nvfp4 => {
-                projection.then_some(Scheme { per_matrix: 8, ..Scheme::grouped(4, 16, 8) })
-            }
-            // OCP Microscaling v1.0: E8M0 scale for 32 elements. gpt-oss's config.json lists
-            // attention, router, embeddings and head under `modules_to_not_convert`.
-            Format::Mxfp4 => match experts {
-                false => projection.then_some(Scheme::grouped(4, 32, 8)),
-                true => (part == Part::Expert).then_some(Scheme::grouped(4, 32, 8)),
-            },
-            Format::Fp8Mxfp4 => match part {
-                Part::Expert => Some(Scheme::grouped(4, 32, 8)),
-                _ => Format::Fp8Block.scheme(experts, tensor),
-            },
-            Format::Int4Experts => (part == Part::Expert)
-                .then_some(Scheme { per_matrix: 16, ..Scheme::grouped(4, 32, 16) }),
-            // `scales` FP16 and `qzeros` 4 bits a group (AutoAWQ WQLinear_GEMM).
-            Format::Awq => projection.then_some(Scheme::grouped(4, 128, 16 + 4)),
-            // As AWQ, and `g_idx`: INT32 an input.
-            Format::Gptq => {
-                projection.then_some(Scheme { per_input: 4, ..Scheme::grouped(4, 128, 16 + 4) })
-            }
-            // `weight_packed`, `weight_scale` BF16, `weight_shape` (two INT64).
-            Format::W4a16 => {
-                projection.then_some(Scheme { per_matrix: 16, ..Scheme::grouped(4, 128, 16) })
-            }
-            // `SCB`: FP32 an output row.
-            Format::BnbInt8 => projection.then_some(Scheme { per_output: 4, ..Scheme::plain(80) }),
-            // absmax in 8 bits for 64 weights (QLoRA, section 3); the FP32 for 256 of those, 0.002
-            // bits a weight, is left out.
-            Format::Nf4 => projection.then_some(Scheme {
-                scale_group: ScaleGroup::Inputs(64),
-                group_bits: 8,
-                ..Scheme::plain(40)
-            }),
             // FP16 scale and bias for 64 inputs; embeddings and head too, routers of models with
             // a predicate of their own in 8 bits, others in 16 (mlx-lm utils.quantize_model).
-            Format::Mlx(bits) => match part {
-                Part::Linear | Part::Expert | Part::Embedding | Part::Head
-                    if inputs.is_multiple_of(64) =>
-                {
-                    Some(Scheme::grouped(u64::from(bits), 64, 32))
-                }
-                Part::Router if inputs.is_multiple_of(64) => Some(Scheme::grouped(8, 64, 32)),
-                _ => None,
+            Format::Mlx(_) => match part {
+                Part::Rest => None,
+                _ if !inputs.is_multiple_of(64) => None,
+                Part::Router => Some(Scheme::grouped(8, 64, 32)),
+                _ => Some(self.matrix()),
             },
             // Trellis tiles, sign and scale vectors `suh` and `svh` in FP16; the head at 6 bits
             // (`--head_bits`), embeddings and routers in 16.
-            Format::Exl3(tenth_bits) => match part {
-                Part::Linear | Part::Expert => Some(Scheme {
-                    per_input: 2,
-                    per_output: 2,
-                    ..Scheme::plain(u64::from(tenth_bits))
-                }),
-                Part::Head => Some(Scheme { per_input: 2, per_output: 2, ..Scheme::plain(60) }),
-                _ => None,
+            Format::Exl3(_) => match part {
+                Part::Head => Some(Format::Exl3(60).matrix()),
+                Part::Embedding | Part::Lookup | Part::Router | Part::Rest => None,
+                _ => Some(self.matrix()),
             },
+            _ => match layout.storage(part) {
+                Storage::Quantised => Some(self.matrix()),
+                Storage::Eight if self == Format::Fp8Mxfp4 => Some(Format::Fp8Block.matrix()),
+                Storage::Eight => Some(Format::Fp8.matrix()),
+                Storage::Sixteen => None,
+            },
+        }
+    }
+
+    /// How the format stores a matrix.
+    const fn matrix(self) -> Scheme {
+        match self {
+            Format::Fp8 => Scheme { per_output: 4, ..Scheme::plain(80) },
+            // config.json `weight_block_size: [128, 128]`, tensors `weight_scale_inv` (FP32).
+            Format::Fp8Block => {
+                Scheme { scale_group: ScaleGroup::Block(128), group_bits: 32, ..Scheme::plain(80) }
+            }
+            Format::Int8 => Scheme { per_output: 4, ..Scheme::plain(80) },
+            // `weight_scale` (FP8) a group of 16, `weight_scale_2` and `input_scale` (FP32).
+            Format::Nvfp4 => Scheme { per_matrix: 8, ..Scheme::grouped(4, 16, 8) },
+            // OCP Microscaling v1.0: E8M0 scale for 32 elements.
+            Format::Mxfp4 | Format::Fp8Mxfp4 => Scheme::grouped(4, 32, 8),
+            Format::Int4Experts => Scheme { per_matrix: 16, ..Scheme::grouped(4, 32, 16) },
+            // `scales` FP16 and `qzeros` 4 bits a group (AutoAWQ WQLinear_GEMM).
+            Format::Awq => Scheme::grouped(4, 128, 16 + 4),
+            // As AWQ, and `g_idx`: INT32 an input.
+            Format::Gptq => Scheme { per_input: 4, ..Scheme::grouped(4, 128, 16 + 4) },
+            // `weight_packed`, `weight_scale` BF16, `weight_shape` (two INT64).
+            Format::W4a16 => Scheme { per_matrix: 16, ..Scheme::grouped(4, 128, 16) },
+            // `SCB`: FP32 an output row.
+            Format::BnbInt8 => Scheme { per_output: 4, ..Scheme::plain(80) },
+            // absmax in 8 bits for 64 weights (QLoRA, section 3); the FP32 for 256 of those, 0.002
+            // bits a weight, is left out.
+            Format::Nf4 => Scheme::grouped(4, 64, 8),
+            Format::Mlx(bits) => Scheme::grouped(bits as u64, 64, 32),
+            Format::Exl3(tenth_bits) => {
+                Scheme { per_input: 2, per_output: 2, ..Scheme::plain(tenth_bits as u64) }
+            }
         }
     }
 }
@@ -332,7 +293,7 @@ fn tenth_bits(text: &str) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::architecture::Shape;
+    use crate::architecture::{Group, Role, Shape};
 
     fn tensor(role: Role, shape: [u64; 3]) -> Tensor {
         Tensor {
@@ -346,7 +307,9 @@ mod tests {
     }
 
     fn bytes(format: Format, role: Role, shape: [u64; 3]) -> u64 {
-        format.bytes(false, &tensor(role, shape)).0
+        let tensor = tensor(role, shape);
+        let [_, usual, _] = Layout::candidates(format, &[tensor]);
+        format.bytes(&usual, &tensor).0
     }
 
     #[test]

@@ -6,12 +6,14 @@ mod ggml;
 mod gguf_mix;
 mod gguf_part;
 mod gguf_recipe;
+mod layout;
 mod mix_context;
 
 pub use build::{Build, BuildName, Publisher};
 pub use format::Format;
 pub use ggml::GgmlType;
 pub use gguf_mix::Mix;
+pub use layout::Layout;
 pub use mix_context::{Lineage, MixContext};
 
 use std::fmt;
@@ -31,7 +33,8 @@ pub enum Quant {
     /// A llama.cpp mix: `Q4_K_M`, `IQ2_XXS`, `BF16` ... In a safetensors checkpoint only BF16,
     /// F16 and F32 exist.
     Gguf(Mix),
-    /// A GGUF file as somebody published it: `UD-Q4_K_XL`, `bartowski:Q4_K_M`.
+    /// A file or checkpoint as somebody published it: `UD-Q4_K_XL`, `bartowski:Q4_K_M`,
+    /// `nvidia:NVFP4`.
     Build(Build),
     /// A quantised checkpoint: `FP8`, `AWQ`, `MLX-4bit` ...
     Format(Format),
@@ -47,10 +50,25 @@ impl Quant {
 
     /// The GGUF mix: of a build, the standard one that is nearest.
     pub const fn mix(self) -> Option<Mix> {
-        match self {
+        match self.scheme() {
             Quant::Gguf(mix) => Some(mix),
-            Quant::Build(build) => Some(build.name.base()),
-            Quant::Format(_) => None,
+            Quant::Build(_) | Quant::Format(_) => None,
+        }
+    }
+
+    /// The checkpoint format, whoever published it.
+    pub const fn format(self) -> Option<Format> {
+        match self.scheme() {
+            Quant::Format(format) => Some(format),
+            Quant::Gguf(_) | Quant::Build(_) => None,
+        }
+    }
+
+    /// The mix or format that this scheme follows: of a build, the one that is nearest.
+    pub const fn scheme(self) -> Quant {
+        match self {
+            Quant::Build(build) => build.name.scheme(),
+            quant => quant,
         }
     }
 
@@ -63,28 +81,31 @@ impl Quant {
     /// Every scheme: the mixes and the formats, each largest first, with publishers' own names after
     /// the mix that is nearest.
     pub fn all() -> impl Iterator<Item = Quant> {
-        let near = |mix| Build::all().filter(move |build| build.name.base() == mix);
+        let near = |mix| Build::all().filter(move |build| build.name.scheme() == Quant::Gguf(mix));
         let mixes = Mix::ALL.iter().flat_map(move |mix| {
             [Quant::Gguf(*mix)].into_iter().chain(near(*mix).map(Quant::Build))
         });
         mixes.chain(Format::ALL.iter().map(|format| Quant::Format(*format)))
     }
 
-    /// The scheme whatever its publisher: of a build that is called like a standard mix, the mix.
+    /// The scheme whatever its publisher: of a build that is called like a standard mix or format,
+    /// these.
     pub const fn of_any_publisher(self) -> Quant {
         match self {
-            Quant::Build(Build { name: BuildName::Mix(mix), .. }) => Quant::Gguf(mix),
-            Quant::Build(Build { name, .. }) => Quant::Build(Build { name, publisher: None }),
-            quant => quant,
+            Quant::Build(Build { name: name @ BuildName::Own(_), .. }) => {
+                Quant::Build(Build { name, publisher: None })
+            }
+            quant => quant.scheme(),
         }
     }
 
     /// Nominal bits per weight, rounded: 4 for `Q4_K_M`, `AWQ` and `EXL3-4.0bpw`, 32 for `F32`.
     pub const fn nominal_bits(self) -> u8 {
-        match self {
+        match self.scheme() {
             Quant::Gguf(mix) => mix.nominal_bits(),
-            Quant::Build(build) => build.name.base().nominal_bits(),
             Quant::Format(format) => format.nominal_bits(),
+            // A scheme is no build.
+            Quant::Build(_) => 16,
         }
     }
 
@@ -95,16 +116,16 @@ impl Quant {
 
     /// Bytes of each of `tensors` (those of the GGUF file, or of the checkpoint), in their order.
     pub fn tensor_bytes(self, context: MixContext, tensors: &[Tensor]) -> Vec<Bytes> {
-        match self {
-            Quant::Gguf(_) | Quant::Build(_) => {
+        match self.format() {
+            None => {
                 let mix = self.mix().unwrap_or(Mix::F16);
                 let types = mix.types(context, tensors);
                 let bytes = |(t, ty): (&Tensor, GgmlType)| Bytes(ty.bytes(t.shape.elements()));
                 tensors.iter().zip(types).map(bytes).collect()
             }
-            Quant::Format(format) => {
-                let experts = tensors.iter().any(|tensor| tensor.role.is_expert());
-                tensors.iter().map(|tensor| format.bytes(experts, tensor)).collect()
+            Some(format) => {
+                let [_, usual, _] = Layout::candidates(format, tensors);
+                tensors.iter().map(|tensor| format.bytes(&usual, tensor)).collect()
             }
         }
     }
@@ -136,11 +157,10 @@ impl Quant {
         match self {
             Quant::Gguf(Mix::F32) => Some(plain(4)),
             Quant::Gguf(Mix::BF16 | Mix::F16) => Some(plain(2)),
-            Quant::Gguf(_) | Quant::Build(_) => None,
-            Quant::Format(format) => {
-                let experts = tensors.iter().any(|tensor| tensor.role.is_expert());
-                Some(stored().map(|tensor| format.bytes(experts, tensor)).sum())
-            }
+            quant => quant.format().map(|format| {
+                let [_, usual, _] = Layout::candidates(format, tensors);
+                stored().map(|tensor| format.bytes(&usual, tensor)).sum()
+            }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
 
 /// Memory use of one device.
@@ -16,7 +17,7 @@ pub struct DeviceBill {
     pub usable_bytes: Bytes,
     /// Source of the usable figure.
     pub usable_basis: String,
-    /// Sum of the items.
+    /// What the items add up to: see `sum_of_items`.
     pub used_bytes: Interval<Bytes>,
     /// Number of repeating layers on this device.
     pub layers: u64,
@@ -33,7 +34,7 @@ pub struct DeviceBill {
 pub struct HostBill {
     /// RAM of the machine; on unified memory, the memory that the device shares.
     pub ram_bytes: Bytes,
-    /// Sum of the items.
+    /// What the items add up to: see `sum_of_items`.
     pub used_bytes: Interval<Bytes>,
     /// Lines of the bill.
     pub items: Vec<BillItem>,
@@ -94,6 +95,17 @@ pub enum Term {
     Display,
     /// Memory that the user keeps free.
     Reserve,
+}
+
+/// What the `items` of a bill add up to. Those of llama.cpp and its front ends are summed bound by
+/// bound; those of other engines, many of them estimates that have nothing to do with each other,
+/// with the spreads in squares ([`Interval::independent`]).
+pub fn sum_of_items(engine: Engine, items: &[BillItem]) -> Interval<Bytes> {
+    let bytes = items.iter().map(|item| item.bytes);
+    match engine.rules_engine() {
+        Engine::LlamaCpp => bytes.sum(),
+        _ => Interval::independent(bytes),
+    }
 }
 
 impl DeviceBill {

@@ -59,6 +59,10 @@ pub struct Cell {
     /// The longest context (tokens per user) at which the verdict is `fits`; 0 if there is none.
     /// Limits of the engine and of the model's training are ignored.
     pub max_context: u64,
+    /// The longest context (tokens per user) that the expected estimates allow, between `max_context`
+    /// and which the verdict is `tight`.
+    #[serde(default)]
+    pub expected_max_context: u64,
     /// The longest context (tokens per user) with which it still runs with part of the model in
     /// RAM; null unless that is the verdict.
     #[serde(default)]
@@ -69,6 +73,9 @@ pub struct Cell {
     /// none. In a paged cache (vLLM, SGLang, TensorRT-LLM) a user takes a prompt and half an
     /// answer; those that are more wait.
     pub max_users: u64,
+    /// The most users at the requested context that the expected estimates allow.
+    #[serde(default)]
+    pub expected_max_users: u64,
     /// The most users at the requested context with whom it still runs with part of the model in
     /// RAM; null unless that is the verdict.
     #[serde(default)]

@@ -9,7 +9,7 @@ mod placement;
 mod speed;
 mod suggestion;
 
-pub use bill::{BillItem, DeviceBill, HostBill, Term};
+pub use bill::{BillItem, DeviceBill, HostBill, Term, sum_of_items};
 pub use cache_layout::{CacheLayout, SlidingWindowCache};
 pub use cell::{Cell, Verdict};
 pub use economy::{Economy, InOut, Input, Machine, Money, PerMtok, PowerDraw};

@@ -145,6 +145,11 @@ pub enum RefusalReason {
         /// The maximum number of sequences.
         most: u64,
     },
+    /// The pool has fewer blocks for recurrent states than the engine prepares for sequences.
+    StateBlocks {
+        /// Number of blocks.
+        blocks: u64,
+    },
     /// The engine has no such setting.
     NotOffered,
     /// Both a draft model and MTP layers are requested; only one can propose tokens.

@@ -6,7 +6,7 @@ use std::fmt;
 use super::notation::{Codec, Control, Notation, Number, Unit, Unset, choose, words};
 use super::{Bounds, ParseError};
 use crate::quant::Quant;
-use crate::units::Bytes;
+use crate::units::{Bytes, Interval};
 
 /// Whether vision and audio towers are loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -218,11 +218,12 @@ impl Display {
     /// programs open); 400 to 600 MiB after a fresh start of Windows 11 with three screens
     /// (techtactician.com, "Hidden VRAM hogs"). Browsers and games take more: the reserve is there
     /// for them.
-    pub const fn bytes(self) -> Bytes {
-        match self {
-            Display::Off => Bytes::ZERO,
-            Display::Linux => Bytes::mib(700),
-            Display::Windows => Bytes::mib(1_100),
-        }
+    pub const fn bytes(self) -> Interval<Bytes> {
+        let (low, expected, high) = match self {
+            Display::Off => (0, 0, 0),
+            Display::Linux => (400, 700, 1_300),
+            Display::Windows => (500, 1_100, 1_800),
+        };
+        Interval { low: Bytes::mib(low), expected: Bytes::mib(expected), high: Bytes::mib(high) }
     }
 }

@@ -20,22 +20,25 @@ words! {
         Q4_0 = "q4_0",
         IQ4_NL = "iq4_nl",
         Fp8 = "fp8",
+        Int8 = "int8",
+        Int4 = "int4",
+        Nvfp4 = "nvfp4",
     }
 }
 
 impl CacheType {
-    /// The ggml type that llama.cpp keeps such a cache in (`--cache-type-k`); FP8, which it lacks,
-    /// becomes Q8_0.
+    /// The ggml type that llama.cpp keeps such a cache in (`--cache-type-k`); of those that it lacks,
+    /// the one with as many bits.
     pub const fn ggml_type(self) -> GgmlType {
         match self {
             CacheType::F32 => GgmlType::F32,
             CacheType::F16 => GgmlType::F16,
             CacheType::BF16 => GgmlType::BF16,
-            CacheType::Q8_0 | CacheType::Fp8 => GgmlType::Q8_0,
+            CacheType::Q8_0 | CacheType::Fp8 | CacheType::Int8 => GgmlType::Q8_0,
             CacheType::Q5_1 => GgmlType::Q5_1,
             CacheType::Q5_0 => GgmlType::Q5_0,
             CacheType::Q4_1 => GgmlType::Q4_1,
-            CacheType::Q4_0 => GgmlType::Q4_0,
+            CacheType::Q4_0 | CacheType::Int4 | CacheType::Nvfp4 => GgmlType::Q4_0,
             CacheType::IQ4_NL => GgmlType::IQ4_NL,
         }
     }
@@ -44,6 +47,9 @@ impl CacheType {
     pub const fn bits_per_value(self) -> f64 {
         match self {
             CacheType::Fp8 => 8.0,
+            CacheType::Int8 => 8.25,
+            CacheType::Int4 => 4.25,
+            CacheType::Nvfp4 => 4.5,
             ty => {
                 let ty = ty.ggml_type();
                 8.0 * ty.block_bytes() as f64 / ty.block_elements() as f64
@@ -55,6 +61,10 @@ impl CacheType {
     pub const fn bytes(self, values: u64) -> u64 {
         match self {
             CacheType::Fp8 => values,
+            // A scale of 32 bits for each head of a token, of 128 values.
+            CacheType::Int8 => values.saturating_add(values / 32),
+            CacheType::Int4 => values.div_ceil(2).saturating_add(values / 32),
+            CacheType::Nvfp4 => values.div_ceil(2).saturating_add(values.div_ceil(16)),
             ty => {
                 let ty = ty.ggml_type();
                 values.saturating_mul(ty.block_bytes()).div_ceil(ty.block_elements())
@@ -66,6 +76,27 @@ impl CacheType {
     pub const fn is_quantised(self) -> bool {
         matches!(self, CacheType::Fp8) || self.ggml_type().block_elements() > 1
     }
+
+    /// Whether it is a type of serving engines, which llama.cpp has not.
+    pub const fn is_of_serving_engines(self) -> bool {
+        matches!(self, CacheType::Fp8 | CacheType::Int8 | CacheType::Int4 | CacheType::Nvfp4)
+    }
+}
+
+/// The type that engines call `text` (`--kv-cache-dtype`), or the text itself.
+fn of_an_engine(text: &str) -> &str {
+    const NAMES: [(&str, &str); 8] = [
+        ("fp8_e4m3", "fp8"),
+        ("fp8_e5m2", "fp8"),
+        ("fp8_per_token_head", "fp8"),
+        ("int8_per_token_head", "int8"),
+        ("int4_per_token_head", "int4"),
+        ("bfloat16", "bf16"),
+        ("float16", "f16"),
+        ("fp16", "f16"),
+    ];
+    let known = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
+    known.map_or(text, |(_, ty)| ty)
 }
 
 /// Types of the two halves of the KV cache.
@@ -83,10 +114,14 @@ impl CacheTypes {
         CacheTypes { key: ty, value: ty }
     }
 
-    /// The types of an engine that has no FP8 cache: eight bits are Q8_0 there.
+    /// The types of an engine that has no FP8 cache: eight bits are Q8_0 there, four Q4_0.
     #[must_use]
     pub fn without_fp8(self) -> CacheTypes {
-        let known = |ty| if ty == CacheType::Fp8 { CacheType::Q8_0 } else { ty };
+        let known = |ty: CacheType| match ty {
+            CacheType::Fp8 | CacheType::Int8 => CacheType::Q8_0,
+            CacheType::Int4 | CacheType::Nvfp4 => CacheType::Q4_0,
+            ty => ty,
+        };
         CacheTypes { key: known(self.key), value: known(self.value) }
     }
 }
@@ -108,7 +143,7 @@ impl Notation for CacheTypes {
                 let (key, value) = (CacheType::parse(key.trim())?, CacheType::parse(value.trim())?);
                 Ok(CacheTypes { key, value }.without_fp8())
             }
-            None => CacheType::parse(text).map(CacheTypes::both),
+            None => CacheType::parse(of_an_engine(text)).map(CacheTypes::both),
         }
     }
 
@@ -123,9 +158,10 @@ impl Notation for CacheTypes {
     #[cfg(test)]
     fn any() -> proptest::strategy::BoxedStrategy<CacheTypes> {
         use proptest::prelude::*;
-        let half = || CacheType::any().prop_filter("no half is FP8", |ty| *ty != CacheType::Fp8);
+        let half =
+            || CacheType::any().prop_filter("of llama.cpp", |ty| !ty.is_of_serving_engines());
         let halves = (half(), half()).prop_map(|(key, value)| CacheTypes { key, value });
-        prop_oneof![halves, Just(CacheTypes::both(CacheType::Fp8))].boxed()
+        prop_oneof![halves, CacheType::any().prop_map(CacheTypes::both)].boxed()
     }
 }
 
@@ -147,7 +183,7 @@ mod tests {
     fn fp8_is_read_of_a_whole_cache() {
         let read = |text| CacheTypes::parse(text).unwrap().to_string();
         assert_eq!(
-            (read("FP8"), read("fp8,F16"), read("fp8, fp8")),
+            (read("FP8_e4m3"), read("fp8,F16"), read("fp8, fp8")),
             ("fp8".to_owned(), "q8_0,f16".to_owned(), "q8_0".to_owned(),)
         );
     }

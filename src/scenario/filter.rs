@@ -144,14 +144,15 @@ impl fmt::Display for NamePart {
 
 impl Notation for NamePart {
     fn parse(text: &str) -> Result<NamePart, ParseError> {
+        let is_of_names = |c: char| c.is_alphanumeric() || " .-_/+".contains(c);
         match text.chars().count() {
-            1..=60 => Ok(NamePart(text.to_owned())),
+            1..=60 if text.chars().all(is_of_names) => Ok(NamePart(text.to_owned())),
             _ => Err(ParseError::malformed(NamePart::accepted())),
         }
     }
 
     fn accepted() -> String {
-        "1..60 letters of a name".to_owned()
+        "1..60 letters and digits of a name".to_owned()
     }
 
     #[cfg(test)]

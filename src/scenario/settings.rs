@@ -70,7 +70,7 @@ macro_rules! settings {
     /// One KV buffer shared by all users (`--kv-unified`).
     unified { Run, Only(&[LlamaCpp, Ollama]), unified_kv: bool = false, ON_OFF }
     /// Sliding-window layers keep the whole context (`--swa-full`).
-    swa_full { Run, Only(&[LlamaCpp, Ollama, LmStudio]), swa_full: bool = false, ON_OFF }
+    swa_full { Run, Only(LLAMA_CPP), swa_full: bool = false, ON_OFF }
     /// The GGUF file is quantised with an importance matrix.
     imatrix { Run, Only(LLAMA_CPP), imatrix: bool = false, ON_OFF }
     /// RAM of the machine.

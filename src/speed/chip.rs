@@ -140,19 +140,36 @@ impl Chip {
             DeviceKind::Unified | DeviceKind::Cpu => bandwidth,
         });
         let fabric = device.fabric_gb_s.map(|gb_s| gb_s * 1e9 / 2.0);
+        let between = between_machines(device).unwrap_or(host_link);
         Some(Chip {
             bandwidth,
             unit_hz,
             clock_hz,
             peaks,
             power_w: device.tdp_w,
-            link: fabric.unwrap_or(host_link).max(host_link),
-            fabric: fabric.is_some_and(|rate| rate > host_link),
+            link: fabric.unwrap_or(between).max(between),
+            fabric: fabric.is_some_and(|rate| rate > between),
             host_link,
             family: family(device),
             backend: backend(device),
         })
     }
+}
+
+/// Bytes per second in one direction between machines with unified memory, which each device is one
+/// of; `None` for devices that share a host.
+///
+/// A DGX Spark has ConnectX-7, whose two ports of 200 Gb/s share what PCIe gives one; Macs have
+/// Thunderbolt of 40 Gb/s or more; of others 10 Gb/s Ethernet is assumed.
+fn between_machines(device: &Device) -> Option<f64> {
+    if device.kind != DeviceKind::Unified || device.segment == "datacenter" {
+        return None;
+    }
+    Some(match (device.vendor.as_str(), device.pcie.as_deref()) {
+        (_, Some(link)) if link.starts_with("ConnectX-7") => 25e9,
+        ("Apple", _) => 5e9,
+        _ => 1.25e9,
+    })
 }
 
 fn tflops(device: &Device, key: &str) -> f64 {
@@ -236,6 +253,9 @@ mod tests {
     fn links_are_one_way() {
         assert_eq!(chip("h100-sxm").link, 450e9);
         assert!((chip("rtx-4090").host_link - 31.5e9).abs() < 0.1e9);
+        // Machines of their own have a network between them.
+        assert_eq!((chip("dgx-spark-gb10").link, chip("strix-halo-395").link), (25e9, 1.25e9));
+        assert_eq!(chip("dgx-spark-gb10").host_link, 273e9);
     }
 
     #[test]

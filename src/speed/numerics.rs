@@ -33,7 +33,7 @@ impl Numerics {
     pub fn of(quant: Quant, flash_attention: bool) -> Numerics {
         let plain = Numerics { flash_attention, ..Numerics::default() };
         let precision = |precision| Numerics { precision, ..plain };
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::F32 | Mix::BF16 | Mix::F16) => {
                 Numerics { half_weights: true, ..plain }
             }

@@ -8,6 +8,21 @@ use headroom::quant::Quant;
 use headroom::report::Suggestion;
 use headroom::scenario::{Bounds, DeviceCount, Engine, Layout, Machine, Scenario, View};
 
+/// Asks `query`, a question in query notation, in place of the one there is; the page looks as before.
+///
+/// A machine without a model asks what runs on it, a model without a machine what it needs.
+pub fn ask(scenario: &mut Scenario, query: &str) {
+    let has = |key: &str| query.split('&').any(|pair| pair.split('=').next() == Some(key));
+    let (mut asked, _) = Scenario::from_query(query);
+    match (has("model"), has("hw")) {
+        (false, true) => asked.models.clear(),
+        (true, false) => asked.machines.clear(),
+        _ => {}
+    }
+    let Scenario { lang, theme, embed, .. } = *scenario;
+    *scenario = Scenario { lang, theme, embed, ..asked };
+}
+
 /// Adds a row, unless it is there.
 pub fn add_model(scenario: &mut Scenario, id: &str) {
     if !scenario.models.iter().any(|model| model == id)
@@ -253,6 +268,18 @@ mod tests {
             selected: Some(Selected { model, machine, quant, engine: 0 }),
             ..Scenario::default()
         }
+    }
+
+    #[test]
+    fn a_question_in_words_takes_the_place_of_the_one_before() {
+        let ask = |query: &str| {
+            let (mut scenario, _) = Scenario::from_query("model=a&lang=ru&ctx=4096");
+            super::ask(&mut scenario, query);
+            scenario.to_query()
+        };
+        assert_eq!(ask("model=qwen3-32b&hw=rtx-4090"), "model=qwen3-32b&hw=rtx-4090&lang=ru");
+        assert_eq!(ask("hw=rtx-4090&ctx=8192"), "model=*&hw=rtx-4090&ctx=8192&lang=ru");
+        assert_eq!(ask("model=qwen3-32b"), "model=qwen3-32b&hw=*&lang=ru");
     }
 
     #[test]

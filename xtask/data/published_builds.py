@@ -9,7 +9,8 @@ HEADROOM   the command `headroom`, which says what llama-quantize would make
 src/quant/builds.json has, for each name that a publisher gave to a mix of his own, the standard mix
 that is nearest to it, and how large its files are relative to that mix, over the models of which
 files are known: the smallest, the median and the largest, for dense models and mixtures of experts.
-src/catalog/data/builds.json has the known files, those of standard mixes too.
+src/catalog/data/builds.json has the known files, those of standard mixes too, and the known
+checkpoints under the names of their formats, whole: with towers and MTP layers.
 """
 
 import csv
@@ -65,6 +66,31 @@ def name_of(row):
     return name if name in MIXES or name in NAMES else None
 
 
+# Formats of checkpoints, by the names that publishers give to them.
+FORMATS = {
+    r"MLX-([234568])-?bits?": r"MLX-\1bit",
+    r"FP4|NVFP4(A16|-W4A4|-MTP|-MTP-sm121|-Fast)?": "NVFP4",
+    r"FP8(-native)?": "FP8",
+    r"FP8-block": "FP8-block",
+    r"(QAT-|Quark-)?AWQ(-4bit|-INT4)?(-W4A16)?": "AWQ",
+    r"GPTQ-Int4": "GPTQ",
+    r"(AutoRound-INT4|INT4-W4A16|QAT-W4A16)(-mixed|-ct)?": "W4A16",
+    r"INT4-native": "INT4-experts",
+    r"FP8-MXFP4 \(preview\)": "FP8-MXFP4",
+    r"MXFP4": "MXFP4",
+}
+
+
+def formats_of(row):
+    """The formats that a checkpoint is asked for by. Of FP8 by blocks people say FP8."""
+    for pattern, name in FORMATS.items():
+        found = re.fullmatch(pattern, row["build_name"], re.IGNORECASE)
+        if found:
+            name = found.expand(name)
+            return ["FP8-block", "FP8"] if name == "FP8-block" or (name == "FP8" and row["publisher"] in ("Qwen", "zai-org")) else [name]
+    return []
+
+
 def source_of(row):
     """Where the size was printed. A copy of the publisher's page stands for the page."""
     what = re.search(r"index id \d+\)?(?: \((.*)\))?", row["source"])
@@ -101,7 +127,11 @@ def left_out(ratios):
 
 
 def main(truth, headroom):
-    rows = [row for row in csv.DictReader(open(truth / "builds.csv")) if row["format_family"] == "gguf"]
+    rows = list(csv.DictReader(open(truth / "builds.csv")))
+    # A checkpoint printed to few figures says less than what its method does.
+    fine = lambda row: row["file_bytes"] and int(row["precision_bytes"] or 1) <= 0.02 * int(row["file_bytes"])
+    checkpoints = [(row, name) for row in rows if row["format_family"] != "gguf" and row["model_hf_id"] and row["publisher"] not in ("?", "ollama") and fine(row) for name in formats_of(row)]
+    rows = [row for row in rows if row["format_family"] == "gguf"]
     rows = [(row, name_of(row)) for row in rows if row["file_bytes"]]
     rows = [(row, name) for row, name in rows if name and row["publisher"] != "?"]
 
@@ -143,7 +173,8 @@ def main(truth, headroom):
         for name, base in NAMES.items() if spread(name, "dense")
     ]
     listed = MIXES + [entry["name"] for entry in names]
-    rows = [(row, name) for row, name in rows if name in listed]
+    rows = [(row, name) for row, name in rows if name in listed] + checkpoints
+    listed += sorted({name for _, name in checkpoints})
     publishers = sorted({row["publisher"] for row, _ in rows})
     listed = [name for name in listed if any(name == other for _, other in rows)]
     sources = sorted({source_of(row) for row, _ in rows})
@@ -153,7 +184,7 @@ def main(truth, headroom):
         finest[row["model_hf_id"], row["publisher"], name] = {
             "publisher": publishers.index(row["publisher"]), "name": listed.index(name),
             "bytes": int(row["file_bytes"]), "precision": int(row["precision_bytes"] or 1),
-            "has_projector": row["includes_mmproj"] == "y", "source": sources.index(source_of(row)),
+            "has_projector": row["format_family"] == "gguf" and row["includes_mmproj"] == "y", "source": sources.index(source_of(row)),
         }
     models = {}
     for (model, _, _), file in sorted(finest.items(), key=lambda item: item[0]):

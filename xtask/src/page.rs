@@ -110,8 +110,13 @@ pub fn build(config: &Config, purpose: Purpose) -> Result<Page> {
             }
             Asset::Rust(app) => {
                 let files = build_app(app, folder, config, purpose)?;
-                preloads = files.preloads(base);
-                let markup = config.build.app_markup(&files.js, &files.wasm);
+                let markup = match app.is_late {
+                    true => String::new(),
+                    false => {
+                        preloads = files.preloads(base);
+                        config.build.app_markup(&files.js, &files.wasm)
+                    }
+                };
                 page.extend(files.all);
                 markup
             }
@@ -173,8 +178,12 @@ fn build_app(app: &RustApp, folder: &Path, config: &Config, purpose: Purpose) ->
         run(command(optimiser).arg(format!("-O{level}")).arg(&whole).arg("--output").arg(&wasm))?;
     }
 
-    // The script is written for the app, so one hash names both.
-    let hashed = format!("{name}-{:x}", seahash::hash(&read(&compiled)?));
+    // The script is written for the app, so one hash names both. What is loaded late is known by its
+    // name.
+    let hashed = match app.is_late {
+        true => name.to_string(),
+        false => format!("{name}-{:x}", seahash::hash(&read(&compiled)?)),
+    };
     let (js, wasm) = (format!("{hashed}.js"), format!("{hashed}_bg.wasm"));
     let files = read_files(&made)?;
     let all = files.into_iter().map(|(address, bytes)| match address.strip_prefix(&*name) {

@@ -72,15 +72,20 @@ pub(in crate::engine) fn nearest_format(quant: Quant) -> Quant {
     }
 }
 
-/// The type that serving engines cache keys and values in for `kv`: 16 bits, or FP8 for any 8 bits.
+/// The type that serving engines cache keys and values in for `kv`: 16 bits, FP8 for any 8 bits, or
+/// one of an engine's `own`.
 ///
 /// # Errors
 /// Another type, or two that differ.
-pub(in crate::engine) fn cache_type(kv: CacheTypes) -> Result<CacheType, Refusal> {
+pub(in crate::engine) fn cache_type(
+    kv: CacheTypes,
+    own: &[CacheType],
+) -> Result<CacheType, Refusal> {
     use CacheType::{BF16, F16, Fp8, Q8_0};
     match (kv.key, kv.value) {
         (F16 | BF16, F16 | BF16) => Ok(F16),
         (Fp8 | Q8_0, Fp8 | Q8_0) => Ok(Fp8),
+        (ty, value) if ty == value && own.contains(&ty) => Ok(ty),
         _ => {
             let nearest = if kv.key.is_quantised() { "fp8" } else { "f16" };
             Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", nearest))

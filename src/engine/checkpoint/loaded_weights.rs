@@ -1,11 +1,11 @@
 //! Weights as vLLM holds them after loading: fused projections in PyTorch's blocks, padded
 //! vocabulary, rotary tables, and padded MXFP4 experts.
 
-use super::file::Checkpoint;
+use super::file::{Checkpoint, SizeBasis};
 use super::tensor_parallel::{FusedWeight, rank};
 use super::torch_allocator::allocated;
 use crate::architecture::{Architecture, Mixer};
-use crate::quant::{Format, Quant};
+use crate::quant::Format;
 use crate::scenario::Scenario;
 use crate::units::{Bytes, Interval};
 
@@ -29,10 +29,17 @@ impl Release {
         if self.budgets_graphs() { 920 } else { 900 }
     }
 
-    /// Batches scheduled before the first one completes: two with asynchronous scheduling
-    /// (`VllmConfig.max_concurrent_batches`), assumed to be the default from release 0.20 on.
+    /// Batches scheduled before the first one completes, as windows are sized for them: two with
+    /// asynchronous scheduling (`VllmConfig.max_concurrent_batches`) from release 0.26 on. A log of
+    /// 0.22 has one: 6.96 GiB for a request of Gemma-4-31B.
     pub fn batches_in_flight(self) -> u64 {
-        if self.0 >= 20 { 2 } else { 1 }
+        if self.0 >= 26 { 2 } else { 1 }
+    }
+
+    /// Whether the engine refuses to start with more sequences than there are blocks for their
+    /// recurrent states. Source: `config/compilation.py`, since 0.19.
+    pub fn checks_state_blocks(self) -> bool {
+        self.0 >= 19
     }
 
     /// Blocks of recurrent state per sequence: two if prefix caching aligns states with blocks
@@ -87,11 +94,18 @@ pub fn of_rank(
         allocated(padded(fused.weights)) + allocated(padded(fused.scale_bytes))
     });
     let bytes = weights.sum::<Bytes>() + rotary_tables(architecture);
-    // Publishers differ in what they leave in 16 bits: linear attention, first layers.
-    match checkpoint.quant {
-        Quant::Gguf(_) | Quant::Build(_) => Interval::around(bytes, 0.995, 1.006),
-        Quant::Format(_) => Interval::around(bytes, 0.97, 1.075),
-    }
+    // Official checkpoints are what they say but for a few matrices; others differ in first layers
+    // and group sizes, too.
+    let (low, high): (f64, f64) = match (checkpoint.quant.format(), checkpoint.basis) {
+        (None, _) | (_, SizeBasis::Published(_)) => (0.995, 1.006),
+        (
+            Some(Format::Fp8Block | Format::Fp8Mxfp4 | Format::Mxfp4 | Format::Int4Experts),
+            SizeBasis::Method,
+        ) => (0.985, 1.05),
+        (_, SizeBasis::Method) => (0.97, 1.075),
+    };
+    let (least, most) = checkpoint.spread;
+    Interval::around(bytes, low.min(least * 0.995), high.max(most * 1.006))
 }
 
 /// Cosines and sines for every position, in 16 bits (`RotaryEmbedding.cos_sin_cache`): one table
@@ -114,8 +128,8 @@ fn rotary_tables(architecture: &Architecture) -> Bytes {
     tables.iter().map(|width| allocated(Bytes(positions * width * 2))).sum()
 }
 
-/// Ratio by which MXFP4 experts grow to suit a kernel's tiles. Marlin (devices before Hopper)
-/// rounds hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden
+/// Ratio by which MXFP4 experts grow to suit a kernel's tiles. Marlin (devices before Hopper, and
+/// consumer Blackwell) rounds hidden and inner width up to multiples of 256 and 128; other kernels rounded the hidden
 /// width to 256 until release 0.16. Each of `columns` ranks has whole blocks of 32 and rounds its
 /// own part up, so the inner width need not divide evenly.
 ///
@@ -127,7 +141,7 @@ fn expert_padding(
     capability: Option<u32>,
     release: Release,
 ) -> f64 {
-    if checkpoint.quant != Quant::Format(Format::Mxfp4) {
+    if checkpoint.quant.format() != Some(Format::Mxfp4) {
         return 1.0;
     }
     let moe = checkpoint.architecture().layers.iter().find_map(|layer| layer.ffn.moe());
@@ -139,7 +153,7 @@ fn expert_padding(
         all as f64 / moe.intermediate_size.max(1) as f64
     };
     match (capability, release.0) {
-        (Some(..90), _) => up(moe.hidden_size, 256) * inner(128),
+        (Some(..90 | 120..), _) => up(moe.hidden_size, 256) * inner(128),
         (_, ..=16) => up(moe.hidden_size, 256),
         _ => inner(64),
     }

@@ -24,7 +24,7 @@ use super::tensor_parallel::{ShardCounts, divides_as, stage};
 use crate::architecture::Architecture;
 use crate::engine::layout::{Layout, PlacedLayers};
 use crate::engine::refusal::Refusal;
-use crate::quant::Quant;
+use crate::quant::Format;
 use crate::report::RefusalReason;
 use crate::scenario::{Engine, ExpertParallel, SplitMode};
 use crate::units::{Bytes, Interval};
@@ -93,10 +93,7 @@ impl Ranks {
             let most = if outer > 1 { room / stages.max(1) } else { room };
             return Err(if most > 0 { refusal.set(key, most) } else { refusal });
         }
-        let granule = match checkpoint.quant {
-            Quant::Format(format) => format.granule(),
-            Quant::Gguf(_) | Quant::Build(_) => 1,
-        };
+        let granule = checkpoint.quant.format().map_or(1, Format::granule);
         let of = |tensor: u64| Ranks::cut(engine, architecture, parallel.expert, tensor, data);
         let fits = |tensor: u64| {
             let (counts, _) = of(tensor).ok()?;

@@ -23,7 +23,7 @@ use crate::bill::Line;
 use crate::engine::addons::{adapted, tower, warm_up};
 use crate::engine::model_files::{Addons, File, ModelFiles};
 use crate::engine::split_by_memory::split_by_memory;
-use crate::hardware::{Hardware, Load, Loads};
+use crate::hardware::{Hardware, Loads};
 use crate::quant::{Mix, Quant};
 use crate::report::{BillItem, Notice, Term};
 use crate::units::{Bytes, Interval};
@@ -125,14 +125,12 @@ impl<'a> LlamaCppAddons<'a> {
             return loads;
         }
         let (devices, host) = self.lines(placement, settings).bytes();
-        let mut on_devices = Interval::default();
+        let used = |loads: &Loads| self.hardware.shared_use(loads.devices.iter().map(|l| l.used));
+        let before = used(&loads);
         for (load, more) in loads.devices.iter_mut().zip(devices) {
             load.used = load.used + more;
-            on_devices = on_devices + more;
         }
-        let shared = if self.hardware.host.shared { on_devices } else { Interval::default() };
-        let Load { used, usable } = loads.host;
-        loads.host = Load { used: used + host + shared, usable };
+        loads.host.used = loads.host.used + host + used(&loads).minus(before);
         loads
     }
 

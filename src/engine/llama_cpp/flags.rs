@@ -162,6 +162,9 @@ pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
     if scenario.ubatch != Scenario::default().ubatch {
         out.push(format!("--batchsize {}", scenario.ubatch));
     }
+    if scenario.swa_full {
+        out.push("--noswa".to_owned());
+    }
     out
 }
 

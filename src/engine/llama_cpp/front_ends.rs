@@ -2,7 +2,7 @@
 //! the same engine with their own number of slots, window cache and cache types.
 //!
 //! Rules: Ollama 0.2x (`docs/context-length.mdx`, `envconfig/config.go`), LM Studio 0.4
-//! (documentation, "Parallel Requests"), KoboldCpp 1.1xx (`koboldcpp.py`, arguments).
+//! (documentation, "Parallel Requests"), KoboldCpp 1.117 (`koboldcpp.py`, arguments).
 
 use super::VERSION;
 use super::checks;
@@ -31,8 +31,6 @@ pub struct FrontEnd {
     pub(super) max_users: u64,
     /// Whether all sequences share one KV buffer.
     unified: bool,
-    /// Whether sliding-window layers keep the whole context.
-    swa_full: bool,
     /// The cache types that are offered, the same for keys and values; `None` is all.
     pub(super) cache_types: Option<&'static [CacheType]>,
     /// Whether rows can be divided between devices.
@@ -57,7 +55,6 @@ const DEFAULTS: FrontEnd = FrontEnd {
     min_slots: 1,
     max_users: MAX_SEQUENCES,
     unified: false,
-    swa_full: false,
     cache_types: None,
     row_split: true,
     tensor_split: true,
@@ -103,12 +100,11 @@ pub static LM_STUDIO: FrontEnd = FrontEnd {
     ..DEFAULTS
 };
 
-/// KoboldCpp. It queues requests while one is running, and shifts contexts, which a window cache
-/// cannot (`--useswa` gives that up).
+/// KoboldCpp. It queues requests while one is running. Since 1.114 sliding-window layers keep their
+/// window only (`--noswa`, or `--swa-full`, goes back to the whole context, which can be shifted).
 pub static KOBOLD_CPP: FrontEnd = FrontEnd {
     engine: Engine::KoboldCpp,
     max_users: 1,
-    swa_full: true,
     cache_types: Some(&[
         CacheType::F16,
         CacheType::BF16,
@@ -134,10 +130,11 @@ impl FrontEnd {
             n_ubatch: physical_batch(scenario),
             kv: scenario.kv.into(),
             flash_attention: scenario.flash_attention,
-            swa_full: scenario.swa_full || self.swa_full,
+            swa_full: scenario.swa_full,
             logits: scenario.logits,
             proposed: 0,
             snapshots: 0,
+            unpacks_cache: true,
         }
     }
 
@@ -162,7 +159,7 @@ impl EngineAdapter for FrontEnd {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        let Quant::Format(format) = quant else { return Ok(()) };
+        let Some(format) = quant.format() else { return Ok(()) };
         let nearest = match quant.nominal_bits() {
             _ if format == Format::Mxfp4 => Mix::MXFP4_MOE,
             0..=2 => Mix::Q2_K,
@@ -175,6 +172,16 @@ impl EngineAdapter for FrontEnd {
         Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(Quant::Gguf(nearest)))
     }
 
+    fn usual_formats(&self) -> &'static [Quant] {
+        &[
+            Quant::Gguf(Mix::Q8_0),
+            Quant::Gguf(Mix::Q6_K),
+            Quant::Gguf(Mix::Q5_K_M),
+            Quant::Gguf(Mix::Q4_K_M),
+            Quant::Gguf(Mix::IQ4_XS),
+        ]
+    }
+
     fn read_file<'a>(
         &self,
         model: &'a Model,
@@ -183,8 +190,10 @@ impl EngineAdapter for FrontEnd {
     ) -> Result<File<'a>, Notice> {
         match quant {
             Quant::Gguf(mix) => GgufFile::new(model, mix, scenario.imatrix).map(File::Gguf),
-            Quant::Build(build) => GgufFile::published(model, build).map(File::Gguf),
-            Quant::Format(_) => {
+            Quant::Build(build) if quant.format().is_none() => {
+                GgufFile::published(model, build).map(File::Gguf)
+            }
+            Quant::Build(_) | Quant::Format(_) => {
                 let refusal = Refusal::new(RefusalReason::FormatNotLoaded, quant);
                 Err(refusal.notice(self.engine, model))
             }
@@ -265,7 +274,7 @@ mod tests {
         let of = |front_end: &FrontEnd| front_end.settings(&scenario, 4096, 1);
         assert_eq!(of(&LM_STUDIO).n_parallel, 4);
         assert!(of(&LM_STUDIO).unified);
-        assert!(of(&KOBOLD_CPP).swa_full);
+        assert_eq!(of(&KOBOLD_CPP), of(&LLAMA_SERVER));
         assert_eq!(of(&OLLAMA), of(&LLAMA_SERVER));
     }
 }

@@ -60,7 +60,8 @@ impl<'a> GgufFile<'a> {
     /// llama.cpp does not know the architecture.
     pub fn published(model: &'a Model, build: Build) -> Result<GgufFile<'a>, Notice> {
         // Publishers use importance matrices.
-        let mut weights = weights(model, build.name.base(), true)?;
+        let mix = Quant::Build(build).mix().unwrap_or(Mix::F16);
+        let mut weights = weights(model, mix, true)?;
         if build.name.has_q8_0_head() {
             for weight in &mut weights {
                 if matches!(weight.tensor.role, Role::TokenEmbd | Role::Output) {

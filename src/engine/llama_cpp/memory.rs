@@ -78,6 +78,12 @@ impl<'a> GgufOnMachine<'a> {
         Ok(GgufOnMachine { file, hardware, overheads })
     }
 
+    /// Whether the backend of a device unpacks a quantised cache to f16 in flash attention.
+    pub fn unpacks_cache(&self) -> bool {
+        let backends = self.hardware.parts.iter().filter_map(|part| platform(part.device));
+        backends.into_iter().any(|backend| matches!(backend, Platform::Cuda | Platform::Rocm))
+    }
+
     /// Places the weights according to `placement`.
     pub fn place(&self, placement: Placement) -> PlacedModel {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
@@ -129,7 +135,8 @@ impl<'a> GgufOnMachine<'a> {
                     + Interval::exact(state.devices[i])
                     + compute(i)
                     + self.overhead(placed, i);
-                Load { used, usable: self.hardware.parts[i].usable }
+                let part = &self.hardware.parts[i];
+                part.load(used, part.usable)
             })
             .collect();
         let host = self.file.size.of(placed.model.host)
@@ -183,12 +190,15 @@ impl<'a> GgufOnMachine<'a> {
             items.extend(addons.take(Some(i)));
             let group = placed.placement.group_of(i);
             let layers = self.layers(&placed.placement, Some(group)).count() as u64;
-            device_bill(part, part.usable, part.basis, layers, items)
+            let used = items.iter().map(|item| item.bytes).sum();
+            device_bill(part, (part.usable, used), part.basis, layers, items)
         });
         let devices = devices.collect();
         let mut items = self.items(placed, settings, &caches, None, host_compute);
         items.extend(addons.take(None));
-        (devices, host_bill(&self.hardware.host, items))
+        let host = &self.hardware.host;
+        let used = items.iter().map(|item| item.bytes).sum::<Interval<Bytes>>() + host.system;
+        (devices, host_bill(host, items, used))
     }
 
     /// Bytes in addition to the model's own, over all devices and the host.

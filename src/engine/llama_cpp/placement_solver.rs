@@ -349,12 +349,7 @@ const REBALANCINGS: usize = 3;
 /// What each device's load has beyond a lower bound of it.
 fn beyond(loads: &Loads, bound: &Loads) -> Vec<Interval<Bytes>> {
     let each = loads.devices.iter().zip(&bound.devices);
-    each.map(|(load, bound)| Interval {
-        low: load.used.low - bound.used.low,
-        expected: load.used.expected - bound.used.expected,
-        high: load.used.high - bound.used.high,
-    })
-    .collect()
+    each.map(|(load, bound)| load.used.minus(bound.used)).collect()
 }
 
 /// Moves layers from the fullest device to the emptiest until the loads that `estimate` gives are
@@ -436,9 +431,9 @@ mod tests {
                     layer += 1;
                 }
                 let used = Interval::around(used, 1.0, 1.01);
-                devices.push(Load { used, usable: *usable });
+                devices.push(Load::new(used, *usable));
             }
-            Loads { devices, host: Load { used: Interval::exact(host), usable: ram } }
+            Loads { devices, host: Load::new(Interval::exact(host), ram) }
         }
     }
 

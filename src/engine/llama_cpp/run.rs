@@ -104,6 +104,7 @@ impl<'a> LlamaCppRun<'a> {
         checks::check_split(front_end, scenario, architecture, hardware).map_err(refused)?;
         let gguf = GgufOnMachine::new(file, hardware)?;
         let settings = front_end.settings(scenario, scenario.context, scenario.users);
+        let settings = Settings { unpacks_cache: gguf.unpacks_cache(), ..settings };
         let settings = with_speculation(file, addons, settings);
         let addons = LlamaCppAddons::new(file, addons, hardware)?;
         let memory = hardware.usable();
@@ -132,6 +133,7 @@ impl<'a> LlamaCppRun<'a> {
 
     fn settings(&self, context: u64, users: u64) -> Settings {
         let settings = self.front_end.settings(self.scenario, context, users);
+        let settings = Settings { unpacks_cache: self.gguf.unpacks_cache(), ..settings };
         with_speculation(self.gguf.file, self.addons.addons(), settings)
     }
 }

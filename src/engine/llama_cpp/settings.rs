@@ -29,6 +29,9 @@ pub struct Settings {
     /// States of a recurrent layer that each sequence keeps in addition to the current one, to roll
     /// back to when a draft is rejected (`n_rs_seq`).
     pub snapshots: u64,
+    /// Whether flash attention unpacks a quantised cache to f16: with CUDA and ROCm. Metal, Vulkan
+    /// and the CPU read it as it is.
+    pub unpacks_cache: bool,
 }
 
 /// Snapshots of recurrent states when MTP layers draft `proposed` tokens at once: one per token in

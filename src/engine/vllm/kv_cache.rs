@@ -16,9 +16,12 @@ use crate::units::Bytes;
 /// Tokens in a block of a model without recurrent layers.
 const BLOCK: u64 = 16;
 
-/// Percentage by which the blocks of a compressed cache exceed its entries, for compressor states
-/// and the packing of unequal pages. Two logs of DeepSeek-V4-Flash give 2.9 and 3.8.
-const COMPRESSED: u64 = 3;
+/// Tokens in a block of a compressed cache (DeepSeek-V4), and in blocks of its windows.
+const COMPRESSED_BLOCK: u64 = 256;
+const COMPRESSED_WINDOW_BLOCK: u64 = 64;
+
+/// Bytes to a multiple of which the pages of a compressed cache are padded.
+const COMPRESSED_ALIGNMENT: u64 = 576;
 
 /// The settings that determine the layout of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Settings {
     pub batched: u64,
     /// Tokens drafted at once in speculative decoding; 0 without it.
     pub speculative: u64,
+    /// Pipeline stages, each of which has a batch of its own in flight.
+    pub stages: u64,
     /// The release whose rules are applied.
     pub release: Release,
 }
@@ -63,22 +68,22 @@ pub struct KvLayout {
     groups: Vec<Group>,
     block_bytes: u64,
     settings: Settings,
-    /// Compressed caches, whose bytes are summed without groups.
-    compressed: Vec<LayerCache>,
+    /// Whether entries are compressed from several tokens.
+    compressed: bool,
 }
 
 impl KvLayout {
     /// Creates the layout of layers with `caches` on one rank.
     pub fn new(caches: &[LayerCache], settings: Settings) -> KvLayout {
-        let compressed: Vec<LayerCache> = match caches.iter().any(|cache| cache.ratio > 1) {
-            true => caches.to_vec(),
-            false => Vec::new(),
+        let compressed = caches.iter().any(|cache| cache.ratio > 1);
+        let (groups, block_bytes) = match compressed {
+            true => compressed_groups(caches, settings),
+            false => {
+                let pages: Vec<Page> =
+                    caches.iter().flat_map(|cache| pages(cache, settings)).collect();
+                group(&pages)
+            }
         };
-        if !compressed.is_empty() {
-            return KvLayout { groups: Vec::new(), block_bytes: 0, settings, compressed };
-        }
-        let pages: Vec<Page> = caches.iter().flat_map(|cache| pages(cache, settings)).collect();
-        let (groups, block_bytes) = group(&pages);
         KvLayout { groups, block_bytes, settings, compressed }
     }
 
@@ -94,7 +99,12 @@ impl KvLayout {
 
     /// Whether the figure is exact, which it is unless there are caches of compressed entries.
     pub fn is_exact(&self) -> bool {
-        self.compressed.is_empty()
+        !self.compressed
+    }
+
+    /// Whether sequences keep a recurrent state, each in a block of its own.
+    pub fn has_states(&self) -> bool {
+        self.groups.iter().any(|group| group.kind == Kind::State)
     }
 
     /// Tokens in a block of the layers that keep every token.
@@ -104,13 +114,13 @@ impl KvLayout {
 
     /// Maximum number of blocks that a sequence of `context` tokens takes, over all groups.
     pub fn blocks(&self, context: u64) -> u64 {
-        let Settings { batched, speculative, release, .. } = self.settings;
+        let Settings { speculative, release, .. } = self.settings;
+        let in_flight = self.settings.in_flight(self.compressed);
         let blocks = |group: &Group| match group.kind {
             Kind::Full => context.div_ceil(group.block),
             // The window plus the tokens scheduled but not yet computed; the window may start
             // inside a block.
             Kind::Window(window) => {
-                let in_flight = batched.saturating_mul(release.batches_in_flight());
                 let tokens = (window.saturating_sub(1).saturating_add(in_flight)).min(context);
                 tokens.div_ceil(group.block) + 1
             }
@@ -121,10 +131,6 @@ impl KvLayout {
 
     /// Bytes on one rank of `users` sequences with `context` tokens each.
     pub fn bytes(&self, context: u64, users: u64) -> Bytes {
-        if !self.compressed.is_empty() {
-            let of = |cache: &LayerCache| compressed_bytes(cache, context, self.settings);
-            return self.compressed.iter().map(of).sum::<Bytes>() * (users * COMPRESSED);
-        }
         Bytes(self.block_bytes) * self.blocks(context) * users
     }
 
@@ -136,10 +142,7 @@ impl KvLayout {
     /// Number of sequences of `context` tokens that fit a pool of `pool` bytes, as vLLM prints it
     /// ("Maximum concurrency").
     pub fn concurrency(&self, pool: Bytes, context: u64) -> f64 {
-        match self.compressed.is_empty() {
-            true => self.pool_blocks(pool) as f64 / self.blocks(context).max(1) as f64,
-            false => pool.0 as f64 / self.bytes(context, 1).0.max(1) as f64,
-        }
+        self.pool_blocks(pool) as f64 / self.blocks(context).max(1) as f64
     }
 
     /// Number of tokens that vLLM prints for a pool of `pool` bytes ("GPU KV cache size"): up to
@@ -243,24 +246,59 @@ fn several(
     (groups.collect(), size * page)
 }
 
-/// Bytes of DeepSeek-V4's cache: window and compressed entries of 584 bytes in FP8 (448 values, a
-/// BF16 rotary part and scales), and indexer keys with their scales.
-fn compressed_bytes(cache: &LayerCache, context: u64, settings: Settings) -> Bytes {
-    let entry = match settings.cache_type {
+/// Groups of DeepSeek-V4's layers, with the bytes of a block: compressed entries with the indexer's
+/// keys in blocks of 256 tokens; windows in blocks of 64; the compressors' states, in FP32, as
+/// windows of a few tokens. Groups have as many layers as fit the largest page.
+///
+/// An entry has 584 bytes in FP8: 448 values, a BF16 rotary part and scales. A log prints the pages
+/// of V4-Flash: 1,002,240 bytes for its 62 compressed caches, 37,440 for each window, 32,832 and
+/// 8,640 for each state (github.com/vllm-project/vllm/issues/54703).
+fn compressed_groups(caches: &[LayerCache], settings: Settings) -> (Vec<Group>, u64) {
+    let aligned = |bytes: u64| bytes.next_multiple_of(COMPRESSED_ALIGNMENT);
+    let entry = |cache: &LayerCache| match settings.cache_type {
         CacheType::Fp8 => 584,
         ty => ty.bytes(cache.entry()),
     };
-    let Settings { batched, release, .. } = settings;
-    let window = cache.window.map_or(0, |window| {
-        (window + batched.saturating_mul(release.batches_in_flight())).min(context)
-    });
-    let index = match cache.index_key {
+    let index = |cache: &LayerCache| match cache.index_key {
         0 => 0,
         key => key + key.div_ceil(128) * 4,
     };
-    let ratio = cache.ratio.max(1);
-    let long = if ratio > 1 { context.div_ceil(ratio) } else { 0 };
-    Bytes(window * entry + long * (entry + index))
+    let compressed = || caches.iter().filter(|cache| cache.ratio > 1);
+    let page = |cache: &LayerCache| {
+        let entries = COMPRESSED_BLOCK / cache.ratio;
+        aligned(entries * entry(cache)) + aligned(entries * index(cache))
+    };
+    let block_bytes = compressed().map(page).sum::<u64>().max(1);
+    let mut groups = vec![Group { kind: Kind::Full, block: COMPRESSED_BLOCK }];
+    let mut add = |kind, block, bytes: u64| {
+        let count = bytes.div_ceil(block_bytes) as usize;
+        groups.extend(std::iter::repeat_n(Group { kind, block }, count));
+    };
+    let windows = caches.iter().filter_map(|cache| Some((cache, cache.window?)));
+    let longest = windows.clone().map(|(_, window)| window).max().unwrap_or(0);
+    let bytes = windows.map(|(cache, _)| aligned(COMPRESSED_WINDOW_BLOCK * entry(cache)));
+    add(Kind::Window(longest), COMPRESSED_WINDOW_BLOCK, bytes.sum());
+    let mut ratios: Vec<u64> = compressed().map(|cache| cache.ratio).collect();
+    ratios.sort_unstable();
+    ratios.dedup();
+    for ratio in ratios {
+        // Those that compress few tokens overlap with the entry before.
+        let (overlap, block) = if ratio <= 4 { (2, 4) } else { (1, 8) };
+        let state = |width: u64| aligned(block * overlap * 2 * 4 * width);
+        let states = compressed().filter(|cache| cache.ratio == ratio);
+        let bytes = states.map(|cache| state(cache.key) + state(cache.index_key));
+        add(Kind::Window(ratio * overlap), block, bytes.sum());
+    }
+    (groups, block_bytes)
+}
+
+impl Settings {
+    /// Tokens that are scheduled but not computed yet. Of a compressed cache most logs have one
+    /// batch, those of 0.26 too.
+    fn in_flight(&self, compressed: bool) -> u64 {
+        let batches = if compressed { 1 } else { self.release.batches_in_flight() };
+        self.batched.saturating_mul(batches.max(self.stages))
+    }
 }
 
 #[cfg(test)]
@@ -273,6 +311,7 @@ mod tests {
             cache_type: CacheType::F16,
             batched: 8192,
             speculative: 0,
+            stages: 1,
             release: Release(release),
         }
     }
@@ -354,6 +393,28 @@ mod tests {
         assert_eq!(layout.block_tokens(), 800);
         let pool = Bytes((110.59 * GIB as f64) as u64);
         assert_eq!(layout.tokens(pool, 184_320), 3_233_564);
+    }
+
+    /// DeepSeek-V4-Flash: 21 layers that compress 4 tokens, 20 that compress 128, all with a window.
+    #[test]
+    fn compressed_pages_are_those_of_a_log() {
+        let layer = |ratio, index_key| LayerCache {
+            kv_heads: 1,
+            key: 512,
+            window: Some(128),
+            ratio,
+            index_key,
+            ..Default::default()
+        };
+        let mut caches = vec![layer(4, 128); 21];
+        caches.extend([layer(128, 0); 20]);
+        caches.extend([layer(1, 0); 2]);
+        let fp8 = Settings { cache_type: CacheType::Fp8, ..settings(22) };
+        let layout = KvLayout::new(&caches, fp8);
+        assert_eq!((layout.block_bytes().0, layout.groups()), (1_002_240, 5));
+        // 32.08 GiB held 8.3 sequences of 262,144 tokens, with one batch in flight.
+        let pool = Bytes((32.08 * GIB as f64) as u64);
+        assert!((layout.concurrency(pool, 262_144) / 8.3 - 1.0).abs() < 0.07);
     }
 
     /// Llama-3.1-70B: 126,832 tokens in 38.71 GiB.

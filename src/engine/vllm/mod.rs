@@ -38,13 +38,16 @@ pub const VERSION: &str = "0.33 (October 2026)";
 
 const SOURCE: &str = "vLLM 0.33";
 
+/// Types of the cache beside 16 bits and FP8 (`--kv-cache-dtype`).
+const CACHE_TYPES: &[CacheType] = &[CacheType::Int8, CacheType::Int4, CacheType::Nvfp4];
+
 /// Ranks for which vLLM reserves adapter slots (`MaxLoRARanks` in `config/lora.py`).
 const LORA_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
 
 /// The least compute capability (times ten) that vLLM's kernels for `quant` require. Source:
 /// `get_min_capability` of each quantisation config.
 fn least_capability(quant: Quant) -> u32 {
-    match quant {
+    match quant.scheme() {
         Quant::Format(Format::Fp8 | Format::Fp8Block | Format::Nvfp4) => 75,
         Quant::Format(Format::Mxfp4 | Format::Fp8Mxfp4) => 80,
         Quant::Format(Format::Awq | Format::Int8 | Format::W4a16 | Format::Int4Experts) => 75,
@@ -66,7 +69,7 @@ impl EngineAdapter for Vllm {
     }
 
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
-        match quant {
+        match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
             Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) | Quant::Build(_) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant)))
@@ -156,7 +159,7 @@ impl<'a> VllmRun<'a> {
         for part in &hardware.parts {
             usable_device(part.device, checkpoint.quant, least_capability(checkpoint.quant))?;
         }
-        let cache_type = cache_type(scenario.kv)?;
+        let cache_type = cache_type(scenario.kv, CACHE_TYPES)?;
         let release = Release::of(scenario);
         let (default_sequences, default_batched) =
             default_batch(&hardware.parts[0], release, scenario.context);
@@ -164,7 +167,8 @@ impl<'a> VllmRun<'a> {
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
-        let settings = KvSettings { cache_type, batched, speculative, release };
+        let stages = ranks.stages.len() as u64;
+        let settings = KvSettings { cache_type, batched, speculative, stages, release };
         let caches = layer_caches(architecture, ranks.shard_counts.attention);
         let of_stage = |stage: &Range<usize>| caches.get(stage.clone()).unwrap_or_default();
         let kv =
@@ -187,7 +191,7 @@ impl<'a> VllmRun<'a> {
             ))
         });
         let weights = weights.collect();
-        Ok(VllmRun {
+        let run = VllmRun {
             base,
             ranks,
             default_sequences,
@@ -195,12 +199,47 @@ impl<'a> VllmRun<'a> {
             utilisation: scenario.gpu_memory_utilization.unwrap_or(release.utilisation()),
             release,
             cache_type,
-            graphs: cuda_graphs(scenario.eager),
+            graphs: cuda_graphs(
+                architecture,
+                scenario.eager,
+                scenario.max_num_seqs.unwrap_or(default_sequences),
+                release,
+            ),
             kv,
             kv_with_mtp,
             addons,
             weights,
-        })
+        };
+        run.check_state_blocks()?;
+        Ok(run)
+    }
+
+    /// Checks that the pool has a block for the recurrent state of each sequence that the engine
+    /// prepares for, where it holds a sequence at all: the engine refuses to capture CUDA graphs of
+    /// decoding with fewer. Source: `config/compilation.py`.
+    ///
+    /// # Errors
+    /// There are fewer blocks than sequences.
+    fn check_state_blocks(&self) -> Result<(), Refusal> {
+        let scenario = self.base.scenario;
+        if scenario.eager || !self.release.checks_state_blocks() {
+            return Ok(());
+        }
+        let sequences = scenario.max_num_seqs.unwrap_or(self.default_sequences);
+        for (i, on_device) in self.device_lines(scenario.context, 1).iter().enumerate() {
+            let layout = self.ranks.stage(i).and_then(|stage| self.kv.get(stage));
+            let Some(layout) = layout.filter(|layout| layout.has_states()) else { continue };
+            let rest = on_device.lines.iter().filter(|line| line.term != Term::KvCache);
+            let rest = Interval::independent(rest.map(|line| line.bytes));
+            let blocks = |rest: Bytes| layout.pool_blocks(on_device.usable - rest);
+            let (expected, safe) = (blocks(rest.expected), blocks(rest.high));
+            if expected >= layout.blocks(scenario.context) && expected < sequences {
+                let rule = RefusalReason::StateBlocks { blocks: expected };
+                let starts = if safe > 0 { safe } else { expected };
+                return Err(Refusal::of(rule, "seqs", sequences).set("seqs", starts));
+            }
+        }
+        Ok(())
     }
 
     /// `max_num_seqs` for as many users of each data rank: raised where they are more.
@@ -251,7 +290,9 @@ impl<'a> VllmRun<'a> {
         let kv = match layout.is_exact() {
             true => Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", SOURCE),
             false => {
-                let kv = Interval::around(kv, 0.4, 1.4);
+                // From 0.26 on there are runs with two batches in flight, too.
+                let high = if self.release.batches_in_flight() > 1 { 1.95 } else { 1.1 };
+                let kv = Interval::around(kv, 0.9, high);
                 Line::fitted(Term::KvCache, kv, "entries * entry_bytes * users", SOURCE)
             }
         };
@@ -273,8 +314,13 @@ impl<'a> VllmRun<'a> {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
                 return DeviceLines { usable: part.usable, layers: 0, lines: Vec::new() };
             };
-            let weights = Line::fitted(Term::Weights, *weights, "sum(tensors of the rank)", SOURCE)
-                .with(&[("tensor_parallel", self.ranks.tensor)]);
+            let weights = Line::fitted(
+                Term::Weights,
+                *weights,
+                "sum(tensors of the rank)",
+                self.base.checkpoint.source(SOURCE),
+            )
+            .with(&[("tensor_parallel", self.ranks.tensor)]);
             let last = stage + 1 == self.ranks.stages.len();
             let activations = if last { sampling } else { silent };
             let activations =
@@ -378,9 +424,14 @@ impl Run for VllmRun<'_> {
         if self.base.scenario.max_num_batched_tokens.is_some() {
             flags.push(format!("--max-num-batched-tokens {}", self.batched));
         }
-        if self.cache_type == CacheType::Fp8 {
-            flags.push("--kv-cache-dtype fp8".to_owned());
-        }
+        let cache = match self.cache_type {
+            CacheType::Fp8 => Some("fp8"),
+            CacheType::Int8 => Some("int8_per_token_head"),
+            CacheType::Int4 => Some("int4_per_token_head"),
+            CacheType::Nvfp4 => Some("nvfp4"),
+            _ => None,
+        };
+        flags.extend(cache.map(|cache| format!("--kv-cache-dtype {cache}")));
         if self.base.scenario.eager {
             flags.push("--enforce-eager".to_owned());
         }

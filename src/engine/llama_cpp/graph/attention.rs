@@ -272,7 +272,7 @@ impl Builder<'_> {
 
     /// Bytes of the f16 copy that CUDA's flash attention makes of a quantised cache.
     pub(super) fn f16_copy(&self, ty: GgmlType, width: u64, rows: u64) -> u64 {
-        match ty == GgmlType::F16 || self.host == 0 {
+        match ty == GgmlType::F16 || self.host == 0 || !self.batch.unpacks_cache {
             true => 0,
             false => width.saturating_mul(rows).saturating_mul(u64::from(F16)),
         }

@@ -49,6 +49,7 @@ pub(super) struct Batch {
     pub cells: Cells,
     pub kv: KvTypes,
     pub flash_attention: bool,
+    pub unpacks_cache: bool,
 }
 
 impl Batch {
@@ -67,8 +68,8 @@ impl Batch {
                 sequences.saturating_mul(settings.proposed.saturating_add(1)).min(batch)
             }
         };
-        let Settings { kv, flash_attention, .. } = *settings;
-        Batch { tokens, sequences, outputs, cells, kv, flash_attention }
+        let Settings { kv, flash_attention, unpacks_cache, .. } = *settings;
+        Batch { tokens, sequences, outputs, cells, kv, flash_attention, unpacks_cache }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::page::app::reactive::Show;
 use crate::page::app::state::{to_lang, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::panels::accuracy::AccuracyLink;
+use crate::page::question::ask_box::AskBox;
 use crate::page::widgets::icons::{HalfDisc, Link, Mark};
 use crate::quantity::Units;
 use headroom::engine;
@@ -27,8 +28,8 @@ pub fn Header() -> impl IntoView {
             <div class="masthead-name">
                 <Mark />
                 <h1>"Headroom"</h1>
-                <p>{words!(state, tagline)}</p>
             </div>
+            <AskBox />
             <p class="masthead-way">
                 <AccuracyLink
                     to=Signal::derive(|| Some(Accuracy::default()))

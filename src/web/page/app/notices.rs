@@ -224,6 +224,9 @@ fn rule_words(state: State, rule: &RefusalReason) -> String {
             tr!(state, rules.more_stages, n = state.whole(*layers))
         }
         RefusalReason::NoExperts => tr!(state, rules.no_experts).to_owned(),
+        RefusalReason::StateBlocks { blocks } => {
+            tr!(state, rules.state_blocks, n = state.whole(*blocks))
+        }
         RefusalReason::UnevenExperts { experts } => {
             tr!(state, rules.uneven_experts, n = state.whole(*experts))
         }

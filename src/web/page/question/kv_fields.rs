@@ -40,10 +40,10 @@ pub fn CacheTypeFields() -> impl IntoView {
     let state = use_state();
     let half = move |read: fn(&mut CacheTypes) -> &mut CacheType, label: Signal<String>| {
         let value = state.slice(move |s| read(&mut s.kv.clone()).name().to_owned());
-        // FP8 is a type of whole caches.
+        // Those of serving engines are types of whole caches.
         let known = move || {
             let known = CacheType::ALL.into_iter();
-            let known = known.filter(|ty| *ty != CacheType::Fp8 || value.get() == ty.name());
+            let known = known.filter(|ty| !ty.is_of_serving_engines() || value.get() == ty.name());
             options(&known.collect::<Vec<_>>())
         };
         let choose = Callback::new(move |name: String| {

@@ -1,6 +1,7 @@
 //! The question: a sentence whose slots open to be changed. An empty slot is what is asked.
 
 pub mod addon_fields;
+pub mod ask_box;
 pub mod axes;
 pub mod controls;
 pub mod empty;

@@ -308,8 +308,9 @@ fn unset_words(state: State, unset: Unset) -> String {
 
 /// One of the words that the setting `key` can have, for people.
 fn choice(state: State, key: &str, word: &str) -> String {
-    let display =
-        |desktop: Display, name: &str| format!("{name}, {}", state.quantity(desktop.bytes()));
+    let display = |desktop: Display, name: &str| {
+        format!("{name}, {}", state.quantity(desktop.bytes().expected))
+    };
     match (key, word) {
         ("logits", "server") => tr!(state, controls.mode_server).to_owned(),
         ("logits", "batch") => tr!(state, controls.mode_batch).to_owned(),

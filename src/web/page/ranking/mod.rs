@@ -14,7 +14,7 @@ use crate::page::widgets::icons::VerdictIcon;
 use headroom::engine::usual_formats;
 use headroom::ranking::{Open, Ranked};
 use headroom::report::Verdict;
-use headroom::scenario::{Engine, Scenario, Selected};
+use headroom::scenario::{Engine, Filter, Scenario, Selected};
 use work::Work;
 
 /// How many rows of a group are drawn, and how many more at a time.
@@ -83,23 +83,33 @@ fn subject(state: State) -> String {
         .unwrap_or_default()
 }
 
-/// The filters and the order.
+/// The order, and the filters: folded, so that the rows come first.
 #[component]
 fn Filters(open: Memo<Option<Open>>) -> impl IntoView {
+    let state = use_state();
     let keys = move || -> &'static [&'static str] {
         match open.get() {
-            Some(Open::Models) => {
-                &["sort", "kind", "size", "family", "license", "since", "min_tps"]
-            }
-            Some(Open::Machines) => {
-                &["sort", "class", "vendor", "memory", "budget", "most", "min_tps"]
-            }
-            _ => &["sort", "min_tps"],
+            Some(Open::Models) => &["kind", "size", "family", "license", "since", "min_tps"],
+            Some(Open::Machines) => &["class", "vendor", "memory", "budget", "most", "min_tps"],
+            _ => &["min_tps"],
         }
     };
+    let changed = state.slice(|s| s.filter != Filter { sort: s.filter.sort, ..Filter::default() });
+    let unfolded = untrack(|| changed.get());
     view! {
-        <div class="ranking-filters">
-            {move || keys().iter().map(|key| view! { <Field key /> }).collect_view()}
+        <div class="ranking-tools">
+            <Field key="sort" />
+            <details class="filters" open=unfolded data-testid="filters">
+                <summary>
+                    <span>{words!(state, ranking.filters)}</span>
+                    <Show when=changed>
+                        <span class="tag">{words!(state, controls.changed)}</span>
+                    </Show>
+                </summary>
+                <div class="ranking-filters">
+                    {move || keys().iter().map(|key| view! { <Field key /> }).collect_view()}
+                </div>
+            </details>
         </div>
     }
 }

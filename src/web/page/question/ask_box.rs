@@ -1,0 +1,271 @@
+//! The ask box: a question in the reader's own words. What was understood of it is shown as it is
+//! typed; what can mean several things is a choice.
+
+use gloo::events::EventListener;
+use gloo::timers::callback::Timeout;
+use leptos::ev;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos::wasm_bindgen::{JsCast as _, JsValue};
+use leptos::web_sys;
+use send_wrapper::SendWrapper;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::edit;
+use crate::page::app::reactive::{Show, memo};
+use crate::page::app::state::{State, use_state};
+use crate::page::app::text::{tr, words};
+use headroom::ask::{Asked, Choice};
+
+/// How long typing rests before it is read, in milliseconds.
+const REST: u32 = 80;
+
+/// The function of public/boot.js that loads the module which understands.
+const LOADER: &str = "headroomAsk";
+
+/// What became of the module.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Module {
+    Unasked,
+    Coming,
+    Here,
+    Missing,
+}
+
+/// The box.
+#[component]
+pub fn AskBox() -> impl IntoView {
+    let state = use_state();
+    let typed = RwSignal::new(String::new());
+    let asked = RwSignal::new(Asked::default());
+    let open = RwSignal::new(false);
+    let module = RwSignal::new(Module::Unasked);
+    let understand = StoredValue::new(None::<SendWrapper<js_sys::Function>>);
+    let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
+    let input = NodeRef::<leptos::html::Input>::new();
+
+    let read = move || {
+        let text = typed.get_untracked();
+        let answer = understand.with_value(|understand| {
+            let answer = understand.as_ref()?.call1(&JsValue::NULL, &JsValue::from_str(&text));
+            serde_json::from_str::<Asked>(&answer.ok()?.as_string()?).ok()
+        });
+        asked.set(answer.unwrap_or_default());
+    };
+    let load = move || {
+        if !matches!(module.get_untracked(), Module::Unasked | Module::Missing) {
+            return;
+        }
+        module.set(Module::Coming);
+        spawn_local(async move {
+            let loaded = load_module().await;
+            _ = module.try_set(if loaded.is_some() { Module::Here } else { Module::Missing });
+            _ = understand.try_set_value(loaded.map(SendWrapper::new));
+            if typed.try_with_untracked(|typed| !typed.is_empty()) == Some(true) {
+                read();
+            }
+        });
+    };
+    let take = move |query: String| {
+        typed.set(String::new());
+        asked.set(Asked::default());
+        open.set(false);
+        if let Some(input) = input.get_untracked() {
+            _ = input.blur();
+        }
+        state.choose(|s| edit::ask(s, &query));
+    };
+    // What is missing for an answer, and can mean several things, is to be chosen first.
+    let choices = memo(move || asked.with(|asked| asked.choices.clone()));
+    let must_choose = memo(move || {
+        let query = asked.with(|asked| asked.query.clone());
+        let has = |key: &str| query.split('&').any(|pair| pair.split('=').next() == Some(key));
+        choices.with(|choices| choices.iter().any(|choice| !has(&choice.key)))
+    });
+    let says =
+        memo(move || asked.with(|asked| !asked.query.is_empty() || !asked.choices.is_empty()));
+    let on_key = move |event: ev::KeyboardEvent| match event.key().as_str() {
+        "Enter" => {
+            read();
+            if says.get() && !must_choose.get() {
+                take(asked.with_untracked(|asked| asked.query.clone()));
+            }
+        }
+        "Escape" => open.set(false),
+        _ => {}
+    };
+    let slash = EventListener::new(&document(), "keydown", move |event| {
+        let Some(event) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
+        let is_typing = document().active_element().is_some_and(|element| {
+            matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
+        });
+        if event.key() == "/"
+            && !is_typing
+            && let Some(input) = input.get_untracked()
+        {
+            event.prevent_default();
+            _ = input.focus();
+        }
+    });
+    let slash = SendWrapper::new(slash);
+    on_cleanup(move || drop(slash));
+    let shown = memo(move || open.get() && typed.with(|typed| !typed.trim().is_empty()));
+    view! {
+        <search class="ask">
+            <input
+                node_ref=input
+                type="text"
+                autocomplete="off"
+                spellcheck="false"
+                data-testid="ask"
+                aria-label=words!(state, ask.label)
+                placeholder=words!(state, ask.placeholder)
+                prop:value=typed
+                on:focus=move |_| {
+                    load();
+                    open.set(true);
+                }
+                on:input:target=move |event| {
+                    typed.set(event.target().value());
+                    open.set(true);
+                    load();
+                    waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, read))));
+                }
+                on:keydown=on_key
+            />
+            <Show when=shown>
+                <div class="ask-panel" data-testid="ask-panel" aria-live="polite">
+                    <Understood asked />
+                    <For
+                        each=move || choices.get()
+                        key=|choice| (choice.key.clone(), choice.text.clone(), choice.options.clone())
+                        let(choice)
+                    >
+                        <Options
+                            choice
+                            choose=Callback::new(move |pair: String| {
+                                let query = asked.with_untracked(|asked| asked.query.clone());
+                                take(with_pair(&query, &pair));
+                            })
+                        />
+                    </For>
+                    {move || match (module.get(), says.get(), must_choose.get()) {
+                        (Module::Missing, ..) => {
+                            view! { <p class="field-note">{words!(state, ask.failed)}</p> }.into_any()
+                        }
+                        (Module::Here, false, _) => {
+                            view! { <p class="field-note">{words!(state, ask.nothing)}</p> }.into_any()
+                        }
+                        (Module::Here, true, false) => {
+                            view! {
+                                <button
+                                    type="button"
+                                    class="button button-primary"
+                                    data-testid="ask-go"
+                                    on:click=move |_| {
+                                        take(asked.with_untracked(|asked| asked.query.clone()));
+                                    }
+                                >
+                                    {words!(state, ask.go)}
+                                </button>
+                            }
+                                .into_any()
+                        }
+                        _ => ().into_any(),
+                    }}
+                </div>
+            </Show>
+        </search>
+    }
+}
+
+/// What was understood, and what was not.
+#[component]
+fn Understood(asked: RwSignal<Asked>) -> impl IntoView {
+    let state = use_state();
+    let parts = memo(move || asked.with(|asked| asked.understood.clone()));
+    let ignored = memo(move || asked.with(|asked| asked.ignored.join(" ")));
+    view! {
+        <ul class="chips">
+            <For
+                each=move || parts.get().into_iter().filter(|part| part.key != "ask")
+                key=|part| (part.key.clone(), part.value.clone())
+                let(part)
+            >
+                {
+                    let (key, title) = (part.key.clone(), part.text.clone());
+                    view! {
+                        <li class="chip" data-testid="ask-chip" data-key=key title=title>
+                            {move || name(state, &part.key, &part.value)}
+                        </li>
+                    }
+                }
+            </For>
+        </ul>
+        <Show when=move || ignored.with(|ignored| !ignored.is_empty())>
+            <p class="field-note" data-testid="ask-ignored">
+                {move || tr!(state, ask.ignored, text = ignored.get())}
+            </p>
+        </Show>
+    }
+}
+
+/// The meanings of one part.
+#[component]
+fn Options(choice: Choice, choose: Callback<String>) -> impl IntoView {
+    let state = use_state();
+    let Choice { key, text, options, note } = choice;
+    let named = {
+        let key = key.clone();
+        move |option: &str| name(state, &key, option)
+    };
+    let option = move |option: String| {
+        let (label, pair) = (named(&option), format!("{key}={option}"));
+        view! {
+            <li>
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="ask-option"
+                    data-value=option
+                    on:click=move |_| choose.run(pair.clone())
+                >
+                    {label}
+                </button>
+            </li>
+        }
+    };
+    view! {
+        <div class="ask-choice">
+            <p>{move || tr!(state, ask.which, text = text.clone())}</p>
+            {note.map(|note| view! { <p class="field-note" lang="en">{note}</p> })}
+            <ul class="chips">{options.into_iter().map(option).collect_view()}</ul>
+        </div>
+    }
+}
+
+/// A value of a key, for people.
+fn name(state: State, key: &str, value: &str) -> String {
+    match key {
+        "model" if value != "*" => state.model_name(value),
+        "hw" if !value.contains([',', '*', '@']) => state.device_name(value),
+        "model" | "hw" | "quant" | "engine" => value.to_owned(),
+        _ => format!("{key}={value}"),
+    }
+}
+
+/// `query` with the value of `pair` in place of the one it has.
+fn with_pair(query: &str, pair: &str) -> String {
+    let key = pair.split('=').next().unwrap_or_default();
+    let others = query.split('&').filter(|other| !other.is_empty());
+    let others = others.filter(|other| other.split('=').next() != Some(key));
+    others.chain([pair]).collect::<Vec<_>>().join("&")
+}
+
+/// The function that understands; `None` where its module cannot be had.
+async fn load_module() -> Option<js_sys::Function> {
+    let loader = js_sys::Reflect::get(&window(), &JsValue::from_str(LOADER)).ok()?;
+    let loading = loader.dyn_ref::<js_sys::Function>()?.call0(&JsValue::NULL).ok()?;
+    let loading: js_sys::Promise = loading.dyn_into().ok()?;
+    JsFuture::from(loading).await.ok()?.dyn_into().ok()
+}

@@ -1,0 +1,149 @@
+//! Reported cases: what people measured or saw, against what is answered.
+//!
+//! Rows that are not met today say why (`known_miss`). A row that comes to be met while it is listed
+//! as a miss fails the test, so that the list only shrinks.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+mod common;
+
+use common::{cell_of, refusal, scenario};
+use headroom::report::{BillItem, Cell, DeviceBill, RefusalReason, Term, Verdict};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct File {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    query: String,
+    #[serde(flatten)]
+    reported: Reported,
+    known_miss: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Reported {
+    Verdict { verdict: String },
+    Figure { figure: String, value: f64 },
+}
+
+/// Relative error that a figure may have: of memory and of speed.
+const FAIR: (f64, f64) = (0.15, 0.25);
+
+const MIB: f64 = 1_048_576.0;
+
+fn sum(bill: &DeviceBill, terms: &[Term]) -> f64 {
+    let items = bill.items.iter().filter(|item| terms.contains(&item.term));
+    items.map(|item| item.bytes.expected.0 as f64).sum()
+}
+
+fn cache(bill: &DeviceBill) -> Option<&BillItem> {
+    bill.items.iter().find(|item| item.term == Term::KvCache)
+}
+
+/// Bytes that a serving engine has for its cache on a device.
+fn pool(bill: &DeviceBill) -> f64 {
+    let cached = sum(bill, &[Term::KvCache]);
+    bill.usable_bytes.0 as f64 - (bill.used_bytes.expected.0 as f64 - cached)
+}
+
+/// Sequences of the whole context that the pool holds, as vLLM prints it.
+fn concurrency(bill: &DeviceBill) -> Option<f64> {
+    Some(pool(bill) / cache(bill)?.bytes.expected.0 as f64)
+}
+
+fn input(item: &BillItem, name: &str) -> Option<f64> {
+    item.inputs.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+}
+
+fn figure(cell: &Cell, context: u64, name: &str) -> Option<f64> {
+    let first = cell.devices.first();
+    Some(match name {
+        "kv_mib" => cell.kv_bytes.0 as f64 / MIB,
+        "each_device_mib" => {
+            let used = cell.devices.iter().map(|bill| bill.used_bytes.expected.0);
+            used.max()? as f64 / MIB
+        }
+        // That of MTP layers is a context of its own.
+        "compute_mib" => {
+            let inputs = first?.items.iter().filter_map(|item| input(item, "mtp_compute"));
+            (sum(first?, &[Term::Compute]) + inputs.sum::<f64>()) / MIB
+        }
+        "draft_mib" => sum(first?, &[Term::Draft]) / MIB,
+        "decode_tps" => cell.speed.decode_tps?.expected,
+        "file_gb" => cell.weights_bytes.0 as f64 / 1e9,
+        "loaded_gb" => cell.loaded_bytes.0 as f64 / 1e9,
+        "request_gib" => sum(first?, &[Term::KvCache]) / MIB / 1024.0,
+        "pool_gib" => pool(first?) / MIB / 1024.0,
+        "pool_tokens" => concurrency(first?)? * context as f64,
+        "concurrency" => concurrency(first?)?,
+        "max_context" => cell.max_context as f64,
+        "expected_max_context" => cell.expected_max_context as f64,
+        _ => panic!("{name} is no figure"),
+    })
+}
+
+/// The blocks for recurrent states that an engine refuses to start with.
+fn state_blocks(query: &str) -> Option<f64> {
+    match refusal(query) {
+        (RefusalReason::StateBlocks { blocks }, _) => Some(blocks as f64),
+        _ => None,
+    }
+}
+
+/// What is answered instead; `None` where it is what was reported.
+fn difference(case: &Case) -> Option<String> {
+    let scenario = scenario(&case.query);
+    let cell = cell_of(&scenario);
+    match &case.reported {
+        Reported::Verdict { verdict: wanted } => {
+            let verdict = cell.as_ref().map(|cell| cell.verdict);
+            let runs = verdict.is_some_and(|verdict| verdict != Verdict::No);
+            let met = match wanted.as_str() {
+                "fits" => verdict == Some(Verdict::Fits),
+                "not fits" => verdict != Some(Verdict::Fits),
+                "runs" => runs,
+                "runs on devices" => runs && verdict != Some(Verdict::Offload),
+                "no" => !runs,
+                _ => panic!("{wanted} is no verdict"),
+            };
+            (!met).then(|| format!("{verdict:?}"))
+        }
+        Reported::Figure { figure: name, value } => {
+            let found = match name.as_str() {
+                "state_blocks" => state_blocks(&case.query),
+                _ => cell.as_ref().and_then(|cell| figure(cell, scenario.context, name)),
+            };
+            let fair = if name.ends_with("_tps") { FAIR.1 } else { FAIR.0 };
+            let met = found.is_some_and(|found| (found / value - 1.0).abs() <= fair);
+            (!met).then(|| format!("{found:.2?}"))
+        }
+    }
+}
+
+#[test]
+fn reported_cases_are_answered_rightly() {
+    let file: File = serde_json::from_str(include_str!("data/cases.json")).unwrap();
+    let (mut missed, mut known) = (Vec::new(), 0);
+    for case in &file.cases {
+        let asked = match &case.reported {
+            Reported::Verdict { verdict } => format!("{}: {verdict}", case.query),
+            Reported::Figure { figure, value } => format!("{}: {figure} {value}", case.query),
+        };
+        match (difference(case), &case.known_miss) {
+            (Some(found), Some(why)) => {
+                known += 1;
+                println!("known miss: {asked}, found {found} ({why})");
+            }
+            (Some(found), None) => missed.push(format!("{asked}, found {found}")),
+            (None, Some(_)) => missed.push(format!("{asked} is met: no known miss any more")),
+            (None, None) => {}
+        }
+    }
+    println!("{known} known misses of {} rows", file.cases.len());
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
