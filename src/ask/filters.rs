@@ -220,7 +220,20 @@ impl Reading<'_> {
             at.and_then(|at| self.token(at))
                 .is_some_and(|token| words.contains(&token.raw.as_str()))
         };
-        let before = ["from", "since", "after", "in", "of", "с", "за", "после", "от", "released"];
+        let before = [
+            "from",
+            "since",
+            "after",
+            "in",
+            "of",
+            "с",
+            "за",
+            "после",
+            "от",
+            "released",
+            "than",
+            "новее",
+        ];
         let is_told = is(at.checked_sub(1), &before)
             || is(Some(at + 1), &["models", "model", "год", "года", "году", "llm", "llms"]);
         if !is_told || self.device(at, None).is_some() {
@@ -360,13 +373,16 @@ impl Reading<'_> {
             return;
         }
         let typed = self.text[part.text.clone()].trim().to_lowercase();
-        let typed = typed.trim_end_matches('s');
         let device = part.mention.options[0];
         let has_digit = |word: &&str| word.bytes().any(|b| b.is_ascii_digit());
-        let first = typed.split_whitespace().find(has_digit).unwrap_or(typed);
+        let first = typed.split_whitespace().find(has_digit).unwrap_or(&typed);
         let is_in =
             |name: &&str| device.name.to_lowercase().contains(*name) || device.id.contains(*name);
-        let vendor = [typed, first].into_iter().find(is_in).unwrap_or(&device.name).to_owned();
+        let vendor = [&typed, first, typed.trim_end_matches('s'), first.trim_end_matches('s')]
+            .into_iter()
+            .find(is_in)
+            .unwrap_or(&device.name)
+            .to_owned();
         let span = part.text.clone();
         self.parts.clear();
         self.filters.push((span.clone(), "vendor", vendor));

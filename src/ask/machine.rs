@@ -61,7 +61,10 @@ impl Reading<'_> {
         while next < at + 5 {
             let gap = self.token(next).map_or(' ', |token| token.gap);
             let is_of = self.token(next).is_some_and(|t| {
-                matches!(t.raw.as_str(), "of" | "шт" | "штуки" | "used" | "units" | "pcs" | "бу")
+                matches!(
+                    t.raw.as_str(),
+                    "of" | "socket" | "шт" | "штуки" | "used" | "units" | "pcs" | "бу"
+                )
             });
             if is_times(next) || gap == '*' && next == at + 1 {
                 is_told = true;

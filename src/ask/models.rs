@@ -190,7 +190,8 @@ impl Names {
         let parted = head.is_none().then(|| self.parted_head(tokens, start)).flatten();
         let behind = start + if parted.is_some() { 2 } else { 1 };
         let Some(head) = head.or(parted) else {
-            return sized.then(|| self.models_of_size(tokens, at)).flatten();
+            let is_size = first.kind == Kind::Size;
+            return is_size.then(|| self.models_of_size(tokens, at)).flatten();
         };
         let head = Token { text: head.to_owned(), kind: Kind::Word, ..tokens[start].clone() };
         let mut found = self.model_words.get(&head.text)?.clone();
@@ -349,7 +350,8 @@ impl Names {
                 .or_else(|| with(token.text.strip_suffix(".0")?))
                 .or_else(|| (!has_size).then(|| sized(&format!("{}b", token.text))).flatten())
                 .or_else(|| (!has_size).then(|| sized(&format!("e{}b", token.text))).flatten()),
-            Kind::Size if has_size => None,
+            // A million tokens of context are a part of a name.
+            Kind::Size if has_size && token.text != "1m" => None,
             Kind::Size => with(&token.text).or_else(|| {
                 let wanted = billions(&token.text)?;
                 let near = found.iter().copied().filter(|at| {
