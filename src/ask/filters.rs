@@ -33,6 +33,7 @@ const NARROWING: &[(&str, &str, &str)] = &[
         "embedding",
         "embedding embeddings embedder reranker rerank rerankers эмбеддинг* эмбединг* реранк* векторизац*",
     ),
+    ("kind", "general", "general"),
     ("license", "apache", "apache apache2"),
     ("license", "mit", "mit"),
     (

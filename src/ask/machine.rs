@@ -29,7 +29,7 @@ impl Reading<'_> {
         if let Some((nodes, inner)) = self.nodes(at) {
             let known = self.parts.len();
             self.at = inner;
-            if self.counted_device() && self.parts.len() > known {
+            if self.counted() && self.parts.len() > known {
                 let start = self.tokens[at].start;
                 self.is_read[at..inner].fill(true);
                 if let Some(part) = self.parts.last_mut() {
@@ -40,6 +40,12 @@ impl Reading<'_> {
             }
             self.at = at;
         }
+        self.counted()
+    }
+
+    /// A number of devices of one machine.
+    fn counted(&mut self) -> bool {
+        let at = self.at;
         let token = &self.tokens[at];
         let word = COUNTS.iter().find(|(word, _)| *word == token.raw).map(|(_, n)| *n);
         let Some(count) = token.number().or(word) else { return false };

@@ -124,7 +124,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (
         Machine,
-        "hardware machine rig setup server pc computer workstation build laptop notebook желез* машин* \
+        "hardware hw machine rig setup server pc computer workstation build laptop notebook желез* машин* \
         сервер* комп компьютер* компе ноут* ноутбук* пк сборк* железк* комплектующ* конфигураци* конфиг \
         requirements specs requirement требован*",
     ),
@@ -217,7 +217,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         i'd ll re ve d t s don won doesn isn didn aren couldn вот ну типа короче давай буду будем планирую \
         думаю собираюсь такой такая такую такое стоит имею имеем миллиард* купил посчитай посчитать \
         вопрос интересно вижу нету чистом идёт идет иметь дай дайте покажи show calculate calc estimate \
-        param* парам* newer новее socket sockets выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean",
+        param* парам* silicon newer новее socket sockets выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean",
     ),
 ];
 
