@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::command::Command;
+use super::filters::narrowing;
 use super::grammar::{COUNTS, Reading};
 use super::lexer::{self, Kind};
 use super::models::FREE;
@@ -34,13 +35,26 @@ impl Reading<'_> {
             }
         }
         ignored.extend(command.ignored.iter().cloned());
+        self.families();
+        self.how_many();
         let is_model_named = self.name_models();
         let is_machine_named = self.name_machines();
+        let is_quantised = !self.bits.is_empty() || !self.values("quant").is_empty();
+        if let Some((span, dtype)) = command.dtype.clone().filter(|_| !is_quantised) {
+            self.understood.push((span, "quant", dtype.to_owned()));
+        }
         self.name_quants();
         let is_command = !command.consumed.is_empty();
         let asks = self
             .intent(is_model_named, is_machine_named)
             .filter(|_| !is_command || self.text.contains('?'));
+        let asks = asks.or_else(|| {
+            let first = self.filters.first().map_or(0..0, |(span, ..)| span.clone());
+            let is_hardware = self.narrows_devices() && !is_machine_named;
+            let is_models = self.narrows_models() && !is_model_named && !is_command;
+            let asks = is_hardware.then_some("hardware").or(is_models.then_some("models"));
+            asks.map(|asks| (asks, first))
+        });
         self.answer(asks, is_model_named, is_machine_named, ignored)
     }
 
@@ -53,7 +67,8 @@ impl Reading<'_> {
                 && (meanings(&token.raw).next().is_some()
                     || token.raw.chars().count() < 2
                     || FREE.contains(&token.text.as_str())
-                    || COUNTS.iter().any(|(word, _)| *word == token.raw));
+                    || COUNTS.iter().any(|(word, _)| *word == token.raw)
+                    || narrowing(&token.raw).next().is_some());
             // 13th, 16-Core, 2.50GHz.
             let is_counted = token.kind == Kind::Number
                 && (self.means(at + 1, Meaning::Cores)
@@ -160,6 +175,8 @@ impl Reading<'_> {
         let implied = self.values("quant").iter().find_map(|name| match Quant::parse(name)? {
             Quant::Format(Format::Mlx(_)) => Some(Engine::Mlx),
             Quant::Format(Format::Exl3(_)) => Some(Engine::ExLlamaV3),
+            // What llama.cpp and its front ends cannot load.
+            Quant::Format(Format::Awq | Format::Gptq) => Some(Engine::Vllm),
             _ => None,
         });
         let is_engine_named = self.understood.iter().any(|(_, key, _)| *key == "engine");
@@ -189,7 +206,10 @@ impl Reading<'_> {
             Speed, Tokens, Users, Vram, Which,
         };
         let free = |at: usize, meaning| {
-            !self.is_read.get(at).copied().unwrap_or(true) && self.means(at, meaning)
+            // The fastest model is a model.
+            let is_other = meaning == Speed
+                && narrowing(&self.tokens[at].raw).any(|narrowing| *narrowing == ("sort", "speed"));
+            !self.is_read.get(at).copied().unwrap_or(true) && self.means(at, meaning) && !is_other
         };
         let span = |from: usize, to: usize| self.span(from..to + 1);
         let mut found: Option<(&'static str, Range<usize>)> = None;
@@ -198,7 +218,7 @@ impl Reading<'_> {
             (0..length).filter(|at| free(*at, Which) || free(*at, HowMuch)).collect();
         for from in starts.iter().copied() {
             let is_much = free(from, HowMuch);
-            for to in from + 1..(from + 6).min(length) {
+            for to in from + 1..(from + 7).min(length) {
                 // A clause of its own.
                 if matches!(self.tokens[to].gap, '?' | ';' | '\n') {
                     break;
@@ -244,6 +264,16 @@ impl Reading<'_> {
         if let Some(at) = says_speed {
             return Some(("speed", span(at, at)));
         }
+        // Is there an AMD card that runs it?
+        let card = first(Card).filter(|card| {
+            let before = card.checked_sub(1).map(|before| self.tokens[before].raw.as_str());
+            before.is_some_and(|word| {
+                narrowing(word).any(|(key, _)| matches!(*key, "vendor" | "class"))
+            })
+        });
+        if let Some(card) = card.filter(|_| has_model && !has_machine) {
+            return Some(("hardware", span(card, card)));
+        }
         let (which, need, fit) =
             (starts.iter().copied().find(|at| free(*at, Which)), first(Need), first(Fit));
         let missing = match (has_model, has_machine) {
@@ -262,12 +292,21 @@ impl Reading<'_> {
             (None, None, _)
                 if has_model
                     && !has_machine
-                    && first(Machine).is_some()
+                    && first(Machine).or(first(Vram)).is_some()
                     && first(Fit).is_none() =>
             {
-                first(Machine).map(|at| ("hardware", span(at, at)))
+                first(Machine).or(first(Vram)).map(|at| ("hardware", span(at, at)))
             }
             (_, _, Some(fit)) if has_machine && !has_model => Some(("models", span(fit, fit))),
+            // Does it fit a single card?
+            (_, _, Some(fit))
+                if has_model
+                    && !has_machine
+                    && (first(Card).is_some()
+                        || self.filters.iter().any(|(_, key, _)| *key == "most")) =>
+            {
+                Some(("hardware", span(fit, fit)))
+            }
             (_, _, Some(fit)) => Some(("fits", span(fit, fit))),
             (Some(which), None, None) if has_machine && !has_model => {
                 Some(("models", span(which, which)))
@@ -292,12 +331,13 @@ impl Reading<'_> {
         ignored: Vec<Range<usize>>,
     ) -> Asked {
         let text = self.text;
+        let filters = self.filters.clone();
         let mut asked = Asked::default();
         let mut scenario = Scenario::default();
         let mut understood = Vec::new();
         let mut refused = Vec::new();
         let mut pairs: Vec<(&str, String)> = Vec::new();
-        for (span, key, value) in self.understood {
+        for (span, key, value) in self.understood.iter().cloned() {
             let Some(setting) = setting(key) else { continue };
             let is_list = matches!(key, "model" | "hw" | "quant" | "engine");
             let whole = match pairs.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
@@ -321,19 +361,32 @@ impl Reading<'_> {
             understood.push((span, key, value));
         }
         if let Some((asks, span)) = asks {
-            let wildcard = match asks {
-                "models" if !has_model => Some("model"),
-                "hardware" if !has_machine => Some("hw"),
-                "quant" => Some("quant"),
-                _ => None,
-            };
-            let is_open = |key: &&str| pairs.iter().all(|(known, _)| known != key);
-            if let Some(key) = wildcard.filter(is_open) {
-                pairs.push((key, "*".to_owned()));
+            let is_hardware = asks == "hardware" || self.narrows_devices();
+            let is_models = asks == "models" || asks != "hardware" && self.narrows_models();
+            let (mut models, mut devices) = (is_models && !has_model, is_hardware && !has_machine);
+            for (is_asked, key) in
+                [(&mut models, "model"), (&mut devices, "hw"), (&mut (asks == "quant"), "quant")]
+            {
+                *is_asked &= pairs.iter().all(|(known, _)| *known != key);
+                if *is_asked {
+                    pairs.push((key, "*".to_owned()));
+                }
+            }
+            for (span, key, value) in self.narrowed(models, devices) {
+                let set = setting(key).filter(|set| set.set(&mut scenario, &value).is_ok());
+                if let Some(set) = set {
+                    let value = set.text(&scenario);
+                    pairs.push((key, value.clone()));
+                    understood.push((span, key, value));
+                }
             }
             understood.push((span, "ask", asks.to_owned()));
         }
-        let mut ignored: Vec<Range<usize>> = ignored.into_iter().chain(refused).collect();
+        let left = filters.into_iter().map(|(span, ..)| span);
+        let is_used = |span: &Range<usize>| understood.iter().any(|(known, ..)| known == span);
+        let left: Vec<Range<usize>> = left.filter(|span| !is_used(span)).collect();
+        let mut ignored: Vec<Range<usize>> =
+            ignored.into_iter().chain(refused).chain(left).collect();
         sort::by_key(&mut ignored, |span| span.start);
         sort::by_key(&mut understood, |(span, ..)| span.start);
         asked.query = query(&pairs);

@@ -23,6 +23,12 @@ enum Effect {
     Experts,
     /// Mebibytes of a setting.
     Mebibytes(&'static str),
+    /// Where tensors go whose names match: experts on the CPU.
+    Tensors,
+    /// The type of weights that are not quantised.
+    Type,
+    /// Takes a value that no figure depends on.
+    Other,
     /// A draft model.
     Draft,
     /// The value is a name that is read as one.
@@ -32,8 +38,8 @@ enum Effect {
 }
 
 use Effect::{
-    Draft, ExpertLayers, Experts, GpuLayers, Keys, Mebibytes, Name, On, Set, Switch, TotalContext,
-    Values,
+    Draft, ExpertLayers, Experts, GpuLayers, Keys, Mebibytes, Name, On, Other, Set, Switch,
+    Tensors, TotalContext, Type, Values,
 };
 
 /// Flags of llama.cpp, Ollama, KoboldCpp, LM Studio, vLLM, SGLang, TensorRT-LLM and MLX; `_` is read
@@ -66,6 +72,14 @@ const FLAGS: &[(&str, Effect)] = &[
     ("-ngl --n-gpu-layers --gpu-layers --gpulayers LLAMA_ARG_N_GPU_LAYERS", GpuLayers),
     ("-ncmoe --n-cpu-moe --moecpu", ExpertLayers),
     ("-cmoe --cpu-moe", Experts),
+    ("-ot --override-tensor", Tensors),
+    ("--dtype", Type),
+    (
+        "-t --threads -tb --threads-batch --host --port --temp --top-p --top-k --min-p --seed \
+      --api-key --served-model-name --alias -a --gpus --runtime --shm-size --reasoning-parser \
+      --tool-call-parser --reasoning-format --chat-template --chat-template-file",
+        Other,
+    ),
     ("-sm --split-mode", Set("split")),
     ("-ts --tensor-split", Set("ts")),
     ("-mg --main-gpu", Set("mg")),
@@ -85,7 +99,7 @@ const FLAGS: &[(&str, Effect)] = &[
     ("-cram --cache-ram", Mebibytes("cache_ram")),
     ("-ctxcp --ctx-checkpoints --swa-checkpoints", Set("checkpoints")),
     (
-        "-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q --dtype \
+        "-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q \
       -mu --model-url --load-format",
         Name,
     ),
@@ -104,6 +118,8 @@ pub struct Command {
     pub found: Vec<(Range<usize>, &'static str, String)>,
     /// The value of a draft model's flag.
     pub draft: Option<(Range<usize>, String)>,
+    /// The type of weights that are not quantised.
+    pub dtype: Option<(Range<usize>, &'static str)>,
     /// Flags that mean nothing here.
     pub ignored: Vec<Range<usize>>,
     /// What of the text is read.
@@ -229,7 +245,21 @@ pub fn read(text: &str) -> Command {
                 command.consumed.push(span.start..end);
                 continue;
             }
-            Switch => {}
+            Tensors if value.contains("exp") && value.to_lowercase().contains("cpu") => {
+                experts = true;
+                set("offload", "experts");
+            }
+            Type => {
+                let dtype = match value {
+                    "half" | "float16" | "fp16" => Some("F16"),
+                    "bfloat16" | "bf16" => Some("BF16"),
+                    "float32" | "float" => Some("F32"),
+                    _ => None,
+                };
+                command.dtype = dtype.map(|dtype| (whole.clone(), dtype));
+            }
+            Tensors => command.ignored.push(whole.clone()),
+            Other | Switch => {}
         }
         command.consumed.push(whole);
     }

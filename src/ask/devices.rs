@@ -1,9 +1,9 @@
 //! The devices that a text names.
 
 use super::lexer::{self, Kind, Token};
-use super::names::{Names, OPTIONS};
+use super::names::{Names, OPTIONS, slips};
 use super::quantity::has_unit;
-use super::words::{Meaning, means};
+use super::words::{Meaning, meanings, means};
 use crate::catalog::{Device, DeviceKind};
 use crate::sort;
 
@@ -45,6 +45,29 @@ const OPTIONAL: &[&str] = &[
 /// Words that make another device of one.
 const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop"];
 
+/// Words behind a name that make another device of it, also where there is no such one.
+const VARIANTS: &[&str] = &["ti", "super", "xt", "xtx", "gre", "nx", "laptop"];
+
+/// Chips that are sold with a processor, whose memory drivers print too.
+const SUPERCHIPS: &[&str] = &["gh200", "gb200", "gb300"];
+
+/// Computers that are called by their own name.
+const PRODUCTS: &[(&str, &str)] = &[
+    ("framework desktop", "strix-halo-395"),
+    ("gmktec evo x2", "strix-halo-395"),
+    ("evo x2", "strix-halo-395"),
+    ("bosgame m5", "strix-halo-395"),
+    ("beelink gtr9", "strix-halo-395"),
+    ("project digits", "dgx-spark-gb10"),
+];
+
+/// All texts that a device goes by.
+pub fn texts(device: &Device) -> impl Iterator<Item = &str> {
+    let products = PRODUCTS.iter().filter(|(_, id)| *id == device.id).map(|(name, _)| *name);
+    let names = [device.id.as_str(), &device.name].into_iter();
+    names.chain(device.aliases.iter().map(String::as_str)).chain(products)
+}
+
 pub struct DeviceName {
     pub device: &'static Device,
     /// Words of the id, without brands and sizes of memory.
@@ -69,6 +92,10 @@ pub struct DeviceMention {
 fn is_memory(tokens: &[Token], at: usize) -> Option<f64> {
     let number = tokens.get(at)?.number()?;
     let unit = tokens.get(at + 1)?;
+    // 16311MiB, as drivers tell it: a little less than the card has.
+    if number >= 1024.0 && matches!(unit.text.as_str(), "mib" | "mb") {
+        return Some((number / 1024.0).round());
+    }
     let is_near = unit.is_glued || matches!(unit.gap, ' ' | '-' | '\u{a0}');
     // 5700G is a name.
     (is_near && number < 5000.0 && means(&unit.raw, Meaning::Gigabytes) && unit.kind == Kind::Word)
@@ -96,7 +123,9 @@ pub fn device_tokens(name: &str) -> Vec<String> {
             continue;
         }
         // 1 x GB300, but MI300X.
-        let is_times = tokens[at].is("x") && !tokens[at].is_glued;
+        let is_times = tokens[at].is("x")
+            && !tokens[at].is_glued
+            && (at == 0 || tokens[at - 1].kind == Kind::Number);
         if !is_brand(&tokens[at]) && !is_times {
             words.push(tokens[at].text.clone());
         }
@@ -130,7 +159,10 @@ impl Names {
         while tokens.get(start).is_some_and(is_brand) {
             start += 1;
         }
-        let first = tokens.get(start)?;
+        let mut first = tokens.get(start)?;
+        // A slip in a long word: raspbery pi.
+        let spelt = self.spelt(first).map(|text| Token { text, ..first.clone() });
+        first = spelt.as_ref().unwrap_or(first);
         let is_start = match first.kind {
             Kind::Word => self.first_words.word(&first.text).is_some(),
             Kind::Number => first.text.len() > 3 || self.first_words.word(&first.text).is_some(),
@@ -148,7 +180,9 @@ impl Names {
         while let Some(token) = tokens.get(end) {
             // Ryzen AI Max+ 395.
             let is_plus = token.gap == '+' && tokens[end - 1].is("max");
-            if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus {
+            let is_drivers =
+                token.gap == ',' && tokens.get(end + 1).is_some_and(|unit| unit.text == "mib");
+            if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus && !is_drivers {
                 break;
             }
             // 5060 Ti with 16 GB.
@@ -165,6 +199,14 @@ impl Names {
                     means(&next.raw, Meaning::Ram)
                         && self.devices[found[0]].device.kind == DeviceKind::Discrete
                 });
+                // The memory of Grace: GH200 480GB.
+                let is_host = found.iter().all(|at| {
+                    SUPERCHIPS.iter().any(|chip| self.devices[*at].device.id.starts_with(chip))
+                });
+                if is_host && !is_ram && !found.iter().any(with) && gb > 200.0 {
+                    end += 2;
+                    continue;
+                }
                 if memory_gb.is_some() || is_ram || !found.iter().any(with) {
                     break;
                 }
@@ -182,21 +224,31 @@ impl Names {
                 continue;
             }
             let is_number = matches!(token.kind, Kind::Number | Kind::Size);
-            // Memory that is a bare number belongs to chips that are sold with several.
+            // Memory that is a bare number belongs to devices that are sold with several.
+            let sizes = |at: &usize| self.devices[*at].device.memory_gb;
+            let is_several = found.iter().any(|at| sizes(at) != sizes(&found[0]));
+            let bare = if is_with { tokens.get(end + 1) } else { Some(token) };
+            let bare_gb = bare.and_then(Token::number).filter(|gb| *gb >= 6.0);
             let with = |at: &usize| {
                 let device = self.devices[*at].device;
-                device.kind == DeviceKind::Unified
-                    && device.memory_options_gb.len() + usize::from(device.vendor == "Apple") > 0
-                    && token.number().is_some_and(|gb| has_memory(device, gb))
+                let is_unified = device.kind == DeviceKind::Unified
+                    && device.memory_options_gb.len() + usize::from(device.vendor == "Apple") > 0;
+                let is_discrete = is_several && device.kind == DeviceKind::Discrete;
+                (is_unified || is_discrete) && bare_gb.is_some_and(|gb| has_memory(device, gb))
             };
+            let after = end + usize::from(is_with);
+            let is_count = tokens.get(after + 1).is_some_and(|next| {
+                matches!(next.raw.as_str(), "шт" | "штук" | "pcs" | "cards" | "x" | "х")
+            });
             if memory_gb.is_none()
-                && token.gap == ' '
+                && matches!(token.gap, ' ' | '-')
                 && found.iter().any(with)
-                && !has_unit(tokens, end)
+                && !has_unit(tokens, after)
+                && !is_count
             {
                 found.retain(with);
-                memory_gb = token.number();
-                end += 1;
+                memory_gb = bare_gb;
+                end = after + 1;
                 continue;
             }
             if is_brand(token) || is_memory_type(token) && memory_gb.is_some() {
@@ -207,12 +259,18 @@ impl Names {
                 end += usize::from(digits.is_some() && is_memory_type(token));
                 continue;
             }
-            let ends = is_number && has_unit(tokens, end) && !token.is_glued;
-            let all = self.device_words.get(&token.text).filter(|_| !ends);
-            let both = all.map(|all| {
-                found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect::<Vec<_>>()
+            let of = |word: &str| {
+                let all = self.device_words.get(word)?;
+                let both = found.iter().copied().filter(|at| all.binary_search(at).is_ok());
+                Some(both.collect::<Vec<_>>()).filter(|both| !both.is_empty())
+            };
+            // Core Ultra 7 265K is no length.
+            let is_name = tokens.get(end + 1).is_some_and(|letter| {
+                letter.is_glued && letter.is("k") && of("k").is_some() && of(&token.text).is_some()
             });
-            match both.filter(|both| !both.is_empty()) {
+            let ends = is_number && has_unit(tokens, end) && !token.is_glued && !is_name;
+            let both = of(&token.text).filter(|_| !ends);
+            match both {
                 Some(both) => found = both,
                 // 30-core GPU.
                 None if means(&token.raw, Meaning::Cores)
@@ -232,7 +290,36 @@ impl Names {
         if let Some(gb) = memory_gb {
             found.retain(|at| has_memory(self.devices[*at].device, gb));
         }
-        self.chosen_devices(found, &used, memory_gb, at..end)
+        let mut mention = self.chosen_devices(found, &used, memory_gb, at..end)?;
+        // 5090 Ti, Xavier NX: another device, that is not in the catalogue.
+        let is_variant = |token: &&Token| {
+            VARIANTS.contains(&token.text.as_str()) && matches!(token.gap, ' ' | '-')
+        };
+        if tokens.get(end).filter(is_variant).is_some() {
+            let memory = is_memory(tokens, end + 1).map_or(0, |_| 2);
+            mention.tokens.end += 1 + memory;
+            mention.has_usual = false;
+            mention.options.truncate(1);
+        }
+        Some(mention)
+    }
+
+    /// The first word of a device's name that a word is a slip of.
+    fn spelt(&self, token: &Token) -> Option<String> {
+        let is_long = token.kind == Kind::Word && token.text.len() > 6;
+        let is_known = self.first_words.word(&token.text).is_some()
+            || self.heads.word(&token.text).is_some()
+            || meanings(&token.raw).next().is_some();
+        if !is_long || is_known {
+            return None;
+        }
+        let mut words = self.first_words.words().iter();
+        let near = words.find(|word| {
+            word.len() > 6
+                && word.as_bytes()[0] == token.text.as_bytes()[0]
+                && slips(&token.text, word, 1).is_some()
+        });
+        near.cloned()
     }
 
     fn chosen_devices(
@@ -265,7 +352,10 @@ impl Names {
                         && used.iter().any(|word| is_word(word) || long(&word))
                 }
                 false => {
-                    used.iter().any(tells) || used.iter().filter(|word| is_word(word)).count() > 1
+                    used.iter().any(tells)
+                        || used.iter().filter(|word| is_word(word)).count() > 1
+                        || (memory_gb.is_some() || used.len() > 1)
+                            && used.iter().any(|word| is_word(word) && word.len() > 3)
                 }
             };
             is_told || is_named(at)
@@ -347,8 +437,7 @@ impl Names {
 
 impl DeviceName {
     pub fn of(device: &'static Device) -> DeviceName {
-        let texts = [&device.id, &device.name].into_iter().chain(&device.aliases);
-        let names = texts.map(|text| telling(&device_tokens(text))).collect();
+        let names = texts(device).map(|text| telling(&device_tokens(text))).collect();
         DeviceName { device, words: device_tokens(&device.id), names }
     }
 }

@@ -19,6 +19,7 @@ const ENGINES: &[(&str, Engine)] = &[
     ("llama server", Engine::LlamaCpp),
     ("llama cli", Engine::LlamaCpp),
     ("llama bench", Engine::LlamaCpp),
+    ("llama swap", Engine::LlamaCpp),
     ("llamacpp", Engine::LlamaCpp),
     ("lcpp", Engine::LlamaCpp),
     ("ggml org llama cpp", Engine::LlamaCpp),
@@ -136,6 +137,8 @@ pub struct Reading<'a> {
     pub cards: Option<(Range<usize>, u32)>,
     pub macs: Vec<(Range<usize>, Vec<String>)>,
     pub is_cpu_only: Option<Range<usize>>,
+    /// What narrows the slots that may be empty.
+    pub filters: Vec<(Range<usize>, &'static str, String)>,
 }
 
 /// Reads a text.
@@ -164,6 +167,7 @@ pub fn read(text: &str) -> Asked {
         cards: None,
         macs: Vec::new(),
         is_cpu_only: None,
+        filters: Vec::new(),
     };
     while reading.at < reading.tokens.len() {
         reading.step();
@@ -180,7 +184,12 @@ fn blank_drivers(text: &mut [u8]) {
         let word = text[at..at + length].to_ascii_lowercase();
         let starts = |start: &[u8]| word.starts_with(start);
         let is_number = starts(b"0x") && length > 5 && word[2..].iter().all(u8::is_ascii_hexdigit);
-        if is_number || [&b"direct3d"[..], b"d3d", b"vs_", b"ps_"].into_iter().any(starts) {
+        // model-00001-of-00003.gguf
+        let is_part_of = length == 5 && starts(b"000") && word.iter().all(u8::is_ascii_digit);
+        if is_number
+            || is_part_of
+            || [&b"direct3d"[..], b"d3d", b"vs_", b"ps_"].into_iter().any(starts)
+        {
             text[at..at + length].fill(b' ');
         }
         at += length.max(1);
@@ -221,6 +230,9 @@ impl Reading<'_> {
             || !is_owner && self.engine()
             || self.cache()
             || self.switches()
+            || self.money()
+            || self.sizes()
+            || self.year()
             || self.keyed()
             || self.counted_device()
             || self.quantity()
@@ -263,6 +275,8 @@ impl Reading<'_> {
             Entry::Model(_) => {
                 goes_on(NAMES.model_at(&self.tokens, self.at).map(|model| model.tokens.end))
             }
+            // H20 is the name of another one too.
+            Entry::Device(device) if !device.id.contains('-') => true,
             Entry::Device(_) => goes_on(self.device(self.at, None).map(|device| device.tokens.end)),
         };
         if is_longer {
@@ -625,7 +639,18 @@ impl Reading<'_> {
             device.as_ref().is_none_or(|device| length(&model.tokens) >= length(&device.tokens))
         });
         if let Some(mention) = model {
-            self.model(mention);
+            // As good as GPT-4, which is not what is run.
+            let is_measure = mention.note.is_some()
+                && at > 0
+                && matches!(
+                    self.tokens[at - 1].raw.as_str(),
+                    "like" | "as" | "than" | "уровня" | "вроде" | "типа" | "аналог" | "близкая"
+                );
+            if is_measure {
+                self.take(mention.tokens.end);
+            } else {
+                self.model(mention);
+            }
             return true;
         }
         if let Some(mention) = device {

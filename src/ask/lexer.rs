@@ -152,6 +152,16 @@ pub fn split(text: &str) -> Vec<Token> {
                 let is_times = i == first + 1 && matches!(c, 'x' | 'X' | 'х' | 'Х' | '×');
                 let after_number =
                     tokens.last().is_some_and(|t| t.kind == Kind::Number) && last_end == first;
+                // L40Sx4
+                let is_then_times = matches!(at(i), 'x' | 'X' | 'х' | 'Х')
+                    && at(i + 1).is_ascii_digit()
+                    && matches!(
+                        text[byte(first)..byte(i)].to_ascii_lowercase().as_str(),
+                        "s" | "ti" | "super" | "xt" | "xtx" | "sxm" | "pcie" | "nvl" | "gb"
+                    );
+                if is_then_times {
+                    break;
+                }
                 if is_times && after_number && !matches!(at(i), 't' | 'T' | 's' | 'S') {
                     break;
                 }

@@ -14,12 +14,37 @@ use crate::sort;
 
 impl Reading<'_> {
     pub(super) fn device(&self, at: usize, memory: Option<f64>) -> Option<DeviceMention> {
-        self.token(at)?;
-        NAMES.device_at(&self.tokens, at, memory)
+        let token = self.token(at)?;
+        let device = NAMES.device_at(&self.tokens, at, memory);
+        if token.kind == Kind::Quant {
+            return device;
+        }
+        let end = device.as_ref().map_or(0, |device| device.tokens.end);
+        NAMES.family_at(&self.tokens, at).filter(|family| family.tokens.end > end).or(device)
     }
 
     /// A number of devices: 2x4090, two 3090, 4 cards 3090, 8 x 24 GB.
     pub(super) fn counted_device(&mut self) -> bool {
+        let at = self.at;
+        if let Some((nodes, inner)) = self.nodes(at) {
+            let known = self.parts.len();
+            self.at = inner;
+            if self.counted() && self.parts.len() > known {
+                let start = self.tokens[at].start;
+                self.is_read[at..inner].fill(true);
+                if let Some(part) = self.parts.last_mut() {
+                    part.count *= nodes;
+                    part.text.start = start;
+                }
+                return true;
+            }
+            self.at = at;
+        }
+        self.counted()
+    }
+
+    /// A number of devices of one machine.
+    fn counted(&mut self) -> bool {
         let at = self.at;
         let token = &self.tokens[at];
         let word = COUNTS.iter().find(|(word, _)| *word == token.raw).map(|(_, n)| *n);
@@ -42,7 +67,10 @@ impl Reading<'_> {
         while next < at + 5 {
             let gap = self.token(next).map_or(' ', |token| token.gap);
             let is_of = self.token(next).is_some_and(|t| {
-                matches!(t.raw.as_str(), "of" | "шт" | "штуки" | "used" | "units" | "pcs" | "бу")
+                matches!(
+                    t.raw.as_str(),
+                    "of" | "socket" | "шт" | "штуки" | "used" | "units" | "pcs" | "бу"
+                )
             });
             if is_times(next) || gap == '*' && next == at + 1 {
                 is_told = true;
@@ -104,10 +132,42 @@ impl Reading<'_> {
         }
     }
 
+    /// A number of machines, and where what each has begins: two nodes of 8x H100, 2x8 H100.
+    fn nodes(&self, at: usize) -> Option<(u32, usize)> {
+        let token = self.token(at)?;
+        let word = COUNTS.iter().find(|(word, _)| *word == token.raw).map(|(_, n)| *n);
+        let nodes =
+            token.number().or(word).filter(|n| n.fract() == 0.0 && (2.0..=64.0).contains(n))?;
+        let skipped = ["x", "х", "of", "with", "по", "с", "each", "на", "w"];
+        let number = |at: usize| {
+            let number = self.token(at).and_then(Token::number);
+            number.is_some_and(|n| (1.0..=16.0).contains(&n))
+        };
+        let is_times = self.token(at + 1).is_some_and(|next| next.is("x"));
+        let from = if is_times && !self.means(at + 2, Meaning::Node) {
+            at + 1
+        } else {
+            let node = at + 1 + usize::from(is_times);
+            self.means(node, Meaning::Node).then_some(node + 1)?
+        };
+        let inner = self.skip(from, &skipped);
+        // 2x8 is two of eight, where a device is behind it.
+        (inner > at + 1 && number(inner) && !self.means(inner + 1, Meaning::Gigabytes))
+            .then_some((nodes as u32, inner))
+    }
+
     /// Takes a device as a part of the machine.
     pub(super) fn part(&mut self, mention: DeviceMention, count: u32) {
         let mut count = count;
         let mut end = mention.tokens.end;
+        // 8x H100 x 2 nodes.
+        let nodes_at = end + usize::from(self.token(end).is_some_and(|token| token.is("x")));
+        let nodes = self.token(nodes_at).and_then(Token::number);
+        let nodes = nodes.filter(|n| (2.0..=64.0).contains(n) && n.fract() == 0.0);
+        if let Some(nodes) = nodes.filter(|_| self.means(nodes_at + 1, Meaning::Node)) {
+            count *= nodes as u32;
+            end = nodes_at + 2;
+        }
         // 3090 x2, 3090*2, 3090 (2 pcs).
         let times = self.token(end).is_some_and(|token| token.is("x"));
         let number = self.token(end + usize::from(times)).and_then(Token::number);
@@ -169,6 +229,20 @@ impl Reading<'_> {
             let is_chip = token.kind == Kind::Code && token.text.starts_with('m');
             let is_tier =
                 matches!(token.text.as_str(), "pro" | "max" | "ultra") && generation.is_some();
+            // MacBook Pro 14 M3 Pro, 16".
+            let behind = self.token(end + 1);
+            let is_inches = token.number().is_some_and(|n| (13.0..=16.0).contains(&n))
+                && generation.is_none()
+                && behind.is_some_and(|next| {
+                    next.kind == Kind::Code && next.text.starts_with('m')
+                        || next.raw.starts_with("inch")
+                        || next.raw.starts_with("дюйм")
+                });
+            if is_inches {
+                let is_word = behind.is_some_and(|next| next.kind == Kind::Word);
+                end += 1 + usize::from(is_word);
+                continue;
+            }
             let number = token.number().filter(|n| (8.0..=512.0).contains(n) && memory.is_none());
             if is_chip && generation.is_none() {
                 generation = Some(token.text.clone());
@@ -231,7 +305,7 @@ impl Reading<'_> {
 
     pub(super) fn mac(&mut self) -> bool {
         match self.mac_at(self.at, None) {
-            Some(mac) => self.take_mac(mac),
+            Some(mac) => self.which_mac(&mac.0) || self.take_mac(mac),
             None => false,
         }
     }
@@ -355,6 +429,9 @@ impl Reading<'_> {
             });
             is_named = true;
             self.choose(span, "hw", options, None);
+        }
+        if let Some((span, count)) = cards.filter(|_| !is_named) {
+            self.filters.push((span, "most", count.to_string()));
         }
         is_named
     }

@@ -7,13 +7,16 @@
 //! A text is split into tokens (`lexer.rs`) as the names of the catalogue are; flags are read first
 //! (`command.rs`), then the rest from left to right (`grammar.rs`): a quantity with its unit
 //! (`quantity.rs`), a quantisation (`quants.rs`), an engine, or the longest name of a model
-//! (`models.rs`) or device (`devices.rs`) that begins there. In the end machines are put together
+//! (`models.rs`) or device (`devices.rs`, `families.rs`) that begins there. What narrows an empty slot
+//! (`filters.rs`) is read on the way. In the end machines are put together
 //! (`machine.rs`) and the question that is asked is found (`answer.rs`). Words that do not follow
 //! from the catalogue are in one table (`words.rs`).
 
 mod answer;
 mod command;
 mod devices;
+mod families;
+mod filters;
 mod grammar;
 mod lexer;
 mod machine;

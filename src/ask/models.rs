@@ -1,5 +1,6 @@
 //! The models that a text names.
 
+use super::filters::narrowing;
 use super::lexer::{self, Kind, Token};
 use super::names::{Names, OPTIONS, slips};
 use super::quantity::has_unit;
@@ -155,7 +156,8 @@ impl Names {
         let is_ordinary = words::meanings(&token.raw).next().is_some()
             || OTHERS.contains(&token.text.as_str())
             || self.first_words.word(&token.text).is_some()
-            || KINDS.contains(&token.text.as_str());
+            || KINDS.contains(&token.text.as_str())
+            || narrowing(&token.raw).next().is_some();
         if !(4..=16).contains(&length) || is_ordinary {
             return None;
         }
@@ -166,6 +168,17 @@ impl Names {
         near.min_by_key(|(slips, _)| *slips).map(|(_, head)| head.as_str())
     }
 
+    /// A family whose name is written as two words: deep seek, code llama.
+    fn parted_head(&self, tokens: &[Token], at: usize) -> Option<&str> {
+        let (first, second) = (tokens.get(at)?, tokens.get(at + 1)?);
+        let is_near = matches!(second.gap, ' ' | '-') && !second.is_glued;
+        if first.kind != Kind::Word || second.kind != Kind::Word || !is_near {
+            return None;
+        }
+        let both = format!("{}{}", first.text, second.text);
+        self.heads.word(&words::canonical(both.clone(), &both, false)).filter(|head| head.len() > 5)
+    }
+
     /// The model that is named from the token `at` on.
     pub fn model_at(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
         let first = &tokens[at];
@@ -174,14 +187,18 @@ impl Names {
             first.kind == Kind::Size && tokens.get(at + 1).is_none_or(|next| next.gap != ',');
         let start = if sized { at + 1 } else { at };
         let head = tokens.get(start).and_then(|token| self.head(token));
-        let Some(head) = head else {
-            return sized.then(|| self.models_of_size(tokens, at)).flatten();
+        let parted = head.is_none().then(|| self.parted_head(tokens, start)).flatten();
+        let behind = start + if parted.is_some() { 2 } else { 1 };
+        let Some(head) = head.or(parted) else {
+            let is_size = first.kind == Kind::Size;
+            return is_size.then(|| self.models_of_size(tokens, at)).flatten();
         };
         let head = Token { text: head.to_owned(), kind: Kind::Word, ..tokens[start].clone() };
         let mut found = self.model_words.get(&head.text)?.clone();
         let needs_more = NEEDS_MORE.contains(&head.text.as_str());
         let mut used: Vec<Token> = vec![head];
         let mut missing = None;
+        let mut version = None;
         if sized {
             match self.narrowed(&found, &used, first) {
                 Some((narrower, word)) => {
@@ -191,7 +208,7 @@ impl Names {
                 None => missing = Some(first.clone()),
             }
         }
-        let mut next = start + 1;
+        let mut next = behind;
         while let Some(token) = tokens.get(next) {
             let length = tokens.get(next + 1).filter(|k| k.is_glued && k.is("k"));
             if let Some(all) =
@@ -214,9 +231,32 @@ impl Names {
             if matches!(token.gap, ',' | ';' | '+' | '/' | '\n') || ends_a_name(tokens, next) {
                 break;
             }
-            if let Some((narrower, word)) = self.narrowed(&found, &used, token) {
+            // qwen4 32b, gpt-5: a number by the family's name is a version.
+            let is_small = token.kind == Kind::Number
+                && token.number().is_some_and(|n| n < 10.0)
+                && matches!(token.gap, ' ' | '-');
+            let is_version = next == behind
+                && is_small
+                && (token.is_glued
+                    || token.text.contains('.')
+                    || token.gap == '-'
+                    || tokens.get(next + 1).is_some_and(|then| then.kind == Kind::Size));
+            let narrower = match is_version {
+                true => self.of_version(&found, token).or_else(|| {
+                    // Qwen 0.6 is a size.
+                    let is_size = token.text.contains('.');
+                    is_size.then(|| self.narrowed(&found, &used, token)).flatten()
+                }),
+                false => self.narrowed(&found, &used, token),
+            };
+            if let Some((narrower, word)) = narrower {
                 found = narrower;
                 used.push(word);
+                next += 1;
+                continue;
+            }
+            if is_version {
+                version = Some(token.text.clone());
                 next += 1;
                 continue;
             }
@@ -241,7 +281,10 @@ impl Names {
                 None => break,
             }
         }
-        if let Some(mention) = self.never_at(tokens, at, start, next) {
+        // deepseek-r1:14b is a tag, which is something else than its name says.
+        let is_tag = used.iter().any(|word| word.kind == Kind::Size && word.gap == ':');
+        let never = self.never_at(tokens, at, start, next);
+        if let Some(mention) = never.filter(|_| !is_tag || missing.is_some()) {
             return Some(mention);
         }
         if needs_more && used.len() < 2 && missing.is_none() {
@@ -256,7 +299,21 @@ impl Names {
                 note: Some(note),
             });
         }
-        Some(ModelMention { tokens, options: self.chosen(found, &used), note: None })
+        let options = self.chosen(found, &used);
+        let note = version.map(|version| format!("no such version: {version}"));
+        Some(ModelMention { tokens, options, note })
+    }
+
+    /// Those of `found` that have the version.
+    fn of_version(&self, found: &[usize], token: &Token) -> Option<(Vec<usize>, Token)> {
+        let has = |at: &usize| {
+            let same =
+                |text: &str| text == token.text || text.strip_suffix(".0") == Some(&token.text);
+            let mut words = self.models[*at].words.iter();
+            words.any(|word| word.kind == Kind::Number && same(&word.text))
+        };
+        let of: Vec<usize> = found.iter().copied().filter(has).collect();
+        (!of.is_empty()).then(|| (of, token.clone()))
     }
 
     /// Those of `found` with the word, and how it is spelt in their names.
@@ -275,8 +332,11 @@ impl Names {
         let sized =
             |size: &str| with(size).map(|(both, word)| (both, Token { kind: Kind::Size, ..word }));
         let has_size = used.iter().any(|word| word.kind == Kind::Size);
+        // `в` is no `v`.
+        let is_preposition = !token.is_glued && !token.raw.is_ascii() && token.text.len() < 2;
         match token.kind {
             Kind::Quant => None,
+            Kind::Word if is_preposition => None,
             Kind::Word => with(&token.text).or_else(|| {
                 let long = token.text.len() > 4 && !means(&token.raw, Meaning::Filler);
                 let words = found.iter().flat_map(|at| &self.models[*at].words);
@@ -290,7 +350,8 @@ impl Names {
                 .or_else(|| with(token.text.strip_suffix(".0")?))
                 .or_else(|| (!has_size).then(|| sized(&format!("{}b", token.text))).flatten())
                 .or_else(|| (!has_size).then(|| sized(&format!("e{}b", token.text))).flatten()),
-            Kind::Size if has_size => None,
+            // A million tokens of context are a part of a name.
+            Kind::Size if has_size && token.text != "1m" => None,
             Kind::Size => with(&token.text).or_else(|| {
                 let wanted = billions(&token.text)?;
                 let near = found.iter().copied().filter(|at| {
@@ -525,7 +586,7 @@ fn ends_a_name(tokens: &[Token], at: usize) -> bool {
 }
 
 /// The parameters that a size names, in billions.
-fn billions(size: &str) -> Option<f64> {
+pub fn billions(size: &str) -> Option<f64> {
     let size = size.trim_start_matches('e');
     let (digits, scale) = match size.as_bytes().last()? {
         b'b' => (&size[..size.len() - 1], 1.0),

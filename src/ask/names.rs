@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::devices::{DeviceName, device_tokens};
+use super::devices::{DeviceName, device_tokens, texts};
+use super::filters::narrowing;
 use super::lexer::{self, Kind};
 use super::models::{FREE, KINDS, ModelName};
 use super::table::Table;
@@ -53,6 +54,7 @@ impl Names {
                     && (word.text.len() > 2 || word.text == "yi")
                     && !KINDS.contains(&word.text.as_str())
                     && words::meanings(&word.text).next().is_none()
+                    && narrowing(&word.text).next().is_none()
                     && !FREE.contains(&word.text.as_str());
                 if is_head {
                     heads.or_insert(&word.text, ());
@@ -70,8 +72,7 @@ impl Names {
         let (mut device_words, mut first_words) = (Table::new(), Table::new());
         for (at, name) in devices.iter().enumerate() {
             let device = name.device;
-            let texts = [&device.id, &device.name].into_iter().chain(&device.aliases);
-            for text in texts {
+            for text in texts(device) {
                 let words = device_tokens(text);
                 if let Some(first) = words.first() {
                     first_words.or_insert(first, ());

@@ -162,6 +162,11 @@ impl Reading<'_> {
                 return self.memory(value * scale, next + 1);
             }
         }
+        // 64 ram, 32 озу.
+        let is_ram = self.means(next, Meaning::Ram) && self.tokens[next].gap == ' ';
+        if is_ram && !is_scaled && word.is_none() && (4.0..=8192.0).contains(&value) {
+            return self.memory(value, next);
+        }
         if self.means(next, Meaning::Bits) && self.is_unit(next) && value <= 32.0 {
             let mut end = next + 1;
             if self.means(end, Meaning::Quant) {

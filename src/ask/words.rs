@@ -77,6 +77,8 @@ pub enum Meaning {
     Fit,
     /// Alternatives: `or`, `versus`.
     Or,
+    /// Machines of a cluster.
+    Node,
     /// Processor cores.
     Cores,
     /// Makers and other words that are part of a device's name and tell nothing.
@@ -89,8 +91,8 @@ pub enum Meaning {
 
 use Meaning::{
     Address, Bits, Brand, Cache, Card, Context, Cores, Cpu, Draft, Experts, Filler, Fit, Gigabytes,
-    HowMuch, Layers, Machine, Memory, Million, Millisecond, Model, Need, Offload, Or, Output, Per,
-    Prompt, Quant, Ram, Rate, Second, Speed, Terabytes, Thousand, Tokens, Users, Vram, Which,
+    HowMuch, Layers, Machine, Memory, Million, Millisecond, Model, Need, Node, Offload, Or, Output,
+    Per, Prompt, Quant, Ram, Rate, Second, Speed, Terabytes, Thousand, Tokens, Users, Vram, Which,
     Without,
 };
 
@@ -122,7 +124,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (
         Machine,
-        "hardware machine rig setup server pc computer workstation build laptop notebook желез* машин* \
+        "hardware hw machine rig setup server pc computer workstation build laptop notebook желез* машин* \
         сервер* комп компьютер* компе ноут* ноутбук* пк сборк* железк* комплектующ* конфигураци* конфиг \
         requirements specs requirement требован*",
     ),
@@ -155,13 +157,10 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (Without, "no without без not non only wo"),
     (
         Which,
-        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* cheapest smallest \
+        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* самая самую самый самые cheapest smallest newest latest fastest quickest smartest biggest largest \
         подскажите посоветуйте посоветуй recommend suggest",
     ),
-    (
-        HowMuch,
-        "how many much max maximum longest largest biggest сколько максимальн* макс насколько",
-    ),
+    (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
     (
         Need,
         "need needed needs require required requires buy get нужн* надо требует* купить брать взять потребу* \
@@ -174,6 +173,10 @@ const MEANINGS: &[(Meaning, &str)] = &[
         поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
     ),
     (Or, "or than vs versus или против либо compare comparing compared сравн* between"),
+    (
+        Node,
+        "node nodes servers machines boxes hosts rigs ноды нод нода нодах узл* сервера серверов серверах серваков машины",
+    ),
     (Cores, "core cores ядер ядра ядро ядерн* c"),
     (
         Brand,
@@ -214,7 +217,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         i'd ll re ve d t s don won doesn isn didn aren couldn вот ну типа короче давай буду будем планирую \
         думаю собираюсь такой такая такую такое стоит имею имеем миллиард* купил посчитай посчитать \
         вопрос интересно вижу нету чистом идёт идет иметь дай дайте покажи show calculate calc estimate \
-        выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean",
+        param* парам* silicon newer новее socket sockets выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean",
     ),
 ];
 
@@ -222,7 +225,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
 const SPELLINGS: &[(&str, &str)] = &[
     ("qwen", "kven kvin kuen quen qven kwen qvin kvenchik kvon"),
     ("llama", "lama lam llam lamma lamm ламочка"),
-    ("deepseek", "dipsik dipsek dipseek diipsik dipsic dipsick deepsek deepsik ds"),
+    ("deepseek", "depseek dipseek dipsik dipsek dipseek diipsik dipsic dipsick deepsek deepsik ds"),
     ("mistral", "mistral"),
     ("mixtral", "mikstral mikstrl"),
     ("gemma", "gemma gemm gemma dzhemma dzhemm"),
@@ -335,7 +338,12 @@ pub fn means(raw: &str, meaning: Meaning) -> bool {
 
 /// Everything that the word can stand for.
 pub fn meanings(raw: &str) -> impl Iterator<Item = &'static Meaning> {
-    let whole = MEANT.get(raw).into_iter().flatten();
+    by_word(&MEANT, raw)
+}
+
+/// The values of a word, by itself or by its beginning, which the table ends with `*`.
+pub fn by_word<'a, V>(table: &'a Table<Vec<V>>, raw: &str) -> impl Iterator<Item = &'a V> {
+    let whole = table.get(raw).into_iter().flatten();
     // Beginnings are few letters: each is looked up.
     let beginnings =
         raw.char_indices().skip(1).map(|(at, c)| at + c.len_utf8()).filter(|at| *at >= 4);
@@ -343,7 +351,7 @@ pub fn meanings(raw: &str) -> impl Iterator<Item = &'static Meaning> {
         let mut key = String::with_capacity(end + 1);
         key.push_str(&raw[..end]);
         key.push('*');
-        MEANT.get(key.as_str())
+        table.get(key.as_str())
     });
     whole.chain(by_beginning.flatten())
 }

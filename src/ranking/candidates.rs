@@ -70,7 +70,7 @@ fn is_base(catalog: &Catalog, model: &Model) -> bool {
             other.id.strip_prefix(model.id.as_str()).is_some_and(|rest| rest.starts_with(*ending))
         })
     };
-    model.id.ends_with("-base") || model.id.ends_with("-pt") || TUNED.iter().any(|e| is_tuned(&e))
+    model.id.ends_with("-base") || model.id.ends_with("-pt") || TUNED.iter().any(is_tuned)
 }
 
 /// The models that `scenario` lets through.
