@@ -31,6 +31,23 @@ fn a_model_that_spills_is_brought_onto_the_card() {
 }
 
 #[test]
+fn a_format_that_stands_for_another_has_steps_too() {
+    let query = "model=glm-4.5-air&hw=apple-m3-max-40c@64&engine=lmstudio,mlx";
+    let (scenario, _) = Scenario::from_query(query);
+    // Q4_K_M, which MLX loads as its own 4 bits.
+    let at = Selected { quant: 2, engine: 1, ..FIRST };
+    let steps = next_steps(Catalog::bundled(), &scenario, at);
+    assert!(!steps.is_empty());
+    for step in steps {
+        let mut changed = scenario.clone();
+        let then = step.apply(&mut changed, at);
+        let place = then.quant * changed.engines.len() + then.engine;
+        let row = estimate::row(Catalog::bundled(), &changed, &changed.models[0]);
+        assert_eq!(row[place].as_ref(), Ok(&step.cell));
+    }
+}
+
+#[test]
 fn what_each_platform_can_change_is_named() {
     let named = |query: &str, is: fn(&Change) -> bool| {
         assert!(steps(query).iter().flat_map(|step| &step.changes).any(is), "{query}");

@@ -155,7 +155,7 @@ pub fn files<'a>(
 }
 
 /// The format in which `engine` loads a model requested as `quant`: see [`files`].
-fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
+pub fn format_in(scenario: &Scenario, engine: Engine, quant: Quant) -> Quant {
     let Scenario { engines, quants, .. } = scenario;
     let nearest = engine::nearest_format(engine, quant);
     if nearest.is_also_called(quant) {

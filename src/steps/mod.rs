@@ -217,19 +217,20 @@ fn beats((i, a): (usize, &Step), (j, b): (usize, &Step)) -> bool {
 
 /// The question of the cell at `at` alone, and its answer.
 fn alone(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<(Scenario, Cell)> {
+    let engine = *scenario.engines.get(at.engine)?;
+    // Where a format stands for another, changes are made to that one.
+    let quant = estimate::format_in(scenario, engine, *scenario.quants.get(at.quant)?);
     let ask = Scenario {
         models: vec![scenario.models.get(at.model)?.clone()],
         machines: vec![scenario.machines.get(at.machine)?.clone()],
-        quants: vec![*scenario.quants.get(at.quant)?],
-        engines: vec![*scenario.engines.get(at.engine)?],
+        quants: vec![quant],
+        engines: vec![engine],
         selected: None,
         unused: Vec::new(),
         ..scenario.clone()
     };
     let cell = estimate::row(catalog, &ask, &ask.models[0]).pop()?.ok()?;
-    // In a format that stands for another, the change is made to that one.
-    let quants = vec![cell.quant];
-    Some((Scenario { quants, ..ask }, cell))
+    Some((ask, cell))
 }
 
 /// The answer after `changes`; `None` if they change nothing or it cannot be asked.

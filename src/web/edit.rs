@@ -10,7 +10,8 @@ use headroom::scenario::{Bounds, DeviceCount, Engine, Layout, Machine, Scenario,
 
 /// Asks `query`, a question in query notation, in place of the one there is; the page looks as before.
 ///
-/// A machine without a model asks what runs on it, a model without a machine what it needs.
+/// A machine without a model asks what runs on it, a model without a machine what it needs. A format
+/// without an engine is asked of the first that loads it.
 pub fn ask(scenario: &mut Scenario, query: &str) {
     let has = |key: &str| query.split('&').any(|pair| pair.split('=').next() == Some(key));
     let (mut asked, _) = Scenario::from_query(query);
@@ -18,6 +19,10 @@ pub fn ask(scenario: &mut Scenario, query: &str) {
         (false, true) => asked.models.clear(),
         (true, false) => asked.machines.clear(),
         _ => {}
+    }
+    let loads = |engine: &Engine| asked.quants.iter().any(|q| engine::loads_format(*engine, *q));
+    if has("quant") && !has("engine") && !asked.engines.iter().any(loads) {
+        asked.engines = Engine::ALL.iter().copied().filter(loads).take(1).collect();
     }
     let Scenario { lang, theme, embed, .. } = *scenario;
     *scenario = Scenario { lang, theme, embed, ..asked };
@@ -280,6 +285,10 @@ mod tests {
         assert_eq!(ask("model=qwen3-32b&hw=rtx-4090"), "model=qwen3-32b&hw=rtx-4090&lang=ru");
         assert_eq!(ask("hw=rtx-4090&ctx=8192"), "model=*&hw=rtx-4090&ctx=8192&lang=ru");
         assert_eq!(ask("model=qwen3-32b"), "model=qwen3-32b&hw=*&lang=ru");
+        let fp8 = "model=qwen3-32b&hw=h100-sxm&quant=FP8";
+        assert_eq!(ask(fp8), format!("{fp8}&engine=vllm&lang=ru"));
+        let mlx = "model=qwen3-32b&hw=apple-m4-max-40c@64&quant=MLX-4bit";
+        assert_eq!(ask(mlx), format!("{mlx}&engine=mlx&lang=ru"));
     }
 
     #[test]

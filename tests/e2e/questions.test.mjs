@@ -69,6 +69,24 @@ pageTest("a model that spills is brought onto the card by one click", {}, async 
   assert.ok((await headroom.page.locator(".answer-command").innerText()).includes(cell.command));
 });
 
+pageTest("a format is asked of an engine that loads it, and users of its paged cache", {}, async (headroom) => {
+  await headroom.open("", { folded: true });
+  await ask(headroom, "Qwen3-32B FP8 for 50 people (1,024 + 512 tokens), H100");
+  await headroom.part("ask").press("Enter");
+  await headroom.page.locator("[data-testid=answer][data-verdict=fits]").waitFor();
+  assert.match(headroom.query, /hw=h100-sxm.*quant=FP8.*engine=vllm.*users=50/u);
+});
+
+pageTest("two engines are compared on a Mac", {}, async (headroom) => {
+  await headroom.open("", { folded: true });
+  await ask(headroom, "M3 Max 64 GB, GLM-4.5-Air in LM Studio or MLX");
+  await headroom.part("ask").press("Enter");
+  await headroom.part("steps").waitFor();
+  const engines = await headroom.part("cell").evaluateAll((cells) => cells.map((cell) => cell.dataset.engine));
+  assert.ok(new Set(engines).size >= 2, String(engines));
+  assert.match(await headroom.words("steps"), /MLX-\dbit|Q\d|IQ\d/u);
+});
+
 pageTest("what can mean several things is a choice", {}, async (headroom) => {
   await headroom.open("", { folded: true });
   await headroom.page.keyboard.press("/");
