@@ -70,7 +70,7 @@ pub struct Ranked {
     pub cell: Cell,
     /// Month of the model's release, `YYYY-MM`.
     pub release: String,
-    /// Its publisher has a newer general model of about that size, or it is older than a year and a half.
+    /// Its publisher has a newer model of about that size, or it is older than a year and a half.
     pub is_superseded: bool,
     /// It runs as fast as is asked.
     pub is_fast_enough: bool,
@@ -78,7 +78,7 @@ pub struct Ranked {
     pub price: Option<f64>,
     /// Board power of its devices together, in watts.
     pub board_w: Option<f64>,
-    /// Usable and nominal memory that its devices have together, in GB.
+    /// Memory that its devices have together as sold, in GB.
     pub memory_gb: f64,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Ranking<'a> {
         self.candidates.len()
     }
 
-    /// The question with the slot's filters and order only, for which rows are the same.
+    /// The question that is ranked for.
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
     }
