@@ -27,7 +27,19 @@ impl Page {
         document().body().unwrap().append_child(&root).unwrap();
         let page = Page { _mounted: Box::new(mount_to(root.clone(), App)), root };
         tick().await;
+        page.unfold().await;
         page
+    }
+
+    /// Opens every slot of the question.
+    async fn unfold(&self) {
+        for slot in self.all("details.slot") {
+            // Of one name, one that opens closes the others.
+            slot.remove_attribute("name").unwrap();
+            slot.set_attribute("open", "").unwrap();
+            slot.dispatch_event(&Event::new("toggle").unwrap()).unwrap();
+        }
+        tick().await;
     }
 
     fn all(&self, selector: &str) -> Vec<HtmlElement> {
@@ -360,9 +372,19 @@ async fn every_setting_has_a_field_with_a_label() {
     let engines: Vec<&str> = Engine::ALL.iter().map(|engine| engine.name()).collect();
     let query = format!("?lang=en&model=qwen3-8b&cur=EUR&engine={}", engines.join(","));
     let page = Page::open(&query).await;
+    // Filters stand above the ranking that they are of.
+    let models = Page::open("?lang=en&model=*&hw=rtx-4090&size=0-0.1").await;
+    let machines = Page::open("?lang=en&model=qwen3-8b&hw=*&memory=0-1").await;
     let mut found = 0;
     for setting in SETTINGS {
         let Some(id) = field_of(setting.key, setting.group, &setting.control()) else { continue };
+        let page = match setting.group {
+            Group::Filter => {
+                let is_of_models = !models.all(&format!("[data-testid={id}]")).is_empty();
+                if is_of_models { &models } else { &machines }
+            }
+            _ => &page,
+        };
         let field = page.part(&id).closest(".field, .checkbox, .money-field").unwrap();
         let label = field.unwrap().query_selector("label, span").unwrap();
         let label = label.and_then(|label| label.text_content()).unwrap_or_default();
