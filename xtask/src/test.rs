@@ -131,8 +131,9 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
             steps.tests("tests of the page", || {
                 let mut node = page::node(&Browser::find()?)?;
                 // The figures on the page are compared with what the command line prints.
-                let headroom =
-                    executable(cargo().args(["build", "--locked", "--bin", "headroom"]))?;
+                let mut build = cargo();
+                linting(&mut build).args(["build", "--locked", "--bin", "headroom"]);
+                let headroom = executable(&mut build)?;
                 node.env("HEADROOM_BIN", headroom);
                 // Two at a time: a page's test waits half of its time.
                 node.args(["--test", "--test-concurrency=2", "--test-reporter", "spec"]);
