@@ -11,7 +11,7 @@ use crate::scenario::Engine;
 /// hub where that is of this format, else a file of the format's name, which is still to be made
 /// or found.
 pub fn command(engine: Engine, model: &Model, quant: Quant, flags: &[String]) -> String {
-    let flags = flags.join(" ");
+    let (program, flags) = (engine.program(), flags.join(" "));
     let line = |parts: &[&str]| {
         let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
         parts.join(" ")
@@ -22,7 +22,7 @@ pub fn command(engine: Engine, model: &Model, quant: Quant, flags: &[String]) ->
                 Some(repository) => format!("-hf {repository}"),
                 None => format!("-m {}", gguf_file(model, quant)),
             };
-            line(&["llama-server", &model, &flags])
+            line(&[program, &model, &flags])
         }
         Engine::Ollama => {
             let model = match published(model, quant) {
@@ -31,27 +31,22 @@ pub fn command(engine: Engine, model: &Model, quant: Quant, flags: &[String]) ->
             };
             line(&[&flags, "ollama serve & ollama run", &model])
         }
-        Engine::LmStudio => line(&["lms load", &model.name_on_hub().to_lowercase(), &flags]),
-        Engine::KoboldCpp => line(&["koboldcpp --model", &gguf_file(model, quant), &flags]),
-        Engine::Vllm => {
-            let (checkpoint, online) = checkpoint(model, quant);
-            let online = if online { "--quantization fp8" } else { "" };
-            line(&["vllm serve", &checkpoint, online, &flags])
+        Engine::LmStudio => line(&[program, &model.name_on_hub().to_lowercase(), &flags]),
+        Engine::KoboldCpp => line(&[program, "--model", &gguf_file(model, quant), &flags]),
+        Engine::Vllm | Engine::Sglang => {
+            let (checkpoint, is_made) = checkpoint(model, quant);
+            let path = if engine == Engine::Sglang { "--model-path" } else { "" };
+            let make = if is_made { "--quantization fp8" } else { "" };
+            line(&[program, path, &checkpoint, make, &flags])
         }
-        Engine::Sglang => {
-            let (checkpoint, online) = checkpoint(model, quant);
-            let online = if online { "--quantization fp8" } else { "" };
-            let start = "python -m sglang.launch_server --model-path";
-            line(&[start, &checkpoint, online, &flags])
-        }
-        Engine::TensorRtLlm => line(&["trtllm-serve", &checkpoint(model, quant).0, &flags]),
+        Engine::TensorRtLlm => line(&[program, &checkpoint(model, quant).0, &flags]),
         Engine::Mlx => {
             let name = model.name_on_hub();
             let checkpoint = match quant {
                 Quant::Format(Format::Mlx(bits)) => format!("mlx-community/{name}-{bits}bit"),
                 _ => checkpoint(model, quant).0,
             };
-            line(&["mlx_lm.generate --model", &checkpoint, &flags, "--prompt \"Hello\""])
+            line(&[program, "--model", &checkpoint, &flags, "--prompt \"Hello\""])
         }
         Engine::Transformers => {
             let flags =

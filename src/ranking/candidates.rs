@@ -123,7 +123,7 @@ pub fn memory_gb(catalog: &Catalog, machine: &Machine) -> Option<f64> {
 }
 
 /// How many devices machines are built with.
-const COUNTS: [u32; 6] = [1, 2, 3, 4, 6, 8];
+pub const DEVICE_COUNTS: [u32; 6] = [1, 2, 3, 4, 6, 8];
 
 /// The machines that `scenario` lets through: of each device and size of its memory, one to as many
 /// as are asked for.
@@ -153,7 +153,7 @@ pub fn machines<'a>(catalog: &'a Catalog, scenario: &Scenario) -> Vec<Candidate<
             let machine = |count| Machine {
                 devices: vec![DeviceCount { id: device.id.clone(), count, memory_gb }],
             };
-            let counts = COUNTS.into_iter().filter(|count| *count <= most);
+            let counts = DEVICE_COUNTS.into_iter().filter(|count| *count <= most);
             let sizes: Vec<Machine> = counts.filter(is_size).map(machine).collect();
             if !sizes.is_empty() {
                 candidates.push(Candidate::Machines(sizes));

@@ -20,6 +20,7 @@ use crate::quant::Quant;
 use crate::report::{Cell, Report, Verdict};
 use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenario};
 use crate::sort;
+pub use candidates::DEVICE_COUNTS;
 use candidates::{Candidate, machines, models};
 
 /// Rows of a ranking that a report holds.

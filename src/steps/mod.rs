@@ -10,6 +10,7 @@ use crate::engine::{loads_format, usual_formats};
 use crate::estimate;
 use crate::hardware::Hardware;
 use crate::quant::{Format, Mix, Quant};
+use crate::ranking::DEVICE_COUNTS;
 use crate::report::{Cell, Verdict};
 use crate::scenario::{CacheType, CacheTypes, Engine, ExpertParallel, Scenario, Selected};
 use crate::sort;
@@ -294,7 +295,7 @@ fn changes(catalog: &Catalog, ask: &Scenario, cell: &Cell) -> Vec<Change> {
     {
         match part.device.kind {
             DeviceKind::Discrete => {
-                let more = [1, 2, 3, 4, 6, 8].into_iter().filter(|n| *n > device.count);
+                let more = DEVICE_COUNTS.into_iter().filter(|n| *n > device.count);
                 changes.extend(more.take(2).map(Change::Devices));
             }
             DeviceKind::Unified => {

@@ -27,13 +27,10 @@ use steps::Steps;
 #[component]
 pub fn AnswerLine() -> impl IntoView {
     let state = use_state();
-    let verdict = memo(move || {
-        let lead = state.answer.get()?.lead;
-        state.cell(lead).map(|cell| text::verdict_key(cell.verdict))
-    });
     let embedded = state.slice(|scenario| scenario.embed);
     let cell = memo(move || state.cell(state.answer.get()?.lead));
-    let verdict_icon = memo(move || cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
+    let verdict = memo(move || cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
+    let verdict_key = move || verdict.get().map(text::verdict_key);
     let command = memo(move || {
         let command = cell.with(|cell| cell.as_ref().map(|cell| cell.command.clone()));
         command.filter(|command| !command.is_empty())
@@ -60,9 +57,9 @@ pub fn AnswerLine() -> impl IntoView {
     view! {
         <section class="answer" aria-label=words!(state, answer_region) aria-live="polite">
             <Show when=move || state.answer.get().is_some() fallback=|| view! { <Empty /> }>
-                <div class="answer-card" data-verdict=verdict>
-                <p class="answer-lead" data-testid="answer" data-verdict=verdict>
-                    {move || verdict_icon.get().map(|verdict| view! { <VerdictIcon verdict /> })}
+                <div class="answer-card" data-verdict=verdict_key>
+                <p class="answer-lead" data-testid="answer" data-verdict=verdict_key>
+                    {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
                     {move || state.answer.get().and_then(|answer| lead(state, answer))}
                 </p>
                 <p class="answer-figures">
