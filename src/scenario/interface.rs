@@ -1,10 +1,10 @@
-//! How the page shows the question: language, colours, the cell that is open. Keys `lang`, `theme`
-//! and `cell`.
+//! How the page shows the question: language, colours, the cell that is open and what is shown of it.
+//! Keys `lang`, `theme`, `cell` and `tab`.
 
 use std::fmt;
 
 use super::notation::{Notation, is_digits, words};
-use super::{Bounds, ParseError};
+use super::{Bounds, ParseError, Scenario, View};
 
 words! {
     /// Interface language, by its BCP 47 code.
@@ -23,6 +23,36 @@ words! {
         Light = "light",
         /// The reverse.
         Dark = "dark",
+    }
+}
+
+words! {
+    /// What of the open cell is shown.
+    CellTab {
+        /// What lies in each memory, and how far it would reach.
+        Memory = "memory",
+        /// How fast it is for one user, and what that rests on.
+        Speed = "speed",
+        /// How many users it serves, and how they fare.
+        Serving = "serving",
+        /// What it costs and draws.
+        Cost = "cost",
+    }
+}
+
+impl Scenario {
+    /// The question without what only a screen shows of it.
+    pub fn without_interface(&self) -> Scenario {
+        Scenario {
+            lang: None,
+            theme: None,
+            embed: false,
+            view: View::default(),
+            selected: None,
+            tab: CellTab::Memory,
+            unused: Vec::new(),
+            ..self.clone()
+        }
     }
 }
 

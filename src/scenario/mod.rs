@@ -31,7 +31,7 @@ pub use bounds::Bounds;
 pub use cache::{CacheType, CacheTypes};
 pub use engine::Engine;
 pub use filter::{DeviceClass, ModelKind, Month, NamePart, RankBy, Span};
-pub use interface::{Lang, Selected, Theme};
+pub use interface::{CellTab, Lang, Selected, Theme};
 pub use logits::LogitsBuffer;
 pub use machine::{DeviceCount, Machine};
 pub use measured::Measurement;

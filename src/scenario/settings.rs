@@ -13,9 +13,9 @@ use super::notation::{
 };
 use super::view::RowAxes;
 use super::{
-    Accuracy, Axis, Bounds, CacheTypes, Currency, DeviceClass, Display, DraftModel, Engine,
-    ExpertParallel, Lang, LogitsBuffer, Lora, LoraTargets, Machine, Measurement, ModelKind, Month,
-    NamePart, Offload, ParseError, Projector, RankBy, Selected, Span, SplitMode, System,
+    Accuracy, Axis, Bounds, CacheTypes, CellTab, Currency, DeviceClass, Display, DraftModel,
+    Engine, ExpertParallel, Lang, LogitsBuffer, Lora, LoraTargets, Machine, Measurement, ModelKind,
+    Month, NamePart, Offload, ParseError, Projector, RankBy, Selected, Span, SplitMode, System,
     TensorSplit, Theme,
 };
 use crate::quant::{Mix, Quant};
@@ -293,6 +293,8 @@ view: View {
 {
     /// The cell whose bill is open, by places in the lists.
     cell { Own, NONE, selected: Option<Selected> = None, optional(own(), Unset::Page) }
+    /// What of the open cell is shown.
+    tab { Own, NONE, tab: CellTab = CellTab::Memory, own() }
 }
 
     } };

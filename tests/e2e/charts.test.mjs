@@ -5,14 +5,13 @@ import assert from "node:assert/strict";
 import { assertAccessible, estimate, pageTest } from "./harness.mjs";
 
 const QUERY = "?model=qwen3-32b&hw=rtx-4090*2&quant=Q4_K_M&ctx=16384&users=2&offload=none";
-const CHARTS = [
-  "chart-memory-context",
-  "chart-depth",
-  "chart-throughput",
-  "chart-tpot",
-  "chart-memory-users",
-  "chart-frontier",
-];
+/** The charts of each tab. */
+const CHARTS = {
+  memory: ["chart-memory-context", "chart-memory-users", "chart-frontier"],
+  speed: ["chart-depth"],
+  serving: ["chart-throughput", "chart-tpot"],
+  cost: [],
+};
 
 /** The exact numbers of a chart's table, row by row, and which row is the question's. */
 async function readChart(headroom, chart) {
@@ -55,9 +54,13 @@ pageTest("the charts' tables are the command line's figures", {}, async (headroo
     assert.deepEqual(row.slice(-2), [used_bytes.expected, used_bytes.high], `at ${row[0]} tokens`);
   }
 
+  const frontier = await readChart(headroom, "chart-frontier");
+  assert.deepEqual(frontier.rows[frontier.asked], [2, asked.max_context]);
+  await headroom.tab("speed");
   const depth = await readChart(headroom, "chart-depth");
   const { low, expected, high } = asked.decode_tps;
   [16384, expected, low, high].forEach((n, i) => assertSame(depth.rows[depth.asked][i], n));
+  await headroom.tab("serving");
   const throughput = await readChart(headroom, "chart-throughput");
   assertSame(throughput.rows[throughput.asked][1], asked.throughput_tps.expected);
   const tpot = await readChart(headroom, "chart-tpot");
@@ -65,8 +68,6 @@ pageTest("the charts' tables are the command line's figures", {}, async (headroo
   assert.equal(users, 2);
   assertSame(perToken, asked.tpot_s.expected);
   assertSame(first, asked.ttft_s.expected);
-  const frontier = await readChart(headroom, "chart-frontier");
-  assert.deepEqual(frontier.rows[frontier.asked], [2, asked.max_context]);
 });
 
 pageTest("a chart is read by arrow keys and by pointer", {}, async (headroom) => {
@@ -96,36 +97,49 @@ pageTest("a chart is read by arrow keys and by pointer", {}, async (headroom) =>
 for (const locale of ["en-GB", "ru-RU"]) {
   pageTest(`every chart has a name, a summary and a table (${locale})`, { locale }, async (headroom) => {
     await headroom.open(QUERY);
-    for (const chart of CHARTS) {
-      const { rows, columns } = await readChart(headroom, chart);
-      assert.ok(rows.length >= 4 && columns.length >= 2, chart);
-      const picture = headroom.part(chart).locator("svg[role=img]");
-      const title = await picture.locator("title").textContent();
-      assert.equal(await picture.getAttribute("aria-label"), title);
-      assert.match(await picture.locator("desc").textContent(), /\S{2}/u);
+    for (const [tab, charts] of Object.entries(CHARTS)) {
+      await headroom.tab(tab);
+      for (const chart of charts) {
+        const { rows, columns } = await readChart(headroom, chart);
+        assert.ok(rows.length >= 4 && columns.length >= 2, chart);
+        const picture = headroom.part(chart).locator("svg[role=img]");
+        const title = await picture.locator("title").textContent();
+        assert.equal(await picture.getAttribute("aria-label"), title);
+        assert.match(await picture.locator("desc").textContent(), /\S{2}/u);
+      }
+      const folds = headroom.page.locator(":is(.chart-values, .money-values) > summary");
+      for (const fold of await folds.all()) await fold.click();
+      await assertAccessible(headroom);
+      assert.ok((await headroom.overflow()) <= 0, `${tab}: the page scrolls sideways`);
     }
-    for (const fold of await headroom.page.locator(".chart-values > summary").all()) {
-      await fold.click();
-    }
-    await headroom.page.getByTestId("money-values").locator("summary").click();
-    await assertAccessible(headroom);
-    assert.ok((await headroom.overflow()) <= 0, "the page scrolls sideways");
   });
 }
 
-pageTest("on a phone the panels unfold", { viewport: { width: 390, height: 844 } }, async (headroom) => {
+pageTest("a tab is in the link, and arrow keys go from one to the next", {}, async (headroom) => {
+  await headroom.open(`${QUERY}&tab=speed`);
+  await headroom.part("decode-tps").waitFor();
+  assert.equal(await headroom.part("bill-item").count(), 0, "what is not open is not drawn");
+  await headroom.part("tab-speed").press("ArrowRight");
+  await headroom.part("users-slider").waitFor();
+  assert.equal(await headroom.part("tab-serving").evaluate((tab) => tab === document.activeElement), true);
+  await headroom.page.waitForURL(/tab=serving/u);
+  await headroom.page.keyboard.press("Home");
+  await headroom.part("bill-item").first().waitFor();
+  await headroom.page.waitForURL((url) => !url.search.includes("tab="));
+});
+
+pageTest("every tab fits a phone", { viewport: { width: 390, height: 844 } }, async (headroom) => {
   await headroom.open(QUERY);
-  for (const panel of ["charts", "serving", "money"]) {
-    assert.equal(await headroom.part(panel).evaluate((fold) => fold.open), false);
-    await headroom.part(panel).locator("summary").first().click();
+  for (const tab of Object.keys(CHARTS)) {
+    await headroom.tab(tab);
+    for (const chart of CHARTS[tab]) await readChart(headroom, chart);
+    await assertAccessible(headroom);
+    assert.ok((await headroom.overflow()) <= 0, `${tab}: the page scrolls sideways`);
   }
-  await readChart(headroom, "chart-frontier");
-  await assertAccessible(headroom);
-  assert.ok((await headroom.overflow()) <= 0, "the page scrolls sideways");
 });
 
 pageTest("users, targets and a shared prefix are the command line's", {}, async (headroom) => {
-  await headroom.open("?model=qwen3-8b&hw=h100-sxm&quant=BF16&engine=vllm&ctx=8192");
+  await headroom.open("?model=qwen3-8b&hw=h100-sxm&quant=BF16&engine=vllm&ctx=8192&tab=serving");
   await headroom.part("users-slider").fill("16");
   await headroom.part("ttft-input").fill("0.5");
   await headroom.part("tpot-input").fill("20");
@@ -144,7 +158,7 @@ pageTest("users, targets and a shared prefix are the command line's", {}, async 
 });
 
 pageTest("money follows the reader's own values", {}, async (headroom) => {
-  await headroom.open("?model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&ctx=8192&users=4");
+  await headroom.open("?model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&ctx=8192&users=4&tab=cost");
   const values = headroom.page.getByTestId("money-values");
   await values.locator("summary").click();
   const field = (key) => headroom.part(`money-${key}`).locator("input");

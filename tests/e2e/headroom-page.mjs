@@ -31,6 +31,11 @@ export class HeadroomPage {
     });
   }
 
+  /** Opens a tab of the open cell: memory, speed, serving or cost. */
+  async tab(name) {
+    await this.part(`tab-${name}`).click();
+  }
+
   /** Opens an address in another tab of the same browser. */
   async openTab(address) {
     const tab = new HeadroomPage(await this.page.context().newPage(), this.url);

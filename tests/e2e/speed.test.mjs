@@ -28,13 +28,14 @@ pageTest("cells decode as fast as the command line says", {}, async (headroom) =
   }
   await headroom.cell("qwen3-32b", "Q4_K_M").click();
   const cell = told.find(({ model, quant }) => model === "qwen3-32b" && quant === "Q4_K_M");
-  for (const [id, figure] of [
-    ["decode-tps", cell.decode_tps],
-    ["prefill-tps", cell.prefill_tps],
-    ["ttft", cell.ttft_s],
-    ["tpot", cell.tpot_s],
-    ["throughput", cell.throughput_tps],
+  for (const [tab, id, figure] of [
+    ["serving", "ttft", cell.ttft_s],
+    ["serving", "tpot", cell.tpot_s],
+    ["serving", "throughput", cell.throughput_tps],
+    ["speed", "decode-tps", cell.decode_tps],
+    ["speed", "prefill-tps", cell.prefill_tps],
   ]) {
+    await headroom.tab(tab);
     const value = Number(await headroom.part(id).getAttribute("data-value"));
     assert.ok(close(value, figure.expected), `${id}: ${value}, not ${figure.expected}`);
   }
@@ -79,7 +80,7 @@ pageTest("rows that are too slow are hidden, and the link says so", {}, async (h
 });
 
 pageTest("own measurements correct the estimate and stay in the link", {}, async (headroom) => {
-  await headroom.open(`?${QUERY}&cell=1.0.1`);
+  await headroom.open(`?${QUERY}&cell=1.0.1&tab=speed`);
   const before = Number(await headroom.part("decode-tps").getAttribute("data-value"));
   await headroom.page.locator("[data-testid=measure] > summary").click();
   await headroom.part("measure-text").fill("what I saw");
@@ -121,7 +122,7 @@ pageTest("a cell says from where to where, and marks what is not calibrated", {}
 });
 
 pageTest("a measurement that no machine could give is doubted, and stays", {}, async (headroom) => {
-  await headroom.open("?model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&ctx=8192");
+  await headroom.open("?model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&ctx=8192&tab=speed");
   await headroom.page.locator("[data-testid=measure] > summary").click();
   await headroom.part("measure-text").fill("30");
   await headroom.part("measure-use").click();
@@ -136,7 +137,7 @@ pageTest("a measurement that no machine could give is doubted, and stays", {}, a
 });
 
 pageTest("a paste is refused at once, however it nests", {}, async (headroom) => {
-  await headroom.open(`?${QUERY}`);
+  await headroom.open(`?${QUERY}&tab=speed`);
   await headroom.cell("qwen3-32b", "Q4_K_M").click();
   for (const line of ["[\n", `[${"1,".repeat(50)}\n`, "{\"a\":\n"]) {
     const took = await headroom.page.evaluate((line) => {
@@ -156,7 +157,7 @@ pageTest("a paste is refused at once, however it nests", {}, async (headroom) =>
 pageTest("one measurement too many stays in its field", {}, async (headroom) => {
   const one = (_, n) => `rtx-3090*2/llama.cpp/model-${n}/Q4_K_M/tg:50`;
   const measured = Array.from({ length: 32 }, one).join(";");
-  await headroom.open(`?${QUERY}&measured=${measured}`);
+  await headroom.open(`?${QUERY}&measured=${measured}&tab=speed`);
   await headroom.part("measure").locator("summary").click();
   await headroom.part("measure-text").fill("38.2");
   await headroom.part("measure-use").click();

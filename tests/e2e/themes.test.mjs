@@ -32,7 +32,9 @@ async function unfold(headroom) {
 async function assertViewsLookRight(headroom) {
   await headroom.open(MEASURED);
   await unfold(headroom);
-  await assertLooksRight(headroom, "the answer with its panels");
+  await assertLooksRight(headroom, "the answer with its charts");
+  await headroom.tab("speed");
+  await assertLooksRight(headroom, "a speed that was measured");
   await headroom.open("?model=qwen3-72b&ctx=0&rows=model&cols=model");
   await assertLooksRight(headroom, "the page with notices");
   await headroom.open("?view=accuracy,speed");
@@ -63,7 +65,7 @@ pageTest("on paper there is nothing to press", { colorScheme: "dark" }, async (h
     all.filter((one) => one.checkVisibility()).map((one) => one.outerHTML.slice(0, 120)),
   );
   assert.deepEqual(shown, []);
-  for (const part of ["answer", "table", "bill", "serving", "money", "chart-depth"]) {
+  for (const part of ["answer", "table", "bill", "chart-memory-context"]) {
     assert.ok(await headroom.part(part).isVisible(), part);
   }
   const paper = await headroom.page.evaluate(

@@ -289,9 +289,6 @@ async fn next_frame() {
 #[wasm_bindgen_test]
 async fn a_chart_marks_the_question_and_its_keys_read_the_next_point() {
     let page = Page::open("?lang=en&model=qwen3-32b&quant=Q4_K_M&ctx=8192").await;
-    for fold in page.all("details.fold:not([open]) > summary") {
-        page.click(&fold).await;
-    }
     next_frame().await;
     next_frame().await;
     let chart = page.part("chart-memory-context");
@@ -315,7 +312,8 @@ async fn a_chart_marks_the_question_and_its_keys_read_the_next_point() {
 
 #[wasm_bindgen_test]
 async fn a_price_of_one_s_own_is_used_and_given_back() {
-    let page = Page::open("?lang=en&model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&ctx=8192").await;
+    let page =
+        Page::open("?lang=en&model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&ctx=8192&tab=cost").await;
     let hour = || page.one("[data-testid=costs] tbody tr td:last-child");
     let (price, default) = (|| page.one("[data-testid=money-price]"), text(&hour()));
     let field = price().query_selector("input").unwrap().unwrap();
@@ -372,6 +370,8 @@ async fn every_setting_has_a_field_with_a_label() {
     let engines: Vec<&str> = Engine::ALL.iter().map(|engine| engine.name()).collect();
     let query = format!("?lang=en&model=qwen3-8b&cur=EUR&engine={}", engines.join(","));
     let page = Page::open(&query).await;
+    let serving = Page::open(&format!("{query}&tab=serving")).await;
+    let cost = Page::open(&format!("{query}&tab=cost")).await;
     // Filters stand above the ranking that they are of.
     let models = Page::open("?lang=en&model=*&hw=rtx-4090&size=0-0.1").await;
     let machines = Page::open("?lang=en&model=qwen3-8b&hw=*&memory=0-1").await;
@@ -383,6 +383,8 @@ async fn every_setting_has_a_field_with_a_label() {
                 let is_of_models = !models.all(&format!("[data-testid={id}]")).is_empty();
                 if is_of_models { &models } else { &machines }
             }
+            Group::Serving => &serving,
+            Group::Money => &cost,
             _ => &page,
         };
         let field = page.part(&id).closest(".field, .checkbox, .money-field").unwrap();

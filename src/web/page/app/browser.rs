@@ -59,12 +59,6 @@ pub fn prefers_dark() -> Option<web_sys::MediaQueryList> {
     window().match_media("(prefers-color-scheme: dark)").ok()?
 }
 
-/// Whether the page is shown on a narrow screen: a phone's.
-pub fn is_narrow() -> bool {
-    let query = window().match_media("(max-width: 720px)").ok().flatten();
-    query.is_some_and(|query| query.matches())
-}
-
 /// Copies text. False if the browser refuses, or has no clipboard (a page over plain HTTP).
 pub async fn copy(text: &str) -> bool {
     let navigator = window().navigator();

@@ -13,6 +13,7 @@ pub mod state;
 pub mod text;
 
 use headroom::ranking::Open;
+use headroom::scenario::Axis;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
@@ -20,12 +21,9 @@ use reactive::Show;
 use reactive::memo;
 
 use crate::page::answer::AnswerLine;
-use crate::page::bill::Bill;
+use crate::page::cell::OpenCell;
 use crate::page::panels::accuracy::AccuracyPage;
-use crate::page::panels::charts::Charts;
-use crate::page::panels::money::MoneyPanel;
-use crate::page::panels::serving::ServingPanel;
-use crate::page::question::Question;
+use crate::page::question::{Question, QuestionInWords};
 use crate::page::ranking::RankingView;
 use crate::page::table::Table;
 use state::State;
@@ -64,16 +62,11 @@ pub fn App() -> impl IntoView {
                 when=answers
                 fallback=|| view! { <AccuracyPage /> }
             >
-                <Show when=move || !embedded.get()>
+                <Show when=move || !embedded.get() fallback=|| view! { <QuestionInWords /> }>
                     <Question />
                 </Show>
                 <notices::Notices />
-                <Show when=ranked fallback=|| view! {
-                    <AnswerLine />
-                    <Table />
-                    <Bill />
-                    <Panels />
-                }>
+                <Show when=ranked fallback=|| view! { <Answered /> }>
                     <RankingView />
                 </Show>
             </Show>
@@ -82,18 +75,17 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// What is told of the open cell below its bill.
+/// The answer to a question whose slots are filled.
 #[component]
-fn Panels() -> impl IntoView {
+fn Answered() -> impl IntoView {
     let state = state::use_state();
-    let cell = memo(move || state.selected.get().and_then(|at| state.cell(at)));
-    let embedded = state.slice(|scenario| scenario.embed);
-    let shown = memo(move || cell.with(Option::is_some) && !embedded.get());
+    // A card says all that a table of one cell would; there is no form beside it that wants more.
+    let compares = state.slice(|s| !s.embed || Axis::ALL.iter().any(|axis| axis.count(s) > 1));
     view! {
-        <Show when=shown>
-            <ServingPanel cell />
-            <MoneyPanel cell />
-            <Charts cell />
+        <AnswerLine />
+        <Show when=compares>
+            <Table />
         </Show>
+        <OpenCell />
     }
 }

@@ -1,5 +1,5 @@
-//! The open cell, itemised: what it could do, what lies in each memory, and how every line comes
-//! about.
+//! The memory of the open cell, itemised: how far it would reach, what lies in each memory, and how
+//! every line comes about.
 
 pub mod bar;
 pub mod figures;
@@ -15,11 +15,7 @@ use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::Bar;
 use crate::page::bill::placement::PlacementSection;
-use crate::page::panels::accuracy::{self, AccuracyLink};
-use crate::page::panels::speed::SpeedSection;
-use crate::page::widgets::icons::VerdictIcon;
 use headroom::report::{BillItem, Cell, DeviceBill, HostBill, Verdict};
-use headroom::scenario::Engine;
 use headroom::units::{Bytes, Interval};
 
 /// One memory of the open cell: a device, several that are filled alike, or the host's RAM.
@@ -104,34 +100,27 @@ pub fn places(cell: &Cell) -> Vec<Place> {
     devices.chain([Place::of_host(&cell.host)]).collect()
 }
 
-/// The bill of the open cell.
+/// What lies in each memory of the open cell, and how far it would reach.
 #[component]
-pub fn Bill() -> impl IntoView {
-    let state = use_state();
-    let cell = memo(move || state.selected.get().and_then(|at| state.cell(at)));
+pub fn Bill(
+    /// The open cell.
+    cell: Memo<Option<Cell>>,
+) -> impl IntoView {
     let places = memo(move || cell.with(|cell| cell.as_ref().map(places)).unwrap_or_default());
-    let embedded = state.slice(|scenario| scenario.embed);
-    let shown = memo(move || cell.with(Option::is_some) && !embedded.get());
     let ram_matters = memo(move || {
         let part = |cell: &Cell| cell.devices.is_empty() || cell.verdict == Verdict::Offload;
         cell.with(|cell| cell.as_ref().is_some_and(part))
     });
     view! {
-        <Show when=shown>
-            <section class="bill" data-testid="bill" aria-label=words!(state, bill.region)>
-                <Head cell />
-                <Facts cell />
-                <SpeedSection cell />
-                <PlacementSection cell />
-                <Differences cell />
-                <For each=move || 0..places.with(Vec::len) key=|place| *place let(at)>
-                    <PlaceBill matters=ram_matters place=Memo::new(move |seen: Option<&Place>| {
-                        let now = places.with(|places| places.get(at).cloned());
-                        now.or(seen.cloned()).unwrap_or_else(Place::none)
-                    }) />
-                </For>
-            </section>
-        </Show>
+        <Facts cell />
+        <For each=move || 0..places.with(Vec::len) key=|place| *place let(at)>
+            <PlaceBill matters=ram_matters place=Memo::new(move |seen: Option<&Place>| {
+                let now = places.with(|places| places.get(at).cloned());
+                now.or(seen.cloned()).unwrap_or_else(Place::none)
+            }) />
+        </For>
+        <PlacementSection cell />
+        <Differences cell />
     }
 }
 
@@ -141,58 +130,6 @@ const NO_HOST: HostBill = HostBill {
     used_bytes: Interval { low: Bytes::ZERO, expected: Bytes::ZERO, high: Bytes::ZERO },
     items: Vec::new(),
 };
-
-/// Which cell this is, with its verdict.
-#[component]
-fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
-    let state = use_state();
-    let verdict = memo(move || cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
-    let name = move || cell.with(|c| c.as_ref().map(|cell| state.model_name(&cell.model)));
-    let machine = move || {
-        let at = state.selected.get()?;
-        let machine = state.scenario.with(|s| s.machines.get(at.machine).cloned())?;
-        Some(state.machine_name(&machine))
-    };
-    let engine = move || cell.with(|cell| cell.as_ref().map(|cell| cell.engine.title()));
-    let under = move || {
-        let (context, users) = state.scenario.with(|s| (s.context, s.users));
-        let users = tr!(state, counts.at_once, count = users, n = state.whole(users));
-        format!("{} · {users}", state.tokens(context))
-    };
-    let short = move || {
-        let headroom = cell.with(|cell| cell.as_ref().map(|cell| cell.headroom_bytes))?;
-        (verdict.get() == Some(Verdict::No)).then(|| state.amount(headroom))
-    };
-    let accuracy = move || {
-        let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
-        Some(accuracy::of_engine(engine.map_or("", Engine::name)))
-    };
-    view! {
-        <header class="bill-head">
-            <h2>
-                <span>{name}</span>
-                " "
-                <span class="bill-quant">
-                    {move || cell.with(|cell| cell.as_ref().map(|cell| cell.quant.to_string()))}
-                </span>
-            </h2>
-            <p class="bill-under">
-                {machine} " · " {engine} " · " {under} " · "
-                <AccuracyLink to=Signal::derive(accuracy) testid="bill-accuracy">
-                    {words!(state, accuracy.link)}
-                </AccuracyLink>
-            </p>
-            <p class="bill-verdict" data-verdict=move || verdict.get().map(text::verdict_key)>
-                {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
-                <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>
-                " "
-                <span class="bill-short">
-                    {move || short().map(|amount| tr!(state, bill.short, amount = amount))}
-                </span>
-            </p>
-        </header>
-    }
-}
 
 /// How far this setup could go.
 #[component]

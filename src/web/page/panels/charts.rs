@@ -3,8 +3,7 @@
 use leptos::prelude::*;
 
 use crate::chart::{Axis, Point};
-use crate::page::app::browser;
-use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::reactive::{effect, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::ruler_text;
@@ -12,7 +11,7 @@ use crate::page::panels::speed_charts::{CrowdCharts, DepthChart};
 use crate::page::widgets::chart::{Chart, Look, Plot, Series, Value};
 use headroom::curves::{CellCurves, CurveAxis, Frontier, Memory};
 use headroom::report::Cell;
-use headroom::scenario::{Scenario, Selected};
+use headroom::scenario::{CellTab, Scenario, Selected};
 use headroom::units::Bytes;
 
 /// The cell that is drawn: a question of one model on one machine, and which of its quantisations
@@ -30,32 +29,28 @@ impl Drawn {
         let scenario = Scenario {
             models: vec![scenario.models.get(at.model)?.clone()],
             machines: vec![scenario.machines.get(at.machine)?.clone()],
-            lang: None,
-            theme: None,
-            embed: false,
-            selected: None,
-            unused: Vec::new(),
-            ..scenario.clone()
+            ..scenario.without_interface()
         };
         Some(Drawn { scenario, at: Selected { model: 0, machine: 0, ..at } })
     }
 }
 
-/// The charts below the bill. They are drawn after the figures above them: a drag of a slider does
-/// not wait for them. Folded away, they are not drawn at all.
+/// The charts of a tab of the open cell. They are drawn after the figures above them: a drag of a
+/// slider does not wait for them.
 #[component]
 pub fn Charts(
     /// The open cell.
     cell: Memo<Option<Cell>>,
+    /// The tab that is open.
+    tab: Memo<CellTab>,
 ) -> impl IntoView {
     let state = use_state();
-    let open = RwSignal::new(!browser::is_narrow());
     let has_speed = memo(move || {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.speed.decode_tps.is_some()))
     });
     let subject = memo(move || {
         let at = state.selected.get()?;
-        open.get().then(|| state.scenario.with(|s| Drawn::of(s, at)))?
+        state.scenario.with(|s| Drawn::of(s, at))
     });
     let drawn = RwSignal::new(None::<Drawn>);
     effect(move || {
@@ -69,26 +64,21 @@ pub fn Charts(
         });
     });
     view! {
-            <details
-                class="fold charts"
-                data-testid="charts"
-                open=open.get_untracked()
-                on:toggle:target=move |event| open.set(event.target().open())
-            >
-                <summary>
-                    <h2>{words!(state, charts.title)}</h2>
-                    <span class="fold-about">{words!(state, charts.about)}</span>
-                </summary>
-                <div class="charts-grid">
-                    <MemoryChart drawn along=CurveAxis::Context />
-                    <Show when=has_speed>
-                        <DepthChart drawn />
-                        <CrowdCharts drawn />
-                    </Show>
-                    <MemoryChart drawn along=CurveAxis::Users />
-                    <FrontierChart drawn />
-                </div>
-            </details>
+        <div class="charts-grid" data-testid="charts">
+            {move || match (tab.get(), has_speed.get()) {
+                (CellTab::Memory, _) => {
+                    view! {
+                        <MemoryChart drawn along=CurveAxis::Context />
+                        <MemoryChart drawn along=CurveAxis::Users />
+                        <FrontierChart drawn />
+                    }
+                        .into_any()
+                }
+                (CellTab::Speed, true) => view! { <DepthChart drawn /> }.into_any(),
+                (CellTab::Serving, true) => view! { <CrowdCharts drawn /> }.into_any(),
+                _ => ().into_any(),
+            }}
+        </div>
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is told of the open cell below its bill, and the page about how accurate all of it is.
+//! What is told of the open cell beside its memory, and the page about how accurate all of it is.
 
 pub mod accuracy;
 pub mod charts;

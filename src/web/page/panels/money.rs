@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use crate::page::app::browser;
 use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::use_state;
@@ -32,7 +31,6 @@ pub fn MoneyPanel(
     cell: Memo<Option<Cell>>,
 ) -> impl IntoView {
     let state = use_state();
-    let open = !browser::is_narrow();
     let inputs = memo(move || {
         let at = state.selected.get()?;
         state.scenario.with(|s| {
@@ -65,11 +63,7 @@ pub fn MoneyPanel(
     };
     let fields: Vec<_> = decimals.filter(|setting| setting.key != RATE).collect();
     view! {
-        <details class="fold money" data-testid="money" open=open>
-            <summary>
-                <h2>{words!(state, money.title)}</h2>
-                <span class="fold-about">{words!(state, money.about)}</span>
-            </summary>
+        <section class="money" data-testid="money" aria-label=words!(state, tabs.cost)>
             <Costs cell />
             <Energy cell />
             <p class="money-unknown" data-testid="money-unknown">{unknown}</p>
@@ -96,7 +90,7 @@ pub fn MoneyPanel(
                     })}
                 </dl>
             </details>
-        </details>
+        </section>
     }
 }
 

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use crate::page::app::browser;
 use crate::page::app::reactive::memo;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
@@ -21,7 +20,6 @@ pub fn ServingPanel(
     cell: Memo<Option<Cell>>,
 ) -> impl IntoView {
     let state = use_state();
-    let open = !browser::is_narrow();
     let of = move |part: fn(&Cell) -> u64| cell.with(|cell| cell.as_ref().map(part));
     let within = move || cell.with(|cell| cell.as_ref().and_then(|cell| cell.speed.slo_users));
     let has_targets = state.slice(|s| s.serving.ttft_us.is_some() || s.serving.tpot_us.is_some());
@@ -42,11 +40,7 @@ pub fn ServingPanel(
         })
     };
     view! {
-        <details class="fold serving" data-testid="serving" open=open>
-            <summary>
-                <h2>{words!(state, serving.title)}</h2>
-                <span class="fold-about">{words!(state, serving.about)}</span>
-            </summary>
+        <section class="serving" data-testid="serving" aria-label=words!(state, tabs.serving)>
             <div class="panel">
                 <UsersSlider cell />
                 <div class="panel-fields">
@@ -125,7 +119,7 @@ pub fn ServingPanel(
                     </dd>
                 </div>
             </dl>
-        </details>
+        </section>
     }
 }
 

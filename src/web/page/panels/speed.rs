@@ -139,8 +139,7 @@ pub fn SpeedSection(cell: Memo<Option<Cell>>) -> impl IntoView {
         })
     };
     view! {
-        <section class="speed" data-testid="speed" aria-labelledby="speed-title">
-            <h3 id="speed-title">{words!(state, speed.title)}</h3>
+        <section class="speed" data-testid="speed" aria-label=words!(state, tabs.speed)>
             <Show when=move || missing().is_some()>
                 <p class="speed-missing">{missing}</p>
             </Show>
