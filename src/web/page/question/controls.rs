@@ -1,20 +1,58 @@
 //! How the model is used: context, users, cache type, and the panel of rarer settings.
 
-use headroom::scenario::{Bounds, Group};
+use headroom::scenario::{Bounds, Group, setting};
 use leptos::prelude::*;
 
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::use_state;
-use crate::page::app::text::words;
+use crate::page::app::text::{tr, words};
 use crate::page::question::kv_fields::CacheTypeField;
-use crate::page::question::setting::{Field, Fields, change, is_of_use};
+use crate::page::question::setting::{Field, Fields, Wanted, change, is_of_use};
 use crate::page::widgets::field::Stepper;
 use crate::scale;
 
-/// Context, users, cache type.
+/// Whom the model is run for, as people often do: a name for tests, and what of the question that
+/// changes, as a link says it.
+const USES: [(&str, &[(&str, &str)]); 3] = [
+    ("chat", &[("users", "1"), ("ctx", "32768"), ("prompt", "1024"), ("output", "512")]),
+    ("agent", &[("users", "1"), ("ctx", "131072"), ("prompt", "16384"), ("output", "1024")]),
+    ("team", &[("users", "50"), ("ctx", "8192"), ("prompt", "1024"), ("output", "512")]),
+];
+
+/// Context, users, cache type; the common ones of them at a press.
 #[component]
 pub fn Controls() -> impl IntoView {
+    let state = use_state();
+    let preset = move |(name, pairs): (&'static str, &'static [(&str, &str)])| {
+        let words = move || match name {
+            "chat" => tr!(state, sentence.use_chat),
+            "agent" => tr!(state, sentence.use_agent),
+            _ => tr!(state, sentence.use_team),
+        };
+        let settings =
+            move || pairs.iter().filter_map(|(key, value)| Some((setting(key)?, *value)));
+        let is_so =
+            state.slice(move |s| settings().all(|(setting, value)| setting.text(s) == value));
+        view! {
+            <button
+                type="button"
+                class="button"
+                data-testid=format!("use-{name}")
+                aria-pressed=move || is_so.get().to_string()
+                on:click=move |_| state.choose(|s| {
+                    for (setting, value) in settings() {
+                        change(setting.key, |s| _ = setting.set(s, value))(s);
+                    }
+                })
+            >
+                {words}
+            </button>
+        }
+    };
     view! {
+        <div class="uses" role="group" aria-label=words!(state, sentence.use_label)>
+            {USES.into_iter().map(preset).collect_view()}
+        </div>
         <div class="group controls">
             <Context />
             <Users />
@@ -102,8 +140,19 @@ pub const MORE: [Group; 5] =
 pub fn More() -> impl IntoView {
     let state = use_state();
     let has_engine_settings = state.slice(|scenario| is_of_use(scenario, Group::Engine));
+    let wanted = RwSignal::new(String::new());
+    provide_context(Wanted(wanted));
     view! {
         <div class="more" data-testid="more">
+            <input
+                type="search"
+                class="more-search"
+                data-testid="more-search"
+                aria-label=words!(state, controls.search)
+                placeholder=words!(state, controls.search)
+                prop:value=wanted
+                on:input:target=move |event| wanted.set(event.target().value())
+            />
             <div class="more-grid">
                 <Fields
                     group=Group::Run

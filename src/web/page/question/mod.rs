@@ -33,19 +33,46 @@ use headroom::scenario::{Axis, Scenario};
 /// How many entries of a slot the sentence names.
 const NAMED: usize = 3;
 
+/// The whole question, to be read only: what an answer depends on that is part of another page.
+#[component]
+pub fn QuestionInWords() -> impl IntoView {
+    let state = use_state();
+    view! {
+        <p class="question-words" data-testid="question-words">
+            {move || {
+                let part = |axis| slot_text(state, axis);
+                format!(
+                    "{} {} {} {} {} {} {} · {}",
+                    part(Axis::Model),
+                    tr!(state, sentence.on),
+                    part(Axis::Hardware),
+                    tr!(state, sentence.with_for),
+                    use_text(state),
+                    tr!(state, sentence.with_in),
+                    part(Axis::Engine),
+                    part(Axis::Quant),
+                )
+            }}
+        </p>
+    }
+}
+
+/// What the sentence says of whom the model is run for.
+fn use_text(state: State) -> String {
+    let (context, users) = state.scenario.with(|s| (s.context, s.users));
+    let context = state.tokens(context);
+    match users {
+        1 => tr!(state, sentence.one_user, context = context),
+        n => tr!(state, sentence.users, count = n, n = state.whole(n), context = context),
+    }
+}
+
 /// The whole question.
 #[component]
 pub fn Question() -> impl IntoView {
     let state = use_state();
     let text = move |axis: Axis| Signal::derive(move || slot_text(state, axis));
-    let used = Signal::derive(move || {
-        let (context, users) = state.scenario.with(|s| (s.context, s.users));
-        let context = state.tokens(context);
-        match users {
-            1 => tr!(state, sentence.one_user, context = context),
-            n => tr!(state, sentence.users, count = n, n = state.whole(n), context = context),
-        }
-    });
+    let used = Signal::derive(move || use_text(state));
     let changed = state.slice(|scenario| is_changed(scenario, &MORE));
     let settings = words!(state, controls.more);
     view! {

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use crate::edit;
 use crate::number;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::Show;
+use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::tr;
 use crate::page::question::addon_fields::{DraftFields, LoraFields};
@@ -109,8 +109,21 @@ fn readers(state: State, setting: &Setting) -> String {
     })
 }
 
+/// What is looked for among the fields below the one that provides it.
+#[derive(Clone, Copy)]
+pub struct Wanted(pub RwSignal<String>);
+
+impl Wanted {
+    /// Whether the label of `setting` or its key in links has what is looked for.
+    fn is(self, state: State, setting: &Setting) -> bool {
+        let wanted = self.0.with(|text| text.trim().to_lowercase());
+        let label = label(state, setting.key).to_lowercase();
+        wanted.split_whitespace().all(|part| label.contains(part) || setting.key.contains(part))
+    }
+}
+
 /// The field of a setting. One of the engines' own is shown where an engine of the question reads
-/// it.
+/// it; of those that are searched, what is [`Wanted`].
 #[component]
 pub fn Field(
     /// The setting's key.
@@ -124,9 +137,12 @@ pub fn Field(
 ) -> impl IntoView {
     let state = use_state();
     let setting = setting(key)?;
-    let shown = state.slice(move |s| {
+    let has_reader = state.slice(move |s| {
         setting.group != Group::Engine || is_read(s, setting) || !setting.is_default(s)
     });
+    let wanted = use_context::<Wanted>();
+    let shown =
+        memo(move || has_reader.get() && wanted.is_none_or(|wanted| wanted.is(state, setting)));
     let field = move || match (key, setting.control()) {
         ("kv", _) => view! { <CacheTypeFields /> }.into_any(),
         ("offload", _) => view! { <OffloadFields /> }.into_any(),
