@@ -14,12 +14,13 @@ use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::Bar;
 use crate::page::bill::{Place, places};
+use crate::page::panels::accuracy::{self, AccuracyLink};
 use crate::page::panels::speed::{CellSpeed, Decode};
 use crate::page::question::empty::Empty;
 use crate::page::widgets::icons::VerdictIcon;
 use headroom::advice::is_fast_enough;
 use headroom::report::{Cell, Verdict};
-use headroom::scenario::Selected;
+use headroom::scenario::{Accuracy, Engine, Selected};
 
 use steps::Steps;
 
@@ -54,6 +55,18 @@ pub fn AnswerLine() -> impl IntoView {
         let (used, usable) = (used.to_string(), usable.to_string());
         Some(tr!(state, answer.used, used = used, usable = usable))
     };
+    // How far its speed is from what was measured, with the way to all of it.
+    let error = move || {
+        cell.with(|cell| {
+            let speed = cell.as_ref()?.speed.speed_basis.as_ref()?.decode;
+            let pct = state.number(Style::Plain, (speed.median_pct? * 10.0).round() / 10.0);
+            Some(tr!(state, answer.error, pct = pct, n = state.whole(u64::from(speed.n))))
+        })
+    };
+    let accuracy = move || {
+        let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
+        Some(Accuracy { speed: true, ..accuracy::of_engine(engine.map_or("", Engine::name)) })
+    };
     view! {
         <section class="answer" aria-label=words!(state, answer_region) aria-live="polite">
             <Show when=move || state.answer.get().is_some() fallback=|| view! { <Empty /> }>
@@ -65,6 +78,11 @@ pub fn AnswerLine() -> impl IntoView {
                 <p class="answer-figures">
                     <CellSpeed decode />
                     <span class="answer-used">{used}</span>
+                    <Show when=move || error().is_some()>
+                        <AccuracyLink to=Signal::derive(accuracy) testid="answer-accuracy">
+                            {error}
+                        </AccuracyLink>
+                    </Show>
                 </p>
                 <Show when=move || place.with(Option::is_some)>
                     <Bar place=memo(move || place.get().unwrap_or_else(Place::none)) />

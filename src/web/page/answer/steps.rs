@@ -20,6 +20,8 @@ const REST: u32 = 120;
 pub fn Steps() -> impl IntoView {
     let state = use_state();
     let steps = RwSignal::new(SendWrapper::new(Vec::<Step>::new()));
+    // Room for them is kept until it is known whether there are any.
+    let looked = RwSignal::new(false);
     let at = memo(move || state.answer.get().map(|answer| answer.lead));
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     effect(move || {
@@ -30,19 +32,23 @@ pub fn Steps() -> impl IntoView {
             let found = at.zip(state.scenario.try_get_untracked());
             let found = found.map(|(at, scenario)| next_steps(state.catalog, &scenario, at));
             _ = steps.try_set(SendWrapper::new(found.unwrap_or_default()));
+            _ = looked.try_set(true);
         };
         waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, look))));
     });
     let some = memo(move || steps.with(|steps| !steps.is_empty()));
-    let is_good = move || {
+    let is_good = memo(move || {
         let cell = at.get().and_then(|at| state.cell(at));
         cell.is_some_and(|cell| cell.verdict == Verdict::Fits)
-    };
+    });
     view! {
+        <Show when=move || !looked.get()>
+            <div class="steps steps-awaited"></div>
+        </Show>
         <Show when=some>
             <div class="steps" data-testid="steps">
                 <p class="steps-title">
-                    {move || match is_good() {
+                    {move || match is_good.get() {
                         true => tr!(state, steps.better),
                         false => tr!(state, steps.title),
                     }}
@@ -53,7 +59,7 @@ pub fn Steps() -> impl IntoView {
                         key=|step| step.scenario.to_query()
                         let(step)
                     >
-                        <Offer step at />
+                        <Offer step at is_good />
                     </For>
                 </ul>
             </div>
@@ -63,7 +69,12 @@ pub fn Steps() -> impl IntoView {
 
 /// One step.
 #[component]
-fn Offer(step: Step, at: Memo<Option<Selected>>) -> impl IntoView {
+fn Offer(
+    step: Step,
+    at: Memo<Option<Selected>>,
+    /// What is bettered fits already.
+    is_good: Memo<bool>,
+) -> impl IntoView {
     let state = use_state();
     let name = {
         let step = step.clone();
@@ -74,7 +85,7 @@ fn Offer(step: Step, at: Memo<Option<Selected>>) -> impl IntoView {
     };
     let (named, query) = (name.clone(), step.scenario.to_query());
     let cell = step.cell.clone();
-    let gives = move || gives(state, &cell);
+    let gives = move || gives(state, &cell, is_good.get());
     let apply = move |_| {
         let Some(at) = at.get_untracked() else { return };
         state.choose(|s| s.selected = Some(step.apply(s, at)));
@@ -117,18 +128,18 @@ fn words_of(state: State, change: &Change, step: &Step) -> String {
     }
 }
 
-/// What a step gives.
-fn gives(state: State, cell: &Cell) -> String {
+/// What a step gives; that it fits is no news where the cell did.
+fn gives(state: State, cell: &Cell, is_good: bool) -> String {
     let verdict = match cell.verdict {
-        Verdict::Fits => tr!(state, steps.whole),
-        verdict => text::verdict(state, verdict),
+        Verdict::Fits if is_good => None,
+        Verdict::Fits => Some(tr!(state, steps.whole)),
+        verdict => Some(text::verdict(state, verdict)),
     };
-    let tokens = state.tokens(cell.longest_context());
-    match cell.speed.decode_tps {
-        Some(tps) => {
-            let rate = state.number(Style::Measured, tps.expected);
-            tr!(state, steps.gives, verdict = verdict, rate = rate, tokens = tokens)
-        }
-        None => tr!(state, steps.gives_no_speed, verdict = verdict, tokens = tokens),
-    }
+    let rate = cell.speed.decode_tps.map(|tps| {
+        let rate = state.number(Style::Measured, tps.expected);
+        format!("{rate}\u{a0}{}", tr!(state, speed.unit))
+    });
+    let tokens = tr!(state, steps.up_to, tokens = state.tokens(cell.longest_context()));
+    let parts = [verdict.map(str::to_owned), rate, Some(tokens)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

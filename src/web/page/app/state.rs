@@ -101,8 +101,8 @@ impl State {
             in_link.or(preferred_theme.get()).unwrap_or(system_theme.get())
         });
         let units = RwSignal::new(match browser::remembered(UNITS_KEY).as_deref() {
-            Some("GiB") => Units::Binary,
-            _ => Units::Decimal,
+            Some("GB") => Units::Decimal,
+            _ => Units::Binary,
         });
         let catalog = Catalog::bundled();
         let rows = Rows::new(catalog, scenario);
@@ -399,14 +399,8 @@ impl Rows {
             scenario.with(|scenario| Scenario {
                 models: Vec::new(),
                 machines: Vec::new(),
-                lang: None,
-                theme: None,
-                embed: false,
-                view: Default::default(),
-                selected: None,
-                unused: Vec::new(),
                 serving: Serving { min_tps: None, ..scenario.serving.clone() },
-                ..scenario.clone()
+                ..scenario.without_interface()
             })
         });
         let making = memo(move || {
