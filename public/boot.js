@@ -1,9 +1,12 @@
 // Starts the app, and says why where it cannot start. Trunk leaves the addresses of the app's
-// script and wasm in <meta name="wasm-app">.
+// script and wasm in <meta name="wasm-app">. It is run before the page's body is read, so that
+// nothing of the body is shown that is not meant.
 (() => {
   const root = document.documentElement;
   root.dataset.booted = "";
   const asked = new URLSearchParams(location.search);
+  // The body holds the answer to the question of a first visit, not to another.
+  if ([...asked.keys()].some((key) => key !== "lang" && key !== "theme")) root.dataset.asked = "";
 
   const kept = (key) => {
     try {
@@ -12,7 +15,7 @@
       return null;
     }
   };
-  // Before the first paint, so that nothing flashes; the app then keeps these up to date.
+  // Nothing flashes; the app then keeps these up to date.
   const [lang] = [asked.get("lang"), kept("headroom.lang"), ...navigator.languages]
     .map((tag) => tag?.slice(0, 2).toLowerCase())
     .filter((tag) => tag === "en" || tag === "ru");
@@ -20,9 +23,6 @@
   const [theme] = [asked.get("theme"), kept("headroom.theme")]
     .filter((name) => name === "light" || name === "dark");
   if (theme) root.dataset.theme = theme;
-
-  document.getElementById("reload").onclick = () => location.reload();
-  document.getElementById("afresh").onclick = () => location.assign(location.pathname);
 
   const fail = (why, error) => {
     root.dataset.fatal = why;
@@ -57,15 +57,24 @@
     return ask;
   };
 
-  if (location.protocol === "file:") {
-    fail("file");
-  } else if (typeof WebAssembly === "undefined") {
-    fail("wasm");
-  } else {
-    start().catch((error) => {
-      // A panic has said so already, in its own words.
-      if (root.dataset.fatal) return;
-      fail(cause(), error);
-    });
-  }
+  // A page that this one is part of is told how high it is: public/embed.js reads that.
+  const tellHeight = () =>
+    parent.postMessage({ headroom: { height: Math.ceil(document.body.scrollHeight) } }, "*");
+
+  document.addEventListener("DOMContentLoaded", () => {
+    if (asked.has("embed")) new ResizeObserver(tellHeight).observe(document.body);
+    document.getElementById("reload").onclick = () => location.reload();
+    document.getElementById("afresh").onclick = () => location.assign(location.pathname);
+    if (location.protocol === "file:") {
+      fail("file");
+    } else if (typeof WebAssembly === "undefined") {
+      fail("wasm");
+    } else {
+      start().catch((error) => {
+        // A panic has said so already, in its own words.
+        if (root.dataset.fatal) return;
+        fail(cause(), error);
+      });
+    }
+  });
 })();

@@ -8,7 +8,7 @@ const MODEL = "qwen3-32b";
 const QUANT = "Q4_K_M";
 
 /** How a cell's figure is written. */
-const FIGURE = { en: /\d\.\d\sGB/u, ru: /\d,\d\sГБ/u };
+const FIGURE = { en: /\d\.\d\sGiB/u, ru: /\d,\d\sГиБ/u };
 
 for (const locale of ["en-GB", "ru-RU"]) {
   const lang = locale.slice(0, 2);

@@ -1,0 +1,54 @@
+// An answer in somebody else's page.
+import assert from "node:assert/strict";
+
+import { assertAccessible, pageTest } from "./harness.mjs";
+
+const QUERY = "model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M&users=2";
+
+/** Somebody's page, in its own colours, with an answer in it. */
+async function openHost({ page, url }, style, attributes = "") {
+  await page.route("http://host.test/", (route) =>
+    route.fulfill({
+      contentType: "text/html",
+      body: `<!doctype html><html lang="en"><title>A page</title><body style="${style}"><main>
+        <h1>Notes</h1><script src="${url}embed.js" defer></script>
+        <headroom-answer query="${QUERY.replaceAll("&", "&amp;")}" ${attributes}></headroom-answer>
+        </main></body></html>`,
+    }),
+  );
+  await page.goto("http://host.test/");
+  const frame = page.frameLocator("iframe");
+  await frame.locator("html[data-ready]").waitFor({ state: "attached", timeout: 20_000 });
+  return frame;
+}
+
+pageTest("an embedded answer says what it answers, and is as high as it needs", {}, async (headroom) => {
+  const frame = await openHost(headroom, "background: #fff; color: #222");
+  const words = await frame.getByTestId("question-words").innerText();
+  for (const part of ["Qwen3-32B", "RTX 4090", "2 people", "32,768", "llama.cpp", "Q4_K_M"]) {
+    assert.ok(words.includes(part), `${part} in ${words}`);
+  }
+  assert.equal(await frame.getByTestId("table").count(), 0, "a card says all of one cell");
+  const outer = headroom.page.locator("iframe");
+  await headroom.page.waitForFunction(() => {
+    const frame = document.querySelector("iframe");
+    return frame.offsetHeight > 100 && frame.offsetHeight !== 320;
+  });
+  const { height } = await outer.boundingBox();
+  const inner = await frame.locator("html").evaluate((html) => html.scrollHeight);
+  assert.ok(Math.abs(height - inner) <= 1, `a frame of ${height} for ${inner}`);
+  assert.match(await outer.getAttribute("title"), /Headroom/u);
+  const link = await frame.getByTestId("full-page").getAttribute("href");
+  assert.ok(link.includes("qwen3-32b") && !link.includes("embed"), link);
+  await assertAccessible(headroom);
+});
+
+pageTest("it stands on its host's ground, light or dark", { colorScheme: "light" }, async (headroom) => {
+  const frame = await openHost(headroom, "background: #101820; color: #eee", 'label="Qwen3 on a 4090"');
+  const look = await frame.locator("html").evaluate((html) => {
+    const { backgroundColor } = getComputedStyle(html);
+    return [html.dataset.theme, backgroundColor];
+  });
+  assert.deepEqual(look, ["dark", "rgba(0, 0, 0, 0)"]);
+  assert.equal(await headroom.page.locator("iframe").getAttribute("title"), "Qwen3 on a 4090");
+});
