@@ -209,6 +209,30 @@ pub fn fits_whole(
     Seated::new(whole, run.as_ref()).verdict == Verdict::Fits
 }
 
+/// The verdict on `file` on `machine` and the expected decode rate for a single user with the context
+/// full, in tokens per second: those of its cell, without what takes long of the rest. `None` where
+/// the cell is an error.
+pub fn verdict_and_decode(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    FileFor { engine, file, work, .. }: &FileFor<'_>,
+    machine: &Machine,
+) -> Option<(Verdict, Option<f64>)> {
+    let file = file.as_ref().ok()?;
+    let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
+    let run = engine::run(*engine, file, &hardware, scenario).ok()?;
+    let run = run.as_ref();
+    let Seated { verdict, .. } = Seated::new(scenario, run);
+    let corrections = &Corrections::new(catalog, scenario, machine, *engine);
+    // How many users there is room for does not change what one of them gets.
+    let max_users = scenario.users;
+    let engine = *engine;
+    let input =
+        SpeedInput { catalog, scenario, engine, file, work, run, verdict, max_users, corrections };
+    let speed = input.cell_speed().ok();
+    Some((verdict, speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected)))
+}
+
 /// Models and devices of `scenario` that are not in the catalogue: the first `most` of them, and
 /// how many there are. To look for the nearest known ones takes time for each.
 pub fn unknown(catalog: &Catalog, scenario: &Scenario, most: usize) -> (Vec<Notice>, usize) {

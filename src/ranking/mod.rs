@@ -113,11 +113,27 @@ impl<'a> Ranking<'a> {
     /// Answers the candidate at `index`: one row, or several of different formats. None if it does
     /// not run, or slower than a question for a speed allows.
     pub fn rows(&self, index: usize) -> Vec<Ranked> {
+        let rows = self.rows_on_devices(index);
+        if rows.is_empty() { self.rows_in_part(index) } else { rows }
+    }
+
+    /// Answers the candidate at `index` as far as that is quick: a model if it lies wholly on the
+    /// devices, anything else at once.
+    pub fn rows_on_devices(&self, index: usize) -> Vec<Ranked> {
         match self.candidates.get(index) {
-            Some(Candidate::Model(model)) => self.model(model).into_iter().collect(),
+            Some(Candidate::Model(model)) => self.model(model, Ranking::best_whole),
             Some(Candidate::Machines(sizes)) => self.fewest(sizes),
             Some(Candidate::Formats) => self.formats(),
             None => Vec::new(),
+        }
+    }
+
+    /// Answers the candidate at `index` of which nothing lies wholly on the devices: a model with a
+    /// part in RAM, whose placement has to be looked for.
+    pub fn rows_in_part(&self, index: usize) -> Vec<Ranked> {
+        match self.candidates.get(index) {
+            Some(Candidate::Model(model)) => self.model(model, Ranking::smallest),
+            _ => Vec::new(),
         }
     }
 
@@ -126,9 +142,16 @@ impl<'a> Ranking<'a> {
         self.scenario.serving.decode_floor()
     }
 
-    fn model(&self, model: &Model) -> Option<Ranked> {
-        let machine = self.scenario.machines.first()?;
-        self.best(model, machine)
+    /// The row of `model`, of which `best` is one of its files.
+    fn model(
+        &self,
+        model: &Model,
+        best: fn(&Self, &Scenario, &Model, &Files<'_>) -> Option<Ranked>,
+    ) -> Vec<Ranked> {
+        let Some(machine) = self.scenario.machines.first() else { return Vec::new() };
+        let ask = self.ask(model, machine, self.quants(model));
+        let files = estimate::files(self.catalog, &ask, &model.id, None).ok();
+        files.and_then(|files| best(self, &ask, model, &files)).into_iter().collect()
     }
 
     /// The first of `sizes` on which the model lies wholly on the devices and is fast enough, and the
@@ -203,14 +226,6 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    /// The format of `model` on `machine` that a person would choose, if any runs.
-    fn best(&self, model: &Model, machine: &Machine) -> Option<Ranked> {
-        let ask = self.ask(model, machine, self.quants(model));
-        let files = estimate::files(self.catalog, &ask, &model.id, None).ok()?;
-        let whole = self.best_whole(&ask, model, &files);
-        whole.or_else(|| self.smallest(&ask, model, &files))
-    }
-
     /// The first of `files` that lies wholly on the devices of `ask` and is fast enough; if none is,
     /// the fastest of them.
     fn best_whole(&self, ask: &Scenario, model: &Model, files: &Files<'_>) -> Option<Ranked> {
@@ -238,12 +253,19 @@ impl<'a> Ranking<'a> {
         best.map(|cell| self.ranked(ask, model, cell))
     }
 
-    /// The last of `files`, which is the smallest, with as much of it in RAM as has to be.
+    /// The last of `files`, which is the smallest, with as much of it in RAM as has to be, if it is
+    /// then fast enough.
     fn smallest(&self, ask: &Scenario, model: &Model, files: &Files<'_>) -> Option<Ranked> {
         let [machine] = ask.machines.as_slice() else { return None };
-        let file = std::slice::from_ref(files.last()?);
+        let file = files.last()?;
+        let (verdict, tps) = estimate::verdict_and_decode(self.catalog, ask, file, machine)?;
+        let is_slow = tps.is_some_and(|tps| tps < self.floor());
+        if verdict == Verdict::No || verdict == Verdict::Offload && is_slow {
+            return None;
+        }
+        let file = std::slice::from_ref(file);
         let cell = estimate::cells(self.catalog, ask, file, machine).pop()?.ok()?;
-        (cell.verdict != Verdict::No).then(|| self.ranked(ask, model, cell))
+        Some(self.ranked(ask, model, cell))
     }
 
     fn ranked(&self, ask: &Scenario, model: &Model, cell: Cell) -> Ranked {

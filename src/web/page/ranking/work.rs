@@ -24,31 +24,29 @@ pub struct Work {
     progress: RwSignal<(usize, usize)>,
 }
 
-type Rows = SendWrapper<Rc<Vec<(String, Ranked)>>>;
+type Rows = SendWrapper<Vec<Rc<Row>>>;
+
+/// A row, and the question that it answers.
+struct Row {
+    query: String,
+    ranked: Ranked,
+}
 
 impl Work {
     /// The ranking that the question asks for, begun anew whenever it asks for another.
     pub fn follow(state: State) -> Work {
-        let asked = memo(move || {
-            state.scenario.with(|scenario| Scenario {
-                lang: None,
-                theme: None,
-                embed: false,
-                view: Default::default(),
-                selected: None,
-                unused: Vec::new(),
-                ..scenario.clone()
-            })
-        });
-        let rows = RwSignal::new(SendWrapper::new(Rc::new(Vec::new())));
+        let asked = memo(move || state.scenario.with(Scenario::without_interface));
+        let rows = RwSignal::new(SendWrapper::new(Vec::new()));
         let work = Work { rows, progress: RwSignal::new((0, 0)) };
         effect(move || {
             let ranking = Ranking::new(state.catalog, &asked.get());
             let all = ranking.as_ref().map_or(0, Ranking::candidates);
             work.progress.set((0, all));
-            work.rows.set(SendWrapper::new(Rc::new(Vec::new())));
+            work.rows.set(SendWrapper::new(Vec::new()));
             if let Some(ranking) = ranking {
-                Task { ranking, asked, next: 0, rows: Vec::new() }.go_on(work);
+                let (left, rows) = ((0..all).rev().collect(), Vec::new());
+                let task = Task { ranking, asked, left, in_part: false, rest: Vec::new(), rows };
+                task.go_on(work);
             }
         });
         work
@@ -57,17 +55,17 @@ impl Work {
     /// Where the rows that are of a group stand, followed.
     pub fn places(self, is_of: fn(&Ranked) -> bool) -> Vec<usize> {
         let rows = self.rows.get();
-        rows.iter().enumerate().filter(|(_, (_, row))| is_of(row)).map(|(at, _)| at).collect()
+        rows.iter().enumerate().filter(|(_, row)| is_of(&row.ranked)).map(|(at, _)| at).collect()
     }
 
     /// The question that the row at `at` answers.
     pub fn query(self, at: usize) -> Option<String> {
-        self.rows.with_untracked(|rows| rows.get(at).map(|(query, _)| query.clone()))
+        self.rows.with_untracked(|rows| rows.get(at).map(|row| row.query.clone()))
     }
 
     /// The row at `at`.
     pub fn row(self, at: usize) -> Option<Ranked> {
-        self.rows.with_untracked(|rows| rows.get(at).map(|(_, row)| row.clone()))
+        self.rows.with_untracked(|rows| rows.get(at).map(|row| row.ranked.clone()))
     }
 
     /// How many rows there are, followed.
@@ -86,8 +84,12 @@ struct Task {
     ranking: Ranking<'static>,
     /// The question now: another one ends the task.
     asked: Memo<Scenario>,
-    next: usize,
-    rows: Vec<Ranked>,
+    /// Candidates of this pass, the next one last: first what lies wholly on the devices, which is
+    /// quick, then the rest.
+    left: Vec<usize>,
+    in_part: bool,
+    rest: Vec<usize>,
+    rows: Vec<Rc<Row>>,
 }
 
 impl Task {
@@ -98,16 +100,30 @@ impl Task {
             return;
         }
         let end = now() + SPELL;
-        while self.next < self.ranking.candidates() && now() < end {
-            let rows = self.ranking.rows(self.next);
-            self.rows.extend(rows.into_iter().filter(|row| self.ranking.keeps(row)));
-            self.next += 1;
+        while let Some(at) = self.left.pop() {
+            let rows = match self.in_part {
+                false => self.ranking.rows_on_devices(at),
+                true => self.ranking.rows_in_part(at),
+            };
+            if rows.is_empty() && !self.in_part {
+                self.rest.push(at);
+            }
+            let kept = rows.into_iter().filter(|row| self.ranking.keeps(row));
+            let named = |ranked: Ranked| Rc::new(Row { query: ranked.scenario.to_query(), ranked });
+            self.rows.extend(kept.map(named));
+            if self.left.is_empty() && !self.in_part {
+                self.in_part = true;
+                self.left = self.rest.drain(..).rev().collect();
+            }
+            if now() >= end {
+                break;
+            }
         }
-        sort::by(&mut self.rows, |a, b| self.ranking.order(a, b));
-        let named = self.rows.iter().map(|row| (row.scenario.to_query(), row.clone()));
-        _ = work.rows.try_set(SendWrapper::new(Rc::new(named.collect())));
-        _ = work.progress.try_set((self.next, self.ranking.candidates()));
-        if self.next < self.ranking.candidates() {
+        sort::by(&mut self.rows, |a, b| self.ranking.order(&a.ranked, &b.ranked));
+        _ = work.rows.try_set(SendWrapper::new(self.rows.clone()));
+        let (all, left) = (self.ranking.candidates(), self.left.len() + self.rest.len());
+        _ = work.progress.try_set((all - left, all));
+        if left > 0 {
             let task = RefCell::new(Some(self));
             request_animation_frame(move || {
                 if let Some(task) = task.take() {
