@@ -8,6 +8,7 @@
 mod browser;
 mod config;
 mod document;
+mod licenses;
 mod lint;
 mod page;
 mod process;

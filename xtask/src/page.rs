@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use crate::browser::Browser;
 use crate::config::Config;
 use crate::document::{Asset, Document, RustApp};
+use crate::licenses;
 use crate::process::{cargo, command, executable, root, run};
 use crate::tools;
 
@@ -33,7 +34,8 @@ pub enum Purpose {
 /// A tool is missing or the build fails.
 pub fn release() -> Result<()> {
     let config = config()?;
-    let page = build(&config, Purpose::Release)?;
+    let mut page = build(&config, Purpose::Release)?;
+    page.insert(licenses::ADDRESS.to_owned(), licenses::notice()?.into_bytes());
     let dist = root().join(&config.build.dist);
     if dist.exists() {
         fs::remove_dir_all(&dist)?;
