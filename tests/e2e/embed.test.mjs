@@ -2,21 +2,19 @@
 import assert from "node:assert/strict";
 
 import { assertAccessible, pageTest } from "./harness.mjs";
+import { serve } from "./server.mjs";
 
 const QUERY = "model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M&users=2";
 
-/** Somebody's page, in its own colours, with an answer in it. */
+/** Somebody's page, on a host of its own and in its own colours, with an answer in it. */
 async function openHost({ page, url }, style, attributes = "") {
-  await page.route("http://host.test/", (route) =>
-    route.fulfill({
-      contentType: "text/html",
-      body: `<!doctype html><html lang="en"><title>A page</title><body style="${style}"><main>
-        <h1>Notes</h1><script src="${url}embed.js" defer></script>
-        <headroom-answer query="${QUERY.replaceAll("&", "&amp;")}" ${attributes}></headroom-answer>
-        </main></body></html>`,
-    }),
-  );
-  await page.goto("http://host.test/");
+  const notes = `<!doctype html><html lang="en"><title>A page</title><link rel="icon" href="data:,"><body style="${style}"><main>
+    <h1>Notes</h1><script src="${url}embed.js" defer></script>
+    <headroom-answer query="${QUERY.replaceAll("&", "&amp;")}" ${attributes}></headroom-answer>
+    </main></body></html>`;
+  const host = await serve("/", {}, { "/notes": notes });
+  page.once("close", host.close);
+  await page.goto(new URL("notes", host.url).href);
   const frame = page.frameLocator("iframe");
   await frame.locator("html[data-ready]").waitFor({ state: "attached", timeout: 20_000 });
   return frame;

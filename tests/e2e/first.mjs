@@ -51,6 +51,11 @@ function snapshot(lang) {
     }
     for (const { name } of [...element.attributes]) if (dropped.test(name)) element.removeAttribute(name);
   }
+  for (const link of first.querySelectorAll("a")) {
+    const asked = new URL(link.href).searchParams;
+    asked.delete("lang");
+    link.setAttribute("href", `?${decodeURIComponent(asked)}`);
+  }
   // Only the app can use them.
   for (const part of first.querySelectorAll(".masthead, .question, .steps, .answer button")) {
     part.setAttribute("inert", "");

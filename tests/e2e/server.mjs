@@ -30,11 +30,16 @@ const POLICY = [
 /** The folder that `cargo xtask build` fills. */
 export const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 
-/** Serves `dist` (to addresses of up to 1 MB) at `path` on a free port, with further `headers`; `url` is the page's address, `close` ends it. */
-export async function serve(path = "/tools/headroom/", headers = {}) {
+/** Serves `dist` (to addresses of up to 1 MB) at `path` on a free port, with further `headers`; beside it `pages`, HTML by path. `url` is the page's address, `close` ends it. */
+export async function serve(path = "/tools/headroom/", headers = {}, pages = {}) {
   const server = createServer({ maxHeaderSize: 1 << 20 }, async (request, response) => {
     const asked = decodeURIComponent(new URL(request.url, "http://host").pathname);
     const file = normalize(asked.slice(path.length)) === "." ? "index.html" : asked.slice(path.length);
+    if (asked in pages) {
+      response.writeHead(200, { "content-type": TYPES[".html"] });
+      response.end(pages[asked]);
+      return;
+    }
     try {
       if (!asked.startsWith(path) || file.includes("..")) throw new Error("outside");
       const body = await readFile(join(dist, file));
