@@ -85,13 +85,13 @@ pageTest("shows what the link asks for, even where there is nothing of it", {}, 
   assert.equal(await headroom.part("accuracy-figure").inputValue(), "decode");
 });
 
-for (const width of [1440, 390, 320]) {
+for (const [width, place, below] of [[1440, "accuracy-link", 160], [390, "footer-accuracy"], [320, "footer-accuracy"]]) {
   const options = { viewport: { width, height: 800 } };
-  pageTest(`is reached from the masthead at ${width} pixels`, options, async (headroom) => {
+  pageTest(`is reached at ${width} pixels`, options, async (headroom) => {
     await headroom.open();
-    const link = headroom.part("accuracy-link");
+    const link = headroom.part(place);
     const { y, height } = await link.boundingBox();
-    assert.ok(y + height < 160 && height >= 24, `${y}, ${height}`);
+    assert.ok((below === undefined || y + height < below) && height >= 24, `${y}, ${height}`);
     await link.click();
     await headroom.part("accuracy-case").first().waitFor();
     assert.equal(await link.getAttribute("aria-current"), "page");
@@ -99,3 +99,11 @@ for (const width of [1440, 390, 320]) {
     assert.equal(await link.getAttribute("aria-current"), null);
   });
 }
+
+pageTest("is reached from a figure, at its engine's speeds", {}, async (headroom) => {
+  await headroom.open("?model=qwen3-32b&hw=h100-sxm&engine=vllm&quant=FP8");
+  assert.match(await headroom.words("answer-accuracy"), /typical error [\d.]+ %, \d+ measured/u);
+  await headroom.part("answer-accuracy").click();
+  await headroom.part("accuracy-case").first().waitFor();
+  assert.match(decodeURIComponent(headroom.query), /view=accuracy,speed,vLLM/u);
+});

@@ -7,7 +7,7 @@ pageTest("a model that was never released is said not to exist", {}, async (head
   await headroom.open("?model=qwen3-72b,qwen3-32b");
   assert.match(await headroom.words("notice"), /qwen3-72b/u);
   // The rest is answered, and the link still has what was typed.
-  assert.match(await headroom.cell("qwen3-32b", "Q8_0").innerText(), /GB/u);
+  assert.match(await headroom.cell("qwen3-32b", "Q8_0").innerText(), /GiB/u);
   assert.match(await headroom.copyLink(), /qwen3-72b/u);
   // A real one is offered in its place.
   const { notices } = estimate("model=qwen3-72b,qwen3-32b");

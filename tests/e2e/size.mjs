@@ -23,4 +23,10 @@ export function sizes() {
   return kinds;
 }
 
+/** Bytes, after brotli -q 11, of the files whose names `are` wanted. */
+export function brotliOf(are) {
+  const names = readdirSync(dist, { recursive: true }).filter(are);
+  return names.reduce((sum, name) => sum + brotliCompressSync(readFileSync(join(dist, name))).length, 0);
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(sizes());

@@ -220,6 +220,16 @@ pub fn Footer() -> impl IntoView {
     view! {
         <footer class="colophon">
             <p>{line}</p>
+            <Show when=move || !embedded.get()>
+                <p>
+                    <AccuracyLink
+                        to=Signal::derive(|| Some(Accuracy::default()))
+                        testid="footer-accuracy"
+                    >
+                        {words!(state, accuracy.link)}
+                    </AccuracyLink>
+                </p>
+            </Show>
             <Show when=embedded>
                 <p>
                     <a href=full target="_blank" rel="noopener" data-testid="full-page">
