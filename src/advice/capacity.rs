@@ -282,12 +282,13 @@ impl<'a> Capacity<'a> {
             Offload::Auto => {
                 self.run.placed_anew(context, users, effort).map(|run| run.loads(context, users))
             }
-            _ => Some(self.run.loads(context, users)),
+            _ => None,
         };
-        match placed.filter(Loads::fit_expectedly) {
-            Some(loads) => loads.devices.iter().chain([&loads.host]).map(Load::headroom).sum(),
-            None => -1,
-        }
+        let is_placed = placed.is_some() || self.scenario.offload != Offload::Auto;
+        let loads = placed.unwrap_or_else(|| self.run.loads(context, users));
+        let free = loads.devices.iter().chain([&loads.host]).map(Load::headroom).sum::<i64>();
+        // What is missing with the layers where they are tells how far away is what runs.
+        if is_placed && loads.fit_expectedly() { free } else { free.min(-1) }
     }
 
     /// The largest number from `fitting` to `most` that fits if the layers are placed anew, which

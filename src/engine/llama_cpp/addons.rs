@@ -36,7 +36,7 @@ pub(super) struct LlamaCppAddons<'a> {
     file: &'a GgufFile<'a>,
     addons: &'a Addons<'a>,
     hardware: &'a Hardware<'a>,
-    draft: Option<(GgufOnMachine<'a>, PlacedModel)>,
+    draft: Option<(GgufOnMachine<'a>, Arc<PlacedModel>)>,
     mtp: Option<MtpLayers>,
 }
 
@@ -85,7 +85,7 @@ impl<'a> LlamaCppAddons<'a> {
                 let gguf = GgufOnMachine::new(draft, hardware)?;
                 let memory = hardware.usable();
                 let layers = draft.architecture().n_layers() + 1;
-                let placed = gguf.place(match memory.is_empty() {
+                let placed = gguf.place(&match memory.is_empty() {
                     true => Placement::cpu(),
                     false => Placement {
                         device_layers: split_by_memory(layers, &memory),

@@ -41,9 +41,14 @@ impl fmt::Debug for GraphCache {
 
 #[derive(Default)]
 struct Known {
-    /// Graphs by their class and by the shape of the batch, without the number of cells.
-    classes: HashMap<Class, HashMap<Batch, Vec<Graph>>>,
-    graphs: usize,
+    /// The class of each placement that was asked for, as an index, by what else it depends on: the
+    /// copies of inputs, and the types of weights that a device may get copies of.
+    placements: HashMap<(u64, Option<(Quant, bool)>), HashMap<Placement, usize>>,
+    classes: HashMap<Class, usize>,
+    /// For each class, graphs by the shape of the batch, without the number of cells.
+    graphs: Vec<HashMap<Batch, Vec<Graph>>>,
+    /// How many graphs there are.
+    count: usize,
     /// For a quantisation, and whether it uses an importance matrix: hashes of the weights outside
     /// of the layers, and of each layer.
     weights: HashMap<(Quant, bool), Vec<u64>>,
@@ -119,17 +124,29 @@ impl GraphCache {
         let batch = Batch::new(architecture, &settings.effective(architecture));
         let full = batch.cells.full;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.graphs >= MOST {
+        if known.count >= MOST {
             *known = Known::default();
         }
-        let Known { classes, graphs, weights: hashes } = &mut *known;
-        let hashes = match placement.copies_weights(architecture) {
-            true => hashes.entry(types).or_insert_with(|| hash_weights(architecture, weights)),
-            false => &Vec::new(),
-        };
-        let class = class(architecture, self.kinds(architecture), hashes, placement, copies);
+        let Known { placements, classes, graphs, count, weights: hashes } = &mut *known;
+        let copied = placement.copies_weights(architecture).then_some(types);
+        let placements = placements.entry((copies, copied)).or_default();
+        let index = placements.get(placement).copied().unwrap_or_else(|| {
+            let hashes = match copied {
+                Some(_) => {
+                    hashes.entry(types).or_insert_with(|| hash_weights(architecture, weights))
+                }
+                None => &Vec::new(),
+            };
+            let class = class(architecture, self.kinds(architecture), hashes, placement, copies);
+            let index = *classes.entry(class).or_insert(graphs.len());
+            if index == graphs.len() {
+                graphs.push(HashMap::new());
+            }
+            placements.insert(placement.clone(), index);
+            index
+        });
         let key = Batch { cells: batch.cells.with(0), ..batch };
-        let group = classes.entry(class).or_default().entry(key).or_default();
+        let group = graphs[index].entry(key).or_default();
         if let Some(split) = group.iter().find_map(|graph| graph.at(full)) {
             return split;
         }
@@ -142,7 +159,7 @@ impl GraphCache {
         let sizes = pass(&model, &batch, placement, copies, span);
         let answer = split(&sizes, 0);
         group.push(Graph { full, sizes });
-        *graphs += 1;
+        *count += 1;
         answer
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::compute_cache::GraphCache;
 use super::file_size::FileSize;
 use super::gguf_tensor::Weight;
+use super::memory::PlacedModels;
 use super::overhead::DriverCopies;
 use super::placement::{Placement, Split, mtp_layers};
 use super::placement_solver::LayerSizes;
@@ -38,6 +39,8 @@ pub struct GgufFile<'a> {
     pub driver_copies: DriverCopies,
     /// Cached graphs of the model, which its other files may share.
     pub graphs: Arc<GraphCache>,
+    /// Its weights in the places where they were asked for.
+    pub placements: PlacedModels,
 }
 
 impl<'a> GgufFile<'a> {
@@ -97,6 +100,7 @@ impl<'a> GgufFile<'a> {
             weights,
             imatrix,
             graphs: Arc::default(),
+            placements: PlacedModels::default(),
         }
     }
 

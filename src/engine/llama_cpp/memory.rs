@@ -1,5 +1,8 @@
 //! A GGUF file on a machine: its loads and its bill for any placement.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::bill_lines as lines;
 use super::gguf_file::GgufFile;
 use super::kv_cache::{self, CacheRow, LayerState};
@@ -85,25 +88,8 @@ impl<'a> GgufOnMachine<'a> {
     }
 
     /// Places the weights according to `placement`.
-    pub fn place(&self, placement: Placement) -> PlacedModel {
-        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
-        let model = self.file.totals.model_bytes(architecture, weights, &placement);
-        let cache = weights::cache_parts(architecture, weights, &placement);
-        let mut layers: Vec<LayerGroup> = Vec::new();
-        let kinds = self.file.graphs.kinds(architecture);
-        for (il, kind) in kinds.iter().enumerate() {
-            let group = placement.device_of_layer(architecture, il as u64);
-            let same = |layers: &&mut LayerGroup| {
-                layers.group == group
-                    && kinds[layers.first] == *kind
-                    && cache.get(layers.first) == cache.get(il)
-            };
-            match layers.iter_mut().find(same) {
-                Some(layers) => layers.count += 1,
-                None => layers.push(LayerGroup { first: il, group, count: 1 }),
-            }
-        }
-        PlacedModel { placement, model, cache, layers }
+    pub fn place(&self, placement: &Placement) -> Arc<PlacedModel> {
+        self.file.placements.of(placement, || PlacedModel::new(self.file, placement.clone()))
     }
 
     /// Returns expected use and usable capacity of every device and of the host.
@@ -395,7 +381,58 @@ impl CachePart {
     }
 }
 
+/// The weights of one file in the places where they were asked for: a search comes back to them
+/// with another context.
+#[derive(Debug, Default)]
+pub struct PlacedModels(Mutex<HashMap<Placement, Arc<PlacedModel>>>);
+
+/// Number of placements that are remembered; beyond it they are forgotten.
+const MOST_PLACED: usize = 1024;
+
+impl Clone for PlacedModels {
+    /// Of a copy of the file, whose weights may yet change, nothing is remembered.
+    fn clone(&self) -> PlacedModels {
+        PlacedModels::default()
+    }
+}
+
+impl PlacedModels {
+    fn of(&self, placement: &Placement, place: impl FnOnce() -> PlacedModel) -> Arc<PlacedModel> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(placed) = known.get(placement) {
+            return placed.clone();
+        }
+        if known.len() >= MOST_PLACED {
+            known.clear();
+        }
+        let placed = Arc::new(place());
+        known.insert(placement.clone(), placed.clone());
+        placed
+    }
+}
+
 impl PlacedModel {
+    fn new(file: &GgufFile<'_>, placement: Placement) -> PlacedModel {
+        let (architecture, weights) = (file.architecture(), &file.weights);
+        let model = file.totals.model_bytes(architecture, weights, &placement);
+        let cache = weights::cache_parts(architecture, weights, &placement);
+        let mut layers: Vec<LayerGroup> = Vec::new();
+        let kinds = file.graphs.kinds(architecture);
+        for (il, kind) in kinds.iter().enumerate() {
+            let group = placement.device_of_layer(architecture, il as u64);
+            let same = |layers: &&mut LayerGroup| {
+                layers.group == group
+                    && kinds[layers.first] == *kind
+                    && cache.get(layers.first) == cache.get(il)
+            };
+            match layers.iter_mut().find(same) {
+                Some(layers) => layers.count += 1,
+                None => layers.push(LayerGroup { first: il, group, count: 1 }),
+            }
+        }
+        PlacedModel { placement, model, cache, layers }
+    }
+
     /// The fraction of the cache of layer `il`, placed on `device`, that is on this device; all of
     /// it unless tensors are split.
     fn part(&self, il: usize, device: Option<usize>) -> CachePart {

@@ -13,7 +13,7 @@ const PIPELINE_COPIES: u64 = 4;
 /// The output layer counts as one more layer after the repeating ones. The devices hold the last
 /// layers, in order; the remaining first layers stay on the host. Each layer's KV cache is in the
 /// same place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Placement {
     /// Layers on each device, including the output layer (the last one of the last device). Empty
     /// for a run on the CPU; a sum of 0 means `-ngl 0`, where the device only helps with large

@@ -1,5 +1,7 @@
 //! A model under llama.cpp: placed, and billed at any context and number of users.
 
+use std::sync::Arc;
+
 use super::addons::LlamaCppAddons;
 use super::checks;
 use super::flags::Placed;
@@ -33,7 +35,7 @@ pub(super) struct LlamaCppRun<'a> {
     scenario: &'a Scenario,
     gguf: GgufOnMachine<'a>,
     addons: LlamaCppAddons<'a>,
-    placed: PlacedModel,
+    placed: Arc<PlacedModel>,
     reason: PlacementReason,
 }
 
@@ -46,12 +48,19 @@ struct PlacementEstimator<'a> {
 
 impl LoadEstimator for PlacementEstimator<'_> {
     fn loads(&self, placement: &Placement) -> Loads {
-        let loads = self.gguf.loads(&self.gguf.place(placement.clone()), self.settings);
+        let loads = self.gguf.loads(&self.gguf.place(placement), self.settings);
         self.addons.load(loads, placement, self.settings)
     }
 
     fn lower_bound(&self, placement: &Placement) -> Loads {
-        self.gguf.loads_without_compute(&self.gguf.place(placement.clone()), self.settings)
+        self.gguf.loads_without_compute(&self.gguf.place(placement), self.settings)
+    }
+
+    fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
+        let placed = self.gguf.place(placement);
+        let loads = || self.gguf.loads(&placed, self.settings);
+        good(&self.gguf.loads_without_compute(&placed, self.settings))
+            && good(&self.addons.load(loads(), placement, self.settings))
     }
 }
 
@@ -111,7 +120,7 @@ impl<'a> LlamaCppRun<'a> {
         let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
         let Solution { placement, reason } =
             solve(request(scenario), &file.sizes, &memory, &estimator);
-        let placed = gguf.place(placement);
+        let placed = gguf.place(&placement);
         Ok(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }
 
@@ -126,7 +135,7 @@ impl<'a> LlamaCppRun<'a> {
         addons: LlamaCppAddons<'b>,
     ) -> Box<dyn Run + 'b> {
         let (front_end, scenario) = (self.front_end, self.scenario);
-        let placed = gguf.place(whole(scenario, &gguf.file.sizes, &gguf.hardware.usable()));
+        let placed = gguf.place(&whole(scenario, &gguf.file.sizes, &gguf.hardware.usable()));
         let reason = PlacementReason::Fits;
         Box::new(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }
@@ -180,7 +189,7 @@ impl Run for LlamaCppRun<'_> {
         let memory = gguf.hardware.usable();
         let request = PlacementRequest { effort, ..request(self.scenario) };
         let Solution { placement, reason } = solve(request, &gguf.file.sizes, &memory, &estimator);
-        let placed = gguf.place(placement);
+        let placed = gguf.place(&placement);
         let (front_end, scenario) = (self.front_end, self.scenario);
         let run = LlamaCppRun { front_end, scenario, gguf, addons, placed, reason };
         run.is_feasible().then(|| Box::new(run) as Box<dyn Run>)
