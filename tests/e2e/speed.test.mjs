@@ -165,3 +165,12 @@ pageTest("one measurement too many stays in its field", {}, async (headroom) => 
   assert.equal(await headroom.part("measure-text").inputValue(), "38.2");
   assert.doesNotMatch(headroom.query, /38\.2/u);
 });
+
+pageTest("a word of the field explains itself", {}, async (headroom) => {
+  await headroom.open("?model=qwen3-32b&hw=rtx-4090&tab=speed");
+  await headroom.part("speed").locator(".term").first().click();
+  const about = headroom.part("speed").locator(".term-about").first();
+  assert.match(await about.innerText(), /one token after another/u);
+  await headroom.page.keyboard.press("Escape");
+  await about.waitFor({ state: "hidden" });
+});

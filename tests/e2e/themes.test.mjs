@@ -60,7 +60,7 @@ for (const colorScheme of ["light", "dark"]) {
 pageTest("on paper there is nothing to press", { colorScheme: "dark" }, async (headroom) => {
   await headroom.open(MEASURED);
   await headroom.page.emulateMedia({ media: "print" });
-  const controls = headroom.page.locator("button:not(.cell, .sort), select, textarea, [type=range]");
+  const controls = headroom.page.locator("button:not(.cell, .sort, .term), select, textarea, [type=range]");
   const shown = await controls.evaluateAll((all) =>
     all.filter((one) => one.checkVisibility()).map((one) => one.outerHTML.slice(0, 120)),
   );

@@ -77,6 +77,24 @@ pub fn term(state: State, term: Term) -> &'static str {
     }
 }
 
+/// What a term means, in a sentence; empty where its name says it.
+pub fn about(state: State, term: Term) -> &'static str {
+    match term {
+        Term::Weights => tr!(state, glossary.weights),
+        Term::TiedOutput => tr!(state, glossary.tied_output),
+        Term::KvCache => tr!(state, glossary.kv_cache),
+        Term::RecurrentState => tr!(state, glossary.recurrent_state),
+        Term::Compute | Term::ProjectorCompute => tr!(state, glossary.compute),
+        Term::CudaGraphs => tr!(state, glossary.cuda_graphs),
+        Term::Overhead => tr!(state, glossary.overhead),
+        Term::Projector => tr!(state, glossary.projector),
+        Term::Lora => tr!(state, glossary.lora),
+        Term::Draft => tr!(state, glossary.draft),
+        Term::PromptCache | Term::Checkpoints => tr!(state, glossary.prompt_cache),
+        Term::OperatingSystem | Term::Display | Term::Reserve => "",
+    }
+}
+
 /// The name of a line in `data-term`.
 pub fn item_key(item: &BillItem) -> &'static str {
     term_key(item.term)

@@ -366,6 +366,7 @@ fn Line(
                     <span class="line-certainty">{certainty}</span>
                 </summary>
                 <div class="derivation">
+                    <p>{move || with(|s, item| text::about(s, item.term).to_owned())}</p>
                     <p class="formula" data-testid="formula">
                         {move || item.get().map(|item| in_words(state, &item))}
                     </p>

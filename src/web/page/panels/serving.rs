@@ -7,6 +7,7 @@ use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::bill::figures;
 use crate::page::question::setting::{Fields, change};
+use crate::page::widgets::term::Term;
 use crate::scale;
 use headroom::report::{Cell, NoSpeed};
 use headroom::scenario::{Bounds, Group};
@@ -49,7 +50,13 @@ pub fn ServingPanel(
             </div>
             <dl class="facts facts-six">
                 <div>
-                    <dt>{words!(state, serving.by_memory)}</dt>
+                    <dt>
+                        <Term
+                            name=words!(state, serving.by_memory)
+                            about=words!(state, glossary.most_users)
+                            key="users-memory"
+                        />
+                    </dt>
                     <dd data-testid="users-memory" data-value=move || of(Cell::most_users)>
                         {move || count(of(Cell::most_users))}
                     </dd>
@@ -74,6 +81,7 @@ pub fn ServingPanel(
                 </div>
                 <Fact
                     label=words!(state, charts.throughput)
+                    about=words!(state, glossary.throughput)
                     cell
                     read=|cell| cell.speed.throughput_tps
                     words=figures::rate
@@ -81,6 +89,7 @@ pub fn ServingPanel(
                 />
                 <Fact
                     label=words!(state, charts.tpot)
+                    about=words!(state, glossary.tpot)
                     cell
                     read=|cell| cell.speed.tpot_s
                     words=figures::time
@@ -88,6 +97,7 @@ pub fn ServingPanel(
                 />
                 <Fact
                     label=words!(state, charts.ttft)
+                    about=words!(state, glossary.ttft)
                     cell
                     read=|cell| cell.speed.ttft_s
                     words=figures::time
@@ -139,6 +149,9 @@ pub fn limit_words(state: State, limit: speed::Bottleneck) -> &'static str {
 #[component]
 pub fn Fact(
     #[prop(into)] label: Signal<String>,
+    /// What it is, where its name does not say it.
+    #[prop(into, optional)]
+    about: Option<Signal<String>>,
     cell: Memo<Option<Cell>>,
     read: fn(&Cell) -> Option<Interval<f64>>,
     words: fn(State, f64) -> String,
@@ -148,7 +161,12 @@ pub fn Fact(
     let figure = memo(move || cell.with(|cell| cell.as_ref().and_then(read)));
     view! {
         <div>
-            <dt>{label}</dt>
+            <dt>
+                {match about {
+                    Some(about) => view! { <Term name=label about key=testid /> }.into_any(),
+                    None => label.into_any(),
+                }}
+            </dt>
             <dd data-testid=testid data-value=move || figure.get().map(|f| f.expected.to_string())>
                 {move || figure.get().map_or("–".to_owned(), |f| words(state, f.expected))}
             </dd>

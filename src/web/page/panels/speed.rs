@@ -10,6 +10,7 @@ use crate::page::bill::figures::{between, rate};
 use crate::page::panels::serving::limit_words;
 use crate::page::question::measure::Measure;
 use crate::page::question::setting::Field;
+use crate::page::widgets::term::Term;
 use headroom::report::{Cell, NoSpeed, Speed, SpeedBasis};
 use headroom::scenario::Scenario;
 use headroom::speed;
@@ -115,6 +116,7 @@ pub fn SpeedFilter(#[prop(into)] hidden: Signal<usize>) -> impl IntoView {
 #[derive(Clone, Debug, PartialEq)]
 struct Fact {
     name: String,
+    about: &'static str,
     value: String,
     notes: Vec<String>,
     key: &'static str,
@@ -156,10 +158,10 @@ pub fn SpeedSection(cell: Memo<Option<Cell>>) -> impl IntoView {
     }
 }
 
-fn fact(Fact { name, value, notes, key, raw }: Fact) -> impl IntoView {
+fn fact(Fact { name, about, value, notes, key, raw }: Fact) -> impl IntoView {
     view! {
         <div>
-            <dt>{name}</dt>
+            <dt><Term name=Signal::stored(name) about=Signal::stored(about.to_owned()) key /></dt>
             <dd data-testid=key data-value=raw.to_string()>{value}</dd>
             {notes
                 .into_iter()
@@ -185,6 +187,7 @@ fn facts(state: State, of: &Speed) -> Vec<Fact> {
         let notes = [Some(rates(decode)), Some(full), empty, binds(of.decode_limit)];
         facts.push(Fact {
             name: tr!(state, speed.decode).to_owned(),
+            about: tr!(state, glossary.decode),
             value: rate(state, decode.expected),
             notes: notes.into_iter().flatten().collect(),
             key: "decode-tps",
@@ -197,6 +200,7 @@ fn facts(state: State, of: &Speed) -> Vec<Fact> {
         let notes = [Some(rates(prefill)), Some(asked), binds(of.prefill_limit)];
         facts.push(Fact {
             name: tr!(state, speed.prefill).to_owned(),
+            about: tr!(state, glossary.prefill),
             value: rate(state, prefill.expected),
             notes: notes.into_iter().flatten().collect(),
             key: "prefill-tps",

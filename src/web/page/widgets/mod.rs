@@ -4,3 +4,4 @@ pub mod chart;
 pub mod combobox;
 pub mod field;
 pub mod icons;
+pub mod term;
