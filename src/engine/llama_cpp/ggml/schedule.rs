@@ -109,8 +109,7 @@ impl Graph {
             return Vec::new();
         }
         let order = std::mem::take(&mut self.order);
-        let mut copies =
-            Copies::new(std::mem::take(&mut self.copies), self.tensors.len(), backends);
+        let mut copies = Copies::new(std::mem::take(&mut self.copies), self.tensors.len());
         let mut steps = std::mem::take(&mut self.steps);
         steps.clear();
         // Start of the current split, and the copies made for it.
@@ -143,8 +142,8 @@ impl Graph {
             }
         }
         self.close_split(&mut steps, &mut inputs, &order[start..]);
-        (self.order, self.steps, self.copies) = (steps, order, copies.of);
-        copies.list
+        (self.order, self.steps, self.copies) = (steps, order, copies.latest);
+        copies.made.into_iter().map(|made| made.copy).collect()
     }
 
     fn copy(&mut self, source: u32, backend: Backend) -> u32 {
@@ -172,26 +171,41 @@ impl Graph {
 
 /// The copies made so far.
 struct Copies {
-    backends: usize,
-    /// The copy of each tensor on each backend.
-    of: Vec<u32>,
-    list: Vec<u32>,
+    /// For each tensor its latest copy, an index into `made`. Most have none, and devices may be
+    /// many: a table of all would be most of the work.
+    latest: Vec<u32>,
+    made: Vec<CopyOf>,
+}
+
+/// A copy of a tensor.
+struct CopyOf {
+    backend: Backend,
+    copy: u32,
+    /// The copy of the same tensor that was made before it.
+    before: u32,
 }
 
 impl Copies {
-    fn new(mut of: Vec<u32>, tensors: usize, backends: usize) -> Copies {
-        of.clear();
-        of.resize(tensors * backends, NO_TENSOR);
-        Copies { backends, of, list: Vec::new() }
+    fn new(mut latest: Vec<u32>, tensors: usize) -> Copies {
+        latest.clear();
+        latest.resize(tensors, NO_TENSOR);
+        Copies { latest, made: Vec::new() }
     }
 
     fn find(&self, source: u32, backend: Backend) -> Option<u32> {
-        let copy = self.of[source as usize * self.backends + usize::from(backend)];
-        (copy != NO_TENSOR).then_some(copy)
+        let mut at = self.latest[source as usize];
+        while let Some(made) = self.made.get(at as usize) {
+            if made.backend == backend {
+                return Some(made.copy);
+            }
+            at = made.before;
+        }
+        None
     }
 
     fn add(&mut self, source: u32, backend: Backend, copy: u32) {
-        self.of[source as usize * self.backends + usize::from(backend)] = copy;
-        self.list.push(copy);
+        let latest = &mut self.latest[source as usize];
+        self.made.push(CopyOf { backend, copy, before: *latest });
+        *latest = self.made.len() as u32 - 1;
     }
 }
