@@ -160,6 +160,7 @@ fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
                             "decode_tps": cell.speed.decode_tps,
                             "max_context": cell.max_context,
                             "device_bytes": cell.device_bytes,
+                            "quality": step.quality(Catalog::bundled()),
                         })
                     });
                     answers.push(json!({

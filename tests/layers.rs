@@ -15,6 +15,7 @@ const ROOMS: &[&str] = &[
     "ask",
     "speed",
     "report",
+    "quality",
     "hardware",
     "bill",
     "engine",
