@@ -24,6 +24,7 @@ const ROOMS: &[&str] = &[
     "estimate",
     "ranking",
     "steps",
+    "plan",
     "curves",
     "accuracy",
 ];
