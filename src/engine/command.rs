@@ -1,11 +1,13 @@
 //! Commands: what starts a model as an answer has it, and where its files are published.
 
+use serde::{Deserialize, Serialize};
+
 use crate::catalog::{Model, PublishedFile};
 use crate::quant::{BuildName, Format, Quant};
 use crate::scenario::Engine;
 
 /// A command: its environment, and its words, the program first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// Environment variables with their values.
     pub environment: Vec<(String, String)>,
@@ -24,7 +26,7 @@ pub enum Shell {
 }
 
 /// A text file that a command reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextFile {
     /// Its name in the folder where the command is run.
     pub name: String,
@@ -33,7 +35,7 @@ pub struct TextFile {
 }
 
 /// What starts a model.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// Files that are written first.
     pub files: Vec<TextFile>,

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, DeviceKind};
+use crate::engine::{self, Launch};
 use crate::estimate;
+use crate::quality::Size;
 use crate::quant::Quant;
 use crate::ranking::DEVICE_COUNTS;
 use crate::report::{Cell, Term, Verdict};
@@ -55,6 +57,10 @@ pub struct Figures {
     pub verdict: Verdict,
     /// The engine's flags.
     pub flags: Vec<String>,
+    /// What starts the model with them.
+    pub launch: Launch,
+    /// How large the model is.
+    pub size: Size,
     /// Bits of a weight, on average.
     pub bits_per_weight: f64,
     /// Expected bytes on devices and host of weights, KV cache with states, and everything else.
@@ -130,6 +136,7 @@ impl Figures {
                 usable: bill.usable_bytes,
             }
         });
+        let model = catalog.model(&cell.model);
         let is_in_ram = cell.verdict == Verdict::Offload || cell.devices.is_empty();
         Figures {
             model: cell.model.clone(),
@@ -137,6 +144,10 @@ impl Figures {
             engine: cell.engine,
             verdict: cell.verdict,
             flags: cell.flags.clone(),
+            launch: model.map_or_else(Launch::default, |model| {
+                engine::launch(cell.engine, model, cell.quant, &cell.flags)
+            }),
+            size: model.map_or(Size { billions: 0.0, has_experts: false }, Size::of),
             bits_per_weight: 8.0 * cell.weights_bytes.0 as f64 / cell.params_total.max(1) as f64,
             weights,
             cache,

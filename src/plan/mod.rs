@@ -21,7 +21,7 @@ pub use input::{DeviceFigures, Figures, Growth, Larger, PlanInput};
 pub use reasons::{Reason, reasons};
 
 use crate::catalog::{Catalog, Model};
-use crate::engine::{self, CheckpointSource, Command, Launch, Shell, TextFile};
+use crate::engine::{CheckpointSource, Command, Launch, Shell, TextFile};
 use crate::quality;
 use crate::report::{Quality, QualityNote, Verdict};
 use crate::scenario::Scenario;
@@ -167,16 +167,14 @@ struct Answered<'a> {
     input: &'a PlanInput,
     scenario: Scenario,
     model: &'a Model,
-    launch: Launch,
+    launch: &'a Launch,
 }
 
 impl<'a> Answered<'a> {
     fn new(catalog: &'a Catalog, input: &'a PlanInput) -> Option<Answered<'a>> {
         let (scenario, _) = Scenario::from_query(&input.query);
-        let Figures { model, engine, quant, flags, .. } = &input.figures;
-        let model = catalog.model(model)?;
-        let launch = engine::launch(*engine, model, *quant, flags);
-        Some(Answered { input, scenario, model, launch })
+        let model = catalog.model(&input.figures.model)?;
+        Some(Answered { input, scenario, model, launch: &input.figures.launch })
     }
 
     fn figures(&self) -> &'a Figures {
@@ -203,7 +201,7 @@ impl Plan {
             return None;
         }
         let a = Answered::new(catalog, input)?;
-        let Figures { engine, quant, bits_per_weight, .. } = &input.figures;
+        let Figures { engine, quant, size, bits_per_weight, .. } = &input.figures;
         let engine: &dyn Operations = operations(*engine);
         let stages = [
             (Stage::Get, engine.get(&a)),
@@ -215,7 +213,7 @@ impl Plan {
         Some(Plan {
             why: reasons(&input.figures),
             quality: Quality {
-                weights: quality::of_weights(a.model, *quant, *bits_per_weight),
+                weights: quality::of_weights(a.model, *size, *quant, *bits_per_weight),
                 cache: quality::of_cache(a.model, input.figures.engine, a.scenario.kv),
             },
             stages: stages.into_iter().filter(|(_, steps)| !steps.is_empty()).collect(),

@@ -8,6 +8,8 @@ pub(crate) mod record;
 
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 use crate::catalog::{Catalog, Model};
 use crate::quant::{Build, BuildName, Mix, Quant};
 use crate::report::{Cell, Quality, QualityBasis, QualityFigure, QualityMetric, QualityNote};
@@ -30,13 +32,32 @@ pub fn of_cell(catalog: &Catalog, kv: CacheTypes, cell: &Cell) -> Option<Quality
     let model = catalog.model(&cell.model)?;
     let bits = 8.0 * cell.weights_bytes.0 as f64 / cell.params_total.max(1) as f64;
     Some(Quality {
-        weights: of_weights(model, cell.quant, bits),
+        weights: of_weights(model, Size::of(model), cell.quant, bits),
         cache: of_cache(model, cell.engine, kv),
     })
 }
 
-/// What is known of `model` in `quant`, a file of `bits` bits per weight.
-pub fn of_weights(model: &Model, quant: Quant, bits: f64) -> QualityNote {
+/// How large a model is and of what kind, which says what it is like.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Size {
+    /// Parameters, in billions.
+    pub billions: f64,
+    /// Whether it is a mixture of experts.
+    pub has_experts: bool,
+}
+
+impl Size {
+    /// The size of `model`.
+    pub fn of(model: &Model) -> Size {
+        Size {
+            billions: model.count().text as f64 / 1e9,
+            has_experts: model.tensors().iter().any(|tensor| tensor.role.is_expert()),
+        }
+    }
+}
+
+/// What is known of `model`, of this size, in `quant`, a file of `bits` bits per weight.
+pub fn of_weights(model: &Model, size: Size, quant: Quant, bits: f64) -> QualityNote {
     let native = model.native_format();
     let is_native = quant.scheme() == native || quant.scheme().is_also_called(native);
     if is_native || quant.nominal_bits() >= 16 {
@@ -50,7 +71,7 @@ pub fn of_weights(model: &Model, quant: Quant, bits: f64) -> QualityNote {
             pure.iter()
                 .flat_map(|ty| measured(model, Subject::Pure, ty, Some(format!("pure {ty}")))),
         );
-        let place = Some(place(model));
+        let place = Some(place(size));
         let mut near = similar(place, Subject::Weights, &name, &name);
         if near.is_empty() && quant.mix().is_some() {
             near = of_bits(place, bits);
@@ -119,14 +140,12 @@ fn main_type(mix: Mix) -> Option<&'static str> {
 }
 
 /// The kind and the size band of a model.
-fn place(model: &Model) -> (Kind, u8) {
-    let is_moe = model.tensors().iter().any(|tensor| tensor.role.is_expert());
-    let (kind, bands) = match is_moe {
+fn place(size: Size) -> (Kind, u8) {
+    let (kind, bands) = match size.has_experts {
         true => (Kind::Moe, &FIGURES.moe_bands),
         false => (Kind::Dense, &FIGURES.dense_bands),
     };
-    let billions = model.count().text as f64 / 1e9;
-    (kind, bands.iter().filter(|top| billions > **top).count() as u8)
+    (kind, bands.iter().filter(|top| size.billions > **top).count() as u8)
 }
 
 /// The figures of the model itself, the most telling of each metric. `named` says what they are of
@@ -229,7 +248,7 @@ mod tests {
 
     fn weights(id: &str, quant: &str, bits: f64) -> QualityNote {
         let model = Catalog::bundled().model(id).unwrap();
-        of_weights(model, Quant::parse(quant).unwrap(), bits)
+        of_weights(model, Size::of(model), Quant::parse(quant).unwrap(), bits)
     }
 
     #[test]

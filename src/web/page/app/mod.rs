@@ -5,6 +5,7 @@ pub mod browser;
 pub mod fatal;
 pub mod header;
 pub mod history;
+pub mod late;
 pub mod notices;
 pub mod numbers;
 pub mod pace;
@@ -24,6 +25,7 @@ use crate::page::bill::Bill;
 use crate::page::panels::accuracy::AccuracyPage;
 use crate::page::panels::charts::Charts;
 use crate::page::panels::money::MoneyPanel;
+use crate::page::panels::plan::PlanPanel;
 use crate::page::panels::serving::ServingPanel;
 use crate::page::question::Question;
 use crate::page::ranking::RankingView;
@@ -91,6 +93,7 @@ fn Panels() -> impl IntoView {
     let shown = memo(move || cell.with(Option::is_some) && !embedded.get());
     view! {
         <Show when=shown>
+            <PlanPanel cell />
             <ServingPanel cell />
             <MoneyPanel cell />
             <Charts cell />

@@ -1,0 +1,161 @@
+//! The plan of the open cell: how to get it, start it, check it, keep it and grow it.
+//!
+//! Its words and what it knows of quality come from the module that is loaded late; what is handed
+//! to that is the question and a few figures of its answer.
+
+mod step;
+
+use gloo::timers::callback::Timeout;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos::wasm_bindgen::JsValue;
+use send_wrapper::SendWrapper;
+
+use crate::page::app::late;
+use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::state::{to_lang, use_state};
+use crate::page::app::text::{tr, words};
+use headroom::plan::{Document, PlanInput};
+use headroom::report::{Cell, Verdict};
+use step::PlanStep;
+
+/// How long the question rests before a plan is made, in milliseconds.
+const REST: u32 = 200;
+
+/// The function of public/boot.js that loads the module which writes plans.
+const LOADER: &str = "headroomPlan";
+
+/// The shells that commands are written for, as the module calls them.
+const SHELLS: [(&str, &str); 2] = [("bash", "bash"), ("powershell", "PowerShell")];
+
+/// What became of the module.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Module {
+    Unasked,
+    Coming,
+    Here,
+    Missing,
+}
+
+/// The panel, made when it is opened.
+#[component]
+pub fn PlanPanel(
+    /// The open cell.
+    cell: Memo<Option<Cell>>,
+) -> impl IntoView {
+    let state = use_state();
+    let open = RwSignal::new(false);
+    let shell = RwSignal::new(SHELLS[0].0);
+    let module = RwSignal::new(Module::Unasked);
+    let write = StoredValue::new(None::<SendWrapper<js_sys::Function>>);
+    let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
+    let document = RwSignal::new(None::<Document>);
+    let runs = memo(move || {
+        cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
+    });
+    let load = move || {
+        module.set(Module::Coming);
+        spawn_local(async move {
+            let loaded = late::function(LOADER).await;
+            _ = write.try_set_value(loaded.clone().map(SendWrapper::new));
+            _ = module.try_set(if loaded.is_some() { Module::Here } else { Module::Missing });
+        });
+    };
+    effect(move || {
+        if open.get() && matches!(module.get_untracked(), Module::Unasked | Module::Missing) {
+            load();
+        }
+    });
+    effect(move || {
+        if !open.get() || module.get() != Module::Here {
+            return;
+        }
+        // What is written depends on these and on the whole question.
+        let (at, shell, lang) = (state.selected.get(), shell.get(), to_lang(state.locale()).name());
+        state.scenario.track();
+        let make = move || {
+            let made = at.zip(state.scenario.try_get_untracked()).and_then(|(at, scenario)| {
+                let input = PlanInput::new(state.catalog, &scenario, at)?;
+                let input = serde_json::to_string(&input).ok()?;
+                write.try_with_value(|write| {
+                    let [input, lang, shell] = [&input, lang, shell].map(JsValue::from_str);
+                    let text = write.as_ref()?.call3(&JsValue::NULL, &input, &lang, &shell).ok()?;
+                    serde_json::from_str::<Document>(&text.as_string()?).ok()
+                })?
+            });
+            _ = document.try_set(made);
+        };
+        waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, make))));
+    });
+    let has = memo(move || document.with(Option::is_some));
+    let of = move |part: fn(&Document) -> &String| {
+        move || document.with(|document| document.as_ref().map(part).cloned())
+    };
+    let quality =
+        move || document.with(|d| d.as_ref().map(|d| d.quality.clone()).unwrap_or_default());
+    let sections =
+        move || document.with(|d| d.as_ref().map(|d| d.sections.clone()).unwrap_or_default());
+    let state_words = move || match module.get() {
+        Module::Missing => tr!(state, plan.missing),
+        _ => tr!(state, plan.coming),
+    };
+    view! {
+        <Show when=runs>
+            <details
+                class="fold plan"
+                data-testid="plan"
+                on:toggle=move |_| open.update(|open| *open = !*open)
+            >
+                <summary>
+                    <h2>{words!(state, plan.title)}</h2>
+                    <span class="fold-about">{words!(state, plan.about)}</span>
+                </summary>
+                <Show when=has fallback=move || view! { <p class="plan-wait" role="status">{state_words}</p> }>
+                    <p class="plan-shells" role="group" aria-label=words!(state, plan.shell)>
+                        {SHELLS
+                            .map(|(name, title)| {
+                                view! {
+                                    <button
+                                        type="button"
+                                        class="button button-quiet"
+                                        data-testid="plan-shell"
+                                        aria-pressed=move || (shell.get() == name).to_string()
+                                        on:click=move |_| shell.set(name)
+                                    >
+                                        {title}
+                                    </button>
+                                }
+                            })
+                            .collect_view()}
+                    </p>
+                    <p class="plan-why" data-testid="plan-why">{of(|d| &d.why)}</p>
+                    <Show when=move || document.with(|d| d.as_ref().is_some_and(|d| !d.quality.is_empty()))>
+                        <h3>{of(|d| &d.quality_title)}</h3>
+                        <ul class="plan-quality" data-testid="plan-quality">
+                            {move || quality().into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}
+                        </ul>
+                    </Show>
+                    {move || {
+                        sections()
+                            .into_iter()
+                            .map(|section| {
+                                view! {
+                                    <section data-testid="plan-stage">
+                                        <h3>{section.title}</h3>
+                                        <ol>
+                                            {section
+                                                .steps
+                                                .into_iter()
+                                                .map(|step| view! { <PlanStep step /> })
+                                                .collect_view()}
+                                        </ol>
+                                    </section>
+                                }
+                            })
+                            .collect_view()
+                    }}
+                </Show>
+            </details>
+        </Show>
+    }
+}
