@@ -23,7 +23,10 @@ pub(super) fn steps(catalog: &Catalog, engine: &dyn Operations, a: &Answered<'_>
                     continue;
                 }
                 steps.push(PlanStep::says(What::MoreDevices(larger.clone())));
-                steps.append(&mut started);
+                match started == engine.start(a) {
+                    true => steps.push(PlanStep::says(What::SameCommands)),
+                    false => steps.append(&mut started),
+                }
             }
             Growth::Nodes(_) => steps.extend(nodes(engine, &grown, larger)),
         }

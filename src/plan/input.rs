@@ -121,9 +121,9 @@ impl Figures {
         for item in of_model {
             let bytes = item.bytes.expected;
             match item.term {
-                Term::Weights | Term::TiedOutput => weights = weights + bytes,
-                Term::KvCache | Term::RecurrentState => cache = cache + bytes,
-                _ => rest = rest + bytes,
+                Term::Weights | Term::TiedOutput => weights += bytes,
+                Term::KvCache | Term::RecurrentState => cache += bytes,
+                _ => rest += bytes,
             }
         }
         let devices = cell.devices.iter().map(|bill| {
@@ -186,11 +186,11 @@ impl PlanInput {
     }
 }
 
-/// The larger setups of the question `ask`, of one cell, as far as they run.
-fn larger(catalog: &Catalog, ask: &Scenario, figures: &Figures) -> Vec<Larger> {
+/// The larger setups of the question `ask`, of one cell, as far as they run and give more.
+fn larger(catalog: &Catalog, ask: &Scenario, now: &Figures) -> Vec<Larger> {
     let [machine] = ask.machines.as_slice() else { return Vec::new() };
     let [device] = machine.devices.as_slice() else { return Vec::new() };
-    if !figures.devices.iter().all(|device| device.is_discrete) || figures.devices.is_empty() {
+    if !now.devices.iter().all(|device| device.is_discrete) || now.devices.is_empty() {
         return Vec::new();
     }
     let with = |devices: u32| {
@@ -201,7 +201,7 @@ fn larger(catalog: &Catalog, ask: &Scenario, figures: &Figures) -> Vec<Larger> {
     let mut changed: Vec<(Growth, Scenario)> = Vec::new();
     let more = DEVICE_COUNTS.into_iter().find(|count| *count >= 2 * device.count);
     changed.extend(more.map(|count| (Growth::Devices(count), with(count))));
-    if matches!(figures.engine, Engine::Vllm | Engine::Sglang) {
+    if matches!(now.engine, Engine::Vllm | Engine::Sglang) {
         let mut nodes = with(2 * device.count);
         nodes.tensor_parallel = Some(u64::from(device.count));
         nodes.parallel.pipeline = Some(2);
@@ -211,8 +211,24 @@ fn larger(catalog: &Catalog, ask: &Scenario, figures: &Figures) -> Vec<Larger> {
     let answer = |(growth, scenario): (Growth, Scenario)| {
         let cell = estimate::row(catalog, &scenario, scenario.models.first()?).pop()?.ok()?;
         let figures = Figures::new(catalog, &scenario, &cell);
-        let runs = cell.verdict != Verdict::No;
-        runs.then(|| Larger { growth, query: scenario.to_query(), figures })
+        let helps = cell.verdict != Verdict::No && is_more(&figures, now);
+        helps.then(|| Larger { growth, query: scenario.to_query(), figures })
     };
     changed.into_iter().filter_map(answer).collect()
+}
+
+/// Whether `larger` gives a tenth more than `now` of anything that is asked for.
+fn is_more(larger: &Figures, now: &Figures) -> bool {
+    let rate = |tps: Option<Interval<f64>>| tps.map_or(0.0, |tps| tps.expected);
+    // Context beyond what the model was trained for is of no use.
+    let context = |figures: &Figures| {
+        figures.trained_context.unwrap_or(u64::MAX).min(figures.max_context) as f64
+    };
+    let gains = [
+        (rate(larger.decode_tps), rate(now.decode_tps), true),
+        (context(larger), context(now), true),
+        (rate(larger.throughput_tps), rate(now.throughput_tps), now.users > 1),
+        (larger.max_users as f64, now.max_users as f64, now.users > 1),
+    ];
+    gains.into_iter().any(|(then, now, is_asked)| is_asked && then > 1.1 * now)
 }

@@ -128,6 +128,8 @@ pub enum What {
     ComposeUp,
     /// So many devices instead.
     MoreDevices(Larger),
+    /// It is started as before.
+    SameCommands,
     /// So many machines that share the model.
     MoreNodes(Larger),
     /// On the first machine.

@@ -232,6 +232,16 @@ impl Words {
         let (n, names) = (models.len(), models.join(", "));
         let whose = match figure.basis {
             QualityBasis::Model => text!(self, "measured on this model", "измерено на этой модели"),
+            QualityBasis::Similar if n == 1 => text!(
+                self,
+                "of one model of its size and kind: {names}",
+                "у одной модели такого размера и вида: {names}"
+            ),
+            QualityBasis::AnyModel if n == 1 => text!(
+                self,
+                "of the one model that was measured: {names}",
+                "у единственной измеренной модели: {names}"
+            ),
             QualityBasis::Similar => text!(
                 self,
                 "over {n} models of its size and kind: {names}",
@@ -340,6 +350,7 @@ impl Words {
             What::ComposeUp => text!(self, "Start it:", "Запустить его:"),
             What::MoreDevices(larger) => self.larger(larger),
             What::MoreNodes(larger) => self.larger(larger),
+            What::SameCommands => text!(self, "The commands stay as they are.", "Команды те же."),
             What::FirstNode => {
                 text!(self, "On the first machine, HEAD:", "На первой машине, HEAD:")
             }

@@ -8,6 +8,8 @@ use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
+use crate::page::panels::plan::note::StepNote;
+use crate::page::panels::plan::writer::PlanWriter;
 use headroom::report::{Cell, Verdict};
 use headroom::scenario::Selected;
 use headroom::steps::{Change, Step, next_steps};
@@ -19,6 +21,8 @@ const REST: u32 = 120;
 #[component]
 pub fn Steps() -> impl IntoView {
     let state = use_state();
+    // What a step costs in quality is told by a module that is loaded when steps are looked at.
+    let writer = expect_context::<PlanWriter>();
     let steps = RwSignal::new(SendWrapper::new(Vec::<Step>::new()));
     let at = memo(move || state.answer.get().map(|answer| answer.lead));
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
@@ -47,7 +51,7 @@ pub fn Steps() -> impl IntoView {
                         false => tr!(state, steps.title),
                     }}
                 </p>
-                <ul>
+                <ul on:pointerenter=move |_| writer.load() on:focusin=move |_| writer.load()>
                     <For
                         each=move || steps.get().take()
                         key=|step| step.scenario.to_query()
@@ -75,6 +79,7 @@ fn Offer(step: Step, at: Memo<Option<Selected>>) -> impl IntoView {
     let (named, query) = (name.clone(), step.scenario.to_query());
     let cell = step.cell.clone();
     let gives = move || gives(state, &cell);
+    let noted = step.clone();
     let apply = move |_| {
         let Some(at) = at.get_untracked() else { return };
         state.choose(|s| s.selected = Some(step.apply(s, at)));
@@ -91,6 +96,7 @@ fn Offer(step: Step, at: Memo<Option<Selected>>) -> impl IntoView {
             >
                 <span class="step-name">{name}</span>
                 <span class="step-gives">{gives}</span>
+                <StepNote step=noted />
             </button>
         </li>
     }

@@ -26,6 +26,7 @@ use crate::page::panels::accuracy::AccuracyPage;
 use crate::page::panels::charts::Charts;
 use crate::page::panels::money::MoneyPanel;
 use crate::page::panels::plan::PlanPanel;
+use crate::page::panels::plan::writer::PlanWriter;
 use crate::page::panels::serving::ServingPanel;
 use crate::page::question::Question;
 use crate::page::ranking::RankingView;
@@ -49,6 +50,7 @@ pub fn start() {
 pub fn App() -> impl IntoView {
     let state = State::open();
     provide_context(state);
+    provide_context(PlanWriter::new());
     history::follow(state);
     state.dress_document();
     let embedded = state.slice(|scenario| scenario.embed);

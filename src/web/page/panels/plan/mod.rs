@@ -3,39 +3,27 @@
 //! Its words and what it knows of quality come from the module that is loaded late; what is handed
 //! to that is the question and a few figures of its answer.
 
+pub mod note;
 mod step;
+pub mod writer;
 
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
-use leptos::wasm_bindgen::JsValue;
 use send_wrapper::SendWrapper;
 
-use crate::page::app::late;
 use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{to_lang, use_state};
 use crate::page::app::text::{tr, words};
 use headroom::plan::{Document, PlanInput};
 use headroom::report::{Cell, Verdict};
 use step::PlanStep;
+use writer::{Module, PlanWriter};
 
 /// How long the question rests before a plan is made, in milliseconds.
 const REST: u32 = 200;
 
-/// The function of public/boot.js that loads the module which writes plans.
-const LOADER: &str = "headroomPlan";
-
 /// The shells that commands are written for, as the module calls them.
 const SHELLS: [(&str, &str); 2] = [("bash", "bash"), ("powershell", "PowerShell")];
-
-/// What became of the module.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Module {
-    Unasked,
-    Coming,
-    Here,
-    Missing,
-}
 
 /// The panel, made when it is opened.
 #[component]
@@ -46,28 +34,19 @@ pub fn PlanPanel(
     let state = use_state();
     let open = RwSignal::new(false);
     let shell = RwSignal::new(SHELLS[0].0);
-    let module = RwSignal::new(Module::Unasked);
-    let write = StoredValue::new(None::<SendWrapper<js_sys::Function>>);
+    let writer = expect_context::<PlanWriter>();
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     let document = RwSignal::new(None::<Document>);
     let runs = memo(move || {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
     });
-    let load = move || {
-        module.set(Module::Coming);
-        spawn_local(async move {
-            let loaded = late::function(LOADER).await;
-            _ = write.try_set_value(loaded.clone().map(SendWrapper::new));
-            _ = module.try_set(if loaded.is_some() { Module::Here } else { Module::Missing });
-        });
-    };
     effect(move || {
-        if open.get() && matches!(module.get_untracked(), Module::Unasked | Module::Missing) {
-            load();
+        if open.get() {
+            writer.load();
         }
     });
     effect(move || {
-        if !open.get() || module.get() != Module::Here {
+        if !open.get() || writer.module.get() != Module::Here {
             return;
         }
         // What is written depends on these and on the whole question.
@@ -76,12 +55,7 @@ pub fn PlanPanel(
         let make = move || {
             let made = at.zip(state.scenario.try_get_untracked()).and_then(|(at, scenario)| {
                 let input = PlanInput::new(state.catalog, &scenario, at)?;
-                let input = serde_json::to_string(&input).ok()?;
-                write.try_with_value(|write| {
-                    let [input, lang, shell] = [&input, lang, shell].map(JsValue::from_str);
-                    let text = write.as_ref()?.call3(&JsValue::NULL, &input, &lang, &shell).ok()?;
-                    serde_json::from_str::<Document>(&text.as_string()?).ok()
-                })?
+                writer.write(&input, lang, shell)
             });
             _ = document.try_set(made);
         };
@@ -95,7 +69,7 @@ pub fn PlanPanel(
         move || document.with(|d| d.as_ref().map(|d| d.quality.clone()).unwrap_or_default());
     let sections =
         move || document.with(|d| d.as_ref().map(|d| d.sections.clone()).unwrap_or_default());
-    let state_words = move || match module.get() {
+    let state_words = move || match writer.module.get() {
         Module::Missing => tr!(state, plan.missing),
         _ => tr!(state, plan.coming),
     };
