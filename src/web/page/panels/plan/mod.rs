@@ -78,7 +78,8 @@ pub fn PlanPanel(
             <details
                 class="fold plan"
                 data-testid="plan"
-                on:toggle=move |_| open.update(|open| *open = !*open)
+                open=open.get_untracked()
+                on:toggle:target=move |event| open.set(event.target().open())
             >
                 <summary>
                     <h2>{words!(state, plan.title)}</h2>
