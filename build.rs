@@ -17,6 +17,8 @@ mod calibration;
 mod config;
 #[path = "src/speed/calibration/decimal.rs"]
 mod decimal;
+#[path = "src/quality/record.rs"]
+mod quality;
 #[allow(dead_code)]
 #[path = "src/catalog/record.rs"]
 mod record;
@@ -26,6 +28,8 @@ mod architecture {
 
 fn main() {
     encode("calibration", &read::<calibration::Table>("src/speed/calibration.json"));
+
+    encode("quality", &read::<quality::Figures>("src/quality/figures.json"));
 
     let mut models: record::Models = read("src/catalog/data/models.json");
     for model in &models.models {

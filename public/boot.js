@@ -50,12 +50,14 @@
     const { default: init } = await import(new URL(js, document.baseURI));
     await init({ module_or_path: new URL(wasm, document.baseURI) });
   };
-  // The app asks for this module when the ask box is first used.
-  self.headroomAsk = async () => {
-    const { default: init, ask } = await import(new URL("headroom-ask.js", document.baseURI));
+  // The app asks for this module when the ask box or a plan is first used.
+  const late = async () => {
+    const { default: init, ...functions } = await import(new URL("headroom-ask.js", document.baseURI));
     await init();
-    return ask;
+    return functions;
   };
+  self.headroomAsk = async () => (await late()).ask;
+  self.headroomPlan = async () => (await late()).plan;
 
   // A page that this one is part of is told how high it is: public/embed.js reads that.
   const tellHeight = () =>

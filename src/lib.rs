@@ -32,6 +32,8 @@ pub mod economy;
 pub mod engine;
 pub mod estimate;
 pub mod hardware;
+pub mod plan;
+pub mod quality;
 pub mod quant;
 pub mod ranking;
 pub mod report;

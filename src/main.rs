@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use headroom::ask::ask;
 use headroom::catalog::Catalog;
+use headroom::engine::Shell;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
+use headroom::plan::{self, Document, PlanInput};
 use headroom::quant::Mix;
 use headroom::ranking::{self, Ranked, Ranking};
 use headroom::report::{Notice, Report};
-use headroom::scenario::{Scenario, Selected};
+use headroom::scenario::{Lang, Problem, Scenario, Selected};
 use headroom::steps::{Step, next_steps};
 use serde::Serialize;
 use serde_json::json;
@@ -23,6 +25,11 @@ usage:
   headroom estimate QUERY         answer one question; JSON to standard output
   headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line;
                                   an object with `error` for a line that is not UTF-8
+  headroom estimate QUERY --format csv|markdown
+                                  the answer as a table
+  headroom plan QUERY [--format markdown|json] [--shell bash|powershell] [--lang en|ru]
+                                  how to get, start, check, keep and grow the first cell that runs, or
+                                  the one that `cell=` of the query names
   headroom rank QUERY [--top N]   what runs (`model=*`), what is needed (`hw=*`) or in which formats
                                   (`quant=*`): the best N (20) as JSON
   headroom steps QUERY            what to change so that each cell fits or is better, as JSON
@@ -53,6 +60,21 @@ fn main() -> ExitCode {
         }
         ["steps", query] if !query.starts_with("--") => steps(query, &mut out),
         ["estimate", "--batch", file] => batch(file, answer, &mut out),
+        ["estimate", query, "--format", "csv"] if !query.starts_with("--") => {
+            write!(out, "{}", plan::report_csv(&answer(query)))
+        }
+        ["estimate", query, "--format", "markdown"] if !query.starts_with("--") => {
+            write!(out, "{}", plan::report_markdown(&answer(query)))
+        }
+        ["plan", query, options @ ..] if !query.starts_with("--") => {
+            match PlanOptions::parse(options) {
+                Ok(options) => plan_of(query, &options, &mut out),
+                Err(problem) => {
+                    eprintln!("headroom: {problem}\n\n{USAGE}");
+                    return ExitCode::from(2);
+                }
+            }
+        }
         ["estimate", query] if !query.starts_with("--") => single(&answer(query), &mut out),
         ["ask", "--batch", file] => batch(file, ask, &mut out),
         ["ask", text] if !text.starts_with("--") => single(&ask(text), &mut out),
@@ -141,37 +163,108 @@ fn ranked_row(row: &Ranked) -> serde_json::Value {
     })
 }
 
-/// Prints the next steps of every cell of the question.
-fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
-    let (scenario, _) = Scenario::from_query(query);
-    let places = |n: usize| 0..n;
-    let mut answers = Vec::new();
-    for model in places(scenario.models.len()) {
-        for machine in places(scenario.machines.len()) {
-            for quant in places(scenario.quants.len()) {
-                for engine in places(scenario.engines.len()) {
-                    let at = Selected { model, machine, quant, engine };
-                    let steps = next_steps(Catalog::bundled(), &scenario, at);
-                    let steps = steps.iter().map(|step| {
-                        let Step { scenario, cell, .. } = step;
-                        json!({
-                            "query": scenario.to_query(),
-                            "verdict": cell.verdict,
-                            "decode_tps": cell.speed.decode_tps,
-                            "max_context": cell.max_context,
-                            "device_bytes": cell.device_bytes,
-                        })
-                    });
-                    answers.push(json!({
-                        "model": scenario.models[model],
-                        "hardware": scenario.machines[machine].to_query(),
-                        "quant": scenario.quants[quant],
-                        "engine": scenario.engines[engine],
-                        "steps": steps.collect::<Vec<_>>(),
-                    }));
+/// How a plan is written.
+#[derive(Default)]
+struct PlanOptions {
+    is_json: bool,
+    shell: Shell,
+    lang: Option<Lang>,
+}
+
+impl PlanOptions {
+    fn parse(words: &[&str]) -> Result<PlanOptions, String> {
+        let mut options = PlanOptions::default();
+        let (pairs, rest) = words.as_chunks::<2>();
+        if let [option] = rest {
+            return Err(format!("`{option}` needs a value"));
+        }
+        for [option, value] in pairs {
+            let refused =
+                |accepted: &str| Err(format!("`{option}` takes {accepted}, and not `{value}`"));
+            match (*option, *value) {
+                ("--format", "markdown") => options.is_json = false,
+                ("--format", "json") => options.is_json = true,
+                ("--format", _) => return refused("`markdown` or `json`"),
+                ("--shell", name) => match plan::shell(name) {
+                    Some(shell) => options.shell = shell,
+                    None => return refused("`bash` or `powershell`"),
+                },
+                ("--lang", "en") => options.lang = Some(Lang::En),
+                ("--lang", "ru") => options.lang = Some(Lang::Ru),
+                ("--lang", _) => return refused("`en` or `ru`"),
+                _ => {
+                    let known = "`--format`, `--shell` and `--lang`";
+                    return Err(format!("`{option}` is none of {known}"));
                 }
             }
         }
+        Ok(options)
+    }
+}
+
+/// Prints the plan of the cell that the question has open, else of its first cell that runs.
+fn plan_of(query: &str, options: &PlanOptions, out: &mut impl Write) -> io::Result<()> {
+    let (scenario, problems) = Scenario::from_query(query);
+    for Problem { field, value, accepted, .. } in problems {
+        eprintln!("headroom: `{field}={value}` is not used; accepted: {accepted}");
+    }
+    let lang = options.lang.or(scenario.lang).unwrap_or(Lang::En);
+    let of = |at: Selected| {
+        let input = PlanInput::new(Catalog::bundled(), &scenario, at)?;
+        Document::new(Catalog::bundled(), &input, lang, options.shell)
+    };
+    let document = match scenario.selected {
+        Some(at) => of(at),
+        None => places(&scenario).find_map(of),
+    };
+    let Some(document) = document else {
+        let problem = "there is no plan, since none of these cells runs: `headroom steps` says what \
+                       to change";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    };
+    match options.is_json {
+        true => single(&document, out),
+        false => write!(out, "{}", document.markdown()),
+    }
+}
+
+/// The places of the cells of a question.
+fn places(scenario: &Scenario) -> impl Iterator<Item = Selected> + use<> {
+    let Scenario { models, machines, quants, engines, .. } = scenario;
+    let lengths = [models.len(), machines.len(), quants.len(), engines.len()];
+    let [models, machines, quants, engines] = lengths;
+    (0..models * machines * quants * engines).map(move |n| Selected {
+        model: n / engines / quants / machines,
+        machine: n / engines / quants % machines,
+        quant: n / engines % quants,
+        engine: n % engines,
+    })
+}
+
+/// Prints the next steps of every cell of the question.
+fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
+    let (scenario, _) = Scenario::from_query(query);
+    let mut answers = Vec::new();
+    for at in places(&scenario) {
+        let steps = next_steps(Catalog::bundled(), &scenario, at);
+        let steps = steps.iter().map(|step| {
+            let Step { scenario, cell, .. } = step;
+            json!({
+                "query": scenario.to_query(),
+                "verdict": cell.verdict,
+                "decode_tps": cell.speed.decode_tps,
+                "max_context": cell.max_context,
+                "device_bytes": cell.device_bytes,
+                "quality": step.quality(Catalog::bundled()),
+            })
+        });
+        answers.push(json!({
+            "model": scenario.models[at.model],
+            "hardware": scenario.machines[at.machine].to_query(),
+            "quant": scenario.quants[at.quant],
+            "engine": scenario.engines[at.engine],
+            "steps": steps.collect::<Vec<_>>(),
+        }));
     }
     serde_json::to_writer_pretty(&mut *out, &answers)?;
     writeln!(out)

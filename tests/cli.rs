@@ -78,3 +78,66 @@ fn free_text_is_answered_with_a_query() {
         (&"hw=rtx-4090".into(), &"asdf".into())
     );
 }
+
+#[test]
+fn a_plan_is_text_or_json_in_either_language_and_shell() {
+    let query = "model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M&ctx=16k&engine=ollama";
+    let text = |options: &[&str]| {
+        let output = headroom(program().args(["plan", query]).args(options), b"");
+        assert_eq!(output.status.code(), Some(0), "{options:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let plain = text(&[]);
+    assert!(plain.starts_with("# Plan: Qwen3-32B Q4_K_M, Ollama on GeForce RTX 4090"), "{plain}");
+    assert!(plain.contains("OLLAMA_CONTEXT_LENGTH=16384"));
+    assert!(plain.contains("systemctl --user enable --now ollama.service"));
+    let russian = text(&["--lang", "ru", "--shell", "powershell"]);
+    assert!(
+        russian.contains("## Запустить") && russian.contains("$env:OLLAMA_CONTEXT_LENGTH='16384'")
+    );
+    let json: Value = serde_json::from_str(&text(&["--format", "json"])).unwrap();
+    assert_eq!(json["sections"][0]["title"], "Get the model");
+    assert_eq!(json["query"], "model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M&engine=ollama&ctx=16384");
+}
+
+#[test]
+fn a_wrong_option_of_a_plan_is_named_with_what_is_accepted() {
+    let query = "model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M";
+    for (options, words) in [
+        (["--shell", "zsh"].as_slice(), "`--shell` takes `bash` or `powershell`, and not `zsh`"),
+        (&["--lang"], "`--lang` needs a value"),
+        (&["--lang", "de"], "`--lang` takes `en` or `ru`, and not `de`"),
+        (&["--for", "me"], "`--for` is none of `--format`, `--shell` and `--lang`"),
+    ] {
+        let output = headroom(program().args(["plan", query]).args(options), b"");
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(words), "{stderr}");
+    }
+    let output =
+        headroom(program().args(["plan", "model=deepseek-v3&hw=rtx-3060&quant=BF16&ram=8"]), b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("none of these cells runs"));
+}
+
+#[test]
+fn an_answer_is_a_table_too_and_says_what_its_formats_cost() {
+    let query = "model=qwen3.8-27b&hw=rtx-4090&quant=Q8_0,Q4_K_M&kv=q8_0";
+    let text = |format| {
+        let output = headroom(program().args(["estimate", query, "--format", format]), b"");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let csv = text("csv");
+    assert_eq!(csv.lines().count(), 3);
+    assert!(csv.starts_with("model,hardware,quant,engine,verdict,"));
+    assert!(text("markdown").lines().nth(1).unwrap().starts_with("| --- |"));
+    let output = headroom(program().args(["estimate", query]), b"");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let quality = &report["cells"][1]["quality"];
+    assert_eq!(quality["weights"]["known"], "measured");
+    assert_eq!(quality["cache"]["figures"][0]["basis"], "any_model");
+    let output = headroom(program().args(["steps", query]), b"");
+    let steps: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let noted = steps[0]["steps"].as_array().unwrap();
+    assert!(noted.iter().any(|step| step["quality"]["weights"]["known"] == "measured"), "{steps}");
+}

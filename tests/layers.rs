@@ -15,6 +15,7 @@ const ROOMS: &[&str] = &[
     "ask",
     "speed",
     "report",
+    "quality",
     "hardware",
     "bill",
     "engine",
@@ -23,6 +24,7 @@ const ROOMS: &[&str] = &[
     "estimate",
     "ranking",
     "steps",
+    "plan",
     "curves",
     "accuracy",
 ];

@@ -2,7 +2,7 @@
 
 use headroom::catalog::Catalog;
 use headroom::estimate;
-use headroom::report::{Cell, Verdict};
+use headroom::report::{Cell, QualityNote, Verdict};
 use headroom::scenario::{CacheType, Scenario, Selected};
 use headroom::steps::{Change, Step, next_steps};
 
@@ -93,6 +93,29 @@ fn a_step_that_is_taken_gives_what_it_promised() {
         }
     }
     assert!(taken > 50, "{taken}");
+}
+
+#[test]
+fn a_step_that_changes_a_format_says_what_that_costs() {
+    let catalog = Catalog::bundled();
+    let mut noted = 0;
+    for step in steps("model=qwen3-32b&hw=rtx-4090&quant=Q8_0") {
+        let quality = step.quality(catalog);
+        let changes = |is: fn(&Change) -> bool| step.changes.iter().any(is);
+        let changes_weights = changes(|change| matches!(change, Change::Quant(_)));
+        let changes_cache = changes(|change| matches!(change, Change::Cache(_)));
+        assert_eq!(quality.is_some(), changes_weights || changes_cache, "{:?}", step.changes);
+        let Some(quality) = quality else { continue };
+        // Never silence: a figure with its source, or that there is none.
+        assert_eq!(changes_cache, quality.cache != QualityNote::Reference);
+        for note in [quality.weights, quality.cache] {
+            if let QualityNote::Measured { figures } = note {
+                assert!(figures.iter().all(|figure| !figure.source.is_empty()), "{figures:?}");
+                noted += figures.len();
+            }
+        }
+    }
+    assert!(noted > 0);
 }
 
 #[test]

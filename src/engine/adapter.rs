@@ -3,6 +3,7 @@
 
 use super::addons::LoraMemory;
 use super::checkpoint::{Checkpoint, CheckpointBase};
+use super::command::Launch;
 use super::model_files::{Addons, File, ModelFiles};
 use super::refusal::Refusal;
 use super::run::Run;
@@ -157,6 +158,9 @@ pub trait EngineAdapter: Sync {
     fn keeps_prompts(&self) -> bool {
         false
     }
+
+    /// What starts `model` in `quant` with `flags`, which are those of [`Run::flags`].
+    fn launch(&self, model: &Model, quant: Quant, flags: &[String]) -> Launch;
 
     /// The flags that load `addons`. `has_vision` says whether the model has a projector to load.
     fn addon_flags(&self, addons: &Addons<'_>, has_vision: bool) -> Vec<String> {

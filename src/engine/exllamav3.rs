@@ -8,8 +8,10 @@
 use super::adapter::EngineAdapter;
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::{CheckpointBase, LayerSplit};
+use super::command::{CheckpointSource, Command, Launch};
 use super::layer_cache::{LayerCache, layer_caches};
 use super::layout::Layout;
+use super::model_files::Addons;
 use super::refusal::Refusal;
 use super::run::Run;
 use crate::bill::{DeviceLines, Line, bills, loads};
@@ -166,6 +168,20 @@ impl EngineAdapter for ExLlamaV3 {
     fn check_lora(&self, lora: Lora) -> Result<(), Refusal> {
         let asked = format!("{}*{}", lora.rank, lora.count);
         Err(Refusal::of(RefusalReason::NotOffered, "lora", asked).set("lora", 0))
+    }
+
+    fn launch(&self, model: &Model, quant: Quant, flags: &[String]) -> Launch {
+        let source = CheckpointSource::new(Engine::ExLlamaV3, model, quant);
+        let command = Command::new("python examples/chat.py -m").word(source.folder());
+        Launch::of(command.flags(flags))
+    }
+
+    fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {
+        let draft = addons.draft().map(|files| {
+            let source = CheckpointSource::new(Engine::ExLlamaV3, files.model(), files.quant());
+            format!("-dm {} -ndt {}", source.folder(), addons.proposed())
+        });
+        draft.into_iter().collect()
     }
 }
 

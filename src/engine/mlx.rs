@@ -8,6 +8,7 @@
 use super::adapter::EngineAdapter;
 use super::checkpoint::CheckpointBase;
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
+use super::command::{CheckpointSource, Command, Launch};
 use super::layer_cache::{LayerCache, layer_caches};
 use super::layout::Layout;
 use super::model_files::Addons;
@@ -15,6 +16,7 @@ use super::refusal::Refusal;
 use super::run::Run;
 use crate::architecture::Architecture;
 use crate::bill::{DeviceLines, Line, bills, loads};
+use crate::catalog::Model;
 use crate::hardware::{Hardware, Loads};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Suggestion, Term};
@@ -114,6 +116,12 @@ impl EngineAdapter for Mlx {
                 Err(Refusal::of(RefusalReason::NotOffered, "lora", asked).set("lora", lora.rank))
             }
         }
+    }
+
+    fn launch(&self, model: &Model, quant: Quant, flags: &[String]) -> Launch {
+        let source = CheckpointSource::new(Engine::Mlx, model, quant);
+        let command = Command::new("mlx_lm.generate --model").word(source.name());
+        Launch::of(command.flags(flags).with("--prompt Hello"))
     }
 
     fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {

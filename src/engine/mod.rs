@@ -29,7 +29,9 @@ pub use checkpoint::{
     Checkpoint, CheckpointBase, FusedWeight, Indivisible, Release, StoredTensor, allocated,
     divides, loaded, rank, rank_of,
 };
-pub use command::command;
+pub use command::{
+    CheckpointSource, Command, Launch, Shell, TextFile, command, gguf_file, launch, published_gguf,
+};
 pub use layer_cache::{LayerCache, State, expand_latents, layer_caches, mtp_caches};
 pub use layout::{Layout, PlacedLayers};
 pub use model_files::{Addons, File, ModelFiles, Proposer, Speculation};

@@ -13,6 +13,7 @@ use super::checkpoint::ranks::{self, Ranks};
 use super::checkpoint::{
     CheckpointBase, Release, cache_type, nearest_format, usable_device, visible,
 };
+use super::command::{CheckpointSource, Command, Launch};
 use super::layer_cache::{LayerCache, layer_caches};
 use super::layout::Layout;
 use super::model_files::{Addons, Proposer};
@@ -132,6 +133,12 @@ impl EngineAdapter for Sglang {
 
     fn max_vocabulary_difference(&self) -> u64 {
         0
+    }
+
+    fn launch(&self, model: &Model, quant: Quant, flags: &[String]) -> Launch {
+        let source = CheckpointSource::new(Engine::Sglang, model, quant);
+        let command = Command::new("python -m sglang.launch_server --model-path");
+        Launch::of(command.checkpoint(&source).flags(flags))
     }
 
     fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {

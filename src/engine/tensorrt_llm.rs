@@ -10,8 +10,10 @@ use super::checkpoint::activation::{Batch, peak};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::ranks::{self, Ranks};
 use super::checkpoint::{CheckpointBase, Release, cache_type, nearest_format, usable_device};
+use super::command::{CheckpointSource, Command, Launch, TextFile};
 use super::layer_cache::{LayerCache, layer_caches};
 use super::layout::Layout;
+use super::model_files::{Addons, Proposer};
 use super::refusal::Refusal;
 use super::run::Run;
 use crate::architecture::Mtp;
@@ -20,7 +22,7 @@ use crate::catalog::Model;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{DeviceBill, HostBill, RefusalReason, Term};
-use crate::scenario::{CacheType, CacheTypes, Engine};
+use crate::scenario::{CacheType, CacheTypes, Engine, Lora};
 use crate::units::{Bytes, Interval};
 
 /// The release whose rules are applied.
@@ -127,6 +129,67 @@ impl EngineAdapter for TensorRtLlm {
     fn max_vocabulary_difference(&self) -> u64 {
         0
     }
+
+    fn launch(&self, model: &Model, quant: Quant, flags: &[String]) -> Launch {
+        // What it has no flag for is a line of its file.
+        let (options, flags): (Vec<String>, Vec<String>) =
+            flags.iter().cloned().partition(|flag| flag.contains(": "));
+        let source = CheckpointSource::new(Engine::TensorRtLlm, model, quant);
+        let mut command = Command::new("trtllm-serve").word(source.name()).flags(&flags);
+        let mut files = Vec::new();
+        if !options.is_empty() {
+            command = command.with("--config llm.yaml");
+            files.push(TextFile { name: "llm.yaml".to_owned(), text: yaml(&options) });
+        }
+        Launch { files, ..Launch::of(command) }
+    }
+
+    /// Options of the LLM API, which `trtllm-serve` reads from a file.
+    fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {
+        let mut options = Vec::new();
+        if let Some(Lora { rank, count, .. }) = addons.lora {
+            options.push("enable_lora: true".to_owned());
+            options.push(format!("lora_config.max_lora_rank: {rank}"));
+            options.push(format!("lora_config.max_loras: {count}"));
+        }
+        if let Some(speculation) = &addons.speculation {
+            let tokens = speculation.tokens;
+            let lines = match &speculation.by {
+                Proposer::Mtp(_) => {
+                    vec![
+                        "decoding_type: MTP".to_owned(),
+                        format!("num_nextn_predict_layers: {tokens}"),
+                    ]
+                }
+                Proposer::Draft(files) => vec![
+                    "decoding_type: DraftTarget".to_owned(),
+                    format!("max_draft_len: {tokens}"),
+                    format!("speculative_model_dir: {}", files.model().hf_id),
+                ],
+            };
+            options.extend(lines.iter().map(|line| format!("speculative_config.{line}")));
+        }
+        options
+    }
+}
+
+/// Options with dots in their names as nested YAML; those of one section follow each other.
+fn yaml(options: &[String]) -> String {
+    let (mut text, mut section) = (String::new(), "");
+    for option in options {
+        let (key, value) = option.split_once(": ").unwrap_or((option, ""));
+        match key.split_once('.') {
+            Some((outer, inner)) => {
+                if outer != section {
+                    text += &format!("{outer}:\n");
+                }
+                section = outer;
+                text += &format!("  {inner}: {value}\n");
+            }
+            None => text += &format!("{key}: {value}\n"),
+        }
+    }
+    text
 }
 
 struct TensorRtRun<'a> {
@@ -273,6 +336,11 @@ impl Run for TensorRtRun<'_> {
         }
         if let Some(sequences) = self.base.scenario.max_num_seqs {
             flags.push(format!("--max_batch_size {sequences}"));
+        }
+        match self.cache_type {
+            CacheType::Fp8 => flags.push("kv_cache_config.dtype: fp8".to_owned()),
+            CacheType::Nvfp4 => flags.push("kv_cache_config.dtype: nvfp4".to_owned()),
+            _ => {}
         }
         flags.extend(self.addons.flags());
         flags

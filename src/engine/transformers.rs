@@ -9,6 +9,7 @@ use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::{Checkpoint, CheckpointBase, LayerSplit};
+use super::command::{CheckpointSource, Launch};
 use super::layer_cache::{LayerCache, expand_latents, layer_caches};
 use super::layout::Layout;
 use super::model_files::{Addons, File};
@@ -120,6 +121,24 @@ impl EngineAdapter for Transformers {
             slot_ranks: None,
             source: "PEFT keeps adapters in FP32 (autocast_adapter_dtype)",
         }
+    }
+
+    fn launch(&self, model: &Model, quant: Quant, flags: &[String]) -> Launch {
+        // A draft is an argument of `generate`.
+        let of_load = flags.iter().filter(|flag| !flag.starts_with("assistant_model="));
+        let arguments = of_load.map(|flag| match flag.starts_with("BitsAndBytesConfig") {
+            true => format!("quantization_config={flag}"),
+            false => flag.clone(),
+        });
+        let name = match quant.scheme() {
+            // It makes these of the released checkpoint.
+            Quant::Format(Format::Nf4 | Format::BnbInt8) => model.hf_id.clone(),
+            _ => CheckpointSource::new(Engine::Transformers, model, quant).name().to_owned(),
+        };
+        let arguments = std::iter::once(format!("\"{name}\"")).chain(arguments);
+        let arguments = arguments.collect::<Vec<_>>().join(", ");
+        let python = Some(format!("AutoModelForCausalLM.from_pretrained({arguments})"));
+        Launch { python, ..Launch::default() }
     }
 
     fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {

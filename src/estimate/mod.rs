@@ -100,6 +100,24 @@ pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result
     }
 }
 
+/// Returns the question of the cell at `at` of `scenario` alone, in the format that it is answered
+/// in, and its answer; `None` if there is no such cell or it has none.
+pub fn alone(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<(Scenario, Cell)> {
+    let engine = *scenario.engines.get(at.engine)?;
+    let quant = format_in(scenario, engine, *scenario.quants.get(at.quant)?);
+    let ask = Scenario {
+        models: vec![scenario.models.get(at.model)?.clone()],
+        machines: vec![scenario.machines.get(at.machine)?.clone()],
+        quants: vec![quant],
+        engines: vec![engine],
+        selected: None,
+        unused: Vec::new(),
+        ..scenario.clone()
+    };
+    let cell = row(catalog, &ask, &ask.models[0]).pop()?.ok()?;
+    Some((ask, cell))
+}
+
 /// A model's files for each requested quantisation x engine, in that order. They are independent of
 /// the machine.
 pub type Files<'a> = Vec<FileFor<'a>>;
@@ -460,5 +478,6 @@ fn cell(
         placement,
         devices,
         host,
+        quality: None,
     })
 }

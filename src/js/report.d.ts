@@ -152,6 +152,9 @@ export type Cell = {
   /** Prefill rate for a single user: tokens of the requested prompt, without the shared prefix,
    * per second. */
   prefill_tps?: (Interval2 | null);
+  /** What the format and the cache type cost in quality, as far as that was published; null in
+   * an answer that was not asked for it. */
+  quality?: (Quality | null);
   /** Quantisation name. */
   quant: Quant;
   /** Recurrent and convolution state of all users. */
@@ -465,6 +468,56 @@ export type Problem = {
 
 /** Why a pair of the query string was not used. */
 export type ProblemKind = ("unknown_key" | "malformed" | "out_of_range" | "too_many");
+
+/** What a cell loses against the model as it was released. */
+export type Quality = {
+  /** By the type of the KV cache. */
+  cache: QualityNote;
+  /** By the format of the weights. */
+  weights: QualityNote;
+};
+
+/** Whose figures they are. */
+export type QualityBasis = ("model" | "similar" | "any_model");
+
+/** Published figures of one metric. */
+export type QualityFigure = {
+  /** Whose figures they are. */
+  basis: QualityBasis;
+  /** Number of figures behind the interval. */
+  count: number;
+  /** The text and window, or the benchmarks. */
+  data: string;
+  /** What was measured: the cell's format or cache type, or what stands for it, such as
+   * `pure Q4_K` or `3.3 to 3.8 bits per weight`. */
+  format: string;
+  /** Who or what quantised the model; empty for figures of several models. */
+  method: string;
+  /** The metric. */
+  metric: QualityMetric;
+  /** The models; empty if it is the cell's own. */
+  models: Array<string>;
+  /** Where it was published. */
+  source: string;
+  /** The lowest of the figures, their median and the highest; of benchmarks over several models
+   * the 10th and the 90th percentile. */
+  value: Interval2;
+};
+
+/** A metric of quality. */
+export type QualityMetric = ("divergence" | "agreement" | "perplexity" | "benchmark");
+
+/** What is known of the loss by one format. */
+export type QualityNote = ({
+  known: "reference";
+} | {
+  /** What was measured, one entry for each metric; figures of different metrics or texts do
+   * not compare. */
+  figures: Array<QualityFigure>;
+  known: "measured";
+} | {
+  known: "no_data";
+});
 
 /** A quantisation by its name, such as `Q4_K_M` or `AWQ`. */
 export type Quant = string;

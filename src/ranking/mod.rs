@@ -16,6 +16,7 @@ use crate::advice::{is_fast_enough, preference};
 use crate::catalog::{Catalog, Model};
 use crate::engine::usual_formats;
 use crate::estimate::{self, Files};
+use crate::quality;
 use crate::quant::Quant;
 use crate::report::{Cell, Report, Verdict};
 use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenario};
@@ -369,12 +370,15 @@ pub fn rank(ranking: &Ranking<'_>) -> Vec<Ranked> {
 }
 
 /// Answers `scenario` as [`estimate::report`] does; where a slot of it is empty, by the cells of the
-/// first rows of its ranking.
+/// first rows of its ranking. Each cell says what its format and cache cost in quality.
 pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
     let mut report = estimate::report(catalog, scenario, problems);
     if let Some(ranking) = Ranking::new(catalog, scenario) {
         report.notices.extend(estimate::unknown(catalog, scenario, usize::MAX).0);
         report.cells = rank(&ranking).into_iter().take(REPORTED).map(|row| row.cell).collect();
+    }
+    for cell in &mut report.cells {
+        cell.quality = quality::of_cell(catalog, scenario.kv, cell);
     }
     report
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CacheLayout, DeviceBill, Economy, HostBill, Placement, Speed};
+use super::{CacheLayout, DeviceBill, Economy, HostBill, Placement, Quality, Speed};
 use crate::quant::Quant;
 use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
@@ -101,6 +101,10 @@ pub struct Cell {
     pub command: String,
     /// Which device or host holds which part of the model, with the reason.
     pub placement: Placement,
+    /// What the format and the cache type cost in quality, as far as that was published; null in
+    /// an answer that was not asked for it.
+    #[serde(default)]
+    pub quality: Option<Quality>,
 }
 
 /// Whether a model runs on a machine.

@@ -6,6 +6,7 @@ mod cell;
 mod economy;
 mod notice;
 mod placement;
+mod quality;
 mod speed;
 mod suggestion;
 
@@ -17,6 +18,7 @@ pub use notice::{Adjustment, EngineRefusal, Notice, RefusalReason};
 pub use placement::{
     Duplicate, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind,
 };
+pub use quality::{Quality, QualityBasis, QualityFigure, QualityMetric, QualityNote};
 pub use speed::{Measurements, NoSpeed, Speed, SpeedBasis};
 pub use suggestion::Suggestion;
 

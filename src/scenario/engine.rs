@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A row is: variant = name in links and reports, name that its makers write, program that its
-/// flags are given to (`""`: none), engine whose rules it follows.
+/// A row is: variant = name in links and reports, name that its makers write, engine whose rules it
+/// follows.
 macro_rules! engines {
     ($(
         $(#[$meta:meta])*
-        $engine:ident = $name:literal, $title:literal, $program:literal, $rules:ident;
+        $engine:ident = $name:literal, $title:literal, $rules:ident;
     )*) => {
         /// An inference engine.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,11 +32,6 @@ macro_rules! engines {
                 match self { $(Engine::$engine => $title,)* }
             }
 
-            /// The program that its flags are given to; empty where they are no program's.
-            pub const fn program(self) -> &'static str {
-                match self { $(Engine::$engine => $program,)* }
-            }
-
             /// The engine whose rules it follows: llama.cpp for its front ends, else itself.
             pub const fn rules_engine(self) -> Engine {
                 match self { $(Engine::$engine => Engine::$rules,)* }
@@ -48,25 +43,25 @@ macro_rules! engines {
 engines! {
     /// llama.cpp.
     #[default]
-    LlamaCpp = "llama.cpp", "llama.cpp", "llama-server", LlamaCpp;
+    LlamaCpp = "llama.cpp", "llama.cpp", LlamaCpp;
     /// Ollama, over llama.cpp.
-    Ollama = "ollama", "Ollama", "", LlamaCpp;
+    Ollama = "ollama", "Ollama", LlamaCpp;
     /// LM Studio, over llama.cpp.
-    LmStudio = "lmstudio", "LM Studio", "lms load", LlamaCpp;
+    LmStudio = "lmstudio", "LM Studio", LlamaCpp;
     /// KoboldCpp, over llama.cpp.
-    KoboldCpp = "koboldcpp", "KoboldCpp", "koboldcpp", LlamaCpp;
+    KoboldCpp = "koboldcpp", "KoboldCpp", LlamaCpp;
     /// vLLM.
-    Vllm = "vllm", "vLLM", "vllm serve", Vllm;
+    Vllm = "vllm", "vLLM", Vllm;
     /// SGLang.
-    Sglang = "sglang", "SGLang", "python -m sglang.launch_server", Sglang;
+    Sglang = "sglang", "SGLang", Sglang;
     /// TensorRT-LLM.
-    TensorRtLlm = "tensorrt-llm", "TensorRT-LLM", "trtllm-serve", TensorRtLlm;
+    TensorRtLlm = "tensorrt-llm", "TensorRT-LLM", TensorRtLlm;
     /// MLX.
-    Mlx = "mlx", "MLX", "mlx_lm.generate", Mlx;
+    Mlx = "mlx", "MLX", Mlx;
     /// Hugging Face Transformers.
-    Transformers = "transformers", "Transformers", "", Transformers;
+    Transformers = "transformers", "Transformers", Transformers;
     /// ExLlamaV3.
-    ExLlamaV3 = "exllamav3", "ExLlamaV3", "", ExLlamaV3;
+    ExLlamaV3 = "exllamav3", "ExLlamaV3", ExLlamaV3;
 }
 
 impl Engine {

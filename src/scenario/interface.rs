@@ -37,6 +37,8 @@ words! {
         Serving = "serving",
         /// What it costs and draws.
         Cost = "cost",
+        /// How to get it, start it, check it, keep it and grow it.
+        Plan = "plan",
     }
 }
 

@@ -9,9 +9,10 @@ use crate::catalog::{Catalog, DeviceKind, Model};
 use crate::engine::{loads_format, usual_formats};
 use crate::estimate;
 use crate::hardware::Hardware;
+use crate::quality;
 use crate::quant::{Format, Mix, Quant};
 use crate::ranking::DEVICE_COUNTS;
-use crate::report::{Cell, Verdict};
+use crate::report::{Cell, Quality, Verdict};
 use crate::scenario::{CacheType, CacheTypes, Engine, ExpertParallel, Scenario, Selected};
 use crate::sort;
 use crate::units::{Bytes, GIB};
@@ -107,6 +108,13 @@ impl Step {
         self.changes.iter().fold(at, |at, change| change.apply(scenario, at))
     }
 
+    /// What the format and the cache type of the step cost in quality, where it changes them.
+    pub fn quality(&self, catalog: &Catalog) -> Option<Quality> {
+        let changes_it = |change: &Change| matches!(change, Change::Cache(_) | Change::Quant(_));
+        let is_changed = self.changes.iter().any(changes_it);
+        is_changed.then(|| quality::of_cell(catalog, self.scenario.kv, &self.cell))?
+    }
+
     /// What the step is worth, more of each being better: whether it lies wholly on the devices, its
     /// speed, and what the changes leave as it was.
     fn worth(&self) -> [f64; 8] {
@@ -148,7 +156,7 @@ impl Step {
 /// one that does; one that does may become faster, or hold a longer context, for a price that is
 /// said.
 pub fn next_steps(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<Step> {
-    let Some((ask, cell)) = alone(catalog, scenario, at) else { return Vec::new() };
+    let Some((ask, cell)) = estimate::alone(catalog, scenario, at) else { return Vec::new() };
     let floor = scenario.serving.decode_floor();
     let is_good = |cell: &Cell| runs_whole(cell) && is_fast_enough(cell, floor);
     let is_better = |step: &Step| match is_good(&cell) {
@@ -214,24 +222,6 @@ fn beats((i, a): (usize, &Step), (j, b): (usize, &Step)) -> bool {
     let (of_a, of_b) = (a.worth(), b.worth());
     let as_good = of_a.iter().zip(&of_b).all(|(a, b)| a >= b) && a.burden() <= b.burden();
     as_good && (of_a != of_b || a.burden() < b.burden() || i < j)
-}
-
-/// The question of the cell at `at` alone, and its answer.
-fn alone(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<(Scenario, Cell)> {
-    let engine = *scenario.engines.get(at.engine)?;
-    // Where a format stands for another, changes are made to that one.
-    let quant = estimate::format_in(scenario, engine, *scenario.quants.get(at.quant)?);
-    let ask = Scenario {
-        models: vec![scenario.models.get(at.model)?.clone()],
-        machines: vec![scenario.machines.get(at.machine)?.clone()],
-        quants: vec![quant],
-        engines: vec![engine],
-        selected: None,
-        unused: Vec::new(),
-        ..scenario.clone()
-    };
-    let cell = estimate::row(catalog, &ask, &ask.models[0]).pop()?.ok()?;
-    Some((ask, cell))
 }
 
 /// The answer after `changes`; `None` if they change nothing or it cannot be asked.

@@ -163,6 +163,7 @@ mod tests {
             quant: Quant::Gguf(Mix::Q4_K_M),
             requested_quant: None,
             placement: Placement::default(),
+            quality: None,
             engine: Engine::LlamaCpp,
             params_total: params * GB,
             params_active: params * GB,

@@ -60,6 +60,11 @@ export function estimate(query) {
   return JSON.parse(headroom("estimate", query));
 }
 
+/** The plan that the command line writes for `query`. */
+export function plan(query) {
+  return JSON.parse(headroom("plan", query, "--format", "json"));
+}
+
 /** The ids of all models in the catalogue. */
 export function models() {
   return headroom("models").trim().split("\n");

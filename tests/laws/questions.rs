@@ -161,7 +161,7 @@ fn any_machine() -> impl Strategy<Value = String> {
 }
 
 /// Any value of a setting, as a link writes it.
-fn any_value(setting: &'static Setting) -> BoxedStrategy<String> {
+pub fn any_value(setting: &'static Setting) -> BoxedStrategy<String> {
     let text = move |number| {
         let mut scenario = Scenario::default();
         setting.set_number(&mut scenario, number);

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask serve`, `build`, `test`, `fuzz`.
+//! The project's tasks: `cargo xtask serve`, `build`, `test`, `fuzz`, `flags`.
 //!
 //! Each one installs what it needs first (see [`tools`] and [`browser`]), so that a fresh clone
 //! on a machine with only Rust and Node works, and says what to do where it cannot.
@@ -8,6 +8,7 @@
 mod browser;
 mod config;
 mod document;
+mod flags;
 mod licenses;
 mod lint;
 mod page;
@@ -33,6 +34,8 @@ The project's tasks.
         Run every check and test, or the groups named.
     cargo xtask fuzz --minutes N [--seed S]
         Hold the laws of tests/laws against questions drawn at random.
+    cargo xtask flags
+        Ask the real parsers of mlx-lm and Transformers about the commands of plans.
     cargo xtask screenshots [QUERY]
         Build the page and photograph it into tests/e2e/artifacts/.
 ";
@@ -84,6 +87,7 @@ fn task(arguments: &[&str]) -> Result<ExitCode> {
             let minutes = minutes.parse().with_context(|| format!("--minutes {minutes}"))?;
             test::fuzz(minutes, seed)?;
         }
+        ["flags"] => flags::run_all()?,
         [] | ["help" | "--help" | "-h"] => print!("{USAGE}"),
         [other, ..] => bail!("unknown task {other}\n\n{USAGE}"),
     }

@@ -4,6 +4,7 @@ use super::placement::Placement;
 use super::placement_solver::split_with_mtp;
 use super::tensor_split::Division;
 use crate::architecture::Architecture;
+use crate::engine::command::gguf_file;
 use crate::engine::model_files::{Addons, ModelFiles, Proposer};
 use crate::scenario::{LogitsBuffer, Scenario, SplitMode};
 use crate::units::{Bytes, MIB};
@@ -135,6 +136,9 @@ pub fn lm_studio(placed: Placed<'_>) -> Vec<String> {
     vec![format!("--context-length {context}"), format!("--gpu {gpu}")]
 }
 
+/// The batches that KoboldCpp takes.
+const BATCH_SIZES: [u64; 9] = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+
 /// Flags of KoboldCpp.
 pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, memory } = placed;
@@ -160,7 +164,9 @@ pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
         out.push("--noflashattention".to_owned());
     }
     if scenario.ubatch != Scenario::default().ubatch {
-        out.push(format!("--batchsize {}", scenario.ubatch));
+        // It takes these sizes only; a smaller one needs no more memory than is billed.
+        let size = BATCH_SIZES.iter().rfind(|size| **size <= scenario.ubatch);
+        out.push(format!("--batchsize {}", size.unwrap_or(&BATCH_SIZES[0])));
     }
     if scenario.swa_full {
         out.push("--noswa".to_owned());
@@ -170,11 +176,12 @@ pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
 
 /// Flags of `llama-server` that load `addons`.
 pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
-    let mut flags = files_beside(addons);
+    let mut flags: Vec<String> = projector(addons).into_iter().collect();
+    flags.extend(adapters(addons).map(|file| format!("--lora {file}")));
     if let Some(speculation) = &addons.speculation {
         let source = match &speculation.by {
             Proposer::Mtp(_) => "--spec-type draft-mtp".to_owned(),
-            Proposer::Draft(files) => format!("-md {}", gguf_name(files)),
+            Proposer::Draft(files) => format!("-md {}", draft_file(files)),
         };
         flags.push(format!("{source} --spec-draft-n-max {}", speculation.tokens));
     }
@@ -189,21 +196,46 @@ pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
 
 /// Flags of KoboldCpp that load `addons`.
 pub fn kobold_cpp_addons(addons: &Addons<'_>) -> Vec<String> {
-    let mut flags = files_beside(addons);
+    let mut flags: Vec<String> = projector(addons).into_iter().collect();
+    // Of several of these flags the last one counts.
+    let adapters: Vec<String> = adapters(addons).collect();
+    if !adapters.is_empty() {
+        flags.push(format!("--lora {}", adapters.join(" ")));
+    }
     if let Some(draft) = addons.draft() {
-        let (name, tokens) = (gguf_name(draft), addons.proposed());
+        let (name, tokens) = (draft_file(draft), addons.proposed());
         flags.push(format!("--draftmodel {name} --draftamount {tokens}"));
     }
     flags
 }
 
-fn files_beside(addons: &Addons<'_>) -> Vec<String> {
-    let projector = addons.projector.map(|ty| format!("--mmproj mmproj-{ty:?}.gguf"));
-    let adapters = addons.lora.map_or(0, |lora| lora.count.min(8));
-    let adapters = (1..=adapters).map(|n| format!("--lora adapter-{n}.gguf"));
-    projector.into_iter().chain(adapters).collect()
+/// Instructions of Ollama's Modelfile that load `addons`. The projector comes with the model.
+pub fn ollama_addons(addons: &Addons<'_>) -> Vec<String> {
+    adapters(addons).map(|file| format!("ADAPTER ./{file}")).collect()
 }
 
-fn gguf_name(files: &ModelFiles<'_>) -> String {
-    format!("{}-{}.gguf", files.model().name, files.quant())
+/// Flags of LM Studio that load `addons`. The projector comes with the model.
+pub fn lm_studio_addons(addons: &Addons<'_>) -> Vec<String> {
+    let draft = addons.draft().map(|draft| {
+        let (name, tokens) = (draft.model().name_on_hub().to_lowercase(), addons.proposed());
+        format!(
+            "--speculative-draft-simple --speculative-draft-model {name} \
+             --speculative-draft-max-tokens {tokens}"
+        )
+    });
+    draft.into_iter().collect()
+}
+
+fn projector(addons: &Addons<'_>) -> Option<String> {
+    addons.projector.map(|ty| format!("--mmproj mmproj-{ty:?}.gguf"))
+}
+
+/// Names of the files of the adapters, of which as many are named as anybody types.
+fn adapters(addons: &Addons<'_>) -> impl Iterator<Item = String> {
+    let count = addons.lora.map_or(0, |lora| lora.count.min(8));
+    (1..=count).map(|n| format!("adapter-{n}.gguf"))
+}
+
+fn draft_file(files: &ModelFiles<'_>) -> String {
+    gguf_file(files.model(), files.quant())
 }

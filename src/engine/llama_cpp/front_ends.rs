@@ -8,11 +8,13 @@ use super::VERSION;
 use super::checks;
 use super::flags::{self, Placed};
 use super::gguf_file::GgufFile;
+use super::launch;
 use super::run::LlamaCppRun;
 use super::settings::{MAX_SEQUENCES, Settings};
 use crate::architecture::Mtp;
 use crate::catalog::Model;
 use crate::engine::adapter::EngineAdapter;
+use crate::engine::command::Launch;
 use crate::engine::model_files::{Addons, File, ModelFiles};
 use crate::engine::refusal::Refusal;
 use crate::engine::run::Run;
@@ -44,6 +46,7 @@ pub struct FrontEnd {
     keeps_prompts: bool,
     flags: fn(Placed<'_>) -> Vec<String>,
     addon_flags: fn(&Addons<'_>) -> Vec<String>,
+    launch: fn(&Model, Quant, &[String]) -> Launch,
 }
 
 /// `llama-server`.
@@ -66,6 +69,7 @@ const DEFAULTS: FrontEnd = FrontEnd {
     keeps_prompts: true,
     flags: flags::llama_server,
     addon_flags: flags::llama_server_addons,
+    launch: launch::llama_server,
 };
 
 /// Ollama. It has no setting for a draft model.
@@ -79,7 +83,8 @@ pub static OLLAMA: FrontEnd = FrontEnd {
     draft: false,
     keeps_prompts: false,
     flags: flags::ollama,
-    addon_flags: |_| Vec::new(),
+    addon_flags: flags::ollama_addons,
+    launch: launch::ollama,
     ..DEFAULTS
 };
 
@@ -96,7 +101,8 @@ pub static LM_STUDIO: FrontEnd = FrontEnd {
     mtp: false,
     keeps_prompts: false,
     flags: flags::lm_studio,
-    addon_flags: |_| Vec::new(),
+    addon_flags: flags::lm_studio_addons,
+    launch: launch::lm_studio,
     ..DEFAULTS
 };
 
@@ -117,6 +123,7 @@ pub static KOBOLD_CPP: FrontEnd = FrontEnd {
     keeps_prompts: false,
     flags: flags::kobold_cpp,
     addon_flags: flags::kobold_cpp_addons,
+    launch: launch::kobold_cpp,
     ..DEFAULTS
 };
 
@@ -244,6 +251,10 @@ impl EngineAdapter for FrontEnd {
 
     fn keeps_prompts(&self) -> bool {
         self.keeps_prompts
+    }
+
+    fn launch(&self, model: &Model, quant: Quant, flags: &[String]) -> Launch {
+        (self.launch)(model, quant, flags)
     }
 
     fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {

@@ -16,6 +16,7 @@ mod gguf_tensor;
 mod graph;
 mod graph_quirks;
 mod kv_cache;
+mod launch;
 mod memory;
 mod overhead;
 mod placement;

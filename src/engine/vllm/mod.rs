@@ -19,6 +19,7 @@ use super::checkpoint::ranks::Ranks;
 use super::checkpoint::{
     CheckpointBase, Release, cache_type, nearest_format, stage, usable_device, visible,
 };
+use super::command::{CheckpointSource, Command, Launch};
 use super::layer_cache::layer_caches;
 use super::layout::Layout;
 use super::model_files::{Addons, Proposer};
@@ -111,23 +112,30 @@ impl EngineAdapter for Vllm {
         0
     }
 
+    fn launch(&self, model: &Model, quant: Quant, flags: &[String]) -> Launch {
+        let source = CheckpointSource::new(Engine::Vllm, model, quant);
+        Launch::of(Command::new("vllm serve").checkpoint(&source).flags(flags))
+    }
+
     fn addon_flags(&self, addons: &Addons<'_>, has_vision: bool) -> Vec<String> {
         let mut flags = Vec::new();
         if has_vision && addons.projector.is_none() {
             flags.push("--language-model-only".to_owned());
         }
         if let Some(Lora { rank, count, .. }) = addons.lora {
-            flags.push(format!("--enable-lora --max-loras {count} --max-lora-rank {rank}"));
+            // The slots are of one of these ranks.
+            let slot = LORA_RANKS.iter().find(|slot| **slot >= rank).unwrap_or(&rank);
+            flags.push(format!("--enable-lora --max-loras {count} --max-lora-rank {slot}"));
         }
         if let Some(speculation) = &addons.speculation {
             let (name, value) = match &speculation.by {
                 Proposer::Mtp(_) => ("method", "mtp"),
                 Proposer::Draft(files) => ("model", files.model().hf_id.as_str()),
             };
-            let tokens = speculation.tokens;
-            flags.push(format!(
-                "--speculative-config \'{{\"{name}\": \"{value}\", \"num_speculative_tokens\": {tokens}}}\'"
-            ));
+            // Keys with dots are parts of a flag that takes JSON, which each shell quotes its own
+            // way.
+            let (config, tokens) = ("--speculative-config", speculation.tokens);
+            flags.push(format!("{config}.{name} {value} {config}.num_speculative_tokens {tokens}"));
         }
         flags
     }

@@ -8,6 +8,8 @@ use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
+use crate::page::panels::plan::note::StepNote;
+use crate::page::panels::plan::writer::PlanWriter;
 use headroom::report::{Cell, Verdict};
 use headroom::scenario::Selected;
 use headroom::steps::{Change, Step, next_steps};
@@ -19,6 +21,8 @@ const REST: u32 = 120;
 #[component]
 pub fn Steps() -> impl IntoView {
     let state = use_state();
+    // What a step costs in quality is told by a module that is loaded when steps are looked at.
+    let writer = expect_context::<PlanWriter>();
     let steps = RwSignal::new(SendWrapper::new(Vec::<Step>::new()));
     // Room for them is kept until it is known whether there are any.
     let looked = RwSignal::new(false);
@@ -53,7 +57,7 @@ pub fn Steps() -> impl IntoView {
                         false => tr!(state, steps.title),
                     }}
                 </p>
-                <ul>
+                <ul on:pointerenter=move |_| writer.load() on:focusin=move |_| writer.load()>
                     <For
                         each=move || steps.get().take()
                         key=|step| step.scenario.to_query()
@@ -86,6 +90,7 @@ fn Offer(
     let (named, query) = (name.clone(), step.scenario.to_query());
     let cell = step.cell.clone();
     let gives = move || gives(state, &cell, is_good.get());
+    let noted = step.clone();
     let apply = move |_| {
         let Some(at) = at.get_untracked() else { return };
         state.choose(|s| s.selected = Some(step.apply(s, at)));
@@ -102,6 +107,7 @@ fn Offer(
             >
                 <span class="step-name">{name}</span>
                 <span class="step-gives">{gives}</span>
+                <StepNote step=noted />
             </button>
         </li>
     }

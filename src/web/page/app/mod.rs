@@ -5,6 +5,7 @@ pub mod browser;
 pub mod fatal;
 pub mod header;
 pub mod history;
+pub mod late;
 pub mod notices;
 pub mod numbers;
 pub mod pace;
@@ -23,6 +24,7 @@ use reactive::memo;
 use crate::page::answer::AnswerLine;
 use crate::page::cell::OpenCell;
 use crate::page::panels::accuracy::AccuracyPage;
+use crate::page::panels::plan::writer::PlanWriter;
 use crate::page::question::{Question, QuestionInWords};
 use crate::page::ranking::RankingView;
 use crate::page::table::Table;
@@ -45,6 +47,7 @@ pub fn start() {
 pub fn App() -> impl IntoView {
     let state = State::open();
     provide_context(state);
+    provide_context(PlanWriter::new());
     history::follow(state);
     state.dress_document();
     let embedded = state.slice(|scenario| scenario.embed);

@@ -12,6 +12,7 @@ use crate::page::bill::Bill;
 use crate::page::panels::accuracy::{self, AccuracyLink};
 use crate::page::panels::charts::Charts;
 use crate::page::panels::money::MoneyPanel;
+use crate::page::panels::plan::PlanPanel;
 use crate::page::panels::serving::ServingPanel;
 use crate::page::panels::speed::SpeedSection;
 use crate::page::widgets::icons::VerdictIcon;
@@ -43,6 +44,7 @@ pub fn OpenCell() -> impl IntoView {
                         CellTab::Speed => view! { <SpeedSection cell /> }.into_any(),
                         CellTab::Serving => view! { <ServingPanel cell /> }.into_any(),
                         CellTab::Cost => view! { <MoneyPanel cell /> }.into_any(),
+                        CellTab::Plan => view! { <PlanPanel cell /> }.into_any(),
                     }}
                     <Charts cell tab />
                 </div>
@@ -118,6 +120,7 @@ fn name(state: State, tab: CellTab) -> &'static str {
         CellTab::Speed => tr!(state, tabs.speed),
         CellTab::Serving => tr!(state, tabs.serving),
         CellTab::Cost => tr!(state, tabs.cost),
+        CellTab::Plan => tr!(state, tabs.plan),
     }
 }
 

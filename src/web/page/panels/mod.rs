@@ -3,6 +3,7 @@
 pub mod accuracy;
 pub mod charts;
 pub mod money;
+pub mod plan;
 pub mod serving;
 pub mod speed;
 pub mod speed_charts;

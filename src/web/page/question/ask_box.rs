@@ -9,9 +9,9 @@ use leptos::task::spawn_local;
 use leptos::wasm_bindgen::{JsCast as _, JsValue};
 use leptos::web_sys;
 use send_wrapper::SendWrapper;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::edit;
+use crate::page::app::late;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
@@ -58,7 +58,7 @@ pub fn AskBox() -> impl IntoView {
         }
         module.set(Module::Coming);
         spawn_local(async move {
-            let loaded = load_module().await;
+            let loaded = late::function(LOADER).await;
             _ = module.try_set(if loaded.is_some() { Module::Here } else { Module::Missing });
             _ = understand.try_set_value(loaded.map(SendWrapper::new));
             if typed.try_with_untracked(|typed| !typed.is_empty()) == Some(true) {
@@ -261,12 +261,4 @@ fn with_pair(query: &str, pair: &str) -> String {
     let others = query.split('&').filter(|other| !other.is_empty());
     let others = others.filter(|other| other.split('=').next() != Some(key));
     others.chain([pair]).collect::<Vec<_>>().join("&")
-}
-
-/// The function that understands; `None` where its module cannot be had.
-async fn load_module() -> Option<js_sys::Function> {
-    let loader = js_sys::Reflect::get(&window(), &JsValue::from_str(LOADER)).ok()?;
-    let loading = loader.dyn_ref::<js_sys::Function>()?.call0(&JsValue::NULL).ok()?;
-    let loading: js_sys::Promise = loading.dyn_into().ok()?;
-    JsFuture::from(loading).await.ok()?.dyn_into().ok()
 }

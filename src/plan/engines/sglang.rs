@@ -1,0 +1,76 @@
+//! SGLang, on several machines by itself, and behind the router of Dynamo.
+
+use super::{Image, Nodes, Operations, Server, leader_worker_set};
+use crate::engine::{Command, Shell};
+use crate::plan::{Answered, PlanStep, What, made};
+
+pub(super) struct Sglang;
+
+const IMAGE: &str = "lmsysorg/sglang:latest";
+const PORT: u16 = 30_000;
+
+impl Operations for Sglang {
+    fn get(&self, a: &Answered<'_>) -> Vec<PlanStep> {
+        made::checkpoint(a, None)
+    }
+
+    fn check(&self, a: &Answered<'_>) -> Vec<PlanStep> {
+        let (serving, users) = (&a.scenario.serving, a.scenario.users);
+        let bench = Command::new("python -m sglang.benchmark.serving --backend sglang")
+            .with("--dataset-name random --random-range-ratio 1 --random-input-len")
+            .word(serving.prompt.to_string())
+            .with("--random-output-len")
+            .word(serving.output.to_string())
+            .with("--max-concurrency")
+            .word(users.to_string())
+            .with("--num-prompts")
+            .word(users.saturating_mul(4).max(8).to_string());
+        vec![PlanStep::run(What::MeasureAndPaste, [bench])]
+    }
+
+    fn server(&self, a: &Answered<'_>) -> Option<Server> {
+        Some(Server {
+            name: "sglang",
+            command: a.launch.commands.first()?.clone(),
+            port: PORT,
+            image: Some(Image {
+                from: "    image: lmsysorg/sglang:latest\n",
+                entrypoint: "[\"python3\", \"-m\", \"sglang.launch_server\"]",
+                words: 3,
+                cache: "~/.cache/huggingface:/root/.cache/huggingface",
+                public: "--host 0.0.0.0",
+                reads_files: false,
+            }),
+        })
+    }
+
+    fn router(&self, a: &Answered<'_>) -> Vec<Command> {
+        let source = a.checkpoint();
+        let frontend = Command::new("python -m dynamo.frontend --router-mode kv --http-port 8000");
+        let worker = Command::new("python -m dynamo.sglang --model-path").checkpoint(&source);
+        vec![frontend, worker.flags(&a.figures().flags)]
+    }
+
+    fn nodes(&self, a: &Answered<'_>) -> Option<Nodes> {
+        let serve = a.launch.commands.first()?.clone().with("--host 0.0.0.0 --nnodes");
+        let node = |nodes: &str, rank: &str, head: &str| {
+            serve
+                .clone()
+                .word(nodes)
+                .with("--node-rank")
+                .word(rank)
+                .with("--dist-init-addr")
+                .word(format!("{head}:20000"))
+        };
+        let devices = a.figures().devices.len() / 2;
+        // Kubernetes fills in its own variables.
+        let pod = node("NODES", "RANK", "HEAD").in_shell(Shell::Bash);
+        let pod = pod.replace("NODES", "$(LWS_GROUP_SIZE)").replace("RANK", "$(LWS_WORKER_INDEX)");
+        let pod = pod.replace("HEAD:", "$(LWS_LEADER_ADDRESS):");
+        Some(Nodes {
+            first: vec![node("2", "0", "HEAD")],
+            others: vec![node("2", "1", "HEAD")],
+            manifest: leader_worker_set("sglang", IMAGE, (2, devices), PORT, (&pod, &pod)),
+        })
+    }
+}

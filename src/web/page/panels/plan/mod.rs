@@ -1,0 +1,122 @@
+//! The plan of the open cell: how to get it, start it, check it, keep it and grow it.
+//!
+//! Its words and what it knows of quality come from the module that is loaded late; what is handed
+//! to that is the question and a few figures of its answer.
+
+pub mod note;
+mod step;
+pub mod writer;
+
+use gloo::timers::callback::Timeout;
+use leptos::prelude::*;
+use send_wrapper::SendWrapper;
+
+use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::state::{to_lang, use_state};
+use crate::page::app::text::{tr, words};
+use headroom::plan::{Document, PlanInput};
+use headroom::report::{Cell, Verdict};
+use step::PlanStep;
+use writer::{Module, PlanWriter};
+
+/// How long the question rests before a plan is made, in milliseconds.
+const REST: u32 = 200;
+
+/// The shells that commands are written for, as the module calls them.
+const SHELLS: [(&str, &str); 2] = [("bash", "bash"), ("powershell", "PowerShell")];
+
+/// The panel, made when its tab is opened.
+#[component]
+pub fn PlanPanel(
+    /// The open cell.
+    cell: Memo<Option<Cell>>,
+) -> impl IntoView {
+    let state = use_state();
+    let shell = RwSignal::new(SHELLS[0].0);
+    let writer = expect_context::<PlanWriter>();
+    let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
+    let document = RwSignal::new(None::<Document>);
+    let runs = memo(move || {
+        cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
+    });
+    writer.load();
+    effect(move || {
+        if writer.module.get() != Module::Here {
+            return;
+        }
+        // What is written depends on these and on the whole question.
+        let (at, shell, lang) = (state.selected.get(), shell.get(), to_lang(state.locale()).name());
+        state.scenario.track();
+        let make = move || {
+            let made = at.zip(state.scenario.try_get_untracked()).and_then(|(at, scenario)| {
+                let input = PlanInput::new(state.catalog, &scenario, at)?;
+                writer.write(&input, lang, shell)
+            });
+            _ = document.try_set(made);
+        };
+        waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, make))));
+    });
+    let has = memo(move || document.with(Option::is_some));
+    let of = move |part: fn(&Document) -> &String| {
+        move || document.with(|document| document.as_ref().map(part).cloned())
+    };
+    let quality =
+        move || document.with(|d| d.as_ref().map(|d| d.quality.clone()).unwrap_or_default());
+    let sections =
+        move || document.with(|d| d.as_ref().map(|d| d.sections.clone()).unwrap_or_default());
+    let state_words = move || match writer.module.get() {
+        Module::Missing => tr!(state, plan.missing),
+        _ => tr!(state, plan.coming),
+    };
+    view! {
+        <section class="plan" data-testid="plan" aria-label=words!(state, tabs.plan)>
+            <Show when=runs fallback=move || view! { <p>{words!(state, plan.does_not_run)}</p> }>
+                <Show when=has fallback=move || view! { <p class="plan-wait" role="status">{state_words}</p> }>
+                    <p class="plan-shells" role="group" aria-label=words!(state, plan.shell)>
+                        {SHELLS
+                            .map(|(name, title)| {
+                                view! {
+                                    <button
+                                        type="button"
+                                        class="button button-quiet"
+                                        data-testid="plan-shell"
+                                        aria-pressed=move || (shell.get() == name).to_string()
+                                        on:click=move |_| shell.set(name)
+                                    >
+                                        {title}
+                                    </button>
+                                }
+                            })
+                            .collect_view()}
+                    </p>
+                    <p class="plan-why" data-testid="plan-why">{of(|d| &d.why)}</p>
+                    <Show when=move || document.with(|d| d.as_ref().is_some_and(|d| !d.quality.is_empty()))>
+                        <h3>{of(|d| &d.quality_title)}</h3>
+                        <ul class="plan-quality" data-testid="plan-quality">
+                            {move || quality().into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}
+                        </ul>
+                    </Show>
+                    {move || {
+                        sections()
+                            .into_iter()
+                            .map(|section| {
+                                view! {
+                                    <section data-testid="plan-stage">
+                                        <h3>{section.title}</h3>
+                                        <ol>
+                                            {section
+                                                .steps
+                                                .into_iter()
+                                                .map(|step| view! { <PlanStep step /> })
+                                                .collect_view()}
+                                        </ol>
+                                    </section>
+                                }
+                            })
+                            .collect_view()
+                    }}
+                </Show>
+            </Show>
+        </section>
+    }
+}
