@@ -79,7 +79,8 @@ fn main() -> ExitCode {
 
 fn answer(query: &str) -> Report {
     let (scenario, problems) = Scenario::from_query(query);
-    ranking::report(Catalog::bundled(), &scenario, problems)
+    // A batch may describe any number of models, each of which is kept as long as its catalogue.
+    ranking::report(&Catalog::bundled().clone(), &scenario, problems)
 }
 
 fn single(answer: &impl Serialize, out: &mut impl Write) -> io::Result<()> {

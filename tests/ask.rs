@@ -112,7 +112,7 @@ fn every_answer_is_a_question_without_problems() {
 fn every_name_of_the_catalogue_is_understood() {
     let catalog = Catalog::bundled();
     let mut missed = Vec::new();
-    for model in &catalog.models {
+    for model in catalog.models.iter() {
         for name in [&model.id, &model.hf_id] {
             let asked = ask(name);
             if asked.query != format!("model={}", model.id) {
@@ -123,7 +123,7 @@ fn every_name_of_the_catalogue_is_understood() {
     let models = 2 * catalog.models.len();
     assert!(missed.len() * 100 <= models * 5, "{} of {models}: {missed:#?}", missed.len());
     let mut missed = Vec::new();
-    for device in &catalog.devices {
+    for device in catalog.devices.iter() {
         for name in [&device.id, &device.name] {
             let asked = ask(name);
             let is_offered = asked.choices.iter().any(|choice| {

@@ -54,6 +54,9 @@ pub struct SpeedModel<'a> {
     pub known: Known,
     /// Correction by measurements on the machine itself.
     pub correction: Correction,
+    /// How far the bytes that a token reads may be off, as a factor: 1 unless the shape of the model
+    /// is hypothetical.
+    pub shape_spread: f64,
 }
 
 /// Speculative decoding: tokens are proposed and verified by the model in one step.
@@ -134,8 +137,17 @@ impl SpeedModel<'static> {
         let pipelined =
             matches!(software.engine, Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm);
         let (draft, correction) = (None, Correction::default());
-        let model =
-            SpeedModel { stages, numerics, microbatch, pipelined, draft, known, correction };
+        let shape_spread = 1.0;
+        let model = SpeedModel {
+            stages,
+            numerics,
+            microbatch,
+            pipelined,
+            draft,
+            known,
+            correction,
+            shape_spread,
+        };
         (!model.stages.is_empty()).then_some(model)
     }
 }
@@ -259,6 +271,16 @@ impl SpeedModel<'_> {
     /// Half-width of the interval of `figure`, as a factor. After a correction it is what the fit
     /// itself leaves: nine of ten of its residuals.
     pub fn interval_factor(&self, figure: Figure) -> f64 {
+        let known = self.known_shape_interval_factor(figure);
+        match self.shape_spread > 1.0 {
+            // Both are off independently of each other.
+            true => self.shape_spread.ln().hypot(known.max(1.0).ln()).exp(),
+            false => known,
+        }
+    }
+
+    /// Half-width of the interval of `figure` of a model whose shape is known, as a factor.
+    fn known_shape_interval_factor(&self, figure: Figure) -> f64 {
         let uncorrected = self.uncorrected_interval_factor(figure);
         let correction = match figure {
             Figure::Decode | Figure::Batch => self.correction.step,
@@ -278,8 +300,9 @@ impl SpeedModel<'_> {
             let measured = stage.calibration.families.is_empty() || stage.family().is_some();
             let evidence = figure.evidence(stage.calibration);
             let spread = if measured { evidence.spread } else { evidence.spread_unseen };
-            // A figure without any measurement behind it.
-            if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread }
+            // A figure without any measurement behind it, or of a peak that may mean anything.
+            let is_guess = figure == Figure::Prefill && stage.chip.is_described;
+            if evidence.n == 0 || is_guess { spread.max(UNCALIBRATED) } else { spread }
         };
         let worst = self.stages.iter().map(stage).fold(1.0, f64::max);
         match self.known {
