@@ -1,13 +1,14 @@
 //! The command line: the same questions and answers as on the page, as JSON.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::process::ExitCode;
 
 use headroom::ask::ask;
 use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
+use headroom::import::{self, ImportError, Imported, Part};
 use headroom::quant::Mix;
 use headroom::ranking::{self, Ranked, Ranking};
 use headroom::report::{Notice, Report};
@@ -21,6 +22,9 @@ headroom: can this model run on that hardware, and how much room is left?
 
 usage:
   headroom estimate QUERY         answer one question; JSON to standard output
+  headroom estimate QUERY --model-file PATH
+                                  of a model read from its files, given one by one: GGUF (all files of a
+                                  split one), config.json, model.safetensors.index.json, .safetensors
   headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line;
                                   an object with `error` for a line that is not UTF-8
   headroom rank QUERY [--top N]   what runs (`model=*`), what is needed (`hw=*`) or in which formats
@@ -53,6 +57,13 @@ fn main() -> ExitCode {
         }
         ["steps", query] if !query.starts_with("--") => steps(query, &mut out),
         ["estimate", "--batch", file] => batch(file, answer, &mut out),
+        ["estimate", query, files @ ..]
+            if !query.starts_with("--")
+                && files.chunks(2).all(is_model_file)
+                && !files.is_empty() =>
+        {
+            estimate_files(query, files.chunks(2).filter_map(|pair| pair.get(1)), &mut out)
+        }
         ["estimate", query] if !query.starts_with("--") => single(&answer(query), &mut out),
         ["ask", "--batch", file] => batch(file, ask, &mut out),
         ["ask", text] if !text.starts_with("--") => single(&ask(text), &mut out),
@@ -81,6 +92,60 @@ fn answer(query: &str) -> Report {
     let (scenario, problems) = Scenario::from_query(query);
     // A batch may describe any number of models, each of which is kept as long as its catalogue.
     ranking::report(&Catalog::bundled().clone(), &scenario, problems)
+}
+
+fn is_model_file(pair: &[&str]) -> bool {
+    matches!(pair, ["--model-file", path] if !path.is_empty())
+}
+
+/// Answers `query` for the model in `files`: in place of the models of the example, or beside those
+/// that it names.
+fn estimate_files<'a>(
+    query: &str,
+    files: impl Iterator<Item = &'a &'a str>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let invalid =
+        |error: ImportError| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+    let parts = files.map(|path| Ok(((*path).to_owned(), read_part(path)?)));
+    let parts = parts.collect::<io::Result<Vec<_>>>()?;
+    let catalog = Catalog::bundled();
+    let Imported { custom, quant, remarks } = import::combine(catalog, parts).map_err(invalid)?;
+    for remark in remarks {
+        eprintln!("headroom: {}: {remark}", custom.name);
+    }
+    let (mut scenario, problems) = Scenario::from_query(query);
+    let example = Scenario::default();
+    if scenario.models == example.models {
+        scenario.models.clear();
+    }
+    scenario.models.push(custom.to_id());
+    if let Some(quant) = quant.filter(|_| scenario.quants == example.quants) {
+        scenario.quants = vec![quant];
+    }
+    single(&ranking::report(catalog, &scenario, problems), out)
+}
+
+/// Reads the beginning of a file as far as it says how the model is built.
+fn read_part(path: &str) -> io::Result<Part> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+    let file = std::fs::File::open(path).map_err(named)?;
+    let size = file.metadata().map_err(named)?.len();
+    let mut beginning = Vec::new();
+    loop {
+        let step = import::read(path, &beginning, size);
+        match step.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))? {
+            import::Step::Done(part) => return Ok(*part),
+            import::Step::More(length) => {
+                let more = (length - beginning.len()) as u64;
+                (&file).take(more).read_to_end(&mut beginning).map_err(named)?;
+                if beginning.len() < length {
+                    let error = "the file became shorter while it was read";
+                    return Err(named(io::Error::new(io::ErrorKind::UnexpectedEof, error)));
+                }
+            }
+        }
+    }
 }
 
 fn single(answer: &impl Serialize, out: &mut impl Write) -> io::Result<()> {

@@ -230,6 +230,8 @@ fn backend(device: &Device) -> Backend {
         (_, "Intel (Habana)", _) => Backend::Hpu,
         (_, "Intel", "Xe-HPC") => Backend::Xpu,
         (_, "Intel", _) => Backend::Vulkan,
+        // Of a card that nobody says the maker of.
+        (_, "", _) => Backend::Vulkan,
         _ => Backend::Other,
     }
 }
