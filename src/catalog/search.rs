@@ -184,7 +184,7 @@ pub(super) fn suggest_model(catalog: &Catalog, unknown: &str) -> Suggestion {
         .iter()
         .filter(|never| wanted.starts_with(&words(&never.name)))
         .max_by_key(|never| never.name.len());
-    let hypothetical = size_in(name).map(|size| size.to_string());
+    let hypothetical = ModelSize::in_name(name).map(|size| size.to_string());
     match never {
         Some(never) => Suggestion {
             never_released: Some(never.why.clone()),
@@ -205,17 +205,6 @@ pub(super) fn suggest_model(catalog: &Catalog, unknown: &str) -> Suggestion {
             Suggestion { never_released: None, nearest, base, hypothetical }
         }
     }
-}
-
-/// The size that a name states: `72b`, or `30b-a3b`.
-fn size_in(name: &str) -> Option<ModelSize> {
-    let parts: Vec<&str> = name.split(|c: char| !c.is_alphanumeric() && c != '.').collect();
-    let is_size =
-        |part: &&&str| part.ends_with(['b', 'B']) && part.starts_with(|c: char| c.is_ascii_digit());
-    let at = parts.iter().position(|part| is_size(&part))?;
-    let active = parts.get(at + 1).filter(|part| part.starts_with(['a', 'A']));
-    let with = active.and_then(|active| ModelSize::parse(&format!("{}-{active}", parts[at])).ok());
-    with.or_else(|| ModelSize::parse(parts[at]).ok())
 }
 
 /// Words of a model's name that a model made from it may lack.

@@ -69,6 +69,18 @@ impl ModelSize {
         Some(ModelSize { total, active })
     }
 
+    /// The size that a name states: `72b`, or `30b-a3b`.
+    pub fn in_name(name: &str) -> Option<ModelSize> {
+        let parts: Vec<&str> = name.split(|c: char| !c.is_alphanumeric() && c != '.').collect();
+        let is_size = |part: &&str| {
+            part.ends_with(['b', 'B']) && part.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let at = parts.iter().position(is_size)?;
+        let active = parts.get(at + 1).filter(|part| part.starts_with(['a', 'A']));
+        let with = active.map(|active| ModelSize::parse(&format!("{}-{active}", parts[at])));
+        with.and_then(Result::ok).or_else(|| ModelSize::parse(parts[at]).ok())
+    }
+
     /// The size as people write it.
     pub fn digits(self) -> String {
         let of = |thousands: u64| match thousands {
