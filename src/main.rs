@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::process::ExitCode;
 
-use headroom::ask::ask;
+use headroom::ask::{ask, pasted_machine};
 use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
@@ -33,6 +33,8 @@ usage:
   headroom ask TEXT               turn free text, English or Russian, into a QUERY; JSON with what was
                                   understood, what can mean several things, and what was ignored
   headroom ask --batch FILE       one text a line, one JSON object a line
+  headroom machine FILE           the machine that nvidia-smi, rocm-smi, system_profiler, lspci or
+                                  llama-server --list-devices printed (- for standard input), as JSON
   headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
                                   (innermost first), type and bytes, as JSON
   headroom models                 ids of the models in the catalogue
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         ["estimate", query] if !query.starts_with("--") => single(&answer(query), &mut out),
         ["ask", "--batch", file] => batch(file, ask, &mut out),
         ["ask", text] if !text.starts_with("--") => single(&ask(text), &mut out),
+        ["machine", file] => machine(file, &mut out),
         ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
         ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
@@ -92,6 +95,26 @@ fn answer(query: &str) -> Report {
     let (scenario, problems) = Scenario::from_query(query);
     // A batch may describe any number of models, each of which is kept as long as its catalogue.
     ranking::report(&Catalog::bundled().clone(), &scenario, problems)
+}
+
+/// Reads what a program printed of a machine.
+fn machine(file: &str, out: &mut impl Write) -> io::Result<()> {
+    /// More than any program prints of a machine's devices.
+    const MOST: u64 = 1 << 20;
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
+    let mut bytes = Vec::new();
+    match file {
+        "-" => io::stdin().lock().take(MOST).read_to_end(&mut bytes),
+        _ => std::fs::File::open(file).map_err(named)?.take(MOST).read_to_end(&mut bytes),
+    }
+    .map_err(named)?;
+    let machine = pasted_machine(&String::from_utf8_lossy(&bytes));
+    if machine.tool.is_none() {
+        let problem = "no devices are listed as nvidia-smi, rocm-smi, system_profiler, lspci or \
+                       llama-server --list-devices print them";
+        return Err(named(io::Error::new(io::ErrorKind::InvalidData, problem)));
+    }
+    single(&machine, out)
 }
 
 fn is_model_file(pair: &[&str]) -> bool {

@@ -21,12 +21,15 @@ mod filters;
 mod grammar;
 mod lexer;
 mod machine;
+mod machine_paste;
 mod models;
 mod names;
 mod quantity;
 mod quants;
 mod table;
 mod words;
+
+pub use machine_paste::{PastedDevice, PastedMachine, pasted_machine};
 
 use serde::{Deserialize, Serialize};
 
