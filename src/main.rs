@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::process::ExitCode;
 
+use headroom::architecture::config::Config;
 use headroom::ask::{ask, pasted_machine};
 use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
-use headroom::import::{self, ImportError, Imported, Part};
+use headroom::import::{self, Imported, Part};
 use headroom::quant::Mix;
 use headroom::ranking::{self, Ranked, Ranking};
 use headroom::report::{Notice, Report};
@@ -33,6 +34,8 @@ usage:
   headroom ask TEXT               turn free text, English or Russian, into a QUERY; JSON with what was
                                   understood, what can mean several things, and what was ignored
   headroom ask --batch FILE       one text a line, one JSON object a line
+  headroom read FILE...           what a model's files say of it: its id for links, its configuration, its
+                                  parameters, and what was assumed, as JSON
   headroom machine FILE           the machine that nvidia-smi, rocm-smi, system_profiler, lspci or
                                   llama-server --list-devices printed (- for standard input), as JSON
   headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         ["estimate", query] if !query.starts_with("--") => single(&answer(query), &mut out),
         ["ask", "--batch", file] => batch(file, ask, &mut out),
         ["ask", text] if !text.starts_with("--") => single(&ask(text), &mut out),
+        ["read", files @ ..] if !files.is_empty() => read_files(files, &mut out),
         ["machine", file] => machine(file, &mut out),
         ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
@@ -128,12 +132,8 @@ fn estimate_files<'a>(
     files: impl Iterator<Item = &'a &'a str>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let invalid =
-        |error: ImportError| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
-    let parts = files.map(|path| Ok(((*path).to_owned(), read_part(path)?)));
-    let parts = parts.collect::<io::Result<Vec<_>>>()?;
     let catalog = Catalog::bundled();
-    let Imported { custom, quant, remarks } = import::combine(catalog, parts).map_err(invalid)?;
+    let Imported { custom, quant, remarks, .. } = import_model(files)?;
     for remark in remarks {
         eprintln!("headroom: {}: {remark}", custom.name);
     }
@@ -147,6 +147,42 @@ fn estimate_files<'a>(
         scenario.quants = vec![quant];
     }
     single(&ranking::report(catalog, &scenario, problems), out)
+}
+
+/// The model in `files`.
+fn import_model<'a>(files: impl Iterator<Item = &'a &'a str>) -> io::Result<Imported> {
+    let parts = files.map(|path| Ok(((*path).to_owned(), read_part(path)?)));
+    let parts = parts.collect::<io::Result<Vec<_>>>()?;
+    import::combine(Catalog::bundled(), parts).map_err(io::Error::other)
+}
+
+/// Prints what is read of a model's files.
+fn read_files(files: &[&str], out: &mut impl Write) -> io::Result<()> {
+    let Imported { custom, quant, stored, remarks } = import_model(files.iter())?;
+    let id = custom.to_id();
+    let model = Catalog::bundled().model_or_error(&id);
+    let model = model.and_then(Result::ok).ok_or_else(|| io::Error::other("no model"))?;
+    let counted = model.count();
+    // Fields that it has by default are left out, as in the catalogue.
+    let plain = serde_json::to_value(Config::default())?;
+    let mut config = serde_json::to_value(model.config())?;
+    if let Some(fields) = config.as_object_mut() {
+        fields.retain(|field, value| plain.get(field) != Some(value));
+    }
+    let answer = json!({
+        "id": id,
+        "name": custom.name,
+        "quant": quant,
+        "native": custom.native,
+        "config": config,
+        "counted": counted.text + counted.vision + counted.mtp,
+        "counted_active": counted.active,
+        "stored": stored,
+        "assumed": custom.assumed,
+        "is_shape_known": custom.shape.is_none(),
+        "remarks": remarks,
+    });
+    single(&answer, out)
 }
 
 /// Reads the beginning of a file as far as it says how the model is built.

@@ -172,7 +172,7 @@ pub(super) fn model(
     let is_path = name.is_empty() || name.starts_with(['/', '.']) || name.contains('\\');
     let name = if is_path { model_name(file) } else { name.to_owned() };
     let custom = Custom { name, config, native, assumed, ..Custom::default() };
-    Ok(Imported { custom, quant: None, remarks })
+    Ok(Imported { custom, quant: None, stored: None, remarks })
 }
 
 /// The model of the catalogue of this family that is nearest in width and depth.

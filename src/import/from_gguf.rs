@@ -89,7 +89,7 @@ pub(super) fn model(
         remarks.push(format!("types that llama.cpp lacks: {}", foreign.join(", ")));
     }
     custom.file = Some(types);
-    Ok(Imported { custom, quant: Some(quant), remarks })
+    Ok(Imported { custom, quant: Some(quant), stored: Some(all), remarks })
 }
 
 /// A model of an architecture that cannot be read: bounds from its number of parameters.
@@ -101,7 +101,7 @@ fn bounds(file: &str, name: String, elements: u64, why: String) -> Result<Import
     let remarks = vec![format!(
         "{why}: the weights are counted, the cache is only bounded by models of the size"
     )];
-    Ok(Imported { custom, quant: None, remarks })
+    Ok(Imported { custom, quant: None, stored: Some(elements), remarks })
 }
 
 /// The tensors by their roles, and the names of those that have none.

@@ -54,6 +54,8 @@ pub struct Imported {
     pub custom: Custom,
     /// The format that its files are in.
     pub quant: Option<Quant>,
+    /// Number of parameters in its files, where they tell it.
+    pub stored: Option<u64>,
     /// What the reader should know, in English.
     pub remarks: Vec<String>,
 }
@@ -135,6 +137,36 @@ fn whole_json(name: &str, beginning: &[u8], size: u64) -> Result<Step, ImportErr
     Ok(Step::Done(Box::new(part)))
 }
 
+/// What the beginnings of a model's files say.
+#[derive(Clone, Debug)]
+pub enum Files {
+    /// As many bytes from the beginning of each file are needed.
+    More(Vec<usize>),
+    /// The model.
+    Model(Box<Imported>),
+}
+
+/// Reads the beginnings of a model's files, of each its name, what was read so far and its size.
+///
+/// # Errors
+/// See [`read`] and [`combine`].
+pub fn read_all(catalog: &Catalog, files: &[(&str, &[u8], u64)]) -> Result<Files, ImportError> {
+    let (mut parts, mut lengths) = (Vec::new(), Vec::new());
+    for (name, beginning, size) in files {
+        match read(name, beginning, *size)? {
+            Step::More(length) => lengths.push(length),
+            Step::Done(part) => {
+                lengths.push(beginning.len());
+                parts.push(((*name).to_owned(), *part));
+            }
+        }
+    }
+    match parts.len() == files.len() {
+        true => Ok(Files::Model(Box::new(combine(catalog, parts)?))),
+        false => Ok(Files::More(lengths)),
+    }
+}
+
 /// Makes a model of what was read of its files, given by name.
 ///
 /// # Errors
@@ -192,7 +224,7 @@ fn unknown_shape(name: &str, checkpoint: Checkpoint, why: &str) -> Result<Import
     let remarks = vec![format!(
         "{why}: the weights are those of the files, the cache is only bounded by models of the size"
     )];
-    Ok(Imported { custom, quant: None, remarks })
+    Ok(Imported { custom, quant: None, stored: Some(checkpoint.parameters), remarks })
 }
 
 /// What a model is called whose file is called `file`.

@@ -69,6 +69,7 @@ impl Checkpoint {
 
     /// Compares the size with that of a model read from `config.json`, and says where they differ.
     pub(super) fn compare(&self, imported: &mut Imported) {
+        imported.stored = Some(self.parameters).filter(|_| imported.custom.native.is_none());
         let config = &imported.custom.config;
         let counted = count(&Architecture::from(config));
         let counted = counted.text + counted.mtp + counted.vision;
