@@ -56,6 +56,27 @@
     await init();
     return ask;
   };
+  // Reads the beginnings of a model's files, as far as the module asks for. Nothing is sent anywhere.
+  self.headroomImport = async (files) => {
+    const { default: init, imported } = await import(new URL("headroom-ask.js", document.baseURI));
+    await init();
+    const names = files.map((file) => file.webkitRelativePath || file.name);
+    const sizes = files.map((file) => file.size);
+    const beginnings = files.map(() => new Uint8Array());
+    for (;;) {
+      const answer = imported(names, beginnings, Float64Array.from(sizes));
+      const { more } = JSON.parse(answer);
+      if (!more) return answer;
+      for (const [at, length] of more.entries()) {
+        const known = beginnings[at];
+        if (length <= known.length) continue;
+        const next = await files[at].slice(known.length, length).arrayBuffer();
+        beginnings[at] = new Uint8Array(length);
+        beginnings[at].set(known);
+        beginnings[at].set(new Uint8Array(next), known.length);
+      }
+    }
+  };
 
   if (location.protocol === "file:") {
     fail("file");

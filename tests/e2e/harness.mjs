@@ -60,6 +60,11 @@ export function estimate(query) {
   return JSON.parse(headroom("estimate", query));
 }
 
+/** What a GGUF file of a model holds. */
+export function tensors(model, quant) {
+  return JSON.parse(headroom("tensors", model, quant));
+}
+
 /** The ids of all models in the catalogue. */
 export function models() {
   return headroom("models").trim().split("\n");
