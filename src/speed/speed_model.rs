@@ -274,7 +274,7 @@ impl SpeedModel<'_> {
         let known = self.known_shape_interval_factor(figure);
         match self.shape_spread > 1.0 {
             // Both are off independently of each other.
-            true => self.shape_spread.ln().hypot(known.max(1.0).ln()).exp(),
+            true => independent(self.shape_spread, known),
             false => known,
         }
     }
@@ -300,9 +300,13 @@ impl SpeedModel<'_> {
             let measured = stage.calibration.families.is_empty() || stage.family().is_some();
             let evidence = figure.evidence(stage.calibration);
             let spread = if measured { evidence.spread } else { evidence.spread_unseen };
-            // A figure without any measurement behind it, or of a peak that may mean anything.
-            let is_guess = figure == Figure::Prefill && stage.chip.is_described;
-            if evidence.n == 0 || is_guess { spread.max(UNCALIBRATED) } else { spread }
+            // A figure without any measurement behind it.
+            let spread = if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread };
+            match figure == Figure::Prefill && stage.chip.is_described {
+                // A peak that may mean anything, whatever the software makes of it.
+                true => independent(spread, UNCALIBRATED),
+                false => spread,
+            }
         };
         let worst = self.stages.iter().map(stage).fold(1.0, f64::max);
         match self.known {
@@ -329,6 +333,11 @@ impl SpeedModel<'_> {
         let spread = |stage: &Stage<'_>| stage.calibration.decode_evidence.spread;
         self.stages.iter().max_by(|a, b| spread(a).total_cmp(&spread(b)))
     }
+}
+
+/// Half-width of what is off by two factors independently of each other.
+fn independent(a: f64, b: f64) -> f64 {
+    a.max(1.0).ln().hypot(b.max(1.0).ln()).exp()
 }
 
 /// Tokens up to which a prompt takes no longer than a step that verifies as many: steps were
