@@ -58,6 +58,26 @@
   };
   self.headroomAsk = async () => (await late()).ask;
   self.headroomPlan = async () => (await late()).plan;
+  // Reads the beginnings of a model's files, as far as the module asks for. Nothing is sent anywhere.
+  self.headroomImport = async (files) => {
+    const { imported } = await late();
+    const names = files.map((file) => file.webkitRelativePath || file.name);
+    const sizes = files.map((file) => file.size);
+    const beginnings = files.map(() => new Uint8Array());
+    for (;;) {
+      const answer = imported(names, beginnings, Float64Array.from(sizes));
+      const { more } = JSON.parse(answer);
+      if (!more) return answer;
+      for (const [at, length] of more.entries()) {
+        const known = beginnings[at];
+        if (length <= known.length) continue;
+        const next = await files[at].slice(known.length, length).arrayBuffer();
+        beginnings[at] = new Uint8Array(length);
+        beginnings[at].set(known);
+        beginnings[at].set(new Uint8Array(next), known.length);
+      }
+    }
+  };
 
   // A page that this one is part of is told how high it is: public/embed.js reads that.
   const tellHeight = () =>

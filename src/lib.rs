@@ -32,6 +32,7 @@ pub mod economy;
 pub mod engine;
 pub mod estimate;
 pub mod hardware;
+pub mod import;
 pub mod plan;
 pub mod quality;
 pub mod quant;

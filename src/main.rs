@@ -1,14 +1,16 @@
 //! The command line: the same questions and answers as on the page, as JSON.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::process::ExitCode;
 
-use headroom::ask::ask;
+use headroom::architecture::config::Config;
+use headroom::ask::{ask, pasted_machine};
 use headroom::catalog::Catalog;
 use headroom::engine::Shell;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
+use headroom::import::{self, Imported, Part};
 use headroom::plan::{self, Document, PlanInput};
 use headroom::quant::Mix;
 use headroom::ranking::{self, Ranked, Ranking};
@@ -23,6 +25,9 @@ headroom: can this model run on that hardware, and how much room is left?
 
 usage:
   headroom estimate QUERY         answer one question; JSON to standard output
+  headroom estimate QUERY --model-file PATH
+                                  of a model read from its files, given one by one: GGUF (all files of a
+                                  split one), config.json, model.safetensors.index.json, .safetensors
   headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line;
                                   an object with `error` for a line that is not UTF-8
   headroom estimate QUERY --format csv|markdown
@@ -36,6 +41,10 @@ usage:
   headroom ask TEXT               turn free text, English or Russian, into a QUERY; JSON with what was
                                   understood, what can mean several things, and what was ignored
   headroom ask --batch FILE       one text a line, one JSON object a line
+  headroom read FILE...           what a model's files say of it: its id for links, its configuration, its
+                                  parameters, and what was assumed, as JSON
+  headroom machine FILE           the machine that nvidia-smi, rocm-smi, system_profiler, lspci or
+                                  llama-server --list-devices printed (- for standard input), as JSON
   headroom tensors MODEL QUANT    what a GGUF file of the model holds: each tensor's name, shape
                                   (innermost first), type and bytes, as JSON
   headroom models                 ids of the models in the catalogue
@@ -75,9 +84,18 @@ fn main() -> ExitCode {
                 }
             }
         }
+        ["estimate", query, files @ ..]
+            if !query.starts_with("--")
+                && files.chunks(2).all(is_model_file)
+                && !files.is_empty() =>
+        {
+            estimate_files(query, files.chunks(2).filter_map(|pair| pair.get(1)), &mut out)
+        }
         ["estimate", query] if !query.starts_with("--") => single(&answer(query), &mut out),
         ["ask", "--batch", file] => batch(file, ask, &mut out),
         ["ask", text] if !text.starts_with("--") => single(&ask(text), &mut out),
+        ["read", files @ ..] if !files.is_empty() => read_files(files, &mut out),
+        ["machine", file] => machine(file, &mut out),
         ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
         ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
@@ -101,7 +119,114 @@ fn main() -> ExitCode {
 
 fn answer(query: &str) -> Report {
     let (scenario, problems) = Scenario::from_query(query);
-    ranking::report(Catalog::bundled(), &scenario, problems)
+    // A batch may describe any number of models, each of which is kept as long as its catalogue.
+    ranking::report(&Catalog::bundled().clone(), &scenario, problems)
+}
+
+/// Reads what a program printed of a machine.
+fn machine(file: &str, out: &mut impl Write) -> io::Result<()> {
+    /// More than any program prints of a machine's devices.
+    const MOST: u64 = 1 << 20;
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
+    let mut bytes = Vec::new();
+    match file {
+        "-" => io::stdin().lock().take(MOST).read_to_end(&mut bytes),
+        _ => std::fs::File::open(file).map_err(named)?.take(MOST).read_to_end(&mut bytes),
+    }
+    .map_err(named)?;
+    let machine = pasted_machine(&String::from_utf8_lossy(&bytes));
+    if machine.tool.is_none() {
+        let problem = "no devices are listed as nvidia-smi, rocm-smi, system_profiler, lspci or \
+                       llama-server --list-devices print them";
+        return Err(named(io::Error::new(io::ErrorKind::InvalidData, problem)));
+    }
+    single(&machine, out)
+}
+
+fn is_model_file(pair: &[&str]) -> bool {
+    matches!(pair, ["--model-file", path] if !path.is_empty())
+}
+
+/// Answers `query` for the model in `files`: in place of the models of the example, or beside those
+/// that it names.
+fn estimate_files<'a>(
+    query: &str,
+    files: impl Iterator<Item = &'a &'a str>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let catalog = Catalog::bundled();
+    let Imported { custom, quant, remarks, .. } = import_model(files)?;
+    for remark in remarks {
+        eprintln!("headroom: {}: {remark}", custom.name);
+    }
+    let (mut scenario, problems) = Scenario::from_query(query);
+    let example = Scenario::default();
+    if scenario.models == example.models {
+        scenario.models.clear();
+    }
+    scenario.models.push(custom.to_id());
+    if let Some(quant) = quant.filter(|_| scenario.quants == example.quants) {
+        scenario.quants = vec![quant];
+    }
+    single(&ranking::report(catalog, &scenario, problems), out)
+}
+
+/// The model in `files`.
+fn import_model<'a>(files: impl Iterator<Item = &'a &'a str>) -> io::Result<Imported> {
+    let parts = files.map(|path| Ok(((*path).to_owned(), read_part(path)?)));
+    let parts = parts.collect::<io::Result<Vec<_>>>()?;
+    import::combine(Catalog::bundled(), parts).map_err(io::Error::other)
+}
+
+/// Prints what is read of a model's files.
+fn read_files(files: &[&str], out: &mut impl Write) -> io::Result<()> {
+    let Imported { custom, quant, stored, remarks } = import_model(files.iter())?;
+    let id = custom.to_id();
+    let model = Catalog::bundled().model_or_error(&id);
+    let model = model.and_then(Result::ok).ok_or_else(|| io::Error::other("no model"))?;
+    let counted = model.count();
+    // Fields that it has by default are left out, as in the catalogue.
+    let plain = serde_json::to_value(Config::default())?;
+    let mut config = serde_json::to_value(model.config())?;
+    if let Some(fields) = config.as_object_mut() {
+        fields.retain(|field, value| plain.get(field) != Some(value));
+    }
+    let answer = json!({
+        "id": id,
+        "name": custom.name,
+        "quant": quant,
+        "native": custom.native,
+        "config": config,
+        "counted": counted.text + counted.vision + counted.mtp,
+        "counted_active": counted.active,
+        "stored": stored,
+        "assumed": custom.assumed,
+        "is_shape_known": custom.shape.is_none(),
+        "remarks": remarks,
+    });
+    single(&answer, out)
+}
+
+/// Reads the beginning of a file as far as it says how the model is built.
+fn read_part(path: &str) -> io::Result<Part> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+    let file = std::fs::File::open(path).map_err(named)?;
+    let size = file.metadata().map_err(named)?.len();
+    let mut beginning = Vec::new();
+    loop {
+        let step = import::read(path, &beginning, size);
+        match step.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))? {
+            import::Step::Done(part) => return Ok(*part),
+            import::Step::More(length) => {
+                let more = (length - beginning.len()) as u64;
+                (&file).take(more).read_to_end(&mut beginning).map_err(named)?;
+                if beginning.len() < length {
+                    let error = "the file became shorter while it was read";
+                    return Err(named(io::Error::new(io::ErrorKind::UnexpectedEof, error)));
+                }
+            }
+        }
+    }
 }
 
 fn single(answer: &impl Serialize, out: &mut impl Write) -> io::Result<()> {

@@ -112,7 +112,7 @@ fn every_answer_is_a_question_without_problems() {
 fn every_name_of_the_catalogue_is_understood() {
     let catalog = Catalog::bundled();
     let mut missed = Vec::new();
-    for model in &catalog.models {
+    for model in catalog.models.iter() {
         for name in [&model.id, &model.hf_id] {
             let asked = ask(name);
             if asked.query != format!("model={}", model.id) {
@@ -123,7 +123,7 @@ fn every_name_of_the_catalogue_is_understood() {
     let models = 2 * catalog.models.len();
     assert!(missed.len() * 100 <= models * 5, "{} of {models}: {missed:#?}", missed.len());
     let mut missed = Vec::new();
-    for device in &catalog.devices {
+    for device in catalog.devices.iter() {
         for name in [&device.id, &device.name] {
             let asked = ask(name);
             let is_offered = asked.choices.iter().any(|choice| {
@@ -239,5 +239,57 @@ proptest! {
     #[test]
     fn any_words_are_read(text in shuffled()) {
         assert_is_a_question(&ask(&text));
+    }
+}
+
+#[test]
+fn a_size_without_a_name_is_a_choice_of_real_models_with_the_hypothetical_shape_last() {
+    for (text, size) in [
+        ("72B", "size:72B"),
+        ("72b dense on rtx 6000 bw", "size:72B"),
+        ("30B total, 3B active", "size:30B-A3B"),
+        ("30b total with 3b active parameters in a 4090", "size:30B-A3B"),
+        ("модель на 70 миллиардов", "size:70B"),
+        ("модель на 30 млрд, активных 3 млрд", "size:30B-A3B"),
+    ] {
+        let asked = ask(text);
+        let choice = asked.choices.iter().find(|choice| choice.key == "model");
+        let choice = choice.unwrap_or_else(|| panic!("{text}: {asked:?}"));
+        assert_eq!(choice.options.last().map(String::as_str), Some(size), "{text}: {choice:?}");
+        assert!(choice.options.len() > 1, "{text}: {choice:?}");
+        let real = &choice.options[..choice.options.len() - 1];
+        assert!(real.iter().all(|id| !id.starts_with("size:")), "{text}");
+        assert!(asked.ignored.is_empty(), "{text}: {:?}", asked.ignored);
+    }
+    // No model has so many: the shape is all there is.
+    for (text, model) in
+        [("71.5B dense", "size:71.5B"), ("333B total, 17B active", "size:333B-A17B")]
+    {
+        assert_eq!(ask(text).query, format!("model={model}"), "{text}");
+    }
+}
+
+#[test]
+fn a_name_that_was_never_released_comes_with_real_ones_and_the_shape_of_its_size() {
+    for (text, size) in [("qwen3 72b", "size:72B"), ("Qwen3-72B q4 on 2x3090", "size:72B")] {
+        let asked = ask(text);
+        let choice = asked.choices.iter().find(|choice| choice.key == "model").unwrap();
+        assert!(choice.note.is_some(), "{text}: {choice:?}");
+        assert_eq!(choice.options.last().map(String::as_str), Some(size), "{text}");
+        assert!(choice.options[0].starts_with("qwen"), "{text}: {choice:?}");
+    }
+}
+
+#[test]
+fn a_card_that_is_only_described_is_one_of_ones_own() {
+    for (text, hw) in [
+        ("card with 24 GB and 900 GB/s", "custom:1:memory.24:bandwidth.900"),
+        ("qwen3 8b on a 48gb card, 1.2 TB/s", "custom:1:memory.48:bandwidth.1200"),
+        ("карта 24 гб и 900 гб/с", "custom:1:memory.24:bandwidth.900"),
+        ("2x 32GB at 800 GB/s, 150 tflops", "custom:1:memory.32:bandwidth.800:fp16.150*2"),
+    ] {
+        let asked = ask(text);
+        let found = asked.understood.iter().find(|part| part.key == "hw");
+        assert_eq!(found.map(|part| part.value.as_str()), Some(hw), "{text}: {asked:?}");
     }
 }

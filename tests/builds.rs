@@ -68,7 +68,7 @@ fn gpt_oss_keeps_its_experts() {
 #[test]
 fn names_hold_most_of_the_files_that_are_known() {
     let (mut all, mut held) = (0, 0);
-    for model in &Catalog::bundled().models {
+    for model in Catalog::bundled().models.iter() {
         let has_experts = model.tensors().iter().any(|tensor| tensor.role.is_expert());
         for file in model.builds.iter().filter(|file| !file.has_projector) {
             let BuildName::Own(_) = file.name else { continue };
@@ -95,7 +95,7 @@ fn names_hold_most_of_the_files_that_are_known() {
 #[test]
 fn methods_tell_the_size_of_most_checkpoints() {
     let (mut errors, mut held) = (Vec::new(), 0);
-    for model in &Catalog::bundled().models {
+    for model in Catalog::bundled().models.iter() {
         for file in &model.builds {
             let Quant::Format(format) = file.name.scheme() else { continue };
             let checkpoint = Checkpoint::by_method(model, format);

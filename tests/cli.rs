@@ -19,6 +19,11 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_headroom"))
 }
 
+/// Runs the program with these arguments.
+fn run(args: &[&str]) -> Output {
+    headroom(program().args(args), b"")
+}
+
 #[test]
 fn a_line_that_is_no_text_is_answered_in_its_place() {
     let mut input = b"ctx=1k\nctx=\xff\xfe\r\nctx=2k\r\n\n\xff\nctx=3k".to_vec();
@@ -140,4 +145,76 @@ fn an_answer_is_a_table_too_and_says_what_its_formats_cost() {
     let steps: Value = serde_json::from_slice(&output.stdout).unwrap();
     let noted = steps[0]["steps"].as_array().unwrap();
     assert!(noted.iter().any(|step| step["quality"]["weights"]["known"] == "measured"), "{steps}");
+}
+
+/// A file of its own for a test, with these contents.
+fn file(name: &str, contents: &[u8]) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("headroom-cli-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name);
+    std::fs::write(&path, contents).unwrap();
+    path
+}
+
+const CONFIG: &str = r#"{"model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
+    "max_position_embeddings": 131072, "num_attention_heads": 32, "num_hidden_layers": 32,
+    "num_key_value_heads": 8, "head_dim": 128, "rope_scaling": {"rope_type": "llama3"},
+    "tie_word_embeddings": false, "vocab_size": 128256}"#;
+
+#[test]
+fn a_model_is_read_from_its_file_and_answered_like_any_other() {
+    let path = file("config.json", CONFIG.as_bytes());
+    let path = path.to_str().unwrap();
+    let query = "hw=rtx-4090&quant=Q4_K_M&ctx=8k";
+    let read = run(&["estimate", query, "--model-file", path]);
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    let read: Value = serde_json::from_slice(&read.stdout).unwrap();
+    let known = run(&["estimate", &format!("{query}&model=llama-3.1-8b-instruct")]);
+    let known: Value = serde_json::from_slice(&known.stdout).unwrap();
+    assert_eq!(read["cells"].as_array().unwrap().len(), 1);
+    for figure in ["weights_bytes", "kv_bytes", "max_context", "verdict"] {
+        assert_eq!(read["cells"][0][figure], known["cells"][0][figure], "{figure}");
+    }
+    let id = read["cells"][0]["model"].as_str().unwrap();
+    assert!(id.starts_with("custom:1:") && id.len() < 600, "{id}");
+    // The same model by its id alone, in a ranking and in steps too.
+    for args in [
+        &["estimate", &format!("{query}&model={id}")][..],
+        &["rank", &format!("model={id}&hw=*"), "--top", "1"],
+        &["steps", &format!("model={id}&hw=rtx-3060-12gb&quant=BF16&ctx=8k")],
+        &["rank", "model=size:72B&hw=*", "--top", "1"],
+        &["steps", "model=size:30B-A3B&hw=rtx-4090&quant=Q8_0&ctx=8k"],
+    ] {
+        let output = run(args);
+        assert!(output.status.success(), "{args:?}");
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let answers = [&answer["cells"], &answer["rows"], &answer[0]["steps"]];
+        let some = answers.iter().any(|list| list.as_array().is_some_and(|l| !l.is_empty()));
+        assert!(some, "{args:?}: {answer}");
+    }
+    let output = run(&["read", path]);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((said["counted"].as_u64(), said["id"].as_str()), (Some(8_030_261_248), Some(id)));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_with_what_is_accepted() {
+    let path = file("broken.gguf", b"GGUF\x01\x00\x00\x00");
+    for args in [&["read", path.to_str().unwrap()][..], &["read", "/no/such/file.gguf"]] {
+        let output = run(args);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(args[1]), "{error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn what_a_program_printed_is_a_machine() {
+    let printed = b"  CUDA0: NVIDIA GeForce RTX 4090 (24080 MiB, 22032 MiB free)\n";
+    let path = file("devices.txt", printed);
+    let output = run(&["machine", path.to_str().unwrap()]);
+    let machine: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(machine["query"], "hw=rtx-4090&reserve=2GiB");
+    let nothing = file("nothing.txt", b"hello");
+    assert!(!run(&["machine", nothing.to_str().unwrap()]).status.success());
 }

@@ -42,7 +42,8 @@ fn the_first_visit_answers_the_case_that_started_the_project() {
 fn a_model_that_was_never_released_is_said_not_to_exist() {
     let report = report("model=qwen3-72b&quant=Q8_0");
     assert_eq!(report.cells.len(), 0);
-    let [Notice::UnknownModel { id, never_released, nearest }] = report.notices.as_slice() else {
+    let [Notice::UnknownModel { id, never_released, nearest, .. }] = report.notices.as_slice()
+    else {
         panic!("{:?}", report.notices);
     };
     assert_eq!(id, "qwen3-72b");

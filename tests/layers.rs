@@ -11,6 +11,7 @@ const ROOMS: &[&str] = &[
     "architecture",
     "quant",
     "catalog",
+    "import",
     "scenario",
     "ask",
     "speed",

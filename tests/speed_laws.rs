@@ -60,6 +60,7 @@ prop_compose! {
     ) -> Chip {
         let half = tflops * 1e12;
         Chip {
+            is_described: false,
             bandwidth,
             unit_hz: units.map(|units| units * ghz * 1e9),
             clock_hz: units.map(|_| ghz * 1e9),
@@ -86,6 +87,7 @@ fn setup(
     let stage =
         Stage { work, chip, width, data: 1.0, network: false, calibration, prompts_on: None };
     SpeedModel {
+        shape_spread: 1.0,
         stages: vec![stage],
         numerics,
         microbatch: 512.0,

@@ -39,6 +39,8 @@ impl Reading<'_> {
         self.how_many();
         let is_model_named = self.name_models();
         let is_machine_named = self.name_machines();
+        ignored.append(&mut self.unused);
+        ignored.extend(self.peak.take().map(|(span, _)| span));
         let is_quantised = !self.bits.is_empty() || !self.values("quant").is_empty();
         if let Some((span, dtype)) = command.dtype.clone().filter(|_| !is_quantised) {
             self.understood.push((span, "quant", dtype.to_owned()));
@@ -102,18 +104,21 @@ impl Reading<'_> {
         for (span, mention, is_draft) in std::mem::take(&mut self.models) {
             let key = if is_draft { "draft" } else { "model" };
             is_named |= !is_draft;
-            match (mention.options.as_slice(), &mention.note) {
+            let mut options: Vec<String> =
+                mention.options.iter().map(|id| (*id).to_owned()).collect();
+            // What was never released can still be asked about, by its size.
+            let is_told = options.len() == 1 && mention.note.is_none();
+            let size = mention.size.filter(|_| !is_draft && !is_told);
+            options.extend(size.map(|size| size.to_string()));
+            match (options.as_slice(), &mention.note) {
                 ([only], None) => {
                     let known =
                         self.understood.iter().any(|(_, k, value)| *k == key && value == only);
                     if !known {
-                        self.understood.push((span, key, (*only).to_owned()));
+                        self.understood.push((span, key, only.clone()));
                     }
                 }
-                _ => {
-                    let options = mention.options.iter().map(|id| (*id).to_owned()).collect();
-                    self.choose(span, key, options, mention.note);
-                }
+                _ => self.choose(span, key, options, mention.note),
             }
         }
         is_named

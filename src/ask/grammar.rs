@@ -137,6 +137,12 @@ pub struct Reading<'a> {
     pub cards: Option<(Range<usize>, u32)>,
     pub macs: Vec<(Range<usize>, Vec<String>)>,
     pub is_cpu_only: Option<Range<usize>>,
+    /// Bandwidth of a card in GB/s.
+    pub bandwidth: Option<(Range<usize>, f64)>,
+    /// Peak of a card in TFLOPS.
+    pub peak: Option<(Range<usize>, f64)>,
+    /// Parts that were read and belong to nothing.
+    pub unused: Vec<Range<usize>>,
     /// What narrows the slots that may be empty.
     pub filters: Vec<(Range<usize>, &'static str, String)>,
 }
@@ -167,6 +173,9 @@ pub fn read(text: &str) -> Asked {
         cards: None,
         macs: Vec::new(),
         is_cpu_only: None,
+        bandwidth: None,
+        peak: None,
+        unused: Vec::new(),
         filters: Vec::new(),
     };
     while reading.at < reading.tokens.len() {
@@ -234,7 +243,9 @@ impl Reading<'_> {
             || self.sizes()
             || self.year()
             || self.keyed()
+            || self.figures()
             || self.counted_device()
+            || self.sized()
             || self.quantity()
             || self.mac()
             || self.quant()
@@ -283,9 +294,12 @@ impl Reading<'_> {
             return false;
         }
         match entry {
-            Entry::Model(model) => {
-                self.model(ModelMention { tokens, options: vec![&model.id], note: None })
-            }
+            Entry::Model(model) => self.model(ModelMention {
+                tokens,
+                options: vec![&model.id],
+                note: None,
+                size: None,
+            }),
             Entry::Device(device) => {
                 // apple-m3-max-40c@64, as links write it.
                 let memory = self.token(tokens.end).filter(|token| token.gap == '@');

@@ -324,7 +324,8 @@ impl Reading<'_> {
             (Vec::new(), Vec::new());
         let mut is_open = false;
         let compares = parts.iter().any(|part| part.is_alternative);
-        let mut is_named = !parts.is_empty();
+        let is_described = parts.is_empty() && self.macs.is_empty() && self.described_card();
+        let mut is_named = !parts.is_empty() || is_described;
         let pending = std::mem::take(&mut self.memory);
         let unified =
             parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);

@@ -8,24 +8,28 @@
 //! (`command.rs`), then the rest from left to right (`grammar.rs`): a quantity with its unit
 //! (`quantity.rs`), a quantisation (`quants.rs`), an engine, or the longest name of a model
 //! (`models.rs`) or device (`devices.rs`, `families.rs`) that begins there. What narrows an empty slot
-//! (`filters.rs`) is read on the way. In the end machines are put together
+//! (`filters.rs`) is read on the way; a size or a card that is only described is in `described.rs`. In the end machines are put together
 //! (`machine.rs`) and the question that is asked is found (`answer.rs`). Words that do not follow
 //! from the catalogue are in one table (`words.rs`).
 
 mod answer;
 mod command;
+mod described;
 mod devices;
 mod families;
 mod filters;
 mod grammar;
 mod lexer;
 mod machine;
+mod machine_paste;
 mod models;
 mod names;
 mod quantity;
 mod quants;
 mod table;
 mod words;
+
+pub use machine_paste::{PastedDevice, PastedMachine, pasted_machine};
 
 use serde::{Deserialize, Serialize};
 

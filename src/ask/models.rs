@@ -1,11 +1,12 @@
 //! The models that a text names.
 
+use super::described::size_of;
 use super::filters::narrowing;
 use super::lexer::{self, Kind, Token};
 use super::names::{Names, OPTIONS, slips};
 use super::quantity::has_unit;
 use super::words::{self, Meaning, means};
-use crate::catalog::{Catalog, Model};
+use crate::catalog::{Catalog, Model, ModelSize};
 use crate::sort;
 
 /// Words that a name has or lacks without being another model.
@@ -140,6 +141,8 @@ pub struct ModelMention {
     pub options: Vec<&'static str>,
     /// Why there is no such model.
     pub note: Option<String>,
+    /// The size that was told, where no model is named or none is what was named.
+    pub size: Option<ModelSize>,
 }
 
 impl Names {
@@ -294,6 +297,7 @@ impl Names {
         if let Some(missing) = missing {
             let note = format!("no such size: {}", missing.text);
             return Some(ModelMention {
+                size: size_of(std::slice::from_ref(&missing)),
                 tokens,
                 options: self.nearest_sizes(found, &used, &missing),
                 note: Some(note),
@@ -301,7 +305,7 @@ impl Names {
         }
         let options = self.chosen(found, &used);
         let note = version.map(|version| format!("no such version: {version}"));
-        Some(ModelMention { tokens, options, note })
+        Some(ModelMention { tokens, options, note, size: None })
     }
 
     /// Those of `found` that have the version.
@@ -432,11 +436,12 @@ impl Names {
         }
         options.truncate(OPTIONS);
         let note = format!("{} was never released: {}", never.name, never.why);
-        Some(ModelMention { tokens: at..next, options, note: Some(note) })
+        let size = size_of(&tokens[at..next]);
+        Some(ModelMention { tokens: at..next, options, note: Some(note), size })
     }
 
     /// All models of a size: 72b, or 30b-a3b.
-    fn models_of_size(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
+    pub(super) fn models_of_size(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
         let mut found = self.model_words.get(&tokens[at].text)?.clone();
         let mut used = vec![tokens[at].clone()];
         let mut end = at + 1;
@@ -457,7 +462,8 @@ impl Names {
         sort::by_key(&mut found, |at| (costs(at), newest(at)));
         found.truncate(OPTIONS);
         let options: Vec<_> = found.iter().map(|at| self.models[*at].model.id.as_str()).collect();
-        (!options.is_empty()).then_some(ModelMention { tokens: at..end, options, note: None })
+        let size = size_of(&tokens[at..end]);
+        (!options.is_empty()).then_some(ModelMention { tokens: at..end, options, note: None, size })
     }
 
     fn cost(&self, at: usize, used: &[Token]) -> u32 {

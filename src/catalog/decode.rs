@@ -19,13 +19,14 @@ pub(super) fn bundled() -> Catalog {
         left_out: models.left_out,
         ..Catalog::default()
     };
-    let mut taken = BTreeSet::new();
+    let (mut all, mut taken) = (Vec::new(), BTreeSet::new());
     for record in models.models {
         let files = builds.remove(&record.id).unwrap_or_default();
         let model = Model { builds: files, ..model(record, &models.sources, &taken) };
         taken.insert(model.id.clone());
-        catalog.models.push(model);
+        all.push(model);
     }
+    catalog.models = all.into();
     let table = &devices.sources;
     catalog.devices = devices.devices.into_iter().map(|d| device(d, table)).collect();
     for never in &mut catalog.never_released {
@@ -96,6 +97,7 @@ fn model(m: record::Model, table: &[String], taken: &BTreeSet<String>) -> Model 
         note: m.note,
         count_note: m.count_note,
         builds: Vec::new(),
+        own: None,
         config: m.config,
         architecture: OnceLock::new(),
         tensors: OnceLock::new(),

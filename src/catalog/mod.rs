@@ -5,17 +5,23 @@
 //! notes and most sources, which `build.rs` lists.
 
 mod decode;
+mod kept;
+mod own;
 mod record;
 mod search;
 
-use std::sync::{LazyLock, OnceLock};
+use std::fmt;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::architecture::config::Config;
 use crate::architecture::{self, Architecture, Count, Tensor};
 use crate::quant::{BuildName, Format, Mix, Publisher, Quant};
 use crate::units::Bytes;
 
+pub use own::{Custom, CustomDevice, FileTypes, ModelSize, OwnError, OwnModel, Spread, check};
 pub use record::{DeviceKind, Included, LeftOut};
+
+use kept::Kept;
 
 /// A released open-weight model.
 #[derive(Clone, Debug)]
@@ -61,6 +67,8 @@ pub struct Model {
     pub count_note: Option<String>,
     /// GGUF files of the model whose sizes are known.
     pub builds: Vec<PublishedFile>,
+    /// What is known of a model that is not in the catalogue.
+    own: Option<Box<OwnModel>>,
     /// Configuration from which the architecture is built.
     config: Config,
     /// The architecture, built on first use.
@@ -70,6 +78,43 @@ pub struct Model {
 }
 
 impl Model {
+    /// A model that is not in the catalogue. `hf_id` is what its files are called.
+    fn not_released(
+        id: String,
+        hf_id: &str,
+        config: Config,
+        native_quantization: Option<String>,
+        own: OwnModel,
+    ) -> Model {
+        Model {
+            id,
+            hf_id: hf_id.to_owned(),
+            name: hf_id.rsplit('/').next().unwrap_or(hf_id).to_owned(),
+            family: String::new(),
+            org: String::new(),
+            release: String::new(),
+            license: String::new(),
+            modality: "text".to_owned(),
+            params_published: None,
+            params_source: None,
+            params_include: Vec::new(),
+            active_published_b: None,
+            active_source: None,
+            dtype: None,
+            native_quantization,
+            sources: Vec::new(),
+            confidence: String::new(),
+            note: None,
+            count_note: None,
+            builds: Vec::new(),
+            own: Some(Box::new(own)),
+            config,
+            architecture: OnceLock::new(),
+            tensors: OnceLock::new(),
+            count: OnceLock::new(),
+        }
+    }
+
     /// The last part of the Hugging Face id, such as `Qwen2.5-72B-Instruct`.
     pub fn name_on_hub(&self) -> &str {
         self.hf_id.rsplit('/').next().unwrap_or_default()
@@ -87,6 +132,9 @@ impl Model {
 
     /// The format in which the checkpoint was released.
     pub fn native_format(&self) -> Quant {
+        if let Some(file) = self.own().and_then(|own| own.file.as_ref()) {
+            return file.quant;
+        }
         let format = match self.native_quantization.as_deref().unwrap_or_default() {
             native if native.contains("fp4 experts") => Format::Fp8Mxfp4,
             native if native.starts_with("mxfp4") => Format::Mxfp4,
@@ -200,6 +248,11 @@ pub struct Device {
 }
 
 impl Device {
+    /// Whether it is described by its id, rather than in the catalogue.
+    pub fn is_described(&self) -> bool {
+        self.id.starts_with("custom:")
+    }
+
     /// The compute capability of an NVIDIA device times ten: 89 for 8.9.
     pub fn compute_capability(&self) -> Option<u32> {
         let (major, minor) = self.compute_target.as_deref()?.split_once('.')?;
@@ -232,27 +285,52 @@ pub struct NeverReleased {
 }
 
 /// Suggestion for an id that is not in the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suggestion {
     /// If the name is known never to have been released, the reason.
     pub never_released: Option<String>,
     /// Ids of the nearest real entries, best first, at most five.
     pub nearest: Vec<String>,
+    /// Of a model: the one that the name says it is made from, such as a fine-tune's base.
+    pub base: Option<String>,
+    /// Of a model: the hypothetical shape of the size in its name, such as `size:72B`.
+    pub hypothetical: Option<String>,
 }
 
-/// The bundled facts.
+/// Models and devices that questions described. A copy of a catalogue begins without them.
+#[derive(Default)]
+struct Described {
+    models: Kept<Model>,
+    devices: Kept<Device>,
+}
+
+impl Clone for Described {
+    fn clone(&self) -> Described {
+        Described::default()
+    }
+}
+
+impl fmt::Debug for Described {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Described")
+    }
+}
+
+/// The bundled facts, and what questions describe beside them. A clone shares the facts, and forgets
+/// what was described when it is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// Day the facts were collected, `YYYY-MM-DD`.
     pub generated: String,
     /// All models, newest first within a family.
-    pub models: Vec<Model>,
+    pub models: Arc<[Model]>,
     /// All devices.
-    pub devices: Vec<Device>,
+    pub devices: Arc<[Device]>,
     /// Plausible model names that were never released.
     pub never_released: Vec<NeverReleased>,
     /// Released models whose tensors are not known well enough, with the reasons.
     pub left_out: Vec<LeftOut>,
+    described: Described,
 }
 
 impl Catalog {
@@ -262,18 +340,50 @@ impl Catalog {
         &CATALOG
     }
 
-    /// Finds the model with this id: the short one or the full Hugging Face id, in any case.
+    /// Finds the model with this id: the short one or the full Hugging Face id, in any case; or one
+    /// that the id describes (`size:72B`, `custom:1:...`).
     pub fn model(&self, id: &str) -> Option<&Model> {
+        self.model_or_error(id)?.ok()
+    }
+
+    /// Like [`Catalog::model`], with what is wrong with a description.
+    pub fn model_or_error(&self, id: &str) -> Option<Result<&Model, OwnError>> {
         let id = id.trim();
-        self.models
+        let known = self
+            .models
             .iter()
             .find(|m| m.id.eq_ignore_ascii_case(id) || m.hf_id.eq_ignore_ascii_case(id))
+            .or_else(|| self.described.models.find(|model| model.id == id));
+        if let Some(model) = known {
+            return Some(Ok(model));
+        }
+        let described = own::model(self, id)?;
+        Some(described.map(|model| {
+            // Written otherwise it may be known.
+            let known = self.described.models.find(|known| known.id == model.id);
+            known.unwrap_or_else(|| self.described.models.add(model))
+        }))
     }
 
     /// Finds the device with this id, alias or name. Case, spaces, hyphens and the maker's name are
-    /// ignored; if a short name fits several devices (`4090`), the plainest of them is returned.
+    /// ignored; if a short name fits several devices (`4090`), the plainest of them is returned. Or
+    /// one that the id describes (`custom:1:memory.24:bandwidth.900`).
     pub fn device(&self, id: &str) -> Option<&Device> {
-        search::device(&self.devices, id)
+        self.device_or_error(id)?.ok()
+    }
+
+    /// Like [`Catalog::device`], with what is wrong with a description.
+    pub fn device_or_error(&self, id: &str) -> Option<Result<&Device, OwnError>> {
+        if let Some(device) = self.described.devices.find(|device| device.id == id) {
+            return Some(Ok(device));
+        }
+        match own::device(id) {
+            Some(described) => Some(described.map(|device| {
+                let known = self.described.devices.find(|known| known.id == device.id);
+                known.unwrap_or_else(|| self.described.devices.add(device))
+            })),
+            None => search::device(&self.devices, id).map(Ok),
+        }
     }
 
     /// Finds the models whose name, id, family or publisher matches every word of `text`, best

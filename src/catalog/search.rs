@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::{Catalog, Device, DeviceKind, Model, Suggestion};
+use super::{Catalog, Device, DeviceKind, Model, ModelSize, Suggestion};
 use crate::sort;
 
 /// Names of makers and brands, which people leave out.
@@ -184,23 +184,61 @@ pub(super) fn suggest_model(catalog: &Catalog, unknown: &str) -> Suggestion {
         .iter()
         .filter(|never| wanted.starts_with(&words(&never.name)))
         .max_by_key(|never| never.name.len());
+    let hypothetical = ModelSize::in_name(name).map(|size| size.to_string());
     match never {
         Some(never) => Suggestion {
             never_released: Some(never.why.clone()),
             nearest: never.nearest.iter().take(SUGGESTED).cloned().collect(),
+            base: None,
+            hypothetical,
         },
         None => {
+            let base = base_of(catalog, name).map(|model| model.id.clone());
             let found = catalog.find_models(name).into_iter().map(|m| m.id.as_str());
             let all = catalog.models.iter().map(|m| m.id.as_str());
-            Suggestion { never_released: None, nearest: best(name, found, all) }
+            let mut nearest = best(name, found, all);
+            if let Some(base) = &base {
+                nearest.retain(|id| id != base);
+                nearest.insert(0, base.clone());
+                nearest.truncate(SUGGESTED);
+            }
+            Suggestion { never_released: None, nearest, base, hypothetical }
         }
     }
+}
+
+/// Words of a model's name that a model made from it may lack.
+const KINDS: &[&str] = &["instruct", "chat", "it", "hf", "base", "meta"];
+
+/// The model that another one is made from, by its name: the one with all words of its name in that
+/// of the other, among them its size, and with the most of them.
+pub(super) fn base_of<'a>(catalog: &'a Catalog, name: &str) -> Option<&'a Model> {
+    let wanted = words(name);
+    let has = |word: &String| wanted.contains(word);
+    let shared = |model: &Model| {
+        let own = words(model.name_on_hub());
+        let is_size =
+            |word: &String| word.ends_with('b') && word.starts_with(|c: char| c.is_ascii_digit());
+        let is_made = own.iter().any(|word| is_size(word) && has(word))
+            && own.iter().all(|word| has(word) || KINDS.contains(&word.as_str()))
+            && own.len() < wanted.len() + KINDS.len();
+        let kinds = |words: &[String]| {
+            KINDS.iter().filter(|kind| words.iter().any(|word| word == *kind)).count()
+        };
+        let count = own.iter().filter(|word| has(word)).count();
+        // Most fine-tunes say what they are made from, and of one that does not say it is an
+        // instruct model the base is as good.
+        is_made.then(|| (count, Reverse(kinds(&own).abs_diff(kinds(&wanted)))))
+    };
+    let found = catalog.models.iter().filter_map(|model| Some((shared(model)?, model)));
+    found.max_by_key(|(shared, _)| *shared).map(|(_, model)| model)
 }
 
 pub(super) fn suggest_device(catalog: &Catalog, unknown: &str) -> Suggestion {
     let found = catalog.find_devices(unknown).into_iter().map(|d| d.id.as_str());
     let all = catalog.devices.iter().map(|d| d.id.as_str());
-    Suggestion { never_released: None, nearest: best(unknown, found, all) }
+    let nearest = best(unknown, found, all);
+    Suggestion { nearest, ..Suggestion::default() }
 }
 
 /// Returns the first of `found`, or, if there are none, those of `all` most similar to `unknown`.

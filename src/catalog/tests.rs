@@ -20,7 +20,7 @@ fn comparable(model: &Model) -> u64 {
 #[test]
 fn tensors_add_up_to_the_published_parameters() {
     let (mut exact, mut near, mut noted) = (0, 0, 0);
-    for model in &Catalog::bundled().models {
+    for model in Catalog::bundled().models.iter() {
         let Some(published) = model.params_published else { continue };
         let counted = comparable(model);
         let off = counted.abs_diff(published) as f64 / published as f64;
@@ -38,7 +38,7 @@ fn tensors_add_up_to_the_published_parameters() {
 
 #[test]
 fn every_tensor_has_a_size_and_the_parts_make_the_whole() {
-    for model in &Catalog::bundled().models {
+    for model in Catalog::bundled().models.iter() {
         let architecture = model.architecture();
         let tensors = tensors(architecture);
         let mut names = BTreeSet::new();
@@ -66,7 +66,7 @@ fn models_are_whole() {
     let catalog = Catalog::bundled();
     assert_eq!((catalog.models.len(), catalog.left_out.len()), (557, 12));
     let mut ids = BTreeSet::new();
-    for model in &catalog.models {
+    for model in catalog.models.iter() {
         assert!(ids.insert(&model.id), "{} twice", model.id);
         assert!(url_safe(&model.id), "{}", model.id);
         assert!(!model.sources.is_empty() && !model.confidence.is_empty(), "{}", model.id);
@@ -110,7 +110,7 @@ fn devices_are_whole() {
     let catalog = Catalog::bundled();
     assert_eq!(catalog.devices.len(), 490);
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
-    for device in &catalog.devices {
+    for device in catalog.devices.iter() {
         assert!(url_safe(&device.id), "{}", device.id);
         assert!(!device.sources.is_empty(), "{}", device.id);
         for name in device.aliases.iter().chain([&device.id, &device.name]) {

@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn every_command_names_its_model() {
         let catalog = Catalog::bundled();
-        for model in &catalog.models {
+        for model in catalog.models.iter() {
             for engine in Engine::ALL.iter().copied() {
                 for quant in crate::engine::usual_formats(engine, model) {
                     let command = command(engine, model, quant, &["--flag 1".to_owned()]);

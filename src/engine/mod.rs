@@ -21,6 +21,7 @@ mod tensorrt_llm;
 mod transformers;
 mod usual_formats;
 pub mod vllm;
+mod widened;
 
 pub use adapter::EngineAdapter;
 pub use addons::{Cut, LoraMemory, Widths, adapted, on_demand, profiled, tower, warm_up};
@@ -39,6 +40,8 @@ pub use refusal::Refusal;
 pub use run::{Effort, Run};
 pub use split_by_memory::split_by_memory;
 pub use usual_formats::usual_formats;
+
+use widened::Widened;
 
 use crate::catalog::{Catalog, Model};
 use crate::hardware::Hardware;
@@ -145,7 +148,11 @@ pub fn run<'a>(
         let refusal = Refusal::of(RefusalReason::CacheType, key, asked);
         return Err(refusal.set(key, CacheType::F16).notice(engine, files.model()));
     }
-    adapter(engine).run(files, hardware, scenario)
+    let run = adapter(engine).run(files, hardware, scenario)?;
+    Ok(match files.model().own().and_then(|own| own.spread) {
+        Some(spread) => Box::new(Widened { run, spread, engine }),
+        None => run,
+    })
 }
 
 /// How `run` lays out the KV cache.

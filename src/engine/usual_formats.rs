@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn every_model_has_formats_that_the_engine_loads_and_the_published_one_first() {
         let catalog = Catalog::bundled();
-        for model in &catalog.models {
+        for model in catalog.models.iter() {
             for engine in Engine::ALL.iter().copied() {
                 let formats = usual_formats(engine, model);
                 assert!(!formats.is_empty(), "{} in {engine}", model.id);
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn every_way_of_publishing_in_the_catalogue_is_known() {
-        for model in &Catalog::bundled().models {
+        for model in Catalog::bundled().models.iter() {
             let is_16_bit = model.native_format().nominal_bits() == 16;
             assert_eq!(model.native_quantization.is_none(), is_16_bit, "{}", model.id);
         }

@@ -5,12 +5,14 @@ mod speed;
 pub use speed::CellSpeed;
 
 use crate::advice::{Capacity, Seated, headroom};
-use crate::catalog::{Catalog, Model, Suggestion};
+use crate::catalog::{Catalog, FileTypes, Model};
 use crate::economy;
 use crate::engine::{self, ModelFiles, Run};
 use crate::hardware::Hardware;
 use crate::quant::Quant;
-use crate::report::{self, BillItem, Cell, Notice, PlacementReason, Report, Term, Verdict};
+use crate::report::{
+    self, BillItem, Cell, Notice, PlacementReason, Report, Term, Verdict, find_model,
+};
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
 use speed::{Corrections, LayerWorkCache, SpeedInput};
@@ -149,9 +151,7 @@ pub fn files<'a>(
     model_id: &str,
     before: Option<&Files<'a>>,
 ) -> Result<Files<'a>, Notice> {
-    let Some(model) = catalog.model(model_id) else {
-        return Err(unknown_model(catalog, model_id));
-    };
+    let model = find_model(catalog, model_id)?;
     let pairs = scenario
         .quants
         .iter()
@@ -254,8 +254,8 @@ pub fn verdict_and_decode(
 /// Models and devices of `scenario` that are not in the catalogue: the first `most` of them, and
 /// how many there are. To look for the nearest known ones takes time for each.
 pub fn unknown(catalog: &Catalog, scenario: &Scenario, most: usize) -> (Vec<Notice>, usize) {
-    let models = scenario.models.iter().filter(|id| catalog.model(id).is_none());
-    let models: Vec<&String> = models.collect();
+    let is_unknown = |id: &&String| !matches!(catalog.model_or_error(id), Some(Ok(_)));
+    let models: Vec<&String> = scenario.models.iter().filter(is_unknown).collect();
     let mut machines: Vec<Notice> = Vec::new();
     for machine in &scenario.machines {
         if let Err(notice) = Hardware::resolve(catalog, scenario, machine)
@@ -265,13 +265,30 @@ pub fn unknown(catalog: &Catalog, scenario: &Scenario, most: usize) -> (Vec<Noti
         }
     }
     let count = models.len() + machines.len();
-    let models = models.into_iter().map(|id| unknown_model(catalog, id));
+    let models = models.into_iter().filter_map(|id| find_model(catalog, id).err());
     (models.chain(machines).take(most).collect(), count)
 }
 
-fn unknown_model(catalog: &Catalog, id: &str) -> Notice {
-    let Suggestion { never_released, nearest } = catalog.suggest_model(id);
-    Notice::UnknownModel { id: id.to_owned(), never_released, nearest }
+/// What is to be known of a model that is not in the catalogue.
+fn described(model: &Model) -> Vec<Notice> {
+    let Some(own) = model.own() else { return Vec::new() };
+    let mut notices = Vec::new();
+    let id = || model.id.clone();
+    if own.spread.is_some() {
+        let like = own.like.clone();
+        notices.push(match model.id.starts_with("size:") {
+            true => Notice::HypotheticalShape { id: id(), like },
+            false => Notice::UnknownShape { id: id(), like },
+        });
+    }
+    if !own.assumed.is_empty() {
+        notices.push(Notice::AssumedFields { id: id(), fields: own.assumed.clone() });
+    }
+    let types = own.file.as_ref().map(FileTypes::foreign).unwrap_or_default();
+    if !types.is_empty() {
+        notices.push(Notice::ForeignTypes { id: id(), types });
+    }
+    notices
 }
 
 /// Returns prices and power of `machine`; `None` if one of its devices is unknown.
@@ -300,6 +317,7 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
             let (id, context) = (model.id.clone(), scenario.context);
             notices.push(Notice::ContextBeyondTraining { id, context, trained });
         }
+        notices.extend(described(model));
     }
     let models = scenario.models.iter().filter_map(|id| catalog.model(id));
     let resolve = |machine| Hardware::resolve(catalog, scenario, machine).ok();

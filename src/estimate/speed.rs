@@ -175,6 +175,9 @@ impl SpeedInput<'_> {
         let mut setup = setup.ok_or(NoSpeed::UnknownDevice)?;
         setup.correction = self.corrections.for_model(&self.file.model().id, quant);
         setup.draft = self.draft();
+        if let Some(spread) = self.file.model().own().and_then(|own| own.spread) {
+            setup.shape_spread = spread.read.1.max(1.0 / spread.read.0);
+        }
         let (prompt, output) = self.scenario.serving.within(self.scenario.context);
         let load = Load {
             users: users as f64,

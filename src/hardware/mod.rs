@@ -88,10 +88,13 @@ impl<'a> Hardware<'a> {
         let mut parts = Vec::new();
         let mut host = Host { device: None, ram: scenario.ram, system: SYSTEM, shared: false };
         for DeviceCount { id, count, memory_gb } in &machine.devices {
-            let device = catalog.device(id).ok_or_else(|| Notice::UnknownDevice {
-                id: id.clone(),
-                nearest: catalog.suggest_device(id).nearest,
-            })?;
+            let device = match catalog.device_or_error(id) {
+                Some(device) => device.map_err(|error| Notice::unusable(id, error))?,
+                None => {
+                    let nearest = catalog.suggest_device(id).nearest;
+                    return Err(Notice::UnknownDevice { id: id.clone(), nearest });
+                }
+            };
             if device.kind == DeviceKind::Cpu {
                 host.device = Some(device);
                 // A board has no more than the memory that is soldered to it.

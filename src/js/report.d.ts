@@ -338,6 +338,10 @@ export type NoSpeed = ("does_not_fit" | "unknown_device");
 export type Notice = (Problem & {
   kind: "query";
 } | {
+  /** The model that its name says it is made from, such as a fine-tune's base. */
+  base?: (string | null);
+  /** The hypothetical shape of the size in its name, such as `size:72B`. */
+  hypothetical?: (string | null);
   /** The id as typed. */
   id: string;
   kind: "unknown_model";
@@ -345,6 +349,40 @@ export type Notice = (Problem & {
   nearest: Array<string>;
   /** Why the model was never released, if that is known. */
   never_released?: (string | null);
+} | {
+  /** What is accepted. */
+  accepted: string;
+  /** The part, such as `num_hidden_layers`. */
+  field: string;
+  /** The id as typed. */
+  id: string;
+  kind: "unusable_description";
+  /** Its value. */
+  value: string;
+} | {
+  /** The model. */
+  id: string;
+  kind: "hypothetical_shape";
+  /** The real models that it is interpolated from, the nearest first. */
+  like: Array<string>;
+} | {
+  /** The model. */
+  id: string;
+  kind: "unknown_shape";
+  /** The real models of its size, which its cache is assumed from. */
+  like: Array<string>;
+} | {
+  /** The fields. */
+  fields: Array<string>;
+  /** The model. */
+  id: string;
+  kind: "assumed_fields";
+} | {
+  /** The model. */
+  id: string;
+  kind: "foreign_types";
+  /** The types. */
+  types: Array<string>;
 } | {
   /** The id as typed. */
   id: string;

@@ -8,6 +8,7 @@ mod gguf_part;
 mod gguf_recipe;
 mod layout;
 mod mix_context;
+mod stored;
 
 pub use build::{Build, BuildName, Publisher};
 pub use format::Format;
@@ -15,6 +16,7 @@ pub use ggml::GgmlType;
 pub use gguf_mix::Mix;
 pub use layout::Layout;
 pub use mix_context::{Lineage, MixContext};
+pub use stored::{ForeignType, StoredType};
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ pub use bill::{BillItem, DeviceBill, HostBill, Term, sum_of_items};
 pub use cache_layout::{CacheLayout, SlidingWindowCache};
 pub use cell::{Cell, Verdict};
 pub use economy::{Economy, InOut, Input, Machine, Money, PerMtok, PowerDraw};
-pub use notice::{Adjustment, EngineRefusal, Notice, RefusalReason};
+pub use notice::{Adjustment, EngineRefusal, Notice, RefusalReason, find_model};
 pub use placement::{
     Duplicate, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind,
 };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Suggestion;
+use crate::catalog::{self, Catalog, Model, OwnError};
 use crate::scenario::{Engine, Problem};
 
 /// A notice about the question.
@@ -20,6 +21,51 @@ pub enum Notice {
         never_released: Option<String>,
         /// The nearest known ids.
         nearest: Vec<String>,
+        /// The model that its name says it is made from, such as a fine-tune's base.
+        #[serde(default)]
+        base: Option<String>,
+        /// The hypothetical shape of the size in its name, such as `size:72B`.
+        #[serde(default)]
+        hypothetical: Option<String>,
+    },
+    /// A model or device is described by its id, and a part of the description cannot be used.
+    UnusableDescription {
+        /// The id as typed.
+        id: String,
+        /// The part, such as `num_hidden_layers`.
+        field: String,
+        /// Its value.
+        value: String,
+        /// What is accepted.
+        accepted: String,
+    },
+    /// A model of this size was never released: its shape is interpolated.
+    HypotheticalShape {
+        /// The model.
+        id: String,
+        /// The real models that it is interpolated from, the nearest first.
+        like: Vec<String>,
+    },
+    /// Of a model's architecture nothing is known but the size of its weights.
+    UnknownShape {
+        /// The model.
+        id: String,
+        /// The real models of its size, which its cache is assumed from.
+        like: Vec<String>,
+    },
+    /// Parts of a model's configuration were assumed.
+    AssumedFields {
+        /// The model.
+        id: String,
+        /// The fields.
+        fields: Vec<String>,
+    },
+    /// A file has tensors of types that this version of llama.cpp lacks.
+    ForeignTypes {
+        /// The model.
+        id: String,
+        /// The types.
+        types: Vec<String>,
     },
     /// No device has this id.
     UnknownDevice {
@@ -76,6 +122,31 @@ pub enum Notice {
         /// Number of answered cells.
         most: u64,
     },
+}
+
+impl Notice {
+    /// The notice that a description cannot be used.
+    pub fn unusable(id: &str, error: OwnError) -> Notice {
+        let OwnError { field, value, accepted } = error;
+        Notice::UnusableDescription { id: id.to_owned(), field, value, accepted }
+    }
+}
+
+/// The model with this id.
+///
+/// # Errors
+/// It is not in the catalogue, or its description cannot be used.
+pub fn find_model<'a>(catalog: &'a Catalog, id: &str) -> Result<&'a Model, Notice> {
+    match catalog.model_or_error(id) {
+        Some(Ok(model)) => Ok(model),
+        Some(Err(error)) => Err(Notice::unusable(id, error)),
+        None => {
+            let catalog::Suggestion { never_released, nearest, base, hypothetical } =
+                catalog.suggest_model(id);
+            let id = id.to_owned();
+            Err(Notice::UnknownModel { id, never_released, nearest, base, hypothetical })
+        }
+    }
 }
 
 /// A refusal of an engine, with its rule.

@@ -37,6 +37,8 @@ pub struct Chip {
     pub family: String,
     /// The backend that engines use by default.
     pub backend: Backend,
+    /// Whether somebody described the device, so that what its peak means is not known.
+    pub is_described: bool,
 }
 
 /// Dense peak rates in operations per second; 0 for formats that the device lacks.
@@ -114,6 +116,7 @@ impl Chip {
             host_link: bandwidth,
             family: "CPU".to_owned(),
             backend: Backend::Cpu,
+            is_described: false,
         }
     }
 
@@ -152,6 +155,7 @@ impl Chip {
             host_link,
             family: family(device),
             backend: backend(device),
+            is_described: device.is_described(),
         })
     }
 }
@@ -226,6 +230,8 @@ fn backend(device: &Device) -> Backend {
         (_, "Intel (Habana)", _) => Backend::Hpu,
         (_, "Intel", "Xe-HPC") => Backend::Xpu,
         (_, "Intel", _) => Backend::Vulkan,
+        // Of a card that nobody says the maker of.
+        (_, "", _) => Backend::Vulkan,
         _ => Backend::Other,
     }
 }
@@ -260,7 +266,7 @@ mod tests {
 
     #[test]
     fn every_device_with_a_bandwidth_has_a_chip() {
-        for device in &Catalog::bundled().devices {
+        for device in Catalog::bundled().devices.iter() {
             let Some(chip) = Chip::of(device) else { continue };
             assert!(
                 chip.bandwidth > 0.0 && chip.link > 0.0 && chip.host_link > 0.0,

@@ -54,6 +54,9 @@ pub struct SpeedModel<'a> {
     pub known: Known,
     /// Correction by measurements on the machine itself.
     pub correction: Correction,
+    /// How far the bytes that a token reads may be off, as a factor: 1 unless the shape of the model
+    /// is hypothetical.
+    pub shape_spread: f64,
 }
 
 /// Speculative decoding: tokens are proposed and verified by the model in one step.
@@ -134,8 +137,17 @@ impl SpeedModel<'static> {
         let pipelined =
             matches!(software.engine, Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm);
         let (draft, correction) = (None, Correction::default());
-        let model =
-            SpeedModel { stages, numerics, microbatch, pipelined, draft, known, correction };
+        let shape_spread = 1.0;
+        let model = SpeedModel {
+            stages,
+            numerics,
+            microbatch,
+            pipelined,
+            draft,
+            known,
+            correction,
+            shape_spread,
+        };
         (!model.stages.is_empty()).then_some(model)
     }
 }
@@ -259,6 +271,16 @@ impl SpeedModel<'_> {
     /// Half-width of the interval of `figure`, as a factor. After a correction it is what the fit
     /// itself leaves: nine of ten of its residuals.
     pub fn interval_factor(&self, figure: Figure) -> f64 {
+        let known = self.known_shape_interval_factor(figure);
+        match self.shape_spread > 1.0 {
+            // Both are off independently of each other.
+            true => independent(self.shape_spread, known),
+            false => known,
+        }
+    }
+
+    /// Half-width of the interval of `figure` of a model whose shape is known, as a factor.
+    fn known_shape_interval_factor(&self, figure: Figure) -> f64 {
         let uncorrected = self.uncorrected_interval_factor(figure);
         let correction = match figure {
             Figure::Decode | Figure::Batch => self.correction.step,
@@ -279,7 +301,12 @@ impl SpeedModel<'_> {
             let evidence = figure.evidence(stage.calibration);
             let spread = if measured { evidence.spread } else { evidence.spread_unseen };
             // A figure without any measurement behind it.
-            if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread }
+            let spread = if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread };
+            match figure == Figure::Prefill && stage.chip.is_described {
+                // A peak that may mean anything, whatever the software makes of it.
+                true => independent(spread, UNCALIBRATED),
+                false => spread,
+            }
         };
         let worst = self.stages.iter().map(stage).fold(1.0, f64::max);
         match self.known {
@@ -306,6 +333,11 @@ impl SpeedModel<'_> {
         let spread = |stage: &Stage<'_>| stage.calibration.decode_evidence.spread;
         self.stages.iter().max_by(|a, b| spread(a).total_cmp(&spread(b)))
     }
+}
+
+/// Half-width of what is off by two factors independently of each other.
+fn independent(a: f64, b: f64) -> f64 {
+    a.max(1.0).ln().hypot(b.max(1.0).ln()).exp()
 }
 
 /// Tokens up to which a prompt takes no longer than a step that verifies as many: steps were

@@ -321,6 +321,8 @@ mod tests {
             id: "nothing".to_owned(),
             never_released: None,
             nearest: Vec::new(),
+            base: None,
+            hypothetical: None,
         };
         assert_eq!(told("model=nothing", &[(llama, Some(draft.clone()))]), 0);
         assert_eq!(told("draft=nothing", &[(llama, Some(draft))]), 1);

@@ -1,5 +1,5 @@
 //! What the page loads when it is first used, since most visits begin with a link and end with an
-//! answer: what the ask box understands, and what writes plans.
+//! answer: what the ask box understands, what writes plans, and what reads a model's files.
 
 /// What `text` asks, as JSON: see [`headroom::ask::ask`].
 #[cfg(target_arch = "wasm32")]
@@ -23,6 +23,41 @@ pub fn plan(input: &str, lang: &str, shell: &str) -> String {
     let shell = plan::shell(shell).unwrap_or_default();
     let document = Document::new(Catalog::bundled(), &input, lang, shell);
     document.and_then(|document| serde_json::to_string(&document).ok()).unwrap_or_default()
+}
+
+/// What is read of files, of each its name, its beginning and its size, as JSON: `more`, how many
+/// bytes of each are needed; or `id`, `quant` and `remarks` of the model; or `error`.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn imported(
+    names: Vec<String>,
+    beginnings: Vec<js_sys::Uint8Array>,
+    sizes: Vec<f64>,
+) -> String {
+    use headroom::catalog::Catalog;
+    use headroom::import::{Files, read_all};
+    use serde_json::json;
+
+    let beginnings: Vec<Vec<u8>> = beginnings.iter().map(js_sys::Uint8Array::to_vec).collect();
+    let files = names.iter().zip(&beginnings).zip(&sizes);
+    let files: Vec<_> = files
+        .map(|((name, bytes), size)| (name.as_str(), bytes.as_slice(), *size as u64))
+        .collect();
+    let answer = match read_all(Catalog::bundled(), &files) {
+        Ok(Files::More(more)) => json!({ "more": more }),
+        Ok(Files::Model(model)) => json!({
+            "id": model.custom.to_id(),
+            "quant": model.quant,
+            "remarks": model.remarks,
+        }),
+        Err(error) => json!({ "error": {
+            "file": error.file,
+            "field": error.field,
+            "value": error.value,
+            "accepted": error.accepted,
+        } }),
+    };
+    answer.to_string()
 }
 
 fn main() {}

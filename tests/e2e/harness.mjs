@@ -65,6 +65,11 @@ export function plan(query) {
   return JSON.parse(headroom("plan", query, "--format", "json"));
 }
 
+/** What a GGUF file of a model holds. */
+export function tensors(model, quant) {
+  return JSON.parse(headroom("tensors", model, quant));
+}
+
 /** The ids of all models in the catalogue. */
 export function models() {
   return headroom("models").trim().split("\n");

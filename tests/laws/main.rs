@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "a run tells how long it took")]
 
 mod answers;
+mod damaged;
 mod links;
 mod questions;
 

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use headroom::catalog::{Catalog, DeviceKind};
+use headroom::catalog::{Catalog, Custom, DeviceKind};
 use headroom::engine::loads_format;
 use headroom::estimate;
 use headroom::quant::Quant;
@@ -119,7 +119,8 @@ fn any_cell() -> impl Strategy<Value = [String; 4]> {
         2 => Just(Engine::LlamaCpp),
         3 => select(Engine::ALL.to_vec()),
     ];
-    (any_id(&models()), any_machine(), engine).prop_flat_map(|(model, hw, engine)| {
+    let model = prop_oneof![12 => any_id(&models()), 1 => any_description()];
+    (model, any_machine(), engine).prop_flat_map(|(model, hw, engine)| {
         let loaded: Vec<Quant> =
             Quant::all().filter(|quant| loads_format(engine, *quant)).collect();
         let quant =
@@ -128,6 +129,17 @@ fn any_cell() -> impl Strategy<Value = [String; 4]> {
             [model.clone(), hw.clone(), quant.to_string(), engine.to_string()]
         })
     })
+}
+
+/// A model that is not in the catalogue.
+fn any_description() -> impl Strategy<Value = String> {
+    let sizes = &["size:0.5B", "size:8B", "size:72B", "size:30B-A3B", "size:235B-A22B", "size:1T"];
+    let custom = any_id(&models()).prop_map(|id| {
+        let model = Catalog::bundled().model(&id).expect("it is in the catalogue");
+        let (name, config) = (model.hf_id.clone(), model.config().clone());
+        Custom { name, config, ..Custom::default() }.to_id()
+    });
+    prop_oneof![any_id(sizes), custom]
 }
 
 fn models() -> Vec<&'static str> {

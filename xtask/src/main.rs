@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask serve`, `build`, `test`, `fuzz`, `flags`.
+//! The project's tasks: `cargo xtask serve`, `build`, `test`, `fuzz`, `flags`, `catalog`.
 //!
 //! Each one installs what it needs first (see [`tools`] and [`browser`]), so that a fresh clone
 //! on a machine with only Rust and Node works, and says what to do where it cannot.
@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "tasks tell how long they took")]
 
 mod browser;
+mod catalog;
 mod config;
 mod document;
 mod flags;
@@ -36,6 +37,9 @@ The project's tasks.
         Hold the laws of tests/laws against questions drawn at random.
     cargo xtask flags
         Ask the real parsers of mlx-lm and Transformers about the commands of plans.
+    cargo xtask catalog add PATH... --id OWNER/NAME --family F --release YYYY-MM --source WHERE
+                        [--license L] [--modality M] [--replace]
+        Add a model to the catalogue from its config.json, or from a folder with a model's files.
     cargo xtask screenshots [QUERY]
         Build the page and photograph it into tests/e2e/artifacts/.
 ";
@@ -66,6 +70,7 @@ fn task(arguments: &[&str]) -> Result<ExitCode> {
             page::release()?;
             println!("\nThe page is in dist/; serve that folder by any web server, at any path.");
         }
+        ["catalog", "add", options @ ..] => catalog::add(options)?,
         ["screenshots"] => page::screenshots("")?,
         ["screenshots", query] => page::screenshots(query)?,
         ["test", options @ ..] => {

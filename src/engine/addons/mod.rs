@@ -16,9 +16,9 @@ pub use projector::{on_demand, profiled, tower, warm_up};
 use super::adapter::EngineAdapter;
 use super::model_files::{Addons, ModelFiles, Proposer, Speculation};
 use super::refusal::Refusal;
-use crate::catalog::{self, Catalog, Model};
+use crate::catalog::{Catalog, Model};
 use crate::quant::Quant;
-use crate::report::{Notice, RefusalReason};
+use crate::report::{Notice, RefusalReason, find_model};
 use crate::scenario::{DraftModel, Lora, Projector, ProjectorType, Scenario};
 use crate::units::Bytes;
 
@@ -105,10 +105,7 @@ fn draft_files<'a>(
     scenario: &Scenario,
     draft: &DraftModel,
 ) -> Result<ModelFiles<'a>, Notice> {
-    let Some(found) = catalog.model(&draft.id) else {
-        let catalog::Suggestion { never_released, nearest } = catalog.suggest_model(&draft.id);
-        return Err(Notice::UnknownModel { id: draft.id.clone(), never_released, nearest });
-    };
+    let found = find_model(catalog, &draft.id)?;
     let refuse = |refusal: Refusal| Err(refusal.notice(adapter.engine(), model));
     if !adapter.supports_draft() {
         return refuse(Refusal::of(RefusalReason::NotOffered, "draft", draft).set("draft", ""));

@@ -24,12 +24,19 @@ enum Basis<'a> {
     Published(&'a PublishedFile),
     /// Files of that name of other models.
     Named,
+    /// The file itself, whose tensors are known with their types.
+    Read,
 }
 
 /// Bytes of a parameter of the projector, which is published in 16 bits.
 const PROJECTOR_BYTES: u64 = 2;
 
 impl<'a> FileSize<'a> {
+    /// The size of a file whose header was read.
+    pub(super) fn read() -> FileSize<'a> {
+        FileSize { low: 1.0, high: 1.0, basis: Basis::Read }
+    }
+
     /// The size of what llama-quantize makes of `model` in `mix`, which is `standard`: published
     /// files of that name may have other types.
     pub(super) fn of_mix(model: &Model, mix: Mix, standard: Bytes) -> FileSize<'a> {
@@ -103,6 +110,7 @@ impl<'a> FileSize<'a> {
             Basis::Published(file) => {
                 format!("published by {}: {}", file.publisher.name(), file.source)
             }
+            Basis::Read => "the types that the file itself states".to_owned(),
             Basis::Named => {
                 "published files of that name of other models, relative to the nearest \
                              standard mix"

@@ -50,6 +50,9 @@ impl<'a> GgufFile<'a> {
     /// # Errors
     /// llama.cpp does not know the architecture.
     pub fn new(model: &'a Model, mix: Mix, imatrix: bool) -> Result<GgufFile<'a>, Notice> {
+        if let Some(file) = GgufFile::own(model, Quant::Gguf(mix))? {
+            return Ok(file);
+        }
         let weights = weights(model, mix, imatrix)?;
         let size = FileSize::of_mix(model, mix, weights.iter().map(Weight::bytes).sum());
         Ok(GgufFile::of(model, Quant::Gguf(mix), imatrix, weights, size))
@@ -62,6 +65,9 @@ impl<'a> GgufFile<'a> {
     /// # Errors
     /// llama.cpp does not know the architecture.
     pub fn published(model: &'a Model, build: Build) -> Result<GgufFile<'a>, Notice> {
+        if let Some(file) = GgufFile::own(model, Quant::Build(build))? {
+            return Ok(file);
+        }
         // Publishers use importance matrices.
         let mix = Quant::Build(build).mix().unwrap_or(Mix::F16);
         let mut weights = weights(model, mix, true)?;
@@ -80,6 +86,22 @@ impl<'a> GgufFile<'a> {
         let factor = (bytes - plain).0 as f64 / (standard - plain).0.max(1) as f64;
         weights.iter_mut().for_each(|weight| *weight = weight.resized(factor));
         Ok(GgufFile::of(model, Quant::Build(build), true, weights, size))
+    }
+
+    /// The file that `model` was read from, with its own types, if it is called `quant`.
+    ///
+    /// # Errors
+    /// llama.cpp does not know the architecture.
+    fn own(model: &'a Model, quant: Quant) -> Result<Option<GgufFile<'a>>, Notice> {
+        let file = model.own().and_then(|own| own.file.as_ref());
+        let Some(file) = file.filter(|file| file.quant == quant) else { return Ok(None) };
+        known_architecture(model)?;
+        let tensors = model.tensors().iter().filter(|tensor| tensor.in_gguf);
+        let tensors: Vec<Tensor> = tensors.copied().collect();
+        let types = file.types(&tensors);
+        let stored = |(tensor, ty): (Tensor, Option<_>)| Some(Weight::stored(tensor, ty?));
+        let weights = tensors.into_iter().zip(types).filter_map(stored).collect();
+        Ok(Some(GgufFile::of(model, quant, true, weights, FileSize::read())))
     }
 
     fn of(
@@ -142,15 +164,22 @@ impl<'a> GgufFile<'a> {
     }
 }
 
+/// The name of the architecture of `model` in GGUF files.
+///
+/// # Errors
+/// llama.cpp does not know it.
+fn known_architecture(model: &Model) -> Result<&str, Notice> {
+    let name = model.architecture().gguf_arch.as_deref();
+    let unknown = || Notice::EngineCannotRun { id: model.id.clone(), engine: Engine::LlamaCpp };
+    name.ok_or_else(unknown)
+}
+
 /// The tensors of `model` with their types in `mix`.
 ///
 /// # Errors
 /// llama.cpp does not know the architecture.
 fn weights(model: &Model, mix: Mix, imatrix: bool) -> Result<Vec<Weight>, Notice> {
-    let Some(name) = model.architecture().gguf_arch.as_deref() else {
-        let engine = Engine::LlamaCpp;
-        return Err(Notice::EngineCannotRun { id: model.id.clone(), engine });
-    };
+    let name = known_architecture(model)?;
     let tensors = model.tensors().iter().filter(|tensor| tensor.in_gguf);
     let tensors: Vec<Tensor> = tensors.copied().collect();
     let types = mix.types(MixContext::new(model.architecture(), imatrix), &tensors);

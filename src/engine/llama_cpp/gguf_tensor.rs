@@ -2,7 +2,7 @@
 
 use super::graph_quirks::Family;
 use crate::architecture::{Group, Role, Tensor};
-use crate::quant::GgmlType;
+use crate::quant::{GgmlType, StoredType};
 use crate::units::Bytes;
 
 /// Alignment of tensors on the host (`TENSOR_ALIGNMENT`).
@@ -28,6 +28,12 @@ impl Weight {
     /// Creates a tensor of a type.
     pub fn new(tensor: Tensor, ty: GgmlType) -> Weight {
         Weight { tensor, ty, bytes: Bytes(ty.bytes(tensor.shape.elements())) }
+    }
+
+    /// Creates a tensor of a type that a file states. One that llama.cpp lacks is computed as the
+    /// nearest that it has, and takes what its own blocks take.
+    pub(super) fn stored(tensor: Tensor, ty: StoredType) -> Weight {
+        Weight { tensor, ty: ty.nearest(), bytes: Bytes(ty.bytes(tensor.shape)) }
     }
 
     /// Bytes in the file.

@@ -448,7 +448,8 @@ fn platform(device: &Device) -> Option<Platform> {
         ("NVIDIA", _) => Some(Platform::Cuda),
         ("AMD", _) => Some(Platform::Rocm),
         ("Apple", _) => Some(Platform::Metal),
-        ("Intel", _) => Some(Platform::Vulkan),
+        // Vulkan drives a card whose maker is not told, too.
+        ("Intel" | "", _) => Some(Platform::Vulkan),
         _ => None,
     }
 }

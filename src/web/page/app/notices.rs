@@ -48,7 +48,12 @@ impl Way {
 fn NoticeLine(notice: Notice) -> impl IntoView {
     let state = use_state();
     let kind = match &notice {
-        Notice::ContextBeyondTraining { .. } | Notice::EngineAdjusts(_) => "remark",
+        Notice::ContextBeyondTraining { .. }
+        | Notice::EngineAdjusts(_)
+        | Notice::HypotheticalShape { .. }
+        | Notice::UnknownShape { .. }
+        | Notice::AssumedFields { .. }
+        | Notice::ForeignTypes { .. } => "remark",
         _ => "refusal",
     };
     let shown = StoredValue::new(notice);
@@ -123,6 +128,30 @@ pub fn words(state: State, notice: &Notice) -> String {
             tr!(state, notices.never_released, id = &*shorten(id))
         }
         Notice::UnknownModel { id, .. } => tr!(state, notices.unknown_model, id = &*shorten(id)),
+        Notice::UnusableDescription { id, field, value, accepted } => tr!(
+            state,
+            notices.unusable,
+            id = &*shorten(id),
+            field = field.as_str(),
+            value = value.as_str(),
+            accepted = &*shorten(accepted)
+        ),
+        Notice::HypotheticalShape { id, like } => {
+            let (model, like) = (state.model_name(id), names(state, like));
+            tr!(state, notices.hypothetical, model = model, like = like)
+        }
+        Notice::UnknownShape { id, like } => {
+            let (model, like) = (state.model_name(id), names(state, like));
+            tr!(state, notices.unknown_shape, model = model, like = like)
+        }
+        Notice::AssumedFields { id, fields } => {
+            let (model, fields) = (state.model_name(id), fields.join(", "));
+            tr!(state, notices.assumed, model = model, fields = fields)
+        }
+        Notice::ForeignTypes { id, types } => {
+            let (model, types) = (state.model_name(id), types.join(", "));
+            tr!(state, notices.foreign_types, model = model, types = types)
+        }
         Notice::UnknownDevice { id, .. } => tr!(state, notices.unknown_device, id = &*shorten(id)),
         Notice::UnknownMemory { id, memory_gb, .. } => {
             let n = state.whole(u64::from(*memory_gb));
@@ -171,6 +200,11 @@ pub fn words(state: State, notice: &Notice) -> String {
             most = state.whole(*most)
         ),
     }
+}
+
+/// The names of models, one after the other.
+fn names(state: State, ids: &[String]) -> String {
+    ids.iter().map(|id| state.model_name(id)).collect::<Vec<_>>().join(", ")
 }
 
 /// The rule by which an engine refuses.
@@ -272,14 +306,14 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
             let drop = Way::new(tr!(state, notices.drop), drop(problem.clone()));
             nearest.into_iter().chain([drop]).collect()
         }
-        Notice::UnknownModel { id, nearest, .. } => {
+        Notice::UnknownModel { id, nearest, hypothetical, .. } => {
             let replace = |new: &String| {
                 let (old, new) = (id.clone(), new.clone());
                 Way::new(state.model_name(&new), move |s| edit::replace_model(s, &old, &new))
             };
             let id = id.clone();
             let drop = Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id));
-            nearest.iter().map(replace).chain([drop]).collect()
+            nearest.iter().chain(hypothetical).map(replace).chain([drop]).collect()
         }
         Notice::UnknownDevice { id, nearest } => nearest
             .iter()
@@ -333,7 +367,16 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
             };
             adjustment.nearest.iter().map(fix).collect()
         }
-        Notice::EngineCannotUse { .. } | Notice::TooManyCells { .. } => Vec::new(),
+        Notice::UnusableDescription { id, .. } => {
+            let id = id.clone();
+            vec![Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
+        }
+        Notice::EngineCannotUse { .. }
+        | Notice::TooManyCells { .. }
+        | Notice::HypotheticalShape { .. }
+        | Notice::UnknownShape { .. }
+        | Notice::AssumedFields { .. }
+        | Notice::ForeignTypes { .. } => Vec::new(),
     }
 }
 

@@ -499,6 +499,8 @@ impl Rows {
                     id: id.clone(),
                     never_released: None,
                     nearest: Vec::new(),
+                    base: None,
+                    hypothetical: None,
                 })],
                 Some(_) => match &**self.files(id).read_untracked() {
                     Err(notice) => vec![Err(notice.clone())],

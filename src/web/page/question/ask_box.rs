@@ -15,6 +15,7 @@ use crate::page::app::late;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
+use crate::page::question::read_files::DropFiles;
 use headroom::ask::{Asked, Choice};
 
 /// How long typing rests before it is read, in milliseconds.
@@ -176,6 +177,7 @@ pub fn AskBox() -> impl IntoView {
                     }}
                 </div>
             </Show>
+            <DropFiles />
         </search>
     }
 }

@@ -13,6 +13,7 @@ pub mod models;
 pub mod offload_fields;
 pub mod picker;
 pub mod quants;
+pub mod read_files;
 pub mod setting;
 
 use leptos::prelude::*;

@@ -7,6 +7,7 @@ use crate::page::app::numbers::Style;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::picker::{Adder, Matches, found};
+use crate::page::question::read_files::ReadFiles;
 use crate::page::widgets::combobox::{Choice, Found};
 use crate::page::widgets::icons::Cross;
 use headroom::catalog::Model;
@@ -48,6 +49,7 @@ pub fn Models() -> impl IntoView {
                     </For>
                 </ul>
                 <AddModel replaces_example=true testid="model-pick" />
+                <ReadFiles />
             </div>
         </div>
     }

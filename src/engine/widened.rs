@@ -1,0 +1,120 @@
+//! A model whose shape is hypothetical, with the bills of an engine as wide as the real models of its
+//! size are apart.
+
+use super::layout::Layout;
+use super::run::{Effort, Run};
+use crate::catalog::Spread;
+use crate::hardware::{Hardware, Loads};
+use crate::report::{
+    BillItem, DeviceBill, HostBill, Placement, SlidingWindowCache, Term, sum_of_items,
+};
+use crate::scenario::Engine;
+use crate::units::{Bytes, Interval};
+
+/// A run of a hypothetical shape.
+pub(super) struct Widened<'a> {
+    pub run: Box<dyn Run + 'a>,
+    pub spread: Spread,
+    pub engine: Engine,
+}
+
+impl Widened<'_> {
+    fn again<'b>(&self, run: Box<dyn Run + 'b>) -> Box<dyn Run + 'b> {
+        Box::new(Widened { run, spread: self.spread, engine: self.engine })
+    }
+
+    /// Widens the lines of a bill, and returns what they add up to.
+    fn widen(&self, items: &mut [BillItem]) -> Interval<Bytes> {
+        let Spread { weights, cache, .. } = self.spread;
+        for item in items.iter_mut() {
+            let (low, high) = match item.term {
+                Term::Weights | Term::TiedOutput => weights,
+                Term::KvCache | Term::RecurrentState => cache,
+                _ => continue,
+            };
+            if (low, high) == (1.0, 1.0) {
+                continue;
+            }
+            let Interval { low: least, expected, high: most } = item.bytes;
+            item.bytes = Interval { low: least.scale(low), expected, high: most.scale(high) };
+            item.exact = false;
+            item.source.push_str("; as wide as real models of this size are apart");
+        }
+        sum_of_items(self.engine, items)
+    }
+}
+
+impl Run for Widened<'_> {
+    fn hardware(&self) -> &Hardware<'_> {
+        self.run.hardware()
+    }
+
+    fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
+        let (mut devices, mut host) = self.run.bills(context, users);
+        for bill in &mut devices {
+            bill.used_bytes = self.widen(&mut bill.items);
+        }
+        host.used_bytes = self.widen(&mut host.items);
+        (devices, host)
+    }
+
+    fn loads_lower_bound(&self, context: u64, users: u64) -> Loads {
+        self.run.loads_lower_bound(context, users)
+    }
+
+    fn is_feasible(&self) -> bool {
+        self.run.is_feasible()
+    }
+
+    fn offloads(&self) -> bool {
+        self.run.offloads()
+    }
+
+    fn without_offload(&self) -> Option<Box<dyn Run + '_>> {
+        self.run.without_offload().map(|run| self.again(run))
+    }
+
+    fn placed_anew(&self, context: u64, users: u64, effort: Effort) -> Option<Box<dyn Run + '_>> {
+        self.run.placed_anew(context, users, effort).map(|run| self.again(run))
+    }
+
+    fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
+        self.run.on(hardware).map(|run| self.again(run))
+    }
+
+    fn layout(&self) -> Layout {
+        self.run.layout()
+    }
+
+    fn sliding_window_cache(&self) -> SlidingWindowCache {
+        self.run.sliding_window_cache()
+    }
+
+    fn expands_latents(&self) -> bool {
+        self.run.expands_latents()
+    }
+
+    fn reserved_fraction(&self) -> Option<u64> {
+        self.run.reserved_fraction()
+    }
+
+    fn placement(&self) -> Placement {
+        self.run.placement()
+    }
+
+    fn flags(&self) -> Vec<String> {
+        self.run.flags()
+    }
+
+    fn context_step(&self) -> u64 {
+        self.run.context_step()
+    }
+
+    fn queues(&self) -> bool {
+        self.run.queues()
+    }
+
+    fn max_users(&self) -> u64 {
+        self.run.max_users()
+    }
+}
