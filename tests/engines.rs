@@ -367,7 +367,7 @@ proptest! {
 fn every_engine_has_a_setup_here() {
     for engine in Engine::ALL {
         let known = SETUPS.iter().any(|setup| setup.starts_with(&format!("engine={engine}")));
-        let elsewhere = matches!(engine, Engine::LlamaCpp | Engine::KoboldCpp);
+        let elsewhere = matches!(engine, Engine::LlamaCpp | Engine::KoboldCpp | Engine::IkLlamaCpp);
         assert!(known || elsewhere, "{engine}");
     }
 }

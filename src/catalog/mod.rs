@@ -220,6 +220,27 @@ pub struct CloudPrice {
     pub date: String,
 }
 
+/// A machine that a cloud rents by name.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its name, such as `g6e.xlarge`.
+    pub name: String,
+    /// The cloud.
+    pub provider: String,
+    /// Id of its devices.
+    pub device: String,
+    /// How many it has.
+    pub count: u32,
+    /// Its RAM.
+    pub ram: Bytes,
+    /// US dollars an hour on demand, if known.
+    pub usd_per_hour: Option<f64>,
+    /// Where size and price were read.
+    pub source: String,
+    /// Date of the price.
+    pub date: String,
+}
+
 /// A plausible model name that was never released.
 #[derive(Clone, Debug)]
 pub struct NeverReleased {
@@ -249,6 +270,8 @@ pub struct Catalog {
     pub models: Vec<Model>,
     /// All devices.
     pub devices: Vec<Device>,
+    /// Machines that clouds rent by name.
+    pub instances: Vec<Instance>,
     /// Plausible model names that were never released.
     pub never_released: Vec<NeverReleased>,
     /// Released models whose tensors are not known well enough, with the reasons.
@@ -274,6 +297,17 @@ impl Catalog {
     /// ignored; if a short name fits several devices (`4090`), the plainest of them is returned.
     pub fn device(&self, id: &str) -> Option<&Device> {
         search::device(&self.devices, id)
+    }
+
+    /// Finds the machine that a cloud rents by this name, in any case; Azure's with or without
+    /// `Standard_`.
+    pub fn instance(&self, name: &str) -> Option<&Instance> {
+        let plain = |name: &str| {
+            let name = name.trim().to_ascii_lowercase();
+            name.strip_prefix("standard_").map_or(name.clone(), str::to_owned)
+        };
+        let wanted = plain(name);
+        self.instances.iter().find(|instance| plain(&instance.name) == wanted)
     }
 
     /// Finds the models whose name, id, family or publisher matches every word of `text`, best

@@ -17,7 +17,7 @@ pub fn command(engine: Engine, model: &Model, quant: Quant, flags: &[String]) ->
         parts.join(" ")
     };
     match engine {
-        Engine::LlamaCpp => {
+        Engine::LlamaCpp | Engine::IkLlamaCpp => {
             let model = match published(model, quant) {
                 Some(repository) => format!("-hf {repository}"),
                 None => format!("-m {}", gguf_file(model, quant)),

@@ -124,6 +124,10 @@ impl EngineAdapter for TensorRtLlm {
         model.architecture().mtp.as_ref().ok_or(RefusalReason::NoMtpLayers)
     }
 
+    fn supports_draft_heads(&self) -> bool {
+        true
+    }
+
     fn max_vocabulary_difference(&self) -> u64 {
         0
     }
@@ -249,6 +253,8 @@ impl Run for TensorRtRun<'_> {
             microbatch: self.base.scenario.max_num_batched_tokens.unwrap_or(8192),
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
+            cache_ranks: 1,
+            cache_on_host: false,
         }
     }
 

@@ -37,7 +37,7 @@ macro_rules! engines {
                 match self { $(Engine::$engine => $program,)* }
             }
 
-            /// The engine whose rules it follows: llama.cpp for its front ends, else itself.
+            /// The engine whose rules it follows: llama.cpp for its front ends and forks, else itself.
             pub const fn rules_engine(self) -> Engine {
                 match self { $(Engine::$engine => Engine::$rules,)* }
             }
@@ -55,6 +55,8 @@ engines! {
     LmStudio = "lmstudio", "LM Studio", "lms load", LlamaCpp;
     /// KoboldCpp, over llama.cpp.
     KoboldCpp = "koboldcpp", "KoboldCpp", "koboldcpp", LlamaCpp;
+    /// ik_llama.cpp, a fork of llama.cpp.
+    IkLlamaCpp = "ik_llama.cpp", "ik_llama.cpp", "llama-server", LlamaCpp;
     /// vLLM.
     Vllm = "vllm", "vLLM", "vllm serve", Vllm;
     /// SGLang.

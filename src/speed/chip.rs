@@ -117,6 +117,32 @@ impl Chip {
         }
     }
 
+    /// Returns this chip with its board limited to `watts`. An assumption: power goes with
+    /// the cube of the clock, so a board at half of its power runs at four fifths of its clock; its
+    /// memory is as fast as before.
+    pub fn limited_to(self, watts: f64) -> Chip {
+        let Some(clock) =
+            self.power_w.filter(|power| watts < *power).map(|power| (watts / power).cbrt())
+        else {
+            return self;
+        };
+        let Peaks { half, half_fast, fp8, int8, fp4 } = self.peaks;
+        Chip {
+            unit_hz: self.unit_hz.map(|hz| hz * clock),
+            clock_hz: self.clock_hz.map(|hz| hz * clock),
+            peaks: Peaks {
+                half: half * clock,
+                half_fast: half_fast * clock,
+                fp8: fp8 * clock,
+                int8: int8 * clock,
+                fp4: fp4 * clock,
+            },
+            // The power for each unit at its clock is that of the board as it is sold.
+            power_w: self.power_w.map(|power| power * clock),
+            ..self
+        }
+    }
+
     /// Returns the limits of `device`; `None` if its bandwidth or all of its rates are unknown.
     pub fn of(device: &Device) -> Option<Chip> {
         let bandwidth = device.bandwidth_gb_s? * 1e9;

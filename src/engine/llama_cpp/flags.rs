@@ -26,11 +26,12 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, memory } = placed;
     let mut out = Vec::new();
     let mut flag = |text: String| out.push(text);
+    let slots = scenario.slots.unwrap_or(1);
     flag(format!("-c {}", scenario.context.saturating_mul(scenario.users)));
     if scenario.logits == LogitsBuffer::Server {
-        flag(format!("-np {}", scenario.users));
+        flag(format!("-np {}", scenario.users.max(slots)));
     }
-    if scenario.unified_kv {
+    if scenario.unified_kv || slots > scenario.users {
         flag("--kv-unified".to_owned());
     }
     if !memory.is_empty() {
@@ -70,7 +71,17 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     if scenario.swa_full {
         flag("--swa-full".to_owned());
     }
+    if !scenario.kv_offload {
+        flag("--no-kv-offload".to_owned());
+    }
     out
+}
+
+/// Flags of `llama-server` of ik_llama.cpp, which shares one cache and keeps whole contexts anyway.
+pub fn ik_llama_server(placed: Placed<'_>) -> Vec<String> {
+    let known = |flag: &String| !matches!(flag.as_str(), "--kv-unified" | "--swa-full");
+    let scenario = Scenario { logits: LogitsBuffer::Server, ..placed.scenario.clone() };
+    llama_server(Placed { scenario: &scenario, ..placed }).into_iter().filter(known).collect()
 }
 
 /// The `--tensor-split` that reproduces `placement`, if llama.cpp's own split differs.
@@ -165,16 +176,24 @@ pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
     if scenario.swa_full {
         out.push("--noswa".to_owned());
     }
+    if !scenario.kv_offload {
+        out.push("--usecublas lowvram".to_owned());
+    }
     out
 }
 
 /// Flags of `llama-server` that load `addons`.
 pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
-    let mut flags = files_beside(addons);
+    let mut flags = files_beside(addons, "--no-mmproj-offload");
     if let Some(speculation) = &addons.speculation {
         let source = match &speculation.by {
             Proposer::Mtp(_) => "--spec-type draft-mtp".to_owned(),
             Proposer::Draft(files) => format!("-md {}", gguf_name(files)),
+            Proposer::Head(head) => {
+                let kind = head.kind.name();
+                format!("-md {kind}.gguf --spec-type draft-{kind}")
+            }
+            Proposer::Ngram => "--spec-type ngram-simple".to_owned(),
         };
         flags.push(format!("{source} --spec-draft-n-max {}", speculation.tokens));
     }
@@ -187,9 +206,24 @@ pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
     flags
 }
 
+/// Flags of `llama-server` of ik_llama.cpp that load `addons`.
+pub fn ik_llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
+    let mut flags = files_beside(addons, "--no-mmproj-offload");
+    if let Some(speculation) = &addons.speculation {
+        let source = match &speculation.by {
+            Proposer::Mtp(_) => "-mtp".to_owned(),
+            Proposer::Draft(files) => format!("-md {}", gguf_name(files)),
+            Proposer::Head(head) => format!("-md {}.gguf", head.kind.name()),
+            Proposer::Ngram => "--spec-type ngram-simple".to_owned(),
+        };
+        flags.push(format!("{source} --draft-max {}", speculation.tokens));
+    }
+    flags
+}
+
 /// Flags of KoboldCpp that load `addons`.
 pub fn kobold_cpp_addons(addons: &Addons<'_>) -> Vec<String> {
-    let mut flags = files_beside(addons);
+    let mut flags = files_beside(addons, "--mmprojcpu");
     if let Some(draft) = addons.draft() {
         let (name, tokens) = (gguf_name(draft), addons.proposed());
         flags.push(format!("--draftmodel {name} --draftamount {tokens}"));
@@ -197,11 +231,14 @@ pub fn kobold_cpp_addons(addons: &Addons<'_>) -> Vec<String> {
     flags
 }
 
-fn files_beside(addons: &Addons<'_>) -> Vec<String> {
+/// The projector and the adapters; `on_host` is the flag that leaves the projector in RAM.
+fn files_beside(addons: &Addons<'_>, on_host: &str) -> Vec<String> {
     let projector = addons.projector.map(|ty| format!("--mmproj mmproj-{ty:?}.gguf"));
     let adapters = addons.lora.map_or(0, |lora| lora.count.min(8));
     let adapters = (1..=adapters).map(|n| format!("--lora adapter-{n}.gguf"));
-    projector.into_iter().chain(adapters).collect()
+    let in_ram = addons.projector.is_some() && !addons.projector_offload;
+    let in_ram = in_ram.then(|| on_host.to_owned());
+    projector.into_iter().chain(in_ram).chain(adapters).collect()
 }
 
 fn gguf_name(files: &ModelFiles<'_>) -> String {

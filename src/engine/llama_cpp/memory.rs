@@ -12,7 +12,7 @@ use crate::bill::{Line, device_bill, host_bill};
 use crate::catalog::{Device, DeviceKind};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::{BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term};
-use crate::scenario::Engine;
+use crate::scenario::{Engine, GpuBackend};
 use crate::units::{Bytes, Interval};
 
 /// A model at one quantisation on a machine.
@@ -68,7 +68,7 @@ impl<'a> GgufOnMachine<'a> {
         let overhead = |part: &InstalledDevice<'_>| {
             let overhead =
                 |platform| overhead::runtime_overhead(platform, part.capacity, driver_copies);
-            platform(part.device).map(overhead).ok_or_else(|| {
+            platform(part.device, hardware.backend).map(overhead).ok_or_else(|| {
                 let engine = Engine::LlamaCpp;
                 Notice::EngineCannotUse { id: part.device.id.clone(), engine }
             })
@@ -80,7 +80,8 @@ impl<'a> GgufOnMachine<'a> {
 
     /// Whether the backend of a device unpacks a quantised cache to f16 in flash attention.
     pub fn unpacks_cache(&self) -> bool {
-        let backends = self.hardware.parts.iter().filter_map(|part| platform(part.device));
+        let backend = self.hardware.backend;
+        let backends = self.hardware.parts.iter().filter_map(|part| platform(part.device, backend));
         backends.into_iter().any(|backend| matches!(backend, Platform::Cuda | Platform::Rocm))
     }
 
@@ -155,12 +156,12 @@ impl<'a> GgufOnMachine<'a> {
         let none = vec![Bytes::ZERO; placement.devices()];
         let mut split = Split { devices: none, host: Bytes::ZERO };
         for (LayerGroup { first, group, count }, state) in placed.layers.iter().zip(states) {
-            let Some(group) = group else {
+            let Some(group) = group.filter(|_| settings.kv_on_devices) else {
                 split.host += (state.kv + state.recurrent) * *count;
                 continue;
             };
             for (device, bytes) in split.devices.iter_mut().enumerate() {
-                if placement.group_of(device) == *group {
+                if placement.group_of(device) == group {
                     let state = placed.part(*first, Some(device)).of_state(state);
                     *bytes += (state.kv + state.kv_padding + state.recurrent) * *count;
                 }
@@ -219,7 +220,7 @@ impl<'a> GgufOnMachine<'a> {
             let devices = (0..placement.devices()).filter(|i| placement.group_of(*i) == place);
             Some(devices.map(|i| placed.part(il, Some(i)).of_state(*state).kv_padding).sum())
         });
-        let rows: Bytes = rows.sum();
+        let rows: Bytes = if settings.kv_on_devices { rows.sum() } else { Bytes::ZERO };
 
         let devices = |split: &Split| split.devices.iter().copied().sum::<Bytes>();
         let once_each = placement.pipeline_copies(architecture) == 1;
@@ -309,7 +310,15 @@ impl<'a> GgufOnMachine<'a> {
         let by_type = totals.bytes_by_type(architecture, weights, placement, device);
         let tied = totals.tied_output(architecture, weights, placement);
         let tied = device.map_or(tied.host, |device| tied.devices[device]);
-        let layers = || self.layers(placement, device.map(|device| placement.group_of(device)));
+        let cached: Vec<usize> = match (device, settings.kv_on_devices) {
+            (Some(device), true) => {
+                self.layers(placement, Some(placement.group_of(device))).collect()
+            }
+            (Some(_), false) => Vec::new(),
+            (None, true) => self.layers(placement, None).collect(),
+            (None, false) => (0..caches.states.len()).collect(),
+        };
+        let layers = || cached.iter().copied();
         let states: Vec<LayerState> =
             layers().map(|il| placed.part(il, device).of_state(caches.states[il])).collect();
         let rows: Vec<_> = layers()
@@ -404,14 +413,17 @@ impl PlacedModel {
     }
 }
 
-/// The backend that llama.cpp uses for a device; `None` if it has none.
-fn platform(device: &Device) -> Option<Platform> {
-    match (device.vendor.as_str(), device.kind) {
-        (_, DeviceKind::Cpu) => Some(Platform::Cpu),
-        ("NVIDIA", _) => Some(Platform::Cuda),
-        ("AMD", _) => Some(Platform::Rocm),
-        ("Apple", _) => Some(Platform::Metal),
-        ("Intel", _) => Some(Platform::Vulkan),
+/// The backend that llama.cpp uses for a device, the one `asked` for or its usual one; `None` if it
+/// has none.
+fn platform(device: &Device, asked: Option<GpuBackend>) -> Option<Platform> {
+    match (device.vendor.as_str(), device.kind, asked) {
+        (_, DeviceKind::Cpu, _) => Some(Platform::Cpu),
+        ("NVIDIA", _, None | Some(GpuBackend::Cuda)) => Some(Platform::Cuda),
+        ("AMD", _, None | Some(GpuBackend::Rocm)) => Some(Platform::Rocm),
+        ("Apple", _, None | Some(GpuBackend::Metal)) => Some(Platform::Metal),
+        ("Intel", _, Some(GpuBackend::Sycl)) => Some(Platform::Sycl),
+        ("Intel", _, None) => Some(Platform::Vulkan),
+        ("NVIDIA" | "AMD" | "Intel", _, Some(GpuBackend::Vulkan)) => Some(Platform::Vulkan),
         _ => None,
     }
 }

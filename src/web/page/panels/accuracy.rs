@@ -103,7 +103,7 @@ pub fn AccuracyLink(
 pub fn of_engine(name: &str) -> Accuracy {
     let engine = Engine::from_name(name);
     let engine = match engine {
-        Some(Engine::LmStudio | Engine::KoboldCpp) => Some(Engine::LlamaCpp),
+        Some(Engine::LmStudio | Engine::KoboldCpp | Engine::IkLlamaCpp) => Some(Engine::LlamaCpp),
         Some(Engine::Transformers | Engine::ExLlamaV3) => None,
         engine => engine,
     };
