@@ -22,6 +22,7 @@ fn questions(engine: Engine, key: &str) -> Vec<Scenario> {
     let more: &[&str] = match key {
         "unified" => &["users=4"],
         "ram_speed" => &["offload=ngl:8", "hw=radeon-780m"],
+        "arrival" => &["users=8"],
         "power_cap" => &["boards_w="],
         "mmproj_offload" => &["mmproj=f16"],
         "dcp" => &["model=deepseek-v2-lite&tp=2"],

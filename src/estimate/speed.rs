@@ -194,6 +194,7 @@ impl SpeedInput<'_> {
             fits: (fits / copies.max(1)).max(1) as f64,
             scheduled: (self.run.max_users() / copies.max(1)).max(1) as f64,
             copies: copies as f64,
+            arrival: self.scenario.serving.arrival,
         };
         Ok(CellSpeed {
             setup,

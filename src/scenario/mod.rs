@@ -45,6 +45,7 @@ pub use platform::{GpuBackend, RamSpeed, System};
 pub use query::{ParseError, Problem, ProblemKind};
 pub use reading::Reading;
 pub(crate) use reading::thousandths;
+pub use serving::Arrival;
 pub use settings::{
     Addons, Filter, Group, Money, Parallel, Platform, SETTINGS, Scenario, Serving, Setting, View,
     setting,

@@ -13,10 +13,10 @@ use super::notation::{
 };
 use super::view::RowAxes;
 use super::{
-    Accuracy, Axis, Bounds, CacheTypes, Currency, DeviceClass, Display, DraftModel, Engine,
-    ExpertParallel, GpuBackend, Lang, LogitsBuffer, Lora, LoraTargets, Machine, Measurement,
-    ModelKind, Month, NamePart, Offload, ParseError, Projector, RamSpeed, RankBy, Selected, Span,
-    SplitMode, System, TensorSplit, Theme,
+    Accuracy, Arrival, Axis, Bounds, CacheTypes, Currency, DeviceClass, Display, DraftModel,
+    Engine, ExpertParallel, GpuBackend, Lang, LogitsBuffer, Lora, LoraTargets, Machine,
+    Measurement, ModelKind, Month, NamePart, Offload, ParseError, Projector, RamSpeed, RankBy,
+    Selected, Span, SplitMode, System, TensorSplit, Theme,
 };
 use crate::quant::{Mix, Quant};
 use crate::units::Bytes;
@@ -208,6 +208,9 @@ serving: Serving {
     /// Tokens at the start of the prompt that all users share and that are in the cache already, as
     /// those of a system prompt.
     prefix { Serving, EVERY, prefix: u64 = 0, Number(Bounds::to(Bounds::CONTEXT.max), Count) }
+    /// How requests arrive: spread at random, or all at once, as `vllm bench serve --request-rate inf`
+    /// sends them. Only the time to the first token depends on it.
+    arrival { Serving, Except(&[KoboldCpp]), arrival: Arrival = Arrival::Spread, own() }
     /// The page leaves out what decodes fewer tokens a second.
     ///
     /// In thousandths.
