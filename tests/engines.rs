@@ -305,7 +305,7 @@ proptest! {
             return Ok(());
         };
         for device in &cell.devices {
-            let sum = sum_of_items(cell.engine, &device.items);
+            let sum = sum_of_items(&device.items);
             prop_assert_eq!(sum, device.used_bytes);
             for item in &device.items {
                 prop_assert!(item.bytes.low <= item.bytes.expected);

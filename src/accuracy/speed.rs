@@ -8,6 +8,7 @@ use crate::architecture::{Architecture, Group, Role, Tensor, tensors};
 use crate::catalog::{Catalog, Device};
 use crate::quant::{MixContext, Quant};
 use crate::scenario::Arrival;
+use crate::speed::numerics::is_looked_up;
 use crate::speed::{
     Backend, CacheBytes, Chip, Engine, Era, Load, Numerics, PlacedPart, Precision, Software,
     SpeedModel, Work,
@@ -266,7 +267,7 @@ fn numerics(quant: &str, flash_attention: bool) -> Numerics {
             _ => Precision::Half,
         },
         half_weights: matches!(quant, "F16" | "FP16" | "BF16"),
-        dequantised: matches!(quant, "GPTQ-Int4" | "AWQ" | "INT4" | "W4A16"),
+        dequantised: matches!(quant, "GPTQ-Int4" | "AWQ" | "INT4" | "W4A16") || is_looked_up(quant),
         flash_attention,
     }
 }

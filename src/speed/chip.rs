@@ -209,6 +209,11 @@ fn peaks(device: &Device, bandwidth: f64) -> Peaks {
         return Peaks { half: rate, half_fast: rate, ..Peaks::default() };
     }
     let rate = |key| tflops(device, key);
+    // Engines' FP4 products on consumer Blackwell come near the rate of FP8, not twice that.
+    let fp4 = match device.compute_capability() {
+        Some(120..) => rate("fp4").min(rate("fp8")),
+        _ => rate("fp4"),
+    };
     // A device without fast half precision (Pascal) computes in FP32.
     let half = rate("fp16").max(rate("bf16")).max(rate("fp32"));
     Peaks {
@@ -216,7 +221,7 @@ fn peaks(device: &Device, bandwidth: f64) -> Peaks {
         half_fast: rate("fp16_fp16acc").max(half),
         fp8: rate("fp8"),
         int8: rate("int8"),
-        fp4: rate("fp4"),
+        fp4,
     }
 }
 

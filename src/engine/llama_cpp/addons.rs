@@ -128,9 +128,10 @@ impl<'a> LlamaCppAddons<'a> {
         let used = |loads: &Loads| self.hardware.shared_use(loads.devices.iter().map(|l| l.used));
         let before = used(&loads);
         for (load, more) in loads.devices.iter_mut().zip(devices) {
-            load.used = load.used + more;
+            load.used = Interval::independent([load.used, more]);
         }
-        loads.host.used = loads.host.used + host + used(&loads).minus(before);
+        let own = loads.host.used.minus(before);
+        loads.host.used = Interval::independent([own, host]) + used(&loads);
         loads
     }
 

@@ -11,7 +11,9 @@ use super::weights;
 use crate::bill::{Line, device_bill, host_bill};
 use crate::catalog::{Device, DeviceKind};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
-use crate::report::{BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term};
+use crate::report::{
+    BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term, sum_of_items, sum_with,
+};
 use crate::scenario::{Engine, GpuBackend};
 use crate::units::{Bytes, Interval};
 
@@ -132,18 +134,22 @@ impl<'a> GgufOnMachine<'a> {
         let state = self.state(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
-                let used = self.file.size.of(placed.model.devices[i])
-                    + Interval::exact(state.devices[i])
-                    + compute(i)
-                    + self.overhead(placed, i);
+                let used = Interval::independent([
+                    self.file.size.of(placed.model.devices[i]),
+                    Interval::exact(state.devices[i]),
+                    compute(i),
+                    self.overhead(placed, i),
+                ]);
                 let part = &self.hardware.parts[i];
                 part.load(used, part.usable)
             })
             .collect();
-        let host = self.file.size.of(placed.model.host)
-            + Interval::exact(state.host)
-            + host_compute
-            + self.hardware.host.system;
+        let host = Interval::independent([
+            self.file.size.of(placed.model.host),
+            Interval::exact(state.host),
+            host_compute,
+            self.hardware.host.system,
+        ]);
         Loads { host: self.hardware.host_load(host, &devices), devices }
     }
 
@@ -191,14 +197,14 @@ impl<'a> GgufOnMachine<'a> {
             items.extend(addons.take(Some(i)));
             let group = placed.placement.group_of(i);
             let layers = self.layers(&placed.placement, Some(group)).count() as u64;
-            let used = items.iter().map(|item| item.bytes).sum();
+            let used = sum_of_items(&items);
             device_bill(part, (part.usable, used), part.basis, layers, items)
         });
         let devices = devices.collect();
         let mut items = self.items(placed, settings, &caches, None, host_compute);
         items.extend(addons.take(None));
         let host = &self.hardware.host;
-        let used = items.iter().map(|item| item.bytes).sum::<Interval<Bytes>>() + host.system;
+        let used = sum_with(&items, host.system);
         (devices, host_bill(host, items, used))
     }
 
@@ -364,7 +370,7 @@ impl AddonLines {
 
     /// Bytes on each device and on the host.
     pub(super) fn bytes(&self) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
-        let sum = |lines: &Vec<Line>| lines.iter().map(|line| line.bytes).sum();
+        let sum = |lines: &Vec<Line>| Interval::independent(lines.iter().map(|line| line.bytes));
         (self.devices.iter().map(sum).collect(), sum(&self.host))
     }
 

@@ -278,10 +278,10 @@ impl<'a> VllmRun<'a> {
     fn budget(&self, part: &InstalledDevice<'_>) -> Bytes {
         let visible = visible(part);
         let budget = visible.scale(self.utilisation as f64 / 1000.0);
-        // Older releases capture graphs on top of the budget.
+        // Older releases capture graphs on top of the budget, whatever they take.
         let on_top = match self.release.budgets_graphs() {
             true => Bytes::ZERO,
-            false => self.graphs.high,
+            false => self.graphs.expected,
         };
         (budget + on_top).min(visible).min(part.usable)
     }
@@ -340,7 +340,11 @@ impl<'a> VllmRun<'a> {
                     ("max_num_batched_tokens", self.batched),
                     ("max_num_seqs", self.sequences(users)),
                 ]);
-            let graphs = Line::fitted(Term::CudaGraphs, self.graphs, "measured", SOURCE);
+            let graphs = match self.release.budgets_graphs() {
+                true => self.graphs,
+                false => Interval::exact(self.graphs.expected),
+            };
+            let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
             let rest =
                 Line::fitted(Term::Overhead, non_torch(self.ranks.group()), "measured", SOURCE);
             DeviceLines {
