@@ -8,7 +8,8 @@
 mod common;
 
 use common::{cell_of, refusal, scenario};
-use headroom::report::{BillItem, Cell, DeviceBill, RefusalReason, Term, Verdict};
+use headroom::accuracy::verdict::is_as_reported;
+use headroom::report::{BillItem, Cell, DeviceBill, RefusalReason, Term};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -107,15 +108,8 @@ fn difference(case: &Case) -> Option<String> {
     match &case.reported {
         Reported::Verdict { verdict: wanted } => {
             let verdict = cell.as_ref().map(|cell| cell.verdict);
-            let runs = verdict.is_some_and(|verdict| verdict != Verdict::No);
-            let met = match wanted.as_str() {
-                "fits" => verdict == Some(Verdict::Fits),
-                "not fits" => verdict != Some(Verdict::Fits),
-                "runs" => runs,
-                "runs on devices" => runs && verdict != Some(Verdict::Offload),
-                "no" => !runs,
-                _ => panic!("{wanted} is no verdict"),
-            };
+            let met = is_as_reported(wanted, verdict);
+            let met = met.unwrap_or_else(|| panic!("{wanted} is no verdict"));
             (!met).then(|| format!("{verdict:?}"))
         }
         Reported::Figure { figure: name, value } => {
