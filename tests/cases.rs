@@ -143,6 +143,11 @@ fn reported_cases_are_answered_rightly() {
             (None, None) => {}
         }
     }
-    println!("{known} known misses of {} rows", file.cases.len());
+    let found = file.cases.iter().filter(|case| case.source.is_some());
+    println!(
+        "{known} known misses of {} rows, {} of public threads",
+        file.cases.len(),
+        found.count()
+    );
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
