@@ -44,9 +44,15 @@ fn main() {
     }
     encode("builds", &builds);
     build_names(&read("src/quant/builds.json"));
+    let instances: record::Instances = read("src/catalog/data/instances.json");
+    encode("instances", &instances);
     let mut devices: record::Devices = read("src/catalog/data/devices.json");
     for device in &devices.devices {
         check_sources(&device.id, &device.sources, &devices.sources);
+    }
+    for (name, device, ..) in instances.providers.iter().flat_map(|cloud| &cloud.instances) {
+        let is_known = devices.devices.iter().any(|known| known.id == *device);
+        assert!(is_known, "{name} has {device}, which is no device");
     }
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|target| target == "wasm32") {
         keep_what_is_shown(&mut models, &mut devices);

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use crate::catalog::{CloudPrice, Device, DeviceKind};
-use crate::hardware::Hardware;
+use crate::catalog::{CloudPrice, Device, DeviceKind, Instance};
+use crate::hardware::{Hardware, InstalledDevice};
 use crate::report::{self, Economy, InOut, PerMtok, PowerDraw};
 use crate::scenario::{Currency, Money};
 use crate::speed::energy::{Power, PowerShares};
@@ -30,6 +30,8 @@ impl Value {
 /// Where a default comes from; put into words only where someone reads them.
 enum Basis {
     Said(&'static str),
+    /// The sum over the machines of a cloud.
+    Instances,
     /// The sum over the devices of what is said of each.
     Devices {
         said: fn(&Device) -> Option<String>,
@@ -42,6 +44,7 @@ pub fn inputs(money: &Money, hardware: &Hardware<'_>) -> Vec<report::Input> {
     let input = |value: Value| {
         let source = match value.basis {
             Basis::Said(words) => Cow::Borrowed(words),
+            Basis::Instances => Cow::Owned(of_instances(hardware)),
             Basis::Devices { said, note } => Cow::Owned(of_devices(hardware, said, note)),
         };
         let key = Cow::Borrowed(value.key);
@@ -164,8 +167,14 @@ fn values(money: &Money, hardware: &Hardware<'_>) -> [Value; 12] {
         value(
             "rent",
             money.rent,
-            in_currency(sum(hardware, |device| Some(lowest_rent(device)?.usd_per_hour.0))),
-            Basis::Devices { said: rent, note: "the lowest of those collected" },
+            in_currency(match hardware.instances.is_empty() {
+                true => sum(hardware, |device| Some(lowest_rent(device)?.usd_per_hour.0)),
+                false => instances(hardware),
+            }),
+            match hardware.instances.is_empty() {
+                true => Basis::Devices { said: rent, note: "the lowest of those collected" },
+                false => Basis::Instances,
+            },
         ),
         value(
             "kwh",
@@ -193,8 +202,8 @@ fn values(money: &Money, hardware: &Hardware<'_>) -> [Value; 12] {
             Some(_) => value(
                 "boards_w",
                 money.boards_w,
-                sum(hardware, |device| device.tdp_w),
-                Basis::Devices { said: watts, note: "board power by the maker" },
+                capped(hardware),
+                Basis::Devices { said: watts, note: "board power by the maker, or its limit" },
             ),
         },
         said("host_w", money.host_w, host_w, host_basis),
@@ -221,6 +230,14 @@ fn values(money: &Money, hardware: &Hardware<'_>) -> [Value; 12] {
             ),
         },
     ]
+}
+
+/// Board power of all devices together, each within its limit.
+fn capped(hardware: &Hardware<'_>) -> Option<f64> {
+    let board = |part: &InstalledDevice<'_>| {
+        Some(part.device.tdp_w?.min(hardware.power_cap_w.unwrap_or(f64::INFINITY)))
+    };
+    hardware.parts.iter().map(board).sum()
 }
 
 /// What `each` gives for all devices together; nothing where it gives nothing for one of them, or
@@ -253,6 +270,27 @@ fn price(device: &Device) -> Option<String> {
     let (usd, day) = (device.msrp_usd?, device.release.as_deref().unwrap_or("date unknown"));
     let source = device.msrp_source.as_deref().unwrap_or("source unknown");
     Some(format!("{}: {usd} USD at launch, {day} ({source})", device.name))
+}
+
+/// US dollars an hour of the machines of a cloud; `None` if one has no known price, or there are
+/// devices beside them.
+fn instances(hardware: &Hardware<'_>) -> Option<f64> {
+    let devices: u32 = hardware.instances.iter().map(|(of, n)| of.count.saturating_mul(*n)).sum();
+    let price = |(instance, n): &(&Instance, u32)| Some(instance.usd_per_hour? * f64::from(*n));
+    let whole: Option<f64> = hardware.instances.iter().map(price).sum();
+    whole.filter(|_| devices as usize == hardware.parts.len())
+}
+
+fn of_instances(hardware: &Hardware<'_>) -> String {
+    let said =
+        |(Instance { name, provider, usd_per_hour, source, date, .. }, n): &(&Instance, u32)| {
+            let price = match usd_per_hour {
+                Some(usd) => format!("{usd} USD an hour on demand, {date}"),
+                None => "no price known".to_owned(),
+            };
+            format!("{n} x {provider} {name}: {price} ({source})")
+        };
+    hardware.instances.iter().map(said).collect::<Vec<_>>().join("; ")
 }
 
 fn lowest_rent(device: &Device) -> Option<&CloudPrice> {

@@ -103,7 +103,8 @@ fn write_inputs_of_the_fits() {
 fn table() -> Table {
     let speed = include_str!("data/measured-speed.csv");
     let notes = include_str!("../src/accuracy/notes.json");
-    build_table::table(MEMORY, speed, notes).expect("the files are well-formed")
+    let reported = include_str!("data/cases.json");
+    build_table::table(MEMORY, speed, reported, notes).expect("the files are well-formed")
 }
 
 /// The page's table is what the code of today predicts.

@@ -203,14 +203,14 @@ proptest! {
         for cell in [of(rank, extra), of(rank + more, extra)].into_iter().flatten() {
             prop_assert!(cell.total_bytes.expected >= plain.total_bytes.expected);
             for device in &cell.devices {
-                let sum = sum_of_items(cell.engine, &device.items);
+                let sum = sum_of_items(&device.items);
                 prop_assert_eq!(sum, device.used_bytes);
                 let ordered = |item: &BillItem| {
                     item.bytes.low <= item.bytes.expected && item.bytes.expected <= item.bytes.high
                 };
                 prop_assert!(device.items.iter().all(ordered), "{:?}", device.items);
             }
-            let host = sum_of_items(cell.engine, &cell.host.items);
+            let host = sum_of_items(&cell.host.items);
             prop_assert_eq!(host, cell.host.used_bytes);
             let parts = cell.loaded_bytes + cell.kv_bytes + cell.recurrent_bytes
                 + cell.compute_bytes.expected

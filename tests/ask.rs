@@ -140,6 +140,27 @@ fn every_name_of_the_catalogue_is_understood() {
 }
 
 #[test]
+fn machines_of_clouds_and_overrides_are_understood() {
+    for (text, query) in [
+        ("qwen3-32b on g6e.xlarge", "model=qwen3-32b&hw=g6e.xlarge"),
+        ("Can 2x p5.48xlarge run deepseek-v3?", "model=deepseek-v3&hw=p5.48xlarge*2"),
+        ("Standard_ND96isr_H100_v5, qwen3-32b", "model=qwen3-32b&hw=Standard_ND96isr_H100_v5"),
+        ("qwen3-8b on a3-highgpu-8g", "model=qwen3-8b&hw=a3-highgpu-8g"),
+        (
+            r"llama-server -m Qwen3-30B-A3B-Q4_K_M.gguf -ot blk\.([0-9])\.ffn_.*_exps=CPU -nkvo",
+            "model=qwen3-30b-a3b&quant=Q4_K_M&offload=experts:10&kv_offload=off",
+        ),
+        ("qwen3-8b on rx 7900 xtx with vulkan", "model=qwen3-8b&hw=rx-7900-xtx&backend=vulkan"),
+        ("ik_llama.cpp qwen3-8b rtx 3090", "model=qwen3-8b&hw=rtx-3090&engine=ik_llama.cpp"),
+    ] {
+        let asked = ask(text);
+        let found = pairs(&asked.query);
+        let wanted = pairs(query);
+        assert!(wanted.is_subset(&found), "{text}: {}", asked.query);
+    }
+}
+
+#[test]
 fn names_that_were_never_released_are_told_as_such() {
     let catalog = Catalog::bundled();
     for never in &catalog.never_released {

@@ -73,7 +73,7 @@ fn a_hypothetical_shape_is_said_to_be_one_and_is_as_wide_as_real_models_are_apar
             assert!(item.bytes.high > item.bytes.expected, "{engine}: {item:?}");
         }
         for bill in &cell.devices {
-            assert_eq!(bill.used_bytes, sum_of_items(cell.engine, &bill.items), "{engine}");
+            assert_eq!(bill.used_bytes, sum_of_items(&bill.items), "{engine}");
         }
         let known = self::cell(&query.replace("size:72B", "qwen2.5-72b-instruct"));
         let width = |cell: &Cell| cell.speed.decode_tps.map(|tps| tps.high / tps.low).unwrap();

@@ -305,7 +305,7 @@ proptest! {
             return Ok(());
         };
         for device in &cell.devices {
-            let sum = sum_of_items(cell.engine, &device.items);
+            let sum = sum_of_items(&device.items);
             prop_assert_eq!(sum, device.used_bytes);
             for item in &device.items {
                 prop_assert!(item.bytes.low <= item.bytes.expected);
@@ -367,7 +367,7 @@ proptest! {
 fn every_engine_has_a_setup_here() {
     for engine in Engine::ALL {
         let known = SETUPS.iter().any(|setup| setup.starts_with(&format!("engine={engine}")));
-        let elsewhere = matches!(engine, Engine::LlamaCpp | Engine::KoboldCpp);
+        let elsewhere = matches!(engine, Engine::LlamaCpp | Engine::KoboldCpp | Engine::IkLlamaCpp);
         assert!(known || elsewhere, "{engine}");
     }
 }

@@ -61,6 +61,7 @@ fn what_was_placed_before_tells_the_same_to_the_byte() {
                     proposed: 0,
                     snapshots: 0,
                     unpacks_cache: true,
+                    kv_on_devices: true,
                 };
                 for (n, context) in CONTEXTS.iter().enumerate().skip(turn(2)).step_by(2) {
                     let file = [&one, &other][n / 2 % 2];
@@ -103,6 +104,7 @@ fn placements_of_one_class_have_the_same_buffers() {
             proposed: 0,
             snapshots: 0,
             unpacks_cache: true,
+            kv_on_devices: true,
         };
         let part = |device_layers: Vec<u64>, host_expert_layers| Placement {
             device_layers,

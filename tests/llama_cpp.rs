@@ -66,6 +66,7 @@ impl Record {
             proposed: 0,
             snapshots: 0,
             unpacks_cache: true,
+            kv_on_devices: true,
         }
     }
 
@@ -200,6 +201,7 @@ fn models_of_every_architecture_are_as_another_build_plans_them() {
                 proposed: 0,
                 snapshots: 0,
                 unpacks_cache: true,
+                kv_on_devices: true,
             };
             let states = layer_states(architecture, &settings);
             assert_eq!(

@@ -296,7 +296,7 @@ proptest! {
         prop_assert_eq!(layers, experts);
         prop_assert_eq!(parts.iter().filter(|part| part.head).count(), 1);
         for bill in &cell.devices {
-            prop_assert_eq!(bill.used_bytes, sum_of_items(cell.engine, &bill.items));
+            prop_assert_eq!(bill.used_bytes, sum_of_items(&bill.items));
         }
     }
 

@@ -21,6 +21,11 @@ fn questions(engine: Engine, key: &str) -> Vec<Scenario> {
     };
     let more: &[&str] = match key {
         "unified" => &["users=4"],
+        "ram_speed" => &["offload=ngl:8", "hw=radeon-780m"],
+        "arrival" => &["users=8"],
+        "power_cap" => &["boards_w="],
+        "mmproj_offload" => &["mmproj=f16"],
+        "dcp" => &["model=deepseek-v2-lite&tp=2"],
         "imatrix" => &["quant=IQ3_XXS"],
         "lora_on" => &["lora=16", "model=qwen3-30b-a3b&lora=16"],
         "draft" => &["model=qwen3-8b"],
@@ -50,6 +55,7 @@ fn samples(setting: &Setting) -> Vec<String> {
     match (setting.key, setting.control()) {
         ("offload", _) => texts(&["none", "ngl:8"]),
         ("ts", _) => texts(&["3,1"]),
+        ("ram_speed", _) => texts(&["51.2", "2*5600"]),
         ("ep", _) => texts(&["on"]),
         ("lora", _) => texts(&["16*2", "16"]),
         ("draft", _) => texts(&["qwen3-0.6b"]),

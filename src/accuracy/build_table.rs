@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::table::{Group, LeftOut, Part, Reason, Row};
-use super::{Comparison, Figure, Summary, Table, memory, speed};
+use super::{Comparison, Figure, Summary, Table, memory, speed, verdict};
 
 /// Number of speeds that are listed individually.
 const WORST: usize = 100;
@@ -72,11 +72,17 @@ impl Notes {
     }
 }
 
-/// Builds the table of the cases of `memory` (JSON) and `speed` (CSV) with `notes` (JSON).
+/// Builds the table of the cases of `memory` (JSON) and `speed` (CSV), with the verdicts of `reported`
+/// cases and `notes` (JSON).
 ///
 /// # Errors
 /// One of the files is not well-formed.
-pub fn table(memory: &str, speed: &str, notes: &str) -> Result<Table, Box<dyn std::error::Error>> {
+pub fn table(
+    memory: &str,
+    speed: &str,
+    reported: &str,
+    notes: &str,
+) -> Result<Table, Box<dyn std::error::Error>> {
     let notes: Notes = serde_json::from_str(notes)?;
     let (mut memory, left_out) = memory::compare(memory)?;
     let speed = speed::cases(speed)?;
@@ -103,7 +109,8 @@ pub fn table(memory: &str, speed: &str, notes: &str) -> Result<Table, Box<dyn st
     let reasons = notes.reasons.iter().filter(|reason| used(&reason.key));
     let sentence = |r: &Explained| (r.key.clone(), Reason { en: r.en.clone(), ru: r.ru.clone() });
     let reasons = reasons.map(sentence).collect();
-    Ok(Table { memory, speed, left_out, reasons })
+    let verdicts = verdict::verdicts(reported)?;
+    Ok(Table { memory, speed, verdicts, left_out, reasons })
 }
 
 fn worst_first(cases: &mut [Comparison]) {
@@ -175,9 +182,10 @@ pub fn to_json(table: &Table) -> Result<String, serde_json::Error> {
         Ok(format!(r#"{{"compared":{},"groups":{groups},"rows":{rows}}}"#, part.compared))
     };
     Ok(format!(
-        "{{\"memory\":{},\n\"speed\":{},\n\"left_out\":{},\n\"reasons\":{}}}\n",
+        "{{\"memory\":{},\n\"speed\":{},\n\"verdicts\":{},\n\"left_out\":{},\n\"reasons\":{}}}\n",
         part(&table.memory)?,
         part(&table.speed)?,
+        lines(&table.verdicts)?,
         lines(&table.left_out)?,
         serde_json::to_string_pretty(&table.reasons)?
     ))

@@ -71,6 +71,7 @@ impl Start {
             proposed: 0,
             snapshots: 0,
             unpacks_cache: true,
+            kv_on_devices: true,
         }
     }
 }

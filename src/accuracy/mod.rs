@@ -17,6 +17,8 @@ mod serving_engines;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod speed;
 pub mod table;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod verdict;
 
 pub use table::Table;
 

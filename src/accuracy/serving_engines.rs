@@ -122,6 +122,7 @@ impl Profile {
             cache_type: if self.kv_bytes == 1 { CacheType::Fp8 } else { CacheType::F16 },
             batched: tokens,
             speculative: self.speculative,
+            cache_ranks: 1,
             stages: self.pipeline.unwrap_or(1),
             release,
         };

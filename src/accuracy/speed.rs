@@ -7,6 +7,8 @@ use super::{Comparison, Figure, Subject};
 use crate::architecture::{Architecture, Group, Role, Tensor, tensors};
 use crate::catalog::{Catalog, Device};
 use crate::quant::{MixContext, Quant};
+use crate::scenario::Arrival;
+use crate::speed::numerics::is_looked_up;
 use crate::speed::{
     Backend, CacheBytes, Chip, Engine, Era, Load, Numerics, PlacedPart, Precision, Software,
     SpeedModel, Work,
@@ -109,11 +111,27 @@ impl Case {
             fits: self.fits,
             scheduled: if self.source == "accelmark" { 256.0 } else { 1e9 },
             copies: 1.0,
+            arrival: match self.source.as_str() {
+                // One batch, sent together.
+                "argonne" | "silicon" => Arrival::Burst,
+                _ => Arrival::Spread,
+            },
         };
         let ms = self.value / 1e3;
         Some(match self.kind {
             Kind::Decode => (model.batch_tps(self.batch, self.depth), self.value),
             Kind::Prefill => (model.prefill_tps(self.prompt, self.depth), self.value),
+            // The whole batch is timed: its last first token, where its middle one is foreseen.
+            Kind::Ttft if self.batch > 1.0 && self.source == "argonne" => {
+                let (middle, first) = (model.serve(&load).ttft_s, model.ttft_s(self.prompt, 0.0));
+                let last = |middle: f64, first: f64| 2.0 * middle - first;
+                let last = Interval {
+                    low: last(middle.low, first.low),
+                    expected: last(middle.expected, first.expected),
+                    high: last(middle.high, first.high),
+                };
+                (last, ms)
+            }
             Kind::Ttft if self.batch > 1.0 => (model.serve(&load).ttft_s, ms),
             Kind::Ttft => (model.ttft_s(self.prompt, 0.0), ms),
             Kind::Tpot => (model.serve(&load).tpot_s, ms),
@@ -249,7 +267,7 @@ fn numerics(quant: &str, flash_attention: bool) -> Numerics {
             _ => Precision::Half,
         },
         half_weights: matches!(quant, "F16" | "FP16" | "BF16"),
-        dequantised: matches!(quant, "GPTQ-Int4" | "AWQ" | "INT4" | "W4A16"),
+        dequantised: matches!(quant, "GPTQ-Int4" | "AWQ" | "INT4" | "W4A16") || is_looked_up(quant),
         flash_attention,
     }
 }

@@ -17,10 +17,24 @@ pub struct Table {
     pub memory: Part,
     /// Figures of speed.
     pub speed: Part,
+    /// Reported runs and failures, by engine.
+    #[serde(default)]
+    pub verdicts: Vec<Verdicts>,
     /// Cases that are not compared.
     pub left_out: Vec<LeftOut>,
     /// Sentences by key.
     pub reasons: BTreeMap<String, Reason>,
+}
+
+/// How many of the reported runs and failures under an engine are called rightly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdicts {
+    /// The engine.
+    pub engine: String,
+    /// Number of reports.
+    pub n: usize,
+    /// Of them, those whose verdict is the reported one.
+    pub right: usize,
 }
 
 /// The figures of memory or of speed.

@@ -125,7 +125,7 @@ impl<'a> Capacity<'a> {
     /// A device that can hold a whole copy gets its own copies; the others are grouped, largest
     /// first, until a group holds one. With unequal devices, another grouping might fit one more.
     pub fn copies(&self) -> Copies {
-        let Hardware { parts, host } = self.run.hardware();
+        let Hardware { parts, host, .. } = self.run.hardware();
         if self.verdict == Verdict::No {
             return Copies { count: 0, devices: 0 };
         }
@@ -191,7 +191,7 @@ impl<'a> Capacity<'a> {
 
     /// Whether `parts` on their own hold a copy, by the high estimate.
     fn holds(&self, parts: Vec<InstalledDevice<'_>>) -> bool {
-        let alone = Hardware { parts, host: self.run.hardware().host };
+        let alone = Hardware { parts, ..self.run.hardware().clone() };
         if alone.parts.is_empty() {
             return false;
         }
@@ -208,7 +208,7 @@ impl<'a> Capacity<'a> {
         {
             return self.copies_in(self.loads);
         }
-        let alone = Hardware { parts: vec![*part], host: self.run.hardware().host };
+        let alone = Hardware { parts: vec![*part], ..self.run.hardware().clone() };
         let Some(run) = self.run.on(&alone) else { return 0 };
         self.copies_in(&run.loads(self.scenario.context, self.scenario.users))
     }

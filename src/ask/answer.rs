@@ -8,9 +8,11 @@ use super::grammar::{COUNTS, Reading};
 use super::lexer::{self, Kind};
 use super::models::FREE;
 use super::names::NAMES;
+use super::pattern::layers_on_cpu;
 use super::quants::with_quants;
 use super::words::{Meaning, meanings, means};
 use super::{Asked, Choice, Understood};
+use crate::catalog::Catalog;
 use crate::quant::{Format, Quant};
 use crate::scenario::{Engine, SETTINGS, Scenario, setting};
 use crate::sort;
@@ -44,6 +46,17 @@ impl Reading<'_> {
         let is_quantised = !self.bits.is_empty() || !self.values("quant").is_empty();
         if let Some((span, dtype)) = command.dtype.clone().filter(|_| !is_quantised) {
             self.understood.push((span, "quant", dtype.to_owned()));
+        }
+        if let Some((span, overrides)) = command.tensors.clone() {
+            let models = self.values("model");
+            let model = models.first().and_then(|id| Catalog::bundled().model(id));
+            let layers = model.map(|model| model.architecture().n_layers());
+            let left = layers.and_then(|layers| Some((layers_on_cpu(&overrides, layers)?, layers)));
+            let value = match left {
+                Some((some, all)) if some < all => format!("experts:{some}"),
+                _ => "experts".to_owned(),
+            };
+            self.understood.push((span, "offload", value));
         }
         self.name_quants();
         let is_command = !command.consumed.is_empty();

@@ -9,6 +9,12 @@ enum Effect {
     Set(&'static str),
     /// Switches a setting on.
     On(&'static str),
+    /// Switches a setting off.
+    Off(&'static str),
+    /// A projector's file, which tells its type.
+    ProjectorFile,
+    /// What drafts: a head, repeated text, or the model's own MTP layers.
+    Drafter,
     /// Tokens of all users together, of llama.cpp.
     TotalContext,
     /// The type of cached keys.
@@ -38,8 +44,8 @@ enum Effect {
 }
 
 use Effect::{
-    Draft, ExpertLayers, Experts, GpuLayers, Keys, Mebibytes, Name, On, Other, Set, Switch,
-    Tensors, TotalContext, Type, Values,
+    Draft, Drafter, ExpertLayers, Experts, GpuLayers, Keys, Mebibytes, Name, Off, On, Other,
+    ProjectorFile, Set, Switch, Tensors, TotalContext, Type, Values,
 };
 
 /// Flags of llama.cpp, Ollama, KoboldCpp, LM Studio, vLLM, SGLang, TensorRT-LLM and MLX; `_` is read
@@ -85,6 +91,13 @@ const FLAGS: &[(&str, Effect)] = &[
     ("-mg --main-gpu", Set("mg")),
     ("-kvu --kv-unified", On("unified")),
     ("--swa-full", On("swa_full")),
+    ("-nkvo --no-kv-offload --lowvram", Off("kv_offload")),
+    ("--no-mmproj-offload --mmprojcpu", Off("mmproj_offload")),
+    ("--no-mmproj --language-model-only", Off("mmproj")),
+    ("-mm --mmproj", ProjectorFile),
+    ("-dcp --dcp --decode-context-parallel-size", Set("dcp")),
+    ("--spec-type --speculative-algorithm --speculative-algo --spec-method", Drafter),
+    ("-mtp", Drafter),
     ("--enforce-eager --disable-cuda-graph", On("eager")),
     (
         "-md --model-draft --spec-draft-model -hfd -hfrd --hf-repo-draft --spec-draft-hf --draftmodel \
@@ -120,6 +133,8 @@ pub struct Command {
     pub draft: Option<(Range<usize>, String)>,
     /// The type of weights that are not quantised.
     pub dtype: Option<(Range<usize>, &'static str)>,
+    /// Which tensors are told to be elsewhere.
+    pub tensors: Option<(Range<usize>, String)>,
     /// Flags that mean nothing here.
     pub ignored: Vec<Range<usize>>,
     /// What of the text is read.
@@ -153,6 +168,7 @@ pub fn read(text: &str) -> Command {
     let (mut keys, mut values): (Option<String>, Option<String>) = (None, None);
     let (mut layers, mut total, mut cache): (_, _, Option<Range<usize>>) = (None, None, None);
     let mut experts = false;
+    let mut drafts_itself: Option<Range<usize>> = None;
     let mut at = 0;
     while at < words.len() {
         let span = words[at].clone();
@@ -180,7 +196,8 @@ pub fn read(text: &str) -> Command {
             let is_negative = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
             *next != "\\" && next.strip_prefix('-').is_none_or(is_negative)
         });
-        let takes_value = !matches!(effect, Some(On(_) | Experts | Switch | Name));
+        let takes_value =
+            !matches!(effect, Some(On(_) | Off(_) | Experts | Switch | Name)) && name != "-mtp";
         let is_switch = effect == Some(Set("fa"))
             && !next
                 .as_ref()
@@ -222,6 +239,25 @@ pub fn read(text: &str) -> Command {
             Set("batch") if value.is_empty() => {}
             Set(key) => set(key, value),
             On(key) => set(key, "on"),
+            Off(key) => set(key, "off"),
+            ProjectorFile => {
+                let lower = value.to_ascii_lowercase();
+                let known = ["bf16", "q8_0", "f32"].into_iter().find(|ty| lower.contains(ty));
+                set("mmproj", known.unwrap_or("f16"));
+            }
+            Drafter => {
+                let lower = value.to_ascii_lowercase();
+                let is = |word: &str| lower.contains(word);
+                if name == "-mtp" || is("mtp") || is("nextn") {
+                    drafts_itself = Some(whole.clone());
+                } else if is("ngram") {
+                    set("draft", "ngram");
+                } else if is("eagle") {
+                    set("draft", "eagle3");
+                } else if is("dflash") {
+                    set("draft", "dflash");
+                }
+            }
             Mebibytes(key) => set(key, &format!("{value}MiB")),
             TotalContext => total = Some((whole.clone(), value.to_owned())),
             Keys | Values => {
@@ -247,7 +283,11 @@ pub fn read(text: &str) -> Command {
             }
             Tensors if value.contains("exp") && value.to_lowercase().contains("cpu") => {
                 experts = true;
-                set("offload", "experts");
+                // Several flags are several overrides, the first that matches first.
+                let before = command.tensors.take();
+                let start = before.as_ref().map_or(whole.start, |(before, _)| before.start);
+                let before = before.map(|(_, text)| text + ",").unwrap_or_default();
+                command.tensors = Some((start..whole.end, before + value));
             }
             Type => {
                 let dtype = match value {
@@ -262,6 +302,28 @@ pub fn read(text: &str) -> Command {
             Other | Switch => {}
         }
         command.consumed.push(whole);
+    }
+    if let Some((span, method, tokens)) = speculative_config(text) {
+        match method.as_str() {
+            method if method.contains("mtp") => {
+                command.found.push((span, "mtp", tokens.unwrap_or(1).to_string()));
+            }
+            method @ ("ngram" | "eagle" | "eagle3" | "dflash") => {
+                let method = if method == "eagle" { "eagle3" } else { method };
+                command.found.push((span.clone(), "draft", method.to_owned()));
+                let tokens = tokens.map(|tokens| (span, "draft_n", tokens.to_string()));
+                command.found.extend(tokens);
+            }
+            _ => {}
+        }
+    }
+    if let Some(span) = drafts_itself {
+        // The number of tokens is that of any draft.
+        let count = command.found.iter_mut().find(|(_, key, _)| *key == "draft_n");
+        match count {
+            Some((_, key, _)) => *key = "mtp",
+            None => command.found.push((span, "mtp", "3".to_owned())),
+        }
     }
     if let Some(cache) = cache {
         let f16 = || "f16".to_owned();
@@ -290,4 +352,42 @@ pub fn read(text: &str) -> Command {
         command.found.push((whole, "ctx", value));
     }
     command
+}
+
+/// The method and the number of tokens of vLLM's `--speculative-config`, with its place in the text.
+fn speculative_config(text: &str) -> Option<(Range<usize>, String, Option<u64>)> {
+    let start = text.find("\"method\"")?;
+    let mut strings = text[start..].split('"').skip(2);
+    let method = strings.nth(1)?.to_ascii_lowercase();
+    let after = "num_speculative_tokens";
+    let digits =
+        text.find(after).map(|at| text[at + after.len()..].trim_start_matches(['"', ':', ' ']));
+    let tokens = digits
+        .and_then(|digits| digits.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok());
+    let end = text[start..].find('}').map_or(text.len(), |end| start + end);
+    Some((start..end, method, tokens))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Vec<(&'static str, String)> {
+        read(text).found.into_iter().map(|(_, key, value)| (key, value)).collect()
+    }
+
+    #[test]
+    fn drafts_are_read_however_they_are_asked_for() {
+        let of = |key: &str, text| {
+            settings(text).into_iter().find(|(found, _)| *found == key).map(|(_, value)| value)
+        };
+        let one = |text: &str| Some(text.to_owned());
+        assert_eq!(of("mtp", "llama-server --spec-type draft-mtp --spec-draft-n-max 2"), one("2"));
+        assert_eq!(of("draft", "llama-server --spec-type ngram-mod"), one("ngram"));
+        assert_eq!(of("draft", "sglang --speculative-algorithm EAGLE3"), one("eagle3"));
+        let config = r#"vllm serve x --speculative-config '{"method": "qwen3_next_mtp", "num_speculative_tokens": 2}'"#;
+        assert_eq!(of("mtp", config), one("2"));
+        assert_eq!(of("kv_offload", "llama-server -nkvo -c 4096"), one("off"));
+        assert_eq!(of("mmproj", "llama-server --mmproj mmproj-BF16.gguf"), one("bf16"));
+    }
 }

@@ -30,6 +30,9 @@ const ENGINES: &[(&str, Engine)] = &[
     ("koboldcpp", Engine::KoboldCpp),
     ("kobold cpp", Engine::KoboldCpp),
     ("kobold", Engine::KoboldCpp),
+    ("ik llama cpp", Engine::IkLlamaCpp),
+    ("ik llama", Engine::IkLlamaCpp),
+    ("ikllama", Engine::IkLlamaCpp),
     ("vllm serve", Engine::Vllm),
     ("vllm vllm openai", Engine::Vllm),
     ("vllm entrypoints openai api server", Engine::Vllm),
@@ -263,6 +266,9 @@ impl Reading<'_> {
         if is_inside {
             return false;
         }
+        if let Some(instance) = self.instance_at(self.at) {
+            return self.take_mac(instance);
+        }
         let rest = &self.text[start..];
         let ends = |c: char| {
             c.is_whitespace()
@@ -384,6 +390,14 @@ impl Reading<'_> {
     /// Offloading, flash attention, a machine without a GPU.
     pub(super) fn switches(&mut self) -> bool {
         let at = self.at;
+        let word = self.token(at).map_or("", |token| token.text.as_str());
+        // A driver's own name tells its release: Vulkan 1.3.0.
+        let is_release = self.token(at + 1).is_some_and(|next| next.kind == Kind::Number);
+        if matches!(word, "vulkan" | "sycl") && !is_release {
+            let backend = word.to_owned();
+            self.set(at + 1, "backend", backend);
+            return true;
+        }
         let without = self.means(at, Meaning::Without);
         if without
             && (self.means(at + 1, Meaning::Card)

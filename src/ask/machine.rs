@@ -8,7 +8,7 @@ use super::lexer::{Kind, Token};
 use super::names::{NAMES, OPTIONS};
 use super::quantity::{has_unit, trimmed};
 use super::words::{Meaning, means};
-use crate::catalog::{Device, DeviceKind};
+use crate::catalog::{Catalog, Device, DeviceKind};
 use crate::scenario::{DeviceCount, Machine};
 use crate::sort;
 
@@ -116,11 +116,12 @@ impl Reading<'_> {
             self.vram.push(PendingMemory { text, gb, count });
             return true;
         }
-        if let Some(mention) = self.device(next, None) {
+        let instance = self.instance_at(next);
+        if let Some(mention) = self.device(next, None).filter(|_| instance.is_none()) {
             self.part(mention, count);
             return true;
         }
-        match self.mac_at(next, None) {
+        match instance.or_else(|| self.mac_at(next, None)) {
             Some((tokens, options)) => {
                 let many = |option: &String| match count {
                     1 => option.clone(),
@@ -198,6 +199,21 @@ impl Reading<'_> {
         });
         let text = self.take(end);
         self.parts.push(Part { text, count, mention, is_alternative });
+    }
+
+    /// A machine that a cloud rents by name: g6e.xlarge, Standard_ND96isr_H100_v5.
+    pub(super) fn instance_at(&self, at: usize) -> Option<(Range<usize>, Vec<String>)> {
+        let start = self.token(at)?.start;
+        let rest = self.text.get(start..)?;
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let word = rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())].trim_end_matches('.');
+        // Every such name has one of these; most words do not.
+        if !word.contains(['.', '-', '_']) {
+            return None;
+        }
+        let instance = Catalog::bundled().instance(word)?;
+        let length = self.tokens[at..].iter().take_while(|t| t.end <= start + word.len()).count();
+        Some((at..at + length.max(1), vec![instance.name.clone()]))
     }
 
     /// Apple's products, which name a chip by what they are sold with.

@@ -5,7 +5,7 @@
 //! back as a [`Choice`], what was not understood in [`Asked::ignored`].
 //!
 //! A text is split into tokens (`lexer.rs`) as the names of the catalogue are; flags are read first
-//! (`command.rs`), then the rest from left to right (`grammar.rs`): a quantity with its unit
+//! (`command.rs`, `pattern.rs`), then the rest from left to right (`grammar.rs`): a quantity with its unit
 //! (`quantity.rs`), a quantisation (`quants.rs`), an engine, or the longest name of a model
 //! (`models.rs`) or device (`devices.rs`, `families.rs`) that begins there. What narrows an empty slot
 //! (`filters.rs`) is read on the way; a size or a card that is only described is in `described.rs`. In the end machines are put together
@@ -24,6 +24,7 @@ mod machine;
 mod machine_paste;
 mod models;
 mod names;
+mod pattern;
 mod quantity;
 mod quants;
 mod table;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::record::{self, Builds, Devices, Models};
-use super::{Catalog, CloudPrice, Device, Model, NeverReleased, PublishedFile};
+use super::record::{self, Builds, Devices, Instances, Models};
+use super::{Catalog, CloudPrice, Device, Instance, Model, NeverReleased, PublishedFile};
 use crate::quant::{BuildName, Publisher};
 use crate::units::Bytes;
 
@@ -27,6 +27,7 @@ pub(super) fn bundled() -> Catalog {
         all.push(model);
     }
     catalog.models = all.into();
+    catalog.instances = instances();
     let table = &devices.sources;
     catalog.devices = devices.devices.into_iter().map(|d| device(d, table)).collect();
     for never in &mut catalog.never_released {
@@ -59,6 +60,26 @@ fn builds() -> BTreeMap<String, Vec<PublishedFile>> {
     let of_model =
         |of: record::ModelBuilds| (of.model, of.files.into_iter().filter_map(file).collect());
     models.into_iter().map(of_model).collect()
+}
+
+/// Returns the machines that clouds rent by name.
+fn instances() -> Vec<Instance> {
+    let Instances { providers } =
+        decode(include_bytes!(concat!(env!("OUT_DIR"), "/instances.postcard")));
+    let of_cloud = |cloud: record::Provider| {
+        let record::Provider { name: provider, source, date, instances } = cloud;
+        instances.into_iter().map(move |(name, device, count, ram_gib, usd_per_hour)| Instance {
+            name,
+            provider: provider.clone(),
+            device,
+            count,
+            ram: Bytes::gib(u64::from(ram_gib)),
+            usd_per_hour,
+            source: source.clone(),
+            date: date.clone(),
+        })
+    };
+    providers.into_iter().flat_map(of_cloud).collect()
 }
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {

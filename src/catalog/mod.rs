@@ -273,6 +273,27 @@ pub struct CloudPrice {
     pub date: String,
 }
 
+/// A machine that a cloud rents by name.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its name, such as `g6e.xlarge`.
+    pub name: String,
+    /// The cloud.
+    pub provider: String,
+    /// Id of its devices.
+    pub device: String,
+    /// How many it has.
+    pub count: u32,
+    /// Its RAM.
+    pub ram: Bytes,
+    /// US dollars an hour on demand, if known.
+    pub usd_per_hour: Option<f64>,
+    /// Where size and price were read.
+    pub source: String,
+    /// Date of the price.
+    pub date: String,
+}
+
 /// A plausible model name that was never released.
 #[derive(Clone, Debug)]
 pub struct NeverReleased {
@@ -326,6 +347,8 @@ pub struct Catalog {
     pub models: Arc<[Model]>,
     /// All devices.
     pub devices: Arc<[Device]>,
+    /// Machines that clouds rent by name.
+    pub instances: Vec<Instance>,
     /// Plausible model names that were never released.
     pub never_released: Vec<NeverReleased>,
     /// Released models whose tensors are not known well enough, with the reasons.
@@ -384,6 +407,17 @@ impl Catalog {
             })),
             None => search::device(&self.devices, id).map(Ok),
         }
+    }
+
+    /// Finds the machine that a cloud rents by this name, in any case; Azure's with or without
+    /// `Standard_`.
+    pub fn instance(&self, name: &str) -> Option<&Instance> {
+        let plain = |name: &str| {
+            let name = name.trim().to_ascii_lowercase();
+            name.strip_prefix("standard_").map_or(name.clone(), str::to_owned)
+        };
+        let wanted = plain(name);
+        self.instances.iter().find(|instance| plain(&instance.name) == wanted)
     }
 
     /// Finds the models whose name, id, family or publisher matches every word of `text`, best

@@ -198,6 +198,28 @@ pub struct CloudPrice {
     pub date: String,
 }
 
+/// The contents of `data/instances.json`: machines that clouds rent by name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instances {
+    /// Clouds.
+    pub providers: Vec<Provider>,
+}
+
+/// A cloud with its machines.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Its name.
+    pub name: String,
+    /// Where sizes and prices were read.
+    pub source: String,
+    /// Date of the prices as far as it is known.
+    pub date: String,
+    /// Name, device, number of devices, RAM in GiB, and US dollars an hour on demand.
+    pub instances: Vec<(String, String, u32, u32, Option<f64>)>,
+}
+
 /// The contents of `data/builds.json`: published GGUF files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

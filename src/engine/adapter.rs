@@ -149,6 +149,11 @@ pub trait EngineAdapter: Sync {
         true
     }
 
+    /// Whether the engine drafts with heads made for a model (EAGLE-3, DFlash).
+    fn supports_draft_heads(&self) -> bool {
+        false
+    }
+
     /// By how many entries the vocabularies of a model and its draft may differ.
     fn max_vocabulary_difference(&self) -> u64 {
         VOCABULARY_PADDING

@@ -90,10 +90,10 @@ const ARCHITECTURES: &[&str] = &[
 /// The types that keys and values are cached in: 16 bits, or `n` and half a bit for the scale, as
 /// many as ggml's types of `n` bits take.
 fn cache_types(kv: CacheTypes) -> Result<CacheTypes, Refusal> {
-    use CacheType::{F16, Q4_0, Q5_0, Q8_0};
+    use CacheType::{F16, Q4_0, Q5_0, Q6_0, Q8_0};
     let kv = kv.without_fp8();
     match (kv.key, kv.value) {
-        (F16, F16) | (Q8_0 | Q5_0 | Q4_0, Q8_0 | Q5_0 | Q4_0) => Ok(kv),
+        (F16, F16) | (Q8_0 | Q6_0 | Q5_0 | Q4_0, Q8_0 | Q6_0 | Q5_0 | Q4_0) => Ok(kv),
         _ => Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", "q8_0")),
     }
 }
@@ -284,6 +284,8 @@ impl Run for ExlRun<'_> {
             microbatch: CHUNK,
             copies: 1,
             expert_sharing_ranks: 1,
+            cache_ranks: 1,
+            cache_on_host: false,
         }
     }
 

@@ -20,6 +20,10 @@ pub struct Layout {
     /// Data ranks that share one set of routed experts: all copies, or groups of the devices of one
     /// copy; 1 if every copy has its own experts.
     pub expert_sharing_ranks: u64,
+    /// Devices among which the tokens of a cache are divided, beyond its heads; 1 if they are not.
+    pub cache_ranks: u64,
+    /// Whether the caches of layers on devices are on the host.
+    pub cache_on_host: bool,
 }
 
 /// A part of a model in one place.

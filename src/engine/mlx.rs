@@ -235,6 +235,8 @@ impl Run for MlxRun<'_> {
             microbatch: self.base.scenario.max_num_batched_tokens.unwrap_or(PREFILL),
             copies: 1,
             expert_sharing_ranks: 1,
+            cache_ranks: 1,
+            cache_on_host: false,
         }
     }
 

@@ -35,7 +35,7 @@ pub use command::{
 };
 pub use layer_cache::{LayerCache, State, expand_latents, layer_caches, mtp_caches};
 pub use layout::{Layout, PlacedLayers};
-pub use model_files::{Addons, File, ModelFiles, Proposer, Speculation};
+pub use model_files::{Addons, DraftHead, File, ModelFiles, Proposer, Speculation};
 pub use refusal::Refusal;
 pub use run::{Effort, Run};
 pub use split_by_memory::split_by_memory;
@@ -56,6 +56,7 @@ pub fn adapter(engine: Engine) -> &'static dyn EngineAdapter {
         Engine::Ollama => &llama_cpp::OLLAMA,
         Engine::LmStudio => &llama_cpp::LM_STUDIO,
         Engine::KoboldCpp => &llama_cpp::KOBOLD_CPP,
+        Engine::IkLlamaCpp => &llama_cpp::IK_LLAMA_CPP,
         Engine::Vllm => &vllm::Vllm,
         Engine::Sglang => &sglang::Sglang,
         Engine::TensorRtLlm => &tensorrt_llm::TensorRtLlm,
@@ -150,7 +151,7 @@ pub fn run<'a>(
     }
     let run = adapter(engine).run(files, hardware, scenario)?;
     Ok(match files.model().own().and_then(|own| own.spread) {
-        Some(spread) => Box::new(Widened { run, spread, engine }),
+        Some(spread) => Box::new(Widened { run, spread }),
         None => run,
     })
 }

@@ -7,8 +7,8 @@ use super::llama_cpp::{GgufFile, GraphCache};
 use crate::architecture::Mtp;
 use crate::catalog::Model;
 use crate::quant::Quant;
-use crate::scenario::{Lora, LoraTargets, ProjectorType};
-use crate::units::Bytes;
+use crate::scenario::{HeadKind, Lora, LoraTargets, ProjectorType};
+use crate::units::{Bytes, Interval};
 
 /// A model's files with their add-ons. They are independent of the machine.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub enum File<'a> {
 pub struct Addons<'a> {
     /// Type of the projector; `None` if it is not loaded.
     pub projector: Option<ProjectorType>,
+    /// Whether the projector is on a device, where it has a place of its own.
+    pub projector_offload: bool,
     /// LoRA adapters.
     pub lora: Option<Lora>,
     /// What they adapt.
@@ -63,6 +65,34 @@ pub enum Proposer<'a> {
     Mtp(&'a Mtp),
     /// A separate, smaller model.
     Draft(Box<ModelFiles<'a>>),
+    /// A head that was made for the model and reads its states.
+    Head(DraftHead),
+    /// The text itself: what followed the last tokens before.
+    Ngram,
+}
+
+/// A head that drafts from the states of the model that it was made for.
+#[derive(Clone, Copy, Debug)]
+pub struct DraftHead {
+    /// The method.
+    pub kind: HeadKind,
+    /// Its parameters, an estimate: heads of one kind differ in the width of their feed-forward
+    /// block.
+    pub parameters: Interval<u64>,
+    /// Values that it caches for each token.
+    pub cached: u64,
+}
+
+impl DraftHead {
+    /// Bytes of its weights in 16 bits.
+    pub fn weights(&self) -> Interval<Bytes> {
+        self.parameters.map(|parameters| Bytes(2) * parameters)
+    }
+
+    /// Bytes of its cache, in 16 bits, for `users` sequences of `context` tokens.
+    pub fn cache(&self, context: u64, users: u64) -> Bytes {
+        Bytes(2) * self.cached * context * users
+    }
 }
 
 impl<'a> ModelFiles<'a> {
@@ -123,7 +153,7 @@ impl<'a> Addons<'a> {
     pub fn draft(&self) -> Option<&ModelFiles<'a>> {
         match &self.speculation.as_ref()?.by {
             Proposer::Draft(files) => Some(files),
-            Proposer::Mtp(_) => None,
+            _ => None,
         }
     }
 
@@ -131,7 +161,15 @@ impl<'a> Addons<'a> {
     pub fn mtp(&self) -> Option<&'a Mtp> {
         match &self.speculation.as_ref()?.by {
             Proposer::Mtp(mtp) => Some(mtp),
-            Proposer::Draft(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The head that drafts, if there is one.
+    pub fn head(&self) -> Option<&DraftHead> {
+        match &self.speculation.as_ref()?.by {
+            Proposer::Head(head) => Some(head),
+            _ => None,
         }
     }
 }

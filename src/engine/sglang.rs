@@ -131,6 +131,10 @@ impl EngineAdapter for Sglang {
         model.architecture().mtp.as_ref().ok_or(RefusalReason::NoMtpLayers)
     }
 
+    fn supports_draft_heads(&self) -> bool {
+        true
+    }
+
     fn max_vocabulary_difference(&self) -> u64 {
         0
     }
@@ -154,6 +158,8 @@ impl EngineAdapter for Sglang {
                 Proposer::Draft(files) => {
                     format!("STANDALONE --speculative-draft-model-path {}", files.model().hf_id)
                 }
+                Proposer::Head(head) => head.kind.name().to_uppercase(),
+                Proposer::Ngram => "NGRAM".to_owned(),
             };
             let tokens = speculation.tokens;
             flags.push(format!(
@@ -339,6 +345,8 @@ impl Run for SglangRun<'_> {
             microbatch: self.defaults.chunk,
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
+            cache_ranks: 1,
+            cache_on_host: false,
         }
     }
 

@@ -126,6 +126,10 @@ impl EngineAdapter for TensorRtLlm {
         model.architecture().mtp.as_ref().ok_or(RefusalReason::NoMtpLayers)
     }
 
+    fn supports_draft_heads(&self) -> bool {
+        true
+    }
+
     fn max_vocabulary_difference(&self) -> u64 {
         0
     }
@@ -166,6 +170,8 @@ impl EngineAdapter for TensorRtLlm {
                     format!("max_draft_len: {tokens}"),
                     format!("speculative_model_dir: {}", files.model().hf_id),
                 ],
+                // It drafts by neither: see `supports_draft_heads`.
+                Proposer::Head(_) | Proposer::Ngram => Vec::new(),
             };
             options.extend(lines.iter().map(|line| format!("speculative_config.{line}")));
         }
@@ -312,6 +318,8 @@ impl Run for TensorRtRun<'_> {
             microbatch: self.base.scenario.max_num_batched_tokens.unwrap_or(8192),
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
+            cache_ranks: 1,
+            cache_on_host: false,
         }
     }
 

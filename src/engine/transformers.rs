@@ -281,6 +281,8 @@ impl Run for TransformersRun<'_> {
             microbatch: u64::MAX,
             copies: 1,
             expert_sharing_ranks: 1,
+            cache_ranks: 1,
+            cache_on_host: false,
         }
     }
 

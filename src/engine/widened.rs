@@ -8,19 +8,17 @@ use crate::hardware::{Hardware, Loads};
 use crate::report::{
     BillItem, DeviceBill, HostBill, Placement, SlidingWindowCache, Term, sum_of_items,
 };
-use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
 
 /// A run of a hypothetical shape.
 pub(super) struct Widened<'a> {
     pub run: Box<dyn Run + 'a>,
     pub spread: Spread,
-    pub engine: Engine,
 }
 
 impl Widened<'_> {
     fn again<'b>(&self, run: Box<dyn Run + 'b>) -> Box<dyn Run + 'b> {
-        Box::new(Widened { run, spread: self.spread, engine: self.engine })
+        Box::new(Widened { run, spread: self.spread })
     }
 
     /// Widens the lines of a bill, and returns what they add up to.
@@ -40,7 +38,7 @@ impl Widened<'_> {
             item.exact = false;
             item.source.push_str("; as wide as real models of this size are apart");
         }
-        sum_of_items(self.engine, items)
+        sum_of_items(items)
     }
 }
 

@@ -8,12 +8,14 @@ use crate::engine::{self, File, Layout, ModelFiles, PlacedLayers, Run};
 use crate::hardware::{Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
-use crate::scenario::{self, CacheTypes, Measurement, Reading, Scenario, Selected, Serving};
+use crate::scenario::{
+    self, CacheTypes, GpuBackend, HeadKind, Measurement, Reading, Scenario, Selected, Serving,
+};
 use crate::sort;
 use crate::speed::calibration::{Calibration, Evidence};
 use crate::speed::{
     Backend, Chip, Correction, Draft, Engine, Figure, Layers, Load, Numerics, PlacedPart, Proposer,
-    Service, Software, SpeedModel,
+    Service, Software, SpeedModel, Work,
 };
 
 /// The host assumed for a machine without a named one, if part of the model is in RAM.
@@ -151,7 +153,8 @@ impl SpeedInput<'_> {
             _ if self.run.queues() => self.max_users.max(1),
             _ => self.max_users.max(users),
         };
-        let Layout { parts, cache, microbatch, copies, expert_sharing_ranks } = self.run.layout();
+        let layout = self.run.layout();
+        let Layout { parts, cache, microbatch, copies, expert_sharing_ranks, .. } = layout;
         let layers = self.work.of(self.file, cache);
         let machine = MachineChips::new(self.catalog, self.run.hardware());
         // Copies that share their experts are data ranks of one copy.
@@ -164,11 +167,16 @@ impl SpeedInput<'_> {
             })
         };
         let parts: Option<Vec<PlacedPart>> = parts.iter().map(part).collect();
-        let parts = parts.ok_or(NoSpeed::UnknownDevice)?;
+        let mut parts = parts.ok_or(NoSpeed::UnknownDevice)?;
+        parts.iter_mut().for_each(|part| part.work.divide_caches(layout.cache_ranks));
+        if layout.cache_on_host {
+            let on_host = machine.caches_on_host(&mut parts);
+            parts.extend(on_host);
+        }
         let on_host = parts.iter().any(|part| part.chip.backend == Backend::Cpu);
         let first = parts.first().ok_or(NoSpeed::UnknownDevice)?;
         let engine = Engine::from(self.engine);
-        let software = software(engine, &first.chip);
+        let software = software(engine, &first.chip, self.run.hardware().backend);
         let quant: Quant = self.file.quant();
         let numerics = Numerics::of(quant, self.scenario.flash_attention);
         let setup = SpeedModel::new(software, parts, numerics, microbatch as f64);
@@ -189,6 +197,7 @@ impl SpeedInput<'_> {
             fits: (fits / copies.max(1)).max(1) as f64,
             scheduled: (self.run.max_users() / copies.max(1)).max(1) as f64,
             copies: copies as f64,
+            arrival: self.scenario.serving.arrival,
         };
         Ok(CellSpeed {
             setup,
@@ -209,6 +218,18 @@ impl SpeedInput<'_> {
                 let layers = architecture.n_layers().max(1);
                 Proposer::Mtp(1.0 / layers as f64 + head as f64 / active as f64)
             }
+            engine::Proposer::Ngram => Proposer::Mtp(0.0),
+            engine::Proposer::Head(head) => {
+                let count = count(self.file.model().architecture());
+                let share = count.active as f64 / count.text.max(1) as f64;
+                let model = self.file.bytes().0 as f64 * share;
+                let pass = head.weights().expected.0 as f64 / model.max(1.0);
+                // One pass drafts a block of tokens, or each token takes one.
+                Proposer::Mtp(match head.kind {
+                    HeadKind::Dflash => pass / speculation.tokens.max(1) as f64,
+                    HeadKind::Eagle3 => pass,
+                })
+            }
             engine::Proposer::Draft(file) => {
                 let hardware = self.run.hardware();
                 let run = engine::run(self.engine, file, hardware, self.scenario).ok()?;
@@ -223,11 +244,23 @@ impl SpeedInput<'_> {
     }
 }
 
-/// The software that drives `chip`. Serving engines drive Intel cards through oneAPI.
-fn software(engine: Engine, chip: &Chip) -> Software {
+/// The software that drives `chip`, llama.cpp through the backend `asked` for. Serving engines drive
+/// Intel cards through oneAPI.
+fn software(engine: Engine, chip: &Chip, asked: Option<GpuBackend>) -> Software {
     let software = Software::on(engine, chip);
     match (engine, software.backend) {
-        (Engine::LlamaCpp, _) => software,
+        (Engine::LlamaCpp, Backend::Cpu) => software,
+        (Engine::LlamaCpp, usual) => {
+            let backend = match asked {
+                None => usual,
+                Some(GpuBackend::Cuda) => Backend::Cuda,
+                Some(GpuBackend::Rocm) => Backend::Rocm,
+                Some(GpuBackend::Vulkan) => Backend::Vulkan,
+                Some(GpuBackend::Sycl) => Backend::Xpu,
+                Some(GpuBackend::Metal) => Backend::Metal,
+            };
+            Software { backend, ..software }
+        }
         (_, Backend::Vulkan) => Software { backend: Backend::Xpu, ..software },
         _ => software,
     }
@@ -245,6 +278,11 @@ impl<'a> MachineChips<'a> {
     fn new(catalog: &Catalog, hardware: &'a Hardware<'a>) -> MachineChips<'a> {
         let first = hardware.parts.first().map(|part| part.device);
         let (host, assumed) = match (&hardware.host, first) {
+            (Host { bandwidth_gb_s: Some(gb_s), .. }, _) => {
+                let shared = first.is_some_and(|device| device.kind == DeviceKind::Unified);
+                let share = if shared { CPU_SHARE } else { 1.0 };
+                (Some(Chip::cpu(gb_s * 1e9 * share)), None)
+            }
             (Host { device: Some(cpu), .. }, _) => (Chip::of(cpu), None),
             (_, Some(device)) if device.kind == DeviceKind::Unified => {
                 let bandwidth = device.bandwidth_gb_s.map(|gb_s| gb_s * 1e9 * CPU_SHARE);
@@ -259,13 +297,36 @@ impl<'a> MachineChips<'a> {
         MachineChips { hardware, host, assumed }
     }
 
+    /// The chip of a device, with the memory and the power that the question gives it.
+    fn chip(&self, device: &Device) -> Option<Chip> {
+        let mut chip = Chip::of(device)?;
+        let is_socketed =
+            device.kind == DeviceKind::Unified && matches!(device.vendor.as_str(), "AMD" | "Intel");
+        if let Some(gb_s) = self.hardware.host.bandwidth_gb_s.filter(|_| is_socketed) {
+            chip.bandwidth = gb_s * 1e9;
+            chip.host_link = chip.bandwidth;
+        }
+        match self.hardware.power_cap_w {
+            Some(watts) => Some(chip.limited_to(watts)),
+            None => Some(chip),
+        }
+    }
+
+    /// Takes the caches of `parts` on devices, which the host keeps and attends to; `None` if there
+    /// are none, or the host is unknown.
+    fn caches_on_host(&self, parts: &mut [PlacedPart]) -> Option<PlacedPart> {
+        let on_devices = parts.iter_mut().filter(|part| part.chip.backend != Backend::Cpu);
+        let caches = on_devices.map(|part| part.work.take_caches()).reduce(Work::joined)?;
+        Some(PlacedPart::on(self.host.clone()?, caches))
+    }
+
     /// Places the layers of `held` on their chips, in `ranks` groups of them; `None` if a chip is
     /// unknown.
     fn part(&self, held: &PlacedLayers, layers: &Layers, ranks: u64) -> Option<PlacedPart> {
         let PlacedLayers { devices, layers: bodies, experts, head } = held;
         let work = layers.part(bodies.clone(), experts.clone(), *head);
         if devices.is_empty() {
-            let prompts_on = self.hardware.parts.first().map(|part| Chip::of(part.device));
+            let prompts_on = self.hardware.parts.first().map(|part| self.chip(part.device));
             let prompts_on = match prompts_on {
                 Some(chip) => Some(chip?),
                 None => None,
@@ -278,7 +339,7 @@ impl<'a> MachineChips<'a> {
             let bandwidth = |device: &Device| device.bandwidth_gb_s.unwrap_or(0.0);
             bandwidth(a).total_cmp(&bandwidth(b))
         })?;
-        let mut chip = Chip::of(slowest)?;
+        let mut chip = self.chip(slowest)?;
         let width = (devices.len() as u64).saturating_mul(ranks).min(u64::from(u32::MAX)) as u32;
         // A bridge between two devices does not connect four.
         if slowest.fabric_devices.is_some_and(|most| width > most) {

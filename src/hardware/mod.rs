@@ -5,9 +5,9 @@ mod unified_memory;
 
 pub use load::{Load, Loads};
 
-use crate::catalog::{Catalog, Device, DeviceKind};
+use crate::catalog::{Catalog, Device, DeviceKind, Instance};
 use crate::report::Notice;
-use crate::scenario::{DeviceCount, Machine, Scenario};
+use crate::scenario::{Bounds, DeviceCount, GpuBackend, Machine, RamSpeed, Scenario};
 use crate::units::{Bytes, Interval};
 
 /// Fraction of the nominal capacity assumed usable if no figure is known. Those in the catalogue are
@@ -25,6 +25,13 @@ pub struct Hardware<'a> {
     pub parts: Vec<InstalledDevice<'a>>,
     /// The host of the devices.
     pub host: Host<'a>,
+    /// What drives the devices, if it is not what usually does.
+    pub backend: Option<GpuBackend>,
+    /// Power that each device is limited to, in watts.
+    pub power_cap_w: Option<f64>,
+    /// The machines of a cloud that it consists of, and how many of each; empty if it is named by
+    /// its devices.
+    pub instances: Vec<(&'a Instance, u32)>,
 }
 
 /// A device in a machine.
@@ -73,6 +80,8 @@ pub struct Host<'a> {
     pub system: Interval<Bytes>,
     /// Whether devices and host share one memory.
     pub shared: bool,
+    /// Bandwidth of the RAM in GB/s, if the question names one.
+    pub bandwidth_gb_s: Option<f64>,
 }
 
 impl<'a> Hardware<'a> {
@@ -86,8 +95,29 @@ impl<'a> Hardware<'a> {
         machine: &Machine,
     ) -> Result<Hardware<'a>, Notice> {
         let mut parts = Vec::new();
-        let mut host = Host { device: None, ram: scenario.ram, system: SYSTEM, shared: false };
+        let mut host = Host {
+            device: None,
+            ram: scenario.ram,
+            system: SYSTEM,
+            shared: false,
+            bandwidth_gb_s: scenario.ram_speed.map(RamSpeed::gb_s),
+        };
+        let mut instances = Vec::new();
         for DeviceCount { id, count, memory_gb } in &machine.devices {
+            let instance = catalog.instance(id).filter(|_| memory_gb.is_none());
+            let (id, count) = match instance {
+                Some(instance) => {
+                    instances.push((instance, *count));
+                    // What is asked for is cut to what the machine has.
+                    host.ram = match scenario.ram == Scenario::default().ram {
+                        true => instance.ram,
+                        false => host.ram.min(instance.ram),
+                    };
+                    let most = Bounds::DEVICES.max as u32;
+                    (&instance.device, instance.count.saturating_mul(*count).min(most))
+                }
+                None => (id, *count),
+            };
             let device = match catalog.device_or_error(id) {
                 Some(device) => device.map_err(|error| Notice::unusable(id, error))?,
                 None => {
@@ -129,7 +159,7 @@ impl<'a> Hardware<'a> {
                 reserve,
                 basis,
             };
-            parts.extend(std::iter::repeat_n(part, *count as usize));
+            parts.extend(std::iter::repeat_n(part, count as usize));
         }
         // The first device displays the desktop; on unified memory it is part of the system's
         // share.
@@ -140,7 +170,8 @@ impl<'a> Hardware<'a> {
             first.most = first.usable;
             first.safe = whole - first.display.high;
         }
-        Ok(Hardware { parts, host })
+        let power_cap_w = scenario.power_cap.map(|watts| watts as f64);
+        Ok(Hardware { parts, host, backend: scenario.backend, power_cap_w, instances })
     }
 
     /// Returns the load of the host with `used` bytes of its own; on unified memory, those of
@@ -203,6 +234,20 @@ mod tests {
         let (scenario, _) = Scenario::from_query(query);
         let machine = &scenario.machines[0];
         Hardware::resolve(Catalog::bundled(), &scenario, machine).expect("it is known").host.ram
+    }
+
+    #[test]
+    fn a_cloud_s_machine_has_its_devices_and_its_ram() {
+        let hardware = |query: &str| {
+            let (scenario, _) = Scenario::from_query(query);
+            let machine = &scenario.machines[0];
+            let hardware = Hardware::resolve(Catalog::bundled(), &scenario, machine).unwrap();
+            (hardware.parts[0].device.id.clone(), hardware.parts.len(), hardware.host.ram)
+        };
+        let gib = Bytes::gib;
+        assert_eq!(hardware("hw=g6e.xlarge"), ("l40s".to_owned(), 1, gib(32)));
+        assert_eq!(hardware("hw=p5.48xlarge*2"), ("h100-sxm".to_owned(), 16, gib(2048)));
+        assert_eq!(hardware("hw=nd96isr_h100_v5&ram=100GiB").2, gib(100));
     }
 
     #[test]

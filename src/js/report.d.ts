@@ -226,7 +226,7 @@ export type Duplicate = {
 export type DuplicateKind = ("tied_head" | "weights" | "padding" | "kv_heads" | "inputs" | "graph");
 
 /** An inference engine. */
-export type Engine = ("llama.cpp" | "ollama" | "lmstudio" | "koboldcpp" | "vllm" | "sglang" | "tensorrt-llm" | "mlx" | "transformers" | "exllamav3");
+export type Engine = ("llama.cpp" | "ollama" | "lmstudio" | "koboldcpp" | "ik_llama.cpp" | "vllm" | "sglang" | "tensorrt-llm" | "mlx" | "transformers" | "exllamav3");
 
 /** A refusal of an engine, with its rule. */
 export type EngineRefusal = {

@@ -59,6 +59,11 @@ ggml_types! {
     IQ1_M = 29, "IQ1_M", 256, 56;
     BF16 = 30, "BF16", 1, 2;
     MXFP4 = 39, "MXFP4", 32, 17;
+    // Of forks, for caches: TheTom/llama-cpp-turboquant, ikawrakow/ik_llama.cpp.
+    TURBO3_0 = 41, "TURBO3_0", 128, 50;
+    TURBO4_0 = 42, "TURBO4_0", 128, 66;
+    TURBO2_0 = 43, "TURBO2_0", 128, 34;
+    Q6_0 = 133, "Q6_0", 32, 26;
 }
 
 impl GgmlType {

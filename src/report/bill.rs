@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Engine;
 use crate::units::{Bytes, Interval};
 
 /// Memory use of one device.
@@ -97,15 +96,19 @@ pub enum Term {
     Reserve,
 }
 
-/// What the `items` of a bill add up to. Those of llama.cpp and its front ends are summed bound by
-/// bound; those of other engines, many of them estimates that have nothing to do with each other,
-/// with the spreads in squares ([`Interval::independent`]).
-pub fn sum_of_items(engine: Engine, items: &[BillItem]) -> Interval<Bytes> {
-    let bytes = items.iter().map(|item| item.bytes);
-    match engine.rules_engine() {
-        Engine::LlamaCpp => bytes.sum(),
-        _ => Interval::independent(bytes),
-    }
+/// What the `items` of a bill add up to: estimates that have nothing to do with each other, so their
+/// spreads add in squares ([`Interval::independent`]). Weights and the second copy of a tied output
+/// are of one file, whose spread they share.
+pub fn sum_of_items(items: &[BillItem]) -> Interval<Bytes> {
+    sum_with(items, Interval::default())
+}
+
+/// What `items` and `more` beside them add up to: see [`sum_of_items`].
+pub(crate) fn sum_with(items: &[BillItem], more: Interval<Bytes>) -> Interval<Bytes> {
+    let is_of_file = |item: &&BillItem| matches!(item.term, Term::Weights | Term::TiedOutput);
+    let (of_file, others): (Vec<_>, Vec<_>) = items.iter().partition(is_of_file);
+    let of_file = of_file.into_iter().map(|item| item.bytes).sum();
+    Interval::independent(others.into_iter().map(|item| item.bytes).chain([of_file, more]))
 }
 
 impl DeviceBill {

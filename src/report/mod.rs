@@ -10,6 +10,7 @@ mod quality;
 mod speed;
 mod suggestion;
 
+pub(crate) use bill::sum_with;
 pub use bill::{BillItem, DeviceBill, HostBill, Term, sum_of_items};
 pub use cache_layout::{CacheLayout, SlidingWindowCache};
 pub use cell::{Cell, Verdict};

@@ -138,6 +138,27 @@ words! {
     }
 }
 
+words! {
+    /// A head that drafts from the states of the model that it was made for.
+    HeadKind {
+        /// One layer that reads three of the model's states (EAGLE-3).
+        Eagle3 = "eagle3" | "eagle-3" | "eagle",
+        /// A few layers that draft a block of tokens at once (DFlash).
+        Dflash = "dflash",
+    }
+}
+
+/// What a draft is, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DraftKind {
+    /// A model of the catalogue.
+    Model,
+    /// A head made for the model.
+    Head(HeadKind),
+    /// Tokens repeated from the text.
+    Ngram,
+}
+
 /// A draft model as typed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DraftModel {
@@ -145,6 +166,17 @@ pub struct DraftModel {
     pub id: String,
     /// Its quantisation; `None` is that of the model.
     pub quant: Option<Quant>,
+}
+
+impl DraftModel {
+    /// What it is.
+    pub fn kind(&self) -> DraftKind {
+        match HeadKind::parse(&self.id) {
+            Ok(head) => DraftKind::Head(head),
+            Err(_) if matches!(self.id.as_str(), "ngram" | "n-gram") => DraftKind::Ngram,
+            Err(_) => DraftKind::Model,
+        }
+    }
 }
 
 impl fmt::Display for DraftModel {
@@ -177,7 +209,7 @@ impl Codec for Draft {
     }
 
     fn accepted(&self) -> String {
-        "id, id:quant".to_owned()
+        "id, id:quant, ngram, eagle3, dflash".to_owned()
     }
 
     fn control(&self) -> Control {

@@ -13,16 +13,20 @@ words! {
         F32 = "f32",
         F16 = "f16",
         BF16 = "bf16",
-        Q8_0 = "q8_0",
+        Q8_0 = "q8_0" | "q8",
+        Q6_0 = "q6_0" | "q6",
         Q5_1 = "q5_1",
-        Q5_0 = "q5_0",
+        Q5_0 = "q5_0" | "q5",
         Q4_1 = "q4_1",
-        Q4_0 = "q4_0",
+        Q4_0 = "q4_0" | "q4",
         IQ4_NL = "iq4_nl",
         Fp8 = "fp8",
         Int8 = "int8",
         Int4 = "int4",
         Nvfp4 = "nvfp4",
+        Turbo4 = "turbo4" | "turboquant_4bit_nc",
+        Turbo3 = "turbo3" | "turboquant_3bit_nc",
+        Turbo2 = "turbo2",
     }
 }
 
@@ -35,11 +39,15 @@ impl CacheType {
             CacheType::F16 => GgmlType::F16,
             CacheType::BF16 => GgmlType::BF16,
             CacheType::Q8_0 | CacheType::Fp8 | CacheType::Int8 => GgmlType::Q8_0,
+            CacheType::Q6_0 => GgmlType::Q6_0,
             CacheType::Q5_1 => GgmlType::Q5_1,
             CacheType::Q5_0 => GgmlType::Q5_0,
             CacheType::Q4_1 => GgmlType::Q4_1,
             CacheType::Q4_0 | CacheType::Int4 | CacheType::Nvfp4 => GgmlType::Q4_0,
             CacheType::IQ4_NL => GgmlType::IQ4_NL,
+            CacheType::Turbo4 => GgmlType::TURBO4_0,
+            CacheType::Turbo3 => GgmlType::TURBO3_0,
+            CacheType::Turbo2 => GgmlType::TURBO2_0,
         }
     }
 

@@ -32,7 +32,7 @@ macro_rules! engines {
                 match self { $(Engine::$engine => $title,)* }
             }
 
-            /// The engine whose rules it follows: llama.cpp for its front ends, else itself.
+            /// The engine whose rules it follows: llama.cpp for its front ends and forks, else itself.
             pub const fn rules_engine(self) -> Engine {
                 match self { $(Engine::$engine => Engine::$rules,)* }
             }
@@ -50,6 +50,8 @@ engines! {
     LmStudio = "lmstudio", "LM Studio", LlamaCpp;
     /// KoboldCpp, over llama.cpp.
     KoboldCpp = "koboldcpp", "KoboldCpp", LlamaCpp;
+    /// ik_llama.cpp, a fork of llama.cpp.
+    IkLlamaCpp = "ik_llama.cpp", "ik_llama.cpp", LlamaCpp;
     /// vLLM.
     Vllm = "vllm", "vLLM", Vllm;
     /// SGLang.

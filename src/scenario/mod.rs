@@ -26,7 +26,9 @@ mod settings;
 mod view;
 
 pub use accuracy::Accuracy;
-pub use addons::{Display, DraftModel, Lora, LoraTargets, Projector, ProjectorType};
+pub use addons::{
+    Display, DraftKind, DraftModel, HeadKind, Lora, LoraTargets, Projector, ProjectorType,
+};
 pub use bounds::Bounds;
 pub use cache::{CacheType, CacheTypes};
 pub use engine::Engine;
@@ -39,10 +41,11 @@ pub use money::Currency;
 pub use notation::{Control, Unit, Unset};
 pub use offload::Offload;
 pub use parallel::{ExpertParallel, SplitMode, TensorSplit};
-pub use platform::System;
+pub use platform::{GpuBackend, RamSpeed, System};
 pub use query::{ParseError, Problem, ProblemKind};
 pub use reading::Reading;
 pub(crate) use reading::thousandths;
+pub use serving::Arrival;
 pub use settings::{
     Addons, Filter, Group, Money, Parallel, Platform, SETTINGS, Scenario, Serving, Setting, View,
     setting,

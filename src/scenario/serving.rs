@@ -1,6 +1,20 @@
 //! What the users send and how fast they want to be answered. Keys from `prompt` to `measured`.
 
 use super::Serving;
+use super::notation::words;
+
+words! {
+    /// How requests arrive.
+    #[derive(Default)]
+    Arrival {
+        /// At random times, at a rate that keeps as many in the system as there are users; nearly
+        /// so where each user sends the next when the last is answered.
+        #[default]
+        Spread = "spread" | "poisson" | "steady",
+        /// All at once, as benchmarks without a rate send them.
+        Burst = "burst" | "inf",
+    }
+}
 
 /// The decode rate, in tokens per second, from which on a person reads along: about twice as fast
 /// as people read.
@@ -48,6 +62,7 @@ mod tests {
             ttft_us: Some(1_500_000),
             tpot_us: Some(7_500),
             measured: Vec::new(),
+            arrival: Arrival::Spread,
         };
         assert_eq!(scenario.serving, wanted);
         assert_eq!(scenario.to_query(), query);

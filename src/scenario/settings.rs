@@ -13,15 +13,16 @@ use super::notation::{
 };
 use super::view::RowAxes;
 use super::{
-    Accuracy, Axis, Bounds, CacheTypes, CellTab, Currency, DeviceClass, Display, DraftModel,
-    Engine, ExpertParallel, Lang, LogitsBuffer, Lora, LoraTargets, Machine, Measurement, ModelKind,
-    Month, NamePart, Offload, ParseError, Projector, RankBy, Selected, Span, SplitMode, System,
-    TensorSplit, Theme,
+    Accuracy, Arrival, Axis, Bounds, CacheTypes, CellTab, Currency, DeviceClass, Display,
+    DraftModel, Engine, ExpertParallel, GpuBackend, Lang, LogitsBuffer, Lora, LoraTargets, Machine,
+    Measurement, ModelKind, Month, NamePart, Offload, ParseError, Projector, RamSpeed, RankBy,
+    Selected, Span, SplitMode, System, TensorSplit, Theme,
 };
 use crate::quant::{Mix, Quant};
 use crate::units::Bytes;
 use Engine::{
-    ExLlamaV3, KoboldCpp, LlamaCpp, LmStudio, Mlx, Ollama, Sglang, TensorRtLlm, Transformers, Vllm,
+    ExLlamaV3, IkLlamaCpp, KoboldCpp, LlamaCpp, LmStudio, Mlx, Ollama, Sglang, TensorRtLlm,
+    Transformers, Vllm,
 };
 use Readers::{Except, Only};
 use Unit::{Count, Milliseconds, MinorRelease, Percent, Rate, Seconds, Share};
@@ -44,7 +45,8 @@ macro_rules! settings {
     /// lists them); `*` for what runs.
     model { Own, EVERY, models: Vec<String> = example_models(), MODELS }
     /// Machines to compare, and the devices that work together in each: `rtx-4090*2,rtx-3090;rtx-5090`,
-    /// `apple-m4-max-40c@64` (`headroom devices` lists them); `*` for what is needed.
+    /// `apple-m4-max-40c@64` (`headroom devices` lists them); machines of clouds by their names, such
+    /// as `g6e.xlarge`; `*` for what is needed.
     hw { Own, EVERY, machines: Vec<Machine> = example_machines(), MACHINES }
     /// Quantisations to compare: GGUF mixes, and formats of other engines. Of several engines, one
     /// that does not load a format stands in its column with the nearest that it does (`AWQ` for
@@ -66,15 +68,30 @@ macro_rules! settings {
     ubatch { Run, Only(LLAMA_CPP), ubatch: u64 = 512, Number(Bounds::new(1, 65_536), Count) }
     /// What the logits buffer is reserved for: a row a sequence, as `llama-server` does, or a row a
     /// token, as `llama-bench` does.
-    logits { Run, Only(LLAMA_CPP), logits: LogitsBuffer = LogitsBuffer::Server, own() }
+    logits { Run, Only(&[LlamaCpp, Ollama, LmStudio, KoboldCpp]), logits: LogitsBuffer = LogitsBuffer::Server, own() }
     /// One KV buffer shared by all users (`--kv-unified`).
     unified { Run, Only(&[LlamaCpp, Ollama]), unified_kv: bool = false, ON_OFF }
+    /// Slots of `llama-server` (`-np`), where they are more than the users: they share one KV buffer,
+    /// and each keeps its windows and states.
+    slots { Run, Only(&[LlamaCpp, IkLlamaCpp]), slots: Option<u64> = None,
+        optional(Number(Bounds::new(1, 256), Count), Unset::Value("1")) }
+    /// The KV cache is where its layer is; off, all of it is in RAM (`--no-kv-offload`).
+    kv_offload { Run, Only(&[LlamaCpp, LmStudio, KoboldCpp, IkLlamaCpp]), kv_offload: bool = true, ON_OFF }
+    /// What drives the devices: CUDA on NVIDIA, ROCm on AMD, Metal on Apple and Vulkan on Intel,
+    /// unless another is asked for.
+    backend { Run, Only(LLAMA_CPP), backend: Option<GpuBackend> = None, optional(own(), Unset::Platform) }
     /// Sliding-window layers keep the whole context (`--swa-full`).
-    swa_full { Run, Only(LLAMA_CPP), swa_full: bool = false, ON_OFF }
+    swa_full { Run, Only(&[LlamaCpp, Ollama, LmStudio, KoboldCpp]), swa_full: bool = false, ON_OFF }
     /// The GGUF file is quantised with an importance matrix.
     imatrix { Run, Only(LLAMA_CPP), imatrix: bool = false, ON_OFF }
     /// RAM of the machine.
     ram { Run, Except(&[Mlx]), ram: Bytes = Bytes::gib(64), Size(Bounds::to(64 << 40)) }
+    /// Bandwidth of the RAM, which is that of an integrated GPU too: in GB/s, or channels and
+    /// megatransfers a second, such as `2*5600`.
+    ram_speed { Run, Except(&[TensorRtLlm, Mlx, ExLlamaV3]), ram_speed: Option<RamSpeed> = None, optional(own(), Unset::Machine) }
+    /// Power that each device is limited to, in watts (`nvidia-smi -pl`).
+    power_cap { Run, Except(&[Mlx]), power_cap: Option<u64> = None,
+        optional(Number(Bounds::new(10, 3_000), Count), Unset::Machine) }
     /// What may stay in RAM. With `none` the whole model is billed on the devices, whether or not
     /// it fits; `experts:N` are those of the first N layers (`--n-cpu-moe`), `ngl:N` all but N
     /// layers.
@@ -152,17 +169,21 @@ addons: Addons {
     /// that load a checkpoint, Ollama and LM Studio have it; llama.cpp and KoboldCpp want its file
     /// named.
     mmproj { Addons, EVERY, projector: Projector = Projector::Auto, own() }
+    /// The projector is on the first device; off, it is in RAM (`--no-mmproj-offload`).
+    mmproj_offload { Addons, Only(&[LlamaCpp, KoboldCpp, IkLlamaCpp]), projector_offload: bool = true, ON_OFF }
     /// LoRA adapters by their rank, and how many; vLLM and SGLang reserve slots for that many.
     lora { Addons, Except(&[LmStudio, ExLlamaV3]), lora: Lora = Lora::default(), own() }
     /// What LoRA adapters adapt: `linear` is attention and feed-forward blocks, `experts` the
     /// routed experts too.
     lora_on { Addons, Except(&[LmStudio, ExLlamaV3]), lora_targets: LoraTargets = LoraTargets::Linear, own() }
-    /// A draft model for speculative decoding, and its quantisation where it is not the model's.
+    /// A draft model for speculative decoding, and its quantisation where it is not the model's; or
+    /// `ngram` (tokens repeated from the text), `eagle3` and `dflash` (heads made for the model, of
+    /// the usual size).
     draft { Addons, Except(&[Ollama]), draft: Option<DraftModel> = None, Draft }
     /// Tokens that a draft model proposes at once.
     draft_n { Addons, Except(&[Ollama]), draft_tokens: u64 = 3, Number(Bounds::new(1, 64), Count) }
     /// Tokens that the model's own MTP layers propose at once; 0 leaves them out.
-    mtp { Addons, Only(&[LlamaCpp, Vllm, Sglang, TensorRtLlm]), mtp: u64 = 0, Number(Bounds::to(16), Count) }
+    mtp { Addons, Only(&[LlamaCpp, IkLlamaCpp, Vllm, Sglang, TensorRtLlm]), mtp: u64 = 0, Number(Bounds::to(16), Count) }
     /// Share of the proposed tokens that are accepted, as engines print it: five at 0.5 make 3.5
     /// tokens a step. Only speed depends on it.
     ///
@@ -187,6 +208,9 @@ serving: Serving {
     /// Tokens at the start of the prompt that all users share and that are in the cache already, as
     /// those of a system prompt.
     prefix { Serving, EVERY, prefix: u64 = 0, Number(Bounds::to(Bounds::CONTEXT.max), Count) }
+    /// How requests arrive: spread at random, or all at once, as `vllm bench serve --request-rate inf`
+    /// sends them. Only the time to the first token depends on it.
+    arrival { Serving, Except(&[KoboldCpp]), arrival: Arrival = Arrival::Spread, own() }
     /// The page leaves out what decodes fewer tokens a second.
     ///
     /// In thousandths.
@@ -224,6 +248,10 @@ parallel: Parallel {
         optional(Number(Bounds::RANKS, Count), Unset::Value("1")) }
     /// Data-parallel ranks.
     dp { Split, Only(RANKED), data: Option<u64> = None,
+        optional(Number(Bounds::RANKS, Count), Unset::Value("1")) }
+    /// Ranks among which the tokens of a cache are divided (`--decode-context-parallel-size`), a part
+    /// of the tensor-parallel ones.
+    dcp { Split, Only(&[Vllm]), decode_context: Option<u64> = None,
         optional(Number(Bounds::RANKS, Count), Unset::Value("1")) }
     /// Whole experts are divided between ranks: all of them, or so many.
     ep { Split, Only(RANKED), expert: ExpertParallel = ExpertParallel::Off, own() }
@@ -388,8 +416,8 @@ settings!(declare);
 
 const EVERY: Readers = Readers::Except(&[]);
 const NONE: Readers = Readers::Only(&[]);
-/// llama.cpp and its front ends.
-const LLAMA_CPP: &[Engine] = &[LlamaCpp, Ollama, LmStudio, KoboldCpp];
+/// llama.cpp, its front ends and forks.
+const LLAMA_CPP: &[Engine] = &[LlamaCpp, Ollama, LmStudio, KoboldCpp, IkLlamaCpp];
 /// Engines with parallel ranks.
 const RANKED: &[Engine] = &[Vllm, Sglang, TensorRtLlm];
 

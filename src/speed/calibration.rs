@@ -42,7 +42,8 @@ impl From<scenario::Engine> for Engine {
             scenario::Engine::LlamaCpp
             | scenario::Engine::Ollama
             | scenario::Engine::LmStudio
-            | scenario::Engine::KoboldCpp => Engine::LlamaCpp,
+            | scenario::Engine::KoboldCpp
+            | scenario::Engine::IkLlamaCpp => Engine::LlamaCpp,
             scenario::Engine::Vllm => Engine::Vllm,
             scenario::Engine::Sglang => Engine::Sglang,
             scenario::Engine::TensorRtLlm => Engine::TensorRtLlm,
@@ -108,7 +109,9 @@ impl Calibration {
         }
         let llama = engine == Engine::LlamaCpp;
         let nearest = all.iter().max_by_key(|c| {
-            let (same, on) = (c.engines.contains(&engine), c.backend == backend);
+            // SYCL and Vulkan drive the same cards.
+            let alike_backend = llama && backend == Backend::Xpu && c.backend == Backend::Vulkan;
+            let (same, on) = (c.engines.contains(&engine), c.backend == backend || alike_backend);
             let alike = c.engines.contains(&Engine::LlamaCpp) == llama;
             (alike, c.era == era, same, on, c.decode_evidence.n)
         });

@@ -120,6 +120,32 @@ impl Chip {
         }
     }
 
+    /// Returns this chip with its board limited to `watts`. An assumption: power goes with
+    /// the cube of the clock, so a board at half of its power runs at four fifths of its clock; its
+    /// memory is as fast as before.
+    pub fn limited_to(self, watts: f64) -> Chip {
+        let Some(clock) =
+            self.power_w.filter(|power| watts < *power).map(|power| (watts / power).cbrt())
+        else {
+            return self;
+        };
+        let Peaks { half, half_fast, fp8, int8, fp4 } = self.peaks;
+        Chip {
+            unit_hz: self.unit_hz.map(|hz| hz * clock),
+            clock_hz: self.clock_hz.map(|hz| hz * clock),
+            peaks: Peaks {
+                half: half * clock,
+                half_fast: half_fast * clock,
+                fp8: fp8 * clock,
+                int8: int8 * clock,
+                fp4: fp4 * clock,
+            },
+            // The power for each unit at its clock is that of the board as it is sold.
+            power_w: self.power_w.map(|power| power * clock),
+            ..self
+        }
+    }
+
     /// Returns the limits of `device`; `None` if its bandwidth or all of its rates are unknown.
     pub fn of(device: &Device) -> Option<Chip> {
         let bandwidth = device.bandwidth_gb_s? * 1e9;
@@ -187,6 +213,11 @@ fn peaks(device: &Device, bandwidth: f64) -> Peaks {
         return Peaks { half: rate, half_fast: rate, ..Peaks::default() };
     }
     let rate = |key| tflops(device, key);
+    // Engines' FP4 products on consumer Blackwell come near the rate of FP8, not twice that.
+    let fp4 = match device.compute_capability() {
+        Some(120..) => rate("fp4").min(rate("fp8")),
+        _ => rate("fp4"),
+    };
     // A device without fast half precision (Pascal) computes in FP32.
     let half = rate("fp16").max(rate("bf16")).max(rate("fp32"));
     Peaks {
@@ -194,7 +225,7 @@ fn peaks(device: &Device, bandwidth: f64) -> Peaks {
         half_fast: rate("fp16_fp16acc").max(half),
         fp8: rate("fp8"),
         int8: rate("int8"),
-        fp4: rate("fp4"),
+        fp4,
     }
 }
 

@@ -35,7 +35,7 @@ mod correction;
 pub mod energy;
 mod measured;
 pub mod money;
-mod numerics;
+pub(crate) mod numerics;
 pub mod paste;
 mod roofline;
 pub mod serving;

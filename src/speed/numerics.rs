@@ -10,8 +10,9 @@ pub struct Numerics {
     pub precision: Precision,
     /// Whether weights have 16 bits.
     pub half_weights: bool,
-    /// Whether weights have 4 bits and serving kernels dequantise them before they multiply (AWQ,
-    /// GPTQ, W4A16).
+    /// Whether weights are dequantised at a cost before they are multiplied: 4-bit weights by serving
+    /// kernels (AWQ, GPTQ, W4A16), IQ types on a CPU, which looks
+    /// up those of fewer than four bits in tables.
     pub dequantised: bool,
     /// Whether flash attention is used.
     pub flash_attention: bool,
@@ -28,6 +29,11 @@ impl Default for Numerics {
     }
 }
 
+/// Whether a CPU looks up the values of the ggml type of this name in tables.
+pub(crate) fn is_looked_up(name: &str) -> bool {
+    ["IQ1", "IQ2", "IQ3"].iter().any(|start| name.starts_with(start))
+}
+
 impl Numerics {
     /// Returns the numerics of `quant` on devices that support its format.
     pub fn of(quant: Quant, flash_attention: bool) -> Numerics {
@@ -40,6 +46,7 @@ impl Numerics {
             Quant::Format(Format::Fp8 | Format::Fp8Block) => precision(Precision::Fp8),
             Quant::Format(Format::Int8) => precision(Precision::Int8),
             Quant::Format(Format::Nvfp4) => precision(Precision::Fp4),
+            Quant::Gguf(mix) if is_looked_up(mix.name()) => Numerics { dequantised: true, ..plain },
             Quant::Format(Format::Awq | Format::Gptq | Format::W4a16) => {
                 Numerics { dequantised: true, ..plain }
             }
@@ -58,6 +65,7 @@ mod tests {
         assert!(of("BF16").half_weights && !of("Q8_0").half_weights);
         assert_eq!(of("FP8").precision, Precision::Fp8);
         assert_eq!(of("NVFP4").precision, Precision::Fp4);
+        assert!(of("IQ3_XXS").dequantised && !of("IQ4_XS").dequantised);
         assert!(of("AWQ").dequantised && of("AWQ").precision == Precision::Half);
     }
 }

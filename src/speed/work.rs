@@ -212,6 +212,29 @@ impl Work {
         Layers::new(architecture, weights, types).whole()
     }
 
+    /// Divides the tokens of every cache among `ranks` devices, beyond those that its heads are
+    /// divided among.
+    pub fn divide_caches(&mut self, ranks: u64) {
+        self.caches.iter_mut().for_each(|cache| cache.kv_heads *= ranks.max(1) as f64);
+    }
+
+    /// Takes the caches, and the states with them, as work of their own.
+    pub fn take_caches(&mut self) -> Work {
+        Work {
+            caches: std::mem::take(&mut self.caches),
+            state_bytes: std::mem::take(&mut self.state_bytes),
+            hidden: self.hidden,
+            ..Work::default()
+        }
+    }
+
+    /// This work and that of another part together.
+    #[must_use]
+    pub fn joined(mut self, other: Work) -> Work {
+        self.add(&other);
+        self
+    }
+
     /// Adds the work of another part of the model.
     fn add(&mut self, other: &Work) {
         self.layers += other.layers;

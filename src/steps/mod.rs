@@ -242,9 +242,11 @@ fn changes(catalog: &Catalog, ask: &Scenario, cell: &Cell) -> Vec<Change> {
     let mut changes = Vec::new();
     let engine = cell.engine;
     let smaller_cache = match engine {
-        Engine::LlamaCpp | Engine::Ollama | Engine::LmStudio | Engine::KoboldCpp => {
-            Some(CacheType::Q8_0)
-        }
+        Engine::LlamaCpp
+        | Engine::Ollama
+        | Engine::LmStudio
+        | Engine::KoboldCpp
+        | Engine::IkLlamaCpp => Some(CacheType::Q8_0),
         Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm => Some(CacheType::Fp8),
         Engine::Mlx | Engine::ExLlamaV3 => Some(CacheType::Q8_0),
         Engine::Transformers => None,

@@ -81,7 +81,7 @@ fn bills_add_up(question: &Question) -> Result<(), String> {
         let bills = cell.devices.iter().map(|bill| (bill.used_bytes, &bill.items));
         let bills = bills.chain([(cell.host.used_bytes, &cell.host.items)]);
         for (used, items) in bills {
-            let sum = sum_of_items(cell.engine, items);
+            let sum = sum_of_items(items);
             check(sum == used, || format!("lines {sum:?}, used {used:?}"))?;
         }
         let system = |item: &&BillItem| item.term != Term::OperatingSystem;

@@ -200,10 +200,15 @@ pub fn any_value(setting: &'static Setting) -> BoxedStrategy<String> {
         ]
         .boxed(),
         (Control::Text, "kv") => {
-            let ty =
-                || words(&["f16", "bf16", "f32", "q8_0", "q5_1", "q4_0", "iq4_nl", "fp8", "auto"]);
+            let ty = || {
+                words(&[
+                    "f16", "bf16", "f32", "q8_0", "q6_0", "q5_1", "q4_0", "iq4_nl", "fp8",
+                    "turbo3", "nvfp4", "auto",
+                ])
+            };
             prop_oneof![ty(), (ty(), ty()).prop_map(|(k, v)| format!("{k},{v}"))].boxed()
         }
+        (Control::Text, "ram_speed") => words(&["25.6", "2*5600", "12*4800", "900"]),
         (Control::Text, "ts") => {
             let part = (0..5u32).prop_map(|part| part.to_string());
             proptest::collection::vec(part, 1..5).prop_map(|parts| parts.join(",")).boxed()
@@ -215,7 +220,9 @@ pub fn any_value(setting: &'static Setting) -> BoxedStrategy<String> {
             .boxed(),
         (Control::Text, "lora_on") => words(&["attention", "linear", "experts"]),
         (Control::Text, "mmproj") => words(&["auto", "off", "f16", "q8_0"]),
-        (Control::Text, "draft") => any_id(&models()).boxed(),
+        (Control::Text, "draft") => {
+            prop_oneof![any_id(&models()), words(&["ngram", "eagle3", "dflash"])].boxed()
+        }
         (Control::Text, "rows" | "cols") => words(&["model", "hardware,engine", "quant"]),
         (Control::Text, "cell") => words(&["0.0.0", "0.0.0.0"]),
         (Control::Text, "size" | "memory") => words(&["7-40", "-14", "70-"]),

@@ -49,10 +49,14 @@ def read():
     return rows
 
 
+def is_looked_up(row):
+    """IQ types of fewer than four bits are looked up in tables, which takes a CPU up to twice as long."""
+    return row["backend"] == "cpu" and row["quant"].startswith(("IQ1", "IQ2", "IQ3"))
+
+
 def is_odd(row):
-    """IQ types are looked up in tables, which takes a CPU up to twice as long; the work does not
-    tell them from others."""
-    return row["backend"] == "cpu" and row["quant"].startswith("IQ")
+    """Prompts of such types: nothing of their work tells them from others."""
+    return is_looked_up(row) and row["kind"] == "prefill"
 
 
 def measured_together(row):
@@ -295,6 +299,7 @@ def llama_columns(rows):
         plain=d.cache_plain, latents=d.cache_latent, state=d.state_bytes, flops=d.decode_flops,
         routed=d.expert_share > 0, batch=d.batch, split=d.split, flash=d.flash,
         half_vulkan=d.flag(lambda r: r["quant"] == "BF16" and r["backend"] == "vulkan"),
+        tables=d.flag(is_looked_up),
         old_cuda=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "cuda"),
         old_metal=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "metal"),
     )
@@ -314,7 +319,7 @@ def llama_step(p, d):
     cache = np.exp(p["plain"] * (1 - d["flash"])) * sigmoid(p["cache"] + p["cache_metal"] * metal) * d["bandwidth"]
     latent = np.exp(-p["latent_cache"] - p["latent_cache_metal"] * metal)
     memory = memory + d["batch"] * (d["plain"] + d["latents"] / latent) / cache + d["batch"] * d["state"] / (sigmoid(p["cache"]) * d["bandwidth"])
-    compute = d["batch"] * d["flops"] / rate(np.exp(of("compute") + p["moe_compute"] * d["routed"]), p["peak_exponent"], d["units"], d["peak"])
+    compute = d["batch"] * d["flops"] / rate(np.exp(of("compute") + p["moe_compute"] * d["routed"] + p["tables"] * d["tables"]), p["peak_exponent"], d["units"], d["peak"])
     time = fixed + join(memory, compute, 3)
     time = time * np.exp(np.array([p["family." + f] for f in llama_families])[d["family"]])
     return time + np.exp(p["hop_us"]) * 1e-6 * (d["split"] - 1) + np.exp(p["sequence_us"]) * 1e-6 * (d["batch"] - 1)
@@ -327,7 +332,7 @@ def llama_step_fit(rows):
         "old_cuda": (0.5, 1), "old_metal": (0.2, 1),
         "cache": (1, 1), "cache_metal": (0, 0.5), "plain": (-0.5, 1), "latent_cache": (0.5, 1), "latent_cache_metal": (1, 1),
         "hop_us": (np.log(50), 1.5), "half_experts": (1, 1), "sequence_us": (np.log(5), 1), "moe_compute": (-0.3, 0.5),
-        "peak_exponent": (0.5, 0.3),
+        "peak_exponent": (0.5, 0.3), "tables": (-0.7, 0.5),
     }
     for b in LLAMA:
         parameters |= {f"layer_us.{b}": (0, 0.4), f"bandwidth.{b}": (0, 0.4), f"unit_bytes.{b}": (0, 0.3), f"compute.{b}": (0, 0.5)}
@@ -459,7 +464,7 @@ def serving_step_prompt(p, d):
     compute = b * d["flops"] / (width * rate(share, p["exponent"], d["units"], d["peak"]))
     reduce = lambda tokens: np.where(width > 1, d["layers"] * (np.exp(p["reduce_us"]) * 1e-6 * np.log2(width) + 4 * tokens * d["hidden"] * 2 * (width - 1) / width / (sigmoid(p["link"]) * d["link"])), 0)
     step = fixed + join(memory, compute, 3) + reduce(b) + np.exp(of("sequence_us")) * 1e-6 * (b - 1)
-    filling = (1 + np.exp(p["expert_tokens"]) * d["touched"] / d["expert_tokens"]) / np.exp(p["moe_prompt"])
+    filling = (1 + np.exp(p["expert_tokens"]) * d["touched"] / d["expert_tokens"]) / np.exp(of("moe_prompt"))
     prompt = (d["prompt_flops"] + d["routed_flops"] * filling) / (width * rate(np.exp(of("prompt")), p["exponent"], d["units"], d["peak"]))
     prompt = join(d["prompt_weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"]), prompt, 4) + layer * d["layers"] + reduce(d["prompt"])
     return step, prompt
@@ -497,6 +502,9 @@ def serving_fit(rows):
     counts = collections.Counter(serving_key(r) for r in rows)
     for key in serving_keys:
         parameters[f"layer_us.{key}"] = (0, 0.7)
+        # Metal's kernels are its own: nothing that other keys share tells of them.
+        if "/metal/" in key:
+            parameters |= {f"{name}.{key}": (0, sd) for name, sd in dict(bandwidth=0.3, unit_bytes=0.3, cache=0.3, prompt=0.3, moe_prompt=0.5).items()}
         if counts[key] > 40:
             parameters |= {f"{name}.{key}": (0, sd) for name, sd in
                            dict(bandwidth=0.3, unit_bytes=0.3, cache=0.3, sequence_us=0.3, compute=0.2, prompt=0.2, request_ms=0.35).items()}
@@ -550,7 +558,7 @@ def llama_classes(steps, prompts):
                 half_experts=np.exp(p["half_experts"]) if backend == "vulkan" else 1,
                 compute=dict(share=np.exp(of(p, "compute", backend)), peak_exponent=p["peak_exponent"], peak="half_fast"),
                 # A CPU multiplies experts by the same kernels as all else; no model of experts was measured on one.
-                moe_compute=1 if cpu else np.exp(p["moe_compute"]), widened_compute=1, widened_layer=1,
+                moe_compute=1 if cpu else np.exp(p["moe_compute"]), widened_compute=np.exp(p["tables"]) if cpu else 1, widened_layer=1,
             ),
             prefill=dict(
                 **products(q, backend, era), widen_share=sigmoid(q["widen"]), power_exponent=q["power"],
@@ -597,7 +605,7 @@ def serving_classes(served):
             ),
             prefill=dict(
                 compute=prompts, half=prompts, widen="never", widen_share=1, power_exponent=0,
-                attention=prompts, latent_attention=1, plain_attention=1, expert_tokens=np.exp(p["expert_tokens"]), moe=np.exp(p["moe_prompt"]), half_experts=1, layer_us=layer,
+                attention=prompts, latent_attention=1, plain_attention=1, expert_tokens=np.exp(p["expert_tokens"]), moe=np.exp(of("moe_prompt", key)), half_experts=1, layer_us=layer,
                 request_ms=np.exp(of("request_ms", key)), pipeline=0.7,
             ),
             decode_evidence=evidence(served, mine(lambda r: r["batch"] == 1 and r["kind"] not in ("ttft", "prefill"))),

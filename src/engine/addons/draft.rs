@@ -1,9 +1,59 @@
 //! Which models can draft for which: both must have the same tokens.
 
 use crate::architecture::count;
+use crate::bill::Line;
 use crate::catalog::{Catalog, Model};
 use crate::engine::adapter::EngineAdapter;
+use crate::engine::model_files::DraftHead;
+use crate::report::Term;
+use crate::scenario::HeadKind;
 use crate::sort;
+use crate::units::Interval;
+
+/// Vocabulary of an EAGLE-3 head: the tokens that a model says most often.
+const HEAD_VOCABULARY: u64 = 32_000;
+
+/// Layers of a DFlash head, and the model's states that it reads.
+const DFLASH_LAYERS: u64 = 5;
+
+/// The head of `kind` that is made for `model`, as heads are usually built: attention as wide as the
+/// model's, a feed-forward block like its dense one, the embedding and (DFlash) the output shared
+/// with it. yuhuili/EAGLE3-LLaMA3.1-Instruct-8B has 0.85 GB, z-lab/Qwen3-8B-DFlash-b16 2.1 GB.
+pub(super) fn head(model: &Model, kind: HeadKind) -> DraftHead {
+    let architecture = model.architecture();
+    let hidden = architecture.hidden_size;
+    let attention = architecture.layers.iter().find_map(|layer| layer.mixer.attention());
+    let (query, keys) = match attention {
+        Some(a) => (a.heads * a.head_dim, a.kv_heads * a.head_dim),
+        // Heads for latent attention have plain attention.
+        None => (hidden, hidden / 8),
+    };
+    let dense = architecture.layers.iter().find_map(|layer| layer.ffn.dense());
+    let inner = dense.map_or(3 * hidden, |dense| dense.intermediate_size);
+    let block = |read: u64| read * (query + 2 * keys) + query * hidden + 3 * hidden * inner;
+    let (parameters, cached) = match kind {
+        HeadKind::Eagle3 => {
+            (3 * hidden * hidden + block(2 * hidden) + HEAD_VOCABULARY * hidden, 2 * keys)
+        }
+        HeadKind::Dflash => {
+            (DFLASH_LAYERS * (hidden * hidden + block(hidden)), DFLASH_LAYERS * 2 * keys)
+        }
+    };
+    let spread = |share: f64| (parameters as f64 * share) as u64;
+    let parameters = Interval { low: spread(0.6), expected: parameters, high: spread(1.6) };
+    DraftHead { kind, parameters, cached }
+}
+
+/// The line of a head on one of `ranks` ranks, with its cache for `users` sequences of `context`
+/// tokens.
+pub fn head_line(head: &DraftHead, ranks: u64, context: u64, users: u64) -> Line {
+    let weights = head.weights().map(|bytes| bytes / ranks.max(1));
+    let cache = head.cache(context, users) / ranks.max(1);
+    let source = "a head of the usual size for the model: published ones differ by a factor of 1.6";
+    let formula = "draft_weights + draft_cache";
+    Line::fitted(Term::Draft, weights + Interval::exact(cache), formula, source)
+        .with(&[("draft_weights", weights.expected.0), ("draft_cache", cache.0)])
+}
 
 /// Maximum number of drafts listed for a model.
 const DRAFTS: usize = 12;
@@ -86,6 +136,14 @@ mod tests {
         // 152,064 against 151,936.
         assert!(shares(llama_cpp, "qwen2.5-72b-instruct", "qwen2.5-0.5b-instruct"));
         assert!(!shares(vllm, "qwen2.5-72b-instruct", "qwen2.5-0.5b-instruct"));
+    }
+
+    #[test]
+    fn heads_are_as_large_as_published_ones() {
+        let gb = |id, kind| head(model(id), kind).weights().expected.0 as f64 / 1e9;
+        let near = |gb: f64, published: f64| assert!((gb / published - 1.0).abs() < 0.1, "{gb}");
+        near(gb("llama-3.1-8b-instruct", HeadKind::Eagle3), 0.85);
+        near(gb("qwen3-8b", HeadKind::Dflash), 2.1);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod draft;
 mod lora;
 mod projector;
 
-pub use draft::drafts;
+pub use draft::{drafts, head_line};
 pub use lora::{Cut, LoraMemory, Widths, adapted};
 pub use projector::{on_demand, profiled, tower, warm_up};
 
@@ -19,7 +19,7 @@ use super::refusal::Refusal;
 use crate::catalog::{Catalog, Model};
 use crate::quant::Quant;
 use crate::report::{Notice, RefusalReason, find_model};
-use crate::scenario::{DraftModel, Lora, Projector, ProjectorType, Scenario};
+use crate::scenario::{DraftKind, DraftModel, Lora, Projector, ProjectorType, Scenario, setting};
 use crate::units::Bytes;
 
 /// Returns the add-ons that `scenario` loads with `model` in `quant`.
@@ -36,9 +36,12 @@ pub fn resolve<'a>(
 ) -> Result<Addons<'a>, Notice> {
     let wanted = &scenario.addons;
     let keeps_prompts = adapter.keeps_prompts();
+    let of_projector = setting("mmproj_offload");
+    let can_leave_projector = of_projector.is_some_and(|s| s.is_read_by(adapter.engine()));
     let lora = lora(adapter, wanted.lora);
     Ok(Addons {
         projector: projector(adapter, model, wanted.projector),
+        projector_offload: wanted.projector_offload || !can_leave_projector,
         lora: lora.map_err(|refusal| refusal.notice(adapter.engine(), model))?,
         lora_targets: wanted.lora_targets,
         speculation: speculation(catalog, adapter, model, quant, scenario)?,
@@ -89,6 +92,23 @@ fn speculation<'a>(
             Ok(mtp) => proposer(tokens, Proposer::Mtp(mtp)),
             Err(rule) => Err(refuse(Refusal::of(rule, "mtp", tokens))),
         },
+        (Some(draft), 0) if draft.kind() != DraftKind::Model => {
+            let offers = match draft.kind() {
+                DraftKind::Head(_) => adapter.supports_draft_heads(),
+                _ => adapter.supports_draft(),
+            };
+            if !offers {
+                let refusal = Refusal::of(RefusalReason::NotOffered, "draft", draft);
+                return Err(refusal.set("draft", "").notice(adapter.engine(), model));
+            }
+            proposer(
+                wanted.draft_tokens,
+                match draft.kind() {
+                    DraftKind::Head(kind) => Proposer::Head(draft::head(model, kind)),
+                    _ => Proposer::Ngram,
+                },
+            )
+        }
         (Some(draft), 0) => {
             let files = draft_files(catalog, adapter, model, quant, scenario, draft)?;
             proposer(wanted.draft_tokens, Proposer::Draft(Box::new(files)))

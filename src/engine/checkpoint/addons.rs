@@ -11,7 +11,7 @@ use super::torch_allocator::allocated;
 use crate::architecture::{Architecture, Group, Role};
 use crate::bill::{DeviceLines, Line};
 use crate::engine::adapter::EngineAdapter;
-use crate::engine::addons::{LoraMemory, adapted, on_demand, profiled};
+use crate::engine::addons::{LoraMemory, adapted, head_line, on_demand, profiled};
 use crate::engine::layer_cache::{LayerCache, layer_caches, mtp_caches};
 use crate::engine::model_files::{Addons, File, ModelFiles};
 use crate::engine::refusal::Refusal;
@@ -140,6 +140,10 @@ impl<'a> CheckpointAddons<'a> {
             }
             if self.addons().mtp().is_some() && distribution.ends(i).1 {
                 on_device.lines.push(self.mtp(distribution, mtp_cache));
+            }
+            if let Some(head) = self.addons().head().filter(|_| distribution.ends(i).1) {
+                let line = head_line(head, distribution.ranks(), context, users);
+                on_device.lines.push(line);
             }
             if let Some(bill) = draft.as_ref().and_then(|(devices, _)| devices.get(i)) {
                 on_device.lines.push(draft_line(&bill.items));

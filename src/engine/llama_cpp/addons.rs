@@ -20,7 +20,7 @@ use super::placement::{Placement, Split};
 use super::settings::Settings;
 use crate::architecture::{Architecture, tensors};
 use crate::bill::Line;
-use crate::engine::addons::{adapted, tower, warm_up};
+use crate::engine::addons::{adapted, head_line, tower, warm_up};
 use crate::engine::model_files::{Addons, File, ModelFiles};
 use crate::engine::split_by_memory::split_by_memory;
 use crate::hardware::{Hardware, Loads};
@@ -128,9 +128,10 @@ impl<'a> LlamaCppAddons<'a> {
         let used = |loads: &Loads| self.hardware.shared_use(loads.devices.iter().map(|l| l.used));
         let before = used(&loads);
         for (load, more) in loads.devices.iter_mut().zip(devices) {
-            load.used = load.used + more;
+            load.used = Interval::independent([load.used, more]);
         }
-        loads.host.used = loads.host.used + host + used(&loads).minus(before);
+        let own = loads.host.used.minus(before);
+        loads.host.used = Interval::independent([own, host]) + used(&loads);
         loads
     }
 
@@ -144,6 +145,7 @@ impl<'a> LlamaCppAddons<'a> {
         self.lora(&mut lines, placement);
         self.draft(&mut lines, settings);
         self.mtp(&mut lines, placement, settings);
+        self.head(&mut lines, placement, settings);
         self.on_host(&mut lines, settings);
         lines
     }
@@ -151,7 +153,8 @@ impl<'a> LlamaCppAddons<'a> {
     fn projector(&self, lines: &mut AddonLines) {
         let Some(ty) = self.addons.projector else { return };
         let parameters = self.file.architecture().extras.vision;
-        let first = (!self.hardware.parts.is_empty()).then_some(0);
+        let is_offloaded = self.addons.projector_offload && !self.hardware.parts.is_empty();
+        let first = is_offloaded.then_some(0);
         let weights = tower(parameters, ty);
         lines.at(first).extend([
             Line::fitted(Term::Projector, weights, "parameters * value_bytes", SOURCE)
@@ -238,6 +241,13 @@ impl<'a> LlamaCppAddons<'a> {
             ("mtp_cache", cache.0),
             ("mtp_compute", compute.expected.0),
         ]));
+    }
+
+    /// A head beside the output, with a cache of its own for all sequences.
+    fn head(&self, lines: &mut AddonLines, placement: &Placement, settings: &Settings) {
+        let Some(head) = self.addons.head() else { return };
+        let device = placement.output(self.file.architecture());
+        lines.at(device).push(head_line(head, 1, settings.n_ctx, 1));
     }
 
     /// Adds the lines of prompts and context checkpoints in RAM. Both are upper bounds: they fill

@@ -14,6 +14,10 @@ use crate::scenario::{CacheType, Engine, Offload, Scenario, SplitMode, TensorSpl
 /// Checks that `front_end` offers the settings of `scenario`.
 pub(super) fn check(front_end: &FrontEnd, scenario: &Scenario) -> Result<(), Refusal> {
     let kv = scenario.kv.without_fp8();
+    let lacks = |ty| front_end.lacks.contains(&ty);
+    if lacks(kv.key) || lacks(kv.value) {
+        return Err(Refusal::of(RefusalReason::CacheType, "kv", kv).set("kv", "q8_0"));
+    }
     // Of FP8 it is said that the figures are for Q8_0; other types are no types of llama.cpp's.
     if scenario.kv.key.is_of_serving_engines() && scenario.kv.key != CacheType::Fp8 {
         return Err(Refusal::of(RefusalReason::CacheType, "kv", scenario.kv).set("kv", kv));

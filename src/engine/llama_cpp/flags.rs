@@ -27,11 +27,12 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, memory } = placed;
     let mut out = Vec::new();
     let mut flag = |text: String| out.push(text);
+    let slots = scenario.slots.unwrap_or(1);
     flag(format!("-c {}", scenario.context.saturating_mul(scenario.users)));
     if scenario.logits == LogitsBuffer::Server {
-        flag(format!("-np {}", scenario.users));
+        flag(format!("-np {}", scenario.users.max(slots)));
     }
-    if scenario.unified_kv {
+    if scenario.unified_kv || slots > scenario.users {
         flag("--kv-unified".to_owned());
     }
     if !memory.is_empty() {
@@ -71,7 +72,17 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     if scenario.swa_full {
         flag("--swa-full".to_owned());
     }
+    if !scenario.kv_offload {
+        flag("--no-kv-offload".to_owned());
+    }
     out
+}
+
+/// Flags of `llama-server` of ik_llama.cpp, which shares one cache and keeps whole contexts anyway.
+pub fn ik_llama_server(placed: Placed<'_>) -> Vec<String> {
+    let known = |flag: &String| !matches!(flag.as_str(), "--kv-unified" | "--swa-full");
+    let scenario = Scenario { logits: LogitsBuffer::Server, ..placed.scenario.clone() };
+    llama_server(Placed { scenario: &scenario, ..placed }).into_iter().filter(known).collect()
 }
 
 /// The `--tensor-split` that reproduces `placement`, if llama.cpp's own split differs.
@@ -171,17 +182,25 @@ pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
     if scenario.swa_full {
         out.push("--noswa".to_owned());
     }
+    if !scenario.kv_offload {
+        out.push("--usecublas lowvram".to_owned());
+    }
     out
 }
 
 /// Flags of `llama-server` that load `addons`.
 pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
-    let mut flags: Vec<String> = projector(addons).into_iter().collect();
+    let mut flags = projector(addons, "--no-mmproj-offload");
     flags.extend(adapters(addons).map(|file| format!("--lora {file}")));
     if let Some(speculation) = &addons.speculation {
         let source = match &speculation.by {
             Proposer::Mtp(_) => "--spec-type draft-mtp".to_owned(),
             Proposer::Draft(files) => format!("-md {}", draft_file(files)),
+            Proposer::Head(head) => {
+                let kind = head.kind.name();
+                format!("-md {kind}.gguf --spec-type draft-{kind}")
+            }
+            Proposer::Ngram => "--spec-type ngram-simple".to_owned(),
         };
         flags.push(format!("{source} --spec-draft-n-max {}", speculation.tokens));
     }
@@ -194,9 +213,25 @@ pub fn llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
     flags
 }
 
+/// Flags of `llama-server` of ik_llama.cpp that load `addons`.
+pub fn ik_llama_server_addons(addons: &Addons<'_>) -> Vec<String> {
+    let mut flags = projector(addons, "--no-mmproj-offload");
+    flags.extend(adapters(addons).map(|file| format!("--lora {file}")));
+    if let Some(speculation) = &addons.speculation {
+        let source = match &speculation.by {
+            Proposer::Mtp(_) => "-mtp".to_owned(),
+            Proposer::Draft(files) => format!("-md {}", draft_file(files)),
+            Proposer::Head(head) => format!("-md {}.gguf", head.kind.name()),
+            Proposer::Ngram => "--spec-type ngram-simple".to_owned(),
+        };
+        flags.push(format!("{source} --draft-max {}", speculation.tokens));
+    }
+    flags
+}
+
 /// Flags of KoboldCpp that load `addons`.
 pub fn kobold_cpp_addons(addons: &Addons<'_>) -> Vec<String> {
-    let mut flags: Vec<String> = projector(addons).into_iter().collect();
+    let mut flags = projector(addons, "--mmprojcpu");
     // Of several of these flags the last one counts.
     let adapters: Vec<String> = adapters(addons).collect();
     if !adapters.is_empty() {
@@ -226,8 +261,11 @@ pub fn lm_studio_addons(addons: &Addons<'_>) -> Vec<String> {
     draft.into_iter().collect()
 }
 
-fn projector(addons: &Addons<'_>) -> Option<String> {
-    addons.projector.map(|ty| format!("--mmproj mmproj-{ty:?}.gguf"))
+/// The projector; `on_host` is the flag that leaves it in RAM.
+fn projector(addons: &Addons<'_>, on_host: &str) -> Vec<String> {
+    let projector = addons.projector.map(|ty| format!("--mmproj mmproj-{ty:?}.gguf"));
+    let in_ram = addons.projector.is_some() && !addons.projector_offload;
+    projector.into_iter().chain(in_ram.then(|| on_host.to_owned())).collect()
 }
 
 /// Names of the files of the adapters, of which as many are named as anybody types.

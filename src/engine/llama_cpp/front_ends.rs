@@ -1,8 +1,10 @@
-//! llama.cpp and its front ends, described by their defaults: Ollama, LM Studio and KoboldCpp run
-//! the same engine with their own number of slots, window cache and cache types.
+//! llama.cpp, its front ends and a fork, described by their defaults: Ollama, LM Studio and KoboldCpp
+//! run the same engine with their own number of slots, window cache and cache types; ik_llama.cpp
+//! left it before caches of windows, and reserves logits for every token of a batch.
 //!
 //! Rules: Ollama 0.2x (`docs/context-length.mdx`, `envconfig/config.go`), LM Studio 0.4
-//! (documentation, "Parallel Requests"), KoboldCpp 1.117 (`koboldcpp.py`, arguments).
+//! (documentation, "Parallel Requests"), KoboldCpp 1.117 (`koboldcpp.py`, arguments), ik_llama.cpp of
+//! October 2026 (`common/common.cpp`; buffers of 57 public logs, docs of the fixture).
 
 use super::VERSION;
 use super::checks;
@@ -21,7 +23,7 @@ use crate::engine::run::Run;
 use crate::hardware::Hardware;
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{Notice, RefusalReason};
-use crate::scenario::{CacheType, Engine, Lora, ProjectorType, Scenario};
+use crate::scenario::{CacheType, Engine, LogitsBuffer, Lora, ProjectorType, Scenario};
 
 /// A program that runs llama.cpp, described by how its defaults differ.
 #[derive(Debug)]
@@ -35,6 +37,16 @@ pub struct FrontEnd {
     unified: bool,
     /// The cache types that are offered, the same for keys and values; `None` is all.
     pub(super) cache_types: Option<&'static [CacheType]>,
+    /// The cache types of llama.cpp and its forks that this one lacks.
+    pub(super) lacks: &'static [CacheType],
+    /// Whether there can be more slots than users.
+    slots: bool,
+    /// Whether the cache can be left in RAM.
+    kv_in_ram: bool,
+    /// Whether sliding-window layers can keep no more than their window.
+    window_cache: bool,
+    /// Whether logits are reserved for every token of a batch.
+    batch_logits: bool,
     /// Whether rows can be divided between devices.
     pub(super) row_split: bool,
     /// Whether tensor split is supported.
@@ -59,6 +71,11 @@ const DEFAULTS: FrontEnd = FrontEnd {
     max_users: MAX_SEQUENCES,
     unified: false,
     cache_types: None,
+    lacks: &[CacheType::Q6_0],
+    slots: true,
+    kv_in_ram: true,
+    window_cache: true,
+    batch_logits: false,
     row_split: true,
     tensor_split: true,
     // The projector is a separate file that has to be requested.
@@ -75,6 +92,8 @@ const DEFAULTS: FrontEnd = FrontEnd {
 /// Ollama. It has no setting for a draft model.
 pub static OLLAMA: FrontEnd = FrontEnd {
     engine: Engine::Ollama,
+    slots: false,
+    kv_in_ram: false,
     cache_types: Some(&[CacheType::F16, CacheType::Q8_0, CacheType::Q4_0]),
     row_split: false,
     tensor_split: false,
@@ -92,6 +111,7 @@ pub static OLLAMA: FrontEnd = FrontEnd {
 /// sliding window of its own.
 pub static LM_STUDIO: FrontEnd = FrontEnd {
     engine: Engine::LmStudio,
+    slots: false,
     min_slots: 4,
     unified: true,
     row_split: false,
@@ -110,6 +130,7 @@ pub static LM_STUDIO: FrontEnd = FrontEnd {
 /// window only (`--noswa`, or `--swa-full`, goes back to the whole context, which can be shifted).
 pub static KOBOLD_CPP: FrontEnd = FrontEnd {
     engine: Engine::KoboldCpp,
+    slots: false,
     max_users: 1,
     cache_types: Some(&[
         CacheType::F16,
@@ -127,21 +148,39 @@ pub static KOBOLD_CPP: FrontEnd = FrontEnd {
     ..DEFAULTS
 };
 
+/// ik_llama.cpp. All sequences share one cache, layers with a window keep the whole context, and the
+/// output's buffer holds a row of logits for each token of a batch.
+pub static IK_LLAMA_CPP: FrontEnd = FrontEnd {
+    engine: Engine::IkLlamaCpp,
+    unified: true,
+    lacks: &[CacheType::Turbo4, CacheType::Turbo3, CacheType::Turbo2],
+    window_cache: false,
+    batch_logits: true,
+    tensor_split: false,
+    keeps_prompts: false,
+    flags: flags::ik_llama_server,
+    addon_flags: flags::ik_llama_server_addons,
+    launch: launch::ik_llama_server,
+    ..DEFAULTS
+};
+
 impl FrontEnd {
     /// Returns llama.cpp's settings for `scenario` with `users` users of `context` tokens each.
     pub fn settings(&self, scenario: &Scenario, context: u64, users: u64) -> Settings {
+        let slots = scenario.slots.filter(|_| self.slots).unwrap_or(1);
         Settings {
             n_ctx: context.saturating_mul(users),
-            n_parallel: users.max(self.min_slots),
-            unified: scenario.unified_kv || self.unified,
+            n_parallel: users.max(self.min_slots).max(slots),
+            unified: scenario.unified_kv || self.unified || slots > users,
             n_ubatch: physical_batch(scenario),
             kv: scenario.kv.into(),
             flash_attention: scenario.flash_attention,
-            swa_full: scenario.swa_full,
-            logits: scenario.logits,
+            swa_full: scenario.swa_full || !self.window_cache,
+            logits: if self.batch_logits { LogitsBuffer::Batch } else { scenario.logits },
             proposed: 0,
             snapshots: 0,
             unpacks_cache: true,
+            kv_on_devices: scenario.kv_offload || !self.kv_in_ram,
         }
     }
 
@@ -249,6 +288,10 @@ impl EngineAdapter for FrontEnd {
         self.draft
     }
 
+    fn supports_draft_heads(&self) -> bool {
+        self.engine == Engine::LlamaCpp
+    }
+
     fn keeps_prompts(&self) -> bool {
         self.keeps_prompts
     }
@@ -257,8 +300,13 @@ impl EngineAdapter for FrontEnd {
         (self.launch)(model, quant, flags)
     }
 
-    fn addon_flags(&self, addons: &Addons<'_>, _: bool) -> Vec<String> {
-        (self.addon_flags)(addons)
+    fn addon_flags(&self, addons: &Addons<'_>, has_vision: bool) -> Vec<String> {
+        let mut flags = (self.addon_flags)(addons);
+        // A model that is taken from the hub brings its projector.
+        if has_vision && addons.projector.is_none() && self.engine == Engine::LlamaCpp {
+            flags.push("--no-mmproj".to_owned());
+        }
+        flags
     }
 
     fn silent_adjustments(
@@ -287,5 +335,15 @@ mod tests {
         assert!(of(&LM_STUDIO).unified);
         assert_eq!(of(&KOBOLD_CPP), of(&LLAMA_SERVER));
         assert_eq!(of(&OLLAMA), of(&LLAMA_SERVER));
+        let ik = of(&IK_LLAMA_CPP);
+        assert!(ik.unified && ik.swa_full && ik.logits == LogitsBuffer::Batch);
+    }
+
+    #[test]
+    fn slots_beyond_the_users_share_one_cache() {
+        let scenario = Scenario { slots: Some(4), ..Scenario::default() };
+        let of = |users| LLAMA_SERVER.settings(&scenario, 4096, users);
+        assert_eq!((of(1).n_parallel, of(1).n_ctx, of(1).unified), (4, 4096, true));
+        assert_eq!((of(8).n_parallel, of(8).unified), (8, false));
     }
 }

@@ -13,6 +13,11 @@ pub fn llama_server(model: &Model, quant: Quant, flags: &[String]) -> Launch {
     Launch::of(command.flags(flags))
 }
 
+/// `llama-server` of ik_llama.cpp, which loads a file.
+pub fn ik_llama_server(model: &Model, quant: Quant, flags: &[String]) -> Launch {
+    Launch::of(Command::new("llama-server -m").word(gguf_file(model, quant)).flags(flags))
+}
+
 /// Ollama: its settings are the environment of its server, but for those of a model, which stand in
 /// a Modelfile.
 pub fn ollama(model: &Model, quant: Quant, flags: &[String]) -> Launch {

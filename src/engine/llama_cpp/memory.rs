@@ -14,8 +14,10 @@ use super::weights;
 use crate::bill::{Line, device_bill, host_bill};
 use crate::catalog::{Device, DeviceKind};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
-use crate::report::{BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term};
-use crate::scenario::Engine;
+use crate::report::{
+    BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term, sum_of_items, sum_with,
+};
+use crate::scenario::{Engine, GpuBackend};
 use crate::units::{Bytes, Interval};
 
 /// A model at one quantisation on a machine.
@@ -71,7 +73,7 @@ impl<'a> GgufOnMachine<'a> {
         let overhead = |part: &InstalledDevice<'_>| {
             let overhead =
                 |platform| overhead::runtime_overhead(platform, part.capacity, driver_copies);
-            platform(part.device).map(overhead).ok_or_else(|| {
+            platform(part.device, hardware.backend).map(overhead).ok_or_else(|| {
                 let engine = Engine::LlamaCpp;
                 Notice::EngineCannotUse { id: part.device.id.clone(), engine }
             })
@@ -83,7 +85,8 @@ impl<'a> GgufOnMachine<'a> {
 
     /// Whether the backend of a device unpacks a quantised cache to f16 in flash attention.
     pub fn unpacks_cache(&self) -> bool {
-        let backends = self.hardware.parts.iter().filter_map(|part| platform(part.device));
+        let backend = self.hardware.backend;
+        let backends = self.hardware.parts.iter().filter_map(|part| platform(part.device, backend));
         backends.into_iter().any(|backend| matches!(backend, Platform::Cuda | Platform::Rocm))
     }
 
@@ -117,18 +120,22 @@ impl<'a> GgufOnMachine<'a> {
         let state = self.state(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
-                let used = self.file.size.of(placed.model.devices[i])
-                    + Interval::exact(state.devices[i])
-                    + compute(i)
-                    + self.overhead(placed, i);
+                let used = Interval::independent([
+                    self.file.size.of(placed.model.devices[i]),
+                    Interval::exact(state.devices[i]),
+                    compute(i),
+                    self.overhead(placed, i),
+                ]);
                 let part = &self.hardware.parts[i];
                 part.load(used, part.usable)
             })
             .collect();
-        let host = self.file.size.of(placed.model.host)
-            + Interval::exact(state.host)
-            + host_compute
-            + self.hardware.host.system;
+        let host = Interval::independent([
+            self.file.size.of(placed.model.host),
+            Interval::exact(state.host),
+            host_compute,
+            self.hardware.host.system,
+        ]);
         Loads { host: self.hardware.host_load(host, &devices), devices }
     }
 
@@ -141,12 +148,12 @@ impl<'a> GgufOnMachine<'a> {
         let none = vec![Bytes::ZERO; placement.devices()];
         let mut split = Split { devices: none, host: Bytes::ZERO };
         for (LayerGroup { first, group, count }, state) in placed.layers.iter().zip(states) {
-            let Some(group) = group else {
+            let Some(group) = group.filter(|_| settings.kv_on_devices) else {
                 split.host += (state.kv + state.recurrent) * *count;
                 continue;
             };
             for (device, bytes) in split.devices.iter_mut().enumerate() {
-                if placement.group_of(device) == *group {
+                if placement.group_of(device) == group {
                     let state = placed.part(*first, Some(device)).of_state(state);
                     *bytes += (state.kv + state.kv_padding + state.recurrent) * *count;
                 }
@@ -176,14 +183,14 @@ impl<'a> GgufOnMachine<'a> {
             items.extend(addons.take(Some(i)));
             let group = placed.placement.group_of(i);
             let layers = self.layers(&placed.placement, Some(group)).count() as u64;
-            let used = items.iter().map(|item| item.bytes).sum();
+            let used = sum_of_items(&items);
             device_bill(part, (part.usable, used), part.basis, layers, items)
         });
         let devices = devices.collect();
         let mut items = self.items(placed, settings, &caches, None, host_compute);
         items.extend(addons.take(None));
         let host = &self.hardware.host;
-        let used = items.iter().map(|item| item.bytes).sum::<Interval<Bytes>>() + host.system;
+        let used = sum_with(&items, host.system);
         (devices, host_bill(host, items, used))
     }
 
@@ -205,7 +212,7 @@ impl<'a> GgufOnMachine<'a> {
             let devices = (0..placement.devices()).filter(|i| placement.group_of(*i) == place);
             Some(devices.map(|i| placed.part(il, Some(i)).of_state(*state).kv_padding).sum())
         });
-        let rows: Bytes = rows.sum();
+        let rows: Bytes = if settings.kv_on_devices { rows.sum() } else { Bytes::ZERO };
 
         let devices = |split: &Split| split.devices.iter().copied().sum::<Bytes>();
         let once_each = placement.pipeline_copies(architecture) == 1;
@@ -295,7 +302,15 @@ impl<'a> GgufOnMachine<'a> {
         let by_type = totals.bytes_by_type(architecture, weights, placement, device);
         let tied = totals.tied_output(architecture, weights, placement);
         let tied = device.map_or(tied.host, |device| tied.devices[device]);
-        let layers = || self.layers(placement, device.map(|device| placement.group_of(device)));
+        let cached: Vec<usize> = match (device, settings.kv_on_devices) {
+            (Some(device), true) => {
+                self.layers(placement, Some(placement.group_of(device))).collect()
+            }
+            (Some(_), false) => Vec::new(),
+            (None, true) => self.layers(placement, None).collect(),
+            (None, false) => (0..caches.states.len()).collect(),
+        };
+        let layers = || cached.iter().copied();
         let states: Vec<LayerState> =
             layers().map(|il| placed.part(il, device).of_state(caches.states[il])).collect();
         let rows: Vec<_> = layers()
@@ -341,7 +356,7 @@ impl AddonLines {
 
     /// Bytes on each device and on the host.
     pub(super) fn bytes(&self) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
-        let sum = |lines: &Vec<Line>| lines.iter().map(|line| line.bytes).sum();
+        let sum = |lines: &Vec<Line>| Interval::independent(lines.iter().map(|line| line.bytes));
         (self.devices.iter().map(sum).collect(), sum(&self.host))
     }
 
@@ -441,15 +456,18 @@ impl PlacedModel {
     }
 }
 
-/// The backend that llama.cpp uses for a device; `None` if it has none.
-fn platform(device: &Device) -> Option<Platform> {
-    match (device.vendor.as_str(), device.kind) {
-        (_, DeviceKind::Cpu) => Some(Platform::Cpu),
-        ("NVIDIA", _) => Some(Platform::Cuda),
-        ("AMD", _) => Some(Platform::Rocm),
-        ("Apple", _) => Some(Platform::Metal),
+/// The backend that llama.cpp uses for a device, the one `asked` for or its usual one; `None` if it
+/// has none.
+fn platform(device: &Device, asked: Option<GpuBackend>) -> Option<Platform> {
+    match (device.vendor.as_str(), device.kind, asked) {
+        (_, DeviceKind::Cpu, _) => Some(Platform::Cpu),
+        ("NVIDIA", _, None | Some(GpuBackend::Cuda)) => Some(Platform::Cuda),
+        ("AMD", _, None | Some(GpuBackend::Rocm)) => Some(Platform::Rocm),
+        ("Apple", _, None | Some(GpuBackend::Metal)) => Some(Platform::Metal),
+        ("Intel", _, Some(GpuBackend::Sycl)) => Some(Platform::Sycl),
         // Vulkan drives a card whose maker is not told, too.
-        ("Intel" | "", _) => Some(Platform::Vulkan),
+        ("Intel" | "", _, None) => Some(Platform::Vulkan),
+        ("NVIDIA" | "AMD" | "Intel" | "", _, Some(GpuBackend::Vulkan)) => Some(Platform::Vulkan),
         _ => None,
     }
 }

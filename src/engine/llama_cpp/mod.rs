@@ -29,7 +29,7 @@ mod weights;
 pub use compute::compute;
 pub use compute_cache::GraphCache;
 pub use file_size::FileSize;
-pub use front_ends::{FrontEnd, KOBOLD_CPP, LLAMA_SERVER, LM_STUDIO, OLLAMA};
+pub use front_ends::{FrontEnd, IK_LLAMA_CPP, KOBOLD_CPP, LLAMA_SERVER, LM_STUDIO, OLLAMA};
 pub use gguf_file::GgufFile;
 pub use gguf_tensor::Weight;
 pub use kv_cache::{

@@ -241,6 +241,8 @@ impl Run for LlamaCppRun<'_> {
             microbatch: physical_batch(self.scenario),
             copies: 1,
             expert_sharing_ranks: 1,
+            cache_ranks: 1,
+            cache_on_host: !self.settings(self.scenario.context, self.scenario.users).kv_on_devices,
         }
     }
 

@@ -32,6 +32,9 @@ pub struct Settings {
     /// Whether flash attention unpacks a quantised cache to f16: with CUDA and ROCm. Metal, Vulkan
     /// and the CPU read it as it is.
     pub unpacks_cache: bool,
+    /// Whether the cache of a layer is where the layer is; otherwise it is on the host
+    /// (`--no-kv-offload`).
+    pub kv_on_devices: bool,
 }
 
 /// Snapshots of recurrent states when MTP layers draft `proposed` tokens at once: one per token in

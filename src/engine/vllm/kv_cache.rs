@@ -34,6 +34,8 @@ pub struct Settings {
     pub speculative: u64,
     /// Pipeline stages, each of which has a batch of its own in flight.
     pub stages: u64,
+    /// Ranks among which the tokens of a sequence are divided.
+    pub cache_ranks: u64,
     /// The release whose rules are applied.
     pub release: Release,
 }
@@ -117,7 +119,7 @@ impl KvLayout {
         let Settings { speculative, release, .. } = self.settings;
         let in_flight = self.settings.in_flight(self.compressed);
         let blocks = |group: &Group| match group.kind {
-            Kind::Full => context.div_ceil(group.block),
+            Kind::Full => context.div_ceil(self.settings.cache_ranks.max(1)).div_ceil(group.block),
             // The window plus the tokens scheduled but not yet computed; the window may start
             // inside a block.
             Kind::Window(window) => {
@@ -311,6 +313,7 @@ mod tests {
             cache_type: CacheType::F16,
             batched: 8192,
             speculative: 0,
+            cache_ranks: 1,
             stages: 1,
             release: Release(release),
         }

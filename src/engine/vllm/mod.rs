@@ -25,7 +25,7 @@ use super::layout::Layout;
 use super::model_files::{Addons, Proposer};
 use super::refusal::Refusal;
 use super::run::Run;
-use crate::architecture::Mtp;
+use crate::architecture::{Architecture, Mtp};
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
@@ -40,7 +40,8 @@ pub const VERSION: &str = "0.33 (October 2026)";
 const SOURCE: &str = "vLLM 0.33";
 
 /// Types of the cache beside 16 bits and FP8 (`--kv-cache-dtype`).
-const CACHE_TYPES: &[CacheType] = &[CacheType::Int8, CacheType::Int4, CacheType::Nvfp4];
+const CACHE_TYPES: &[CacheType] =
+    &[CacheType::Int8, CacheType::Int4, CacheType::Nvfp4, CacheType::Turbo4, CacheType::Turbo3];
 
 /// Ranks for which vLLM reserves adapter slots (`MaxLoRARanks` in `config/lora.py`).
 const LORA_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
@@ -108,6 +109,10 @@ impl EngineAdapter for Vllm {
         model.architecture().mtp.as_ref().ok_or(RefusalReason::NoMtpLayers)
     }
 
+    fn supports_draft_heads(&self) -> bool {
+        true
+    }
+
     fn max_vocabulary_difference(&self) -> u64 {
         0
     }
@@ -131,6 +136,8 @@ impl EngineAdapter for Vllm {
             let (name, value) = match &speculation.by {
                 Proposer::Mtp(_) => ("method", "mtp"),
                 Proposer::Draft(files) => ("model", files.model().hf_id.as_str()),
+                Proposer::Head(head) => ("method", head.kind.name()),
+                Proposer::Ngram => ("method", "ngram"),
             };
             // Keys with dots are parts of a flag that takes JSON, which each shell quotes its own
             // way.
@@ -150,6 +157,8 @@ struct VllmRun<'a> {
     utilisation: u64,
     release: Release,
     cache_type: CacheType,
+    /// Ranks among which the tokens of a cache are divided.
+    cache_ranks: u64,
     graphs: Interval<Bytes>,
     /// Layout of the cache on each pipeline stage.
     kv: Vec<KvLayout>,
@@ -176,7 +185,9 @@ impl<'a> VllmRun<'a> {
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
         let stages = ranks.stages.len() as u64;
-        let settings = KvSettings { cache_type, batched, speculative, stages, release };
+        let cache_ranks = cache_ranks(architecture, &ranks, scenario.parallel.decode_context)?;
+        let settings =
+            KvSettings { cache_type, batched, speculative, stages, cache_ranks, release };
         let caches = layer_caches(architecture, ranks.shard_counts.attention);
         let of_stage = |stage: &Range<usize>| caches.get(stage.clone()).unwrap_or_default();
         let kv =
@@ -207,6 +218,7 @@ impl<'a> VllmRun<'a> {
             utilisation: scenario.gpu_memory_utilization.unwrap_or(release.utilisation()),
             release,
             cache_type,
+            cache_ranks,
             graphs: cuda_graphs(
                 architecture,
                 scenario.eager,
@@ -274,10 +286,10 @@ impl<'a> VllmRun<'a> {
     fn budget(&self, part: &InstalledDevice<'_>) -> Bytes {
         let visible = visible(part);
         let budget = visible.scale(self.utilisation as f64 / 1000.0);
-        // Older releases capture graphs on top of the budget.
+        // Older releases capture graphs on top of the budget, whatever they take.
         let on_top = match self.release.budgets_graphs() {
             true => Bytes::ZERO,
-            false => self.graphs.high,
+            false => self.graphs.expected,
         };
         (budget + on_top).min(visible).min(part.usable)
     }
@@ -336,7 +348,11 @@ impl<'a> VllmRun<'a> {
                     ("max_num_batched_tokens", self.batched),
                     ("max_num_seqs", self.sequences(users)),
                 ]);
-            let graphs = Line::fitted(Term::CudaGraphs, self.graphs, "measured", SOURCE);
+            let graphs = match self.release.budgets_graphs() {
+                true => self.graphs,
+                false => Interval::exact(self.graphs.expected),
+            };
+            let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
             let rest =
                 Line::fitted(Term::Overhead, non_torch(self.ranks.group()), "measured", SOURCE);
             DeviceLines {
@@ -351,6 +367,29 @@ impl<'a> VllmRun<'a> {
         self.addons.add(&mut device_lines, Distribution::Ranks(&self.ranks), (context, users), mtp);
         device_lines
     }
+}
+
+/// Ranks among which the tokens of a cache are divided where `asked` are asked for: a part of the
+/// tensor-parallel ranks, no more than have the same heads. Source: `config/parallel.py`,
+/// `ModelConfig.verify_with_parallel_config`.
+///
+/// # Errors
+/// The tensor-parallel ranks, or those with the same heads, are not divided by them.
+fn cache_ranks(
+    architecture: &Architecture,
+    ranks: &Ranks,
+    asked: Option<u64>,
+) -> Result<u64, Refusal> {
+    let asked = asked.unwrap_or(1);
+    let heads =
+        architecture.layers.iter().find_map(|layer| Some(layer.mixer.attention()?.kv_heads));
+    let alike = ranks.tensor / heads.unwrap_or(1).clamp(1, ranks.tensor.max(1));
+    if asked == 1 || alike.is_multiple_of(asked) {
+        return Ok(asked);
+    }
+    let what = format!("{alike} tensor-parallel ranks with the same heads");
+    let refusal = Refusal::of(RefusalReason::Indivisible { what }, "dcp", asked);
+    Err(refusal.set("dcp", alike))
 }
 
 /// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
@@ -403,6 +442,8 @@ impl Run for VllmRun<'_> {
             microbatch: self.batched,
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
+            cache_ranks: self.cache_ranks,
+            cache_on_host: false,
         }
     }
 
@@ -413,6 +454,7 @@ impl Run for VllmRun<'_> {
             ("--tensor-parallel-size", *tensor),
             ("--pipeline-parallel-size", stages.len() as u64),
             ("--data-parallel-size", *data),
+            ("--decode-context-parallel-size", self.cache_ranks),
         ] {
             if size > 1 {
                 flags.push(format!("{flag} {size}"));
@@ -437,6 +479,8 @@ impl Run for VllmRun<'_> {
             CacheType::Int8 => Some("int8_per_token_head"),
             CacheType::Int4 => Some("int4_per_token_head"),
             CacheType::Nvfp4 => Some("nvfp4"),
+            CacheType::Turbo4 => Some("turboquant_4bit_nc"),
+            CacheType::Turbo3 => Some("turboquant_3bit_nc"),
             _ => None,
         };
         flags.extend(cache.map(|cache| format!("--kv-cache-dtype {cache}")));

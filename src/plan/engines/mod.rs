@@ -1,6 +1,7 @@
 //! How each engine is operated: a file an engine, beside those of `src/engine`.
 
 mod exllamav3;
+mod ik_llama_cpp;
 mod koboldcpp;
 mod llama_cpp;
 mod lm_studio;
@@ -91,6 +92,7 @@ pub(super) fn operations(engine: Engine) -> &'static dyn Operations {
         Engine::Ollama => &ollama::Ollama,
         Engine::LmStudio => &lm_studio::LmStudio,
         Engine::KoboldCpp => &koboldcpp::KoboldCpp,
+        Engine::IkLlamaCpp => &ik_llama_cpp::IkLlamaCpp,
         Engine::Vllm => &vllm::Vllm,
         Engine::Sglang => &sglang::Sglang,
         Engine::TensorRtLlm => &tensorrt_llm::TensorRtLlm,

@@ -103,7 +103,7 @@ pub fn AccuracyLink(
 pub fn of_engine(name: &str) -> Accuracy {
     let engine = Engine::from_name(name);
     let engine = match engine {
-        Some(Engine::LmStudio | Engine::KoboldCpp) => Some(Engine::LlamaCpp),
+        Some(Engine::LmStudio | Engine::KoboldCpp | Engine::IkLlamaCpp) => Some(Engine::LlamaCpp),
         Some(Engine::Transformers | Engine::ExLlamaV3) => None,
         engine => engine,
     };
@@ -227,9 +227,25 @@ fn Lead(shown: Shown) -> impl IntoView {
         });
         found.collect::<Vec<_>>().join(" ")
     };
+    // Runs and failures are reported of memory; the engine chosen narrows them as it does the rest.
+    let verdicts = move || {
+        let (speed, engine) = shown.asked.with(|asked| (asked.speed, asked.engine.clone()));
+        let (n, right) = shown.table.with_value(|table| {
+            let of_engine = table.verdicts.iter().filter(|verdicts| {
+                engine.as_deref().is_none_or(|engine| engine == verdicts.engine)
+            });
+            of_engine.fold((0, 0), |sum, of| (sum.0 + of.n, sum.1 + of.right))
+        });
+        let whole = |n: usize| state.whole(n as u64);
+        match n > 0 && !speed {
+            true => tr!(state, accuracy.verdicts, n = whole(n), right = whole(right)),
+            false => String::new(),
+        }
+    };
     view! {
         <p class="accuracy-lead" data-testid="accuracy-lead">{outside}</p>
         <p class="accuracy-then">{main}</p>
+        <p class="accuracy-then" data-testid="accuracy-verdicts">{verdicts}</p>
         <p class="accuracy-how">{words!(state, accuracy.how)}</p>
     }
 }
