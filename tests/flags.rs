@@ -17,7 +17,7 @@ use std::io::Write as _;
 
 use headroom::catalog::Catalog;
 use headroom::engine::{Command, Shell, TextFile, launch, usual_formats};
-use headroom::plan::{Plan, PlanInput};
+use headroom::plan::{Figures, Plan, PlanInput};
 use headroom::scenario::{Engine, Group, SETTINGS, Scenario, Selected};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -392,6 +392,9 @@ impl Checked {
         let query = &input.query;
         let Some(plan) = Plan::new(catalog, &input) else { return };
         *self.engines.entry(input.figures.engine.name()).or_default() += 1;
+        if is_of_a_fork(&input.figures) {
+            return;
+        }
         for command in plan.commands() {
             self.command(lists, query, command);
         }
@@ -416,6 +419,14 @@ impl Checked {
             }
         }
     }
+}
+
+/// What runs only under a fork of llama.cpp, of whose flags there is no list: ik_llama.cpp, and the
+/// TurboQuant cache types.
+fn is_of_a_fork(figures: &Figures) -> bool {
+    let has_turbo = || figures.flags.iter().any(|flag| flag.contains(" turbo"));
+    figures.engine == Engine::IkLlamaCpp
+        || figures.engine.rules_engine() == Engine::LlamaCpp && has_turbo()
 }
 
 /// Questions that most engines answer, which the settings vary.

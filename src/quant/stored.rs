@@ -49,7 +49,6 @@ static FOREIGN: &[ForeignType] = &[
     foreign(34, "TQ1_0", 256, 54, 0),
     foreign(35, "TQ2_0", 256, 66, 0),
     foreign(40, "NVFP4", 64, 36, 0),
-    foreign(133, "Q6_0", 32, 26, 0),
     foreign(137, "IQ2_K", 256, 76, 0),
     foreign(138, "IQ3_K", 256, 110, 0),
     foreign(139, "IQ4_K", 256, 144, 0),

@@ -92,7 +92,9 @@ pageTest("a sparse GGUF file of 40 GB is read in a second", {}, inFolder(async (
   assert.ok(await headroom.page.evaluate(() => self.bytesRead) < 64 * 2 ** 20);
   const id = new URLSearchParams(headroom.query).get("model").split(",").at(-1);
   assert.ok(id.length < 2000, `${id.length}`);
-  assert.equal(await headroom.cell(id, "Q4_K_M").innerText(), known);
+  // But for the name, which is the file's.
+  const figures = (words) => words.split("\n").slice(1);
+  assert.deepEqual(figures(await headroom.cell(id, "Q4_K_M").innerText()), figures(known));
 }));
 
 pageTest("a file that cannot be used is said, and the page keeps its state", {}, inFolder(async (headroom, folder) => {

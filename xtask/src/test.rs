@@ -91,7 +91,8 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
         steps.check("spelling", lint::spelling);
         steps.check("package", || {
             let what = ["publish", "--dry-run", "--quiet", "--locked", "--allow-dirty"];
-            run_command(cargo().args(what).args(["--package", "headroom"]))
+            // That it builds alone is what is asked, not how fast it then is.
+            run_command(quickly(&mut cargo()).args(what).args(["--package", "headroom"]))
         });
     }
     if wanted(Group::Unit) {
