@@ -72,8 +72,17 @@ fn bench_flags(flags: &[String]) -> Vec<String> {
 
 /// The flags of `llama-server` that `llama-batched-bench` has too.
 fn batched_flags(flags: &[String]) -> Vec<String> {
-    let others =
-        ["-np", "--mmproj", "--lora", "-md", "--spec-type", "--cache-ram", "--ctx-checkpoints"];
+    let others = [
+        "-np",
+        "--mmproj",
+        "--no-mmproj",
+        "--no-mmproj-offload",
+        "--lora",
+        "-md",
+        "--spec-type",
+        "--cache-ram",
+        "--ctx-checkpoints",
+    ];
     let kept = flags.iter().filter(|flag| {
         let name = flag.split(' ').next().unwrap_or_default();
         !others.contains(&name)
