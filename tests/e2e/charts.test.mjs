@@ -11,6 +11,7 @@ const CHARTS = {
   speed: ["chart-depth"],
   serving: ["chart-throughput", "chart-tpot"],
   cost: [],
+  plan: [],
 };
 
 /** The exact numbers of a chart's table, row by row, and which row is the question's. */
@@ -133,6 +134,7 @@ pageTest("every tab fits a phone", { viewport: { width: 390, height: 844 } }, as
   for (const tab of Object.keys(CHARTS)) {
     await headroom.tab(tab);
     for (const chart of CHARTS[tab]) await readChart(headroom, chart);
+    if (tab === "plan") await headroom.part("plan-stage").first().waitFor();
     await assertAccessible(headroom);
     assert.ok((await headroom.overflow()) <= 0, `${tab}: the page scrolls sideways`);
   }
