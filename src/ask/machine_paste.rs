@@ -314,8 +314,8 @@ fn apple(chip: &str, cores: Option<u32>, memory_gb: Option<f64>) -> PastedDevice
     };
     let mut devices = NAMES.devices(is_chip);
     let has_cores = |device: &&Device| cores.is_some_and(|n| device.compute_units == Some(n));
-    if devices.iter().any(|device| has_cores(&device)) {
-        devices.retain(|device| has_cores(&device));
+    if devices.iter().any(&has_cores) {
+        devices.retain(|device| has_cores(device));
     }
     let sold = |device: &Device| {
         memory_gb.filter(|gb| device.memory_options_gb.contains(gb)).map(|gb| gb as u32)
@@ -326,7 +326,7 @@ fn apple(chip: &str, cores: Option<u32>, memory_gb: Option<f64>) -> PastedDevice
     let written = |device: &&Device| {
         DeviceCount { memory_gb: sold(device), ..DeviceCount::one(&device.id) }.to_string()
     };
-    let options = devices.iter().map(|device| written(&device)).collect();
+    let options = devices.iter().map(written).collect();
     let total_mib = memory_gb.map(|gb| (gb * 1024.0) as u64);
     PastedDevice { options, total_mib, ..PastedDevice::named(chip) }
 }
@@ -351,7 +351,7 @@ fn lspci(text: &str) -> Vec<PastedDevice> {
         let name = match name.split_once('/') {
             Some((first, rest)) if !name.contains("AMD/") => {
                 let second = rest.split('/').next().unwrap_or(rest);
-                let brand = first.rsplit_once(|c: char| c == ' ');
+                let brand = first.rsplit_once(' ');
                 match (first.split_whitespace().last(), brand) {
                     (Some(_), Some(_)) if second.starts_with(|c: char| c.is_ascii_digit()) => {
                         let series: Vec<&str> = first

@@ -73,7 +73,7 @@ fn mixer(c: &Config, i: usize) -> Result<(), OwnError> {
             ("o_lora_rank", c.o_lora_rank),
             ("sliding_window", c.sliding_window.unwrap_or(0)),
         ])?;
-        if c.num_attention_heads % c.o_groups != 0 {
+        if !c.num_attention_heads.is_multiple_of(c.o_groups) {
             return Err(OwnError::new("o_groups", c.o_groups, "a divisor of num_attention_heads"));
         }
         return if *ratio == 4 { indexer(c) } else { Ok(()) };

@@ -307,7 +307,7 @@ mod tests {
         assert!(Custom::parse(&format!("1:{plain}")).is_ok());
         for (text, field, value) in [
             (format!("2:{plain}"), "version", "2"),
-            (format!("1:{plain}:hidden_sise.4"), "hidden_sise", "4"),
+            (format!("1:{plain}:hidden_sizes.4"), "hidden_sizes", "4"),
             (format!("1:{plain}:hidden_size.4"), "hidden_size", "4"),
             (plain.replace("layers.2", "layers.-1"), "num_hidden_layers", "-1"),
             (plain.replace("layers.2", "layers.NaN"), "num_hidden_layers", "NaN"),

@@ -84,7 +84,9 @@ impl ModelSize {
     /// The size as people write it.
     pub fn digits(self) -> String {
         let of = |thousands: u64| match thousands {
-            1_000_000_000.. if thousands % 1_000_000 == 0 => format!("{}T", thousands as f64 / 1e9),
+            1_000_000_000.. if thousands.is_multiple_of(1_000_000) => {
+                format!("{}T", thousands as f64 / 1e9)
+            }
             1_000_000.. => format!("{}B", thousands as f64 / 1e6),
             _ => format!("{}M", thousands as f64 / 1e3),
         };
@@ -369,7 +371,7 @@ fn nine_of_ten(ratios: Vec<f64>) -> (f64, f64) {
     // Of a few all are within.
     let beyond = ratios.len() / 20;
     let at = |ratio: Option<&u64>| ratio.map_or(1.0, |ratio| *ratio as f64 / 1e6);
-    (at(ratios.iter().nth(beyond)).min(1.0), at(ratios.iter().nth_back(beyond)).max(1.0))
+    (at(ratios.get(beyond)).min(1.0), at(ratios.iter().nth_back(beyond)).max(1.0))
 }
 
 fn rounded(value: f64, step: u64) -> u64 {
@@ -438,7 +440,7 @@ mod tests {
                         let Spread { weights, cache, read } = model.own().unwrap().spread.unwrap();
                         for (low, high) in [weights, cache, read] {
                             assert!(
-                                0.0 < low && low <= 1.0 && 1.0 <= high && high < 100.0,
+                                0.0 < low && low <= 1.0 && (1.0..100.0).contains(&high),
                                 "{size}"
                             );
                         }

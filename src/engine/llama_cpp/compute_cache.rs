@@ -39,11 +39,14 @@ impl fmt::Debug for GraphCache {
     }
 }
 
+/// The copies of each input, and the quantisation and importance matrix of weights that are copied.
+type Copied = (u64, Option<(Quant, bool)>);
+
 #[derive(Default)]
 struct Known {
     /// The class of each placement that was asked for, as an index, by what else it depends on: the
     /// copies of inputs, and the types of weights that a device may get copies of.
-    placements: HashMap<(u64, Option<(Quant, bool)>), HashMap<Placement, usize>>,
+    placements: HashMap<Copied, HashMap<Placement, usize>>,
     classes: HashMap<Class, usize>,
     /// For each class, graphs by the shape of the batch, without the number of cells.
     graphs: Vec<HashMap<Batch, Vec<Graph>>>,

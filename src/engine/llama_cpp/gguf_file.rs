@@ -40,7 +40,7 @@ pub struct GgufFile<'a> {
     /// Cached graphs of the model, which its other files may share.
     pub graphs: Arc<GraphCache>,
     /// Its weights in the places where they were asked for.
-    pub placements: PlacedModels,
+    pub placements: Box<PlacedModels>,
 }
 
 impl<'a> GgufFile<'a> {
@@ -122,7 +122,7 @@ impl<'a> GgufFile<'a> {
             weights,
             imatrix,
             graphs: Arc::default(),
-            placements: PlacedModels::default(),
+            placements: Box::default(),
         }
     }
 
