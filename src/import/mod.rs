@@ -5,8 +5,8 @@
 //! page, reads on and calls it again. [`combine`] makes a model of what was read of its files. Nothing
 //! here opens a file, no more than [`MOST_READ`] bytes are taken of one, and nothing panics.
 //!
-//! The parsers are ours: of crates, one reads GGUF from a seekable file alone, and that of
-//! safetensors refuses a header without its data.
+//! The parsers are ours: they take a beginning, are bounded, and name the field that is wrong. The
+//! crate safetensors refuses a header without its data.
 
 mod config_json;
 mod error;
