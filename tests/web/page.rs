@@ -182,7 +182,7 @@ async fn russian_has_its_own_numbers_and_plurals() {
         assert!(under.contains(words), "{under}");
     }
     let cell = text(&page.cell("qwen3-32b", "Q8_0"));
-    assert!(cell.contains(',') && cell.contains("ГБ"), "{cell}");
+    assert!(cell.contains(',') && cell.contains("ГиБ"), "{cell}");
     page.click(&page.part("lang-en")).await;
     assert_eq!(html.get_attribute("lang").as_deref(), Some("en"));
     assert!(text(&page.part("answer")).starts_with("Yes"));
