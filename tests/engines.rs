@@ -264,6 +264,7 @@ const SETUPS: &[&str] = &[
     "engine=exllamav3&hw=rtx-4090*4&quant=EXL3-3.5bpw",
     "engine=ollama&hw=rtx-4090*2&quant=Q4_K_M",
     "engine=lmstudio&hw=rtx-4090*2&quant=Q4_K_M",
+    "engine=ik_llama.cpp&hw=rtx-4090*2&quant=Q4_K_M",
 ];
 
 const MODELS: &[&str] =
@@ -367,7 +368,7 @@ proptest! {
 fn every_engine_has_a_setup_here() {
     for engine in Engine::ALL {
         let known = SETUPS.iter().any(|setup| setup.starts_with(&format!("engine={engine}")));
-        let elsewhere = matches!(engine, Engine::LlamaCpp | Engine::KoboldCpp | Engine::IkLlamaCpp);
+        let elsewhere = matches!(engine, Engine::LlamaCpp | Engine::KoboldCpp);
         assert!(known || elsewhere, "{engine}");
     }
 }

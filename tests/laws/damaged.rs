@@ -12,7 +12,7 @@ use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
 use headroom::import::{FIRST, MOST_READ, MetaValue, Step, combine, read, write_header};
 use headroom::quant::Mix;
-use headroom::scenario::Scenario;
+use headroom::scenario::{Engine, Scenario};
 
 use crate::setting;
 
@@ -196,7 +196,7 @@ fn damaged_files_are_read_or_refused() {
                 "card.id" => scenario.machines[0].devices[0].id = id,
                 _ => scenario.models = vec![id],
             }
-            scenario.engines = vec![headroom::scenario::Engine::ALL[draw.below(10)]];
+            scenario.engines = vec![Engine::ALL[draw.below(Engine::ALL.len())]];
             scenario.context = 4096;
             let report = estimate::report(&catalog, &scenario, Vec::new());
             answers += report.cells.len();
