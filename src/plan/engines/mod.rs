@@ -104,14 +104,18 @@ pub(super) fn operations(engine: Engine) -> &'static dyn Operations {
 
 /// The command that measures a server with vLLM's client, whose output the page reads.
 fn vllm_bench(a: &Answered<'_>, model: &str, backend: &[&str]) -> Command {
-    let serving = &a.scenario.serving;
-    let users = a.scenario.users;
     let mut command = Command::new("vllm bench serve --model").word(model);
     for words in backend {
         command = command.with(words);
     }
+    with_load(command.with("--dataset-name random"), a).with("--ignore-eos")
+}
+
+/// `command` with the load that is asked about, as vLLM's and SGLang's clients both call it.
+fn with_load(command: Command, a: &Answered<'_>) -> Command {
+    let (serving, users) = (&a.scenario.serving, a.scenario.users);
     command
-        .with("--dataset-name random --random-input-len")
+        .with("--random-input-len")
         .word(serving.prompt.to_string())
         .with("--random-output-len")
         .word(serving.output.to_string())
@@ -119,7 +123,6 @@ fn vllm_bench(a: &Answered<'_>, model: &str, backend: &[&str]) -> Command {
         .word(users.to_string())
         .with("--num-prompts")
         .word(users.saturating_mul(4).max(8).to_string())
-        .with("--ignore-eos")
 }
 
 /// The manifest of a group of pods that run one model together: `leader` and `worker` are shell

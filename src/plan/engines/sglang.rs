@@ -1,6 +1,6 @@
 //! SGLang, on several machines by itself, and behind the router of Dynamo.
 
-use super::{Image, Nodes, Operations, Server, leader_worker_set};
+use super::{Image, Nodes, Operations, Server, leader_worker_set, with_load};
 use crate::engine::{Command, Shell};
 use crate::plan::{Answered, PlanStep, What, made};
 
@@ -15,16 +15,9 @@ impl Operations for Sglang {
     }
 
     fn check(&self, a: &Answered<'_>) -> Vec<PlanStep> {
-        let (serving, users) = (&a.scenario.serving, a.scenario.users);
         let bench = Command::new("python -m sglang.benchmark.serving --backend sglang")
-            .with("--dataset-name random --random-range-ratio 1 --random-input-len")
-            .word(serving.prompt.to_string())
-            .with("--random-output-len")
-            .word(serving.output.to_string())
-            .with("--max-concurrency")
-            .word(users.to_string())
-            .with("--num-prompts")
-            .word(users.saturating_mul(4).max(8).to_string());
+            .with("--dataset-name random --random-range-ratio 1");
+        let bench = with_load(bench, a);
         vec![PlanStep::run(What::MeasureAndPaste, [bench])]
     }
 
