@@ -278,14 +278,14 @@ impl<'a> Capacity<'a> {
     /// Free bytes by the expected estimate on devices and host together, with as much in RAM as it
     /// takes; negative if the model does not run.
     fn offload_headroom(&self, context: u64, users: u64, effort: Effort) -> i64 {
-        let placed = match self.scenario.offload {
-            Offload::Auto => {
-                self.run.placed_anew(context, users, effort).map(|run| run.loads(context, users))
-            }
-            _ => None,
+        let as_it_lies = || self.run.loads(context, users);
+        let (loads, is_placed) = match self.scenario.offload {
+            Offload::Auto => match self.run.placed_anew(context, users, effort) {
+                Some(run) => (run.loads(context, users), true),
+                None => (as_it_lies(), false),
+            },
+            _ => (as_it_lies(), true),
         };
-        let is_placed = placed.is_some() || self.scenario.offload != Offload::Auto;
-        let loads = placed.unwrap_or_else(|| self.run.loads(context, users));
         let free = loads.devices.iter().chain([&loads.host]).map(Load::headroom).sum::<i64>();
         // What is missing with the layers where they are tells how far away is what runs.
         if is_placed && loads.fit_expectedly() { free } else { free.min(-1) }
