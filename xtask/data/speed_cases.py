@@ -182,8 +182,8 @@ def convert(case, devices, models):
     # The published batch-1 latencies of these rows would need 100 times the memory bandwidth.
     if case["src"] == "argonne" and case["engine"] == "TensorRT-LLM" and key == "qwen2-7b" and case.get("prompt_len") == 2048 and chip == "h100-sxm":
         return None, "faster than memory"
-    # Builds before the products of M5's tensor units (llama.cpp#16634).
-    if case["gpu_key"].startswith("Apple M5") and case["kind"].startswith("prefill"):
+    # Of builds before the products of M5's tensor units (llama.cpp#16634).
+    if case["src"] == "apple4167" and case["gpu_key"].startswith("Apple M5") and case["kind"].startswith("prefill"):
         return None, "before tensor units"
     bits, head_bits = CHECKPOINTS.get(case["quant"], ("", "")) if engine != "llama.cpp" else ("", "")
     if engine != "llama.cpp" and not bits:
