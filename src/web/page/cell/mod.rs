@@ -17,7 +17,7 @@ use crate::page::panels::serving::ServingPanel;
 use crate::page::panels::speed::SpeedSection;
 use crate::page::widgets::icons::VerdictIcon;
 use headroom::report::{Cell, Verdict};
-use headroom::scenario::{CellTab, Engine};
+use headroom::scenario::CellTab;
 
 /// The open cell, if there is one.
 #[component]
@@ -147,7 +147,7 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
     };
     let accuracy = move || {
         let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
-        Some(accuracy::of_engine(engine.map_or("", Engine::name)))
+        Some(accuracy::of_engine(engine))
     };
     view! {
         <header class="bill-head">

@@ -98,10 +98,9 @@ pub fn AccuracyLink(
     }
 }
 
-/// What there is about an engine, by its name in links; a front end of llama.cpp without cases of
+/// What there is about an engine; a front end of llama.cpp without cases of
 /// its own has llama.cpp's.
-pub fn of_engine(name: &str) -> Accuracy {
-    let engine = Engine::from_name(name);
+pub fn of_engine(engine: Option<Engine>) -> Accuracy {
     let engine = match engine {
         Some(Engine::LmStudio | Engine::KoboldCpp | Engine::IkLlamaCpp) => Some(Engine::LlamaCpp),
         Some(Engine::Transformers | Engine::ExLlamaV3) => None,

@@ -5,13 +5,12 @@ use gloo::events::{EventListener, EventListenerOptions};
 use gloo::timers::callback::Timeout;
 use leptos::ev;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
-use leptos::wasm_bindgen::{JsCast as _, JsValue};
+use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
 use send_wrapper::SendWrapper;
 
 use crate::edit;
-use crate::page::app::late;
+use crate::page::app::late::{LateFunction, Module};
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
@@ -21,18 +20,6 @@ use headroom::ask::{Asked, Choice};
 /// How long typing rests before it is read, in milliseconds.
 const REST: u32 = 80;
 
-/// The function of public/boot.js that loads the module which understands.
-const LOADER: &str = "headroomAsk";
-
-/// What became of the module.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Module {
-    Unasked,
-    Coming,
-    Here,
-    Missing,
-}
-
 /// The box.
 #[component]
 pub fn AskBox() -> impl IntoView {
@@ -40,28 +27,19 @@ pub fn AskBox() -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let asked = RwSignal::new(Asked::default());
     let open = RwSignal::new(false);
-    let module = RwSignal::new(Module::Unasked);
-    let understand = StoredValue::new(None::<SendWrapper<js_sys::Function>>);
+    let understand = LateFunction::new("headroomAsk");
+    let module = understand.module;
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     let input = NodeRef::<leptos::html::Input>::new();
 
     let read = move || {
         let text = typed.get_untracked();
-        let answer = understand.with_value(|understand| {
-            let answer = understand.as_ref()?.call1(&JsValue::NULL, &JsValue::from_str(&text));
-            serde_json::from_str::<Asked>(&answer.ok()?.as_string()?).ok()
-        });
+        let answer = understand.call(&[&text]);
+        let answer = answer.and_then(|answer| serde_json::from_str::<Asked>(&answer).ok());
         asked.set(answer.unwrap_or_default());
     };
     let load = move || {
-        if !matches!(module.get_untracked(), Module::Unasked | Module::Missing) {
-            return;
-        }
-        module.set(Module::Coming);
-        spawn_local(async move {
-            let loaded = late::function(LOADER).await;
-            _ = module.try_set(if loaded.is_some() { Module::Here } else { Module::Missing });
-            _ = understand.try_set_value(loaded.map(SendWrapper::new));
+        understand.load(move || {
             if typed.try_with_untracked(|typed| !typed.is_empty()) == Some(true) {
                 read();
             }

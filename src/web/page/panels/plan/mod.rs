@@ -11,13 +11,14 @@ use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
 
+use crate::page::app::late::Module;
 use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{to_lang, use_state};
 use crate::page::app::text::{tr, words};
 use headroom::plan::{Document, PlanInput};
 use headroom::report::{Cell, Verdict};
 use step::PlanStep;
-use writer::{Module, PlanWriter};
+use writer::PlanWriter;
 
 /// How long the question rests before a plan is made, in milliseconds.
 const REST: u32 = 200;
@@ -41,7 +42,7 @@ pub fn PlanPanel(
     });
     writer.load();
     effect(move || {
-        if writer.module.get() != Module::Here {
+        if writer.module().get() != Module::Here {
             return;
         }
         // What is written depends on these and on the whole question.
@@ -64,7 +65,7 @@ pub fn PlanPanel(
         move || document.with(|d| d.as_ref().map(|d| d.quality.clone()).unwrap_or_default());
     let sections =
         move || document.with(|d| d.as_ref().map(|d| d.sections.clone()).unwrap_or_default());
-    let state_words = move || match writer.module.get() {
+    let state_words = move || match writer.module().get() {
         Module::Missing => tr!(state, plan.missing),
         _ => tr!(state, plan.coming),
     };

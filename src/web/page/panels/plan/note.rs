@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
+use crate::page::app::late::Module;
 use crate::page::app::reactive::memo;
 use crate::page::app::state::{to_lang, use_state};
-use crate::page::panels::plan::writer::{Module, PlanWriter};
+use crate::page::panels::plan::writer::PlanWriter;
 use headroom::plan::{Figures, PlanInput};
 use headroom::steps::{Change, Step};
 
@@ -22,7 +23,7 @@ pub fn StepNote(step: Step) -> impl IntoView {
     });
     let lines = memo(move || {
         let lang = to_lang(state.locale()).name();
-        let is_here = writer.module.get() == Module::Here;
+        let is_here = writer.module().get() == Module::Here;
         let input = input.as_ref().filter(|_| is_here)?;
         let lines = writer.write(input, lang, "")?.quality;
         (!lines.is_empty()).then_some(lines)
