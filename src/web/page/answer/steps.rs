@@ -24,19 +24,20 @@ pub fn Steps() -> impl IntoView {
     // What a step costs in quality is told by a module that is loaded when steps are looked at.
     let writer = expect_context::<PlanWriter>();
     let steps = RwSignal::new(SendWrapper::new(Vec::<Step>::new()));
-    // Room for them is kept until it is known whether there are any.
-    let looked = RwSignal::new(false);
+    // Whether the steps are those of the question as it is, not of the one before.
+    let is_current = RwSignal::new(false);
     let at = memo(move || state.answer.get().map(|answer| answer.lead));
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     effect(move || {
         state.scenario.track();
         let at = at.get();
+        is_current.set(false);
         // One that waited is for a question of before.
         let look = move || {
             let found = at.zip(state.scenario.try_get_untracked());
             let found = found.map(|(at, scenario)| next_steps(state.catalog, &scenario, at));
             _ = steps.try_set(SendWrapper::new(found.unwrap_or_default()));
-            _ = looked.try_set(true);
+            _ = is_current.try_set(true);
         };
         waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, look))));
     });
@@ -46,11 +47,13 @@ pub fn Steps() -> impl IntoView {
         cell.is_some_and(|cell| cell.verdict == Verdict::Fits)
     });
     view! {
-        <Show when=move || !looked.get()>
+        // Room for them is kept until it is known whether there are any.
+        <Show when=move || !is_current.get() && !some.get()>
             <div class="steps steps-awaited"></div>
         </Show>
         <Show when=some>
-            <div class="steps" data-testid="steps">
+            // A step of the question before would undo what was just asked.
+            <div class="steps" data-testid="steps" inert=move || !is_current.get()>
                 <p class="steps-title">
                     {move || match is_good.get() {
                         true => tr!(state, steps.better),
