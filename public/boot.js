@@ -45,22 +45,56 @@
     return self.origin === "null" ? "sandbox" : "load";
   };
 
+  const address = (name) => {
+    const { [name]: path } = document.querySelector('meta[name="wasm-app"]').dataset;
+    return path && new URL(path, document.baseURI);
+  };
+  const compile = async (from) => {
+    try {
+      return await WebAssembly.compileStreaming(fetch(from));
+    } catch {
+      // A host may not know what kind of file it is.
+      return WebAssembly.compile(await (await fetch(from)).arrayBuffer());
+    }
+  };
+  // The app is in two parts (src/web/page/app/rest.rs): a first visit starts with the first, any other
+  // question with both.
+  let rest = null;
   const start = async () => {
-    const { js, wasm } = document.querySelector('meta[name="wasm-app"]').dataset;
-    const { default: init } = await import(new URL(js, document.baseURI));
-    await init({ module_or_path: new URL(wasm, document.baseURI) });
+    const first = compile(address("wasm"));
+    const both = "asked" in root.dataset && address("rest");
+    const { default: init } = await import(address("js"));
+    // Why the first part fails is the better reason.
+    if (both) rest = await compile(both).catch(() => null);
+    await init({ module_or_path: await first });
   };
-  // The app asks for this module when the ask box or a plan is first used.
-  const late = async () => {
-    const { default: init, ...functions } = await import(new URL("headroom-ask.js", document.baseURI));
-    await init();
-    return functions;
-  };
-  self.headroomAsk = async () => (await late()).ask;
-  self.headroomPlan = async () => (await late()).plan;
+  self.headroomStarted = (first) =>
+    new Promise((here, missing) => {
+      if (!address("rest")) return here();
+      const join = (module) => {
+        if (!first.rest_is_here.value) new WebAssembly.Instance(module, { first });
+        first.rest_is_here.value = 1;
+        here();
+      };
+      // What is called before it is here: the page waits for it.
+      self.headroomRest = () => {
+        const request = new XMLHttpRequest();
+        request.open("GET", address("rest"), false);
+        request.overrideMimeType("text/plain; charset=x-user-defined");
+        try {
+          request.send();
+          join(new WebAssembly.Module(Uint8Array.from(request.responseText, (c) => c.charCodeAt(0))));
+        } catch (error) {
+          fail("load", error);
+          throw error;
+        }
+      };
+      if (rest) join(rest);
+      else compile(address("rest")).then(join).catch(missing);
+    });
   // Reads the beginnings of a model's files, as far as the module asks for. Nothing is sent anywhere.
   self.headroomImport = async (files) => {
-    const { imported } = await late();
+    const { imported } = await import(address("js"));
     const names = files.map((file) => file.webkitRelativePath || file.name);
     const sizes = files.map((file) => file.size);
     const beginnings = files.map(() => new Uint8Array());

@@ -14,7 +14,7 @@ export class HeadroomPage {
    */
   async open(address = "", { folded = false } = {}) {
     await this.page.goto(new URL(address, this.url).href);
-    await this.page.locator("html[data-ready]").waitFor({ timeout: 20_000 });
+    await this.page.locator("html[data-ready][data-rest]").waitFor({ timeout: 20_000 });
     if (!folded) await this.unfold();
   }
 

@@ -27,8 +27,8 @@ const POLICY = [
   "form-action 'none'",
 ].join("; ");
 
-/** The folder that `cargo xtask build` fills. */
-export const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+/** The folder that `cargo xtask build` fills, or another with a page in it. */
+export const dist = process.env.HEADROOM_DIST ?? fileURLToPath(new URL("../../dist/", import.meta.url));
 
 /** Serves `dist` (to addresses of up to 1 MB) at `path` on a free port, with further `headers`; beside it `pages`, HTML by path. `url` is the page's address, `close` ends it. */
 export async function serve(path = "/tools/headroom/", headers = {}, pages = {}) {

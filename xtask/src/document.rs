@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use html5gum::{DefaultEmitter, HtmlString, StartTag, Token, Tokenizer};
@@ -59,8 +60,17 @@ pub struct RustApp {
     pub release_profile: Option<String>,
     /// The level that wasm-opt optimises a release at.
     pub wasm_opt: Option<String>,
-    /// It is loaded by the page's own script when it is wanted, from files that have its name.
-    pub is_late: bool,
+}
+
+impl RustApp {
+    /// The Cargo.toml, where index.html lies in `folder`.
+    pub fn manifest(&self, folder: &Path) -> PathBuf {
+        let manifest = folder.join(self.manifest.as_deref().unwrap_or_default());
+        match manifest.ends_with("Cargo.toml") {
+            true => manifest,
+            false => manifest.join("Cargo.toml"),
+        }
+    }
 }
 
 impl<'a> Document<'a> {
@@ -123,12 +133,6 @@ impl Element {
         };
         let mut take = |name| attributes.remove(name);
         let mut path = |name| take(name).with_context(|| format!("it has no {name}"));
-        let is_late = |kind: Option<String>, target: Option<String>| match kind.as_deref() {
-            None | Some("main") => Ok(false),
-            // As Trunk calls it. Its default target is for workers, which are no modules.
-            Some("worker") if target.as_deref() == Some("web") => Ok(true),
-            _ => bail!("data-type is \"worker\" with data-bindgen-target=\"web\", or none"),
-        };
         let asset = match kind.as_str() {
             "css" => Asset::Css(path("href")?),
             "icon" => Asset::Icon(path("href")?),
@@ -141,7 +145,6 @@ impl Element {
                 dev_profile: take("data-cargo-profile-dev"),
                 release_profile: take("data-cargo-profile-release"),
                 wasm_opt: take("data-wasm-opt"),
-                is_late: is_late(take("data-type"), take("data-bindgen-target"))?,
             }),
             _ => bail!("rel=\"{kind}\" is left to Trunk"),
         };
@@ -222,12 +225,8 @@ mod tests {
                 dev_profile: Some("quick".into()),
                 release_profile: Some("web".into()),
                 wasm_opt: Some("z".into()),
-                is_late: false,
             })
         );
-        let late = r#"<link data-trunk rel="rust" data-type="worker" data-bindgen-target="web">"#;
-        assert_eq!(asset(late), Asset::Rust(RustApp { is_late: true, ..RustApp::default() }));
-        assert!(refused(r#"<link data-trunk rel="rust" data-type="worker">"#).contains("worker"));
         assert_eq!(asset(r#"<link data-trunk rel="rust">"#), Asset::Rust(RustApp::default()));
     }
 

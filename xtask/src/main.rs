@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask serve`, `build`, `test`, `fuzz`, `flags`, `catalog`.
+//! The project's tasks: `cargo xtask serve`, `build`, `test`, `fuzz`, `flags`, `catalog`, `record`.
 //!
 //! Each one installs what it needs first (see [`tools`] and [`browser`]), so that a fresh clone
 //! on a machine with only Rust and Node works, and says what to do where it cannot.
@@ -40,6 +40,8 @@ The project's tasks.
     cargo xtask catalog add PATH... --id OWNER/NAME --family F --release YYYY-MM --source WHERE
                         [--license L] [--modality M] [--replace]
         Add a model to the catalogue from its config.json, or from a folder with a model's files.
+    cargo xtask record
+        Write anew src/web/rest.txt, what no first visit runs: by it the page is divided in two.
     cargo xtask screenshots [QUERY]
         Build the page and photograph it into tests/e2e/artifacts/.
 ";
@@ -71,6 +73,7 @@ fn task(arguments: &[&str]) -> Result<ExitCode> {
             println!("\nThe page is in dist/; serve that folder by any web server, at any path.");
         }
         ["catalog", "add", options @ ..] => catalog::add(options)?,
+        ["record"] => page::record()?,
         ["screenshots"] => page::screenshots("")?,
         ["screenshots", query] => page::screenshots(query)?,
         ["test", options @ ..] => {

@@ -26,6 +26,34 @@ pub enum Purpose {
     Development,
     /// To be published: small and fast.
     Release,
+    /// As published, but whole, and so that it tells which functions it ran.
+    Record,
+}
+
+/// Writes anew the list by which the page is divided: what no first visit runs.
+///
+/// # Errors
+/// A tool is missing, the build fails, or the page does not answer.
+pub fn record() -> Result<()> {
+    let browser = Browser::find()?;
+    let dist = root().join("target").join("record");
+    write(&build(&config()?, Purpose::Record)?, &dist)?;
+    let mut node = node(&browser)?;
+    node.arg("tests/e2e/record.mjs").env("HEADROOM_DIST", &dist);
+    run(node.env("HEADROOM_REST", root().join("src").join("web").join("rest.txt")))
+}
+
+/// Makes `folder` hold the page and nothing else.
+fn write(page: &Page, folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    for (address, bytes) in page {
+        let file = folder.join(address);
+        fs::create_dir_all(file.parent().unwrap_or(folder))?;
+        fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// Builds the page for publication, writes it into `dist/` and lists what it weighs.
@@ -36,14 +64,8 @@ pub fn release() -> Result<()> {
     let config = config()?;
     let mut page = build(&config, Purpose::Release)?;
     page.insert(licenses::ADDRESS.to_owned(), licenses::notice()?.into_bytes());
-    let dist = root().join(&config.build.dist);
-    if dist.exists() {
-        fs::remove_dir_all(&dist)?;
-    }
+    write(&page, &root().join(&config.build.dist))?;
     for (address, bytes) in &page {
-        let file = dist.join(address);
-        fs::create_dir_all(file.parent().unwrap_or(&dist))?;
-        fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
         println!("{:>10} bytes  {}/{address}", bytes.len(), config.build.dist.display());
     }
     Ok(())
@@ -112,13 +134,8 @@ pub fn build(config: &Config, purpose: Purpose) -> Result<Page> {
             }
             Asset::Rust(app) => {
                 let files = build_app(app, folder, config, purpose)?;
-                let markup = match app.is_late {
-                    true => String::new(),
-                    false => {
-                        preloads = files.preloads(base);
-                        config.build.app_markup(&files.js, &files.wasm)
-                    }
-                };
+                preloads = files.preloads(base);
+                let markup = files.markup(config);
                 page.extend(files.all);
                 markup
             }
@@ -132,15 +149,27 @@ pub fn build(config: &Config, purpose: Purpose) -> Result<Page> {
 struct AppFiles {
     /// The address of the script that starts the app.
     js: String,
-    /// The address of the app itself.
+    /// The address of the app itself, or of its first part.
     wasm: String,
+    /// The address of the rest, if it is divided.
+    rest: Option<String>,
     all: Page,
 }
 
 impl AppFiles {
+    /// What tells public/boot.js where they are.
+    fn markup(&self, config: &Config) -> String {
+        let markup = config.build.app_markup(&self.js, &self.wasm);
+        let Some(rest) = &self.rest else { return markup };
+        let base = &config.build.public_url;
+        markup.replacen('>', &format!(" data-rest=\"{base}{rest}\">"), 1)
+    }
+
     /// The markup that lets a browser load the app before the script asks for it.
     fn preloads(&self, base: &str) -> String {
-        let scripts = self.all.keys().filter(|address| **address != self.wasm).map(|address| {
+        let is_wasm =
+            |address: &String| *address == self.wasm || Some(address) == self.rest.as_ref();
+        let scripts = self.all.keys().filter(|address| !is_wasm(address)).map(|address| {
             format!(
                 "<link rel=\"modulepreload\" href=\"{base}{address}\" crossorigin=\"anonymous\">"
             )
@@ -154,12 +183,15 @@ impl AppFiles {
     }
 }
 
-/// Compiles the app and makes its script.
+/// Compiles the app and makes its script. A release is divided by the list `rest.txt` beside its
+/// manifest, if there is one.
 fn build_app(app: &RustApp, folder: &Path, config: &Config, purpose: Purpose) -> Result<AppFiles> {
     let released = purpose == Purpose::Release;
     let level = app.wasm_opt.as_deref().filter(|level| released && *level != "0");
     // Asked for before minutes are spent on what it works on.
     let optimiser = level.map(|_| tools::wasm_opt(config.tools.wasm_opt()?)).transpose()?;
+    let list = app.manifest(folder).with_file_name("rest.txt");
+    let list = Some(list).filter(|list| released && list.exists());
 
     // Neither waits for the other.
     let (compiled, bindgen) = thread::scope(|scope| {
@@ -172,40 +204,55 @@ fn build_app(app: &RustApp, folder: &Path, config: &Config, purpose: Purpose) ->
     if made.exists() {
         fs::remove_dir_all(&made)?;
     }
-    run(command(bindgen).arg(&compiled).arg(&made))?;
+    run(command(&bindgen).arg("bind").arg(&compiled).arg(&made))?;
+    if purpose == Purpose::Record {
+        let wasm = made.join(format!("{name}_bg.wasm"));
+        run(command(&bindgen).arg("mark").arg(&wasm).arg(&wasm))?;
+    }
+    // The script is written for the app, so one hash names both; how it is divided decides what a part
+    // of it goes with.
+    let mut source = read(&compiled)?;
     let wasm = made.join(format!("{name}_bg.wasm"));
+    let mut parts = vec![wasm.clone()];
+    if let Some(list) = list {
+        source.extend(read(&list)?);
+        let rest = made.join(format!("{name}_rest.wasm"));
+        let mut divide = command(bindgen);
+        divide.arg("divide").arg(&compiled).arg(&wasm).arg(list);
+        run(divide.arg(&wasm).arg(&rest))?;
+        parts.push(rest);
+    }
     if let (Some(optimiser), Some(level)) = (optimiser, level) {
-        let whole = made.with_extension("wasm");
-        fs::rename(&wasm, &whole)?;
-        run(command(optimiser).arg(format!("-O{level}")).arg(&whole).arg("--output").arg(&wasm))?;
+        for part in &parts {
+            let whole = made.with_extension("wasm");
+            fs::rename(part, &whole)?;
+            run(command(&optimiser)
+                .arg(format!("-O{level}"))
+                .arg(&whole)
+                .arg("--output")
+                .arg(part))?;
+        }
     }
 
-    // The script is written for the app, so one hash names both. What is loaded late is known by its
-    // name.
-    let hashed = match app.is_late {
-        true => name.to_string(),
-        false => format!("{name}-{:x}", seahash::hash(&read(&compiled)?)),
-    };
+    let hashed = format!("{name}-{:x}", seahash::hash(&source));
+    let rest = parts.get(1).map(|_| format!("{hashed}_rest.wasm"));
     let (js, wasm) = (format!("{hashed}.js"), format!("{hashed}_bg.wasm"));
     let files = read_files(&made)?;
     let all = files.into_iter().map(|(address, bytes)| match address.strip_prefix(&*name) {
         Some(rest) => (format!("{hashed}{rest}"), bytes),
         None => (address, bytes),
     });
-    Ok(AppFiles { js, wasm, all: all.collect() })
+    Ok(AppFiles { js, wasm, rest, all: all.collect() })
 }
 
 /// Runs Cargo on the app; the answer is the wasm file it leaves.
 fn compile(app: &RustApp, folder: &Path, locked: bool, purpose: Purpose) -> Result<PathBuf> {
-    let mut manifest = folder.join(app.manifest.as_deref().unwrap_or_default());
-    if !manifest.ends_with("Cargo.toml") {
-        manifest.push("Cargo.toml");
-    }
     let mut cargo = cargo();
-    cargo.args(["build", "--target", tools::WASM_TARGET, "--manifest-path"]).arg(manifest);
+    cargo.args(["build", "--target", tools::WASM_TARGET, "--manifest-path"]);
+    cargo.arg(app.manifest(folder));
     let profile = match purpose {
         Purpose::Development => app.dev_profile.as_deref().unwrap_or("dev"),
-        Purpose::Release => app.release_profile.as_deref().unwrap_or("release"),
+        Purpose::Release | Purpose::Record => app.release_profile.as_deref().unwrap_or("release"),
     };
     cargo.args(["--profile", profile]);
     if locked {

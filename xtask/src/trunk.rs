@@ -1,4 +1,5 @@
-//! Whoever has Trunk may build and serve the page by it: both ways lead to the same files.
+//! Whoever has Trunk may build and serve the page by it: both ways lead to the same files, but for the
+//! app, which Trunk leaves whole.
 
 use std::collections::BTreeSet;
 
@@ -32,9 +33,28 @@ pub fn compare() -> Result<bool> {
     let (mut ours, theirs) = (read_files(&root().join(&config.build.dist))?, read_files(&dist)?);
     // Trunk does not write it.
     ours.remove(licenses::ADDRESS);
+    let (ours, theirs) = (without_app(ours), without_app(theirs));
     let different = differences(&ours, &theirs);
     ensure!(different.is_empty(), "not the same by Trunk: {}", different.join(", "));
     Ok(true)
+}
+
+/// The page without the app, and without the hash by which others name it.
+fn without_app(page: Page) -> Page {
+    let app = page.keys().find_map(|address| address.strip_suffix("_bg.wasm")).map(str::to_owned);
+    let app = app.unwrap_or_default();
+    let rest = format!(" data-rest=\"./{app}_rest.wasm\"");
+    let files = page.into_iter().filter(|(address, _)| !address.ends_with(".wasm"));
+    let nameless = |(address, bytes): (String, Vec<u8>)| {
+        let bytes = match address.as_str() {
+            "index.html" => {
+                String::from_utf8_lossy(&bytes).replace(&rest, "").replace(&app, "app").into_bytes()
+            }
+            _ => bytes,
+        };
+        (address.replace(&app, "app"), bytes)
+    };
+    files.map(nameless).collect()
 }
 
 /// The addresses at which two pages have different files, or only one has a file.
@@ -47,13 +67,32 @@ fn differences<'a>(one: &'a Page, other: &'a Page) -> Vec<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::differences;
+    use super::{differences, without_app};
+    use crate::page::Page;
+
+    fn page(files: &[(&str, &str)]) -> Page {
+        files.iter().map(|(address, text)| ((*address).into(), (*text).into())).collect()
+    }
+
+    #[test]
+    fn a_page_is_the_same_whether_its_app_is_divided() {
+        let divided = page(&[
+            ("index.html", "<meta data-wasm=\"./a-1_bg.wasm\" data-rest=\"./a-1_rest.wasm\">"),
+            ("a-1.js", "start"),
+            ("a-1_bg.wasm", "first"),
+            ("a-1_rest.wasm", "rest"),
+        ]);
+        let files = |script| {
+            let html = "<meta data-wasm=\"./a-2_bg.wasm\">";
+            page(&[("index.html", html), ("a-2.js", script), ("a-2_bg.wasm", "whole")])
+        };
+        let divided = without_app(divided);
+        assert!(differences(&divided, &without_app(files("start"))).is_empty());
+        assert_eq!(differences(&divided, &without_app(files("other"))), ["app.js"]);
+    }
 
     #[test]
     fn changed_missing_and_further_files_are_differences() {
-        let page = |files: &[(&str, &str)]| {
-            files.iter().map(|(address, text)| ((*address).into(), (*text).into())).collect()
-        };
         let one = page(&[("a", "1"), ("b", "1"), ("c", "1")]);
         let other = page(&[("a", "1"), ("b", "2"), ("d", "1")]);
         assert_eq!(differences(&one, &other), ["b", "c", "d"]);

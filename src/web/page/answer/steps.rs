@@ -9,7 +9,6 @@ use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
 use crate::page::panels::plan::note::StepNote;
-use crate::page::panels::plan::writer::PlanWriter;
 use headroom::report::{Cell, Verdict};
 use headroom::scenario::Selected;
 use headroom::steps::{Change, Step, next_steps};
@@ -21,12 +20,11 @@ const REST: u32 = 120;
 #[component]
 pub fn Steps() -> impl IntoView {
     let state = use_state();
-    // What a step costs in quality is told by a module that is loaded when steps are looked at.
-    let writer = expect_context::<PlanWriter>();
     let steps = RwSignal::new(SendWrapper::new(Vec::<Step>::new()));
     // Whether the steps are those of the question as it is, not of the one before.
     let is_current = RwSignal::new(false);
     let at = memo(move || state.answer.get().map(|answer| answer.lead));
+    let looked_at = RwSignal::new(false);
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     effect(move || {
         state.scenario.track();
@@ -60,13 +58,16 @@ pub fn Steps() -> impl IntoView {
                         false => tr!(state, steps.title),
                     }}
                 </p>
-                <ul on:pointerenter=move |_| writer.load() on:focusin=move |_| writer.load()>
+                <ul
+                    on:pointerenter=move |_| looked_at.set(true)
+                    on:focusin=move |_| looked_at.set(true)
+                >
                     <For
                         each=move || steps.get().take()
                         key=|step| step.scenario.to_query()
                         let(step)
                     >
-                        <Offer step at is_good />
+                        <Offer step at is_good looked_at />
                     </For>
                 </ul>
             </div>
@@ -81,6 +82,7 @@ fn Offer(
     at: Memo<Option<Selected>>,
     /// What is bettered fits already.
     is_good: Memo<bool>,
+    looked_at: RwSignal<bool>,
 ) -> impl IntoView {
     let state = use_state();
     let name = {
@@ -110,7 +112,7 @@ fn Offer(
             >
                 <span class="step-name">{name}</span>
                 <span class="step-gives">{gives}</span>
-                <StepNote step=noted />
+                <StepNote step=noted looked_at />
             </button>
         </li>
     }

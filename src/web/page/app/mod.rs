@@ -5,11 +5,11 @@ pub mod browser;
 pub mod fatal;
 pub mod header;
 pub mod history;
-pub mod late;
 pub mod notices;
 pub mod numbers;
 pub mod pace;
 pub mod reactive;
+pub mod rest;
 pub mod state;
 pub mod text;
 
@@ -20,11 +20,11 @@ use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
 use reactive::Show;
 use reactive::memo;
+use rest::WithRest;
 
 use crate::page::answer::AnswerLine;
 use crate::page::cell::OpenCell;
 use crate::page::panels::accuracy::AccuracyPage;
-use crate::page::panels::plan::writer::PlanWriter;
 use crate::page::question::{Question, QuestionInWords};
 use crate::page::ranking::RankingView;
 use crate::page::table::Table;
@@ -38,7 +38,11 @@ pub fn start() {
         return;
     };
     shell.set_text_content(None);
-    mount_to(shell, App).forget();
+    let mounted = mount_to(shell, || {
+        provide_context(rest::fetch());
+        App()
+    });
+    mounted.forget();
     browser::mark_root("data-ready", Some(""));
 }
 
@@ -47,7 +51,6 @@ pub fn start() {
 pub fn App() -> impl IntoView {
     let state = State::open();
     provide_context(state);
-    provide_context(PlanWriter::new());
     history::follow(state);
     state.dress_document();
     let embedded = state.slice(|scenario| scenario.embed);
@@ -63,14 +66,22 @@ pub fn App() -> impl IntoView {
             </Show>
             <Show
                 when=answers
-                fallback=|| view! { <AccuracyPage /> }
+                fallback=|| {
+                    view! {
+                        <WithRest>
+                            <AccuracyPage />
+                        </WithRest>
+                    }
+                }
             >
                 <Show when=move || !embedded.get() fallback=|| view! { <QuestionInWords /> }>
                     <Question />
                 </Show>
                 <notices::Notices />
                 <Show when=ranked fallback=|| view! { <Answered /> }>
-                    <RankingView />
+                    <WithRest>
+                        <RankingView />
+                    </WithRest>
                 </Show>
             </Show>
         </main>
@@ -89,6 +100,8 @@ fn Answered() -> impl IntoView {
         <Show when=compares>
             <Table />
         </Show>
-        <OpenCell />
+        <WithRest>
+            <OpenCell />
+        </WithRest>
     }
 }

@@ -14,6 +14,7 @@ use crate::page::app::history;
 use crate::page::app::numbers::{self, Style};
 use crate::page::app::pace::Pace;
 use crate::page::app::reactive::{effect, memo};
+use crate::page::app::rest::Rest;
 use crate::page::app::text::{self, tr};
 use crate::quantity::Units;
 use headroom::catalog::Catalog;
@@ -55,6 +56,8 @@ pub struct State {
     pub theme: Memo<Theme>,
     /// Family of memory units.
     pub units: RwSignal<Units>,
+    /// The rest of the app.
+    pub rest: RwSignal<Rest>,
     preferred_locale: RwSignal<Locale>,
     preferred_theme: RwSignal<Option<Theme>>,
     system_theme: RwSignal<Theme>,
@@ -120,6 +123,8 @@ impl State {
             asked.or(answer.get().map(|answer| answer.lead))
         });
         let problems = RwSignal::new(problems);
+        // Only an app that was started has one apart.
+        let rest = use_context().unwrap_or_else(|| RwSignal::new(Rest::Here));
         State {
             catalog,
             scenario,
@@ -131,6 +136,7 @@ impl State {
             locale,
             theme,
             units,
+            rest,
             preferred_locale,
             preferred_theme,
             system_theme,

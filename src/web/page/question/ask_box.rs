@@ -10,12 +10,12 @@ use leptos::web_sys;
 use send_wrapper::SendWrapper;
 
 use crate::edit;
-use crate::page::app::late::{LateFunction, Module};
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::rest::Rest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::read_files::DropFiles;
-use headroom::ask::{Asked, Choice};
+use headroom::ask::{Asked, Choice, ask};
 
 /// How long typing rests before it is read, in milliseconds.
 const REST: u32 = 80;
@@ -27,24 +27,21 @@ pub fn AskBox() -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let asked = RwSignal::new(Asked::default());
     let open = RwSignal::new(false);
-    let understand = LateFunction::new("headroomAsk");
-    let module = understand.module;
+    let rest = state.rest;
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     let input = NodeRef::<leptos::html::Input>::new();
 
     let read = move || {
-        let text = typed.get_untracked();
-        let answer = understand.call(&[&text]);
-        let answer = answer.and_then(|answer| serde_json::from_str::<Asked>(&answer).ok());
-        asked.set(answer.unwrap_or_default());
+        if rest.get_untracked() == Rest::Here {
+            asked.set(typed.with_untracked(|text| ask(text)));
+        }
     };
-    let load = move || {
-        understand.load(move || {
-            if typed.try_with_untracked(|typed| !typed.is_empty()) == Some(true) {
-                read();
-            }
-        });
-    };
+    // What was typed before the rest was here is read now.
+    effect(move || {
+        if rest.get() == Rest::Here && typed.with_untracked(|text| !text.is_empty()) {
+            read();
+        }
+    });
     let take = move |query: String| {
         typed.set(String::new());
         asked.set(Asked::default());
@@ -102,13 +99,11 @@ pub fn AskBox() -> impl IntoView {
                 placeholder=words!(state, ask.placeholder)
                 prop:value=typed
                 on:focus=move |_| {
-                    load();
                     open.set(true);
                 }
                 on:input:target=move |event| {
                     typed.set(event.target().value());
                     open.set(true);
-                    load();
                     waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, read))));
                 }
                 on:keydown=on_key
@@ -129,14 +124,14 @@ pub fn AskBox() -> impl IntoView {
                             })
                         />
                     </For>
-                    {move || match (module.get(), says.get(), must_choose.get()) {
-                        (Module::Missing, ..) => {
-                            view! { <p class="field-note">{words!(state, ask.failed)}</p> }.into_any()
+                    {move || match (rest.get(), says.get(), must_choose.get()) {
+                        (Rest::Missing, ..) => {
+                            view! { <p class="field-note">{words!(state, rest.missing)}</p> }.into_any()
                         }
-                        (Module::Here, false, _) => {
+                        (Rest::Here, false, _) => {
                             view! { <p class="field-note">{words!(state, ask.nothing)}</p> }.into_any()
                         }
-                        (Module::Here, true, false) => {
+                        (Rest::Here, true, false) => {
                             view! {
                                 <button
                                     type="button"

@@ -7,6 +7,7 @@ pub mod controls;
 pub mod empty;
 pub mod engines;
 pub mod hardware;
+pub mod imported;
 pub mod kv_fields;
 pub mod measure;
 pub mod models;

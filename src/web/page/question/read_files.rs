@@ -20,7 +20,7 @@ use headroom::scenario::Scenario;
 /// The function of public/boot.js that reads files by slices.
 const READER: &str = "headroomImport";
 
-/// What became of the files: the answer of `imported` in ask.rs.
+/// What became of the files: the answer of `imported`.
 #[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Answer {
@@ -44,7 +44,7 @@ enum Progress {
     Idle,
     Busy,
     Failed(Failure),
-    /// The module that reads could not be loaded.
+    /// What reads could not be loaded.
     Missing,
 }
 
@@ -152,7 +152,7 @@ fn Failed(reader: Reader) -> impl IntoView {
             value = value,
             accepted = accepted
         )),
-        Progress::Missing => Some(tr!(state, ask.failed).to_owned()),
+        Progress::Missing => Some(tr!(state, rest.missing).to_owned()),
         Progress::Idle | Progress::Busy => None,
     };
     view! {

@@ -1,24 +1,18 @@
 //! The plan of the open cell: how to get it, start it, check it, keep it and grow it.
-//!
-//! Its words and what it knows of quality come from the module that is loaded late; what is handed
-//! to that is the question and a few figures of its answer.
 
 pub mod note;
 mod step;
-pub mod writer;
 
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
 
-use crate::page::app::late::Module;
 use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{to_lang, use_state};
-use crate::page::app::text::{tr, words};
-use headroom::plan::{Document, PlanInput};
+use crate::page::app::text::words;
+use headroom::plan::{self, Document, PlanInput};
 use headroom::report::{Cell, Verdict};
 use step::PlanStep;
-use writer::PlanWriter;
 
 /// How long the question rests before a plan is made, in milliseconds.
 const REST: u32 = 200;
@@ -34,24 +28,19 @@ pub fn PlanPanel(
 ) -> impl IntoView {
     let state = use_state();
     let shell = RwSignal::new(SHELLS[0].0);
-    let writer = expect_context::<PlanWriter>();
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     let document = RwSignal::new(None::<Document>);
     let runs = memo(move || {
         cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
     });
-    writer.load();
     effect(move || {
-        if writer.module().get() != Module::Here {
-            return;
-        }
         // What is written depends on these and on the whole question.
-        let (at, shell, lang) = (state.selected.get(), shell.get(), to_lang(state.locale()).name());
+        let (at, shell, lang) = (state.selected.get(), shell.get(), to_lang(state.locale()));
         state.scenario.track();
         let make = move || {
             let made = at.zip(state.scenario.try_get_untracked()).and_then(|(at, scenario)| {
                 let input = PlanInput::new(state.catalog, &scenario, at)?;
-                writer.write(&input, lang, shell)
+                Document::new(state.catalog, &input, lang, plan::shell(shell).unwrap_or_default())
             });
             _ = document.try_set(made);
         };
@@ -65,14 +54,10 @@ pub fn PlanPanel(
         move || document.with(|d| d.as_ref().map(|d| d.quality.clone()).unwrap_or_default());
     let sections =
         move || document.with(|d| d.as_ref().map(|d| d.sections.clone()).unwrap_or_default());
-    let state_words = move || match writer.module().get() {
-        Module::Missing => tr!(state, plan.missing),
-        _ => tr!(state, plan.coming),
-    };
     view! {
         <section class="plan" data-testid="plan" aria-label=words!(state, tabs.plan)>
             <Show when=runs fallback=move || view! { <p>{words!(state, plan.does_not_run)}</p> }>
-                <Show when=has fallback=move || view! { <p class="plan-wait" role="status">{state_words}</p> }>
+                <Show when=has fallback=move || view! { <p class="plan-wait" role="status">{words!(state, plan.coming)}</p> }>
                     <p class="plan-shells" role="group" aria-label=words!(state, plan.shell)>
                         {SHELLS
                             .map(|(name, title)| {
