@@ -1,6 +1,8 @@
 //! The charts of the open cell: what the core's curves look like in the reader's words.
 
+use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
+use send_wrapper::SendWrapper;
 
 use crate::chart::{Axis, Point};
 use crate::page::app::reactive::{effect, memo};
@@ -35,8 +37,12 @@ impl Drawn {
     }
 }
 
-/// The charts of a tab of the open cell. They are drawn after the figures above them: a drag of a
-/// slider does not wait for them.
+/// How long the question rests before charts are drawn anew, in milliseconds: most of what a step of a
+/// slider would cost is theirs.
+const REST: u32 = 100;
+
+/// The charts of a tab of the open cell. They are drawn after the figures above them, once the hand
+/// rests: a drag of a slider does not wait for them.
 #[component]
 pub fn Charts(
     /// The open cell.
@@ -53,15 +59,19 @@ pub fn Charts(
         state.scenario.with(|s| Drawn::of(s, at))
     });
     let drawn = RwSignal::new(None::<Drawn>);
+    let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     effect(move || {
         subject.track();
-        request_animation_frame(move || {
-            // Several changes in a frame are drawn once.
+        let draw = move || {
             let now = subject.try_get_untracked().flatten();
             if now.is_some() && drawn.try_with_untracked(|drawn| *drawn != now) == Some(true) {
                 drawn.set(now);
             }
-        });
+        };
+        match drawn.with_untracked(Option::is_none) {
+            true => request_animation_frame(draw),
+            false => waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, draw)))),
+        }
     });
     view! {
         <div class="charts-grid" data-testid="charts">
