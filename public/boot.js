@@ -57,12 +57,12 @@
       return WebAssembly.compile(await (await fetch(from)).arrayBuffer());
     }
   };
-  // The app is in two parts (src/web/page/app/rest.rs): a first visit starts with the first, any other
-  // question with both.
+  // The app is in two parts (src/web/page/app/rest.rs). It starts with the first, unless it is known
+  // that it would wait for the rest at once: there are the rules of other engines.
   let rest = null;
   const start = async () => {
     const first = compile(address("wasm"));
-    const both = "asked" in root.dataset && address("rest");
+    const both = asked.has("engine") && asked.get("engine") !== "llama.cpp" && address("rest");
     const { default: init } = await import(address("js"));
     // Why the first part fails is the better reason.
     if (both) rest = await compile(both).catch(() => null);
