@@ -43,7 +43,7 @@ const OPTIONAL: &[&str] = &[
 ];
 
 /// Words that make another device of one.
-const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop"];
+const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop", "orin"];
 
 /// Words behind a name that make another device of it, also where there is no such one.
 const VARIANTS: &[&str] = &["ti", "super", "xt", "xtx", "gre", "nx", "laptop"];
@@ -59,6 +59,7 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("bosgame m5", "strix-halo-395"),
     ("beelink gtr9", "strix-halo-395"),
     ("project digits", "dgx-spark-gb10"),
+    ("nvidia thor", "jetson-agx-thor-t5000"),
 ];
 
 /// All texts that a device goes by.
@@ -172,8 +173,14 @@ impl Names {
         if !is_start {
             return None;
         }
-        let mut found = self.device_words.get(&first.text)?.clone();
-        let mut used = vec![first.text.clone()];
+        // Р40 in Cyrillic letters sounds otherwise than it looks.
+        let alike =
+            first.raw.chars().next().and_then(lexer::alike).filter(|_| first.kind == Kind::Code);
+        let alike = alike.map(|letter| format!("{letter}{}", &first.text[1..]));
+        let known = self.device_words.word(&first.text);
+        let name = known.or_else(|| self.device_words.word(alike.as_deref()?))?.to_owned();
+        let mut found = self.device_words.get(&name)?.clone();
+        let mut used = vec![name];
         let mut memory_gb =
             memory.filter(|gb| found.iter().any(|at| has_memory(self.devices[*at].device, *gb)));
         let mut end = start + 1;
@@ -183,6 +190,10 @@ impl Names {
             let is_drivers =
                 token.gap == ',' && tokens.get(end + 1).is_some_and(|unit| unit.text == "mib");
             if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus && !is_drivers {
+                break;
+            }
+            // 7900 XT/7900 XTX.
+            if token.gap == '/' && token.kind == Kind::Number && token.text.len() > 2 {
                 break;
             }
             // 5060 Ti with 16 GB.
@@ -427,6 +438,21 @@ impl Names {
             });
         let has_usual = usual.is_some() || options.len() == 1 && !is_near;
         (!options.is_empty()).then_some(DeviceMention { tokens, options, has_usual, memory_gb })
+    }
+
+    /// What a laptop has that is called like a card.
+    pub fn laptop(&self, mention: &DeviceMention) -> Option<DeviceMention> {
+        let words =
+            &self.devices.iter().find(|name| name.device.id == mention.options[0].id)?.words;
+        let tokens = lexer::of_name(&format!("{} laptop", words.join(" ")));
+        let mut found = self.device_at(&tokens, 0, None)?;
+        found.options.retain(|device| {
+            device.id.contains("laptop")
+                && mention.memory_gb.is_none_or(|gb| has_memory(device, gb))
+        });
+        found.has_usual |= found.options.len() == 1;
+        found.memory_gb = mention.memory_gb;
+        (!found.options.is_empty()).then_some(found)
     }
 
     /// The devices that a closure selects, in the order of the catalogue.

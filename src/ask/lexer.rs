@@ -102,6 +102,18 @@ fn transliterate(raw: &str) -> String {
     out
 }
 
+/// The Latin letter that a Cyrillic one looks like, where it sounds otherwise.
+pub const fn alike(letter: char) -> Option<char> {
+    Some(match letter {
+        'р' => 'p',
+        'в' => 'b',
+        'н' => 'h',
+        'с' => 'c',
+        'х' => 'x',
+        _ => return None,
+    })
+}
+
 /// Letters that look like another of the other alphabet, where they stand by a number.
 fn by_a_number(raw: &str) -> Option<&'static str> {
     Some(match raw {

@@ -16,6 +16,7 @@ mod answer;
 mod command;
 mod described;
 mod devices;
+mod drivers;
 mod families;
 mod filters;
 mod grammar;

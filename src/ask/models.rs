@@ -89,8 +89,9 @@ pub const KINDS: &[&str] = &[
 
 /// Words that name a family only with something behind them, since they mean something else too.
 const NEEDS_MORE: &[&str] = &[
-    "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi", "opt", "ling",
-    "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon", "jais", "scout",
+    "gpt", "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi", "opt",
+    "ling", "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon", "jais",
+    "scout",
 ];
 
 /// Names of what the catalogue has not, which are no slips in those that it has.
@@ -193,6 +194,13 @@ impl Names {
         let parted = head.is_none().then(|| self.parted_head(tokens, start)).flatten();
         let behind = start + if parted.is_some() { 2 } else { 1 };
         let Some(head) = head.or(parted) else {
+            // A family of which nothing was released: claude.
+            let never = || self.never_at(tokens, at, start, start + 1);
+            if tokens.get(start).is_some_and(|token| token.kind == Kind::Word)
+                && let Some(mention) = never()
+            {
+                return Some(mention);
+            }
             let is_size = first.kind == Kind::Size;
             return is_size.then(|| self.models_of_size(tokens, at)).flatten();
         };
@@ -290,7 +298,7 @@ impl Names {
         if let Some(mention) = never.filter(|_| !is_tag || missing.is_some()) {
             return Some(mention);
         }
-        if needs_more && used.len() < 2 && missing.is_none() {
+        if needs_more && used.len() < 2 && missing.is_none() && version.is_none() {
             return None;
         }
         let tokens = at..next;

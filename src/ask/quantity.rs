@@ -103,6 +103,9 @@ impl Reading<'_> {
 
     /// A number with a unit behind it.
     pub(super) fn quantity(&mut self) -> bool {
+        if let Some(bits) = self.token(self.at).and_then(|token| bits_in_a_word(&token.raw)) {
+            return self.width(bits, self.at + 1);
+        }
         let word = self.token(self.at).and_then(|token| {
             COUNTS
                 .iter()
@@ -168,18 +171,7 @@ impl Reading<'_> {
             return self.memory(value, next);
         }
         if self.means(next, Meaning::Bits) && self.is_unit(next) && value <= 32.0 {
-            let mut end = next + 1;
-            if self.means(end, Meaning::Quant) {
-                end += 1;
-            }
-            if self.means(end, Meaning::Cache) {
-                let key = if value > 6.0 { "q8_0" } else { "q4_0" };
-                self.set(end + 1, "kv", key.to_owned());
-                return true;
-            }
-            let span = self.take(end);
-            self.bits.push((span, value));
-            return true;
+            return self.width(value, next + 1);
         }
         if self.means(next, Meaning::Layers) {
             self.set(next + 1, "offload", format!("ngl:{whole}"));
@@ -209,6 +201,48 @@ impl Reading<'_> {
             return true;
         }
         false
+    }
+
+    /// Bits of the weights or of the cache, whose words end at `end`.
+    fn width(&mut self, bits: f64, mut end: usize) -> bool {
+        if self.means(end, Meaning::Quant) {
+            end += 1;
+        }
+        if self.means(end, Meaning::Cache) {
+            let key = if bits > 6.0 { "q8_0" } else { "q4_0" };
+            self.set(end + 1, "kv", key.to_owned());
+            return true;
+        }
+        let span = self.take(end);
+        self.bits.push((span, bits));
+        true
+    }
+
+    /// The speed of the RAM: DDR5-6000, DDR4 3200 MHz.
+    pub(super) fn ram_transfers(&mut self) -> bool {
+        let Some((transfers, end)) = self.transfers_at(self.at) else { return false };
+        let span = self.take(end);
+        self.transfers = Some((span, transfers));
+        true
+    }
+
+    /// The generation and the megatransfers a second that are named from here on, and the token after
+    /// them.
+    fn transfers_at(&self, at: usize) -> Option<([u32; 2], usize)> {
+        if !self.token(at).is_some_and(|token| token.is("ddr") || token.raw == "ддр") {
+            return None;
+        }
+        let generation = self.token(at + 1).filter(|next| next.is_glued).and_then(Token::number)?;
+        let rate = self.token(at + 2)?;
+        let number = rate.number().filter(|n| n.fract() == 0.0 && (1333.0..12_000.0).contains(n));
+        let number = number.filter(|_| matches!(rate.gap, ' ' | '-' | '@'))?;
+        let unit =
+            self.token(at + 3).is_some_and(|unit| matches!(unit.raw.as_str(), "mhz" | "мгц"));
+        let is_rate = self.token(at + 3).is_some_and(|unit| unit.is("mt"));
+        Some((
+            [generation as u32, number as u32],
+            at + 3 + usize::from(unit) + 2 * usize::from(is_rate),
+        ))
     }
 
     /// 1024 + 512 tokens, 2k in 500 out: the end of what was read.
@@ -283,6 +317,11 @@ impl Reading<'_> {
                 is_ram = true;
                 stop += 1;
                 // DDR5-6000
+                if let Some((transfers, end)) = self.transfers_at(stop - 1) {
+                    self.transfers = Some((self.span(stop - 1..end), transfers));
+                    stop = end;
+                    continue;
+                }
                 while self.token(stop).is_some_and(|next| {
                     next.kind == Kind::Number
                         && (next.is_glued
@@ -332,6 +371,21 @@ impl Reading<'_> {
         }
         true
     }
+}
+
+/// The bits in one Russian word: восьмибитный, четырёхбитная.
+fn bits_in_a_word(raw: &str) -> Option<f64> {
+    let number = &raw[..raw.find("битн")?];
+    Some(match number {
+        "двух" => 2.0,
+        "трех" | "трёх" => 3.0,
+        "четырех" | "четырёх" => 4.0,
+        "пяти" => 5.0,
+        "шести" => 6.0,
+        "восьми" => 8.0,
+        "шестнадцати" => 16.0,
+        _ => return None,
+    })
 }
 
 /// A number without a fraction where it is whole.
