@@ -295,6 +295,13 @@ impl Reading<'_> {
         }
         // Is there an AMD card that runs it?
         let card = first(Card).filter(|card| {
+            // A GPU for it.
+            let is_for = self
+                .token(card + 1)
+                .is_some_and(|next| matches!(next.raw.as_str(), "for" | "под" | "для"));
+            if is_for {
+                return true;
+            }
             let before = card.checked_sub(1).map(|before| self.tokens[before].raw.as_str());
             before.is_some_and(|word| {
                 narrowing(word).any(|(key, _)| matches!(*key, "vendor" | "class"))

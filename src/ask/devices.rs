@@ -226,6 +226,13 @@ impl Names {
                 end += 2;
                 continue;
             }
+            // MI250X x4.
+            let is_times = token.is("x")
+                && !token.is_glued
+                && tokens.get(end + 1).is_some_and(|next| next.kind == Kind::Number);
+            if is_times {
+                break;
+            }
             // 4090s are several.
             let narrows = |at: &usize| {
                 self.device_words.get("s").is_some_and(|all| all.binary_search(at).is_ok())
@@ -251,11 +258,17 @@ impl Names {
             let is_count = tokens.get(after + 1).is_some_and(|next| {
                 matches!(next.raw.as_str(), "шт" | "штук" | "pcs" | "cards" | "x" | "х")
             });
+            let of = |word: &str| {
+                let all = self.device_words.get(word)?;
+                let both = found.iter().copied().filter(|at| all.binary_search(at).is_ok());
+                Some(both.collect::<Vec<_>>()).filter(|both| !both.is_empty())
+            };
             if memory_gb.is_none()
                 && matches!(token.gap, ' ' | '-')
                 && found.iter().any(with)
                 && !has_unit(tokens, after)
                 && !is_count
+                && of(&token.text).is_none_or(|named| named.iter().all(|at| with(at)))
             {
                 found.retain(with);
                 memory_gb = bare_gb;
@@ -270,11 +283,6 @@ impl Names {
                 end += usize::from(digits.is_some() && is_memory_type(token));
                 continue;
             }
-            let of = |word: &str| {
-                let all = self.device_words.get(word)?;
-                let both = found.iter().copied().filter(|at| all.binary_search(at).is_ok());
-                Some(both.collect::<Vec<_>>()).filter(|both| !both.is_empty())
-            };
             // Core Ultra 7 265K is no length.
             let is_name = tokens.get(end + 1).is_some_and(|letter| {
                 letter.is_glued && letter.is("k") && of("k").is_some() && of(&token.text).is_some()
@@ -302,6 +310,19 @@ impl Names {
             found.retain(|at| has_memory(self.devices[*at].device, gb));
         }
         let mut mention = self.chosen_devices(found, &used, memory_gb, at..end)?;
+        // 1060 3 GB: one with less, that is not in the catalogue.
+        let device = mention.options[0];
+        let is_less = is_memory(tokens, end).is_some_and(|gb| {
+            let is_ram = tokens.get(end + 2).is_some_and(|next| means(&next.raw, Meaning::Ram));
+            let is_near = matches!(tokens[end].gap, ' ' | '-') && !is_ram;
+            is_near && device.memory_gb.is_some_and(|memory| gb < memory * 0.75)
+        });
+        if is_less && device.kind == DeviceKind::Discrete {
+            mention.tokens.end += 2;
+            mention.has_usual = false;
+            mention.options.truncate(1);
+            return Some(mention);
+        }
         // 5090 Ti, Xavier NX: another device, that is not in the catalogue.
         let is_variant = |token: &&Token| {
             VARIANTS.contains(&token.text.as_str()) && matches!(token.gap, ' ' | '-')
@@ -355,6 +376,11 @@ impl Names {
                 && !OPTIONAL.contains(&word.as_str())
                 && word.len() > 2
         };
+        // Snapdragon X Plus is not told by its last word.
+        let is_tier = |word: &String| matches!(word.as_str(), "plus" | "elite" | "extreme");
+        if !told.is_empty() && told.iter().all(is_tier) {
+            return None;
+        }
         found.retain(|at| {
             let words = &self.devices[*at].words;
             let is_told = match is_cpu(at) {

@@ -20,7 +20,9 @@ pub fn blank(text: &mut [u8]) {
         let is_number = starts(b"0x") && length > 5 && word[2..].iter().all(u8::is_ascii_hexdigit);
         // model-00001-of-00003.gguf
         let is_part_of = length == 5 && starts(b"000") && word.iter().all(u8::is_ascii_digit);
-        let address = [UUID, PCI_ADDRESS].into_iter().find(|form| has_form(&text[at..], form));
+        let address = [UUID, PCI_ADDRESS, PCI_CLASS, PCI_ID]
+            .into_iter()
+            .find(|form| has_form(&text[at..], form));
         let length = address.map_or(length, <[u8]>::len);
         if is_number
             || is_part_of
@@ -36,6 +38,8 @@ pub fn blank(text: &mut [u8]) {
 /// Forms of addresses, where a zero stands for any hexadecimal digit.
 const UUID: &[u8] = b"00000000-0000-0000-0000-000000000000";
 const PCI_ADDRESS: &[u8] = b"00:00.0";
+const PCI_CLASS: &[u8] = b"[0000]:";
+const PCI_ID: &[u8] = b"[0000:0000]";
 
 /// The text begins with this form, and it ends there.
 fn has_form(text: &[u8], form: &[u8]) -> bool {
@@ -67,7 +71,7 @@ impl Reading<'_> {
         }
         // gfx90a
         let letter = self.token(self.at + 2).filter(|next| next.is_glued && next.text.len() == 1);
-        let end = self.at + 2 + usize::from(letter.is_some());
+        let mut end = self.at + 2 + usize::from(letter.is_some());
         let written =
             format!("{}{}{}", first.text, number.raw, letter.map_or("", |letter| &letter.text));
         let is_chip = |name: &str| {
@@ -82,6 +86,10 @@ impl Reading<'_> {
         let devices = NAMES.devices(is_of);
         if devices.is_empty() {
             return false;
+        }
+        // gfx1103_r1
+        while self.token(end).is_some_and(|next| next.gap == '_') {
+            end += 1;
         }
         let text = self.take(end);
         self.chips.push(Chip { text, devices });

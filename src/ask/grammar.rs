@@ -504,6 +504,17 @@ impl Reading<'_> {
                 return true;
             }
         }
+        // A head that drafts.
+        let head = match word {
+            "eagle" | "eagle3" => Some("eagle3"),
+            "dflash" => Some("dflash"),
+            _ => None,
+        };
+        if let Some(head) = head {
+            let end = at + 1 + usize::from(self.token(at + 1).is_some_and(|t| t.text == "3"));
+            self.set(end, "draft", head.to_owned());
+            return true;
+        }
         let flash = self.token(at).is_some_and(|t| t.is("flash"))
             && self.token(at + 1).is_some_and(|t| t.is("attention") || t.is("attn"));
         if flash {
@@ -526,16 +537,36 @@ impl Reading<'_> {
             "dp" => Some("dp"),
             "ngl" => Some("offload"),
             "ubatch" => Some("ubatch"),
+            "mtp" => Some("mtp"),
             _ => None,
         };
-        let value = self.token(self.at + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
+        let parallel = self.token(self.at + 1).is_some_and(|next| next.raw.starts_with("parallel"));
+        let split = match self.tokens[self.at].text.as_str() {
+            "tensor" => Some("tp"),
+            "pipeline" => Some("pp"),
+            "data" => Some("dp"),
+            _ => None,
+        };
+        let split = split.filter(|_| parallel);
+        let last = match split {
+            Some(_) => {
+                self.skip(self.at + 2, &["size", "of", "on", "over", "across", "degree"]) - 1
+            }
+            None => self.at,
+        };
+        let flag = flag.or(split);
+        let value = self.token(last + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
+        if split.is_some() && value.is_none() {
+            self.take(self.at + 2);
+            return true;
+        }
         if let (Some(key), Some(value)) = (flag, value) {
             let value = match key {
                 "offload" if value >= 99.0 => "none".to_owned(),
                 "offload" => format!("ngl:{value}"),
                 _ => trimmed(value),
             };
-            self.set(self.at + 2, key, value);
+            self.set(last + 2, key, value);
             return true;
         }
         let keys = [

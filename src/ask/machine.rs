@@ -115,8 +115,13 @@ impl Reading<'_> {
             while self.means(end, Meaning::Vram) || self.means(end, Meaning::Card) {
                 end += 1;
             }
-            if self.means(end, Meaning::Ram) {
-                self.set(end + 1, "ram", format!("{}GiB", trimmed(gb * f64::from(count))));
+            let is_said = self.at.checked_sub(1).is_some_and(|before| {
+                let told = self.transfers.as_ref().map(|(span, _)| span.end);
+                self.means(before, Meaning::Ram) || told == Some(self.tokens[before].end)
+            });
+            if self.means(end, Meaning::Ram) || is_said {
+                let end = if is_said { end } else { end + 1 };
+                self.set(end, "ram", format!("{}GiB", trimmed(gb * f64::from(count))));
                 return true;
             }
             let text = self.take(end);
@@ -390,7 +395,18 @@ impl Reading<'_> {
             parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);
         let mut unified_gb = unified.and_then(|part| part.mention.memory_gb);
         let mut left = Vec::new();
+        // 2x 3090, 48 GB: the memory of both.
+        let all_gb = parts.iter().map(|part| {
+            let count = part.count.max(cards.as_ref().map_or(1, |(_, cards)| *cards));
+            Some(f64::from(count) * part.mention.options[0].memory_gb?)
+        });
+        let all_gb = all_gb
+            .sum::<Option<f64>>()
+            .filter(|_| has_gpu && (parts.len() > 1 || parts.iter().any(|part| part.count > 1)));
         for memory in pending {
+            if all_gb.is_some_and(|gb| (gb - memory.gb).abs() < 0.5) {
+                continue;
+            }
             let fits = unified.filter(|_| unified_gb.is_none()).is_some_and(|part| {
                 part.mention
                     .options
@@ -484,6 +500,11 @@ impl Reading<'_> {
         }
         for memory in vram.into_iter().filter(|_| !has_gpu) {
             let count = cards.as_ref().map_or(memory.count, |(_, cards)| memory.count.max(*cards));
+            // A card with 24 GB under $1000 is one that is asked for.
+            if count == 1 && self.filters.iter().any(|(_, key, _)| *key == "budget") {
+                self.filters.push((memory.text, "memory", format!("{}-", trimmed(memory.gb))));
+                continue;
+            }
             is_named |= self.cards_with(memory, count);
         }
         if let Some(span) = self.is_cpu_only.take().filter(|_| !is_named) {

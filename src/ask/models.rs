@@ -89,9 +89,9 @@ pub const KINDS: &[&str] = &[
 
 /// Words that name a family only with something behind them, since they mean something else too.
 const NEEDS_MORE: &[&str] = &[
-    "gpt", "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi", "opt",
-    "ling", "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon", "jais",
-    "scout",
+    "gpt", "k2", "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi",
+    "opt", "ling", "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon",
+    "jais", "scout",
 ];
 
 /// Names of what the catalogue has not, which are no slips in those that it has.
@@ -150,8 +150,9 @@ impl Names {
     /// The family that a word begins the name of, spelt right.
     fn head(&self, token: &Token) -> Option<&str> {
         if token.kind != Kind::Word {
-            // R1 says whose it is.
-            return self.model_words.word("r1").filter(|r1| token.text == *r1);
+            // R1 says whose it is, K2 with what is behind it.
+            let is_told = matches!(token.text.as_str(), "r1" | "k2");
+            return self.model_words.word(&token.text).filter(|_| is_told);
         }
         if let Some(head) = self.heads.word(&token.text) {
             return Some(head);
@@ -364,8 +365,10 @@ impl Names {
                 .or_else(|| (!has_size).then(|| sized(&format!("e{}b", token.text))).flatten()),
             // A million tokens of context are a part of a name.
             Kind::Size if has_size && token.text != "1m" => None,
-            Kind::Size => with(&token.text).or_else(|| {
+            Kind::Size => {
                 let wanted = billions(&token.text)?;
+                let named = with(&token.text);
+                // Devstral Small 2505 is one of 24b too.
                 let near = found.iter().copied().filter(|at| {
                     let name = &self.models[*at];
                     let is_sized = name.words.iter().any(|word| word.kind == Kind::Size);
@@ -379,8 +382,10 @@ impl Names {
                 };
                 let least = near.iter().map(far).fold(1.0, f64::min);
                 near.retain(|at| far(at) < least + 0.05);
+                near.extend(named.into_iter().flat_map(|(named, _)| named));
+                sort::distinct(&mut near);
                 (!near.is_empty()).then(|| (near, token.clone()))
-            }),
+            }
             Kind::Code | Kind::Active => with(&token.text),
         }
     }

@@ -163,7 +163,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
     (
         Need,
-        "need needed needs require required requires buy get нужн* надо требует* купить брать взять потребу* \
+        "need needed needs take require required requires buy get нужн* надо требует* купить брать взять потребу* \
         собрать понадоб* нужно треб* minimum min минимум минимальн*",
     ),
     (
@@ -281,6 +281,8 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("mac", "mak"),
     ("macmini", "makmini makmin"),
     ("macstudio", "makstudio makstudi"),
+    ("claude", "klod"),
+    ("gemini", "dzhemini dzheminay"),
     ("jetson", "dzhetson zhetson"),
     ("raspberry", "raspberi rasberi rasberri rasberry razberi"),
     ("pi", "pay"),
