@@ -198,8 +198,17 @@ impl Names {
             // A family of which nothing was released: claude.
             let never = || self.never_at(tokens, at, start, start + 1);
             if tokens.get(start).is_some_and(|token| token.kind == Kind::Word)
-                && let Some(mention) = never()
+                && let Some(mut mention) = never()
             {
+                // Claude 4 Sonnet, Gemini 2.5 Pro.
+                while tokens.get(mention.tokens.end).is_some_and(|next| {
+                    let is_version = next.number().is_some_and(|n| n < 10.0);
+                    let is_kind = matches!(next.text.as_str(), "sonnet" | "opus" | "haiku")
+                        || KINDS.contains(&next.text.as_str());
+                    matches!(next.gap, ' ' | '-') && (is_version || is_kind)
+                }) {
+                    mention.tokens.end += 1;
+                }
                 return Some(mention);
             }
             let is_size = first.kind == Kind::Size;
@@ -229,7 +238,9 @@ impl Names {
                 // Phi-3-mini-128k.
                 let both: Vec<usize> =
                     found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect();
-                if token.gap == '-' && !both.is_empty() {
+                let is_context =
+                    tokens.get(next + 2).is_some_and(|behind| means(&behind.raw, Meaning::Context));
+                if matches!(token.gap, '-' | ' ') && !both.is_empty() && !is_context {
                     found = both;
                     used.push(Token {
                         text: format!("{}k", token.text),
