@@ -50,14 +50,45 @@ pub fn imported(
             "quant": model.quant,
             "remarks": model.remarks,
         }),
-        Err(error) => json!({ "error": {
-            "file": error.file,
-            "field": error.field,
-            "value": error.value,
-            "accepted": error.accepted,
-        } }),
+        Err(error) => refused(&error),
     };
     answer.to_string()
+}
+
+/// What is to be fetched of the repository of Hugging Face that `named` is the id or the address of,
+/// as JSON: without the list of its files where that `list` is; with it `files`, or `options` of which
+/// one is to be chosen. Otherwise `error`.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hub(named: &str, listing: &str) -> String {
+    use headroom::import::Repository;
+    use serde_json::json;
+
+    let answer = match Repository::named(named) {
+        None => json!({ "error": {
+            "file": named,
+            "field": "id",
+            "value": named,
+            "accepted": "owner/name, or an address on huggingface.co",
+        } }),
+        Some(repository) if listing.is_empty() => json!({ "list": repository.listing() }),
+        Some(repository) => match repository.files(listing.as_bytes()) {
+            Ok(files) => json!(files),
+            Err(error) => refused(&error),
+        },
+    };
+    answer.to_string()
+}
+
+/// Why files cannot be used, as JSON.
+#[cfg(target_arch = "wasm32")]
+fn refused(error: &headroom::import::ImportError) -> serde_json::Value {
+    serde_json::json!({ "error": {
+        "file": error.file,
+        "field": error.field,
+        "value": error.value,
+        "accepted": error.accepted,
+    } })
 }
 
 fn main() {}
