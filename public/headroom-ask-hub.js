@@ -1,6 +1,6 @@
-// Asks Hugging Face for a model: for the list of a repository's files, and for their beginnings.
+// Asks Hugging Face for a repository's files and their beginnings.
 
-/** Its model as JSON, or those of which one is to be chosen. `read` reads files by slices. */
+/** The answer of `hub` or of `read`, as JSON. */
 export async function ofHub({ hub }, repository, read) {
   try {
     const { list } = JSON.parse(hub(repository, ""));
@@ -49,7 +49,7 @@ async function fetched(url, from, to, isFile) {
     return new Uint8Array(await new Blob(parts).arrayBuffer()).subarray(skipped);
   } catch (failed) {
     if (failed.why) throw failed;
-    // What the policy forbids is told after the failure.
+    // The policy is told of after the failure.
     await new Promise((resolve) => setTimeout(resolve));
     throw { why: isForbidden ? "forbidden" : signal.aborted ? "slow" : navigator.onLine ? "unreachable" : "offline" };
   } finally {

@@ -268,7 +268,7 @@ impl Names {
                 && found.iter().any(with)
                 && !has_unit(tokens, after)
                 && !is_count
-                && of(&token.text).is_none_or(|named| named.iter().all(|at| with(at)))
+                && of(&token.text).is_none_or(|named| named.iter().all(&with))
             {
                 found.retain(with);
                 memory_gb = bare_gb;
