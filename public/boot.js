@@ -92,9 +92,9 @@
       if (rest) join(rest);
       else compile(address("rest")).then(join).catch(missing);
     });
-  // Reads the beginnings of a model's files, as far as the module asks for. Nothing is sent anywhere.
-  self.headroomImport = async (files) => {
-    const { imported } = await import(address("js"));
+  // Reads the beginnings of a model's files, as far as the module asks for; `read` gives the bytes
+  // of one between two places.
+  const reading = ({ imported }) => async (files, read) => {
     const names = files.map((file) => file.webkitRelativePath || file.name);
     const sizes = files.map((file) => file.size);
     const beginnings = files.map(() => new Uint8Array());
@@ -105,12 +105,22 @@
       for (const [at, length] of more.entries()) {
         const known = beginnings[at];
         if (length <= known.length) continue;
-        const next = await files[at].slice(known.length, length).arrayBuffer();
+        const next = await read(files[at], known.length, length);
         beginnings[at] = new Uint8Array(length);
         beginnings[at].set(known);
-        beginnings[at].set(new Uint8Array(next), known.length);
+        beginnings[at].set(next, known.length);
       }
     }
+  };
+  // The reader's own files: nothing is sent anywhere.
+  self.headroomImport = async (files) => reading(await import(address("js")))(files, async (file, from, to) => {
+    return new Uint8Array(await file.slice(from, to).arrayBuffer());
+  });
+  // A repository of Hugging Face: the only requests to another host, where the reader asks for it.
+  self.headroomHub = async (repository) => {
+    const { ofHub } = await import(new URL("hub.js", document.baseURI));
+    const app = await import(address("js"));
+    return ofHub(app, repository, reading(app));
   };
 
   // A page that this one is part of is told how high it is: public/embed.js reads that.

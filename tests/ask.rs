@@ -215,6 +215,21 @@ fn what_is_asked_is_said() {
 }
 
 #[test]
+fn repositories_that_the_catalogue_lacks_are_told() {
+    for (text, repository) in [
+        ("owner/Brand-New-9B on a 3090", Some("owner/Brand-New-9B")),
+        ("hf.co/owner/Brand-New-9B-GGUF:Q6_K", Some("owner/Brand-New-9B-GGUF:Q6_K")),
+        ("unsloth/Qwen3-32B-GGUF", Some("unsloth/Qwen3-32B-GGUF")),
+        ("https://huggingface.co/Qwen/Qwen3-32B", None),
+        ("qwen3 32b at 20 tok/s on 3060/32gb", None),
+        ("llama-server -m models/Foo-7B-Q4_K_M.gguf", None),
+        ("docker run vllm/vllm-openai:latest --model Qwen/Qwen3-8B", None),
+    ] {
+        assert_eq!(ask(text).repository.as_deref(), repository, "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_understood_is_said() {
     assert_eq!(ask("asdf qwen3 8b zxcv").ignored, ["asdf", "zxcv"]);
     assert_eq!(ask("").query, "");

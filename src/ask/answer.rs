@@ -40,7 +40,9 @@ impl Reading<'_> {
         self.families();
         self.how_many();
         let is_model_named = self.name_models();
+        self.name_chips();
         let is_machine_named = self.name_machines();
+        self.name_ram_speed(is_machine_named);
         ignored.append(&mut self.unused);
         ignored.extend(self.peak.take().map(|(span, _)| span));
         let is_quantised = !self.bits.is_empty() || !self.values("quant").is_empty();
@@ -190,6 +192,15 @@ impl Reading<'_> {
                 self.understood.push((span, "quant", quant));
             }
         }
+        // Google's checkpoints trained for quantisation are made for this.
+        let qat = self.tokens.iter().position(|token| token.raw == "qat");
+        if let Some(at) = qat {
+            self.is_read[at] = true;
+            if self.values("quant").is_empty() {
+                let span = self.span(at..at + 1);
+                self.understood.push((span, "quant", "Q4_0".to_owned()));
+            }
+        }
         let implied = self.values("quant").iter().find_map(|name| match Quant::parse(name)? {
             Quant::Format(Format::Mlx(_)) => Some(Engine::Mlx),
             Quant::Format(Format::Exl3(_)) => Some(Engine::ExLlamaV3),
@@ -284,6 +295,13 @@ impl Reading<'_> {
         }
         // Is there an AMD card that runs it?
         let card = first(Card).filter(|card| {
+            // A GPU for it.
+            let is_for = self
+                .token(card + 1)
+                .is_some_and(|next| matches!(next.raw.as_str(), "for" | "под" | "для"));
+            if is_for {
+                return true;
+            }
             let before = card.checked_sub(1).map(|before| self.tokens[before].raw.as_str());
             before.is_some_and(|word| {
                 narrowing(word).any(|(key, _)| matches!(*key, "vendor" | "class"))
@@ -304,6 +322,10 @@ impl Reading<'_> {
                 Some(("hardware", span(which.min(need), need.max(which))))
             }
             (Some(which), _, Some(fit)) => Some((missing, span(which.min(fit), fit.max(which)))),
+            // I need a model for code.
+            (None, Some(need), _) if !has_model && first(Model).is_some_and(|at| at > need) => {
+                Some(("models", span(need, need)))
+            }
             (None, Some(need), _) if has_model && !has_machine => {
                 Some(("hardware", span(need, need)))
             }

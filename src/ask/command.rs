@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::scenario::{Scenario, setting};
+
 /// What a flag does to the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
@@ -345,8 +347,11 @@ pub fn read(text: &str) -> Command {
         let find = |key| command.found.iter().find(|(_, known, _)| *known == key);
         let users = find("users").and_then(|(_, _, users)| users.parse::<u64>().ok());
         let divided = users.filter(|_| find("unified").is_none());
-        let value = match (value.parse::<u64>(), divided) {
-            (Ok(total), Some(users)) if users > 0 => (total / users).to_string(),
+        // 16k is read as a link writes it.
+        let mut scenario = Scenario::default();
+        let tokens = setting("ctx").filter(|ctx| ctx.set(&mut scenario, &value).is_ok());
+        let value = match (tokens.map(|_| scenario.context), divided) {
+            (Some(total), Some(users)) if users > 0 => (total / users).to_string(),
             _ => value,
         };
         command.found.push((whole, "ctx", value));

@@ -43,7 +43,7 @@ const OPTIONAL: &[&str] = &[
 ];
 
 /// Words that make another device of one.
-const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop"];
+const OTHER: &[&str] = &["xt", "xtx", "ti", "gre", "laptop", "orin"];
 
 /// Words behind a name that make another device of it, also where there is no such one.
 const VARIANTS: &[&str] = &["ti", "super", "xt", "xtx", "gre", "nx", "laptop"];
@@ -59,6 +59,7 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("bosgame m5", "strix-halo-395"),
     ("beelink gtr9", "strix-halo-395"),
     ("project digits", "dgx-spark-gb10"),
+    ("nvidia thor", "jetson-agx-thor-t5000"),
 ];
 
 /// All texts that a device goes by.
@@ -172,8 +173,14 @@ impl Names {
         if !is_start {
             return None;
         }
-        let mut found = self.device_words.get(&first.text)?.clone();
-        let mut used = vec![first.text.clone()];
+        // Р40 in Cyrillic letters sounds otherwise than it looks.
+        let alike =
+            first.raw.chars().next().and_then(lexer::alike).filter(|_| first.kind == Kind::Code);
+        let alike = alike.map(|letter| format!("{letter}{}", &first.text[1..]));
+        let known = self.device_words.word(&first.text);
+        let name = known.or_else(|| self.device_words.word(alike.as_deref()?))?.to_owned();
+        let mut found = self.device_words.get(&name)?.clone();
+        let mut used = vec![name];
         let mut memory_gb =
             memory.filter(|gb| found.iter().any(|at| has_memory(self.devices[*at].device, *gb)));
         let mut end = start + 1;
@@ -183,6 +190,10 @@ impl Names {
             let is_drivers =
                 token.gap == ',' && tokens.get(end + 1).is_some_and(|unit| unit.text == "mib");
             if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus && !is_drivers {
+                break;
+            }
+            // 7900 XT/7900 XTX.
+            if token.gap == '/' && token.kind == Kind::Number && token.text.len() > 2 {
                 break;
             }
             // 5060 Ti with 16 GB.
@@ -215,6 +226,13 @@ impl Names {
                 end += 2;
                 continue;
             }
+            // MI250X x4.
+            let is_times = token.is("x")
+                && !token.is_glued
+                && tokens.get(end + 1).is_some_and(|next| next.kind == Kind::Number);
+            if is_times {
+                break;
+            }
             // 4090s are several.
             let narrows = |at: &usize| {
                 self.device_words.get("s").is_some_and(|all| all.binary_search(at).is_ok())
@@ -240,11 +258,17 @@ impl Names {
             let is_count = tokens.get(after + 1).is_some_and(|next| {
                 matches!(next.raw.as_str(), "шт" | "штук" | "pcs" | "cards" | "x" | "х")
             });
+            let of = |word: &str| {
+                let all = self.device_words.get(word)?;
+                let both = found.iter().copied().filter(|at| all.binary_search(at).is_ok());
+                Some(both.collect::<Vec<_>>()).filter(|both| !both.is_empty())
+            };
             if memory_gb.is_none()
                 && matches!(token.gap, ' ' | '-')
                 && found.iter().any(with)
                 && !has_unit(tokens, after)
                 && !is_count
+                && of(&token.text).is_none_or(|named| named.iter().all(&with))
             {
                 found.retain(with);
                 memory_gb = bare_gb;
@@ -259,11 +283,6 @@ impl Names {
                 end += usize::from(digits.is_some() && is_memory_type(token));
                 continue;
             }
-            let of = |word: &str| {
-                let all = self.device_words.get(word)?;
-                let both = found.iter().copied().filter(|at| all.binary_search(at).is_ok());
-                Some(both.collect::<Vec<_>>()).filter(|both| !both.is_empty())
-            };
             // Core Ultra 7 265K is no length.
             let is_name = tokens.get(end + 1).is_some_and(|letter| {
                 letter.is_glued && letter.is("k") && of("k").is_some() && of(&token.text).is_some()
@@ -291,6 +310,19 @@ impl Names {
             found.retain(|at| has_memory(self.devices[*at].device, gb));
         }
         let mut mention = self.chosen_devices(found, &used, memory_gb, at..end)?;
+        // 1060 3 GB: one with less, that is not in the catalogue.
+        let device = mention.options[0];
+        let is_less = is_memory(tokens, end).is_some_and(|gb| {
+            let is_ram = tokens.get(end + 2).is_some_and(|next| means(&next.raw, Meaning::Ram));
+            let is_near = matches!(tokens[end].gap, ' ' | '-') && !is_ram;
+            is_near && device.memory_gb.is_some_and(|memory| gb < memory * 0.75)
+        });
+        if is_less && device.kind == DeviceKind::Discrete {
+            mention.tokens.end += 2;
+            mention.has_usual = false;
+            mention.options.truncate(1);
+            return Some(mention);
+        }
         // 5090 Ti, Xavier NX: another device, that is not in the catalogue.
         let is_variant = |token: &&Token| {
             VARIANTS.contains(&token.text.as_str()) && matches!(token.gap, ' ' | '-')
@@ -344,6 +376,11 @@ impl Names {
                 && !OPTIONAL.contains(&word.as_str())
                 && word.len() > 2
         };
+        // Snapdragon X Plus is not told by its last word.
+        let is_tier = |word: &String| matches!(word.as_str(), "plus" | "elite" | "extreme");
+        if !told.is_empty() && told.iter().all(is_tier) {
+            return None;
+        }
         found.retain(|at| {
             let words = &self.devices[*at].words;
             let is_told = match is_cpu(at) {
@@ -427,6 +464,21 @@ impl Names {
             });
         let has_usual = usual.is_some() || options.len() == 1 && !is_near;
         (!options.is_empty()).then_some(DeviceMention { tokens, options, has_usual, memory_gb })
+    }
+
+    /// What a laptop has that is called like a card.
+    pub fn laptop(&self, mention: &DeviceMention) -> Option<DeviceMention> {
+        let words =
+            &self.devices.iter().find(|name| name.device.id == mention.options[0].id)?.words;
+        let tokens = lexer::of_name(&format!("{} laptop", words.join(" ")));
+        let mut found = self.device_at(&tokens, 0, None)?;
+        found.options.retain(|device| {
+            device.id.contains("laptop")
+                && mention.memory_gb.is_none_or(|gb| has_memory(device, gb))
+        });
+        found.has_usual |= found.options.len() == 1;
+        found.memory_gb = mention.memory_gb;
+        (!found.options.is_empty()).then_some(found)
     }
 
     /// The devices that a closure selects, in the order of the catalogue.

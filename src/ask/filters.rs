@@ -124,7 +124,7 @@ fn is_of_models(key: &str, value: &str) -> bool {
 fn is_of_devices(key: &str, value: &str) -> bool {
     match key {
         "sort" => matches!(value, "price" | "speed" | "power" | "memory"),
-        key => matches!(key, "class" | "vendor" | "budget" | "most"),
+        key => matches!(key, "class" | "vendor" | "budget" | "most" | "memory"),
     }
 }
 
@@ -292,17 +292,47 @@ impl Reading<'_> {
             let raw = self.tokens[*at].raw.as_str();
             raw == "budget" || raw.starts_with("бюджет")
         });
-        let is_budget = said.is_some();
+        // A card up to 50 thousand.
+        let is_up_to = value > number
+            && value >= 10_000.0
+            && at.checked_sub(1).is_some_and(|before| {
+                matches!(self.tokens[before].raw.as_str(), "до" | "under" | "below")
+            })
+            && !self.means(end, Meaning::Context)
+            && !self.means(end, Meaning::Tokens)
+            && (0..at).any(|before| {
+                self.means(before, Meaning::Card) || self.means(before, Meaning::Machine)
+            })
+            && !(0..at).any(|before| self.means(before, Meaning::Context));
+        let is_budget = said.is_some() || is_up_to;
         let currency = sign(before).or(sign(behind)).map(|(_, currency)| *currency).or(word);
         if currency.is_none() && !is_budget || number <= 0.0 {
             return false;
+        }
+        // $2/hr, 150 руб в час.
+        let unit = end + usize::from(word.is_some());
+        let is_per = self.means(unit, Meaning::Per);
+        let hour = unit + usize::from(is_per);
+        let is_hour = self.token(hour).is_some_and(|next| {
+            let is_hour = matches!(next.raw.as_str(), "h" | "hr" | "hour" | "ч" | "час");
+            is_hour && (is_per || next.gap == '/')
+        });
+        if let Some(currency) = currency.filter(|_| is_hour) {
+            let span = self.take(hour + 1);
+            if currency != "USD" {
+                self.understood.push((span.clone(), "cur", currency.to_owned()));
+            }
+            self.understood.push((span, "rent", trimmed(value)));
+            return true;
         }
         let is_rate = self.token(end).is_some_and(|next| next.gap == '/');
         if is_rate {
             return false;
         }
-        let end = end + usize::from(word.is_some());
-        let is_russian = said.is_some_and(|said| !self.tokens[said].raw.is_ascii());
+        let end = unit;
+        let is_russian = said
+            .or(at.checked_sub(1).filter(|_| is_up_to))
+            .is_some_and(|said| !self.tokens[said].raw.is_ascii());
         if let Some(said) = said {
             self.is_read[said] = true;
         }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::command;
 use super::devices::DeviceMention;
+use super::drivers::{self, Chip};
 use super::lexer::{self, Kind, Token};
 use super::models::ModelMention;
 use super::names::{Entry, NAMES, Names};
@@ -22,6 +23,7 @@ const ENGINES: &[(&str, Engine)] = &[
     ("llama swap", Engine::LlamaCpp),
     ("llamacpp", Engine::LlamaCpp),
     ("lcpp", Engine::LlamaCpp),
+    ("llamafile", Engine::LlamaCpp),
     ("ggml org llama cpp", Engine::LlamaCpp),
     ("ollama", Engine::Ollama),
     ("lm studio", Engine::LmStudio),
@@ -119,6 +121,8 @@ pub struct PendingMemory {
 pub struct Part {
     pub text: Range<usize>,
     pub count: u32,
+    /// Its place in a list of devices.
+    pub number: Option<u32>,
     pub mention: DeviceMention,
     /// It is an alternative to the one before it.
     pub is_alternative: bool,
@@ -134,6 +138,11 @@ pub struct Reading<'a> {
     pub choices: Vec<(Range<usize>, Choice)>,
     pub models: Vec<(Range<usize>, ModelMention, bool)>,
     pub parts: Vec<Part>,
+    pub chips: Vec<Chip>,
+    /// The place in a list of the device that comes next.
+    pub number: Option<u32>,
+    /// Generation of the RAM and its megatransfers a second.
+    pub transfers: Option<(Range<usize>, [u32; 2])>,
     pub vram: Vec<PendingMemory>,
     pub memory: Vec<PendingMemory>,
     pub bits: Vec<(Range<usize>, f64)>,
@@ -157,7 +166,7 @@ pub fn read(text: &str) -> Asked {
     for span in &command.consumed {
         blanked[span.clone()].fill(b' ');
     }
-    blank_drivers(&mut blanked);
+    drivers::blank(&mut blanked);
     let blanked = String::from_utf8(blanked).unwrap_or_default();
     let tokens = with_quants(lexer::split(&blanked));
     let is_read = vec![false; tokens.len()];
@@ -170,6 +179,9 @@ pub fn read(text: &str) -> Asked {
         choices: Vec::new(),
         models: Vec::new(),
         parts: Vec::new(),
+        chips: Vec::new(),
+        number: None,
+        transfers: None,
         vram: Vec::new(),
         memory: Vec::new(),
         bits: Vec::new(),
@@ -185,27 +197,6 @@ pub fn read(text: &str) -> Asked {
         reading.step();
     }
     reading.finish(&command)
-}
-
-/// Blanks what drivers print beside a device's name: 0x00002503, Direct3D11, `vs_5_0`.
-fn blank_drivers(text: &mut [u8]) {
-    let is_part = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-    let mut at = 0;
-    while at < text.len() {
-        let length = text[at..].iter().take_while(|b| is_part(b)).count();
-        let word = text[at..at + length].to_ascii_lowercase();
-        let starts = |start: &[u8]| word.starts_with(start);
-        let is_number = starts(b"0x") && length > 5 && word[2..].iter().all(u8::is_ascii_hexdigit);
-        // model-00001-of-00003.gguf
-        let is_part_of = length == 5 && starts(b"000") && word.iter().all(u8::is_ascii_digit);
-        if is_number
-            || is_part_of
-            || [&b"direct3d"[..], b"d3d", b"vs_", b"ps_"].into_iter().any(starts)
-        {
-            text[at..at + length].fill(b' ');
-        }
-        at += length.max(1);
-    }
 }
 
 impl Reading<'_> {
@@ -240,11 +231,17 @@ impl Reading<'_> {
         let is_owner = self.is_owner(self.at) && !self.tokens[self.at].is("mlx");
         let read = self.id()
             || !is_owner && self.engine()
+            || self.log()
+            || self.chip()
+            || self.numbered()
+            || self.slice()
             || self.cache()
             || self.switches()
             || self.money()
             || self.sizes()
             || self.year()
+            || self.ram_transfers()
+            || self.batch()
             || self.keyed()
             || self.figures()
             || self.counted_device()
@@ -338,6 +335,41 @@ impl Reading<'_> {
             }
             None => false,
         }
+    }
+
+    /// A name of the program in its log: `llama_model_loader`, `llama_kv_cache`.
+    pub(super) fn log(&mut self) -> bool {
+        let is_joined = |at: usize| {
+            self.token(at).is_some_and(|next| next.kind == Kind::Word && next.gap == '_')
+                && !self
+                    .token(at)
+                    .is_some_and(|next| matches!(next.text.as_str(), "guard" | "instruct"))
+        };
+        if !self.tokens[self.at].is("llama") || !is_joined(self.at + 1) {
+            return false;
+        }
+        let mut end = self.at + 1;
+        while is_joined(end) {
+            end += 1;
+        }
+        self.set(end, "engine", Engine::LlamaCpp.name().to_owned());
+        true
+    }
+
+    /// What is served at once: batch 32, batch size of 8, bs=16; of thousands it is tokens.
+    pub(super) fn batch(&mut self) -> bool {
+        let is_batch = matches!(self.tokens[self.at].raw.as_str(), "batch" | "bs" | "батч");
+        let number = self.skip(self.at + 1, &["size", "of", "is", "сайз", "размер"]);
+        let value = self.token(number).and_then(Token::number);
+        let Some(value) = value.filter(|n| is_batch && n.fract() == 0.0 && *n >= 1.0) else {
+            return false;
+        };
+        if has_unit(&self.tokens, number) || self.device(number, None).is_some() {
+            return false;
+        }
+        let key = if value <= 256.0 { "users" } else { "batch" };
+        self.set(number + 1, key, trimmed(value));
+        true
     }
 
     /// The KV cache and its type, in either order.
@@ -472,6 +504,17 @@ impl Reading<'_> {
                 return true;
             }
         }
+        // A head that drafts.
+        let head = match word {
+            "eagle" | "eagle3" => Some("eagle3"),
+            "dflash" => Some("dflash"),
+            _ => None,
+        };
+        if let Some(head) = head {
+            let end = at + 1 + usize::from(self.token(at + 1).is_some_and(|t| t.text == "3"));
+            self.set(end, "draft", head.to_owned());
+            return true;
+        }
         let flash = self.token(at).is_some_and(|t| t.is("flash"))
             && self.token(at + 1).is_some_and(|t| t.is("attention") || t.is("attn"));
         if flash {
@@ -494,16 +537,36 @@ impl Reading<'_> {
             "dp" => Some("dp"),
             "ngl" => Some("offload"),
             "ubatch" => Some("ubatch"),
+            "mtp" => Some("mtp"),
             _ => None,
         };
-        let value = self.token(self.at + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
+        let parallel = self.token(self.at + 1).is_some_and(|next| next.raw.starts_with("parallel"));
+        let split = match self.tokens[self.at].text.as_str() {
+            "tensor" => Some("tp"),
+            "pipeline" => Some("pp"),
+            "data" => Some("dp"),
+            _ => None,
+        };
+        let split = split.filter(|_| parallel);
+        let last = match split {
+            Some(_) => {
+                self.skip(self.at + 2, &["size", "of", "on", "over", "across", "degree"]) - 1
+            }
+            None => self.at,
+        };
+        let flag = flag.or(split);
+        let value = self.token(last + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
+        if split.is_some() && value.is_none() {
+            self.take(self.at + 2);
+            return true;
+        }
         if let (Some(key), Some(value)) = (flag, value) {
             let value = match key {
                 "offload" if value >= 99.0 => "none".to_owned(),
                 "offload" => format!("ngl:{value}"),
                 _ => trimmed(value),
             };
-            self.set(self.at + 2, key, value);
+            self.set(last + 2, key, value);
             return true;
         }
         let keys = [
@@ -673,7 +736,11 @@ impl Reading<'_> {
                 && matches!(
                     self.tokens[at - 1].raw.as_str(),
                     "like" | "as" | "than" | "уровня" | "вроде" | "типа" | "аналог" | "близкая"
-                );
+                )
+                || mention.note.is_some()
+                    && self.token(mention.tokens.end).is_some_and(|next| {
+                        matches!(next.raw.as_str(), "level" | "class" | "quality" | "alternative")
+                    });
             if is_measure {
                 self.take(mention.tokens.end);
             } else {

@@ -102,6 +102,23 @@ fn transliterate(raw: &str) -> String {
     out
 }
 
+/// A letter of a script that is written without spaces.
+const fn is_ideograph(letter: char) -> bool {
+    matches!(letter, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+}
+
+/// The Latin letter that a Cyrillic one looks like, where it sounds otherwise.
+pub const fn alike(letter: char) -> Option<char> {
+    Some(match letter {
+        'р' => 'p',
+        'в' => 'b',
+        'н' => 'h',
+        'с' => 'c',
+        'х' => 'x',
+        _ => return None,
+    })
+}
+
 /// Letters that look like another of the other alphabet, where they stand by a number.
 fn by_a_number(raw: &str) -> Option<&'static str> {
     Some(match raw {
@@ -148,6 +165,10 @@ pub fn split(text: &str) -> Vec<Token> {
         } else if c.is_alphabetic() || c == '×' {
             while at(i).is_alphabetic() || at(i) == '×' {
                 i += 1;
+                // Between ideographs and letters there is no space.
+                if is_ideograph(at(i)) != is_ideograph(c) {
+                    break;
+                }
                 // 8xh100 is 8 x h100, but 7900xtx has a word behind its number.
                 let is_times = i == first + 1 && matches!(c, 'x' | 'X' | 'х' | 'Х' | '×');
                 let after_number =
@@ -162,7 +183,8 @@ pub fn split(text: &str) -> Vec<Token> {
                 if is_then_times {
                     break;
                 }
-                if is_times && after_number && !matches!(at(i), 't' | 'T' | 's' | 'S') {
+                if is_times && after_number && !matches!(at(i), 't' | 'T' | 's' | 'S' | 'т' | 'Т')
+                {
                     break;
                 }
             }

@@ -12,6 +12,13 @@ use crate::catalog::{Catalog, Device, DeviceKind};
 use crate::scenario::{DeviceCount, Machine};
 use crate::sort;
 
+/// Words behind a number of devices.
+const PIECES: &[&str] = &["шт", "штуки", "штук", "штуках", "pcs", "units", "pieces"];
+
+/// Beginnings of words by which one machine is set against another.
+const COMPARES: &[&str] =
+    &["compar", "сравн", "upgrad", "replac", "instead", "апгрейд", "замен", "вместо", "перейти"];
+
 impl Reading<'_> {
     pub(super) fn device(&self, at: usize, memory: Option<f64>) -> Option<DeviceMention> {
         let token = self.token(at)?;
@@ -84,7 +91,7 @@ impl Reading<'_> {
                 break;
             }
         }
-        if self.token(next).is_none_or(|token| matches!(token.gap, ',' | ';' | '+')) {
+        if self.token(next).is_none_or(|token| matches!(token.gap, ',' | ';' | '+' | '[')) {
             return false;
         }
         let count = count as u32;
@@ -108,8 +115,13 @@ impl Reading<'_> {
             while self.means(end, Meaning::Vram) || self.means(end, Meaning::Card) {
                 end += 1;
             }
-            if self.means(end, Meaning::Ram) {
-                self.set(end + 1, "ram", format!("{}GiB", trimmed(gb * f64::from(count))));
+            let is_said = self.at.checked_sub(1).is_some_and(|before| {
+                let told = self.transfers.as_ref().map(|(span, _)| span.end);
+                self.means(before, Meaning::Ram) || told == Some(self.tokens[before].end)
+            });
+            if self.means(end, Meaning::Ram) || is_said {
+                let end = if is_said { end } else { end + 1 };
+                self.set(end, "ram", format!("{}GiB", trimmed(gb * f64::from(count))));
                 return true;
             }
             let text = self.take(end);
@@ -169,15 +181,26 @@ impl Reading<'_> {
             count *= nodes as u32;
             end = nodes_at + 2;
         }
-        // 3090 x2, 3090*2, 3090 (2 pcs).
+        // RTX PRO 6000 Workstation Edition x2.
+        let is_word = |at: usize| self.means(at, Meaning::Brand) && self.tokens[at].gap == ' ';
+        let behind = (end..).find(|at| !is_word(*at)).unwrap_or(end);
+        if self.token(behind).is_some_and(|token| token.is("x")) {
+            end = behind;
+        }
+        // 3090 x2, 3090*2, 3090 (2 pcs), 3090 две штуки.
         let times = self.token(end).is_some_and(|token| token.is("x"));
         let number = self.token(end + usize::from(times)).and_then(Token::number);
+        let is_pieces =
+            |at: usize| self.token(at).is_some_and(|next| PIECES.contains(&next.raw.as_str()));
+        let number = number.or_else(|| {
+            let word = &self.token(end)?.raw;
+            let (_, number) = COUNTS.iter().find(|(known, _)| known == word)?;
+            is_pieces(end + 1).then_some(*number)
+        });
         let number = number.filter(|n| n.fract() == 0.0 && (1.0..=128.0).contains(n));
         if let Some(number) = number {
             let at = end + usize::from(times);
-            let is_pieces = self.token(at + 1).is_some_and(|next| {
-                matches!(next.raw.as_str(), "шт" | "штуки" | "штук" | "pcs" | "units")
-            });
+            let is_pieces = is_pieces(at + 1);
             let then_device = times
                 && !self.tokens[at].is_glued
                 && (self.device(at, None).is_some() || has_unit(&self.tokens, at));
@@ -186,19 +209,44 @@ impl Reading<'_> {
                 end = at + 1 + usize::from(is_pieces);
             }
         }
+        // TPU v5e-8 is a slice of eight chips; of those with two cores a chip the cores are counted.
+        let device = mention.options[0];
+        let slice = self.token(end).filter(|next| next.gap == '-' && device.id.starts_with("tpu-"));
+        if let Some(cores) = slice.and_then(Token::number) {
+            let a_chip = if matches!(device.id.as_str(), "tpu-v4" | "tpu-v5p") { 2 } else { 1 };
+            count = (cores as u32 / a_chip).max(1);
+            end += 1;
+        }
         let between = self.parts.last().map(|part| part.text.end..self.tokens[self.at].start);
         let is_alternative = between.is_some_and(|between| {
             let has_or = self.tokens.iter().any(|token| {
                 let is_or = token.kind == Kind::Word && means(&token.raw, Meaning::Or);
-                let compares = token.raw.starts_with("compar") || token.raw.starts_with("сравн");
-                is_or
+                let compares = COMPARES.iter().any(|start| token.raw.starts_with(start));
+                (is_or || compares)
                     && (between.contains(&token.start)
                         || compares && !self.text[between.clone()].contains('+'))
             });
             has_or || self.text.get(between).is_some_and(|text| text.contains(';'))
         });
+        // [Radeon RX 7900 XT/7900 XTX]: a chip, of which these are made; 3090/4090 are two.
+        let between = self.parts.last().map(|part| part.text.end..self.tokens[self.at].start);
+        let is_slash = between.and_then(|gap| self.text.get(gap)).is_some_and(|gap| gap == "/");
+        let before = &self.text[..self.tokens[self.at].start];
+        let is_inside = before.rfind('[') > before.rfind(']');
         let text = self.take(end);
-        self.parts.push(Part { text, count, mention, is_alternative });
+        let number = self.number.take();
+        if let Some(last) = self.parts.last_mut().filter(|_| is_slash && is_inside) {
+            last.text.end = text.end;
+            last.mention.has_usual = false;
+            for device in mention.options {
+                if last.mention.options.iter().all(|known| known.id != device.id) {
+                    last.mention.options.push(device);
+                }
+            }
+            return;
+        }
+        let is_alternative = is_alternative || is_slash;
+        self.parts.push(Part { text, count, number, mention, is_alternative });
     }
 
     /// A machine that a cloud rents by name: g6e.xlarge, Standard_ND96isr_H100_v5.
@@ -347,7 +395,18 @@ impl Reading<'_> {
             parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);
         let mut unified_gb = unified.and_then(|part| part.mention.memory_gb);
         let mut left = Vec::new();
+        // 2x 3090, 48 GB: the memory of both.
+        let all_gb = parts.iter().map(|part| {
+            let count = part.count.max(cards.as_ref().map_or(1, |(_, cards)| *cards));
+            Some(f64::from(count) * part.mention.options[0].memory_gb?)
+        });
+        let all_gb = all_gb
+            .sum::<Option<f64>>()
+            .filter(|_| has_gpu && (parts.len() > 1 || parts.iter().any(|part| part.count > 1)));
         for memory in pending {
+            if all_gb.is_some_and(|gb| (gb - memory.gb).abs() < 0.5) {
+                continue;
+            }
             let fits = unified.filter(|_| unified_gb.is_none()).is_some_and(|part| {
                 part.mention
                     .options
@@ -356,7 +415,11 @@ impl Reading<'_> {
             });
             if fits { unified_gb = Some(memory.gb) } else { left.push(memory) }
         }
-        for (place, part) in parts.into_iter().enumerate() {
+        let is_laptop = self.is_laptop();
+        for (place, mut part) in parts.into_iter().enumerate() {
+            if let Some(mention) = is_laptop.then(|| NAMES.laptop(&part.mention)).flatten() {
+                part.mention = mention;
+            }
             let count = match &cards {
                 Some((_, cards)) if part.count == 1 => *cards,
                 _ => part.count,
@@ -400,6 +463,10 @@ impl Reading<'_> {
                 part.is_alternative || compares && place > 0 && self.is_comma(&spans, &part.text);
             match machines.last_mut().filter(|_| !is_apart) {
                 Some(machine) => match machine.iter_mut().find(|known| known.id == device.id) {
+                    // GPU 0, GPU 1.
+                    Some(known) if part.number.is_some_and(|n| n >= known.count) => {
+                        known.count += device.count;
+                    }
                     Some(known) if known.count == device.count => {}
                     _ => machine.push(device),
                 },
@@ -433,6 +500,11 @@ impl Reading<'_> {
         }
         for memory in vram.into_iter().filter(|_| !has_gpu) {
             let count = cards.as_ref().map_or(memory.count, |(_, cards)| memory.count.max(*cards));
+            // A card with 24 GB under $1000 is one that is asked for.
+            if count == 1 && self.filters.iter().any(|(_, key, _)| *key == "budget") {
+                self.filters.push((memory.text, "memory", format!("{}-", trimmed(memory.gb))));
+                continue;
+            }
             is_named |= self.cards_with(memory, count);
         }
         if let Some(span) = self.is_cpu_only.take().filter(|_| !is_named) {
@@ -445,12 +517,55 @@ impl Reading<'_> {
                 _ => 2,
             });
             is_named = true;
-            self.choose(span, "hw", options, None);
+            // CPU only, DDR5-6000.
+            let told = self.transfers.as_ref().map(|(_, [generation, transfers])| {
+                format!("cpu-ddr{generation}-{transfers}-dual")
+            });
+            match told.filter(|told| options.contains(told)) {
+                Some(told) => self.understood.push((span, "hw", told)),
+                None => self.choose(span, "hw", options, None),
+            }
         }
         if let Some((span, count)) = cards.filter(|_| !is_named) {
             self.filters.push((span, "most", count.to_string()));
         }
         is_named
+    }
+
+    /// It is said that the machine is a laptop, beside the name of its device.
+    fn is_laptop(&self) -> bool {
+        let says = |words: &[&str]| {
+            let mut free = self.tokens.iter().zip(&self.is_read).filter(|(_, is_read)| !**is_read);
+            free.any(|(token, _)| words.iter().any(|word| token.raw.starts_with(word)))
+        };
+        says(&["laptop", "notebook", "ноут"]) && !says(&["egpu", "desktop", "десктоп"])
+    }
+
+    /// The speed of the RAM, where its platform is not named otherwise.
+    pub(super) fn name_ram_speed(&mut self, is_machine_named: bool) {
+        let Some((span, [_, transfers])) = self.transfers.take() else { return };
+        let is_own = self.understood.iter().filter(|(_, key, _)| *key == "hw").any(|(.., hw)| {
+            let mut devices = hw.split([',', ';']);
+            devices.any(|id| {
+                let device = Catalog::bundled().device(id.split(['@', '*']).next().unwrap_or(id));
+                device.is_none_or(|device| device.kind != DeviceKind::Discrete)
+            })
+        });
+        if !is_own || !is_machine_named {
+            let channels = self.channels().unwrap_or(2);
+            self.understood.push((span, "ram_speed", format!("{channels}*{transfers}")));
+        }
+    }
+
+    /// Channels of the RAM: quad channel, 8-channel, двухканал.
+    fn channels(&self) -> Option<u32> {
+        let named = self
+            .tokens
+            .iter()
+            .position(|token| ["channel", "канал"].iter().any(|word| token.raw.starts_with(word)));
+        let before = &self.tokens[named?.checked_sub(1)?];
+        let word = COUNTS.iter().find(|(word, _)| *word == before.raw).map(|(_, n)| *n);
+        before.number().or(word).map(|n| n as u32).filter(|n| (1..=24).contains(n))
     }
 
     pub(super) fn is_comma(&self, spans: &[Range<usize>], next: &Range<usize>) -> bool {

@@ -16,6 +16,7 @@ mod answer;
 mod command;
 mod described;
 mod devices;
+mod drivers;
 mod families;
 mod filters;
 mod grammar;
@@ -34,6 +35,9 @@ pub use machine_paste::{PastedDevice, PastedMachine, pasted_machine};
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Catalog;
+use crate::import::Repository;
+
 /// What was understood of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
@@ -47,6 +51,11 @@ pub struct Asked {
     pub choices: Vec<Choice>,
     /// The parts that were not understood, as typed.
     pub ignored: Vec<String>,
+    /// A repository of Hugging Face that the catalogue does not have, as
+    /// [`Repository::named`](crate::import::Repository::named) reads it: what is understood of it is
+    /// what its name says, and its files can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
 }
 
 /// A part of a text and the setting that it is read as.
@@ -91,6 +100,10 @@ pub fn ask(text: &str) -> Asked {
         end -= 1;
     }
     let mut asked = grammar::read(&text[..end]);
+    let repository = Repository::in_text(&text[..end]);
+    let is_known = |named: &Repository| Catalog::bundled().model(&named.id).is_some();
+    let unknown = repository.filter(|named| !is_known(named));
+    asked.repository = unknown.map(|named| named.to_string());
     if end < text.len() {
         asked.ignored.push(text[end..].to_owned());
     }

@@ -89,8 +89,9 @@ pub const KINDS: &[&str] = &[
 
 /// Words that name a family only with something behind them, since they mean something else too.
 const NEEDS_MORE: &[&str] = &[
-    "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi", "opt", "ling",
-    "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon", "jais", "scout",
+    "gpt", "k2", "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi",
+    "opt", "ling", "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon",
+    "jais", "scout",
 ];
 
 /// Names of what the catalogue has not, which are no slips in those that it has.
@@ -149,8 +150,9 @@ impl Names {
     /// The family that a word begins the name of, spelt right.
     fn head(&self, token: &Token) -> Option<&str> {
         if token.kind != Kind::Word {
-            // R1 says whose it is.
-            return self.model_words.word("r1").filter(|r1| token.text == *r1);
+            // R1 says whose it is, K2 with what is behind it.
+            let is_told = matches!(token.text.as_str(), "r1" | "k2");
+            return self.model_words.word(&token.text).filter(|_| is_told);
         }
         if let Some(head) = self.heads.word(&token.text) {
             return Some(head);
@@ -193,6 +195,22 @@ impl Names {
         let parted = head.is_none().then(|| self.parted_head(tokens, start)).flatten();
         let behind = start + if parted.is_some() { 2 } else { 1 };
         let Some(head) = head.or(parted) else {
+            // A family of which nothing was released: claude.
+            let never = || self.never_at(tokens, at, start, start + 1);
+            if tokens.get(start).is_some_and(|token| token.kind == Kind::Word)
+                && let Some(mut mention) = never()
+            {
+                // Claude 4 Sonnet, Gemini 2.5 Pro.
+                while tokens.get(mention.tokens.end).is_some_and(|next| {
+                    let is_version = next.number().is_some_and(|n| n < 10.0);
+                    let is_kind = matches!(next.text.as_str(), "sonnet" | "opus" | "haiku")
+                        || KINDS.contains(&next.text.as_str());
+                    matches!(next.gap, ' ' | '-') && (is_version || is_kind)
+                }) {
+                    mention.tokens.end += 1;
+                }
+                return Some(mention);
+            }
             let is_size = first.kind == Kind::Size;
             return is_size.then(|| self.models_of_size(tokens, at)).flatten();
         };
@@ -220,7 +238,9 @@ impl Names {
                 // Phi-3-mini-128k.
                 let both: Vec<usize> =
                     found.iter().copied().filter(|at| all.binary_search(at).is_ok()).collect();
-                if token.gap == '-' && !both.is_empty() {
+                let is_context =
+                    tokens.get(next + 2).is_some_and(|behind| means(&behind.raw, Meaning::Context));
+                if matches!(token.gap, '-' | ' ') && !both.is_empty() && !is_context {
                     found = both;
                     used.push(Token {
                         text: format!("{}k", token.text),
@@ -290,7 +310,7 @@ impl Names {
         if let Some(mention) = never.filter(|_| !is_tag || missing.is_some()) {
             return Some(mention);
         }
-        if needs_more && used.len() < 2 && missing.is_none() {
+        if needs_more && used.len() < 2 && missing.is_none() && version.is_none() {
             return None;
         }
         let tokens = at..next;
@@ -356,8 +376,10 @@ impl Names {
                 .or_else(|| (!has_size).then(|| sized(&format!("e{}b", token.text))).flatten()),
             // A million tokens of context are a part of a name.
             Kind::Size if has_size && token.text != "1m" => None,
-            Kind::Size => with(&token.text).or_else(|| {
+            Kind::Size => {
                 let wanted = billions(&token.text)?;
+                let named = with(&token.text);
+                // Devstral Small 2505 is one of 24b too.
                 let near = found.iter().copied().filter(|at| {
                     let name = &self.models[*at];
                     let is_sized = name.words.iter().any(|word| word.kind == Kind::Size);
@@ -371,8 +393,10 @@ impl Names {
                 };
                 let least = near.iter().map(far).fold(1.0, f64::min);
                 near.retain(|at| far(at) < least + 0.05);
+                near.extend(named.into_iter().flat_map(|(named, _)| named));
+                sort::distinct(&mut near);
                 (!near.is_empty()).then(|| (near, token.clone()))
-            }),
+            }
             Kind::Code | Kind::Active => with(&token.text),
         }
     }

@@ -1,8 +1,14 @@
 //! Quantities with their units: context, users, memory, speed.
 
+use std::cmp::Reverse;
+
 use super::grammar::{COUNTS, PendingMemory, Reading};
 use super::lexer::{Kind, Token};
+use super::names::{NAMES, OPTIONS};
 use super::words::{Meaning, means};
+use crate::catalog::{Device, DeviceKind};
+use crate::scenario::DeviceCount;
+use crate::sort;
 
 /// Numbers that are lengths of context without a word that says so, beside multiples of 1024.
 const ROUND: &[f64] = &[8e3, 1e4, 16e3, 2e4, 32e3, 64e3, 1e5, 128e3, 2e5, 256e3];
@@ -103,6 +109,9 @@ impl Reading<'_> {
 
     /// A number with a unit behind it.
     pub(super) fn quantity(&mut self) -> bool {
+        if let Some(bits) = self.token(self.at).and_then(|token| bits_in_a_word(&token.raw)) {
+            return self.width(bits, self.at + 1);
+        }
         let word = self.token(self.at).and_then(|token| {
             COUNTS
                 .iter()
@@ -111,7 +120,18 @@ impl Reading<'_> {
         });
         let Some((value, is_scaled, next)) = self.amount(self.at).or(word) else { return false };
         let whole = (value.round() as u64).to_string();
-        if let Some(end) = self.rate(next) {
+        // 15-20 t/s: at least the first.
+        let range = self.token(next).filter(|last| matches!(last.gap, '-' | '–'));
+        let range = range.and_then(Token::number).and_then(|_| self.rate(next + 1));
+        if let Some(end) = range {
+            self.set(end, "min_tps", trimmed(value));
+            return true;
+        }
+        if self.power(value, next) {
+            return true;
+        }
+        let is_apart = self.token(next).is_some_and(|unit| matches!(unit.gap, ',' | ';' | '?'));
+        if let Some(end) = self.rate(next).filter(|_| !is_apart) {
             self.set(end, "min_tps", trimmed(value));
             return true;
         }
@@ -127,6 +147,12 @@ impl Reading<'_> {
                 || self.token(end).is_some_and(|t| t.is("at") || t.is("active"))
             {
                 end += 1;
+            }
+            // 1000 requests per day are not there at once.
+            if self.means(end, Meaning::Per) && self.is_time(end + 1) {
+                let span = self.take(end + 2);
+                self.unused.push(span);
+                return true;
             }
             let value = if is_scaled { value / 1024.0 * 1000.0 } else { value };
             self.set(end, "users", (value.round() as u64).to_string());
@@ -157,6 +183,14 @@ impl Reading<'_> {
             self.set(end, "ctx", whole);
             return true;
         }
+        // 15360MiB, as drivers tell the memory of a device that is named.
+        if self.token(next).is_some_and(|unit| unit.is("mib")) && value >= 1024.0 {
+            if self.parts.is_empty() && self.macs.is_empty() {
+                return self.memory((value / 1024.0).round(), next + 1);
+            }
+            self.take(next + 1);
+            return true;
+        }
         for (unit, scale) in [(Meaning::Gigabytes, 1.0), (Meaning::Terabytes, 1024.0)] {
             if self.means(next, unit) && self.is_unit(next) && !is_scaled {
                 return self.memory(value * scale, next + 1);
@@ -168,18 +202,7 @@ impl Reading<'_> {
             return self.memory(value, next);
         }
         if self.means(next, Meaning::Bits) && self.is_unit(next) && value <= 32.0 {
-            let mut end = next + 1;
-            if self.means(end, Meaning::Quant) {
-                end += 1;
-            }
-            if self.means(end, Meaning::Cache) {
-                let key = if value > 6.0 { "q8_0" } else { "q4_0" };
-                self.set(end + 1, "kv", key.to_owned());
-                return true;
-            }
-            let span = self.take(end);
-            self.bits.push((span, value));
-            return true;
+            return self.width(value, next + 1);
         }
         if self.means(next, Meaning::Layers) {
             self.set(next + 1, "offload", format!("ngl:{whole}"));
@@ -209,6 +232,78 @@ impl Reading<'_> {
             return true;
         }
         false
+    }
+
+    fn is_time(&self, at: usize) -> bool {
+        let starts =
+            ["sec", "min", "hour", "day", "month", "сек", "мин", "час", "день", "сут", "мес"];
+        self.token(at).is_some_and(|unit| starts.iter().any(|start| unit.raw.starts_with(start)))
+    }
+
+    /// What a card is limited to: limited to 250 W, power limit 300 watts, 250w each.
+    fn power(&mut self, value: f64, next: usize) -> bool {
+        let is_watts = self.token(next).is_some_and(|unit| {
+            let is_letter = unit.raw == "w" && unit.is_glued;
+            is_letter || matches!(unit.raw.as_str(), "вт" | "ватт" | "watt" | "watts")
+        });
+        let is_limit = |at: usize| {
+            self.token(at).is_some_and(|token| {
+                ["limit", "cap", "лимит", "огранич"]
+                    .iter()
+                    .any(|start| token.raw.starts_with(start))
+            })
+        };
+        let around = self.at.saturating_sub(4)..next + 3;
+        if !is_watts || !(10.0..=3000.0).contains(&value) || !around.clone().any(is_limit) {
+            return false;
+        }
+        for at in around.filter(|at| is_limit(*at)).collect::<Vec<_>>() {
+            self.is_read[at] = true;
+        }
+        self.set(next + 1, "power_cap", trimmed(value));
+        true
+    }
+
+    /// Bits of the weights or of the cache, whose words end at `end`.
+    fn width(&mut self, bits: f64, mut end: usize) -> bool {
+        if self.means(end, Meaning::Quant) {
+            end += 1;
+        }
+        if self.means(end, Meaning::Cache) {
+            let key = if bits > 6.0 { "q8_0" } else { "q4_0" };
+            self.set(end + 1, "kv", key.to_owned());
+            return true;
+        }
+        let span = self.take(end);
+        self.bits.push((span, bits));
+        true
+    }
+
+    /// The speed of the RAM: DDR5-6000, DDR4 3200 MHz.
+    pub(super) fn ram_transfers(&mut self) -> bool {
+        let Some((transfers, end)) = self.transfers_at(self.at) else { return false };
+        let span = self.take(end);
+        self.transfers = Some((span, transfers));
+        true
+    }
+
+    /// The generation and the megatransfers a second that are named from here on, and the token after
+    /// them.
+    fn transfers_at(&self, at: usize) -> Option<([u32; 2], usize)> {
+        if !self.token(at).is_some_and(|token| token.is("ddr") || token.raw == "ддр") {
+            return None;
+        }
+        let generation = self.token(at + 1).filter(|next| next.is_glued).and_then(Token::number)?;
+        let rate = self.token(at + 2)?;
+        let number = rate.number().filter(|n| n.fract() == 0.0 && (1333.0..12_000.0).contains(n));
+        let number = number.filter(|_| matches!(rate.gap, ' ' | '-' | '@'))?;
+        let unit =
+            self.token(at + 3).is_some_and(|unit| matches!(unit.raw.as_str(), "mhz" | "мгц"));
+        let is_rate = self.token(at + 3).is_some_and(|unit| unit.is("mt"));
+        Some((
+            [generation as u32, number as u32],
+            at + 3 + usize::from(unit) + 2 * usize::from(is_rate),
+        ))
     }
 
     /// 1024 + 512 tokens, 2k in 500 out: the end of what was read.
@@ -254,6 +349,40 @@ impl Reading<'_> {
         (0..self.tokens.len()).any(|at| self.means(at, Meaning::Output))
     }
 
+    /// The token after the sticks that memory is made of: 64 GB (2x32) DDR5.
+    fn sticks(&self, at: usize) -> usize {
+        let is_number = |at: usize| self.token(at).is_some_and(|token| token.number().is_some());
+        let is_sticks = is_number(at)
+            && self.tokens[at].gap == '('
+            && self.token(at + 1).is_some_and(|token| token.is("x"))
+            && is_number(at + 2);
+        let end = at + 3 + usize::from(self.means(at + 3, Meaning::Gigabytes));
+        if is_sticks { end } else { at }
+    }
+
+    /// Unified memory of a machine that is not named, whose words end at `end`.
+    fn unified(&mut self, gb: f64, end: usize) -> bool {
+        let end =
+            end + usize::from(self.means(end, Meaning::Memory) || self.means(end, Meaning::Ram));
+        let is_named = !self.parts.is_empty() || !self.macs.is_empty();
+        let sold = |device: &Device| device.memory_options_gb.contains(&gb);
+        let mut devices =
+            NAMES.devices(|device| device.kind == DeviceKind::Unified && sold(device));
+        devices.retain(|device| device.status == "released");
+        sort::by_key(&mut devices, |device| Reverse(device.release.clone().unwrap_or_default()));
+        let options = devices.iter().take(OPTIONS + 4).map(|device| {
+            let count = DeviceCount { memory_gb: Some(gb as u32), ..DeviceCount::one(&device.id) };
+            count.to_string()
+        });
+        let options: Vec<String> = options.collect();
+        if is_named || options.is_empty() {
+            let text = self.take(end);
+            self.memory.push(PendingMemory { text, gb, count: 1 });
+            return true;
+        }
+        self.take_mac((self.at..end, options))
+    }
+
     /// Memory of `gb`, whose words end at `end`.
     pub(super) fn memory(&mut self, gb: f64, end: usize) -> bool {
         // 24gb 3090, 128gb M4 Max.
@@ -272,7 +401,17 @@ impl Reading<'_> {
             return self.take_mac(mac);
         }
         let (mut is_ram, mut is_vram) = (false, false);
-        let mut stop = end;
+        let mut stop = self.sticks(end);
+        let is = |at: Option<usize>| {
+            at.and_then(|at| self.token(at)).is_some_and(|token| token.is("unified"))
+        };
+        let before = self.at.checked_sub(1);
+        let is_behind =
+            before.is_some_and(|at| self.means(at, Meaning::Memory)) && is(self.at.checked_sub(2));
+        if is(Some(stop)) || is(before) || is_behind {
+            let end = stop + usize::from(is(Some(stop)));
+            return self.unified(gb, end);
+        }
         while let Some(token) = self.token(stop) {
             if token.kind != Kind::Word || token.gap == ',' || token.gap == '+' {
                 break;
@@ -283,6 +422,11 @@ impl Reading<'_> {
                 is_ram = true;
                 stop += 1;
                 // DDR5-6000
+                if let Some((transfers, end)) = self.transfers_at(stop - 1) {
+                    self.transfers = Some((self.span(stop - 1..end), transfers));
+                    stop = end;
+                    continue;
+                }
                 while self.token(stop).is_some_and(|next| {
                     next.kind == Kind::Number
                         && (next.is_glued
@@ -332,6 +476,21 @@ impl Reading<'_> {
         }
         true
     }
+}
+
+/// The bits in one Russian word: восьмибитный, четырёхбитная.
+fn bits_in_a_word(raw: &str) -> Option<f64> {
+    let number = &raw[..raw.find("битн")?];
+    Some(match number {
+        "двух" => 2.0,
+        "трех" | "трёх" => 3.0,
+        "четырех" | "четырёх" => 4.0,
+        "пяти" => 5.0,
+        "шести" => 6.0,
+        "восьми" => 8.0,
+        "шестнадцати" => 16.0,
+        _ => return None,
+    })
 }
 
 /// A number without a fraction where it is whole.

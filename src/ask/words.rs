@@ -132,7 +132,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (Model, "model models llm llms модел* ллм нейросет* нейронк* сетк* лмм"),
     (
         Quant,
-        "quant quants quantization quantisation quantized quantised quantize квант* bpw precision",
+        "quant quants quantization quantisation quantized quantised quantize квант* кват* bpw precision",
     ),
     (Bits, "bit bits бит* битн* bpw"),
     (Cache, "kv cache kvcache кэш* кеш* кв"),
@@ -163,7 +163,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
     (
         Need,
-        "need needed needs require required requires buy get нужн* надо требует* купить брать взять потребу* \
+        "need needed needs take require required requires buy get нужн* надо требует* купить брать взять потребу* \
         собрать понадоб* нужно треб* minimum min минимум минимальн*",
     ),
     (
@@ -181,7 +181,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (
         Brand,
         "nvidia geforce amd radeon intel tm corporation inc apple gpu gpus graphics ati mesa angle google \
-        direct3d direct vulkan opengl metal renderer unspecified similar webgl gl es llvm drm series family \
+        direct3d direct vulkan opengl metal renderer unspecified qat similar webgl gl es llvm drm radv radeonsi series family \
         edition generation adapter pci sse laptopgpu нвидиа джифорс интел амд радеон",
     ),
     (
@@ -228,12 +228,12 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("deepseek", "depseek dipseek dipsik dipsek dipseek diipsik dipsic dipsick deepsek deepsik ds"),
     ("mistral", "mistral"),
     ("mixtral", "mikstral mikstrl"),
-    ("gemma", "gemma gemm gemma dzhemma dzhemm"),
+    ("gemma", "gemma gemm gemma dzhemma dzhemm zhemma zhemm"),
     ("phi", "fi fai"),
-    ("glm", "zhlm dzhilm glem"),
+    ("glm", "zhlm dzhilm glem gml"),
     ("kimi", "kim kimi kimchik"),
     ("minimax", "minimaks minimak minimax"),
-    ("gpt", "gpt chatgpt dzhipiti gipiti zhpt"),
+    ("gpt", "gpt chatgpt dzhipiti gipiti zhpt gtp"),
     ("oss", "oss os"),
     ("nemotron", "nemotron nimotron"),
     ("grok", "grok"),
@@ -249,11 +249,16 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("air", "eyr eir"),
     ("small", "smol small smoll"),
     ("large", "lardzh larg"),
+    ("exp", "eksp eksperimental"),
+    ("lite", "layt"),
     ("distill", "distil distill distillyat"),
     ("instruct", "instrukt inst instr"),
     ("thinking", "tinking sinking"),
     ("rtx", "rth rtks rtkh pth"),
     ("gtx", "gth gtks gth"),
+    ("rx", "rh rks"),
+    ("xt", "ht"),
+    ("xtx", "hth"),
     ("ti", "tay tai"),
     ("super", "super supr"),
     ("blackwell", "bw blekvell blakvel blackwel blekvel"),
@@ -274,6 +279,13 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("epyc", "epik epic"),
     ("threadripper", "tredripper trediper"),
     ("mac", "mak"),
+    ("macmini", "makmini makmin"),
+    ("macstudio", "makstudio makstudi"),
+    ("claude", "klod"),
+    ("gemini", "dzhemini dzheminay"),
+    ("jetson", "dzhetson zhetson"),
+    ("raspberry", "raspberi rasberi rasberri rasberry razberi"),
+    ("pi", "pay"),
     ("macbook", "makbuk makbook macbuk mbp mba"),
     ("studio", "studi studio studiya"),
     ("mini", "min"),

@@ -12,10 +12,12 @@ mod config_json;
 mod error;
 mod from_gguf;
 mod gguf;
+mod hub;
 mod safetensors;
 
 pub use error::ImportError;
 pub use gguf::{GgufHeader, GgufTensor, MetaValue, write_header};
+pub use hub::{HubFile, HubFiles, HubOption, Repository};
 pub use safetensors::Checkpoint;
 
 use crate::catalog::{Catalog, Custom, ModelSize};

@@ -4,56 +4,10 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync,
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-import { pageTest, tensors } from "./harness.mjs";
+import { gguf } from "./gguf.mjs";
+import { pageTest } from "./harness.mjs";
 
 const ID = "qwen2.5-72b-instruct";
-const ALIGNMENT = 32n;
-// The numbers of ggml's types, of those that the mix has.
-const TYPES = { F32: 0, Q5_0: 6, Q8_0: 8, Q4_K: 12, Q5_K: 13, Q6_K: 14 };
-
-const u32 = (n) => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(n);
-  return bytes;
-};
-const u64 = (n) => {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(n));
-  return bytes;
-};
-const text = (words) => Buffer.concat([u64(Buffer.byteLength(words)), Buffer.from(words)]);
-
-// The header of the model's GGUF file as a converter writes it, and the size of the whole file.
-function gguf() {
-  const { arch, tensors: list } = tensors(ID, "Q4_K_M");
-  const whole = (key, n) => Buffer.concat([text(`${arch}.${key}`), u32(4), u32(n)]);
-  const pairs = [
-    Buffer.concat([text("general.architecture"), u32(8), text(arch)]),
-    whole("block_count", 80),
-    whole("embedding_length", 8192),
-    whole("attention.head_count", 64),
-    whole("attention.head_count_kv", 8),
-    whole("context_length", 32768),
-    // A tokenizer of some megabytes, which is read over.
-    Buffer.concat([
-      text("tokenizer.ggml.tokens"), u32(9), u32(8), u64(150000),
-      Buffer.concat(Array.from({ length: 150000 }, (_, n) => text(`token ${n}`))),
-    ]),
-  ];
-  let offset = 0n;
-  const infos = list.map(({ name, shape, type, bytes }) => {
-    const info = Buffer.concat([
-      text(name), u32(shape.length), ...shape.map(u64), u32(TYPES[type]), u64(offset),
-    ]);
-    offset += ((BigInt(bytes) + ALIGNMENT - 1n) / ALIGNMENT) * ALIGNMENT;
-    return info;
-  });
-  const header = Buffer.concat([
-    Buffer.from("GGUF"), u32(3), u64(list.length), u64(pairs.length), ...pairs, ...infos,
-  ]);
-  const bytes = list.reduce((sum, tensor) => sum + tensor.bytes, 0);
-  return { header, bytes, size: Math.ceil(header.length / 32) * 32 + Number(offset) };
-}
 
 function inFolder(act) {
   return async (headroom) => {
@@ -67,7 +21,7 @@ function inFolder(act) {
 }
 
 pageTest("a sparse GGUF file of 40 GB is read in a second", {}, inFolder(async (headroom, folder) => {
-  const { header, size } = gguf();
+  const { header, size } = gguf(ID);
   assert.ok(size > 40e9);
   const file = path.join(folder, "Qwen2.5-72B-Instruct-Q4_K_M.gguf");
   const handle = openSync(file, "w");

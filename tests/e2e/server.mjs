@@ -22,7 +22,7 @@ const POLICY = [
   "style-src 'self'",
   "img-src 'self' data:",
   "font-src 'self'",
-  "connect-src 'self'",
+  "connect-src 'self' https://huggingface.co https://*.hf.co",
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");

@@ -10,7 +10,9 @@ use headroom::ask::{ask, pasted_machine};
 use headroom::catalog::{Catalog, Custom};
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
-use headroom::import::{FIRST, MOST_READ, MetaValue, Step, combine, read, write_header};
+use headroom::import::{
+    FIRST, HubFiles, MOST_READ, MetaValue, Repository, Step, combine, read, write_header,
+};
 use headroom::quant::Mix;
 use headroom::scenario::{Engine, Scenario};
 
@@ -81,6 +83,15 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     let smi = b"|   0  NVIDIA GeForce RTX 4090  Off | 00000000:01:00.0 On | Off |\n|  0%  45C  P8 \
                 21W / 450W | 1536MiB / 24564MiB | 3% Default |";
     files.push(("smi.txt".to_owned(), smi.to_vec()));
+    let listed = |name: &str, size: u64| {
+        format!(r#"{{"type":"file","path":"{name}","size":135,"lfs":{{"size":{size}}}}}"#)
+    };
+    let of_kinds =
+        ["config.json", "a-Q4_K_M.gguf", "b/a-Q8_0-00001-of-00002.gguf", "c.safetensors"];
+    let list = of_kinds.map(|name| listed(name, 4 << 30)).join(",");
+    files.push(("files.list".to_owned(), format!("[{list}]").into_bytes()));
+    let address = b"https://huggingface.co/owner/A-7B-GGUF/blob/main/b/a-Q4_K_M.gguf?x=1";
+    files.push(("hub.txt".to_owned(), address.to_vec()));
     files
 }
 
@@ -162,6 +173,25 @@ fn import(name: &str, bytes: &[u8]) -> Option<String> {
     }
 }
 
+/// Picks of a list of files, whose addresses stay in the repository.
+fn list_of_files(list: &[u8]) {
+    for named in ["owner/A-7B", "owner/A-7B:Q4_K_M", "owner/A-7B/blob/main/a-Q4_K_M.gguf"] {
+        let repository = Repository::named(named).unwrap();
+        match repository.files(list) {
+            Ok(HubFiles::Files(files)) => {
+                let start = "https://huggingface.co/owner/A-7B/resolve/main/";
+                assert!(!files.is_empty() && files.iter().all(|file| file.url.starts_with(start)));
+            }
+            Ok(HubFiles::Options(options)) => {
+                assert!(options.len() > 1);
+                let again = options.iter().map(|option| Repository::named(&option.repository));
+                assert!(again.flatten().all(|again| again.id == repository.id));
+            }
+            Err(error) => assert!(!error.accepted.is_empty(), "{error}"),
+        }
+    }
+}
+
 #[test]
 fn damaged_files_are_read_or_refused() {
     let seed: u64 = setting("HEADROOM_SEED").unwrap_or(1);
@@ -182,6 +212,10 @@ fn damaged_files_are_read_or_refused() {
             Some("txt") => {
                 pasted_machine(&text);
                 ask(&text);
+                None
+            }
+            Some("list") => {
+                list_of_files(&bytes);
                 None
             }
             Some("id") => Some(text.into_owned()),

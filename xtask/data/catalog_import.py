@@ -330,6 +330,26 @@ class Sources:
         return [self.add(t, own) for t in texts]
 
 
+# Models that people ask for whose weights nobody has, with open ones that are used in their place.
+CLOSED = [
+    {
+        "names": ["GPT-3.5", "GPT-4", "GPT-4o", "GPT-4.1", "GPT-5"],
+        "why": "OpenAI serves it by API only; its open models are gpt-oss-20b and gpt-oss-120b",
+        "nearest": ["openai/gpt-oss-120b", "openai/gpt-oss-20b"],
+    },
+    {
+        "names": ["Claude", "Claude-Opus", "Claude-Sonnet", "Claude-Haiku"],
+        "why": "Anthropic serves it by API only",
+        "nearest": ["zai-org/GLM-4.6", "openai/gpt-oss-120b"],
+    },
+    {
+        "names": ["Gemini", "Gemini-Pro", "Gemini-Flash"],
+        "why": "Google serves it by API only; its open models are Gemma",
+        "nearest": ["google/gemma-4-31B-it", "google/gemma-3-27b-it"],
+    },
+]
+
+
 def names(text):
     """The names in "Qwen3.5-72B / 32B, Llama-4-8B": a bare size continues the name before it."""
     out = []
@@ -391,7 +411,8 @@ def models(facts):
         "never_released": [
             {"names": names(n["name"]), "why": n["why"], "nearest": [i for i in n["nearest"] if i not in LEFT_OUT]}
             for n in facts["not_official"]
-        ],
+        ]
+        + CLOSED,
     }
 
 

@@ -7,6 +7,8 @@ use crate::entry::shorten;
 use crate::page::app::reactive::memo;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
+use crate::page::question::from_hub::FromHub;
+use headroom::quant::Quant;
 use headroom::report::{Adjustment, EngineRefusal, Notice, RefusalReason, Suggestion};
 use headroom::scenario::{Problem, ProblemKind, Scenario};
 
@@ -62,6 +64,25 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
         Notice::UnknownModel { never_released, .. } => never_released.clone(),
         _ => None,
     });
+    // What is called like a repository of Hugging Face can be read there.
+    let repository = shown.with_value(|notice| match notice {
+        Notice::UnknownModel { id, never_released: None, .. } if id.contains('/') => {
+            Some(id.clone())
+        }
+        _ => None,
+    });
+    let from_hub = repository.map(|repository| {
+        let old = repository.clone();
+        let take = Callback::new(move |(new, quant): (String, Option<Quant>)| {
+            state.choose(|s| {
+                edit::replace_model(s, &old, &new);
+                if let Some(quant) = quant {
+                    edit::add_quant(s, quant);
+                }
+            });
+        });
+        view! { <FromHub repository take /> }
+    });
     let nearest = shown.with_value(|notice| {
         let (Notice::UnknownModel { nearest, .. } | Notice::UnknownDevice { nearest, .. }) = notice
         else {
@@ -95,6 +116,7 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
                         .collect_view()
                 }}
             </div>
+            {from_hub}
         </div>
     }
 }

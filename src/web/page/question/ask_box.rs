@@ -14,8 +14,10 @@ use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::rest::Rest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
+use crate::page::question::from_hub::FromHub;
 use crate::page::question::read_files::DropFiles;
 use headroom::ask::{Asked, Choice, ask};
+use headroom::quant::Quant;
 
 /// How long typing rests before it is read, in milliseconds.
 const REST: u32 = 80;
@@ -51,6 +53,15 @@ pub fn AskBox() -> impl IntoView {
         }
         state.choose(|s| edit::ask(s, &query));
     };
+    let repository = memo(move || asked.with(|asked| asked.repository.clone()));
+    let take_model = Callback::new(move |(id, quant): (String, Option<Quant>)| {
+        let query = asked.with_untracked(|asked| asked.query.clone());
+        let query = with_pair(&query, &format!("model={id}"));
+        take(match quant {
+            Some(quant) => with_pair(&query, &format!("quant={quant}")),
+            None => query,
+        });
+    });
     // What is missing for an answer, and can mean several things, is to be chosen first.
     let choices = memo(move || asked.with(|asked| asked.choices.clone()));
     let must_choose = memo(move || {
@@ -124,6 +135,10 @@ pub fn AskBox() -> impl IntoView {
                             })
                         />
                     </For>
+                    {move || {
+                        let repository = repository.get()?;
+                        Some(view! { <FromHub repository take=take_model /> })
+                    }}
                     {move || match (rest.get(), says.get(), must_choose.get()) {
                         (Rest::Missing, ..) => {
                             view! { <p class="field-note">{words!(state, rest.missing)}</p> }.into_any()

@@ -1,10 +1,11 @@
-//! What public/boot.js asks of the beginnings of a model's files, as it reads them.
+//! What public/boot.js and public/hub.js ask of a model's files and of a list of them, as they read
+//! them.
 
 use leptos::wasm_bindgen::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use headroom::catalog::Catalog;
-use headroom::import::{Files, read_all};
+use headroom::import::{Files, ImportError, Repository, read_all};
 
 /// What is read of files, of each its name, its beginning and its size, as JSON: `more`, how many
 /// bytes of each are needed; or `id`, `quant` and `remarks` of the model; or `error`.
@@ -26,12 +27,38 @@ pub fn imported(
             "quant": model.quant,
             "remarks": model.remarks,
         }),
-        Err(error) => json!({ "error": {
-            "file": error.file,
-            "field": error.field,
-            "value": error.value,
-            "accepted": error.accepted,
-        } }),
+        Err(error) => refused(&error),
     };
     answer.to_string()
+}
+
+/// What is to be fetched of the repository of Hugging Face that `named` is the id or the address of,
+/// as JSON: without the list of its files where that `list` is; with it `files`, or `options` of which
+/// one is to be chosen. Otherwise `error`.
+#[wasm_bindgen]
+pub fn hub(named: &str, listing: &str) -> String {
+    let answer = match Repository::named(named) {
+        None => json!({ "error": {
+            "file": named,
+            "field": "id",
+            "value": named,
+            "accepted": "owner/name, or an address on huggingface.co",
+        } }),
+        Some(repository) if listing.is_empty() => json!({ "list": repository.listing() }),
+        Some(repository) => match repository.files(listing.as_bytes()) {
+            Ok(files) => json!(files),
+            Err(error) => refused(&error),
+        },
+    };
+    answer.to_string()
+}
+
+/// Why files cannot be used, as JSON.
+fn refused(error: &ImportError) -> Value {
+    json!({ "error": {
+        "file": error.file,
+        "field": error.field,
+        "value": error.value,
+        "accepted": error.accepted,
+    } })
 }

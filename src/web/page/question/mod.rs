@@ -6,6 +6,7 @@ pub mod axes;
 pub mod controls;
 pub mod empty;
 pub mod engines;
+pub mod from_hub;
 pub mod hardware;
 pub mod imported;
 pub mod kv_fields;

@@ -86,7 +86,7 @@ fn search(state: State) -> Callback<String, Found> {
             let ids = state.catalog.suggest_model(&text).nearest;
             ids.iter().filter_map(|id| state.catalog.model(id)).collect()
         };
-        found(
+        let mut found = found(
             state.catalog.find_models(&text),
             nearest,
             |m| choice(state, m),
@@ -97,7 +97,14 @@ fn search(state: State) -> Callback<String, Found> {
                 Matches::Near => tr!(state, models.nothing, text = text.clone()),
                 Matches::None => tr!(state, models.nothing_near, text = text.clone()),
             },
-        )
+        );
+        // A repository of Hugging Face: what is chosen is asked for by its notice.
+        let id = text.trim();
+        if id.contains('/') && found.choices.iter().all(|choice| choice.id != id) {
+            let detail = tr!(state, hub.offered).to_owned();
+            found.choices.push(Choice { id: id.to_owned(), title: id.to_owned(), detail });
+        }
+        found
     })
 }
 

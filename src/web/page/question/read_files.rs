@@ -14,24 +14,30 @@ use crate::edit;
 use crate::page::app::reactive::Show;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
+use crate::page::question::from_hub::Refusal;
+use headroom::import::HubOption;
 use headroom::quant::Quant;
 use headroom::scenario::Scenario;
 
 /// The function of public/boot.js that reads files by slices.
 const READER: &str = "headroomImport";
 
-/// What became of the files: the answer of `imported`.
+/// What became of the files: the answers of `imported` and `hub`, and of public/hub.js.
 #[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
-struct Answer {
-    id: Option<String>,
-    quant: Option<Quant>,
-    error: Option<Failure>,
+pub struct Answer {
+    pub id: Option<String>,
+    pub quant: Option<Quant>,
+    pub error: Option<Failure>,
+    /// Models of a repository, of which one is to be chosen.
+    pub options: Option<Vec<HubOption>>,
+    /// Why the hub gave nothing.
+    pub hub: Option<Refusal>,
 }
 
 /// A file that cannot be used.
 #[derive(Clone, Default, PartialEq, Deserialize)]
-struct Failure {
+pub struct Failure {
     file: String,
     field: String,
     value: String,
@@ -67,7 +73,8 @@ impl Reader {
         }
         progress.set(Progress::Busy);
         spawn_local(async move {
-            let (next, found) = match read(files).await {
+            let files = files.into_iter().collect::<js_sys::Array>();
+            let (next, found) = match answer(READER, &files).await {
                 Some(Answer { id: Some(id), quant, .. }) => (Progress::Idle, Some((id, quant))),
                 Some(Answer { error: Some(error), .. }) => (Progress::Failed(error), None),
                 _ => (Progress::Missing, None),
@@ -144,14 +151,7 @@ pub fn ReadFiles() -> impl IntoView {
 fn Failed(reader: Reader) -> impl IntoView {
     let Reader { state, progress } = reader;
     let failed = move || match progress.get() {
-        Progress::Failed(Failure { file, field, value, accepted }) => Some(tr!(
-            state,
-            read_files.failed,
-            file = file,
-            field = field,
-            value = value,
-            accepted = accepted
-        )),
+        Progress::Failed(failure) => Some(failed(state, failure)),
         Progress::Missing => Some(tr!(state, rest.missing).to_owned()),
         Progress::Idle | Progress::Busy => None,
     };
@@ -168,11 +168,16 @@ fn list(files: &web_sys::FileList) -> Vec<JsValue> {
     (0..files.length()).filter_map(|at| Some(files.get(at)?.into())).collect()
 }
 
-/// Reads the beginnings of `files`; `None` where the module that reads cannot be had.
-async fn read(files: Vec<JsValue>) -> Option<Answer> {
-    let reader = js_sys::Reflect::get(&window(), &JsValue::from_str(READER)).ok()?;
-    let files = files.into_iter().collect::<js_sys::Array>();
-    let reading = reader.dyn_ref::<js_sys::Function>()?.call1(&JsValue::NULL, &files).ok()?;
+/// What a file has in place of what is accepted.
+pub fn failed(state: State, Failure { file, field, value, accepted }: Failure) -> String {
+    tr!(state, read_files.failed, file = file, field = field, value = value, accepted = accepted)
+}
+
+/// What `reader`, a function of public/boot.js, makes of `what`; `None` where the module that reads
+/// cannot be had.
+pub async fn answer(reader: &str, what: &JsValue) -> Option<Answer> {
+    let reader = js_sys::Reflect::get(&window(), &JsValue::from_str(reader)).ok()?;
+    let reading = reader.dyn_ref::<js_sys::Function>()?.call1(&JsValue::NULL, what).ok()?;
     let reading: js_sys::Promise = reading.dyn_into().ok()?;
     let answer = JsFuture::from(reading).await.ok()?.as_string()?;
     serde_json::from_str(&answer).ok()
