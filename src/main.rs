@@ -254,16 +254,17 @@ fn rank(query: &str, top: usize, out: &mut impl Write) -> io::Result<()> {
         "notices": notices.collect::<Vec<_>>(),
         "candidates": ranking.candidates(),
         "running": rows.len(),
-        "rows": rows.iter().take(top).map(ranked_row).collect::<Vec<_>>(),
+        "rows": rows.iter().take(top).filter_map(|row| ranked_row(catalog, row)).collect::<Vec<_>>(),
     });
     serde_json::to_writer_pretty(&mut *out, &answer)?;
     writeln!(out)
 }
 
 /// A row of a ranking, with the question that it is the answer to.
-fn ranked_row(row: &Ranked) -> serde_json::Value {
-    let Ranked { scenario, cell, release, price, board_w, is_superseded, .. } = row;
-    json!({
+fn ranked_row(catalog: &Catalog, row: &Ranked) -> Option<serde_json::Value> {
+    let cell = row.cell(catalog)?;
+    let Ranked { scenario, release, price, board_w, is_superseded, .. } = row;
+    Some(json!({
         "query": scenario.to_query(),
         "model": cell.model,
         "hardware": cell.hardware,
@@ -285,7 +286,7 @@ fn ranked_row(row: &Ranked) -> serde_json::Value {
         "throughput_tps": cell.speed.throughput_tps,
         "price": price,
         "boards_w": board_w,
-    })
+    }))
 }
 
 /// How a plan is written.

@@ -8,10 +8,10 @@ use crate::advice::{Capacity, Seated, headroom};
 use crate::catalog::{Catalog, FileTypes, Model};
 use crate::economy;
 use crate::engine::{self, ModelFiles, Run};
-use crate::hardware::Hardware;
+use crate::hardware::{Hardware, Load};
 use crate::quant::Quant;
 use crate::report::{
-    self, BillItem, Cell, Notice, PlacementReason, Report, Term, Verdict, find_model,
+    self, BillItem, Cell, Notice, PlacementReason, Report, Summary, Term, Verdict, find_model,
 };
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
@@ -193,62 +193,79 @@ pub fn cells(
     files: &[FileFor<'_>],
     machine: &Machine,
 ) -> Vec<Result<Cell, Notice>> {
-    let hardware = Hardware::resolve(catalog, scenario, machine);
-    let of_engine =
-        |engine: &Engine| (*engine, Corrections::new(catalog, scenario, machine, *engine));
-    let corrections: Vec<_> = match hardware {
-        Ok(_) => scenario.engines.iter().map(of_engine).collect(),
-        Err(_) => Vec::new(),
-    };
-    let none = Corrections::default();
-    let cell = |file: &FileFor<'_>| {
-        let hardware = hardware.as_ref().map_err(Clone::clone)?;
-        let own = corrections.iter().find(|(engine, _)| *engine == file.engine);
-        let own = own.map_or(&none, |(_, corrections)| corrections);
-        cell(catalog, scenario, file, machine, hardware, own)
-    };
-    files.iter().map(cell).collect()
+    match MachineFor::new(catalog, scenario, machine) {
+        Ok(machine) => files.iter().map(|file| cell(catalog, scenario, file, &machine)).collect(),
+        Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
+    }
 }
 
-/// Whether the file at `index` of `files` lies wholly on the devices of `machine`, with its
-/// allowance: the verdict `fits` of its cell, without the rest of it.
-///
-/// `whole` is the question with [`Offload::None`](crate::scenario::Offload::None), so that no placement is searched for.
-pub fn fits_whole(
-    catalog: &Catalog,
-    whole: &Scenario,
-    files: &Files<'_>,
-    index: usize,
-    machine: &Machine,
-) -> bool {
-    let Some(FileFor { engine, file: Ok(file), .. }) = files.get(index) else { return false };
-    let Ok(hardware) = Hardware::resolve(catalog, whole, machine) else { return false };
-    let Ok(run) = engine::run(*engine, file, &hardware, whole) else { return false };
-    Seated::new(whole, run.as_ref()).verdict == Verdict::Fits
+/// A machine of a question with what is known of it whatever runs on it.
+#[derive(Debug)]
+pub struct MachineFor<'a> {
+    machine: &'a Machine,
+    hardware: Hardware<'a>,
+    /// Corrections by the reader's own measurements, for each engine of the question.
+    corrections: Vec<(Engine, Corrections)>,
 }
 
-/// The verdict on `file` on `machine` and the expected decode rate for a single user with the context
-/// full, in tokens per second: those of its cell, without what takes long of the rest. `None` where
-/// the cell is an error.
-pub fn verdict_and_decode(
+impl<'a> MachineFor<'a> {
+    /// Looks up the devices of `machine`, under the memory, platform and engines of `scenario`.
+    ///
+    /// # Errors
+    /// A device is not in the catalogue.
+    pub fn new(
+        catalog: &'a Catalog,
+        scenario: &Scenario,
+        machine: &'a Machine,
+    ) -> Result<MachineFor<'a>, Notice> {
+        let hardware = Hardware::resolve(catalog, scenario, machine)?;
+        let of_engine =
+            |engine: &Engine| (*engine, Corrections::new(catalog, scenario, machine, *engine));
+        let corrections = scenario.engines.iter().map(of_engine).collect();
+        Ok(MachineFor { machine, hardware, corrections })
+    }
+
+    fn corrections(&self, engine: Engine) -> &Corrections {
+        static NONE: Corrections = Corrections::none();
+        let own = self.corrections.iter().find(|(known, _)| *known == engine);
+        own.map_or(&NONE, |(_, corrections)| corrections)
+    }
+}
+
+/// The summary of the cell of `file` on `machine`; `None` where the cell is an error.
+pub fn summary(
     catalog: &Catalog,
     scenario: &Scenario,
     FileFor { engine, file, work, .. }: &FileFor<'_>,
-    machine: &Machine,
-) -> Option<(Verdict, Option<f64>)> {
+    machine: &MachineFor<'_>,
+) -> Option<Summary> {
     let file = file.as_ref().ok()?;
-    let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
-    let run = engine::run(*engine, file, &hardware, scenario).ok()?;
+    let hardware = &machine.hardware;
+    let run = engine::run(*engine, file, hardware, scenario).ok()?;
     let run = run.as_ref();
-    let Seated { verdict, .. } = Seated::new(scenario, run);
-    let corrections = &Corrections::new(catalog, scenario, machine, *engine);
+    let Seated { loads, verdict, .. } = Seated::new(scenario, run);
     // How many users there is room for does not change what one of them gets.
     let max_users = scenario.users;
-    let engine = *engine;
+    let (engine, corrections) = (*engine, machine.corrections(*engine));
     let input =
         SpeedInput { catalog, scenario, engine, file, work, run, verdict, max_users, corrections };
     let speed = input.cell_speed().ok();
-    Some((verdict, speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected)))
+    let used = |loads: &[Load]| loads.iter().map(|load| load.used.expected).sum::<Bytes>();
+    let on_devices = used(&loads.devices);
+    let shared = hardware.shared_use(loads.devices.iter().map(|load| load.used)).expected;
+    let in_ram = loads.host.used.expected - shared - hardware.host.system.expected;
+    let (device_bytes, ram_bytes) = match loads.devices.is_empty() {
+        true => (in_ram, Bytes::ZERO),
+        false => (on_devices, in_ram),
+    };
+    Some(Summary {
+        quant: file.quant(),
+        verdict,
+        device_bytes,
+        ram_bytes,
+        headroom_bytes: headroom(&loads, verdict),
+        decode_tps: speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected),
+    })
 }
 
 /// Models and devices of `scenario` that are not in the catalogue: the first `most` of them, and
@@ -397,12 +414,12 @@ fn cell(
     catalog: &Catalog,
     scenario: &Scenario,
     FileFor { engine, requested_quant, file, work }: &FileFor<'_>,
-    machine: &Machine,
-    hardware: &Hardware<'_>,
-    corrections: &Corrections,
+    machine: &MachineFor<'_>,
 ) -> Result<Cell, Notice> {
     let file = file.as_ref().map_err(Clone::clone)?;
     let engine = *engine;
+    let corrections = machine.corrections(engine);
+    let MachineFor { machine, hardware, .. } = machine;
     let run = engine::run(engine, file, hardware, scenario)?;
     let run = run.as_ref();
     let Seated { users, loads, verdict, .. } = Seated::new(scenario, run);

@@ -15,10 +15,10 @@ use serde::Serialize;
 use crate::advice::{is_fast_enough, preference};
 use crate::catalog::{Catalog, Model};
 use crate::engine::usual_formats;
-use crate::estimate::{self, Files};
+use crate::estimate::{self, FileFor, Files, MachineFor};
 use crate::quality;
 use crate::quant::Quant;
-use crate::report::{Cell, Report, Verdict};
+use crate::report::{Cell, Report, Summary, Verdict};
 use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenario};
 use crate::sort;
 pub use candidates::DEVICE_COUNTS;
@@ -63,13 +63,15 @@ pub struct Ranking<'a> {
     candidates: Vec<Candidate<'a>>,
 }
 
-/// A row of a ranking.
+/// A row of a ranking: what it is ordered by. What takes longer to find out is in its cell.
 #[derive(Clone, Debug)]
 pub struct Ranked {
-    /// The question of which `cell` is the answer.
+    /// The question of this row alone, in the format that a person would choose.
     pub scenario: Scenario,
-    /// The answer in the format that a person would choose.
-    pub cell: Cell,
+    /// The figures of its answer that order the rows.
+    pub summary: Summary,
+    /// Parameters of its model.
+    pub params_total: u64,
     /// Month of the model's release, `YYYY-MM`.
     pub release: String,
     /// Its publisher has a newer model of about that size, or it is older than a year and a half.
@@ -82,6 +84,18 @@ pub struct Ranked {
     pub board_w: Option<f64>,
     /// Memory that its devices have together as sold, in GB.
     pub memory_gb: f64,
+}
+
+impl Ranked {
+    /// The answer to the question of this row.
+    pub fn cell(&self, catalog: &Catalog) -> Option<Cell> {
+        estimate::row(catalog, &self.scenario, self.scenario.models.first()?).pop()?.ok()
+    }
+
+    fn names(&self) -> (&str, String) {
+        let model = self.scenario.models.first().map_or("", String::as_str);
+        (model, self.scenario.machines.first().map(Machine::to_query).unwrap_or_default())
+    }
 }
 
 impl<'a> Ranking<'a> {
@@ -147,12 +161,16 @@ impl<'a> Ranking<'a> {
     fn model(
         &self,
         model: &Model,
-        best: fn(&Self, &Scenario, &Model, &Files<'_>) -> Option<Ranked>,
+        best: fn(&Self, &Asked<'_>, &Files<'_>) -> Option<Summary>,
     ) -> Vec<Ranked> {
         let Some(machine) = self.scenario.machines.first() else { return Vec::new() };
         let ask = self.ask(model, machine, self.quants(model));
-        let files = estimate::files(self.catalog, &ask, &model.id, None).ok();
-        files.and_then(|files| best(self, &ask, model, &files)).into_iter().collect()
+        let row = || {
+            let files = estimate::files(self.catalog, &ask, &model.id, None).ok()?;
+            let asked = Asked::new(self.catalog, model, &ask, machine)?;
+            Some(self.ranked(&asked, best(self, &asked, &files)?))
+        };
+        row().into_iter().collect()
     }
 
     /// The first of `sizes` on which the model lies wholly on the devices and is fast enough, and the
@@ -164,15 +182,16 @@ impl<'a> Ranking<'a> {
         let Ok(files) = estimate::files(self.catalog, &ask, &model.id, None) else {
             return Vec::new();
         };
-        let on = |machine: &Machine| self.ask(model, machine, ask.quants.clone());
         let mut rows = Vec::new();
         for machine in sizes {
-            let whole = self.best_whole(&on(machine), model, &files);
+            let ask = self.ask(model, machine, ask.quants.clone());
+            let Some(asked) = Asked::new(self.catalog, model, &ask, machine) else { continue };
+            let whole = self.best_whole(&asked, &files);
             if whole.is_none() && machine == smallest {
-                rows.extend(self.smallest(&on(machine), model, &files));
+                rows.extend(self.smallest(&asked, &files).map(|of| self.ranked(&asked, of)));
             }
-            if let Some(row) = whole.filter(|row| row.is_fast_enough) {
-                rows.push(row);
+            if let Some(of) = whole.filter(|of| is_fast_enough(*of, self.floor())) {
+                rows.push(self.ranked(&asked, of));
                 break;
             }
         }
@@ -193,11 +212,12 @@ impl<'a> Ranking<'a> {
             }
         }
         let ask = self.ask(model, machine, quants);
-        let cells = estimate::row(self.catalog, &ask, &model.id).into_iter().flatten();
-        cells
-            .filter(|cell| cell.verdict != Verdict::No)
-            .map(|cell| self.ranked(&ask, model, cell))
-            .collect()
+        let asked = Asked::new(self.catalog, model, &ask, machine);
+        let files = estimate::files(self.catalog, &ask, &model.id, None).ok();
+        let Some((asked, files)) = asked.zip(files) else { return Vec::new() };
+        let summaries = files.iter().filter_map(|file| asked.summary(self.catalog, file));
+        let runs = summaries.filter(|summary| summary.verdict != Verdict::No);
+        runs.map(|summary| self.ranked(&asked, summary)).collect()
     }
 
     fn engine(&self) -> Engine {
@@ -227,50 +247,40 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    /// The first of `files` that lies wholly on the devices of `ask` and is fast enough; if none is,
-    /// the fastest of them.
-    fn best_whole(&self, ask: &Scenario, model: &Model, files: &Files<'_>) -> Option<Ranked> {
-        let [machine] = ask.machines.as_slice() else { return None };
-        let whole = Scenario { offload: Offload::None, ..ask.clone() };
-        let mut best: Option<Cell> = None;
-        for (index, file) in files.iter().enumerate() {
-            if !estimate::fits_whole(self.catalog, &whole, files, index, machine) {
-                continue;
-            }
-            let file = std::slice::from_ref(file);
-            let Some(Ok(cell)) = estimate::cells(self.catalog, ask, file, machine).pop() else {
-                continue;
-            };
-            let is_done = is_fast_enough(&cell, self.floor());
+    /// The first of `files` that lies wholly on the devices and is fast enough; if none is, the
+    /// fastest of them.
+    fn best_whole(&self, asked: &Asked<'_>, files: &Files<'_>) -> Option<Summary> {
+        let mut best: Option<Summary> = None;
+        for file in files {
+            let Some(cell) = asked.summary_if_whole(self.catalog, file) else { continue };
             let is_first =
-                |best: &Cell| preference(&cell, self.floor()) < preference(best, self.floor());
+                |best: &Summary| preference(cell, self.floor()) < preference(*best, self.floor());
             if best.as_ref().is_none_or(is_first) {
                 best = Some(cell);
             }
-            if is_done {
+            if is_fast_enough(cell, self.floor()) {
                 break;
             }
         }
-        best.map(|cell| self.ranked(ask, model, cell))
+        best
     }
 
     /// The last of `files`, which is the smallest, with as much of it in RAM as has to be, if it is
     /// then fast enough.
-    fn smallest(&self, ask: &Scenario, model: &Model, files: &Files<'_>) -> Option<Ranked> {
-        let [machine] = ask.machines.as_slice() else { return None };
-        let file = files.last()?;
-        let (verdict, tps) = estimate::verdict_and_decode(self.catalog, ask, file, machine)?;
-        let is_slow = tps.is_some_and(|tps| tps < self.floor());
-        if verdict == Verdict::No || verdict == Verdict::Offload && is_slow {
-            return None;
-        }
-        let file = std::slice::from_ref(file);
-        let cell = estimate::cells(self.catalog, ask, file, machine).pop()?.ok()?;
-        Some(self.ranked(ask, model, cell))
+    fn smallest(&self, asked: &Asked<'_>, files: &Files<'_>) -> Option<Summary> {
+        let cell = asked.summary(self.catalog, files.last()?)?;
+        let is_slow = cell.decode_tps.is_some_and(|tps| tps < self.floor());
+        let runs = match cell.verdict {
+            Verdict::No => false,
+            Verdict::Offload => !is_slow,
+            Verdict::Fits | Verdict::Tight => true,
+        };
+        runs.then_some(cell)
     }
 
-    fn ranked(&self, ask: &Scenario, model: &Model, cell: Cell) -> Ranked {
-        let scenario = Scenario { quants: vec![cell.quant], ..ask.clone() };
+    fn ranked(&self, asked: &Asked<'_>, summary: Summary) -> Ranked {
+        let Asked { model, ask, .. } = asked;
+        let scenario = Scenario { quants: vec![summary.quant], ..(*ask).clone() };
         let machine = &scenario.machines[0];
         let inputs = estimate::machine(self.catalog, &scenario, machine).map(|of| of.inputs);
         let input = |key: &str| {
@@ -280,12 +290,13 @@ impl<'a> Ranking<'a> {
         Ranked {
             release: model.release.clone(),
             is_superseded: lineage::is_superseded(self.catalog, model),
-            is_fast_enough: is_fast_enough(&cell, self.floor()),
+            is_fast_enough: is_fast_enough(summary, self.floor()),
             price: input("price"),
             board_w: input("boards_w"),
             memory_gb: candidates::memory_gb(self.catalog, machine).unwrap_or_default(),
+            params_total: model.count().text,
             scenario,
-            cell,
+            summary,
         }
     }
 
@@ -297,7 +308,7 @@ impl<'a> Ranking<'a> {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        let is_whole = row.cell.verdict != Verdict::Offload || row.is_fast_enough;
+        let is_whole = row.summary.verdict != Verdict::Offload || row.is_fast_enough;
         is_affordable && is_whole && (self.scenario.serving.min_tps.is_none() || row.is_fast_enough)
     }
 
@@ -312,13 +323,13 @@ impl<'a> Ranking<'a> {
             (Some(a), Some(b)) => a.total_cmp(&b),
             (a, b) => b.is_some().cmp(&a.is_some()),
         };
-        let speed = |row: &Ranked| row.cell.speed.decode_tps.map_or(0.0, |tps| tps.expected);
+        let speed = |row: &Ranked| row.summary.decode_tps.unwrap_or_default();
         let faster = || speed(b).total_cmp(&speed(a));
         let memory = || a.memory_gb.total_cmp(&b.memory_gb);
         let order = match by {
             RankBy::Size => {
                 let set_back = |row: &Ranked| (!row.is_fast_enough, row.is_superseded);
-                let size = |row: &Ranked| lineage::size_class(row.cell.params_total);
+                let size = |row: &Ranked| lineage::size_class(row.params_total);
                 (set_back(a).cmp(&set_back(b)))
                     .then_with(|| size(b).cmp(&size(a)))
                     .then_with(|| b.release.cmp(&a.release))
@@ -329,16 +340,52 @@ impl<'a> Ranking<'a> {
             RankBy::Price => known(a.price, b.price).then_with(memory).then_with(faster),
             RankBy::Power => known(a.board_w, b.board_w).then_with(faster),
             RankBy::Memory if self.open == Open::Machines => memory().then_with(faster),
-            RankBy::Memory => a.cell.device_bytes.expected.cmp(&b.cell.device_bytes.expected),
+            RankBy::Memory => a.summary.device_bytes.cmp(&b.summary.device_bytes),
         };
-        let names = |row: &Ranked| (row.cell.model.clone(), row.cell.hardware.clone());
         // What lies wholly on the devices comes before what does not, if speed is not all.
-        let in_part = |row: &Ranked| row.cell.verdict == Verdict::Offload;
+        let in_part = |row: &Ranked| row.summary.verdict == Verdict::Offload;
         let order = match by {
             RankBy::Size | RankBy::Price => in_part(a).cmp(&in_part(b)).then(order),
             _ => order,
         };
-        order.then_with(|| names(a).cmp(&names(b)))
+        order.then_with(|| a.names().cmp(&b.names()))
+    }
+}
+
+/// A model and a machine, and the questions about them.
+struct Asked<'a> {
+    model: &'a Model,
+    ask: &'a Scenario,
+    /// `ask` with the whole model on the devices, so that no placement is searched for.
+    whole: Scenario,
+    machine: MachineFor<'a>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(
+        catalog: &'a Catalog,
+        model: &'a Model,
+        ask: &'a Scenario,
+        machine: &'a Machine,
+    ) -> Option<Asked<'a>> {
+        let whole = Scenario { offload: Offload::None, ..ask.clone() };
+        let machine = MachineFor::new(catalog, ask, machine).ok()?;
+        Some(Asked { model, ask, whole, machine })
+    }
+
+    /// The summary of `file`; `None` where it is refused.
+    fn summary(&self, catalog: &Catalog, file: &FileFor<'_>) -> Option<Summary> {
+        estimate::summary(catalog, self.ask, file, &self.machine)
+    }
+
+    /// The summary of `file` if all of it lies on the devices, with its allowance.
+    fn summary_if_whole(&self, catalog: &Catalog, file: &FileFor<'_>) -> Option<Summary> {
+        let whole = estimate::summary(catalog, &self.whole, file, &self.machine)?;
+        match (whole.verdict, self.ask.offload) {
+            (Verdict::Fits, Offload::Auto | Offload::None) => Some(whole),
+            (Verdict::Fits, _) => self.summary(catalog, file),
+            _ => None,
+        }
     }
 }
 
@@ -375,7 +422,8 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     let mut report = estimate::report(catalog, scenario, problems);
     if let Some(ranking) = Ranking::new(catalog, scenario) {
         report.notices.extend(estimate::unknown(catalog, scenario, usize::MAX).0);
-        report.cells = rank(&ranking).into_iter().take(REPORTED).map(|row| row.cell).collect();
+        let rows = rank(&ranking);
+        report.cells = rows.iter().take(REPORTED).filter_map(|row| row.cell(catalog)).collect();
     }
     for cell in &mut report.cells {
         cell.quality = quality::of_cell(catalog, scenario.kv, cell);
