@@ -13,7 +13,7 @@ use headroom::estimate;
 use headroom::import::{self, Imported, Part};
 use headroom::plan::{self, Document, PlanInput};
 use headroom::quant::Mix;
-use headroom::ranking::{self, Ranked, Ranking};
+use headroom::ranking::{self, Prepared, Ranked, Ranking};
 use headroom::report::{Notice, Report};
 use headroom::scenario::{Lang, Problem, Scenario, Selected};
 use headroom::steps::{Step, next_steps};
@@ -238,7 +238,8 @@ fn single(answer: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
 fn rank(query: &str, top: usize, out: &mut impl Write) -> io::Result<()> {
     let (scenario, problems) = Scenario::from_query(query);
     let catalog = Catalog::bundled();
-    let Some(ranking) = Ranking::new(catalog, &scenario) else {
+    let prepared = Prepared::new(catalog);
+    let Some(ranking) = Ranking::with(&prepared, &scenario) else {
         let problem = "no slot is empty: leave `model=*`, `hw=*` or `quant=*` open, but not both of \
                        the first two";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
@@ -254,15 +255,15 @@ fn rank(query: &str, top: usize, out: &mut impl Write) -> io::Result<()> {
         "notices": notices.collect::<Vec<_>>(),
         "candidates": ranking.candidates(),
         "running": rows.len(),
-        "rows": rows.iter().take(top).filter_map(|row| ranked_row(catalog, row)).collect::<Vec<_>>(),
+        "rows": rows.iter().take(top).filter_map(|row| ranked_row(&prepared, row)).collect::<Vec<_>>(),
     });
     serde_json::to_writer_pretty(&mut *out, &answer)?;
     writeln!(out)
 }
 
 /// A row of a ranking, with the question that it is the answer to.
-fn ranked_row(catalog: &Catalog, row: &Ranked) -> Option<serde_json::Value> {
-    let cell = row.cell(catalog)?;
+fn ranked_row(prepared: &Prepared<'_>, row: &Ranked) -> Option<serde_json::Value> {
+    let cell = row.cell_with(prepared)?;
     let Ranked { scenario, release, price, board_w, is_superseded, .. } = row;
     Some(json!({
         "query": scenario.to_query(),

@@ -3,7 +3,7 @@
 use headroom::advice::is_fast_enough;
 use headroom::catalog::Catalog;
 use headroom::estimate;
-use headroom::ranking::{Open, Ranked, Ranking, rank, report};
+use headroom::ranking::{Open, Prepared, Ranked, Ranking, rank, report};
 use headroom::report::{Cell, Summary, Verdict};
 use headroom::scenario::{Machine, Scenario};
 
@@ -20,7 +20,7 @@ fn cell(scenario: &Scenario) -> Cell {
 
 /// The answer to a row's question.
 fn cell_of(row: &Ranked) -> Cell {
-    row.cell(Catalog::bundled()).unwrap()
+    row.cell_with(&Prepared::new(Catalog::bundled())).unwrap()
 }
 
 /// Every twelfth row or so, from another one on each time.
@@ -77,7 +77,7 @@ fn of_formats_that_lie_wholly_on_the_devices_the_best_is_taken() {
         let rows = rows(query);
         for row in sample(&rows) {
             let usual = rows_of_formats(row);
-            let whole = |cell: &&Cell| cell.verdict == Verdict::Fits && is_fast_enough(cell, 10.0);
+            let whole = |cell: &&Cell| cell.verdict == Verdict::Fits && is_fast_enough(*cell, 10.0);
             let best = usual.iter().filter(whole).max_by_key(|cell| cell.weights_bytes);
             if let Some(best) = best {
                 assert_eq!(best, &cell_of(row), "{}", row.scenario.to_query());

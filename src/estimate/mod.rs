@@ -1,8 +1,12 @@
 //! From a question to its answer: the one place where catalogue, engine, placement and advice meet.
 
 mod speed;
+mod store;
 
 pub use speed::CellSpeed;
+pub use store::FileStore;
+
+use std::sync::Arc;
 
 use crate::advice::{Capacity, Seated, headroom};
 use crate::catalog::{Catalog, FileTypes, Model};
@@ -16,6 +20,7 @@ use crate::report::{
 use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
 use speed::{Corrections, LayerWorkCache, SpeedInput};
+use store::OpenedFile;
 
 /// The version of the [`Report`] structure.
 pub const REPORT_VERSION: u32 = 2;
@@ -65,6 +70,16 @@ impl Answered {
 
 /// Answers `scenario` from `catalog`, cell by cell. `problems` are those found in its query string.
 pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
+    report_with(&FileStore::default(), catalog, scenario, problems)
+}
+
+/// Answers as [`report`] does, with the files of `store`.
+pub fn report_with<'a>(
+    store: &FileStore<'a>,
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    problems: Vec<Problem>,
+) -> Report {
     let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
     notices.extend(advisories(catalog, scenario));
     let mut cells = Vec::new();
@@ -73,7 +88,7 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     let machines = scenario.machines.iter().take(answered.machines).cloned().collect();
     let part = Scenario { machines, ..scenario.clone() };
     for id in scenario.models.iter().take(answered.models) {
-        for answer in row(catalog, &part, id) {
+        for answer in row_with(store, catalog, &part, id) {
             match answer {
                 Ok(cell) => cells.push(cell),
                 Err(notice) if notices.contains(&notice) => {}
@@ -93,7 +108,17 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
 /// A cell is an error if the model or a device is not in the catalogue, or the engine cannot run
 /// the model or use the device; the notice names the id and the nearest known ones.
 pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result<Cell, Notice>> {
-    match files(catalog, scenario, model_id, None) {
+    row_with(&FileStore::default(), catalog, scenario, model_id)
+}
+
+/// Answers as [`row`] does, with the files of `store`.
+pub fn row_with<'a>(
+    store: &FileStore<'a>,
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    model_id: &str,
+) -> Vec<Result<Cell, Notice>> {
+    match store.files(catalog, scenario, model_id) {
         Err(notice) => vec![Err(notice)],
         Ok(files) => {
             let cells = |machine| cells(catalog, scenario, &files, machine);
@@ -124,14 +149,22 @@ pub fn alone(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<(Sc
 /// the machine.
 pub type Files<'a> = Vec<FileFor<'a>>;
 
-/// The file that an engine loads for a quantisation.
-#[derive(Debug)]
+/// The file that an engine loads for a quantisation. A copy shares what is found out about it.
+#[derive(Clone, Debug)]
 pub struct FileFor<'a> {
     engine: Engine,
     /// The requested quantisation, if the file is in another.
     requested_quant: Option<Quant>,
-    file: Result<ModelFiles<'a>, Notice>,
-    work: LayerWorkCache,
+    opened: Arc<OpenedFile<'a>>,
+}
+
+/// The quantisation x engine pairs of `scenario`, in the order of its cells.
+fn pairs(scenario: &Scenario) -> impl Iterator<Item = (Engine, Quant)> {
+    let with = |quant: &Quant| {
+        let quant = *quant;
+        scenario.engines.iter().map(move |engine| (*engine, quant))
+    };
+    scenario.quants.iter().flat_map(with)
 }
 
 /// Returns the files of a model. They depend on the quantisations, engines, cache types and
@@ -152,24 +185,16 @@ pub fn files<'a>(
     before: Option<&Files<'a>>,
 ) -> Result<Files<'a>, Notice> {
     let model = find_model(catalog, model_id)?;
-    let pairs = scenario
-        .quants
-        .iter()
-        .flat_map(|quant| scenario.engines.iter().map(move |engine| (*engine, *quant)));
-    let before = before.into_iter().flatten().filter_map(|file| file.file.as_ref().ok());
+    let before = before.into_iter().flatten().filter_map(|file| file.opened.file.as_ref().ok());
     let mut before = before.filter(|file| file.model().id == model.id);
     let graphs = before.find_map(ModelFiles::graphs).cloned().unwrap_or_default();
     let file = |(engine, asked)| {
         let quant = format_in(scenario, engine, asked);
-        FileFor {
-            engine,
-            requested_quant: (quant != asked).then_some(asked),
-            file: engine::files(catalog, engine, model, quant, scenario)
-                .map(|file| file.sharing(&graphs)),
-            work: LayerWorkCache::default(),
-        }
+        let opened = OpenedFile::new(catalog, scenario, model, (engine, quant), &graphs);
+        let requested_quant = (quant != asked).then_some(asked);
+        FileFor { engine, requested_quant, opened: Arc::new(opened) }
     };
-    Ok(pairs.map(file).collect())
+    Ok(pairs(scenario).map(file).collect())
 }
 
 /// The format in which `engine` loads a model requested as `quant`: see [`files`].
@@ -202,8 +227,9 @@ pub fn cells(
 /// A machine of a question with what is known of it whatever runs on it.
 #[derive(Debug)]
 pub struct MachineFor<'a> {
-    machine: &'a Machine,
-    hardware: Hardware<'a>,
+    machine: Machine,
+    /// Its devices.
+    pub hardware: Hardware<'a>,
     /// Corrections by the reader's own measurements, for each engine of the question.
     corrections: Vec<(Engine, Corrections)>,
 }
@@ -216,13 +242,13 @@ impl<'a> MachineFor<'a> {
     pub fn new(
         catalog: &'a Catalog,
         scenario: &Scenario,
-        machine: &'a Machine,
+        machine: &Machine,
     ) -> Result<MachineFor<'a>, Notice> {
         let hardware = Hardware::resolve(catalog, scenario, machine)?;
         let of_engine =
             |engine: &Engine| (*engine, Corrections::new(catalog, scenario, machine, *engine));
         let corrections = scenario.engines.iter().map(of_engine).collect();
-        Ok(MachineFor { machine, hardware, corrections })
+        Ok(MachineFor { machine: machine.clone(), hardware, corrections })
     }
 
     fn corrections(&self, engine: Engine) -> &Corrections {
@@ -232,18 +258,24 @@ impl<'a> MachineFor<'a> {
     }
 }
 
-/// The summary of the cell of `file` on `machine`; `None` where the cell is an error.
+/// The summary of the cell of `file` on `machine`; `None` where the cell is an error, or its verdict
+/// is none that is `wanted`.
 pub fn summary(
     catalog: &Catalog,
     scenario: &Scenario,
-    FileFor { engine, file, work, .. }: &FileFor<'_>,
+    wanted: fn(Verdict) -> bool,
+    FileFor { engine, opened, .. }: &FileFor<'_>,
     machine: &MachineFor<'_>,
 ) -> Option<Summary> {
+    let OpenedFile { file, work } = &**opened;
     let file = file.as_ref().ok()?;
     let hardware = &machine.hardware;
     let run = engine::run(*engine, file, hardware, scenario).ok()?;
     let run = run.as_ref();
     let Seated { loads, verdict, .. } = Seated::new(scenario, run);
+    if !wanted(verdict) {
+        return None;
+    }
     // How many users there is room for does not change what one of them gets.
     let max_users = scenario.users;
     let (engine, corrections) = (*engine, machine.corrections(*engine));
@@ -413,9 +445,10 @@ pub(crate) fn with_cell_run<T>(
 fn cell(
     catalog: &Catalog,
     scenario: &Scenario,
-    FileFor { engine, requested_quant, file, work }: &FileFor<'_>,
+    FileFor { engine, requested_quant, opened }: &FileFor<'_>,
     machine: &MachineFor<'_>,
 ) -> Result<Cell, Notice> {
+    let OpenedFile { file, work } = &**opened;
     let file = file.as_ref().map_err(Clone::clone)?;
     let engine = *engine;
     let corrections = machine.corrections(engine);

@@ -9,13 +9,15 @@ mod lineage;
 
 use std::cmp::Ordering;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
 use crate::advice::{is_fast_enough, preference};
 use crate::catalog::{Catalog, Model};
+use crate::economy;
 use crate::engine::usual_formats;
-use crate::estimate::{self, FileFor, Files, MachineFor};
+use crate::estimate::{self, FileStore, MachineFor};
 use crate::quality;
 use crate::quant::Quant;
 use crate::report::{Cell, Report, Summary, Verdict};
@@ -23,6 +25,7 @@ use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenari
 use crate::sort;
 pub use candidates::DEVICE_COUNTS;
 use candidates::{Candidate, machines, models};
+use lineage::Lineage;
 
 /// Rows of a ranking that a report holds.
 const REPORTED: usize = 20;
@@ -54,13 +57,61 @@ impl Open {
     }
 }
 
+/// What rankings of a catalogue find out whatever is asked, kept from one for the next.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    catalog: &'a Catalog,
+    files: FileStore<'a>,
+    lineage: OnceLock<Lineage<'a>>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Nothing is found out yet.
+    pub fn new(catalog: &'a Catalog) -> Arc<Prepared<'a>> {
+        Arc::new(Prepared { catalog, files: FileStore::default(), lineage: OnceLock::new() })
+    }
+}
+
 /// A ranking of the catalogue for a question with an empty slot.
 #[derive(Debug)]
 pub struct Ranking<'a> {
-    catalog: &'a Catalog,
+    prepared: Arc<Prepared<'a>>,
     scenario: Scenario,
     open: Open,
     candidates: Vec<Candidate<'a>>,
+    /// The question about each candidate, but for the candidate.
+    ask: Scenario,
+    /// `ask` with the whole model on the devices, so that no placement is searched for.
+    whole: Scenario,
+    /// The machine of the question, where it names one.
+    site: Option<Site<'a>>,
+    /// The model of the question, where it names one.
+    model: Option<&'a Model>,
+}
+
+/// A machine, and what of it is in a row.
+#[derive(Debug)]
+struct Site<'a> {
+    asked: Machine,
+    machine: MachineFor<'a>,
+    price: Option<f64>,
+    board_w: Option<f64>,
+    memory_gb: f64,
+}
+
+impl<'a> Site<'a> {
+    /// Looks up the devices of `machine`; `None` if one is not in the catalogue.
+    fn new(catalog: &'a Catalog, ask: &Scenario, asked: &Machine) -> Option<Site<'a>> {
+        let machine = MachineFor::new(catalog, ask, asked).ok()?;
+        let value = |key| economy::value(&ask.money, &machine.hardware, key);
+        Some(Site {
+            asked: asked.clone(),
+            price: value("price"),
+            board_w: value("boards_w"),
+            memory_gb: candidates::memory_gb(catalog, asked).unwrap_or_default(),
+            machine,
+        })
+    }
 }
 
 /// A row of a ranking: what it is ordered by. What takes longer to find out is in its cell.
@@ -87,9 +138,11 @@ pub struct Ranked {
 }
 
 impl Ranked {
-    /// The answer to the question of this row.
-    pub fn cell(&self, catalog: &Catalog) -> Option<Cell> {
-        estimate::row(catalog, &self.scenario, self.scenario.models.first()?).pop()?.ok()
+    /// The answer to the question of this row, with what the ranking found out.
+    pub fn cell_with<'a>(&self, prepared: &Prepared<'a>) -> Option<Cell> {
+        let Prepared { catalog, files, .. } = prepared;
+        let model = self.scenario.models.first()?;
+        estimate::row_with(files, catalog, &self.scenario, model).pop()?.ok()
     }
 
     fn names(&self) -> (&str, String) {
@@ -101,13 +154,36 @@ impl Ranked {
 impl<'a> Ranking<'a> {
     /// Returns the ranking that `scenario` asks for; `None` if no slot of it is empty.
     pub fn new(catalog: &'a Catalog, scenario: &Scenario) -> Option<Ranking<'a>> {
+        Ranking::with(&Prepared::new(catalog), scenario)
+    }
+
+    /// Returns the ranking that `scenario` asks for, with what rankings before it found out; `None`
+    /// if no slot of it is empty.
+    pub fn with(prepared: &Arc<Prepared<'a>>, scenario: &Scenario) -> Option<Ranking<'a>> {
         let open = Open::of(scenario)?;
+        let catalog = prepared.catalog;
         let candidates = match open {
             Open::Models => models(catalog, scenario),
             Open::Machines => machines(catalog, scenario),
             Open::Formats => vec![Candidate::Formats],
         };
-        Some(Ranking { catalog, scenario: scenario.clone(), open, candidates })
+        let engine = scenario.engines.first().copied().unwrap_or(Engine::LlamaCpp);
+        let ask = Scenario {
+            models: Vec::new(),
+            machines: Vec::new(),
+            quants: Vec::new(),
+            engines: vec![engine],
+            selected: None,
+            unused: Vec::new(),
+            // What a row answers needs no filter.
+            filter: Filter::default(),
+            ..scenario.clone()
+        };
+        let whole = Scenario { offload: Offload::None, ..ask.clone() };
+        let site = scenario.machines.first().and_then(|asked| Site::new(catalog, &ask, asked));
+        let model = scenario.models.first().and_then(|id| catalog.model(id));
+        let (prepared, scenario) = (prepared.clone(), scenario.clone());
+        Some(Ranking { prepared, scenario, open, candidates, ask, whole, site, model })
     }
 
     /// What is asked.
@@ -136,7 +212,7 @@ impl<'a> Ranking<'a> {
     /// devices, anything else at once.
     pub fn rows_on_devices(&self, index: usize) -> Vec<Ranked> {
         match self.candidates.get(index) {
-            Some(Candidate::Model(model)) => self.model(model, Ranking::best_whole),
+            Some(Candidate::Model(model)) => self.of_model(model, Ranking::best_whole),
             Some(Candidate::Machines(sizes)) => self.fewest(sizes),
             Some(Candidate::Formats) => self.formats(),
             None => Vec::new(),
@@ -147,7 +223,7 @@ impl<'a> Ranking<'a> {
     /// part in RAM, whose placement has to be looked for.
     pub fn rows_in_part(&self, index: usize) -> Vec<Ranked> {
         match self.candidates.get(index) {
-            Some(Candidate::Model(model)) => self.model(model, Ranking::smallest),
+            Some(Candidate::Model(model)) => self.of_model(model, Ranking::smallest),
             _ => Vec::new(),
         }
     }
@@ -158,40 +234,29 @@ impl<'a> Ranking<'a> {
     }
 
     /// The row of `model`, of which `best` is one of its files.
-    fn model(
+    fn of_model(
         &self,
-        model: &Model,
-        best: fn(&Self, &Asked<'_>, &Files<'_>) -> Option<Summary>,
+        model: &'a Model,
+        best: fn(&Self, &'a Model, &Site<'a>) -> Option<Summary>,
     ) -> Vec<Ranked> {
-        let Some(machine) = self.scenario.machines.first() else { return Vec::new() };
-        let ask = self.ask(model, machine, self.quants(model));
-        let row = || {
-            let files = estimate::files(self.catalog, &ask, &model.id, None).ok()?;
-            let asked = Asked::new(self.catalog, model, &ask, machine)?;
-            Some(self.ranked(&asked, best(self, &asked, &files)?))
-        };
-        row().into_iter().collect()
+        let row = |site| Some(self.ranked(model, site, best(self, model, site)?));
+        self.site.as_ref().and_then(row).into_iter().collect()
     }
 
     /// The first of `sizes` on which the model lies wholly on the devices and is fast enough, and the
     /// smallest where it does not, if it is fast enough with a part in RAM.
     fn fewest(&self, sizes: &[Machine]) -> Vec<Ranked> {
-        let model = self.scenario.models.first().and_then(|id| self.catalog.model(id));
-        let (Some(model), Some(smallest)) = (model, sizes.first()) else { return Vec::new() };
-        let ask = self.ask(model, smallest, self.quants(model));
-        let Ok(files) = estimate::files(self.catalog, &ask, &model.id, None) else {
-            return Vec::new();
-        };
+        let Some(model) = self.model else { return Vec::new() };
         let mut rows = Vec::new();
-        for machine in sizes {
-            let ask = self.ask(model, machine, ask.quants.clone());
-            let Some(asked) = Asked::new(self.catalog, model, &ask, machine) else { continue };
-            let whole = self.best_whole(&asked, &files);
-            if whole.is_none() && machine == smallest {
-                rows.extend(self.smallest(&asked, &files).map(|of| self.ranked(&asked, of)));
+        for (at, machine) in sizes.iter().enumerate() {
+            let Some(site) = Site::new(self.catalog(), &self.ask, machine) else { continue };
+            let whole = self.best_whole(model, &site);
+            if whole.is_none() && at == 0 {
+                let part = self.smallest(model, &site);
+                rows.extend(part.map(|summary| self.ranked(model, &site, summary)));
             }
-            if let Some(of) = whole.filter(|of| is_fast_enough(*of, self.floor())) {
-                rows.push(self.ranked(&asked, of));
+            if let Some(summary) = whole.filter(|of| is_fast_enough(*of, self.floor())) {
+                rows.push(self.ranked(model, &site, summary));
                 break;
             }
         }
@@ -200,10 +265,7 @@ impl<'a> Ranking<'a> {
     }
 
     fn formats(&self) -> Vec<Ranked> {
-        let model = self.scenario.models.first().and_then(|id| self.catalog.model(id));
-        let (Some(model), Some(machine)) = (model, self.scenario.machines.first()) else {
-            return Vec::new();
-        };
+        let (Some(model), Some(site)) = (self.model, &self.site) else { return Vec::new() };
         let mut quants: Vec<Quant> = usual_formats(self.engine(), model);
         let loads = |quant: &Quant| crate::engine::loads_format(self.engine(), *quant);
         for quant in Quant::all().filter(loads) {
@@ -211,13 +273,14 @@ impl<'a> Ranking<'a> {
                 quants.push(quant);
             }
         }
-        let ask = self.ask(model, machine, quants);
-        let asked = Asked::new(self.catalog, model, &ask, machine);
-        let files = estimate::files(self.catalog, &ask, &model.id, None).ok();
-        let Some((asked, files)) = asked.zip(files) else { return Vec::new() };
-        let summaries = files.iter().filter_map(|file| asked.summary(self.catalog, file));
-        let runs = summaries.filter(|summary| summary.verdict != Verdict::No);
-        runs.map(|summary| self.ranked(&asked, summary)).collect()
+        let runs = |verdict| verdict != Verdict::No;
+        let summary = |quant| self.summary(&self.ask, runs, (model, quant), site);
+        let runs = quants.into_iter().filter_map(summary);
+        runs.map(|summary| self.ranked(model, site, summary)).collect()
+    }
+
+    fn catalog(&self) -> &'a Catalog {
+        self.prepared.catalog
     }
 
     fn engine(&self) -> Engine {
@@ -233,26 +296,12 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    fn ask(&self, model: &Model, machine: &Machine, quants: Vec<Quant>) -> Scenario {
-        Scenario {
-            models: vec![model.id.clone()],
-            machines: vec![machine.clone()],
-            quants,
-            engines: vec![self.engine()],
-            selected: None,
-            unused: Vec::new(),
-            // What a row answers needs no filter.
-            filter: Filter::default(),
-            ..self.scenario.clone()
-        }
-    }
-
-    /// The first of `files` that lies wholly on the devices and is fast enough; if none is, the
-    /// fastest of them.
-    fn best_whole(&self, asked: &Asked<'_>, files: &Files<'_>) -> Option<Summary> {
+    /// The first of the formats of `model` in which it lies wholly on the devices of `site` and is
+    /// fast enough; if it is in none, the one in which it is fastest.
+    fn best_whole(&self, model: &'a Model, site: &Site<'a>) -> Option<Summary> {
         let mut best: Option<Summary> = None;
-        for file in files {
-            let Some(cell) = asked.summary_if_whole(self.catalog, file) else { continue };
+        for quant in self.quants(model) {
+            let Some(cell) = self.summary_if_whole((model, quant), site) else { continue };
             let is_first =
                 |best: &Summary| preference(cell, self.floor()) < preference(*best, self.floor());
             if best.as_ref().is_none_or(is_first) {
@@ -265,37 +314,57 @@ impl<'a> Ranking<'a> {
         best
     }
 
-    /// The last of `files`, which is the smallest, with as much of it in RAM as has to be, if it is
-    /// then fast enough.
-    fn smallest(&self, asked: &Asked<'_>, files: &Files<'_>) -> Option<Summary> {
-        let cell = asked.summary(self.catalog, files.last()?)?;
+    /// The last of the formats of `model`, which is the smallest, with as much of it in RAM as has to
+    /// be, if it is then fast enough.
+    fn smallest(&self, model: &'a Model, site: &Site<'a>) -> Option<Summary> {
+        let runs = |verdict| verdict != Verdict::No;
+        let quant = self.quants(model).pop()?;
+        let cell = self.summary(&self.ask, runs, (model, quant), site)?;
         let is_slow = cell.decode_tps.is_some_and(|tps| tps < self.floor());
-        let runs = match cell.verdict {
-            Verdict::No => false,
-            Verdict::Offload => !is_slow,
-            Verdict::Fits | Verdict::Tight => true,
-        };
-        runs.then_some(cell)
+        (cell.verdict != Verdict::Offload || !is_slow).then_some(cell)
     }
 
-    fn ranked(&self, asked: &Asked<'_>, summary: Summary) -> Ranked {
-        let Asked { model, ask, .. } = asked;
-        let scenario = Scenario { quants: vec![summary.quant], ..(*ask).clone() };
-        let machine = &scenario.machines[0];
-        let inputs = estimate::machine(self.catalog, &scenario, machine).map(|of| of.inputs);
-        let input = |key: &str| {
-            let mut inputs = inputs.iter().flatten();
-            inputs.find(|input| input.key == key).and_then(|input| input.value)
-        };
+    /// The summary of a model in a format on `site`; `None` where it is refused, or its verdict is
+    /// not `wanted`.
+    fn summary(
+        &self,
+        ask: &Scenario,
+        wanted: fn(Verdict) -> bool,
+        (model, quant): (&'a Model, Quant),
+        site: &Site<'a>,
+    ) -> Option<Summary> {
+        let (catalog, engine) = (self.catalog(), self.engine());
+        let file = self.prepared.files.file(catalog, ask, model, engine, quant);
+        estimate::summary(catalog, ask, wanted, &file, &site.machine)
+    }
+
+    /// The summary of a model in a format if all of it lies on the devices of `site`, with its
+    /// allowance.
+    fn summary_if_whole(&self, of: (&'a Model, Quant), site: &Site<'a>) -> Option<Summary> {
+        let whole = self.summary(&self.whole, |verdict| verdict == Verdict::Fits, of, site)?;
+        match self.ask.offload {
+            Offload::Auto | Offload::None => Some(whole),
+            _ => self.summary(&self.ask, |_| true, of, site),
+        }
+    }
+
+    fn ranked(&self, model: &'a Model, site: &Site<'a>, summary: Summary) -> Ranked {
+        let catalog = self.catalog();
+        let lineage = self.prepared.lineage.get_or_init(|| Lineage::new(catalog));
         Ranked {
             release: model.release.clone(),
-            is_superseded: lineage::is_superseded(self.catalog, model),
+            is_superseded: lineage.is_superseded(model),
             is_fast_enough: is_fast_enough(summary, self.floor()),
-            price: input("price"),
-            board_w: input("boards_w"),
-            memory_gb: candidates::memory_gb(self.catalog, machine).unwrap_or_default(),
+            price: site.price,
+            board_w: site.board_w,
+            memory_gb: site.memory_gb,
             params_total: model.count().text,
-            scenario,
+            scenario: Scenario {
+                models: vec![model.id.clone()],
+                machines: vec![site.asked.clone()],
+                quants: vec![summary.quant],
+                ..self.ask.clone()
+            },
             summary,
         }
     }
@@ -352,43 +421,6 @@ impl<'a> Ranking<'a> {
     }
 }
 
-/// A model and a machine, and the questions about them.
-struct Asked<'a> {
-    model: &'a Model,
-    ask: &'a Scenario,
-    /// `ask` with the whole model on the devices, so that no placement is searched for.
-    whole: Scenario,
-    machine: MachineFor<'a>,
-}
-
-impl<'a> Asked<'a> {
-    fn new(
-        catalog: &'a Catalog,
-        model: &'a Model,
-        ask: &'a Scenario,
-        machine: &'a Machine,
-    ) -> Option<Asked<'a>> {
-        let whole = Scenario { offload: Offload::None, ..ask.clone() };
-        let machine = MachineFor::new(catalog, ask, machine).ok()?;
-        Some(Asked { model, ask, whole, machine })
-    }
-
-    /// The summary of `file`; `None` where it is refused.
-    fn summary(&self, catalog: &Catalog, file: &FileFor<'_>) -> Option<Summary> {
-        estimate::summary(catalog, self.ask, file, &self.machine)
-    }
-
-    /// The summary of `file` if all of it lies on the devices, with its allowance.
-    fn summary_if_whole(&self, catalog: &Catalog, file: &FileFor<'_>) -> Option<Summary> {
-        let whole = estimate::summary(catalog, &self.whole, file, &self.machine)?;
-        match (whole.verdict, self.ask.offload) {
-            (Verdict::Fits, Offload::Auto | Offload::None) => Some(whole),
-            (Verdict::Fits, _) => self.summary(catalog, file),
-            _ => None,
-        }
-    }
-}
-
 /// Answers all of `ranking`, best first; on every core where there are threads.
 pub fn rank(ranking: &Ranking<'_>) -> Vec<Ranked> {
     let next = AtomicUsize::new(0);
@@ -419,11 +451,22 @@ pub fn rank(ranking: &Ranking<'_>) -> Vec<Ranked> {
 /// Answers `scenario` as [`estimate::report`] does; where a slot of it is empty, by the cells of the
 /// first rows of its ranking. Each cell says what its format and cache cost in quality.
 pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
-    let mut report = estimate::report(catalog, scenario, problems);
-    if let Some(ranking) = Ranking::new(catalog, scenario) {
+    report_with(&Prepared::new(catalog), scenario, problems)
+}
+
+/// Answers as [`report`] does, with what questions before it found out.
+pub fn report_with<'a>(
+    prepared: &Arc<Prepared<'a>>,
+    scenario: &Scenario,
+    problems: Vec<Problem>,
+) -> Report {
+    let catalog = prepared.catalog;
+    let mut report = estimate::report_with(&prepared.files, catalog, scenario, problems);
+    if let Some(ranking) = Ranking::with(prepared, scenario) {
         report.notices.extend(estimate::unknown(catalog, scenario, usize::MAX).0);
         let rows = rank(&ranking);
-        report.cells = rows.iter().take(REPORTED).filter_map(|row| row.cell(catalog)).collect();
+        let first = rows.iter().take(REPORTED);
+        report.cells = first.filter_map(|row| row.cell_with(prepared)).collect();
     }
     for cell in &mut report.cells {
         cell.quality = quality::of_cell(catalog, scenario.kv, cell);

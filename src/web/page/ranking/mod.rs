@@ -172,7 +172,7 @@ fn Group(
                             {
                                 // Longest contexts and bills are made for the rows that are drawn.
                                 let row = work.row(at).and_then(|row| {
-                                    let cell = row.cell(state.catalog)?;
+                                    let cell = work.cell(&row)?;
                                     Some((row, cell))
                                 });
                                 row.map(|(row, cell)| view! { <Row row cell query open /> })
