@@ -1,8 +1,10 @@
 //! The command line: the same questions and answers as on the page, as JSON.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use headroom::architecture::config::Config;
 use headroom::ask::{ask, pasted_machine};
@@ -68,7 +70,10 @@ fn main() -> ExitCode {
             rank(query, top.parse().unwrap_or_default(), &mut out)
         }
         ["steps", query] if !query.starts_with("--") => steps(query, &mut out),
-        ["estimate", "--batch", file] => batch(file, answer, &mut out),
+        ["estimate", "--batch", file] => {
+            let prepared = Prepared::new(Catalog::bundled());
+            batch(file, |query| answer_with(&prepared, query), &mut out)
+        }
         ["estimate", query, "--format", "csv"] if !query.starts_with("--") => {
             write!(out, "{}", plan::report_csv(&answer(query)))
         }
@@ -118,9 +123,20 @@ fn main() -> ExitCode {
 }
 
 fn answer(query: &str) -> Report {
+    answer_with(&Prepared::new(Catalog::bundled()), query)
+}
+
+/// Answers `query` with what was found out for others before.
+fn answer_with(prepared: &Arc<Prepared<'static>>, query: &str) -> Report {
     let (scenario, problems) = Scenario::from_query(query);
+    let draft = scenario.addons.draft.iter().map(|draft| &draft.id);
+    let devices = scenario.machines.iter().flat_map(|machine| &machine.devices);
+    let mut ids = scenario.models.iter().chain(draft).chain(devices.map(|device| &device.id));
     // A batch may describe any number of models, each of which is kept as long as its catalogue.
-    ranking::report(&Catalog::bundled().clone(), &scenario, problems)
+    match ids.any(|id| id.contains(':')) {
+        true => ranking::report(&Catalog::bundled().clone(), &scenario, problems),
+        false => ranking::report_with(prepared, &scenario, problems),
+    }
 }
 
 /// Reads what a program printed of a machine.
@@ -397,57 +413,80 @@ fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Number of questions answered in parallel at a time.
-const BLOCK: usize = 4096;
+/// Number of questions that a thread takes at a time.
+const PIECE: usize = 32;
 
-fn batch<T: Serialize>(file: &str, answer: fn(&str) -> T, out: &mut impl Write) -> io::Result<()> {
+/// Answers questions as lines of JSON, in order, on every core.
+fn batch<T: Serialize>(
+    file: &str,
+    answer: impl Fn(&str) -> T + Sync,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
-    let lines: Box<dyn BufRead> = match file {
-        "-" => Box::new(io::stdin().lock()),
+    let lines: Box<dyn BufRead + Send> = match file {
+        "-" => Box::new(io::BufReader::new(io::stdin())),
         _ => Box::new(io::BufReader::new(std::fs::File::open(file).map_err(named)?)),
     };
-    let mut lines = lines.split(b'\n').zip(1..);
-    loop {
-        let block = lines.by_ref().take(BLOCK).map(|(line, number)| Ok((number, line?)));
-        let block = block.collect::<io::Result<Vec<_>>>().map_err(named)?;
-        if block.is_empty() {
-            return Ok(());
+    let lines = Mutex::new(lines.split(b'\n').zip(1..).peekable());
+    let next = || -> io::Result<(u64, Vec<u8>)> {
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = lines.peek().map_or(0, |(_, number)| *number);
+        let piece = lines.by_ref().take(PIECE).map(|(line, number)| Ok((number, line?)));
+        let piece = piece.collect::<io::Result<Vec<_>>>().map_err(named)?;
+        drop(lines);
+        Ok((first, answer_all(&piece, &answer)?))
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A writer that falls behind lets the others wait.
+    let (send, receive) = mpsc::sync_channel(2 * cores);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            let send = send.clone();
+            let next = &next;
+            scope.spawn(move || {
+                loop {
+                    let piece = next();
+                    let is_last = !matches!(&piece, Ok((first, _)) if *first > 0);
+                    if send.send(piece).is_err() || is_last {
+                        return;
+                    }
+                }
+            });
         }
-        for answers in answer_all(&block, answer) {
-            out.write_all(&answers?)?;
+        drop(send);
+        let mut done = BTreeMap::new();
+        let mut first = 1;
+        for piece in receive {
+            let (at, answers) = piece?;
+            done.insert(at, answers);
+            while let Some(answers) = done.remove(&first) {
+                out.write_all(&answers)?;
+                first += PIECE as u64;
+            }
         }
-    }
+        Ok(())
+    })
 }
 
-/// A line of a batch with its number.
-type Line = (u64, Vec<u8>);
-
-/// Answers questions as lines of JSON, in order, in one chunk per core. A line that is no text is
-/// answered with what is wrong with it.
-fn answer_all<T: Serialize>(questions: &[Line], answer: fn(&str) -> T) -> Vec<io::Result<Vec<u8>>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let lines = |questions: &[Line]| {
-        let mut out = Vec::new();
-        for (number, line) in questions {
-            match std::str::from_utf8(line) {
-                Ok(query) => serde_json::to_writer(&mut out, &answer(query.trim()))?,
-                Err(error) => {
-                    let at = error.valid_up_to() + 1;
-                    let error = format!("line {number} is not UTF-8 from its byte {at} on");
-                    serde_json::to_writer(&mut out, &json!({ "error": error }))?;
-                }
+/// Answers questions, each a line with its number. A line that is no text is answered with what is
+/// wrong with it.
+fn answer_all<T: Serialize>(
+    questions: &[(u64, Vec<u8>)],
+    answer: impl Fn(&str) -> T,
+) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for (number, line) in questions {
+        match std::str::from_utf8(line) {
+            Ok(query) => serde_json::to_writer(&mut out, &answer(query.trim()))?,
+            Err(error) => {
+                let at = error.valid_up_to() + 1;
+                let error = format!("line {number} is not UTF-8 from its byte {at} on");
+                serde_json::to_writer(&mut out, &json!({ "error": error }))?;
             }
-            out.push(b'\n');
         }
-        Ok(out)
-    };
-    std::thread::scope(|scope| {
-        let pieces = questions.chunks(questions.len().div_ceil(cores));
-        let running: Vec<_> = pieces.map(|piece| scope.spawn(move || lines(piece))).collect();
-        let done = running.into_iter().map(|thread| thread.join());
-        let lost = |_| Err(io::Error::other("a thread stopped"));
-        done.map(|lines| lines.unwrap_or_else(lost)).collect()
-    })
+        out.push(b'\n');
+    }
+    Ok(out)
 }
 
 /// Prints the tensors of a GGUF file in the order in which llama.cpp lays them out.

@@ -147,7 +147,7 @@ impl Model {
 
     /// Parameter counts of the model; counted on first use.
     pub fn count(&self) -> Count {
-        *self.count.get_or_init(|| architecture::count(self.architecture()))
+        *self.count.get_or_init(|| architecture::count_of(self.architecture(), self.tensors()))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::engine::{self, ModelFiles};
 use crate::quant::Quant;
 use crate::report::{Notice, find_model};
 use crate::scenario::{Addons, CacheTypes, Engine, Scenario};
+use crate::units::Bytes;
 
 /// Number of files that a store keeps; beyond it they are let go.
 const MOST: usize = 2048;
@@ -59,6 +60,8 @@ struct Kept<'a> {
     /// as its catalogue.
     files: HashMap<(usize, usize, Engine, Quant), Arc<OpenedFile<'a>>>,
     graphs: HashMap<usize, Arc<GraphCache>>,
+    /// What files take at least.
+    least: HashMap<(usize, Engine, Quant), Bytes>,
 }
 
 impl fmt::Debug for FileStore<'_> {
@@ -81,6 +84,15 @@ impl<'a> FileStore<'a> {
         let model = find_model(catalog, model_id)?;
         let file = |(engine, quant)| self.file(catalog, scenario, model, engine, quant);
         Ok(super::pairs(scenario).map(file).collect())
+    }
+
+    /// What `model` takes at least in `quant` where all of it is on devices: see
+    /// [`EngineAdapter::least_bytes`](crate::engine::EngineAdapter::least_bytes).
+    pub fn least_bytes(&self, model: &'a Model, engine: Engine, quant: Quant) -> Bytes {
+        let address = std::ptr::from_ref(model) as usize;
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let least = kept.least.entry((address, engine, quant));
+        *least.or_insert_with(|| engine::adapter(engine).least_bytes(model, quant))
     }
 
     /// The file that `engine` loads of `model`, requested as `quant`.

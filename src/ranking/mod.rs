@@ -23,6 +23,7 @@ use crate::quant::Quant;
 use crate::report::{Cell, Report, Summary, Verdict};
 use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenario};
 use crate::sort;
+use crate::units::Bytes;
 pub use candidates::DEVICE_COUNTS;
 use candidates::{Candidate, machines, models};
 use lineage::Lineage;
@@ -97,18 +98,25 @@ struct Site<'a> {
     price: Option<f64>,
     board_w: Option<f64>,
     memory_gb: f64,
+    /// What its devices hold together at most; without devices, its RAM.
+    most: Bytes,
 }
 
 impl<'a> Site<'a> {
     /// Looks up the devices of `machine`; `None` if one is not in the catalogue.
     fn new(catalog: &'a Catalog, ask: &Scenario, asked: &Machine) -> Option<Site<'a>> {
         let machine = MachineFor::new(catalog, ask, asked).ok()?;
-        let value = |key| economy::value(&ask.money, &machine.hardware, key);
+        let hardware = &machine.hardware;
+        let value = |key| economy::value(&ask.money, hardware, key);
         Some(Site {
             asked: asked.clone(),
             price: value("price"),
             board_w: value("boards_w"),
             memory_gb: candidates::memory_gb(catalog, asked).unwrap_or_default(),
+            most: match hardware.parts.is_empty() {
+                true => hardware.host.ram,
+                false => hardware.parts.iter().map(|part| part.most).sum(),
+            },
             machine,
         })
     }
@@ -300,7 +308,11 @@ impl<'a> Ranking<'a> {
     /// fast enough; if it is in none, the one in which it is fastest.
     fn best_whole(&self, model: &'a Model, site: &Site<'a>) -> Option<Summary> {
         let mut best: Option<Summary> = None;
+        let (files, engine) = (&self.prepared.files, self.engine());
         for quant in self.quants(model) {
+            if files.least_bytes(model, engine, quant) > site.most {
+                continue;
+            }
             let Some(cell) = self.summary_if_whole((model, quant), site) else { continue };
             let is_first =
                 |best: &Summary| preference(cell, self.floor()) < preference(*best, self.floor());

@@ -133,6 +133,11 @@ pub trait LoadEstimator {
     /// compute.
     fn lower_bound(&self, placement: &Placement) -> Loads;
 
+    /// Bytes of which each device that has a layer has a copy.
+    fn copied(&self) -> Bytes {
+        Bytes::ZERO
+    }
+
     /// Whether the loads of `placement` are `good`, a predicate that holds for smaller loads if it
     /// holds for larger ones.
     fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
@@ -328,11 +333,19 @@ fn rebalance(
     good: impl Fn(&Loads) -> bool,
 ) -> Option<Placement> {
     for _ in 0..REBALANCINGS {
+        let bound = estimator.lower_bound(&placement);
+        // Wherever layers are moved to, the devices together hold them all.
+        let copies = estimator.copied() * placement.devices() as u64;
+        let sum = |of: fn(&Load) -> Bytes| bound.devices.iter().map(of).sum::<Bytes>();
+        let is_too_much = sum(|load| load.used.expected) > sum(|load| load.most) + copies;
+        if placement.divided == Division::Layers && is_too_much {
+            return None;
+        }
         let loads = estimator.loads(&placement);
         if good(&loads) {
             return Some(placement);
         }
-        let compute = beyond(&loads, &estimator.lower_bound(&placement));
+        let compute = beyond(&loads, &bound);
         let estimate = |placement: &Placement| {
             let mut loads = estimator.lower_bound(placement);
             loads.devices.iter_mut().zip(&compute).for_each(|(load, c)| load.used = load.used + *c);

@@ -56,6 +56,10 @@ impl LoadEstimator for PlacementEstimator<'_> {
         self.gguf.loads_without_compute(&self.gguf.place(placement), self.settings)
     }
 
+    fn copied(&self) -> Bytes {
+        self.gguf.file.totals.rotary_factors()
+    }
+
     fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
         let placed = self.gguf.place(placement);
         let loads = || self.gguf.loads(&placed, self.settings);
