@@ -11,7 +11,7 @@ use headroom::ask::{ask, pasted_machine};
 use headroom::catalog::Catalog;
 use headroom::engine::Shell;
 use headroom::engine::llama_cpp::GgufFile;
-use headroom::estimate;
+use headroom::estimate::{self, FileStore};
 use headroom::import::{self, Imported, Part};
 use headroom::plan::{self, Document, PlanInput};
 use headroom::quant::Mix;
@@ -32,6 +32,8 @@ usage:
                                   split one), config.json, model.safetensors.index.json, .safetensors
   headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line;
                                   an object with `error` for a line that is not UTF-8
+  headroom estimate QUERY --summary
+                                  one line of numbers a cell, as JSON: verdict, bytes and decode rate
   headroom estimate QUERY --format csv|markdown
                                   the answer as a table
   headroom plan QUERY [--format markdown|json] [--shell bash|powershell] [--lang en|ru]
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
             let prepared = Prepared::new(Catalog::bundled());
             batch(file, |query| answer_with(&prepared, query), &mut out)
         }
+        ["estimate", query, "--summary"] if !query.starts_with("--") => summarise(query, &mut out),
         ["estimate", query, "--format", "csv"] if !query.starts_with("--") => {
             write!(out, "{}", plan::report_csv(&answer(query)))
         }
@@ -137,6 +140,38 @@ fn answer_with(prepared: &Arc<Prepared<'static>>, query: &str) -> Report {
         true => ranking::report(&Catalog::bundled().clone(), &scenario, problems),
         false => ranking::report_with(prepared, &scenario, problems),
     }
+}
+
+/// Prints one line of numbers a cell of the question, however many these are.
+fn summarise(query: &str, out: &mut impl Write) -> io::Result<()> {
+    /// Models that are answered before their lines are written.
+    const MODELS: usize = 64;
+    let (scenario, problems) = Scenario::from_query(query);
+    let catalog = Catalog::bundled();
+    let notices = problems.into_iter().map(Notice::Query);
+    for notice in notices.chain(estimate::unknown(catalog, &scenario, usize::MAX).0) {
+        eprintln!("headroom: {}", serde_json::to_string(&notice)?);
+    }
+    for models in scenario.models.chunks(MODELS) {
+        let row = |at: usize| {
+            let store = FileStore::default();
+            estimate::summaries(&store, catalog, &scenario, &models[at])
+        };
+        for (model, row) in models.iter().zip(estimate::on_every_core(models.len(), row)) {
+            for (machine, quant, engine, summary) in row {
+                let mut line = match summary {
+                    Some(summary) => serde_json::to_value(summary)?,
+                    None => json!({ "quant": quant, "verdict": null }),
+                };
+                line["model"] = json!(model);
+                line["hardware"] = json!(machine.to_query());
+                line["engine"] = json!(engine);
+                serde_json::to_writer(&mut *out, &line)?;
+                writeln!(out)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads what a program printed of a machine.

@@ -7,6 +7,8 @@ use crate::report::{DeviceBill, HostBill, Placement, PlacementReason, SlidingWin
 /// How hard a placement is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
+    /// With the whole model on the devices only.
+    OnDevices,
     /// By halving, which finds nearly all of them.
     Quick,
     /// Where halving finds none, one by one.

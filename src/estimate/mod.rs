@@ -2,9 +2,11 @@
 
 mod speed;
 mod store;
+mod threads;
 
 pub use speed::CellSpeed;
 pub use store::FileStore;
+pub use threads::on_every_core;
 
 use std::sync::Arc;
 
@@ -87,13 +89,13 @@ pub fn report_with<'a>(
     notices.extend(answered.notice());
     let machines = scenario.machines.iter().take(answered.machines).cloned().collect();
     let part = Scenario { machines, ..scenario.clone() };
-    for id in scenario.models.iter().take(answered.models) {
-        for answer in row_with(store, catalog, &part, id) {
-            match answer {
-                Ok(cell) => cells.push(cell),
-                Err(notice) if notices.contains(&notice) => {}
-                Err(notice) => notices.push(notice),
-            }
+    let models = &scenario.models[..answered.models];
+    let row = |at: usize| row_with(store, catalog, &part, &models[at]);
+    for answer in on_every_core(models.len(), row).into_iter().flatten() {
+        match answer {
+            Ok(cell) => cells.push(cell),
+            Err(notice) if notices.contains(&notice) => {}
+            Err(notice) => notices.push(notice),
         }
     }
     let machines =
@@ -281,7 +283,8 @@ pub fn summary(
     let (engine, corrections) = (*engine, machine.corrections(*engine));
     let input =
         SpeedInput { catalog, scenario, engine, file, work, run, verdict, max_users, corrections };
-    let speed = input.cell_speed().ok();
+    let runs = verdict != Verdict::No;
+    let speed = runs.then(|| input.cell_speed().ok()).flatten();
     let used = |loads: &[Load]| loads.iter().map(|load| load.used.expected).sum::<Bytes>();
     let on_devices = used(&loads.devices);
     let shared = hardware.shared_use(loads.devices.iter().map(|load| load.used)).expected;
@@ -298,6 +301,26 @@ pub fn summary(
         headroom_bytes: headroom(&loads, verdict),
         decode_tps: speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected),
     })
+}
+
+/// The summaries of the cells that [`row_with`] returns, in that order, with what each was asked for;
+/// no summary where the cell is an error.
+pub fn summaries<'a>(
+    store: &FileStore<'a>,
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    model_id: &str,
+) -> Vec<(Machine, Quant, Engine, Option<Summary>)> {
+    let files = store.files(catalog, scenario, model_id).unwrap_or_default();
+    let of_machine = |asked: &Machine| -> Vec<_> {
+        let machine = MachineFor::new(catalog, scenario, asked).ok();
+        let file = |(at, (engine, quant))| {
+            let of = |file| summary(catalog, scenario, |_| true, file, machine.as_ref()?);
+            (asked.clone(), quant, engine, files.get(at).and_then(of))
+        };
+        pairs(scenario).enumerate().map(file).collect()
+    };
+    scenario.machines.iter().flat_map(of_machine).collect()
 }
 
 /// Models and devices of `scenario` that are not in the catalogue: the first `most` of them, and

@@ -8,7 +8,6 @@ mod candidates;
 mod lineage;
 
 use std::cmp::Ordering;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -435,27 +434,11 @@ impl<'a> Ranking<'a> {
 
 /// Answers all of `ranking`, best first; on every core where there are threads.
 pub fn rank(ranking: &Ranking<'_>) -> Vec<Ranked> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut rows = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Relaxed);
-            if index >= ranking.candidates() {
-                return rows;
-            }
-            rows.extend(ranking.rows(index).into_iter().filter(|row| ranking.keeps(row)));
-        }
+    let kept = |at| -> Vec<Ranked> {
+        ranking.rows(at).into_iter().filter(|row| ranking.keeps(row)).collect()
     };
-    let cores = match cfg!(target_arch = "wasm32") {
-        true => 1,
-        false => std::thread::available_parallelism().map_or(1, usize::from),
-    };
-    let mut rows: Vec<Ranked> = std::thread::scope(|scope| {
-        let running: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        let others = running.into_iter().filter_map(|thread| thread.join().ok());
-        own.into_iter().chain(others.flatten()).collect()
-    });
+    let rows = estimate::on_every_core(ranking.candidates(), kept);
+    let mut rows: Vec<Ranked> = rows.into_iter().flatten().collect();
     sort::by(&mut rows, |a, b| ranking.order(a, b));
     rows
 }

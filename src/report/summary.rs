@@ -22,7 +22,7 @@ pub struct Summary {
     /// Expected free bytes: [`Cell::headroom_bytes`].
     pub headroom_bytes: i64,
     /// Expected decode rate for one user with the context full, in tokens per second; `None` if it
-    /// is not known.
+    /// is not known, or it does not run.
     pub decode_tps: Option<f64>,
 }
 
@@ -34,7 +34,10 @@ impl From<&Cell> for Summary {
             device_bytes: cell.device_bytes.expected,
             ram_bytes: cell.ram_bytes(),
             headroom_bytes: cell.headroom_bytes,
-            decode_tps: cell.speed.decode_tps.map(|tps| tps.expected),
+            decode_tps: match cell.verdict {
+                Verdict::No => None,
+                _ => cell.speed.decode_tps.map(|tps| tps.expected),
+            },
         }
     }
 }

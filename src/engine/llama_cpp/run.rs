@@ -69,7 +69,7 @@ impl LoadEstimator for PlacementEstimator<'_> {
 }
 
 /// The placement that the scenario requests.
-fn request(scenario: &Scenario) -> PlacementRequest<'_> {
+fn request<'a>(scenario: &'a Scenario, hardware: &Hardware<'_>) -> PlacementRequest<'a> {
     let parallel = &scenario.parallel;
     PlacementRequest {
         offload: scenario.offload,
@@ -77,6 +77,7 @@ fn request(scenario: &Scenario) -> PlacementRequest<'_> {
         shares: parallel.tensor_split.as_ref().map(|split| split.0.as_slice()),
         main_gpu: parallel.main_gpu as usize,
         effort: Effort::Thorough,
+        is_shared: hardware.host.shared,
     }
 }
 
@@ -90,11 +91,13 @@ fn with_speculation(file: &GgufFile<'_>, addons: &Addons<'_>, settings: Settings
     Settings { proposed, snapshots, ..settings }
 }
 
-/// Places the whole model on devices with `memory`.
-fn whole(scenario: &Scenario, sizes: &LayerSizes, memory: &[Bytes]) -> Placement {
-    match memory {
+/// Places the whole model on the devices of `hardware`.
+fn whole(scenario: &Scenario, sizes: &LayerSizes, hardware: &Hardware<'_>) -> Placement {
+    let memory = hardware.usable();
+    let layers = sizes.layers.len() as u64 + 1;
+    match memory.as_slice() {
         [] => Placement::cpu(),
-        _ => place(request(scenario), sizes, memory, sizes.layers.len() as u64 + 1, 0),
+        memory => place(request(scenario, hardware), sizes, memory, layers, 0),
     }
 }
 
@@ -123,7 +126,7 @@ impl<'a> LlamaCppRun<'a> {
         let memory = hardware.usable();
         let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
         let Solution { placement, reason } =
-            solve(request(scenario), &file.sizes, &memory, &estimator);
+            solve(request(scenario, hardware), &file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
         Ok(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }
@@ -139,7 +142,7 @@ impl<'a> LlamaCppRun<'a> {
         addons: LlamaCppAddons<'b>,
     ) -> Box<dyn Run + 'b> {
         let (front_end, scenario) = (self.front_end, self.scenario);
-        let placed = gguf.place(&whole(scenario, &gguf.file.sizes, &gguf.hardware.usable()));
+        let placed = gguf.place(&whole(scenario, &gguf.file.sizes, gguf.hardware));
         let reason = PlacementReason::Fits;
         Box::new(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }
@@ -191,7 +194,7 @@ impl Run for LlamaCppRun<'_> {
         let settings = self.settings(context, users);
         let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
         let memory = gguf.hardware.usable();
-        let request = PlacementRequest { effort, ..request(self.scenario) };
+        let request = PlacementRequest { effort, ..request(self.scenario, gguf.hardware) };
         let Solution { placement, reason } = solve(request, &gguf.file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
         let (front_end, scenario) = (self.front_end, self.scenario);
