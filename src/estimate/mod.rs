@@ -13,13 +13,13 @@ use std::sync::Arc;
 use crate::advice::{Capacity, Seated, headroom};
 use crate::catalog::{Catalog, FileTypes, Model};
 use crate::economy;
-use crate::engine::{self, ModelFiles, Run};
+use crate::engine::{self, Effort, ModelFiles, Run};
 use crate::hardware::{Hardware, Load};
 use crate::quant::Quant;
 use crate::report::{
     self, BillItem, Cell, Notice, PlacementReason, Report, Summary, Term, Verdict, find_model,
 };
-use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
+use crate::scenario::{Engine, Machine, Offload, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
 use speed::{Corrections, LayerWorkCache, SpeedInput};
 use store::OpenedFile;
@@ -301,6 +301,53 @@ pub fn summary(
         headroom_bytes: headroom(&loads, verdict),
         decode_tps: speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected),
     })
+}
+
+/// A decode rate that `file` on `machine` with a part in RAM does not reach, for one user with the
+/// context full; `None` where that is not told without placing a graph.
+///
+/// Less in RAM than what is stored demands is not possible, and the rate is between that of this
+/// placement and that of the whole model in RAM. `whole` is the question with [`Offload::None`].
+pub fn decode_bound(
+    catalog: &Catalog,
+    whole: &Scenario,
+    FileFor { engine, opened, .. }: &FileFor<'_>,
+    machine: &MachineFor<'_>,
+) -> Option<f64> {
+    /// Room for how a step's parts overlap.
+    const MARGIN: f64 = 1.25;
+    let OpenedFile { file, work } = &**opened;
+    let file = file.as_ref().ok()?;
+    let hardware = &machine.hardware;
+    if hardware.parts.is_empty() {
+        return None;
+    }
+    let (engine, corrections) = (*engine, machine.corrections(*engine));
+    let decode = |scenario: &Scenario, run: &dyn Run| {
+        let (verdict, max_users) = (Verdict::Offload, scenario.users);
+        let input = SpeedInput {
+            catalog,
+            scenario,
+            engine,
+            file,
+            work,
+            run,
+            verdict,
+            max_users,
+            corrections,
+        };
+        let setup = input.cell_speed().ok()?.setup;
+        Some(setup.decode_tps(scenario.context as f64).expected)
+    };
+    let run = engine::run(engine, file, hardware, whole).ok()?;
+    let most = run.placed_anew(whole.context, whole.users, Effort::Bound)?;
+    let in_ram = Scenario { offload: Offload::GpuLayers(0), ..whole.clone() };
+    let least = engine::run(engine, file, hardware, &in_ram).ok()?;
+    if !most.offloads() || !least.offloads() {
+        return None;
+    }
+    let (most, least) = (decode(whole, most.as_ref())?, decode(&in_ram, least.as_ref())?);
+    Some(most.max(least) * MARGIN)
 }
 
 /// The summaries of the cells that [`row_with`] returns, in that order, with what each was asked for;

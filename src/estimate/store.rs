@@ -15,7 +15,7 @@ use crate::scenario::{Addons, CacheTypes, Engine, Scenario};
 use crate::units::Bytes;
 
 /// Number of files that a store keeps; beyond it they are let go.
-const MOST: usize = 2048;
+const MOST: usize = 1024;
 
 /// A file with what is found out about it, or the reason why there is none.
 #[derive(Debug)]

@@ -330,6 +330,15 @@ impl<'a> Ranking<'a> {
     fn smallest(&self, model: &'a Model, site: &Site<'a>) -> Option<Summary> {
         let runs = |verdict| verdict != Verdict::No;
         let quant = self.quants(model).pop()?;
+        // Most of what does not lie wholly on the devices is too slow, wherever its layers go.
+        if self.ask.offload == Offload::Auto {
+            let (catalog, engine) = (self.catalog(), self.engine());
+            let file = self.prepared.files.file(catalog, &self.ask, model, engine, quant);
+            let bound = estimate::decode_bound(catalog, &self.whole, &file, &site.machine);
+            if bound.is_some_and(|tps| tps < self.floor()) {
+                return None;
+            }
+        }
         let cell = self.summary(&self.ask, runs, (model, quant), site)?;
         let is_slow = cell.decode_tps.is_some_and(|tps| tps < self.floor());
         (cell.verdict != Verdict::Offload || !is_slow).then_some(cell)

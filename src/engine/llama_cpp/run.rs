@@ -23,7 +23,7 @@ use crate::hardware::{Hardware, Loads};
 use crate::report::{
     self, DeviceBill, HostBill, Notice, PlacementReason, SlidingWindowCache, SplitKind,
 };
-use crate::scenario::Scenario;
+use crate::scenario::{Offload, Scenario};
 use crate::units::Bytes;
 
 /// llama.cpp rounds the cells of a sequence up to a multiple of this.
@@ -44,10 +44,15 @@ struct PlacementEstimator<'a> {
     gguf: &'a GgufOnMachine<'a>,
     addons: &'a LlamaCppAddons<'a>,
     settings: &'a Settings,
+    /// Whether lower bounds are taken for the loads.
+    is_bound: bool,
 }
 
 impl LoadEstimator for PlacementEstimator<'_> {
     fn loads(&self, placement: &Placement) -> Loads {
+        if self.is_bound {
+            return self.lower_bound(placement);
+        }
         let loads = self.gguf.loads(&self.gguf.place(placement), self.settings);
         self.addons.load(loads, placement, self.settings)
     }
@@ -64,7 +69,7 @@ impl LoadEstimator for PlacementEstimator<'_> {
         let placed = self.gguf.place(placement);
         let loads = || self.gguf.loads(&placed, self.settings);
         good(&self.gguf.loads_without_compute(&placed, self.settings))
-            && good(&self.addons.load(loads(), placement, self.settings))
+            && (self.is_bound || good(&self.addons.load(loads(), placement, self.settings)))
     }
 }
 
@@ -124,7 +129,12 @@ impl<'a> LlamaCppRun<'a> {
         let settings = with_speculation(file, addons, settings);
         let addons = LlamaCppAddons::new(file, addons, hardware)?;
         let memory = hardware.usable();
-        let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
+        let estimator = PlacementEstimator {
+            gguf: &gguf,
+            addons: &addons,
+            settings: &settings,
+            is_bound: false,
+        };
         let Solution { placement, reason } =
             solve(request(scenario, hardware), &file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
@@ -192,9 +202,13 @@ impl Run for LlamaCppRun<'_> {
     fn placed_anew(&self, context: u64, users: u64, effort: Effort) -> Option<Box<dyn Run + '_>> {
         let (gguf, addons) = (self.gguf.clone(), self.addons.clone());
         let settings = self.settings(context, users);
-        let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
+        let is_bound = effort == Effort::Bound;
+        let estimator =
+            PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings, is_bound };
         let memory = gguf.hardware.usable();
-        let request = PlacementRequest { effort, ..request(self.scenario, gguf.hardware) };
+        let request = request(self.scenario, gguf.hardware);
+        let offload = if is_bound { Offload::Auto } else { request.offload };
+        let request = PlacementRequest { effort, offload, ..request };
         let Solution { placement, reason } = solve(request, &gguf.file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
         let (front_end, scenario) = (self.front_end, self.scenario);
