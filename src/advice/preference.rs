@@ -21,8 +21,7 @@ pub fn is_fast_enough(cell: impl Into<Summary>, floor: f64) -> bool {
 /// That is the format with the most bits of those that lie wholly on the devices and decode at
 /// least `floor` tokens per second; else whatever is fastest, however large; else what lacks the
 /// least memory.
-pub fn preference<C: Into<Summary>>(cell: C, floor: f64) -> impl Ord + use<C> {
-    let cell: Summary = cell.into();
+pub fn preference(cell: Summary, floor: f64) -> impl Ord + use<> {
     // Whole hundredths of a token per second: rates are neither negative nor NaN.
     let speed = cell.decode_tps.map_or(0, |tps| (tps * 100.0) as u64);
     let bits = cell.quant.nominal_bits();
