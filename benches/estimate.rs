@@ -17,6 +17,7 @@ use headroom::ask::ask;
 use headroom::catalog::Catalog;
 use headroom::estimate::{self, Files, MAX_CELLS, report, row};
 use headroom::quant::{Mix, Quant};
+use headroom::ranking::{Prepared, Ranking, rank};
 use headroom::scenario::{DeviceCount, Machine, Scenario};
 
 fn main() {
@@ -24,6 +25,7 @@ fn main() {
     Catalog::bundled();
     divan::main();
     budgets();
+    rankings();
 }
 
 /// A frame at 60 Hz, in milliseconds.
@@ -68,6 +70,39 @@ fn budgets() {
         println!(
             "whole catalogue, {what}: {cells} cells in {whole:.0} ms ({frames:.1} frames), \
              {cell:.0} us a cell; slowest row {ms:.2} ms ({id})"
+        );
+    }
+}
+
+/// Rankings that are asked for one after the other, each with what those before it found out.
+const RANKINGS: &[(&str, &str)] = &[
+    ("at first", "model=*&hw=rtx-3090*2&ram=64GiB"),
+    ("another context", "model=*&hw=rtx-3090*2&ram=64GiB&ctx=40k"),
+    ("a third context", "model=*&hw=rtx-3090*2&ram=64GiB&ctx=48k"),
+    ("more users", "model=*&hw=rtx-3090*2&ram=64GiB&ctx=48k&users=2"),
+    ("another machine", "model=*&hw=rtx-4090&ram=64GiB&ctx=48k&users=2"),
+    ("a format", "model=*&hw=rtx-4090&ram=64GiB&ctx=48k&users=2&quant=Q4_K_M"),
+    ("machines for a model", "hw=*&model=gpt-oss-120b"),
+    ("the same at another context", "hw=*&model=gpt-oss-120b&ctx=40k"),
+];
+
+/// The ranking of the catalogue as a page asks for it while a reader changes the question: the order
+/// of all rows, and the cells of those that are drawn.
+fn rankings() {
+    const DRAWN: usize = 24;
+    let prepared = Prepared::new(Catalog::bundled());
+    for (what, query) in RANKINGS {
+        let ranking = Ranking::with(&prepared, &scenario(query)).expect("a slot is empty");
+        let start = Instant::now();
+        let rows = black_box(rank(&ranking));
+        let order = start.elapsed().as_secs_f64() * 1e3;
+        let drawn = rows.iter().take(DRAWN).filter_map(|row| row.cell_with(&prepared));
+        let drawn = black_box(drawn.collect::<Vec<_>>()).len();
+        let all = start.elapsed().as_secs_f64() * 1e3;
+        println!(
+            "ranking, {what}: {} rows in {order:.1} ms, {drawn} cells in {:.1} ms",
+            rows.len(),
+            all - order
         );
     }
 }

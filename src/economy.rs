@@ -53,6 +53,11 @@ pub fn inputs(money: &Money, hardware: &Hardware<'_>) -> Vec<report::Input> {
     values(money, hardware).map(input).into()
 }
 
+/// The value with this key, as [`inputs`] has it.
+pub fn value(money: &Money, hardware: &Hardware<'_>, key: &str) -> Option<f64> {
+    values(money, hardware).iter().find(|value| value.key == key)?.used()
+}
+
 /// Energy and money of `hardware` under `money`, with what it is asked to serve and how it does;
 /// `None` where there is no estimate of that.
 pub fn economy(

@@ -1,19 +1,21 @@
 //! The command line: the same questions and answers as on the page, as JSON.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use headroom::architecture::config::Config;
 use headroom::ask::{ask, pasted_machine};
 use headroom::catalog::Catalog;
 use headroom::engine::Shell;
 use headroom::engine::llama_cpp::GgufFile;
-use headroom::estimate;
+use headroom::estimate::{self, FileStore};
 use headroom::import::{self, Imported, Part};
 use headroom::plan::{self, Document, PlanInput};
 use headroom::quant::Mix;
-use headroom::ranking::{self, Ranked, Ranking};
+use headroom::ranking::{self, Prepared, Ranked, Ranking};
 use headroom::report::{Notice, Report};
 use headroom::scenario::{Lang, Problem, Scenario, Selected};
 use headroom::steps::{Step, next_steps};
@@ -30,6 +32,8 @@ usage:
                                   split one), config.json, model.safetensors.index.json, .safetensors
   headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line;
                                   an object with `error` for a line that is not UTF-8
+  headroom estimate QUERY --summary
+                                  one line of numbers a cell, as JSON: verdict, bytes and decode rate
   headroom estimate QUERY --format csv|markdown
                                   the answer as a table
   headroom plan QUERY [--format markdown|json] [--shell bash|powershell] [--lang en|ru]
@@ -68,7 +72,11 @@ fn main() -> ExitCode {
             rank(query, top.parse().unwrap_or_default(), &mut out)
         }
         ["steps", query] if !query.starts_with("--") => steps(query, &mut out),
-        ["estimate", "--batch", file] => batch(file, answer, &mut out),
+        ["estimate", "--batch", file] => {
+            let prepared = Prepared::new(Catalog::bundled());
+            batch(file, |query| answer_with(&prepared, query), &mut out)
+        }
+        ["estimate", query, "--summary"] if !query.starts_with("--") => summarise(query, &mut out),
         ["estimate", query, "--format", "csv"] if !query.starts_with("--") => {
             write!(out, "{}", plan::report_csv(&answer(query)))
         }
@@ -118,9 +126,52 @@ fn main() -> ExitCode {
 }
 
 fn answer(query: &str) -> Report {
+    answer_with(&Prepared::new(Catalog::bundled()), query)
+}
+
+/// Answers `query` with what was found out for others before.
+fn answer_with(prepared: &Arc<Prepared<'static>>, query: &str) -> Report {
     let (scenario, problems) = Scenario::from_query(query);
+    let draft = scenario.addons.draft.iter().map(|draft| &draft.id);
+    let devices = scenario.machines.iter().flat_map(|machine| &machine.devices);
+    let mut ids = scenario.models.iter().chain(draft).chain(devices.map(|device| &device.id));
     // A batch may describe any number of models, each of which is kept as long as its catalogue.
-    ranking::report(&Catalog::bundled().clone(), &scenario, problems)
+    match ids.any(|id| id.contains(':')) {
+        true => ranking::report(&Catalog::bundled().clone(), &scenario, problems),
+        false => ranking::report_with(prepared, &scenario, problems),
+    }
+}
+
+/// Prints one line of numbers a cell of the question, however many these are.
+fn summarise(query: &str, out: &mut impl Write) -> io::Result<()> {
+    /// Models that are answered before their lines are written.
+    const MODELS: usize = 64;
+    let (scenario, problems) = Scenario::from_query(query);
+    let catalog = Catalog::bundled();
+    let notices = problems.into_iter().map(Notice::Query);
+    for notice in notices.chain(estimate::unknown(catalog, &scenario, usize::MAX).0) {
+        eprintln!("headroom: {}", serde_json::to_string(&notice)?);
+    }
+    for models in scenario.models.chunks(MODELS) {
+        let row = |at: usize| {
+            let store = FileStore::default();
+            estimate::summaries(&store, catalog, &scenario, &models[at])
+        };
+        for (model, row) in models.iter().zip(estimate::on_every_core(models.len(), row)) {
+            for (machine, quant, engine, summary) in row {
+                let mut line = match summary {
+                    Some(summary) => serde_json::to_value(summary)?,
+                    None => json!({ "quant": quant, "verdict": null }),
+                };
+                line["model"] = json!(model);
+                line["hardware"] = json!(machine.to_query());
+                line["engine"] = json!(engine);
+                serde_json::to_writer(&mut *out, &line)?;
+                writeln!(out)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads what a program printed of a machine.
@@ -238,7 +289,8 @@ fn single(answer: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
 fn rank(query: &str, top: usize, out: &mut impl Write) -> io::Result<()> {
     let (scenario, problems) = Scenario::from_query(query);
     let catalog = Catalog::bundled();
-    let Some(ranking) = Ranking::new(catalog, &scenario) else {
+    let prepared = Prepared::new(catalog);
+    let Some(ranking) = Ranking::with(&prepared, &scenario) else {
         let problem = "no slot is empty: leave `model=*`, `hw=*` or `quant=*` open, but not both of \
                        the first two";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
@@ -254,16 +306,17 @@ fn rank(query: &str, top: usize, out: &mut impl Write) -> io::Result<()> {
         "notices": notices.collect::<Vec<_>>(),
         "candidates": ranking.candidates(),
         "running": rows.len(),
-        "rows": rows.iter().take(top).map(ranked_row).collect::<Vec<_>>(),
+        "rows": rows.iter().take(top).filter_map(|row| ranked_row(&prepared, row)).collect::<Vec<_>>(),
     });
     serde_json::to_writer_pretty(&mut *out, &answer)?;
     writeln!(out)
 }
 
 /// A row of a ranking, with the question that it is the answer to.
-fn ranked_row(row: &Ranked) -> serde_json::Value {
-    let Ranked { scenario, cell, release, price, board_w, is_superseded, .. } = row;
-    json!({
+fn ranked_row(prepared: &Prepared<'_>, row: &Ranked) -> Option<serde_json::Value> {
+    let cell = row.cell_with(prepared)?;
+    let Ranked { scenario, release, price, board_w, is_superseded, .. } = row;
+    Some(json!({
         "query": scenario.to_query(),
         "model": cell.model,
         "hardware": cell.hardware,
@@ -285,7 +338,7 @@ fn ranked_row(row: &Ranked) -> serde_json::Value {
         "throughput_tps": cell.speed.throughput_tps,
         "price": price,
         "boards_w": board_w,
-    })
+    }))
 }
 
 /// How a plan is written.
@@ -395,57 +448,80 @@ fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Number of questions answered in parallel at a time.
-const BLOCK: usize = 4096;
+/// Number of questions that a thread takes at a time.
+const PIECE: usize = 32;
 
-fn batch<T: Serialize>(file: &str, answer: fn(&str) -> T, out: &mut impl Write) -> io::Result<()> {
+/// Answers questions as lines of JSON, in order, on every core.
+fn batch<T: Serialize>(
+    file: &str,
+    answer: impl Fn(&str) -> T + Sync,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
-    let lines: Box<dyn BufRead> = match file {
-        "-" => Box::new(io::stdin().lock()),
+    let lines: Box<dyn BufRead + Send> = match file {
+        "-" => Box::new(io::BufReader::new(io::stdin())),
         _ => Box::new(io::BufReader::new(std::fs::File::open(file).map_err(named)?)),
     };
-    let mut lines = lines.split(b'\n').zip(1..);
-    loop {
-        let block = lines.by_ref().take(BLOCK).map(|(line, number)| Ok((number, line?)));
-        let block = block.collect::<io::Result<Vec<_>>>().map_err(named)?;
-        if block.is_empty() {
-            return Ok(());
+    let lines = Mutex::new(lines.split(b'\n').zip(1..).peekable());
+    let next = || -> io::Result<(u64, Vec<u8>)> {
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = lines.peek().map_or(0, |(_, number)| *number);
+        let piece = lines.by_ref().take(PIECE).map(|(line, number)| Ok((number, line?)));
+        let piece = piece.collect::<io::Result<Vec<_>>>().map_err(named)?;
+        drop(lines);
+        Ok((first, answer_all(&piece, &answer)?))
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A writer that falls behind lets the others wait.
+    let (send, receive) = mpsc::sync_channel(2 * cores);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            let send = send.clone();
+            let next = &next;
+            scope.spawn(move || {
+                loop {
+                    let piece = next();
+                    let is_last = !matches!(&piece, Ok((first, _)) if *first > 0);
+                    if send.send(piece).is_err() || is_last {
+                        return;
+                    }
+                }
+            });
         }
-        for answers in answer_all(&block, answer) {
-            out.write_all(&answers?)?;
+        drop(send);
+        let mut done = BTreeMap::new();
+        let mut first = 1;
+        for piece in receive {
+            let (at, answers) = piece?;
+            done.insert(at, answers);
+            while let Some(answers) = done.remove(&first) {
+                out.write_all(&answers)?;
+                first += PIECE as u64;
+            }
         }
-    }
+        Ok(())
+    })
 }
 
-/// A line of a batch with its number.
-type Line = (u64, Vec<u8>);
-
-/// Answers questions as lines of JSON, in order, in one chunk per core. A line that is no text is
-/// answered with what is wrong with it.
-fn answer_all<T: Serialize>(questions: &[Line], answer: fn(&str) -> T) -> Vec<io::Result<Vec<u8>>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let lines = |questions: &[Line]| {
-        let mut out = Vec::new();
-        for (number, line) in questions {
-            match std::str::from_utf8(line) {
-                Ok(query) => serde_json::to_writer(&mut out, &answer(query.trim()))?,
-                Err(error) => {
-                    let at = error.valid_up_to() + 1;
-                    let error = format!("line {number} is not UTF-8 from its byte {at} on");
-                    serde_json::to_writer(&mut out, &json!({ "error": error }))?;
-                }
+/// Answers questions, each a line with its number. A line that is no text is answered with what is
+/// wrong with it.
+fn answer_all<T: Serialize>(
+    questions: &[(u64, Vec<u8>)],
+    answer: impl Fn(&str) -> T,
+) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for (number, line) in questions {
+        match std::str::from_utf8(line) {
+            Ok(query) => serde_json::to_writer(&mut out, &answer(query.trim()))?,
+            Err(error) => {
+                let at = error.valid_up_to() + 1;
+                let error = format!("line {number} is not UTF-8 from its byte {at} on");
+                serde_json::to_writer(&mut out, &json!({ "error": error }))?;
             }
-            out.push(b'\n');
         }
-        Ok(out)
-    };
-    std::thread::scope(|scope| {
-        let pieces = questions.chunks(questions.len().div_ceil(cores));
-        let running: Vec<_> = pieces.map(|piece| scope.spawn(move || lines(piece))).collect();
-        let done = running.into_iter().map(|thread| thread.join());
-        let lost = |_| Err(io::Error::other("a thread stopped"));
-        done.map(|lines| lines.unwrap_or_else(lost)).collect()
-    })
+        out.push(b'\n');
+    }
+    Ok(out)
 }
 
 /// Prints the tensors of a GGUF file in the order in which llama.cpp lays them out.

@@ -48,6 +48,30 @@ fn a_line_that_is_no_text_is_answered_in_its_place() {
     assert_eq!(clean.lines().last(), stdout.lines().last());
 }
 
+#[test]
+fn a_summary_is_a_line_of_the_cell_s_numbers() {
+    let query = "model=qwen3-8b,gemma-3-27b-it&hw=rtx-3060;rtx-4090*2;cpu-ryzen-7-7800x3d\
+                 &quant=BF16,Q4_K_M&engine=llama.cpp,vllm&users=3";
+    let report = run(&["estimate", query]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let summary = String::from_utf8(run(&["estimate", query, "--summary"]).stdout).unwrap();
+    let lines: Vec<Value> =
+        summary.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2 * 3 * 2 * 2);
+    let answered: Vec<&Value> = lines.iter().filter(|line| !line["verdict"].is_null()).collect();
+    let cells = report["cells"].as_array().unwrap();
+    assert_eq!(answered.len(), cells.len());
+    for (line, cell) in answered.iter().zip(cells) {
+        for key in ["model", "hardware", "quant", "engine", "verdict", "headroom_bytes"] {
+            assert_eq!(line[key], cell[key], "{key}");
+        }
+        assert_eq!(line["device_bytes"], cell["device_bytes"]["expected"]);
+        if cell["verdict"] != "no" {
+            assert_eq!(line["decode_tps"], cell["decode_tps"]["expected"]);
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn an_argument_that_is_no_text_is_a_mistake_of_the_caller() {

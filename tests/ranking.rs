@@ -3,8 +3,8 @@
 use headroom::advice::is_fast_enough;
 use headroom::catalog::Catalog;
 use headroom::estimate;
-use headroom::ranking::{Open, Ranked, Ranking, rank, report};
-use headroom::report::{Cell, Verdict};
+use headroom::ranking::{Open, Prepared, Ranked, Ranking, rank, report};
+use headroom::report::{Cell, Summary, Verdict};
 use headroom::scenario::{Machine, Scenario};
 
 fn rows(query: &str) -> Vec<Ranked> {
@@ -16,6 +16,11 @@ fn rows(query: &str) -> Vec<Ranked> {
 /// The only cell of `scenario`.
 fn cell(scenario: &Scenario) -> Cell {
     estimate::report(Catalog::bundled(), scenario, Vec::new()).cells.remove(0)
+}
+
+/// The answer to a row's question.
+fn cell_of(row: &Ranked) -> Cell {
+    row.cell_with(&Prepared::new(Catalog::bundled())).unwrap()
 }
 
 /// Every twelfth row or so, from another one on each time.
@@ -58,7 +63,10 @@ fn a_row_is_the_answer_to_its_own_question() {
         for row in sample(&rows) {
             let (again, problems) = Scenario::from_query(&row.scenario.to_query());
             assert_eq!(problems, []);
-            assert_eq!(cell(&again), row.cell, "{}", row.scenario.to_query());
+            let again = cell(&again);
+            assert_eq!(again, cell_of(row), "{}", row.scenario.to_query());
+            // What orders the rows is what the cell says.
+            assert_eq!(Summary::from(&again), row.summary, "{}", row.scenario.to_query());
         }
     }
 }
@@ -69,10 +77,10 @@ fn of_formats_that_lie_wholly_on_the_devices_the_best_is_taken() {
         let rows = rows(query);
         for row in sample(&rows) {
             let usual = rows_of_formats(row);
-            let whole = |cell: &&Cell| cell.verdict == Verdict::Fits && is_fast_enough(cell, 10.0);
+            let whole = |cell: &&Cell| cell.verdict == Verdict::Fits && is_fast_enough(*cell, 10.0);
             let best = usual.iter().filter(whole).max_by_key(|cell| cell.weights_bytes);
             if let Some(best) = best {
-                assert_eq!(best, &row.cell, "{}", row.scenario.to_query());
+                assert_eq!(best, &cell_of(row), "{}", row.scenario.to_query());
             }
         }
     }
@@ -81,8 +89,8 @@ fn of_formats_that_lie_wholly_on_the_devices_the_best_is_taken() {
 /// The cells of a row's model and machine in every usual format.
 fn rows_of_formats(row: &Ranked) -> Vec<Cell> {
     let catalog = Catalog::bundled();
-    let model = catalog.model(&row.cell.model).unwrap();
-    let quants = headroom::engine::usual_formats(row.cell.engine, model);
+    let model = catalog.model(&row.scenario.models[0]).unwrap();
+    let quants = headroom::engine::usual_formats(row.scenario.engines[0], model);
     let scenario = Scenario { quants, ..row.scenario.clone() };
     estimate::report(catalog, &scenario, Vec::new()).cells
 }
@@ -91,7 +99,7 @@ fn rows_of_formats(row: &Ranked) -> Vec<Cell> {
 fn the_fewest_devices_are_taken() {
     let rows = rows("model=qwen2.5-72b-instruct&hw=*&quant=Q4_K_M&class=workstation");
     assert!(rows.iter().any(|row| row.scenario.machines[0].devices[0].count > 1));
-    for row in rows.iter().filter(|row| row.cell.verdict == Verdict::Fits) {
+    for row in rows.iter().filter(|row| row.summary.verdict == Verdict::Fits) {
         let mut fewer = row.scenario.clone();
         let count = fewer.machines[0].devices[0].count;
         let Some(less) = [1, 2, 3, 4, 6, 8].into_iter().rfind(|n| *n < count) else { continue };
@@ -105,24 +113,24 @@ fn the_fewest_devices_are_taken() {
 #[test]
 fn filters_and_order_are_kept() {
     let code = rows("model=*&hw=rtx-3090*2&kind=code&size=14-&since=2025-06");
-    assert!(code.iter().any(|row| row.cell.model == "qwen3-coder-30b-a3b-instruct"));
-    assert!(code.iter().all(|row| row.cell.params_total >= 14_000_000_000));
+    assert!(code.iter().any(|row| row.scenario.models[0] == "qwen3-coder-30b-a3b-instruct"));
+    assert!(code.iter().all(|row| row.params_total >= 14_000_000_000));
     assert!(code.iter().all(|row| row.release.as_str() >= "2025-06"));
 
     let macs = rows("model=gpt-oss-120b&hw=*&class=apple");
     assert!(!macs.is_empty());
-    assert!(macs.iter().all(|row| row.cell.hardware.starts_with("apple-")));
+    assert!(macs.iter().all(|row| row.scenario.machines[0].to_query().starts_with("apple-")));
 
     let cheap = rows("model=gpt-oss-20b&hw=*&class=consumer&budget=600");
     assert!(!cheap.is_empty());
     assert!(cheap.iter().all(|row| row.price.is_some_and(|price| price <= 600.0)));
 
     let fast = rows("model=*&hw=rtx-5090&sort=speed");
-    let tps = |row: &Ranked| row.cell.speed.decode_tps.unwrap().expected;
+    let tps = |row: &Ranked| row.summary.decode_tps.unwrap();
     assert!(fast.is_sorted_by(|a, b| tps(a) >= tps(b)));
 
     let price = rows("model=qwen3-32b&hw=*&sort=price");
-    let whole = price.iter().take_while(|row| row.cell.verdict == Verdict::Fits);
+    let whole = price.iter().take_while(|row| row.summary.verdict == Verdict::Fits);
     assert!(whole.map(|row| row.price.unwrap_or(f64::MAX)).is_sorted());
 }
 
@@ -135,7 +143,7 @@ fn a_report_of_an_open_question_has_the_first_rows() {
     let first = &rows("model=*&hw=rtx-4090")[0];
     let own = report(Catalog::bundled(), &first.scenario, Vec::new());
     assert_eq!(answer.cells[0], own.cells[0]);
-    assert_eq!(Cell { quality: None, ..own.cells[0].clone() }, first.cell);
+    assert_eq!(Cell { quality: None, ..own.cells[0].clone() }, cell_of(first));
     let machine = Machine::with("rtx-4090");
     assert!(answer.cells.iter().all(|cell| cell.hardware == machine.to_query()));
 }

@@ -252,7 +252,7 @@ impl<'a> Capacity<'a> {
     fn headroom_placed_anew(&self, context: u64, users: u64) -> i64 {
         let placed = self
             .run
-            .placed_anew(context, users, Effort::Quick)
+            .placed_anew(context, users, Effort::OnDevices)
             .filter(|run| !offloads(run.as_ref()));
         let loads = placed.map(|run| run.loads(context, users));
         match loads.filter(|loads| free(loads) >= 0) {

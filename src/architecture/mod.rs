@@ -11,7 +11,7 @@ mod role;
 mod tensors;
 
 pub use role::Role;
-pub use tensors::{Count, Group, Place, Shape, Tensor, count, tensors};
+pub use tensors::{Count, Group, Place, Shape, Tensor, count, count_of, tensors};
 
 /// A decoder-only language model (or an encoder), block by block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -113,8 +113,13 @@ pub fn tensors(architecture: &Architecture) -> Vec<Tensor> {
 
 /// Counts the parameters of `architecture`, from its tensors in the checkpoint.
 pub fn count(architecture: &Architecture) -> Count {
+    count_of(architecture, &tensors(architecture))
+}
+
+/// Counts the parameters of `tensors`, which are those of `architecture`.
+pub fn count_of(architecture: &Architecture, tensors: &[Tensor]) -> Count {
     let mut count = Count::default();
-    for tensor in tensors(architecture).iter().filter(|t| t.in_checkpoint) {
+    for tensor in tensors.iter().filter(|t| t.in_checkpoint) {
         let elements = tensor.shape.elements();
         match tensor.group {
             Group::Vision => count.vision += elements,

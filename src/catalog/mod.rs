@@ -147,7 +147,7 @@ impl Model {
 
     /// Parameter counts of the model; counted on first use.
     pub fn count(&self) -> Count {
-        *self.count.get_or_init(|| architecture::count(self.architecture()))
+        *self.count.get_or_init(|| architecture::count_of(self.architecture(), self.tensors()))
     }
 }
 
@@ -412,12 +412,9 @@ impl Catalog {
     /// Finds the machine that a cloud rents by this name, in any case; Azure's with or without
     /// `Standard_`.
     pub fn instance(&self, name: &str) -> Option<&Instance> {
-        let plain = |name: &str| {
-            let name = name.trim().to_ascii_lowercase();
-            name.strip_prefix("standard_").map_or(name.clone(), str::to_owned)
-        };
-        let wanted = plain(name);
-        self.instances.iter().find(|instance| plain(&instance.name) == wanted)
+        let wanted = plain(name.trim());
+        let is_it = |instance: &&Instance| plain(&instance.name).eq_ignore_ascii_case(wanted);
+        self.instances.iter().find(is_it)
     }
 
     /// Finds the models whose name, id, family or publisher matches every word of `text`, best
@@ -439,6 +436,16 @@ impl Catalog {
     /// Suggests devices for an unknown device id.
     pub fn suggest_device(&self, unknown: &str) -> Suggestion {
         search::suggest_device(self, unknown)
+    }
+}
+
+/// The name of a cloud's machine without Azure's prefix.
+fn plain(name: &str) -> &str {
+    const PREFIX: &str = "standard_";
+    let start = name.get(..PREFIX.len());
+    match start.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) {
+        true => &name[PREFIX.len()..],
+        false => name,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::hardware::Hardware;
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{Notice, RefusalReason};
 use crate::scenario::{Engine, Lora, ProjectorType, Scenario};
+use crate::units::Bytes;
 
 /// By how many entries the vocabularies of a model and its draft may differ where tokens are
 /// compared one by one, because of padding rows: those of Qwen2.5-72B and 0.5B differ by 128.
@@ -81,6 +82,13 @@ pub trait EngineAdapter: Sync {
         }
         self.check_format(quant).map_err(refuse)?;
         self.read_file(model, quant, scenario)
+    }
+
+    /// What the weights of `model` in `quant` take at least where all of it is on devices, told
+    /// without its files; nothing where that is not known.
+    fn least_bytes(&self, model: &Model, quant: Quant) -> Bytes {
+        let _ = (model, quant);
+        Bytes::ZERO
     }
 
     /// Runs `files` on `hardware` under `scenario`.

@@ -7,6 +7,10 @@ use crate::report::{DeviceBill, HostBill, Placement, PlacementReason, SlidingWin
 /// How hard a placement is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
+    /// By what is stored alone, as if computing took no memory: what no placement is better than.
+    Bound,
+    /// With the whole model on the devices only.
+    OnDevices,
     /// By halving, which finds nearly all of them.
     Quick,
     /// Where halving finds none, one by one.
@@ -54,7 +58,8 @@ pub trait Run {
     }
 
     /// Returns this run with the layers placed anew for another context and number of users, as the
-    /// engine or its user would; `None` if that is not possible, or nothing fits.
+    /// engine or its user would; `None` if that is not possible, or nothing fits. With
+    /// [`Effort::Bound`] also where the question says what to leave in RAM.
     fn placed_anew(
         &self,
         _context: u64,

@@ -1,21 +1,28 @@
 //! From a question to its answer: the one place where catalogue, engine, placement and advice meet.
 
 mod speed;
+mod store;
+mod threads;
 
 pub use speed::CellSpeed;
+pub use store::FileStore;
+pub use threads::on_every_core;
+
+use std::sync::Arc;
 
 use crate::advice::{Capacity, Seated, headroom};
 use crate::catalog::{Catalog, FileTypes, Model};
 use crate::economy;
-use crate::engine::{self, ModelFiles, Run};
-use crate::hardware::Hardware;
+use crate::engine::{self, Effort, ModelFiles, Run};
+use crate::hardware::{Hardware, Load};
 use crate::quant::Quant;
 use crate::report::{
-    self, BillItem, Cell, Notice, PlacementReason, Report, Term, Verdict, find_model,
+    self, BillItem, Cell, Notice, PlacementReason, Report, Summary, Term, Verdict, find_model,
 };
-use crate::scenario::{Engine, Machine, Problem, Scenario, Selected};
+use crate::scenario::{Engine, Machine, Offload, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
 use speed::{Corrections, LayerWorkCache, SpeedInput};
+use store::OpenedFile;
 
 /// The version of the [`Report`] structure.
 pub const REPORT_VERSION: u32 = 2;
@@ -65,6 +72,16 @@ impl Answered {
 
 /// Answers `scenario` from `catalog`, cell by cell. `problems` are those found in its query string.
 pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
+    report_with(&FileStore::default(), catalog, scenario, problems)
+}
+
+/// Answers as [`report`] does, with the files of `store`.
+pub fn report_with<'a>(
+    store: &FileStore<'a>,
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    problems: Vec<Problem>,
+) -> Report {
     let mut notices: Vec<Notice> = problems.into_iter().map(Notice::Query).collect();
     notices.extend(advisories(catalog, scenario));
     let mut cells = Vec::new();
@@ -72,13 +89,13 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     notices.extend(answered.notice());
     let machines = scenario.machines.iter().take(answered.machines).cloned().collect();
     let part = Scenario { machines, ..scenario.clone() };
-    for id in scenario.models.iter().take(answered.models) {
-        for answer in row(catalog, &part, id) {
-            match answer {
-                Ok(cell) => cells.push(cell),
-                Err(notice) if notices.contains(&notice) => {}
-                Err(notice) => notices.push(notice),
-            }
+    let models = &scenario.models[..answered.models];
+    let row = |at: usize| row_with(store, catalog, &part, &models[at]);
+    for answer in on_every_core(models.len(), row).into_iter().flatten() {
+        match answer {
+            Ok(cell) => cells.push(cell),
+            Err(notice) if notices.contains(&notice) => {}
+            Err(notice) => notices.push(notice),
         }
     }
     let machines =
@@ -93,7 +110,17 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
 /// A cell is an error if the model or a device is not in the catalogue, or the engine cannot run
 /// the model or use the device; the notice names the id and the nearest known ones.
 pub fn row(catalog: &Catalog, scenario: &Scenario, model_id: &str) -> Vec<Result<Cell, Notice>> {
-    match files(catalog, scenario, model_id, None) {
+    row_with(&FileStore::default(), catalog, scenario, model_id)
+}
+
+/// Answers as [`row`] does, with the files of `store`.
+pub fn row_with<'a>(
+    store: &FileStore<'a>,
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    model_id: &str,
+) -> Vec<Result<Cell, Notice>> {
+    match store.files(catalog, scenario, model_id) {
         Err(notice) => vec![Err(notice)],
         Ok(files) => {
             let cells = |machine| cells(catalog, scenario, &files, machine);
@@ -124,14 +151,22 @@ pub fn alone(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<(Sc
 /// the machine.
 pub type Files<'a> = Vec<FileFor<'a>>;
 
-/// The file that an engine loads for a quantisation.
-#[derive(Debug)]
+/// The file that an engine loads for a quantisation. A copy shares what is found out about it.
+#[derive(Clone, Debug)]
 pub struct FileFor<'a> {
     engine: Engine,
     /// The requested quantisation, if the file is in another.
     requested_quant: Option<Quant>,
-    file: Result<ModelFiles<'a>, Notice>,
-    work: LayerWorkCache,
+    opened: Arc<OpenedFile<'a>>,
+}
+
+/// The quantisation x engine pairs of `scenario`, in the order of its cells.
+fn pairs(scenario: &Scenario) -> impl Iterator<Item = (Engine, Quant)> {
+    let with = |quant: &Quant| {
+        let quant = *quant;
+        scenario.engines.iter().map(move |engine| (*engine, quant))
+    };
+    scenario.quants.iter().flat_map(with)
 }
 
 /// Returns the files of a model. They depend on the quantisations, engines, cache types and
@@ -152,24 +187,16 @@ pub fn files<'a>(
     before: Option<&Files<'a>>,
 ) -> Result<Files<'a>, Notice> {
     let model = find_model(catalog, model_id)?;
-    let pairs = scenario
-        .quants
-        .iter()
-        .flat_map(|quant| scenario.engines.iter().map(move |engine| (*engine, *quant)));
-    let before = before.into_iter().flatten().filter_map(|file| file.file.as_ref().ok());
+    let before = before.into_iter().flatten().filter_map(|file| file.opened.file.as_ref().ok());
     let mut before = before.filter(|file| file.model().id == model.id);
     let graphs = before.find_map(ModelFiles::graphs).cloned().unwrap_or_default();
     let file = |(engine, asked)| {
         let quant = format_in(scenario, engine, asked);
-        FileFor {
-            engine,
-            requested_quant: (quant != asked).then_some(asked),
-            file: engine::files(catalog, engine, model, quant, scenario)
-                .map(|file| file.sharing(&graphs)),
-            work: LayerWorkCache::default(),
-        }
+        let opened = OpenedFile::new(catalog, scenario, model, (engine, quant), &graphs);
+        let requested_quant = (quant != asked).then_some(asked);
+        FileFor { engine, requested_quant, opened: Arc::new(opened) }
     };
-    Ok(pairs.map(file).collect())
+    Ok(pairs(scenario).map(file).collect())
 }
 
 /// The format in which `engine` loads a model requested as `quant`: see [`files`].
@@ -193,62 +220,154 @@ pub fn cells(
     files: &[FileFor<'_>],
     machine: &Machine,
 ) -> Vec<Result<Cell, Notice>> {
-    let hardware = Hardware::resolve(catalog, scenario, machine);
-    let of_engine =
-        |engine: &Engine| (*engine, Corrections::new(catalog, scenario, machine, *engine));
-    let corrections: Vec<_> = match hardware {
-        Ok(_) => scenario.engines.iter().map(of_engine).collect(),
-        Err(_) => Vec::new(),
-    };
-    let none = Corrections::default();
-    let cell = |file: &FileFor<'_>| {
-        let hardware = hardware.as_ref().map_err(Clone::clone)?;
-        let own = corrections.iter().find(|(engine, _)| *engine == file.engine);
-        let own = own.map_or(&none, |(_, corrections)| corrections);
-        cell(catalog, scenario, file, machine, hardware, own)
-    };
-    files.iter().map(cell).collect()
+    match MachineFor::new(catalog, scenario, machine) {
+        Ok(machine) => files.iter().map(|file| cell(catalog, scenario, file, &machine)).collect(),
+        Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
+    }
 }
 
-/// Whether the file at `index` of `files` lies wholly on the devices of `machine`, with its
-/// allowance: the verdict `fits` of its cell, without the rest of it.
-///
-/// `whole` is the question with [`Offload::None`](crate::scenario::Offload::None), so that no placement is searched for.
-pub fn fits_whole(
-    catalog: &Catalog,
-    whole: &Scenario,
-    files: &Files<'_>,
-    index: usize,
-    machine: &Machine,
-) -> bool {
-    let Some(FileFor { engine, file: Ok(file), .. }) = files.get(index) else { return false };
-    let Ok(hardware) = Hardware::resolve(catalog, whole, machine) else { return false };
-    let Ok(run) = engine::run(*engine, file, &hardware, whole) else { return false };
-    Seated::new(whole, run.as_ref()).verdict == Verdict::Fits
+/// A machine of a question with what is known of it whatever runs on it.
+#[derive(Debug)]
+pub struct MachineFor<'a> {
+    machine: Machine,
+    /// Its devices.
+    pub hardware: Hardware<'a>,
+    /// Corrections by the reader's own measurements, for each engine of the question.
+    corrections: Vec<(Engine, Corrections)>,
 }
 
-/// The verdict on `file` on `machine` and the expected decode rate for a single user with the context
-/// full, in tokens per second: those of its cell, without what takes long of the rest. `None` where
-/// the cell is an error.
-pub fn verdict_and_decode(
+impl<'a> MachineFor<'a> {
+    /// Looks up the devices of `machine`, under the memory, platform and engines of `scenario`.
+    ///
+    /// # Errors
+    /// A device is not in the catalogue.
+    pub fn new(
+        catalog: &'a Catalog,
+        scenario: &Scenario,
+        machine: &Machine,
+    ) -> Result<MachineFor<'a>, Notice> {
+        let hardware = Hardware::resolve(catalog, scenario, machine)?;
+        let of_engine =
+            |engine: &Engine| (*engine, Corrections::new(catalog, scenario, machine, *engine));
+        let corrections = scenario.engines.iter().map(of_engine).collect();
+        Ok(MachineFor { machine: machine.clone(), hardware, corrections })
+    }
+
+    fn corrections(&self, engine: Engine) -> &Corrections {
+        static NONE: Corrections = Corrections::none();
+        let own = self.corrections.iter().find(|(known, _)| *known == engine);
+        own.map_or(&NONE, |(_, corrections)| corrections)
+    }
+}
+
+/// The summary of the cell of `file` on `machine`; `None` where the cell is an error, or its verdict
+/// is none that is `wanted`.
+pub fn summary(
     catalog: &Catalog,
     scenario: &Scenario,
-    FileFor { engine, file, work, .. }: &FileFor<'_>,
-    machine: &Machine,
-) -> Option<(Verdict, Option<f64>)> {
+    wanted: fn(Verdict) -> bool,
+    FileFor { engine, opened, .. }: &FileFor<'_>,
+    machine: &MachineFor<'_>,
+) -> Option<Summary> {
+    let OpenedFile { file, work } = &**opened;
     let file = file.as_ref().ok()?;
-    let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
-    let run = engine::run(*engine, file, &hardware, scenario).ok()?;
+    let hardware = &machine.hardware;
+    let run = engine::run(*engine, file, hardware, scenario).ok()?;
     let run = run.as_ref();
-    let Seated { verdict, .. } = Seated::new(scenario, run);
-    let corrections = &Corrections::new(catalog, scenario, machine, *engine);
+    let Seated { loads, verdict, .. } = Seated::new(scenario, run);
+    if !wanted(verdict) {
+        return None;
+    }
     // How many users there is room for does not change what one of them gets.
     let max_users = scenario.users;
-    let engine = *engine;
+    let (engine, corrections) = (*engine, machine.corrections(*engine));
     let input =
         SpeedInput { catalog, scenario, engine, file, work, run, verdict, max_users, corrections };
-    let speed = input.cell_speed().ok();
-    Some((verdict, speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected)))
+    let runs = verdict != Verdict::No;
+    let speed = runs.then(|| input.cell_speed().ok()).flatten();
+    let used = |loads: &[Load]| loads.iter().map(|load| load.used.expected).sum::<Bytes>();
+    let on_devices = used(&loads.devices);
+    let shared = hardware.shared_use(loads.devices.iter().map(|load| load.used)).expected;
+    let in_ram = loads.host.used.expected - shared - hardware.host.system.expected;
+    let (device_bytes, ram_bytes) = match loads.devices.is_empty() {
+        true => (in_ram, Bytes::ZERO),
+        false => (on_devices, in_ram),
+    };
+    Some(Summary {
+        quant: file.quant(),
+        verdict,
+        device_bytes,
+        ram_bytes,
+        headroom_bytes: headroom(&loads, verdict),
+        decode_tps: speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected),
+    })
+}
+
+/// A decode rate that `file` on `machine` with a part in RAM does not reach, for one user with the
+/// context full; `None` where that is not told without placing a graph.
+///
+/// Less in RAM than what is stored demands is not possible, and the rate is between that of this
+/// placement and that of the whole model in RAM. `whole` is the question with [`Offload::None`].
+pub fn decode_bound(
+    catalog: &Catalog,
+    whole: &Scenario,
+    FileFor { engine, opened, .. }: &FileFor<'_>,
+    machine: &MachineFor<'_>,
+) -> Option<f64> {
+    /// Room for how a step's parts overlap.
+    const MARGIN: f64 = 1.25;
+    let OpenedFile { file, work } = &**opened;
+    let file = file.as_ref().ok()?;
+    let hardware = &machine.hardware;
+    if hardware.parts.is_empty() {
+        return None;
+    }
+    let (engine, corrections) = (*engine, machine.corrections(*engine));
+    let decode = |scenario: &Scenario, run: &dyn Run| {
+        let (verdict, max_users) = (Verdict::Offload, scenario.users);
+        let input = SpeedInput {
+            catalog,
+            scenario,
+            engine,
+            file,
+            work,
+            run,
+            verdict,
+            max_users,
+            corrections,
+        };
+        let setup = input.cell_speed().ok()?.setup;
+        Some(setup.decode_tps(scenario.context as f64).expected)
+    };
+    let run = engine::run(engine, file, hardware, whole).ok()?;
+    let most = run.placed_anew(whole.context, whole.users, Effort::Bound)?;
+    let in_ram = Scenario { offload: Offload::GpuLayers(0), ..whole.clone() };
+    let least = engine::run(engine, file, hardware, &in_ram).ok()?;
+    if !most.offloads() || !least.offloads() {
+        return None;
+    }
+    let (most, least) = (decode(whole, most.as_ref())?, decode(&in_ram, least.as_ref())?);
+    Some(most.max(least) * MARGIN)
+}
+
+/// The summaries of the cells that [`row_with`] returns, in that order, with what each was asked for;
+/// no summary where the cell is an error.
+pub fn summaries<'a>(
+    store: &FileStore<'a>,
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    model_id: &str,
+) -> Vec<(Machine, Quant, Engine, Option<Summary>)> {
+    let files = store.files(catalog, scenario, model_id).unwrap_or_default();
+    let of_machine = |asked: &Machine| -> Vec<_> {
+        let machine = MachineFor::new(catalog, scenario, asked).ok();
+        let file = |(at, (engine, quant))| {
+            let of = |file| summary(catalog, scenario, |_| true, file, machine.as_ref()?);
+            (asked.clone(), quant, engine, files.get(at).and_then(of))
+        };
+        pairs(scenario).enumerate().map(file).collect()
+    };
+    scenario.machines.iter().flat_map(of_machine).collect()
 }
 
 /// Models and devices of `scenario` that are not in the catalogue: the first `most` of them, and
@@ -396,13 +515,14 @@ pub(crate) fn with_cell_run<T>(
 fn cell(
     catalog: &Catalog,
     scenario: &Scenario,
-    FileFor { engine, requested_quant, file, work }: &FileFor<'_>,
-    machine: &Machine,
-    hardware: &Hardware<'_>,
-    corrections: &Corrections,
+    FileFor { engine, requested_quant, opened }: &FileFor<'_>,
+    machine: &MachineFor<'_>,
 ) -> Result<Cell, Notice> {
+    let OpenedFile { file, work } = &**opened;
     let file = file.as_ref().map_err(Clone::clone)?;
     let engine = *engine;
+    let corrections = machine.corrections(engine);
+    let MachineFor { machine, hardware, .. } = machine;
     let run = engine::run(engine, file, hardware, scenario)?;
     let run = run.as_ref();
     let Seated { users, loads, verdict, .. } = Seated::new(scenario, run);

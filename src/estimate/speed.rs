@@ -88,6 +88,11 @@ pub(super) struct SpeedInput<'a> {
 pub(super) struct Corrections(Vec<(String, Quant, Correction)>);
 
 impl Corrections {
+    /// No measurements.
+    pub const fn none() -> Corrections {
+        Corrections(Vec::new())
+    }
+
     /// Compares the measurements of `scenario` with uncorrected estimates. Measurements of models
     /// that are not in the catalogue or cannot run there are ignored.
     pub fn new(

@@ -67,6 +67,12 @@ ggml_types! {
 }
 
 impl GgmlType {
+    /// The one of both that has fewer bits a value.
+    pub const fn smaller(self, other: GgmlType) -> GgmlType {
+        let mine = self.block_bytes() * other.block_elements();
+        if other.block_bytes() * self.block_elements() < mine { other } else { self }
+    }
+
     /// Bytes of `elements` values; a partial last block counts as a whole one.
     pub const fn bytes(self, elements: u64) -> u64 {
         elements.div_ceil(self.block_elements()).saturating_mul(self.block_bytes())

@@ -88,6 +88,14 @@ impl Mix {
         self == Mix::Q2_K_S || self.recipe().layer_types().any(useless)
     }
 
+    /// The type of the fewest bits that a tensor may get. Those that take the place of one that does
+    /// not fit a tensor's rows have more.
+    pub fn smallest_type(self) -> GgmlType {
+        let recipe = self.recipe();
+        let others = [recipe.head, recipe.embedding].into_iter().chain(recipe.stacked);
+        recipe.layer_types().chain(others).fold(recipe.base, GgmlType::smaller)
+    }
+
     /// Returns the type of each of `tensors` (those of the GGUF file), in their order. The types do
     /// not depend on the order.
     pub fn types(self, context: MixContext, tensors: &[Tensor]) -> Vec<GgmlType> {

@@ -35,28 +35,46 @@ const REASONING: &[&str] = &[
     "phi-4-mini-flash",
 ];
 
-/// What `model` is made for, by its modality and its name.
-pub fn kinds(model: &Model) -> Vec<ModelKind> {
-    if matches!(model.modality.as_str(), "embedding" | "reranker") {
-        return vec![ModelKind::Embedding];
+/// What a model is made for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// By the modality and the name of `model`.
+    pub fn of(model: &Model) -> Kinds {
+        let with = |Kinds(kinds), kind| Kinds(kinds | bit(kind));
+        if matches!(model.modality.as_str(), "embedding" | "reranker") {
+            return with(Kinds(0), ModelKind::Embedding);
+        }
+        let is_named = |words: &[&str]| words.iter().any(|word| model.id.contains(word));
+        let kinds = [
+            (model.modality.contains("image"), ModelKind::Vision),
+            (model.modality.contains("audio"), ModelKind::Audio),
+            (is_named(REASONING), ModelKind::Reasoning),
+        ];
+        let main = if is_named(CODE) { ModelKind::Code } else { ModelKind::General };
+        let kinds = kinds.into_iter().filter_map(|(is_it, kind)| is_it.then_some(kind));
+        kinds.fold(with(Kinds(0), main), with)
     }
-    let is_named = |words: &[&str]| words.iter().any(|word| model.id.contains(word));
-    let mut kinds = Vec::new();
-    if model.modality.contains("image") {
-        kinds.push(ModelKind::Vision);
+
+    /// Whether `kind` is one of them.
+    pub fn contain(self, kind: ModelKind) -> bool {
+        self.0 & bit(kind) != 0
     }
-    if model.modality.contains("audio") {
-        kinds.push(ModelKind::Audio);
+
+    /// Whether `others` are all among them.
+    pub fn have(self, Kinds(others): Kinds) -> bool {
+        self.0 & others == others
     }
-    if is_named(CODE) {
-        kinds.push(ModelKind::Code);
-    } else {
-        kinds.push(ModelKind::General);
+
+    /// Those that are a speciality. Whether a model thinks is not always in its name.
+    pub fn special(self) -> Kinds {
+        Kinds(self.0 & !(bit(ModelKind::General) | bit(ModelKind::Reasoning)))
     }
-    if is_named(REASONING) {
-        kinds.push(ModelKind::Reasoning);
-    }
-    kinds
+}
+
+const fn bit(kind: ModelKind) -> u8 {
+    1 << kind as u8
 }
 
 /// Endings of models that are tuned to answer.
@@ -65,22 +83,21 @@ const TUNED: &[&str] = &["-instruct", "-it", "-chat", "-chat-hf", "-instruct-hf"
 /// Whether `model` is what a tuned model of the catalogue was made from, and so continues text
 /// instead of answering.
 fn is_base(catalog: &Catalog, model: &Model) -> bool {
-    let is_tuned = |ending: &&str| {
-        catalog.models.iter().any(|other| {
-            other.id.strip_prefix(model.id.as_str()).is_some_and(|rest| rest.starts_with(*ending))
-        })
+    let is_tuned = |other: &Model| {
+        let rest = other.id.strip_prefix(model.id.as_str());
+        rest.is_some_and(|rest| TUNED.iter().any(|ending| rest.starts_with(ending)))
     };
-    model.id.ends_with("-base") || model.id.ends_with("-pt") || TUNED.iter().any(is_tuned)
+    model.id.ends_with("-base") || model.id.ends_with("-pt") || catalog.models.iter().any(is_tuned)
 }
 
 /// The models that `scenario` lets through.
 pub fn models<'a>(catalog: &'a Catalog, scenario: &Scenario) -> Vec<Candidate<'a>> {
     let Filter { size, kind, family, license, since, .. } = &scenario.filter;
     let is_asked = |model: &&Model| {
-        let kinds = kinds(model);
+        let kinds = Kinds::of(model);
         let is_kind = match kind {
-            Some(kind) => kinds.contains(kind),
-            None => kinds != [ModelKind::Embedding],
+            Some(kind) => kinds.contain(*kind),
+            None => !kinds.contain(ModelKind::Embedding),
         };
         let names = [model.id.as_str(), &model.name, &model.family, &model.org];
         is_kind

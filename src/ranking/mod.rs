@@ -8,21 +8,24 @@ mod candidates;
 mod lineage;
 
 use std::cmp::Ordering;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
 use crate::advice::{is_fast_enough, preference};
 use crate::catalog::{Catalog, Model};
+use crate::economy;
 use crate::engine::usual_formats;
-use crate::estimate::{self, Files};
+use crate::estimate::{self, FileStore, MachineFor};
 use crate::quality;
 use crate::quant::Quant;
-use crate::report::{Cell, Report, Verdict};
+use crate::report::{Cell, Report, Summary, Verdict};
 use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenario};
 use crate::sort;
+use crate::units::Bytes;
 pub use candidates::DEVICE_COUNTS;
 use candidates::{Candidate, machines, models};
+use lineage::Lineage;
 
 /// Rows of a ranking that a report holds.
 const REPORTED: usize = 20;
@@ -54,22 +57,79 @@ impl Open {
     }
 }
 
+/// What rankings of a catalogue find out whatever is asked, kept from one for the next.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    catalog: &'a Catalog,
+    files: FileStore<'a>,
+    lineage: OnceLock<Lineage<'a>>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Nothing is found out yet.
+    pub fn new(catalog: &'a Catalog) -> Arc<Prepared<'a>> {
+        Arc::new(Prepared { catalog, files: FileStore::default(), lineage: OnceLock::new() })
+    }
+}
+
 /// A ranking of the catalogue for a question with an empty slot.
 #[derive(Debug)]
 pub struct Ranking<'a> {
-    catalog: &'a Catalog,
+    prepared: Arc<Prepared<'a>>,
     scenario: Scenario,
     open: Open,
     candidates: Vec<Candidate<'a>>,
+    /// The question about each candidate, but for the candidate.
+    ask: Scenario,
+    /// `ask` with the whole model on the devices, so that no placement is searched for.
+    whole: Scenario,
+    /// The machine of the question, where it names one.
+    site: Option<Site<'a>>,
+    /// The model of the question, where it names one.
+    model: Option<&'a Model>,
 }
 
-/// A row of a ranking.
+/// A machine, and what of it is in a row.
+#[derive(Debug)]
+struct Site<'a> {
+    asked: Machine,
+    machine: MachineFor<'a>,
+    price: Option<f64>,
+    board_w: Option<f64>,
+    memory_gb: f64,
+    /// What its devices hold together at most; without devices, its RAM.
+    most: Bytes,
+}
+
+impl<'a> Site<'a> {
+    /// Looks up the devices of `machine`; `None` if one is not in the catalogue.
+    fn new(catalog: &'a Catalog, ask: &Scenario, asked: &Machine) -> Option<Site<'a>> {
+        let machine = MachineFor::new(catalog, ask, asked).ok()?;
+        let hardware = &machine.hardware;
+        let value = |key| economy::value(&ask.money, hardware, key);
+        Some(Site {
+            asked: asked.clone(),
+            price: value("price"),
+            board_w: value("boards_w"),
+            memory_gb: candidates::memory_gb(catalog, asked).unwrap_or_default(),
+            most: match hardware.parts.is_empty() {
+                true => hardware.host.ram,
+                false => hardware.parts.iter().map(|part| part.most).sum(),
+            },
+            machine,
+        })
+    }
+}
+
+/// A row of a ranking: what it is ordered by. What takes longer to find out is in its cell.
 #[derive(Clone, Debug)]
 pub struct Ranked {
-    /// The question of which `cell` is the answer.
+    /// The question of this row alone, in the format that a person would choose.
     pub scenario: Scenario,
-    /// The answer in the format that a person would choose.
-    pub cell: Cell,
+    /// The figures of its answer that order the rows.
+    pub summary: Summary,
+    /// Parameters of its model.
+    pub params_total: u64,
     /// Month of the model's release, `YYYY-MM`.
     pub release: String,
     /// Its publisher has a newer model of about that size, or it is older than a year and a half.
@@ -84,16 +144,53 @@ pub struct Ranked {
     pub memory_gb: f64,
 }
 
+impl Ranked {
+    /// The answer to the question of this row, with what the ranking found out.
+    pub fn cell_with<'a>(&self, prepared: &Prepared<'a>) -> Option<Cell> {
+        let Prepared { catalog, files, .. } = prepared;
+        let model = self.scenario.models.first()?;
+        estimate::row_with(files, catalog, &self.scenario, model).pop()?.ok()
+    }
+
+    fn names(&self) -> (&str, String) {
+        let model = self.scenario.models.first().map_or("", String::as_str);
+        (model, self.scenario.machines.first().map(Machine::to_query).unwrap_or_default())
+    }
+}
+
 impl<'a> Ranking<'a> {
     /// Returns the ranking that `scenario` asks for; `None` if no slot of it is empty.
     pub fn new(catalog: &'a Catalog, scenario: &Scenario) -> Option<Ranking<'a>> {
+        Ranking::with(&Prepared::new(catalog), scenario)
+    }
+
+    /// Returns the ranking that `scenario` asks for, with what rankings before it found out; `None`
+    /// if no slot of it is empty.
+    pub fn with(prepared: &Arc<Prepared<'a>>, scenario: &Scenario) -> Option<Ranking<'a>> {
         let open = Open::of(scenario)?;
+        let catalog = prepared.catalog;
         let candidates = match open {
             Open::Models => models(catalog, scenario),
             Open::Machines => machines(catalog, scenario),
             Open::Formats => vec![Candidate::Formats],
         };
-        Some(Ranking { catalog, scenario: scenario.clone(), open, candidates })
+        let engine = scenario.engines.first().copied().unwrap_or(Engine::LlamaCpp);
+        let ask = Scenario {
+            models: Vec::new(),
+            machines: Vec::new(),
+            quants: Vec::new(),
+            engines: vec![engine],
+            selected: None,
+            unused: Vec::new(),
+            // What a row answers needs no filter.
+            filter: Filter::default(),
+            ..scenario.clone()
+        };
+        let whole = Scenario { offload: Offload::None, ..ask.clone() };
+        let site = scenario.machines.first().and_then(|asked| Site::new(catalog, &ask, asked));
+        let model = scenario.models.first().and_then(|id| catalog.model(id));
+        let (prepared, scenario) = (prepared.clone(), scenario.clone());
+        Some(Ranking { prepared, scenario, open, candidates, ask, whole, site, model })
     }
 
     /// What is asked.
@@ -122,7 +219,7 @@ impl<'a> Ranking<'a> {
     /// devices, anything else at once.
     pub fn rows_on_devices(&self, index: usize) -> Vec<Ranked> {
         match self.candidates.get(index) {
-            Some(Candidate::Model(model)) => self.model(model, Ranking::best_whole),
+            Some(Candidate::Model(model)) => self.of_model(model, Ranking::best_whole),
             Some(Candidate::Machines(sizes)) => self.fewest(sizes),
             Some(Candidate::Formats) => self.formats(),
             None => Vec::new(),
@@ -133,7 +230,7 @@ impl<'a> Ranking<'a> {
     /// part in RAM, whose placement has to be looked for.
     pub fn rows_in_part(&self, index: usize) -> Vec<Ranked> {
         match self.candidates.get(index) {
-            Some(Candidate::Model(model)) => self.model(model, Ranking::smallest),
+            Some(Candidate::Model(model)) => self.of_model(model, Ranking::smallest),
             _ => Vec::new(),
         }
     }
@@ -144,35 +241,29 @@ impl<'a> Ranking<'a> {
     }
 
     /// The row of `model`, of which `best` is one of its files.
-    fn model(
+    fn of_model(
         &self,
-        model: &Model,
-        best: fn(&Self, &Scenario, &Model, &Files<'_>) -> Option<Ranked>,
+        model: &'a Model,
+        best: fn(&Self, &'a Model, &Site<'a>) -> Option<Summary>,
     ) -> Vec<Ranked> {
-        let Some(machine) = self.scenario.machines.first() else { return Vec::new() };
-        let ask = self.ask(model, machine, self.quants(model));
-        let files = estimate::files(self.catalog, &ask, &model.id, None).ok();
-        files.and_then(|files| best(self, &ask, model, &files)).into_iter().collect()
+        let row = |site| Some(self.ranked(model, site, best(self, model, site)?));
+        self.site.as_ref().and_then(row).into_iter().collect()
     }
 
     /// The first of `sizes` on which the model lies wholly on the devices and is fast enough, and the
     /// smallest where it does not, if it is fast enough with a part in RAM.
     fn fewest(&self, sizes: &[Machine]) -> Vec<Ranked> {
-        let model = self.scenario.models.first().and_then(|id| self.catalog.model(id));
-        let (Some(model), Some(smallest)) = (model, sizes.first()) else { return Vec::new() };
-        let ask = self.ask(model, smallest, self.quants(model));
-        let Ok(files) = estimate::files(self.catalog, &ask, &model.id, None) else {
-            return Vec::new();
-        };
-        let on = |machine: &Machine| self.ask(model, machine, ask.quants.clone());
+        let Some(model) = self.model else { return Vec::new() };
         let mut rows = Vec::new();
-        for machine in sizes {
-            let whole = self.best_whole(&on(machine), model, &files);
-            if whole.is_none() && machine == smallest {
-                rows.extend(self.smallest(&on(machine), model, &files));
+        for (at, machine) in sizes.iter().enumerate() {
+            let Some(site) = Site::new(self.catalog(), &self.ask, machine) else { continue };
+            let whole = self.best_whole(model, &site);
+            if whole.is_none() && at == 0 {
+                let part = self.smallest(model, &site);
+                rows.extend(part.map(|summary| self.ranked(model, &site, summary)));
             }
-            if let Some(row) = whole.filter(|row| row.is_fast_enough) {
-                rows.push(row);
+            if let Some(summary) = whole.filter(|of| is_fast_enough(*of, self.floor())) {
+                rows.push(self.ranked(model, &site, summary));
                 break;
             }
         }
@@ -181,10 +272,7 @@ impl<'a> Ranking<'a> {
     }
 
     fn formats(&self) -> Vec<Ranked> {
-        let model = self.scenario.models.first().and_then(|id| self.catalog.model(id));
-        let (Some(model), Some(machine)) = (model, self.scenario.machines.first()) else {
-            return Vec::new();
-        };
+        let (Some(model), Some(site)) = (self.model, &self.site) else { return Vec::new() };
         let mut quants: Vec<Quant> = usual_formats(self.engine(), model);
         let loads = |quant: &Quant| crate::engine::loads_format(self.engine(), *quant);
         for quant in Quant::all().filter(loads) {
@@ -192,12 +280,14 @@ impl<'a> Ranking<'a> {
                 quants.push(quant);
             }
         }
-        let ask = self.ask(model, machine, quants);
-        let cells = estimate::row(self.catalog, &ask, &model.id).into_iter().flatten();
-        cells
-            .filter(|cell| cell.verdict != Verdict::No)
-            .map(|cell| self.ranked(&ask, model, cell))
-            .collect()
+        let runs = |verdict| verdict != Verdict::No;
+        let summary = |quant| self.summary(&self.ask, runs, (model, quant), site);
+        let runs = quants.into_iter().filter_map(summary);
+        runs.map(|summary| self.ranked(model, site, summary)).collect()
+    }
+
+    fn catalog(&self) -> &'a Catalog {
+        self.prepared.catalog
     }
 
     fn engine(&self) -> Engine {
@@ -213,79 +303,89 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    fn ask(&self, model: &Model, machine: &Machine, quants: Vec<Quant>) -> Scenario {
-        Scenario {
-            models: vec![model.id.clone()],
-            machines: vec![machine.clone()],
-            quants,
-            engines: vec![self.engine()],
-            selected: None,
-            unused: Vec::new(),
-            // What a row answers needs no filter.
-            filter: Filter::default(),
-            ..self.scenario.clone()
-        }
-    }
-
-    /// The first of `files` that lies wholly on the devices of `ask` and is fast enough; if none is,
-    /// the fastest of them.
-    fn best_whole(&self, ask: &Scenario, model: &Model, files: &Files<'_>) -> Option<Ranked> {
-        let [machine] = ask.machines.as_slice() else { return None };
-        let whole = Scenario { offload: Offload::None, ..ask.clone() };
-        let mut best: Option<Cell> = None;
-        for (index, file) in files.iter().enumerate() {
-            if !estimate::fits_whole(self.catalog, &whole, files, index, machine) {
+    /// The first of the formats of `model` in which it lies wholly on the devices of `site` and is
+    /// fast enough; if it is in none, the one in which it is fastest.
+    fn best_whole(&self, model: &'a Model, site: &Site<'a>) -> Option<Summary> {
+        let mut best: Option<Summary> = None;
+        let (files, engine) = (&self.prepared.files, self.engine());
+        for quant in self.quants(model) {
+            if files.least_bytes(model, engine, quant) > site.most {
                 continue;
             }
-            let file = std::slice::from_ref(file);
-            let Some(Ok(cell)) = estimate::cells(self.catalog, ask, file, machine).pop() else {
-                continue;
-            };
-            let is_done = is_fast_enough(&cell, self.floor());
+            let Some(cell) = self.summary_if_whole((model, quant), site) else { continue };
             let is_first =
-                |best: &Cell| preference(&cell, self.floor()) < preference(best, self.floor());
+                |best: &Summary| preference(cell, self.floor()) < preference(*best, self.floor());
             if best.as_ref().is_none_or(is_first) {
                 best = Some(cell);
             }
-            if is_done {
+            if is_fast_enough(cell, self.floor()) {
                 break;
             }
         }
-        best.map(|cell| self.ranked(ask, model, cell))
+        best
     }
 
-    /// The last of `files`, which is the smallest, with as much of it in RAM as has to be, if it is
-    /// then fast enough.
-    fn smallest(&self, ask: &Scenario, model: &Model, files: &Files<'_>) -> Option<Ranked> {
-        let [machine] = ask.machines.as_slice() else { return None };
-        let file = files.last()?;
-        let (verdict, tps) = estimate::verdict_and_decode(self.catalog, ask, file, machine)?;
-        let is_slow = tps.is_some_and(|tps| tps < self.floor());
-        if verdict == Verdict::No || verdict == Verdict::Offload && is_slow {
-            return None;
+    /// The last of the formats of `model`, which is the smallest, with as much of it in RAM as has to
+    /// be, if it is then fast enough.
+    fn smallest(&self, model: &'a Model, site: &Site<'a>) -> Option<Summary> {
+        let runs = |verdict| verdict != Verdict::No;
+        let quant = self.quants(model).pop()?;
+        // Most of what does not lie wholly on the devices is too slow, wherever its layers go.
+        if self.ask.offload == Offload::Auto {
+            let (catalog, engine) = (self.catalog(), self.engine());
+            let file = self.prepared.files.file(catalog, &self.ask, model, engine, quant);
+            let bound = estimate::decode_bound(catalog, &self.whole, &file, &site.machine);
+            if bound.is_some_and(|tps| tps < self.floor()) {
+                return None;
+            }
         }
-        let file = std::slice::from_ref(file);
-        let cell = estimate::cells(self.catalog, ask, file, machine).pop()?.ok()?;
-        Some(self.ranked(ask, model, cell))
+        let cell = self.summary(&self.ask, runs, (model, quant), site)?;
+        let is_slow = cell.decode_tps.is_some_and(|tps| tps < self.floor());
+        (cell.verdict != Verdict::Offload || !is_slow).then_some(cell)
     }
 
-    fn ranked(&self, ask: &Scenario, model: &Model, cell: Cell) -> Ranked {
-        let scenario = Scenario { quants: vec![cell.quant], ..ask.clone() };
-        let machine = &scenario.machines[0];
-        let inputs = estimate::machine(self.catalog, &scenario, machine).map(|of| of.inputs);
-        let input = |key: &str| {
-            let mut inputs = inputs.iter().flatten();
-            inputs.find(|input| input.key == key).and_then(|input| input.value)
-        };
+    /// The summary of a model in a format on `site`; `None` where it is refused, or its verdict is
+    /// not `wanted`.
+    fn summary(
+        &self,
+        ask: &Scenario,
+        wanted: fn(Verdict) -> bool,
+        (model, quant): (&'a Model, Quant),
+        site: &Site<'a>,
+    ) -> Option<Summary> {
+        let (catalog, engine) = (self.catalog(), self.engine());
+        let file = self.prepared.files.file(catalog, ask, model, engine, quant);
+        estimate::summary(catalog, ask, wanted, &file, &site.machine)
+    }
+
+    /// The summary of a model in a format if all of it lies on the devices of `site`, with its
+    /// allowance.
+    fn summary_if_whole(&self, of: (&'a Model, Quant), site: &Site<'a>) -> Option<Summary> {
+        let whole = self.summary(&self.whole, |verdict| verdict == Verdict::Fits, of, site)?;
+        match self.ask.offload {
+            Offload::Auto | Offload::None => Some(whole),
+            _ => self.summary(&self.ask, |_| true, of, site),
+        }
+    }
+
+    fn ranked(&self, model: &'a Model, site: &Site<'a>, summary: Summary) -> Ranked {
+        let catalog = self.catalog();
+        let lineage = self.prepared.lineage.get_or_init(|| Lineage::new(catalog));
         Ranked {
             release: model.release.clone(),
-            is_superseded: lineage::is_superseded(self.catalog, model),
-            is_fast_enough: is_fast_enough(&cell, self.floor()),
-            price: input("price"),
-            board_w: input("boards_w"),
-            memory_gb: candidates::memory_gb(self.catalog, machine).unwrap_or_default(),
-            scenario,
-            cell,
+            is_superseded: lineage.is_superseded(model),
+            is_fast_enough: is_fast_enough(summary, self.floor()),
+            price: site.price,
+            board_w: site.board_w,
+            memory_gb: site.memory_gb,
+            params_total: model.count().text,
+            scenario: Scenario {
+                models: vec![model.id.clone()],
+                machines: vec![site.asked.clone()],
+                quants: vec![summary.quant],
+                ..self.ask.clone()
+            },
+            summary,
         }
     }
 
@@ -297,7 +397,7 @@ impl<'a> Ranking<'a> {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        let is_whole = row.cell.verdict != Verdict::Offload || row.is_fast_enough;
+        let is_whole = row.summary.verdict != Verdict::Offload || row.is_fast_enough;
         is_affordable && is_whole && (self.scenario.serving.min_tps.is_none() || row.is_fast_enough)
     }
 
@@ -312,13 +412,13 @@ impl<'a> Ranking<'a> {
             (Some(a), Some(b)) => a.total_cmp(&b),
             (a, b) => b.is_some().cmp(&a.is_some()),
         };
-        let speed = |row: &Ranked| row.cell.speed.decode_tps.map_or(0.0, |tps| tps.expected);
+        let speed = |row: &Ranked| row.summary.decode_tps.unwrap_or_default();
         let faster = || speed(b).total_cmp(&speed(a));
         let memory = || a.memory_gb.total_cmp(&b.memory_gb);
         let order = match by {
             RankBy::Size => {
                 let set_back = |row: &Ranked| (!row.is_fast_enough, row.is_superseded);
-                let size = |row: &Ranked| lineage::size_class(row.cell.params_total);
+                let size = |row: &Ranked| lineage::size_class(row.params_total);
                 (set_back(a).cmp(&set_back(b)))
                     .then_with(|| size(b).cmp(&size(a)))
                     .then_with(|| b.release.cmp(&a.release))
@@ -329,42 +429,25 @@ impl<'a> Ranking<'a> {
             RankBy::Price => known(a.price, b.price).then_with(memory).then_with(faster),
             RankBy::Power => known(a.board_w, b.board_w).then_with(faster),
             RankBy::Memory if self.open == Open::Machines => memory().then_with(faster),
-            RankBy::Memory => a.cell.device_bytes.expected.cmp(&b.cell.device_bytes.expected),
+            RankBy::Memory => a.summary.device_bytes.cmp(&b.summary.device_bytes),
         };
-        let names = |row: &Ranked| (row.cell.model.clone(), row.cell.hardware.clone());
         // What lies wholly on the devices comes before what does not, if speed is not all.
-        let in_part = |row: &Ranked| row.cell.verdict == Verdict::Offload;
+        let in_part = |row: &Ranked| row.summary.verdict == Verdict::Offload;
         let order = match by {
             RankBy::Size | RankBy::Price => in_part(a).cmp(&in_part(b)).then(order),
             _ => order,
         };
-        order.then_with(|| names(a).cmp(&names(b)))
+        order.then_with(|| a.names().cmp(&b.names()))
     }
 }
 
 /// Answers all of `ranking`, best first; on every core where there are threads.
 pub fn rank(ranking: &Ranking<'_>) -> Vec<Ranked> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut rows = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Relaxed);
-            if index >= ranking.candidates() {
-                return rows;
-            }
-            rows.extend(ranking.rows(index).into_iter().filter(|row| ranking.keeps(row)));
-        }
+    let kept = |at| -> Vec<Ranked> {
+        ranking.rows(at).into_iter().filter(|row| ranking.keeps(row)).collect()
     };
-    let cores = match cfg!(target_arch = "wasm32") {
-        true => 1,
-        false => std::thread::available_parallelism().map_or(1, usize::from),
-    };
-    let mut rows: Vec<Ranked> = std::thread::scope(|scope| {
-        let running: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        let others = running.into_iter().filter_map(|thread| thread.join().ok());
-        own.into_iter().chain(others.flatten()).collect()
-    });
+    let rows = estimate::on_every_core(ranking.candidates(), kept);
+    let mut rows: Vec<Ranked> = rows.into_iter().flatten().collect();
     sort::by(&mut rows, |a, b| ranking.order(a, b));
     rows
 }
@@ -372,10 +455,22 @@ pub fn rank(ranking: &Ranking<'_>) -> Vec<Ranked> {
 /// Answers `scenario` as [`estimate::report`] does; where a slot of it is empty, by the cells of the
 /// first rows of its ranking. Each cell says what its format and cache cost in quality.
 pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) -> Report {
-    let mut report = estimate::report(catalog, scenario, problems);
-    if let Some(ranking) = Ranking::new(catalog, scenario) {
+    report_with(&Prepared::new(catalog), scenario, problems)
+}
+
+/// Answers as [`report`] does, with what questions before it found out.
+pub fn report_with<'a>(
+    prepared: &Arc<Prepared<'a>>,
+    scenario: &Scenario,
+    problems: Vec<Problem>,
+) -> Report {
+    let catalog = prepared.catalog;
+    let mut report = estimate::report_with(&prepared.files, catalog, scenario, problems);
+    if let Some(ranking) = Ranking::with(prepared, scenario) {
         report.notices.extend(estimate::unknown(catalog, scenario, usize::MAX).0);
-        report.cells = rank(&ranking).into_iter().take(REPORTED).map(|row| row.cell).collect();
+        let rows = rank(&ranking);
+        let first = rows.iter().take(REPORTED);
+        report.cells = first.filter_map(|row| row.cell_with(prepared)).collect();
     }
     for cell in &mut report.cells {
         cell.quality = quality::of_cell(catalog, scenario.kv, cell);

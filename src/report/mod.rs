@@ -9,6 +9,7 @@ mod placement;
 mod quality;
 mod speed;
 mod suggestion;
+mod summary;
 
 pub(crate) use bill::sum_with;
 pub use bill::{BillItem, DeviceBill, HostBill, Term, sum_of_items};
@@ -22,6 +23,7 @@ pub use placement::{
 pub use quality::{Quality, QualityBasis, QualityFigure, QualityMetric, QualityNote};
 pub use speed::{Measurements, NoSpeed, Speed, SpeedBasis};
 pub use suggestion::Suggestion;
+pub use summary::Summary;
 
 use serde::{Deserialize, Serialize};
 

@@ -105,7 +105,7 @@ pub fn choose(shown: &[(Selected, Option<&Cell>)], floor: f64) -> Option<Answer>
     let rank = |(at, cell): (Selected, &Cell)| {
         let weights = Reverse(cell.weights_bytes.0);
         let place = (at.machine, at.quant, at.engine);
-        (preference(cell, floor), at.engine, weights, place)
+        (preference(cell.into(), floor), at.engine, weights, place)
     };
     let mut best: Vec<(Selected, &Cell)> = Vec::new();
     for (at, cell) in cells() {

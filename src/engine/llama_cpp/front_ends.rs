@@ -9,7 +9,7 @@
 use super::VERSION;
 use super::checks;
 use super::flags::{self, Placed};
-use super::gguf_file::GgufFile;
+use super::gguf_file::{GgufFile, least_bytes};
 use super::launch;
 use super::run::LlamaCppRun;
 use super::settings::{MAX_SEQUENCES, Settings};
@@ -24,6 +24,7 @@ use crate::hardware::Hardware;
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{Notice, RefusalReason};
 use crate::scenario::{CacheType, Engine, LogitsBuffer, Lora, ProjectorType, Scenario};
+use crate::units::Bytes;
 
 /// A program that runs llama.cpp, described by how its defaults differ.
 #[derive(Debug)]
@@ -226,6 +227,13 @@ impl EngineAdapter for FrontEnd {
             Quant::Gguf(Mix::Q4_K_M),
             Quant::Gguf(Mix::IQ4_XS),
         ]
+    }
+
+    fn least_bytes(&self, model: &Model, quant: Quant) -> Bytes {
+        match quant {
+            Quant::Gguf(mix) => least_bytes(model, mix),
+            _ => Bytes::ZERO,
+        }
     }
 
     fn read_file<'a>(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::compute_cache::GraphCache;
 use super::file_size::FileSize;
 use super::gguf_tensor::Weight;
+use super::graph_quirks::Family;
 use super::memory::PlacedModels;
 use super::overhead::DriverCopies;
 use super::placement::{Placement, Split, mtp_layers};
@@ -164,6 +165,9 @@ impl<'a> GgufFile<'a> {
     }
 }
 
+/// The architecture whose experts come in MXFP4.
+const KEEPS_EXPERTS: &str = "gpt-oss";
+
 /// The name of the architecture of `model` in GGUF files.
 ///
 /// # Errors
@@ -172,6 +176,27 @@ fn known_architecture(model: &Model) -> Result<&str, Notice> {
     let name = model.architecture().gguf_arch.as_deref();
     let unknown = || Notice::EngineCannotRun { id: model.id.clone(), engine: Engine::LlamaCpp };
     name.ok_or_else(unknown)
+}
+
+/// What the layers of `model` take in `mix` at least: all of their weights in the smallest type that
+/// it gives one.
+pub(super) fn least_bytes(model: &Model, mix: Mix) -> Bytes {
+    // The types of a model that was read from a file are the file's own.
+    if model.own().is_some_and(|own| own.file.is_some()) {
+        return Bytes::ZERO;
+    }
+    let mut smallest = mix.smallest_type();
+    if model.architecture().gguf_arch.as_deref() == Some(KEEPS_EXPERTS) {
+        smallest = smallest.smaller(GgmlType::MXFP4);
+    }
+    let family = Family::of(model.architecture());
+    let layers = model.tensors().iter().filter(|tensor| tensor.layer.is_some());
+    let elements = layers
+        .filter(|tensor| Weight::new(**tensor, smallest).is_loaded(family))
+        .map(|tensor| tensor.shape.elements())
+        .fold(0u64, u64::saturating_add);
+    let blocks = elements / smallest.block_elements();
+    Bytes(blocks.saturating_mul(smallest.block_bytes()))
 }
 
 /// The tensors of `model` with their types in `mix`.
@@ -185,7 +210,7 @@ fn weights(model: &Model, mix: Mix, imatrix: bool) -> Result<Vec<Weight>, Notice
     let types = mix.types(MixContext::new(model.architecture(), imatrix), &tensors);
     // gpt-oss comes with experts in MXFP4, which the converter takes over, and no publisher
     // requantises.
-    let keeps_experts = name == "gpt-oss";
+    let keeps_experts = name == KEEPS_EXPERTS;
     let weight = |(tensor, ty): (Tensor, GgmlType)| match keeps_experts
         && tensor.role.is_expert()
         && tensor.shape.rank() == 3
@@ -220,4 +245,29 @@ fn sizes(architecture: &Architecture, weights: &[Weight]) -> LayerSizes {
         }
     }
     sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn no_file_is_smaller_than_its_bound() {
+        for model in Catalog::bundled().models.iter() {
+            for mix in Mix::ALL {
+                let Ok(file) = GgufFile::new(model, *mix, false) else { continue };
+                let whole = file.totals.model_bytes(
+                    file.architecture(),
+                    &file.weights,
+                    &Placement::gpu(file.architecture()),
+                );
+                let (least, most) = (least_bytes(model, *mix), whole.devices[0]);
+                assert!(least <= most, "{} {mix:?}: {least:?} {most:?}", model.id);
+                if *mix == Mix::Q8_0 && model.architecture().gguf_vocab_size < 300_000 {
+                    assert!(least.0 > most.0 / 4, "{}: {least:?} {most:?}", model.id);
+                }
+            }
+        }
+    }
 }

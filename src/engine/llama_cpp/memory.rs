@@ -402,7 +402,7 @@ impl CachePart {
 pub struct PlacedModels(Mutex<HashMap<Placement, Arc<PlacedModel>>>);
 
 /// Number of placements that are remembered; beyond it they are forgotten.
-const MOST_PLACED: usize = 1024;
+const MOST_PLACED: usize = 256;
 
 impl Clone for PlacedModels {
     /// Of a copy of the file, whose weights may yet change, nothing is remembered.

@@ -44,6 +44,8 @@ pub struct PlacementRequest<'a> {
     pub main_gpu: usize,
     /// How hard a placement is looked for.
     pub effort: Effort,
+    /// Whether devices and host share one memory.
+    pub is_shared: bool,
 }
 
 /// What the loads of a placement are held to.
@@ -133,6 +135,11 @@ pub trait LoadEstimator {
     /// compute.
     fn lower_bound(&self, placement: &Placement) -> Loads;
 
+    /// Bytes of which each device that has a layer has a copy.
+    fn copied(&self) -> Bytes {
+        Bytes::ZERO
+    }
+
     /// Whether the loads of `placement` are `good`, a predicate that holds for smaller loads if it
     /// holds for larger ones.
     fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
@@ -190,6 +197,9 @@ pub fn solve(
     if free && let Some(placement) = other(Loads::fit).or_else(|| other(Loads::fit_expectedly)) {
         return Solution { placement, reason: PlacementReason::Rebalanced };
     }
+    if request.effort == Effort::OnDevices {
+        return Solution { placement: whole, reason: PlacementReason::NothingFits };
+    }
     // The more is on the host, the less is on the devices: the first step that relieves them also
     // burdens the RAM least.
     let safe: fn(&Loads) -> bool = |loads| loads.devices.iter().all(Load::fits);
@@ -205,6 +215,15 @@ pub fn solve(
     let layers = |n: u64| place(request, sizes, memory, all - n, 0);
     let relieved = |standard: Standard, high: u64, on_host: &dyn Fn(u64) -> Placement| {
         let relieves = |loads: &Loads| loads.devices.iter().all(standard.device);
+        // Where the least that has to leave the only device is already too much for the RAM, no
+        // graph need be placed. In a shared memory nothing leaves.
+        if memory.len() == 1 && !request.is_shared {
+            let bound = |n| estimator.lower_bound(&on_host(n));
+            let least = first_true(1, high, |n| relieves(&bound(n)))?;
+            if !bound(least).host.fits_expectedly() {
+                return None;
+            }
+        }
         let last = Cell::new(None);
         let holds = |n| {
             let placement = on_host(n);
@@ -328,11 +347,19 @@ fn rebalance(
     good: impl Fn(&Loads) -> bool,
 ) -> Option<Placement> {
     for _ in 0..REBALANCINGS {
+        let bound = estimator.lower_bound(&placement);
+        // Wherever layers are moved to, the devices together hold them all.
+        let copies = estimator.copied() * placement.devices() as u64;
+        let sum = |of: fn(&Load) -> Bytes| bound.devices.iter().map(of).sum::<Bytes>();
+        let is_too_much = sum(|load| load.used.expected) > sum(|load| load.most) + copies;
+        if placement.divided == Division::Layers && is_too_much {
+            return None;
+        }
         let loads = estimator.loads(&placement);
         if good(&loads) {
             return Some(placement);
         }
-        let compute = beyond(&loads, &estimator.lower_bound(&placement));
+        let compute = beyond(&loads, &bound);
         let estimate = |placement: &Placement| {
             let mut loads = estimator.lower_bound(placement);
             loads.devices.iter_mut().zip(&compute).for_each(|(load, c)| load.used = load.used + *c);
@@ -443,6 +470,7 @@ mod tests {
         shares: None,
         main_gpu: 0,
         effort: Effort::Thorough,
+        is_shared: false,
     };
 
     fn sizes(expert_layers: usize) -> LayerSizes {

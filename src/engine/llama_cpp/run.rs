@@ -23,7 +23,7 @@ use crate::hardware::{Hardware, Loads};
 use crate::report::{
     self, DeviceBill, HostBill, Notice, PlacementReason, SlidingWindowCache, SplitKind,
 };
-use crate::scenario::Scenario;
+use crate::scenario::{Offload, Scenario};
 use crate::units::Bytes;
 
 /// llama.cpp rounds the cells of a sequence up to a multiple of this.
@@ -44,10 +44,15 @@ struct PlacementEstimator<'a> {
     gguf: &'a GgufOnMachine<'a>,
     addons: &'a LlamaCppAddons<'a>,
     settings: &'a Settings,
+    /// Whether lower bounds are taken for the loads.
+    is_bound: bool,
 }
 
 impl LoadEstimator for PlacementEstimator<'_> {
     fn loads(&self, placement: &Placement) -> Loads {
+        if self.is_bound {
+            return self.lower_bound(placement);
+        }
         let loads = self.gguf.loads(&self.gguf.place(placement), self.settings);
         self.addons.load(loads, placement, self.settings)
     }
@@ -56,16 +61,20 @@ impl LoadEstimator for PlacementEstimator<'_> {
         self.gguf.loads_without_compute(&self.gguf.place(placement), self.settings)
     }
 
+    fn copied(&self) -> Bytes {
+        self.gguf.file.totals.rotary_factors()
+    }
+
     fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
         let placed = self.gguf.place(placement);
         let loads = || self.gguf.loads(&placed, self.settings);
         good(&self.gguf.loads_without_compute(&placed, self.settings))
-            && good(&self.addons.load(loads(), placement, self.settings))
+            && (self.is_bound || good(&self.addons.load(loads(), placement, self.settings)))
     }
 }
 
 /// The placement that the scenario requests.
-fn request(scenario: &Scenario) -> PlacementRequest<'_> {
+fn request<'a>(scenario: &'a Scenario, hardware: &Hardware<'_>) -> PlacementRequest<'a> {
     let parallel = &scenario.parallel;
     PlacementRequest {
         offload: scenario.offload,
@@ -73,6 +82,7 @@ fn request(scenario: &Scenario) -> PlacementRequest<'_> {
         shares: parallel.tensor_split.as_ref().map(|split| split.0.as_slice()),
         main_gpu: parallel.main_gpu as usize,
         effort: Effort::Thorough,
+        is_shared: hardware.host.shared,
     }
 }
 
@@ -86,11 +96,13 @@ fn with_speculation(file: &GgufFile<'_>, addons: &Addons<'_>, settings: Settings
     Settings { proposed, snapshots, ..settings }
 }
 
-/// Places the whole model on devices with `memory`.
-fn whole(scenario: &Scenario, sizes: &LayerSizes, memory: &[Bytes]) -> Placement {
-    match memory {
+/// Places the whole model on the devices of `hardware`.
+fn whole(scenario: &Scenario, sizes: &LayerSizes, hardware: &Hardware<'_>) -> Placement {
+    let memory = hardware.usable();
+    let layers = sizes.layers.len() as u64 + 1;
+    match memory.as_slice() {
         [] => Placement::cpu(),
-        _ => place(request(scenario), sizes, memory, sizes.layers.len() as u64 + 1, 0),
+        memory => place(request(scenario, hardware), sizes, memory, layers, 0),
     }
 }
 
@@ -117,9 +129,14 @@ impl<'a> LlamaCppRun<'a> {
         let settings = with_speculation(file, addons, settings);
         let addons = LlamaCppAddons::new(file, addons, hardware)?;
         let memory = hardware.usable();
-        let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
+        let estimator = PlacementEstimator {
+            gguf: &gguf,
+            addons: &addons,
+            settings: &settings,
+            is_bound: false,
+        };
         let Solution { placement, reason } =
-            solve(request(scenario), &file.sizes, &memory, &estimator);
+            solve(request(scenario, hardware), &file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
         Ok(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }
@@ -135,7 +152,7 @@ impl<'a> LlamaCppRun<'a> {
         addons: LlamaCppAddons<'b>,
     ) -> Box<dyn Run + 'b> {
         let (front_end, scenario) = (self.front_end, self.scenario);
-        let placed = gguf.place(&whole(scenario, &gguf.file.sizes, &gguf.hardware.usable()));
+        let placed = gguf.place(&whole(scenario, &gguf.file.sizes, gguf.hardware));
         let reason = PlacementReason::Fits;
         Box::new(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }
@@ -185,9 +202,13 @@ impl Run for LlamaCppRun<'_> {
     fn placed_anew(&self, context: u64, users: u64, effort: Effort) -> Option<Box<dyn Run + '_>> {
         let (gguf, addons) = (self.gguf.clone(), self.addons.clone());
         let settings = self.settings(context, users);
-        let estimator = PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings };
+        let is_bound = effort == Effort::Bound;
+        let estimator =
+            PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings, is_bound };
         let memory = gguf.hardware.usable();
-        let request = PlacementRequest { effort, ..request(self.scenario) };
+        let request = request(self.scenario, gguf.hardware);
+        let offload = if is_bound { Offload::Auto } else { request.offload };
+        let request = PlacementRequest { effort, offload, ..request };
         let Solution { placement, reason } = solve(request, &gguf.file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
         let (front_end, scenario) = (self.front_end, self.scenario);

@@ -196,6 +196,12 @@ impl WeightTotals {
         WeightTotals { groups, tied: tied_table(architecture, weights).copied() }
     }
 
+    /// Bytes of the rotary factors, of which each device with a layer has a copy.
+    pub fn rotary_factors(&self) -> Bytes {
+        let factors = self.groups.iter().filter(|group| is_rotary_factors(group.role));
+        factors.map(|group| group.on_device).sum()
+    }
+
     /// Calls `visit` for every loaded group with its device (`None` for the host) and its bytes
     /// there.
     fn visit(

@@ -100,6 +100,12 @@ struct Tensor {
     backend: Backend,
     /// Bytes of an element.
     width: u8,
+    /// Number of sources.
+    reads: u8,
+    /// Whether a source is a weight.
+    reads_weights: bool,
+    /// Whether it is in the order, or in no need of that.
+    is_visited: bool,
     /// The tensor whose bytes a view or a store uses; for all others the tensor itself.
     owner: u32,
     sources: [u32; MAX_SOURCES],
@@ -114,8 +120,8 @@ struct Extent {
 }
 
 impl Tensor {
-    fn sources(&self) -> impl Iterator<Item = u32> + use<> {
-        self.sources.into_iter().take_while(|source| *source != NO_TENSOR)
+    fn sources(&self) -> impl Iterator<Item = u32> {
+        self.sources.iter().take(usize::from(self.reads)).copied()
     }
 }
 
@@ -156,7 +162,6 @@ pub(super) struct Graph {
     growth: Vec<Growth>,
     /// The range of contexts for which the growth holds.
     span: ContextRange,
-    visited: Vec<bool>,
     order: Vec<u32>,
     /// Inputs and blanks.
     inputs: Vec<u32>,
@@ -183,7 +188,6 @@ impl Graph {
         self.extents.clear();
         self.growth.clear();
         self.span = ContextRange::HERE;
-        self.visited.clear();
         self.order.clear();
         self.inputs.clear();
         self.outputs.clear();
@@ -209,20 +213,24 @@ impl Graph {
     fn push(&mut self, kind: Kind, shape: [u64; 4], width: u8, sources: &[Id]) -> Id {
         let id = self.tensors.len() as u32;
         let mut list = [NO_TENSOR; MAX_SOURCES];
+        let mut reads_weights = false;
         for (slot, source) in list.iter_mut().zip(sources) {
             *slot = source.0;
+            reads_weights |= self.at(source.0).kind == Kind::Weight;
         }
         self.tensors.push(Tensor {
             kind,
             preference: BackendPreference::of(product([shape[1], shape[2], shape[3]])),
             backend: UNASSIGNED,
             width,
+            reads: sources.len().min(MAX_SOURCES) as u8,
+            reads_weights,
+            is_visited: false,
             owner: id,
             sources: list,
         });
         let bytes = product(shape).saturating_mul(u64::from(width));
         self.extents.push(Extent { shape, bytes });
-        self.visited.push(false);
         Id(id)
     }
 
@@ -345,12 +353,13 @@ impl Graph {
 
     /// Appends `x` to the order, after those of its dependencies that are not yet in it.
     pub(super) fn expand(&mut self, x: Id) {
-        if std::mem::replace(&mut self.visited[x.0 as usize], true) {
+        if std::mem::replace(&mut self.at_mut(x).is_visited, true) {
             return;
         }
-        let Tensor { kind, sources, .. } = *self.at(x.0);
-        for source in sources.into_iter().take_while(|source| *source != NO_TENSOR) {
-            if !self.visited[source as usize] {
+        let tensor = *self.at(x.0);
+        let kind = tensor.kind;
+        for source in tensor.sources() {
+            if !self.at(source).is_visited {
                 self.expand(Id(source));
             }
         }

@@ -40,8 +40,9 @@ impl Graph {
             if tensor.backend == UNASSIGNED {
                 self.tensors[id as usize].backend = self.at(tensor.owner).backend;
             }
-            let Tensor { backend, .. } = *self.at(id);
-            for source in self.at(id).sources() {
+            let tensor = *self.at(id);
+            let backend = tensor.backend;
+            for source in tensor.sources() {
                 let source = &mut self.tensors[source as usize];
                 if source.backend == UNASSIGNED && source.kind == Kind::Blank {
                     source.backend = backend;
@@ -57,7 +58,7 @@ impl Graph {
         if matches!(owner.kind, Kind::State | Kind::Weight) {
             return owner.backend;
         }
-        if tensor.preference == BackendPreference::Neighbours {
+        if tensor.preference == BackendPreference::Neighbours || !tensor.reads_weights {
             return UNASSIGNED;
         }
         match tensor.sources().find(|source| self.at(*source).kind == Kind::Weight) {
@@ -122,8 +123,8 @@ impl Graph {
             }
             let backend = tensor.backend;
             let foreign = |source: u32| self.at(source).backend != backend;
-            let needs_weight =
-                tensor.sources().any(|s| self.at(s).kind == Kind::Weight && foreign(s));
+            let needs_weight = tensor.reads_weights
+                && tensor.sources().any(|s| self.at(s).kind == Kind::Weight && foreign(s));
             if backend != current || (needs_weight && !inputs.is_empty()) {
                 self.close_split(&mut steps, &mut inputs, &order[start..i]);
                 (start, current) = (i, backend);

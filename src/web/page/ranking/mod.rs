@@ -13,7 +13,7 @@ use crate::page::question::setting::Field;
 use crate::page::widgets::icons::VerdictIcon;
 use headroom::engine::usual_formats;
 use headroom::ranking::{Open, Ranked};
-use headroom::report::Verdict;
+use headroom::report::{Cell, Verdict};
 use headroom::scenario::{Engine, Filter, Scenario, Selected};
 use work::Work;
 
@@ -26,8 +26,8 @@ pub fn RankingView() -> impl IntoView {
     let state = use_state();
     let open = state.slice(Open::of);
     let work = Work::follow(state);
-    let whole = memo(move || work.places(|row| row.cell.verdict != Verdict::Offload));
-    let part = memo(move || work.places(|row| row.cell.verdict == Verdict::Offload));
+    let whole = memo(move || work.places(|row| row.summary.verdict != Verdict::Offload));
+    let part = memo(move || work.places(|row| row.summary.verdict == Verdict::Offload));
     let lead = move || {
         let (n, name) = (work.count(), subject(state));
         let n = state.whole(n as u64);
@@ -169,7 +169,14 @@ fn Group(
                             key=|(_, query)| query.clone()
                             let((at, query))
                         >
-                            {work.row(at).map(|row| view! { <Row row query open /> })}
+                            {
+                                // Longest contexts and bills are made for the rows that are drawn.
+                                let row = work.row(at).and_then(|row| {
+                                    let cell = work.cell(&row)?;
+                                    Some((row, cell))
+                                });
+                                row.map(|(row, cell)| view! { <Row row cell query open /> })
+                            }
                         </For>
                     </tbody>
                 </table>
@@ -191,9 +198,9 @@ fn Group(
 
 /// One row; its name opens it.
 #[component]
-fn Row(row: Ranked, query: String, open: Memo<Option<Open>>) -> impl IntoView {
+fn Row(row: Ranked, cell: Cell, query: String, open: Memo<Option<Open>>) -> impl IntoView {
     let state = use_state();
-    let Ranked { scenario, cell, release, price, is_superseded, .. } = row;
+    let Ranked { scenario, release, price, is_superseded, .. } = row;
     let verdict = cell.verdict;
     let decode = Decode::of(&cell);
     let (model, quant, device_bytes) = (cell.model.clone(), cell.quant, cell.device_bytes.expected);

@@ -2,13 +2,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
 
 use crate::page::app::reactive::{effect, memo};
 use crate::page::app::state::State;
-use headroom::ranking::{Ranked, Ranking};
+use headroom::ranking::{Prepared, Ranked, Ranking};
+use headroom::report::Cell;
 use headroom::scenario::Scenario;
 use headroom::sort;
 
@@ -22,6 +24,8 @@ pub struct Work {
     rows: RwSignal<Rows>,
     /// Candidates that are answered, and all there are.
     progress: RwSignal<(usize, usize)>,
+    /// What rankings find out, kept for the next.
+    prepared: StoredValue<Arc<Prepared<'static>>>,
 }
 
 type Rows = SendWrapper<Vec<Rc<Row>>>;
@@ -37,9 +41,10 @@ impl Work {
     pub fn follow(state: State) -> Work {
         let asked = memo(move || state.scenario.with(Scenario::without_interface));
         let rows = RwSignal::new(SendWrapper::new(Vec::new()));
-        let work = Work { rows, progress: RwSignal::new((0, 0)) };
+        let prepared = StoredValue::new(Prepared::new(state.catalog));
+        let work = Work { rows, progress: RwSignal::new((0, 0)), prepared };
         effect(move || {
-            let ranking = Ranking::new(state.catalog, &asked.get());
+            let ranking = prepared.with_value(|prepared| Ranking::with(prepared, &asked.get()));
             let all = ranking.as_ref().map_or(0, Ranking::candidates);
             work.progress.set((0, all));
             work.rows.set(SendWrapper::new(Vec::new()));
@@ -66,6 +71,11 @@ impl Work {
     /// The row at `at`.
     pub fn row(self, at: usize) -> Option<Ranked> {
         self.rows.with_untracked(|rows| rows.get(at).map(|row| row.ranked.clone()))
+    }
+
+    /// The answer that `row` stands for.
+    pub fn cell(self, row: &Ranked) -> Option<Cell> {
+        self.prepared.with_value(|prepared| row.cell_with(prepared))
     }
 
     /// How many rows there are, followed.
