@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use crate::architecture::count;
 use crate::catalog::{Catalog, Device, DeviceKind};
 use crate::engine::{self, File, Layout, ModelFiles, PlacedLayers, Run};
-use crate::hardware::{Hardware, Host};
+use crate::hardware::{CPU_SHARE, Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{
@@ -24,8 +24,6 @@ const DESKTOP: &str = "cpu-ddr5-5600-dual";
 const SERVER: &str = "cpu-epyc-genoa-12ch";
 /// Maximum number of devices in one server, if no fabric connects more.
 const MOST_IN_A_SERVER: u32 = 8;
-/// Fraction of a unified memory's bandwidth available to the CPU alone: an assumption.
-const CPU_SHARE: f64 = 0.5;
 
 /// The work of each layer of a file, computed on first use.
 #[derive(Debug, Default)]
@@ -258,6 +256,7 @@ fn software(engine: Engine, chip: &Chip, asked: Option<GpuBackend>) -> Software 
                 Some(GpuBackend::Vulkan) => Backend::Vulkan,
                 Some(GpuBackend::Sycl) => Backend::Xpu,
                 Some(GpuBackend::Metal) => Backend::Metal,
+                Some(GpuBackend::Cpu) => Backend::Cpu,
             };
             Software { backend, ..software }
         }
