@@ -210,6 +210,13 @@ impl<'a> VllmRun<'a> {
             ))
         });
         let weights = weights.collect();
+        let graphs = cuda_graphs(
+            architecture,
+            scenario.eager,
+            ranks.tensor,
+            scenario.max_num_seqs.unwrap_or(default_sequences),
+            release,
+        );
         let run = VllmRun {
             base,
             ranks,
@@ -219,12 +226,7 @@ impl<'a> VllmRun<'a> {
             release,
             cache_type,
             cache_ranks,
-            graphs: cuda_graphs(
-                architecture,
-                scenario.eager,
-                scenario.max_num_seqs.unwrap_or(default_sequences),
-                release,
-            ),
+            graphs,
             kv,
             kv_with_mtp,
             addons,
