@@ -185,7 +185,7 @@ impl Chip {
             host_link,
             family: family(device),
             backend: backend(device),
-            is_soc: device.vendor == "NVIDIA" && device.segment == "soc",
+            is_soc: device.is_nvidia_soc(),
             is_described: device.is_described(),
         })
     }

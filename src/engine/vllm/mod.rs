@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
-use super::checkpoint::activation::{Batch, cuda_graphs, non_torch, peak};
+use super::checkpoint::activation::{Batch, HOST_PROCESSES, cuda_graphs, non_torch, peak};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::loaded_weights::of_rank;
 use super::checkpoint::ranks::Ranks;
@@ -355,8 +355,11 @@ impl<'a> VllmRun<'a> {
                 false => Interval::exact(self.graphs.expected),
             };
             let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
-            let rest =
-                Line::fitted(Term::Overhead, non_torch(self.ranks.group()), "measured", SOURCE);
+            let outside = match part.device.is_nvidia_soc() {
+                true => non_torch(self.ranks.group()) + HOST_PROCESSES,
+                false => non_torch(self.ranks.group()),
+            };
+            let rest = Line::fitted(Term::Overhead, outside, "measured", SOURCE);
             DeviceLines {
                 usable: self.budget(part),
                 layers: self.ranks.stages[stage].len() as u64,
