@@ -329,7 +329,9 @@ impl Stage<'_> {
         let one =
             work.dense_flops / inner + (work.head_flops / inner) + work.expert_flops / self.width;
         let few = if self.is_processor() { tokens } else { tokens.min(FEW_TOKENS) };
-        (few - 1.0).max(0.0) * ratio * one / rate.on(&self.chip, Precision::Half)
+        // At worst the weights are read again for each.
+        let one = ratio * one / rate.on(&self.chip, Precision::Half);
+        (few - 1.0).max(0.0) * one.min(self.read_weights(1.0, numerics))
     }
 
     /// Seconds of two all-reduces per layer of the residual stream (16 bits per value) of `tokens`:
