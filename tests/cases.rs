@@ -76,8 +76,10 @@ fn figure(cell: &Cell, context: u64, name: &str) -> Option<f64> {
             let inputs = first?.items.iter().filter_map(|item| input(item, "mtp_compute"));
             (sum(first?, &[Term::Compute]) + inputs.sum::<f64>()) / MIB
         }
+        "used_mib" => first?.used_bytes.expected.0 as f64 / MIB,
         "draft_mib" => sum(first?, &[Term::Draft]) / MIB,
         "decode_tps" => cell.speed.decode_tps?.expected,
+        "decode_tps_empty" => cell.speed.decode_tps_empty?.expected,
         "prefill_tps" => cell.speed.prefill_tps?.expected,
         "ttft_s" => cell.speed.ttft_s?.expected,
         "total_tps" => cell.speed.throughput_tps?.expected,
@@ -117,7 +119,7 @@ fn difference(case: &Case) -> Option<String> {
                 "state_blocks" => state_blocks(&case.query),
                 _ => cell.as_ref().and_then(|cell| figure(cell, scenario.context, name)),
             };
-            let fair = if name.ends_with("_tps") || name.ends_with("_s") { FAIR.1 } else { FAIR.0 };
+            let fair = if name.contains("_tps") || name.ends_with("_s") { FAIR.1 } else { FAIR.0 };
             let met = found.is_some_and(|found| (found / value - 1.0).abs() <= fair);
             (!met).then(|| format!("{found:.2?}"))
         }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use headroom::accuracy::speed::{Case, Kind, cases};
 use headroom::accuracy::{Comparison, Summary};
-use headroom::speed::{Backend, Engine, Era, MAX_PLAUSIBLE_RATIO};
+use headroom::speed::{Backend, Engine, Era, MAX_PLAUSIBLE_RATIO, Proposer};
 use headroom::units::Interval;
 
 static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
@@ -45,6 +45,10 @@ fn inputs(case: &Case) -> Vec<(&'static str, f64)> {
         let caches = work.caches.iter().filter(|c| c.latent == latent);
         caches.map(|c| c.entry_bytes * c.entries(depth)).sum()
     };
+    let share = case.draft.as_ref().map_or(0.0, |draft| match draft.by {
+        Proposer::Mtp(share) => share,
+        Proposer::Model(_) => f64::NAN,
+    });
     let heads = work.caches.iter().map(|c| c.heads_per_kv_head).fold(1.0, f64::max);
     vec![
         ("layers", work.layers),
@@ -56,6 +60,7 @@ fn inputs(case: &Case) -> Vec<(&'static str, f64)> {
         ("expert_share", work.expert_share),
         ("dense_flops", work.dense_flops),
         ("expert_flops", work.expert_flops),
+        ("head_flops", work.head_flops),
         ("hidden", work.hidden),
         ("state_bytes", work.state_bytes),
         ("cache_plain", read(false)),
@@ -69,10 +74,13 @@ fn inputs(case: &Case) -> Vec<(&'static str, f64)> {
         ("clock_hz", chip.clock_hz.unwrap_or(f64::NAN)),
         ("half_fast", chip.peaks.half_fast),
         ("peak", chip.peaks.at(case.numerics.precision)),
+        ("half", chip.peaks.half),
         ("int8", chip.peaks.int8),
         ("power", chip.power_w.unwrap_or(f64::NAN)),
         ("link", chip.link),
         ("fits", case.fits),
+        ("mtp_share", share),
+        ("soc", f64::from(u8::from(chip.is_soc))),
     ]
 }
 

@@ -71,6 +71,7 @@ prop_compose! {
             host_link: 16e9,
             family: family.to_owned(),
             backend: Backend::Cuda,
+            is_soc: false,
         }
     }
 }

@@ -99,7 +99,7 @@ impl Profile {
         let activations = peak(architecture, batch);
         let weights = loaded(checkpoint, self.ranks, self.capability, release);
         let outside = non_torch(self.ranks);
-        let graphs = cuda_graphs(architecture, self.eager, sequences, release);
+        let graphs = cuda_graphs(architecture, self.eager, self.ranks, sequences, release);
         // Pipeline stages and LoRA slots are not printed separately.
         let plain = self.pipeline.is_none() && self.lora_rank.is_none();
         let mut out = Vec::new();

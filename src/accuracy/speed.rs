@@ -10,8 +10,8 @@ use crate::quant::{MixContext, Quant};
 use crate::scenario::Arrival;
 use crate::speed::numerics::is_looked_up;
 use crate::speed::{
-    Backend, CacheBytes, Chip, Engine, Era, Load, Numerics, PlacedPart, Precision, Software,
-    SpeedModel, Work,
+    Backend, CacheBytes, Chip, Draft, Engine, Era, Load, Numerics, PlacedPart, Precision, Proposer,
+    Software, SpeedModel, Work, mtp_share,
 };
 use crate::units::Interval;
 
@@ -38,6 +38,8 @@ pub struct Case {
     pub depth: f64,
     /// Number of concurrent sequences.
     pub batch: f64,
+    /// Speculation by the model's MTP layers.
+    pub draft: Option<Draft>,
     /// Largest number of prompt tokens computed at once.
     pub microbatch: f64,
     /// The measured value, in the unit of `kind`.
@@ -102,7 +104,8 @@ impl Case {
             network: false,
             prompts_on: None,
         });
-        let model = SpeedModel::new(self.software, parts, self.numerics, self.microbatch)?;
+        let mut model = SpeedModel::new(self.software, parts, self.numerics, self.microbatch)?;
+        model.draft.clone_from(&self.draft);
         let load = Load {
             users: self.batch,
             prompt: self.prompt,
@@ -119,6 +122,7 @@ impl Case {
         };
         let ms = self.value / 1e3;
         Some(match self.kind {
+            Kind::Decode if self.draft.is_some() => (model.decode_tps(self.depth), self.value),
             Kind::Decode => (model.batch_tps(self.batch, self.depth), self.value),
             Kind::Prefill => (model.prefill_tps(self.prompt, self.depth), self.value),
             // The whole batch is timed: its last first token, where its middle one is foreseen.
@@ -194,6 +198,8 @@ struct Row {
     output: f64,
     depth: f64,
     batch: f64,
+    drafted: Option<f64>,
+    accepted: Option<f64>,
     cache_bytes: f64,
     flash: u8,
     ubatch: f64,
@@ -227,7 +233,12 @@ fn case(row: Row) -> Option<Case> {
         context: Some(if row.prompt > 0.0 { row.prompt } else { row.depth } as u64),
         users: Some(row.batch as u64),
     };
+    let head = loaded.iter().find(|(tensor, _)| tensor.role == Role::Output);
+    let head = head.or_else(|| loaded.iter().find(|(tensor, _)| tensor.role == Role::TokenEmbd));
+    let by = Proposer::Mtp(mtp_share(&work, head.map_or(0.0, |(_, bytes)| *bytes as f64)));
+    let draft = row.drafted.zip(row.accepted);
     Some(Case {
+        draft: draft.map(|(tokens, acceptance)| Draft { tokens, acceptance, by }),
         software: Software { engine: row.engine, backend: row.backend, era: row.era },
         tensor_parallel: row.tp,
         layer_split: row.split,
@@ -268,6 +279,7 @@ fn numerics(quant: &str, flash_attention: bool) -> Numerics {
         },
         half_weights: matches!(quant, "F16" | "FP16" | "BF16"),
         dequantised: matches!(quant, "GPTQ-Int4" | "AWQ" | "INT4" | "W4A16") || is_looked_up(quant),
+        k_types: quant.contains("_K"),
         flash_attention,
     }
 }

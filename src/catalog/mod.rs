@@ -253,6 +253,11 @@ impl Device {
         self.id.starts_with("custom:")
     }
 
+    /// Whether it is a system on a chip of NVIDIA's: GB10, Thor, Orin.
+    pub fn is_nvidia_soc(&self) -> bool {
+        self.vendor == "NVIDIA" && self.segment == "soc"
+    }
+
     /// The compute capability of an NVIDIA device times ten: 89 for 8.9.
     pub fn compute_capability(&self) -> Option<u32> {
         let (major, minor) = self.compute_target.as_deref()?.split_once('.')?;

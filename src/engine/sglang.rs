@@ -270,7 +270,13 @@ impl<'a> SglangRun<'a> {
             // shrink.
             let slack = visible(part).scale(1.0 - fraction);
             let runtime = activations
-                + cuda_graphs(self.base.architecture(), self.base.scenario.eager, 256, Release(16));
+                + cuda_graphs(
+                    self.base.architecture(),
+                    self.base.scenario.eager,
+                    1,
+                    256,
+                    Release(16),
+                );
             let beyond = Interval {
                 low: runtime.low - slack,
                 expected: runtime.expected - slack,

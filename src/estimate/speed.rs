@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
-use crate::architecture::count;
+use crate::architecture::{Role, count};
 use crate::catalog::{Catalog, Device, DeviceKind};
 use crate::engine::{self, File, Layout, ModelFiles, PlacedLayers, Run};
-use crate::hardware::{Hardware, Host};
+use crate::hardware::{CPU_SHARE, Hardware, Host};
 use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{
@@ -15,7 +15,7 @@ use crate::sort;
 use crate::speed::calibration::{Calibration, Evidence};
 use crate::speed::{
     Backend, Chip, Correction, Draft, Engine, Figure, Layers, Load, Numerics, PlacedPart, Proposer,
-    Service, Software, SpeedModel, Work,
+    Service, Software, SpeedModel, Work, mtp_share,
 };
 
 /// The host assumed for a machine without a named one, if part of the model is in RAM.
@@ -24,8 +24,6 @@ const DESKTOP: &str = "cpu-ddr5-5600-dual";
 const SERVER: &str = "cpu-epyc-genoa-12ch";
 /// Maximum number of devices in one server, if no fabric connects more.
 const MOST_IN_A_SERVER: u32 = 8;
-/// Fraction of a unified memory's bandwidth available to the CPU alone: an assumption.
-const CPU_SHARE: f64 = 0.5;
 
 /// The work of each layer of a file, computed on first use.
 #[derive(Debug, Default)]
@@ -217,11 +215,8 @@ impl SpeedInput<'_> {
         let speculation = self.file.addons.speculation.as_ref()?;
         let by = match &speculation.by {
             engine::Proposer::Mtp(_) => {
-                let architecture = self.file.model().architecture();
-                let head = architecture.vocab_size.saturating_mul(architecture.hidden_size);
-                let active = count(architecture).active.max(1);
-                let layers = architecture.n_layers().max(1);
-                Proposer::Mtp(1.0 / layers as f64 + head as f64 / active as f64)
+                let work = self.work.of(self.file, self.run.layout().cache).whole();
+                Proposer::Mtp(mtp_share(&work, head_bytes(self.file)))
             }
             engine::Proposer::Ngram => Proposer::Mtp(0.0),
             engine::Proposer::Head(head) => {
@@ -249,6 +244,21 @@ impl SpeedInput<'_> {
     }
 }
 
+/// Bytes of the output head, which may be the embedding table too.
+fn head_bytes(file: &ModelFiles<'_>) -> f64 {
+    let of = |role: Role| match &file.file {
+        File::Gguf(file) => {
+            let head = file.weights.iter().find(|weight| weight.tensor.role == role);
+            head.map(|weight| weight.bytes().0)
+        }
+        File::Checkpoint(file) => {
+            let head = file.tensors.iter().find(|stored| stored.tensor.role == role);
+            head.map(|stored| stored.bytes.0)
+        }
+    };
+    of(Role::Output).or_else(|| of(Role::TokenEmbd)).unwrap_or(0) as f64
+}
+
 /// The software that drives `chip`, llama.cpp through the backend `asked` for. Serving engines drive
 /// Intel cards through oneAPI.
 fn software(engine: Engine, chip: &Chip, asked: Option<GpuBackend>) -> Software {
@@ -263,6 +273,7 @@ fn software(engine: Engine, chip: &Chip, asked: Option<GpuBackend>) -> Software 
                 Some(GpuBackend::Vulkan) => Backend::Vulkan,
                 Some(GpuBackend::Sycl) => Backend::Xpu,
                 Some(GpuBackend::Metal) => Backend::Metal,
+                Some(GpuBackend::Cpu) => Backend::Cpu,
             };
             Software { backend, ..software }
         }

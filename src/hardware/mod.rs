@@ -14,6 +14,9 @@ use crate::units::{Bytes, Interval};
 /// between 0.9 and 1.0 of it.
 const USABLE_SHARE: f64 = 0.97;
 
+/// Fraction of a unified memory's bandwidth available to the CPU alone: an assumption.
+pub const CPU_SHARE: f64 = 0.5;
+
 /// RAM used by an operating system with its services. An assumption, shown as such.
 const SYSTEM: Interval<Bytes> =
     Interval { low: Bytes::gib(1), expected: Bytes::gib(2), high: Bytes::gib(4) };
@@ -29,6 +32,8 @@ pub struct Hardware<'a> {
     pub backend: Option<GpuBackend>,
     /// Power that each device is limited to, in watts.
     pub power_cap_w: Option<f64>,
+    /// The machine as llama.cpp sees it where it is asked to use no device: its host alone.
+    pub host_only: Option<Box<Hardware<'a>>>,
     /// The machines of a cloud that it consists of, and how many of each; empty if it is named by
     /// its devices.
     pub instances: Vec<(&'a Instance, u32)>,
@@ -171,7 +176,23 @@ impl<'a> Hardware<'a> {
             first.safe = whole - first.display.high;
         }
         let power_cap_w = scenario.power_cap.map(|watts| watts as f64);
-        Ok(Hardware { parts, host, backend: scenario.backend, power_cap_w, instances })
+        let backend = scenario.backend;
+        let host_only = None;
+        let mut hardware = Hardware { parts, host, backend, power_cap_w, host_only, instances };
+        if backend == Some(GpuBackend::Cpu) && !hardware.parts.is_empty() {
+            hardware.host_only = Some(Box::new(hardware.without_devices()));
+        }
+        Ok(hardware)
+    }
+
+    /// The machine with no devices. Of unified memory the CPU has all, at its share of the rate.
+    fn without_devices(&self) -> Hardware<'a> {
+        let unified = self.parts.first().map(|part| part.device);
+        let unified = unified.filter(|device| device.kind == DeviceKind::Unified);
+        let share = unified.and_then(|device| device.bandwidth_gb_s).map(|gb_s| gb_s * CPU_SHARE);
+        let bandwidth_gb_s = self.host.bandwidth_gb_s.or(share);
+        let host = Host { shared: false, bandwidth_gb_s, ..self.host };
+        Hardware { parts: Vec::new(), host, host_only: None, ..self.clone() }
     }
 
     /// Returns the load of the host with `used` bytes of its own; on unified memory, those of

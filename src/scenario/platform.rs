@@ -22,7 +22,7 @@ words! {
 }
 
 words! {
-    /// The programming interface through which llama.cpp uses a GPU.
+    /// The programming interface through which llama.cpp uses a GPU, or that it uses none.
     GpuBackend {
         /// NVIDIA's CUDA.
         Cuda = "cuda",
@@ -34,6 +34,8 @@ words! {
         Sycl = "sycl" | "oneapi",
         /// Apple's Metal.
         Metal = "metal",
+        /// None: the host's cores compute, and no GPU is used (`--device none`).
+        Cpu = "cpu",
     }
 }
 

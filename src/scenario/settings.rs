@@ -78,7 +78,7 @@ macro_rules! settings {
     /// The KV cache is where its layer is; off, all of it is in RAM (`--no-kv-offload`).
     kv_offload { Run, Only(&[LlamaCpp, LmStudio, KoboldCpp, IkLlamaCpp]), kv_offload: bool = true, ON_OFF }
     /// What drives the devices: CUDA on NVIDIA, ROCm on AMD, Metal on Apple and Vulkan on Intel,
-    /// unless another is asked for.
+    /// unless another is asked for; with `cpu` none is used.
     backend { Run, Only(LLAMA_CPP), backend: Option<GpuBackend> = None, optional(own(), Unset::Platform) }
     /// Sliding-window layers keep the whole context (`--swa-full`).
     swa_full { Run, Only(&[LlamaCpp, Ollama, LmStudio, KoboldCpp]), swa_full: bool = false, ON_OFF }

@@ -37,6 +37,9 @@ pub struct Chip {
     pub family: String,
     /// The backend that engines use by default.
     pub backend: Backend,
+    /// Whether an NVIDIA device has the LPDDR memory of a system on a chip: its latency lets a unit have
+    /// fewer bytes under way.
+    pub is_soc: bool,
     /// Whether somebody described the device, so that what its peak means is not known.
     pub is_described: bool,
 }
@@ -116,6 +119,7 @@ impl Chip {
             host_link: bandwidth,
             family: "CPU".to_owned(),
             backend: Backend::Cpu,
+            is_soc: false,
             is_described: false,
         }
     }
@@ -181,6 +185,7 @@ impl Chip {
             host_link,
             family: family(device),
             backend: backend(device),
+            is_soc: device.is_nvidia_soc(),
             is_described: device.is_described(),
         })
     }
@@ -246,8 +251,10 @@ fn pcie_bytes(link: &str) -> Option<f64> {
 }
 
 fn family(device: &Device) -> String {
-    match (device.vendor.as_str(), device.segment.as_str()) {
-        ("NVIDIA", "datacenter") => format!("{} datacenter", device.generation),
+    match (device.vendor.as_str(), device.segment.as_str(), device.compute_target.as_deref()) {
+        ("NVIDIA", "datacenter", _) => format!("{} datacenter", device.generation),
+        // GB10 and Thor are of one generation, and neither is like a card of it.
+        ("NVIDIA", "soc", Some(target)) => format!("{} SoC {target}", device.generation),
         _ => device.generation.clone(),
     }
 }

@@ -49,5 +49,6 @@ pub use correction::{Correction, MAX_PLAUSIBLE_RATIO};
 pub use numerics::Numerics;
 pub use roofline::{Bottleneck, Stage, Time};
 pub use serving::{Load, Service};
+pub use speculative::mtp_share;
 pub use speed_model::{Draft, Figure, PlacedPart, Proposer, SpeedModel, UNCALIBRATED};
 pub use work::{Cache, CacheBytes, Layers, Work};

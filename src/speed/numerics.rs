@@ -14,6 +14,8 @@ pub struct Numerics {
     /// kernels (AWQ, GPTQ, W4A16), IQ types on a CPU, which looks
     /// up those of fewer than four bits in tables.
     pub dequantised: bool,
+    /// Whether weights are of ggml's K types.
+    pub k_types: bool,
     /// Whether flash attention is used.
     pub flash_attention: bool,
 }
@@ -24,6 +26,7 @@ impl Default for Numerics {
             precision: Precision::Half,
             half_weights: false,
             dequantised: false,
+            k_types: false,
             flash_attention: true,
         }
     }
@@ -47,6 +50,7 @@ impl Numerics {
             Quant::Format(Format::Int8) => precision(Precision::Int8),
             Quant::Format(Format::Nvfp4) => precision(Precision::Fp4),
             Quant::Gguf(mix) if is_looked_up(mix.name()) => Numerics { dequantised: true, ..plain },
+            Quant::Gguf(mix) if mix.name().contains("_K") => Numerics { k_types: true, ..plain },
             Quant::Format(Format::Awq | Format::Gptq | Format::W4a16) => {
                 Numerics { dequantised: true, ..plain }
             }
@@ -66,6 +70,7 @@ mod tests {
         assert_eq!(of("FP8").precision, Precision::Fp8);
         assert_eq!(of("NVFP4").precision, Precision::Fp4);
         assert!(of("IQ3_XXS").dequantised && !of("IQ4_XS").dequantised);
+        assert!(of("UD-Q4_K_XL").k_types && !of("Q4_0").k_types);
         assert!(of("AWQ").dequantised && of("AWQ").precision == Precision::Half);
     }
 }

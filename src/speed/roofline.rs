@@ -17,7 +17,7 @@
 //! copied. In attention data parallelism, each data rank has a share of the sequences and all dense
 //! weights, and only the experts are divided by all devices of the group.
 
-use super::calibration::{Calibration, Dequantise, Family, Peak, Rate};
+use super::calibration::{Backend, Calibration, Dequantise, Family, Peak, Rate};
 use super::chip::{Chip, Precision};
 use super::numerics::Numerics;
 use super::work::Work;
@@ -142,6 +142,10 @@ pub struct Stage<'a> {
 /// (llama.cpp's threshold for sending an operation to the device, `GGML_OP_OFFLOAD_MIN_BATCH`).
 pub(super) const STREAM_FROM_TOKENS: f64 = 32.0;
 
+/// The most tokens of a step that llama.cpp's matrix-vector kernels take (`MMVQ_MAX_BATCH_SIZE`,
+/// `mul_mat_vec_max_cols`, `ne11_mm_min`).
+const FEW_TOKENS: f64 = 8.0;
+
 /// Smooth maximum of two times: the cube root of the sum of their cubes.
 fn join3(a: f64, b: f64) -> f64 {
     (a * a * a + b * b * b).cbrt()
@@ -192,6 +196,14 @@ const DEQUANTISING_BYTES: f64 = 4.0;
 /// Share of a link's rate achieved by a copy between host and device.
 const COPY_SHARE: f64 = 0.8;
 
+/// What a part of a dense model on the host takes in a step beside a device, as a ratio of the same on
+/// a machine that has no other: its threads sleep while the device computes. Fitted to five models on
+/// an RTX 2080 with an i9-10900X (llmfit#774, #775 and #778: 1.2 to 1.45).
+const BESIDE_DEVICE: f64 = 1.3;
+/// The same of routed experts, which alternate with the device in each layer. Fitted to two models
+/// there (llmfit#775 and #778: 1.6 and 1.7); five others in `tests/data/cases.json` need 1.05 to 2.
+const EXPERTS_BESIDE_DEVICE: f64 = 1.65;
+
 impl Stage<'_> {
     /// Returns the coefficients of the device's family, if it was measured.
     pub fn family(&self) -> Option<&Family> {
@@ -203,6 +215,8 @@ impl Stage<'_> {
     pub fn step(&self, batch: f64, tokens: f64, depth: f64, numerics: &Numerics) -> Time {
         let time = self.step_here(batch, tokens, depth, numerics);
         let Some((chip, calibration)) = &self.prompts_on else { return time };
+        let experts = self.work.expert_bytes > 0.0;
+        let time = time.scaled(if experts { EXPERTS_BESIDE_DEVICE } else { BESIDE_DEVICE });
         // What is left on the host is no faster for that: costs of launches are fitted apart, and
         // an assumed host may have the faster memory.
         let (chip, work) = (chip.clone(), self.work.clone());
@@ -219,9 +233,10 @@ impl Stage<'_> {
         let memory = self.read_weights(all, numerics) + self.read_caches(share, depth, numerics);
         let dense = share * tokens * (work.decode_flops(depth) - work.expert_flops) / inner;
         let compute = (dense + all * work.expert_flops / self.width) / self.step_rate(numerics);
+        let first = join3(memory, compute / all.max(1.0)) + self.further_tokens(all, numerics);
         let time = Time {
             fixed: self.launch(numerics),
-            busy: join3(memory, compute),
+            busy: if self.is_processor() { first } else { first.max(join3(memory, compute)) },
             memory,
             compute,
             links: self.reduce(all, costs.reduce_us),
@@ -257,7 +272,10 @@ impl Stage<'_> {
         let bytes = work.dense_bytes * self.data / self.width + experts / self.width;
         let stream = bytes / (costs.bandwidth_share * self.chip.bandwidth);
         match (costs.unit_bytes, self.chip.unit_hz) {
-            (Some(unit_bytes), Some(unit_hz)) => join4(stream, bytes / (unit_bytes * unit_hz)),
+            (Some(unit_bytes), Some(unit_hz)) => {
+                let of_soc = if self.chip.is_soc { costs.soc_unit_bytes } else { 1.0 };
+                join4(stream, bytes / (of_soc * unit_bytes * unit_hz))
+            }
             _ => stream,
         }
     }
@@ -294,6 +312,28 @@ impl Stage<'_> {
         rate
     }
 
+    /// Whether a processor computes it, whose further tokens cost what those of a prompt do, however
+    /// many they are: it unpacks weights once for several.
+    fn is_processor(&self) -> bool {
+        self.chip.backend == Backend::Cpu
+    }
+
+    /// Seconds of multiplying all but the first of `tokens` with the weights in kernels that take a few
+    /// tokens; a step of more takes no less, and is computed by others.
+    fn further_tokens(&self, tokens: f64, numerics: &Numerics) -> f64 {
+        let costs = &self.calibration.step;
+        let Some(rate) = &costs.further_tokens else { return 0.0 };
+        let ratio = if numerics.k_types { costs.k_types } else { 1.0 };
+        let work = &self.work;
+        let inner = self.width / self.data;
+        let one =
+            work.dense_flops / inner + (work.head_flops / inner) + work.expert_flops / self.width;
+        let few = if self.is_processor() { tokens } else { tokens.min(FEW_TOKENS) };
+        // At worst the weights are read again for each.
+        let one = ratio * one / rate.on(&self.chip, Precision::Half);
+        (few - 1.0).max(0.0) * one.min(self.read_weights(1.0, numerics))
+    }
+
     /// Seconds of two all-reduces per layer of the residual stream (16 bits per value) of `tokens`:
     /// a ring, with a latency that grows with every doubling of the devices.
     fn reduce(&self, tokens: f64, reduce_us: f64) -> f64 {
@@ -327,8 +367,11 @@ impl Stage<'_> {
             true => (1.0 + costs.expert_tokens * picked / routed) / (costs.moe * experts),
             false => 1.0,
         };
-        let mut compute = tokens * (work.dense_flops + work.expert_flops * filling);
-        compute /= products.on(chip, numerics.precision) * boards;
+        // Grouped products gain nothing from narrow formats: on a B200 the experts of 35B-A3B take a
+        // prompt as long in FP8 and FP4 as in BF16, and on an RTX 5090 in FP4 as in 16 bits.
+        let dense = work.dense_flops / products.on(chip, numerics.precision);
+        let experts = work.expert_flops * filling / products.on(chip, Precision::Half);
+        let mut compute = tokens * (dense + experts) / boards;
         let mut attention = costs.attention.on(chip, numerics.precision) * boards;
         if work.latent_layers > 0.0 {
             attention *= costs.latent_attention;

@@ -299,6 +299,9 @@ impl SpeedModel<'_> {
         let stage = |stage: &Stage<'_>| {
             let measured = stage.calibration.families.is_empty() || stage.family().is_some();
             let evidence = figure.evidence(stage.calibration);
+            if figure == Figure::Decode && stage.prompts_on.is_some() {
+                return MIXED;
+            }
             let spread = if measured { evidence.spread } else { evidence.spread_unseen };
             // A figure without any measurement behind it.
             let spread = if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread };
@@ -343,6 +346,12 @@ fn independent(a: f64, b: f64) -> f64 {
 /// Tokens up to which a prompt takes no longer than a step that verifies as many: steps were
 /// measured with batches of that size, prompts were not.
 const SHORT_PROMPT: f64 = 32.0;
+
+/// Half-width of the interval of decoding with a part of the model in RAM, as a factor. Of 15 public
+/// measurements of 11 models on five cards (in `tests/data/cases.json`; seven of them gave
+/// [`Stage::step`]'s ratios), 13 lie within a factor of 1.25, the others within 1.34 and 1.57: few hosts
+/// are named, and no memory runs as its data sheet says.
+const MIXED: f64 = 1.6;
 
 /// Half-width of the interval, as a factor, if nothing was measured.
 pub const UNCALIBRATED: f64 = 2.5;
@@ -405,7 +414,7 @@ mod tests {
         let prompt = split.prefill(512.0, 0.0);
         assert_eq!(prompt.bottleneck(), Bottleneck::Host);
         assert!((0.5..1.5).contains(&prompt.total()), "{prompt:?}");
-        assert!(split.interval_factor(Figure::Decode) > 2.0);
+        assert!(split.interval_factor(Figure::Decode) > whole.interval_factor(Figure::Decode));
     }
 
     #[test]

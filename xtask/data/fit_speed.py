@@ -45,6 +45,7 @@ def read():
     rows = []
     for row in inputs():
         row = {**facts[row["id"]], **row}
+        row |= {k: row[k] or "0" for k in ("drafted", "accepted")}
         rows.append({k: v if k in TEXT else float(v or "nan") for k, v in row.items()})
     return rows
 
@@ -288,40 +289,60 @@ def chip_columns(d, peak):
     )
 
 
+def is_k_type(row):
+    return row["backend"] == "metal" and "_K" in row["quant"]
+
+
 def llama_columns(rows):
     d = Data(rows)
+    tokens = d.batch * (1 + d.drafted)
     return dict(
         chip_columns(d, d.half_fast),
         backend=d.by(LLAMA, lambda r: r["backend"]),
         family=d.by(llama_families, family_key),
         layers=d.layers, moe=d.moe_layers, recurrent=d.recurrent_layers, latent=d.latent_layers,
-        dense=d.dense_bytes, experts=d.expert_bytes * (1 - (1 - d.expert_share) ** d.batch),
+        dense=d.dense_bytes, experts=d.expert_bytes * (1 - (1 - d.expert_share) ** tokens), one_expert=d.expert_bytes * d.expert_share,
+        soc=d.soc, tokens=tokens, drafted=d.drafted, yielded=1 + d.drafted * d.accepted, share=d.mtp_share, one=d.dense_flops + d.head_flops + d.expert_flops,
         plain=d.cache_plain, latents=d.cache_latent, state=d.state_bytes, flops=d.decode_flops,
         routed=d.expert_share > 0, batch=d.batch, split=d.split, flash=d.flash,
         half_vulkan=d.flag(lambda r: r["quant"] == "BF16" and r["backend"] == "vulkan"),
-        tables=d.flag(is_looked_up),
+        tables=d.flag(is_looked_up), k_types=d.flag(is_k_type),
         old_cuda=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "cuda"),
         old_metal=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "metal"),
+        old_cpu=d.flag(lambda r: r["era"] == "y2024" and r["backend"] == "cpu"),
     )
 
 
+# The most tokens of a step that matrix-vector kernels take.
+FEW_TOKENS = 8
+
+
 def llama_step(p, d):
+    """Seconds of a step of `batch` sequences, or with a draft of a token."""
+    step = llama_plain_step(p, d, d["experts"], d["tokens"])
+    alone = llama_plain_step(p, d, d["one_expert"], d["batch"])
+    round_ms = np.exp(p["round_ms"]) * 1e-3 * (d["drafted"] > 0)
+    return (step + d["drafted"] * d["share"] * alone + round_ms) / d["yielded"]
+
+
+def llama_plain_step(p, d, experts, tokens):
     of = lambda name: (p[name] + np.array([p[f"{name}.{b}"] for b in LLAMA]))[d["backend"]]
     old = d["old_cuda"] * p["old_cuda"] + d["old_metal"] * p["old_metal"]
     layers = d["layers"] + np.exp(p["moe"]) * d["moe"] + np.exp(p["recurrent"]) * d["recurrent"] + np.exp(p["latent"]) * d["latent"]
     clock = np.where(d["backend"] == LLAMA.index("cpu"), 1, d["clock"] ** -p["clock"])
     fixed = np.exp(of("layer_us") + old) * 1e-6 * layers * clock
-    weights = d["dense"] + d["experts"] * np.exp(p["half_experts"] * d["half_vulkan"])
+    weights = d["dense"] + experts * np.exp(p["half_experts"] * d["half_vulkan"])
     stream = weights / (sigmoid(of("bandwidth")) * d["bandwidth"])
-    unit = np.exp(of("unit_bytes")) * d["unit_hz"]
+    unit = np.exp(of("unit_bytes") + p["soc"] * d["soc"]) * d["unit_hz"]
     memory = join(stream, weights / unit, 4)
     metal = d["backend"] == LLAMA.index("metal")
     cache = np.exp(p["plain"] * (1 - d["flash"])) * sigmoid(p["cache"] + p["cache_metal"] * metal) * d["bandwidth"]
     latent = np.exp(-p["latent_cache"] - p["latent_cache_metal"] * metal)
     memory = memory + d["batch"] * (d["plain"] + d["latents"] / latent) / cache + d["batch"] * d["state"] / (sigmoid(p["cache"]) * d["bandwidth"])
-    compute = d["batch"] * d["flops"] / rate(np.exp(of("compute") + p["moe_compute"] * d["routed"] + p["tables"] * d["tables"]), p["peak_exponent"], d["units"], d["peak"])
-    time = fixed + join(memory, compute, 3)
-    time = time * np.exp(np.array([p["family." + f] for f in llama_families])[d["family"]])
+    compute = d["flops"] / rate(np.exp(of("compute") + p["moe_compute"] * d["routed"] + p["tables"] * d["tables"] - p["old_cpu"] * d["old_cpu"]), p["peak_exponent"], d["units"], d["peak"])
+    further = (np.minimum(tokens, FEW_TOKENS) - 1) * d["one"] / (np.exp(of("further") - p["k_types"] * d["k_types"]) * d["units"])
+    busy = np.maximum(join(memory, tokens * compute, 3), join(memory, compute, 3) + further)
+    time = (fixed + busy) * np.exp(np.array([p["family." + f] for f in llama_families])[d["family"]])
     return time + np.exp(p["hop_us"]) * 1e-6 * (d["split"] - 1) + np.exp(p["sequence_us"]) * 1e-6 * (d["batch"] - 1)
 
 
@@ -329,13 +350,15 @@ def llama_step_fit(rows):
     parameters = {
         "layer_us": (np.log(60), 2), "bandwidth": (2.3, 0.7), "unit_bytes": (np.log(7), 2), "compute": (np.log(0.12), 1),
         "clock": (0.5, 0.1), "moe": (-0.5, 0.7), "recurrent": (-0.5, 1), "latent": (-0.5, 1),
-        "old_cuda": (0.5, 1), "old_metal": (0.2, 1),
+        "old_cuda": (0.5, 1), "old_metal": (0.2, 1), "old_cpu": (0.3, 0.5),
         "cache": (1, 1), "cache_metal": (0, 0.5), "plain": (-0.5, 1), "latent_cache": (0.5, 1), "latent_cache_metal": (1, 1),
         "hop_us": (np.log(50), 1.5), "half_experts": (1, 1), "sequence_us": (np.log(5), 1), "moe_compute": (-0.3, 0.5),
-        "peak_exponent": (0.5, 0.3), "tables": (-0.7, 0.5),
+        "peak_exponent": (0.5, 0.3), "tables": (-0.7, 0.5), "further": (np.log(0.12), 0.7), "k_types": (0.5, 1), "round_ms": (0, 1),
+        # LPDDR's latency: a unit has fewer bytes under way.
+        "soc": (-0.4, 0.3),
     }
     for b in LLAMA:
-        parameters |= {f"layer_us.{b}": (0, 0.4), f"bandwidth.{b}": (0, 0.4), f"unit_bytes.{b}": (0, 0.3), f"compute.{b}": (0, 0.5)}
+        parameters |= {f"layer_us.{b}": (0, 0.4), f"bandwidth.{b}": (0, 0.4), f"unit_bytes.{b}": (0, 0.3), f"compute.{b}": (0, 0.5), f"further.{b}": (0, 0.7)}
     # On a CPU a layer costs the barriers of its threads only; what binds is memory and unpacking
     # the weights. All measurements are of one model, which does not tell a cost for each layer
     # from one for each weight, so the prior has to.
@@ -441,37 +464,44 @@ def serving_columns(rows):
         dense=d.dense_bytes, expert_bytes=d.expert_bytes, expert_share=d.expert_share,
         cache=d.cache_plain * np.where(rocm > 0, d.heads_per_kv_head, 1) + d.cache_latent + d.state_bytes,
         flops=d.decode_flops, prompt=d.prompt, output=output,
+        half=np.where(d.half > 0, d.half, 1),
         prompt_flops=d.prompt * d.dense_flops + d.attention_flops, routed_flops=d.prompt * d.expert_flops,
         touched=1 - (1 - d.expert_share) ** d.prompt, prompt_weights=d.dense_bytes + d.expert_bytes * (1 - (1 - d.expert_share) ** d.prompt),
         routed=d.expert_share > 0, expert_tokens=np.where(d.expert_share > 0, d.prompt * d.expert_share, 1e18),
         widened=d.flag(lambda r: r["quant"] in ("GPTQ-Int4", "AWQ", "INT4", "W4A16")),
+        drafted=d.drafted, yielded=1 + d.drafted * d.accepted, share=d.mtp_share,
         step=d.flag(lambda r: r["kind"] in ("decode", "tpot")),
         first=d.flag(lambda r: r["kind"] in ("ttft", "prefill")), latency=d.flag(lambda r: r["kind"] == "ttft"),
     )
 
 
-def serving_step_prompt(p, d):
+def serving_step_prompt(p, d, tokens):
     of = lambda name: (p[name] + np.array([p.get(f"{name}.{k}", 0) for k in serving_keys]))[d["key"]]
     b, width = d["running"], d["width"]
     layer = np.exp(of("layer_us")) * 1e-6
     layers = d["layers"] + (np.exp(p["moe"]) - 1) * d["moe"] + np.exp(p["recurrent"]) * d["recurrent"] + np.exp(p["latent"]) * d["latent"]
     fixed = layer * np.exp(p["widened_layer"] * d["widened"]) * layers
-    weights = d["dense"] + d["expert_bytes"] * (1 - (1 - d["expert_share"]) ** b)
+    weights = d["dense"] + d["expert_bytes"] * (1 - (1 - d["expert_share"]) ** tokens)
     stream = weights / (width * sigmoid(of("bandwidth")) * d["bandwidth"])
     memory = join(stream, weights / (width * np.exp(of("unit_bytes")) * d["unit_hz"]), 4)
     memory = memory + b * d["cache"] / (width * sigmoid(of("cache")) * d["bandwidth"])
     share = np.exp(of("compute") + p["moe_compute"] * d["routed"] + p["widened"] * d["widened"])
-    compute = b * d["flops"] / (width * rate(share, p["exponent"], d["units"], d["peak"]))
+    compute = tokens * d["flops"] / (width * rate(share, p["exponent"], d["units"], d["peak"]))
     reduce = lambda tokens: np.where(width > 1, d["layers"] * (np.exp(p["reduce_us"]) * 1e-6 * np.log2(width) + 4 * tokens * d["hidden"] * 2 * (width - 1) / width / (sigmoid(p["link"]) * d["link"])), 0)
-    step = fixed + join(memory, compute, 3) + reduce(b) + np.exp(of("sequence_us")) * 1e-6 * (b - 1)
+    step = fixed + join(memory, compute, 3) + reduce(tokens) + np.exp(of("sequence_us")) * 1e-6 * (b - 1)
     filling = (1 + np.exp(p["expert_tokens"]) * d["touched"] / d["expert_tokens"]) / np.exp(of("moe_prompt"))
-    prompt = (d["prompt_flops"] + d["routed_flops"] * filling) / (width * rate(np.exp(of("prompt")), p["exponent"], d["units"], d["peak"]))
+    products = lambda peak: width * rate(np.exp(of("prompt")), p["exponent"], d["units"], peak)
+    # Grouped products gain nothing from narrow formats.
+    prompt = d["prompt_flops"] / products(d["peak"]) + d["routed_flops"] * filling / products(d["half"])
     prompt = join(d["prompt_weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"]), prompt, 4) + layer * d["layers"] + reduce(d["prompt"])
     return step, prompt
 
 
 def serving(p, d):
-    step, prompt = serving_step_prompt(p, d)
+    alone, _ = serving_step_prompt(p, d, d["running"])
+    verify, prompt = serving_step_prompt(p, d, d["running"] * (1 + d["drafted"]))
+    between = (np.exp(p["round_ms"]) + d["drafted"] * np.exp(p["proposal_ms"])) * 1e-3 * (d["drafted"] > 0)
+    step = (verify + d["drafted"] * d["share"] * alone + between) / d["yielded"]
     request = np.exp((p["request_ms"] + np.array([p.get(f"request_ms.{k}", 0) for k in serving_keys]))[d["key"]]) * 1e-3
     whole = d["waves"] * (d["output"] * step + d["running"] * prompt)
     loaded = step + (d["running"] - 1) * prompt / d["output"]
@@ -498,6 +528,8 @@ def serving_fit(rows):
         "exponent": (0.9, 0.15), "recurrent": (np.log(0.5), 0.4), "latent": (np.log(0.3), 0.4),
         "expert_tokens": (np.log(60), 1),
         "moe": (0.1, 0.3), "moe_compute": (-0.3, 0.4), "moe_prompt": (-0.3, 0.4), "widened": (-0.5, 0.4), "widened_layer": (0, 0.3),
+        # Rejecting tokens and preparing the next round on the host, which a step hides otherwise.
+        "round_ms": (np.log(3), 1), "proposal_ms": (np.log(1), 1),
     }
     counts = collections.Counter(serving_key(r) for r in rows)
     for key in serving_keys:
@@ -532,10 +564,10 @@ def llama_classes(steps, prompts):
     p, q = step.p, prompt.p
     of = lambda p, name, b: p[name] + p[f"{name}.{b}"]
     classes = []
-    for backend, era in [(b, "current") for b in LLAMA] + [("cuda", "y2024"), ("metal", "y2024")]:
+    for backend, era in [(b, "current") for b in LLAMA] + [(b, "y2024") for b in ("cuda", "metal", "cpu")]:
         old = era == "y2024"
         metal, cpu = backend == "metal", backend == "cpu"
-        of_class = lambda r: r["backend"] == backend and (r["era"] == era or backend not in ("cuda", "metal"))
+        of_class = lambda r: r["backend"] == backend and (r["era"] == era or backend not in ("cuda", "metal", "cpu"))
         families = {}
         for name in llama_families:
             where, family = name.split(":")
@@ -547,16 +579,19 @@ def llama_classes(steps, prompts):
         classes.append(dict(
             engines=["llama.cpp"], backend=backend, era=era,
             step=dict(
-                layer_us=np.exp(of(p, "layer_us", backend) + old * p.get("old_" + backend, 0)),
+                layer_us=np.exp(of(p, "layer_us", backend) + old * (not cpu) * p.get("old_" + backend, 0)),
                 clock_exponent=0 if cpu else p["clock"], moe_layer=np.exp(p["moe"]), recurrent_layer=np.exp(p["recurrent"]),
                 latent_layer=np.exp(p["latent"]), sequence_us=np.exp(p["sequence_us"]), hop_us=np.exp(p["hop_us"]),
                 reduce_us=15, link_share=0.2, bandwidth_share=sigmoid(of(p, "bandwidth", backend)),
-                unit_bytes=None if cpu else np.exp(of(p, "unit_bytes", backend)),
+                unit_bytes=None if cpu else np.exp(of(p, "unit_bytes", backend)), soc_unit_bytes=np.exp(p["soc"]) if backend == "cuda" else 1,
                 cache_share=sigmoid(p["cache"] + metal * p["cache_metal"]),
                 latent_cache=np.exp(-p["latent_cache"] - metal * p["latent_cache_metal"]),
                 plain_attention_cache=np.exp(p["plain"]), repeated_heads=0,
                 half_experts=np.exp(p["half_experts"]) if backend == "vulkan" else 1,
-                compute=dict(share=np.exp(of(p, "compute", backend)), peak_exponent=p["peak_exponent"], peak="half_fast"),
+                compute=dict(share=np.exp(of(p, "compute", backend) - old * cpu * p["old_cpu"]), peak_exponent=p["peak_exponent"], peak="half_fast"),
+                # No batch was measured on a CPU: further tokens cost what those of a prompt do.
+                further_tokens=products(q, backend, era)["compute"] if cpu else dict(share=np.exp(of(p, "further", backend)), peak_exponent=0, peak="half_fast"),
+                k_types=np.exp(p["k_types"]) if metal else 1, round_ms=np.exp(p["round_ms"]), proposal_ms=0,
                 # A CPU multiplies experts by the same kernels as all else; no model of experts was measured on one.
                 moe_compute=1 if cpu else np.exp(p["moe_compute"]), widened_compute=np.exp(p["tables"]) if cpu else 1, widened_layer=1,
             ),
@@ -569,7 +604,7 @@ def llama_classes(steps, prompts):
             ),
             decode_evidence=evidence(steps, [of_class(r) and r["batch"] == 1 for r in step.rows]),
             batch_evidence=evidence(steps, [of_class(r) and r["batch"] > 1 for r in step.rows]),
-            prefill_evidence=evidence(prompts, [of_class(r) for r in prompt.rows]),
+            prefill_evidence=evidence(prompts, [of_class(r) or (cpu and r["backend"] == "cpu") for r in prompt.rows]),
             families=families,
         ))
     return classes
@@ -598,9 +633,10 @@ def serving_classes(served):
             step=dict(
                 layer_us=layer, clock_exponent=0, moe_layer=np.exp(p["moe"]) - 1, recurrent_layer=np.exp(p["recurrent"]), latent_layer=np.exp(p["latent"]),
                 sequence_us=np.exp(of("sequence_us", key)), hop_us=200, reduce_us=np.exp(p["reduce_us"]), link_share=sigmoid(p["link"]),
-                bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=np.exp(of("unit_bytes", key)), cache_share=sigmoid(of("cache", key)), latent_cache=1,
+                bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=np.exp(of("unit_bytes", key)), soc_unit_bytes=1, cache_share=sigmoid(of("cache", key)), latent_cache=1,
                 plain_attention_cache=1, repeated_heads=1 if rocm else 0, half_experts=1,
                 compute=dict(share=np.exp(of("compute", key)), peak_exponent=p["exponent"], peak="operands"),
+                further_tokens=None, k_types=1, round_ms=np.exp(p["round_ms"]), proposal_ms=np.exp(p["proposal_ms"]),
                 moe_compute=np.exp(p["moe_compute"]), widened_compute=np.exp(p["widened"]), widened_layer=np.exp(p["widened_layer"]),
             ),
             prefill=dict(

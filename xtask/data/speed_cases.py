@@ -73,7 +73,7 @@ KINDS = {
     "decode_tps_batched_total": "decode", "throughput_total_tps": "total", "throughput_output_tps": "output",
 }
 COLUMNS = """id source engine era backend model quant bits head_bits file_gib device cores tp split kind prompt output
-depth batch cache_bytes flash ubatch value""".split()
+depth batch drafted accepted cache_bytes flash ubatch value""".split()
 # Bytes a value of the cache.
 CACHE = {"f16": 2, "fp8": 1, "q8_0": 1.0625}
 
@@ -96,7 +96,8 @@ def era(case):
     if engine == "sglang":
         return "early2025" if version.startswith("0.4") else "current"
     if engine == "llama.cpp":
-        return "y2024" if version == "May 2024" or version.startswith("8e672ef") else "current"
+        # On a CPU, 2024 is before the products of repacked weights (January to November 2025).
+        return "y2024" if version in ("May 2024", "4384") or version.startswith("8e672ef") else "current"
     return "y2024" if engine in ("deep-speed", "auto-awq") else "current"
 
 
@@ -201,7 +202,8 @@ def convert(case, devices, models):
         "model": model, "quant": case["quant"], "bits": bits, "head_bits": head_bits,
         "file_gib": case.get("file_gib") or "", "device": chip, "cores": cores or "", "tp": group, "split": split,
         "kind": kind, "prompt": case.get("prompt_len") or 0, "output": case.get("output_len") or 0,
-        "depth": int(case.get("depth") or 0), "batch": 0 if unknown_batch else int(case.get("batch") or 1), "cache_bytes": CACHE.get(case["kv_dtype"], 2),
+        "depth": int(case.get("depth") or 0), "batch": 0 if unknown_batch else int(case.get("batch") or 1),
+        "drafted": "", "accepted": "", "cache_bytes": CACHE.get(case["kv_dtype"], 2),
         "flash": 0 if case.get("flash_attn") is False else 1, "ubatch": 2048 if case["src"] == "llbench" else 512,
         "value": round(value, 4),
     }, None

@@ -13,9 +13,12 @@ use crate::units::{Bytes, Interval};
 /// patches of 16 (`tools/mtmd/clip.cpp`).
 const WARM_UP_PATCHES: f64 = 92.0 * 92.0;
 
-/// Patches of a serving engine's profiling run: an image of 16,384 tokens at four patches each
-/// (Qwen-VL's processor). Towers of fixed resolution get as many images as fill the batch.
-const PROFILED_PATCHES: f64 = 65_536.0;
+/// Tokens of the largest image (Qwen-VL's processor), which a serving engine's profiling run takes.
+/// Towers of fixed resolution get as many images as fill the batch.
+const PROFILED_TOKENS: u64 = 16_384;
+
+/// Patches of that image, four a token.
+const PROFILED_PATCHES: f64 = 4.0 * PROFILED_TOKENS as f64;
 
 /// FP32 values alive per patch and unit of width at the widest point: the inner width and three
 /// hidden vectors. The buffers of 248.10 MiB at width 1152, 223.30 at 1024 and 161.31 at 768 give
@@ -57,10 +60,14 @@ pub fn warm_up(parameters: u64) -> Interval<Bytes> {
 
 /// Peak of a serving engine's encoder in its profiling run, in 16 bits, with the pixels in FP32.
 ///
+/// The run takes as many images as fill `batched` tokens (`max_num_batched_tokens`), and at least one:
+/// four of them at 65,536 (`compute_mm_encoder_budget`).
+///
 /// For a Qwen3.6-35B-A3B start whose peak is the encoder's, vLLM printed 1.54 GiB; this gives 1.32.
 /// Engines without flattened attention, and small images, are far from it.
-pub fn profiled(parameters: u64) -> Interval<Bytes> {
-    Interval::around(encoder(parameters, PROFILED_PATCHES), 0.15, 2.2)
+pub fn profiled(parameters: u64, batched: u64) -> Interval<Bytes> {
+    let images = (batched / PROFILED_TOKENS).max(1);
+    Interval::around(encoder(parameters, PROFILED_PATCHES * images as f64), 0.15, 2.2)
 }
 
 /// Peak of an encoder that runs only when an image arrives: nothing before, expected for one of
@@ -114,7 +121,7 @@ mod tests {
         for parameters in [1_000_000, 50_000_000, 450_000_000, 5_600_000_000] {
             let now = tower(parameters, ProjectorType::F16).expected
                 + warm_up(parameters).expected
-                + profiled(parameters).expected;
+                + profiled(parameters, 8192).expected;
             assert!(now > before);
             before = now;
         }

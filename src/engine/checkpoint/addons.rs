@@ -229,7 +229,11 @@ impl<'a> CheckpointAddons<'a> {
         // The towers run before the model, which reuses their memory.
         let (peak, source) = match distribution {
             Distribution::Ranks(_) => {
-                (profiled(parameters), "vLLM profile_run, calibrated on one multimodal profile")
+                let batched = self.base.scenario.max_num_batched_tokens.unwrap_or(0);
+                (
+                    profiled(parameters, batched),
+                    "vLLM profile_run, calibrated on one multimodal profile",
+                )
             }
             _ => (on_demand(parameters), "an image of 1472 x 1472 pixels, estimated"),
         };

@@ -6,7 +6,7 @@ use super::tensor_split::Division;
 use crate::architecture::Architecture;
 use crate::engine::command::gguf_file;
 use crate::engine::model_files::{Addons, ModelFiles, Proposer};
-use crate::scenario::{LogitsBuffer, Scenario, SplitMode};
+use crate::scenario::{GpuBackend, LogitsBuffer, Scenario, SplitMode};
 use crate::units::{Bytes, MIB};
 
 /// A placement to express in flags.
@@ -34,6 +34,9 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     }
     if scenario.unified_kv || slots > scenario.users {
         flag("--kv-unified".to_owned());
+    }
+    if scenario.backend == Some(GpuBackend::Cpu) {
+        flag("--device none".to_owned());
     }
     if !memory.is_empty() {
         flag(format!("-ngl {}", placement.n_gpu_layers(architecture)));

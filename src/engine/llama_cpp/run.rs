@@ -119,6 +119,7 @@ impl<'a> LlamaCppRun<'a> {
         scenario: &'a Scenario,
     ) -> Result<LlamaCppRun<'a>, Notice> {
         let refused = |refusal: Refusal| refusal.notice(front_end.engine(), file.model);
+        let hardware = hardware.host_only.as_deref().unwrap_or(hardware);
         checks::check(front_end, scenario).map_err(refused)?;
         checks::check_model(scenario, file.model).map_err(refused)?;
         let architecture = file.architecture();

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
-use super::checkpoint::activation::{Batch, cuda_graphs, non_torch, peak};
+use super::checkpoint::activation::{Batch, HOST_PROCESSES, cuda_graphs, non_torch, peak};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::loaded_weights::of_rank;
 use super::checkpoint::ranks::Ranks;
@@ -210,6 +210,13 @@ impl<'a> VllmRun<'a> {
             ))
         });
         let weights = weights.collect();
+        let graphs = cuda_graphs(
+            architecture,
+            scenario.eager,
+            ranks.tensor,
+            scenario.max_num_seqs.unwrap_or(default_sequences),
+            release,
+        );
         let run = VllmRun {
             base,
             ranks,
@@ -219,12 +226,7 @@ impl<'a> VllmRun<'a> {
             release,
             cache_type,
             cache_ranks,
-            graphs: cuda_graphs(
-                architecture,
-                scenario.eager,
-                scenario.max_num_seqs.unwrap_or(default_sequences),
-                release,
-            ),
+            graphs,
             kv,
             kv_with_mtp,
             addons,
@@ -353,8 +355,11 @@ impl<'a> VllmRun<'a> {
                 false => Interval::exact(self.graphs.expected),
             };
             let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
-            let rest =
-                Line::fitted(Term::Overhead, non_torch(self.ranks.group()), "measured", SOURCE);
+            let outside = match part.device.is_nvidia_soc() {
+                true => non_torch(self.ranks.group()) + HOST_PROCESSES,
+                false => non_torch(self.ranks.group()),
+            };
+            let rest = Line::fitted(Term::Overhead, outside, "measured", SOURCE);
             DeviceLines {
                 usable: self.budget(part),
                 layers: self.ranks.stages[stage].len() as u64,

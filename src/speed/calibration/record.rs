@@ -143,6 +143,9 @@ pub struct StepCosts {
     pub bandwidth_share: f64,
     /// Largest number of bytes of weights per compute unit and clock.
     pub unit_bytes: Option<f64>,
+    /// The same on an NVIDIA system on a chip, as a ratio.
+    #[serde(with = "decimal")]
+    pub soc_unit_bytes: f64,
     /// Share of the memory bandwidth achieved when reading the cache.
     #[serde(with = "decimal")]
     pub cache_share: f64,
@@ -161,6 +164,21 @@ pub struct StepCosts {
     pub half_experts: f64,
     /// Rate of arithmetic in a step.
     pub compute: Rate,
+    /// Rate at which the second and further of a few tokens are multiplied, those that a draft
+    /// proposes or of other sequences: kernels of such steps read the weights once, but their
+    /// arithmetic for the further tokens is not hidden behind that. `None` where it is not known.
+    pub further_tokens: Option<Rate>,
+    /// What such a token costs with weights of ggml's K types, as a ratio: Metal's kernels unpack them
+    /// once for each.
+    #[serde(with = "decimal")]
+    pub k_types: f64,
+    /// Milliseconds that a round of speculation takes besides its steps: rejecting tokens, preparing
+    /// the next round.
+    #[serde(with = "decimal")]
+    pub round_ms: f64,
+    /// Milliseconds that each proposed token takes besides the step of what proposes it.
+    #[serde(with = "decimal")]
+    pub proposal_ms: f64,
     /// Rate of arithmetic in a model with routed experts, as a ratio of `compute`.
     #[serde(with = "decimal")]
     pub moe_compute: f64,

@@ -20,7 +20,7 @@ use crate::page::question::empty::Empty;
 use crate::page::widgets::icons::VerdictIcon;
 use headroom::advice::is_fast_enough;
 use headroom::report::{Cell, Verdict};
-use headroom::scenario::{Accuracy, Selected};
+use headroom::scenario::Selected;
 
 use steps::Steps;
 
@@ -65,7 +65,7 @@ pub fn AnswerLine() -> impl IntoView {
     };
     let accuracy = move || {
         let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
-        Some(Accuracy { speed: true, ..accuracy::of_engine(engine) })
+        Some(accuracy::of_engine(engine, true))
     };
     view! {
         <section class="answer" aria-label=words!(state, answer_region) aria-live="polite">

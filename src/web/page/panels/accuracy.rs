@@ -98,15 +98,20 @@ pub fn AccuracyLink(
     }
 }
 
-/// What there is about an engine; a front end of llama.cpp without cases of
-/// its own has llama.cpp's.
-pub fn of_engine(engine: Option<Engine>) -> Accuracy {
+/// What there is about an engine's memory or its speed; a front end or fork of llama.cpp without
+/// cases of its own has llama.cpp's.
+pub fn of_engine(engine: Option<Engine>, speed: bool) -> Accuracy {
     let engine = match engine {
-        Some(Engine::LmStudio | Engine::KoboldCpp | Engine::IkLlamaCpp) => Some(Engine::LlamaCpp),
+        // Their memory was measured.
+        Some(Engine::Ollama | Engine::IkLlamaCpp) if !speed => engine,
+        Some(Engine::Ollama | Engine::IkLlamaCpp | Engine::LmStudio | Engine::KoboldCpp) => {
+            Some(Engine::LlamaCpp)
+        }
         Some(Engine::Transformers | Engine::ExLlamaV3) => None,
         engine => engine,
     };
-    Accuracy { engine: engine.map(|engine| engine.title().to_owned()), ..Accuracy::default() }
+    let engine = engine.map(|engine| engine.title().to_owned());
+    Accuracy { speed, engine, ..Accuracy::default() }
 }
 
 /// The whole page.
