@@ -238,7 +238,8 @@ pub fn read(text: &str) -> Command {
                 "off" | "0" | "false" => set("fa", "off"),
                 _ => set("fa", "on"),
             },
-            Set("batch") if value.is_empty() => {}
+            // A flag that its value was forgotten of says nothing.
+            Set(_) if value.is_empty() => {}
             Set(key) => set(key, value),
             On(key) => set(key, "on"),
             Off(key) => set(key, "off"),

@@ -507,6 +507,15 @@ impl Reading<'_> {
             }
             is_named |= self.cards_with(memory, count);
         }
+        // Beside a device that could compute, the host is to. "On the CPU" alone may be of experts.
+        if has_gpu
+            && let Some(span) = &self.is_cpu_only
+            && ["only", "inference", "только"]
+                .iter()
+                .any(|word| self.text[span.clone()].contains(word))
+        {
+            self.understood.push((span.clone(), "backend", "cpu".to_owned()));
+        }
         if let Some(span) = self.is_cpu_only.take().filter(|_| !is_named) {
             let hosts = NAMES
                 .devices(|device| device.kind == DeviceKind::Cpu && device.id.ends_with("-dual"));
