@@ -75,7 +75,7 @@ pub fn report(catalog: &Catalog, scenario: &Scenario, problems: Vec<Problem>) ->
     report_with(&FileStore::default(), catalog, scenario, problems)
 }
 
-/// Answers as [`report`] does, with the files of `store`.
+/// Answers as [`report()`] does, with the files of `store`.
 pub fn report_with<'a>(
     store: &FileStore<'a>,
     catalog: &'a Catalog,

@@ -27,8 +27,8 @@ pub enum Rest {
 #[wasm_bindgen]
 extern "C" {
     /// Tells public/boot.js what the first part exports; settles once the rest is here.
-    #[wasm_bindgen(js_name = headroomStarted)]
-    fn started(exports: &JsValue) -> js_sys::Promise;
+    #[wasm_bindgen(catch, js_name = headroomStarted)]
+    fn started(exports: &JsValue) -> Result<js_sys::Promise, JsValue>;
 
     /// Loads the rest at once: what stubs of its functions call.
     #[wasm_bindgen(js_name = headroomRest)]
@@ -44,8 +44,11 @@ pub fn load_rest() {
 
 /// Has the rest loaded.
 pub fn fetch() -> RwSignal<Rest> {
+    let Ok(loading) = started(&leptos::wasm_bindgen::exports()) else {
+        // Without that script the app is whole.
+        return RwSignal::new(Rest::Here);
+    };
     let rest = RwSignal::new(Rest::Coming);
-    let loading = started(&leptos::wasm_bindgen::exports());
     spawn_local(async move {
         let (found, mark) = match JsFuture::from(loading).await {
             Ok(_) => (Rest::Here, "here"),
