@@ -52,22 +52,25 @@ pub fn RankingView() -> impl IntoView {
             <p class="answer-lead" data-testid="answer" aria-live="polite">{lead}</p>
             <p class="answer-then" role="status">{busy}</p>
             <Filters open />
-            <Group
-                rows=whole
-                work
-                open
-                title=words!(state, ranking.whole)
-                about=words!(state, ranking.whole_about)
-                testid="ranking-whole"
-            />
-            <Group
-                rows=part
-                work
-                open
-                title=words!(state, ranking.part)
-                about=words!(state, ranking.part_about)
-                testid="ranking-part"
-            />
+            // A row of the question before would answer that.
+            <div class="ranking-rows" inert=move || !work.is_current()>
+                <Group
+                    rows=whole
+                    work
+                    open
+                    title=words!(state, ranking.whole)
+                    about=words!(state, ranking.whole_about)
+                    testid="ranking-whole"
+                />
+                <Group
+                    rows=part
+                    work
+                    open
+                    title=words!(state, ranking.part)
+                    about=words!(state, ranking.part_about)
+                    testid="ranking-part"
+                />
+            </div>
         </section>
     }
 }

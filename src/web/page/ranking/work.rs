@@ -17,11 +17,16 @@ use headroom::sort;
 /// For how long candidates are answered in a frame, in milliseconds.
 const SPELL: f64 = 10.0;
 
+/// How often the rows so far are shown, in milliseconds: to draw them takes longer than to answer them.
+const SHOW_EVERY: f64 = 250.0;
+
 /// A ranking in the making.
 #[derive(Clone, Copy)]
 pub struct Work {
     /// The rows so far, best first.
     rows: RwSignal<Rows>,
+    /// Whether they answer the question as it is, not the one before.
+    is_current: RwSignal<bool>,
     /// Candidates that are answered, and all there are.
     progress: RwSignal<(usize, usize)>,
     /// What rankings find out, kept for the next.
@@ -42,17 +47,22 @@ impl Work {
         let asked = memo(move || state.scenario.with(Scenario::without_interface));
         let rows = RwSignal::new(SendWrapper::new(Vec::new()));
         let prepared = StoredValue::new(Prepared::new(state.catalog));
-        let work = Work { rows, progress: RwSignal::new((0, 0)), prepared };
+        let (is_current, progress) = (RwSignal::new(true), RwSignal::new((0, 0)));
+        let work = Work { rows, is_current, progress, prepared };
         effect(move || {
             let ranking = prepared.with_value(|prepared| Ranking::with(prepared, &asked.get()));
             let all = ranking.as_ref().map_or(0, Ranking::candidates);
             work.progress.set((0, all));
-            work.rows.set(SendWrapper::new(Vec::new()));
-            if let Some(ranking) = ranking {
-                let (left, rows) = ((0..all).rev().collect(), Vec::new());
-                let task = Task { ranking, asked, left, in_part: false, rest: Vec::new(), rows };
-                task.go_on(work);
-            }
+            let Some(ranking) = ranking else {
+                work.rows.set(SendWrapper::new(Vec::new()));
+                return;
+            };
+            // Those of the question before stay until there are some of the new one.
+            let shown = if work.rows.with_untracked(|rows| rows.is_empty()) { 0.0 } else { now() };
+            work.is_current.set(shown == 0.0);
+            let (left, rows) = ((0..all).rev().collect(), Vec::new());
+            let task = Task { ranking, asked, left, in_part: false, rest: Vec::new(), rows, shown };
+            task.go_on(work);
         });
         work
     }
@@ -78,6 +88,11 @@ impl Work {
         self.prepared.with_value(|prepared| row.cell_with(prepared))
     }
 
+    /// Whether the rows answer the question as it is, followed.
+    pub fn is_current(self) -> bool {
+        self.is_current.get()
+    }
+
     /// How many rows there are, followed.
     pub fn count(self) -> usize {
         self.rows.with(|rows| rows.len())
@@ -100,10 +115,12 @@ struct Task {
     in_part: bool,
     rest: Vec<usize>,
     rows: Vec<Rc<Row>>,
+    /// When rows were shown.
+    shown: f64,
 }
 
 impl Task {
-    /// Answers candidates for a spell, shows the rows, and goes on in the next frame.
+    /// Answers candidates for a spell, shows the rows now and then, and goes on in the next frame.
     fn go_on(mut self, work: Work) {
         let is_asked = |asked: &Scenario| asked == self.ranking.scenario();
         if self.asked.try_with_untracked(is_asked) != Some(true) {
@@ -129,10 +146,14 @@ impl Task {
                 break;
             }
         }
-        sort::by(&mut self.rows, |a, b| self.ranking.order(&a.ranked, &b.ranked));
-        _ = work.rows.try_set(SendWrapper::new(self.rows.clone()));
         let (all, left) = (self.ranking.candidates(), self.left.len() + self.rest.len());
-        _ = work.progress.try_set((all - left, all));
+        if left == 0 || now() >= self.shown + SHOW_EVERY {
+            sort::by(&mut self.rows, |a, b| self.ranking.order(&a.ranked, &b.ranked));
+            _ = work.rows.try_set(SendWrapper::new(self.rows.clone()));
+            _ = work.is_current.try_set(true);
+            _ = work.progress.try_set((all - left, all));
+            self.shown = now();
+        }
         if left > 0 {
             let task = RefCell::new(Some(self));
             request_animation_frame(move || {
