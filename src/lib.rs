@@ -33,6 +33,8 @@ pub mod engine;
 pub mod estimate;
 pub mod hardware;
 pub mod import;
+pub mod letters;
+pub mod numerals;
 pub mod plan;
 pub mod quality;
 pub mod quant;

@@ -253,7 +253,7 @@ fn read_files(files: &[&str], out: &mut impl Write) -> io::Result<()> {
         "stored": stored,
         "assumed": custom.assumed,
         "is_shape_known": custom.shape.is_none(),
-        "remarks": remarks,
+        "remarks": remarks.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     single(&answer, out)
 }

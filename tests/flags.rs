@@ -269,7 +269,7 @@ impl Lists {
         for call in text.split("BitsAndBytesConfig(").skip(1) {
             for pair in call.split(')').next().unwrap_or_default().split(", ") {
                 let (name, value) = pair.split_once('=').ok_or("no value")?;
-                let value = value.trim_matches('"').to_lowercase();
+                let value = value.trim_matches('"').to_ascii_lowercase();
                 self.value("BitsAndBytesConfig", name, &value)?;
             }
         }

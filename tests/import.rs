@@ -283,7 +283,7 @@ fn what_cannot_be_mapped_is_bounded_by_the_size_of_its_weights() {
         ("m/model.safetensors.index.json", index.as_bytes().to_vec(), index.len() as u64),
     ];
     let imported = import(&both).unwrap();
-    assert!(imported.remarks[0].contains("hidden_size"), "{:?}", imported.remarks);
+    assert!(imported.remarks[0].to_string().contains("hidden_size"), "{:?}", imported.remarks);
     let own = Catalog::bundled().model(&imported.custom.to_id()).unwrap();
     let spread = own.own().unwrap().spread.unwrap();
     assert_eq!(spread.weights, (1.0, 1.0));

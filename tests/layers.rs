@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 /// From the bottom up: a room names itself and those before it, never one after it. The page, a
 /// crate of its own, is above them all.
 const ROOMS: &[&str] = &[
+    "letters",
+    "numerals",
     "sort",
     "units",
     "architecture",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{Group, LeftOut, Part, Reason, Row};
+use super::table::{Group, LeftOut, Part, Point, Reason, Row};
 use super::{Comparison, Figure, Summary, Table, memory, speed, verdict};
 
 /// Number of speeds that are listed individually.
@@ -131,9 +131,16 @@ fn groups(cases: &[Comparison]) -> Vec<Group> {
         }
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|((engine, ..), _)| engine.to_lowercase());
+    groups.sort_by_key(|((engine, ..), _)| engine.to_ascii_lowercase());
     let mut out = Vec::new();
     for ((engine, figure, second_hand, family), cases) in groups {
+        let own = cases.iter().filter(|case| case.family.as_deref() == family);
+        let points = own.map(|case| Point {
+            measured: rounded(case.measured),
+            expected: rounded(case.predicted.expected),
+            covered: case.covered(),
+        });
+        let points = points.collect();
         let Summary { n, covered, median, p90, width } = Summary::of(cases);
         let [median, p90, width] = [median, p90, width].map(rounded);
         out.push(Group {
@@ -142,6 +149,7 @@ fn groups(cases: &[Comparison]) -> Vec<Group> {
             family: family.map(str::to_owned),
             second_hand,
             summary: Summary { n, covered, median, p90, width },
+            points,
         });
     }
     out
@@ -152,6 +160,7 @@ fn row(case: &Comparison, notes: &Notes) -> Row {
     Row {
         engine: case.engine.clone(),
         figure: case.figure,
+        family: case.family.clone(),
         subject: case.subject.clone(),
         predicted: predicted.map(rounded),
         measured: rounded(case.measured),

@@ -63,6 +63,33 @@ pub struct Group {
     pub second_hand: bool,
     /// Errors and coverage of the group.
     pub summary: Summary,
+    /// Its figures, but for those that a group of one device family has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<Point>,
+}
+
+/// A measured figure and what was expected, without what they are of.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "(f64, f64, u8)", from = "(f64, f64, u8)")]
+pub struct Point {
+    /// The measured figure.
+    pub measured: f64,
+    /// The expected one.
+    pub expected: f64,
+    /// Whether the measured figure is within the interval.
+    pub covered: bool,
+}
+
+impl From<Point> for (f64, f64, u8) {
+    fn from(Point { measured, expected, covered }: Point) -> (f64, f64, u8) {
+        (measured, expected, u8::from(covered))
+    }
+}
+
+impl From<(f64, f64, u8)> for Point {
+    fn from((measured, expected, covered): (f64, f64, u8)) -> Point {
+        Point { measured, expected, covered: covered != 0 }
+    }
 }
 
 /// A measured figure and its prediction.
@@ -72,6 +99,9 @@ pub struct Row {
     pub engine: String,
     /// The kind of figure.
     pub figure: Figure,
+    /// The device family of a speed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
     /// Model, devices and settings of the case.
     pub subject: Subject,
     /// Low, expected and high prediction.

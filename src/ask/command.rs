@@ -284,7 +284,7 @@ pub fn read(text: &str) -> Command {
                 command.consumed.push(span.start..end);
                 continue;
             }
-            Tensors if value.contains("exp") && value.to_lowercase().contains("cpu") => {
+            Tensors if value.contains("exp") && value.to_ascii_lowercase().contains("cpu") => {
                 experts = true;
                 // Several flags are several overrides, the first that matches first.
                 let before = command.tensors.take();

@@ -10,6 +10,7 @@ use super::models::billions;
 use super::quantity::trimmed;
 use super::table::Table;
 use super::words::{self, Meaning};
+use crate::letters::lowercase;
 
 /// Words that narrow what is asked about: the key of a link, its value, and the words. A word that
 /// ends with `*` is the beginning of one.
@@ -403,12 +404,13 @@ impl Reading<'_> {
         {
             return;
         }
-        let typed = self.text[part.text.clone()].trim().to_lowercase();
+        let typed = lowercase(self.text[part.text.clone()].trim());
         let device = part.mention.options[0];
         let has_digit = |word: &&str| word.bytes().any(|b| b.is_ascii_digit());
         let first = typed.split_whitespace().find(has_digit).unwrap_or(&typed);
-        let is_in =
-            |name: &&str| device.name.to_lowercase().contains(*name) || device.id.contains(*name);
+        let is_in = |name: &&str| {
+            device.name.to_ascii_lowercase().contains(*name) || device.id.contains(*name)
+        };
         let vendor = [&typed, first, typed.trim_end_matches('s'), first.trim_end_matches('s')]
             .into_iter()
             .find(is_in)

@@ -2,6 +2,8 @@
 //! `rtx3090ti` is `rtx`, `3090`, `ti`. What is typed and the names of the catalogue are split alike.
 
 use super::words;
+use crate::letters::lowercase;
+use crate::numerals::decimal;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Token {
     /// The number that it is.
     pub fn number(&self) -> Option<f64> {
         match self.kind {
-            Kind::Number => self.text.parse().ok(),
+            Kind::Number => decimal(&self.text),
             _ => None,
         }
     }
@@ -193,7 +195,7 @@ pub fn split(text: &str) -> Vec<Token> {
             i += 1;
             continue;
         };
-        let raw = text[byte(first)..byte(i)].to_lowercase();
+        let raw = lowercase(&text[byte(first)..byte(i)]);
         let is_glued = last_end == first && !tokens.is_empty();
         let numbers = is_glued && tokens.last().is_some_and(|t| t.kind == Kind::Number)
             || at(i).is_ascii_digit();

@@ -591,7 +591,7 @@ impl Reading<'_> {
             device.kind == DeviceKind::Discrete
                 && same(device.memory_gb)
                 && !device.name.contains("mod")
-                && !device.name.to_lowercase().contains("laptop")
+                && !device.name.to_ascii_lowercase().contains("laptop")
                 && device.status == "released"
         };
         let mut devices = NAMES.devices(is_card);

@@ -104,6 +104,13 @@ pub fn pasted_machine(text: &str) -> PastedMachine {
 const OWN_MIB: u64 = 600;
 
 impl PastedDevice {
+    /// The device that a driver, or a browser, calls `name`.
+    pub fn of_driver(name: &str) -> PastedDevice {
+        let mut device = PastedDevice::named(name);
+        device.resolve();
+        device
+    }
+
     fn named(name: &str) -> PastedDevice {
         PastedDevice { name: name.trim().to_owned(), ..PastedDevice::default() }
     }

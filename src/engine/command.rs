@@ -275,9 +275,9 @@ mod tests {
             for engine in Engine::ALL.iter().copied() {
                 for quant in crate::engine::usual_formats(engine, model) {
                     let command = command(engine, model, quant, &["--flag 1".to_owned()]);
-                    let name = model.name_on_hub().to_lowercase();
+                    let name = model.name_on_hub().to_ascii_lowercase();
                     let name = name.trim_end_matches("-bf16");
-                    assert!(command.to_lowercase().contains(name), "{command}");
+                    assert!(command.to_ascii_lowercase().contains(name), "{command}");
                     assert!(command.contains("--flag 1"), "{command}");
                 }
             }

@@ -158,7 +158,7 @@ impl EngineAdapter for Sglang {
                 Proposer::Draft(files) => {
                     format!("STANDALONE --speculative-draft-model-path {}", files.model().hf_id)
                 }
-                Proposer::Head(head) => head.kind.name().to_uppercase(),
+                Proposer::Head(head) => head.kind.name().to_ascii_uppercase(),
                 Proposer::Ngram => "NGRAM".to_owned(),
             };
             let tokens = speculation.tokens;

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{ImportError, Imported, model_name};
+use super::{ImportError, Imported, Remark, model_name};
 use crate::architecture::config::{Config, QkNormType, RopeFactors};
 use crate::catalog::{Catalog, Custom, Model, check};
 
@@ -113,10 +113,7 @@ pub(super) fn model(
         Some(model) => implied(model),
         None => {
             assumed.push("model_type".to_owned());
-            remarks.push(format!(
-                "no model of the family {model_type} is known: its fields are read as those of \
-                 other families, with two norms and three matrices in a feed-forward block"
-            ));
+            remarks.push(Remark::UnknownFamily { model_type: model_type.clone() });
             Config::default()
         }
     };
@@ -160,12 +157,12 @@ pub(super) fn model(
     }
     if fields.whole.contains_key("vision_config") && config.vision_params == 0 {
         assumed.push("vision_params".to_owned());
-        remarks.push("the size of its vision tower is not known and left out".to_owned());
+        remarks.push(Remark::UnknownVision);
     }
     check(&config).map_err(|error| ImportError::of(file, error))?;
     is_known &= assumed.is_empty();
     if is_known && let Some(model) = relative {
-        remarks.push(format!("read by the rules of its family, as those of {}", model.id));
+        remarks.push(Remark::SameFamily { of: model.id.clone() });
     }
     let native = native(&fields);
     let name = json.get("_name_or_path").and_then(Value::as_str).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::config_json::implied;
 use super::gguf::{GgufHeader, MetaValue};
-use super::{ImportError, Imported, model_name};
+use super::{ImportError, Imported, Remark, Unmapped, model_name};
 use crate::architecture::config::{Config, QkNormType};
 use crate::architecture::{Architecture, Group, Role, Shape, Tensor, tensors};
 use crate::catalog::{Catalog, Custom, FileTypes, Model, ModelSize, check};
@@ -58,24 +58,25 @@ pub(super) fn model(
         }
     }
     let all: u64 = header.tensors.iter().map(|t| t.shape.elements()).fold(0, u64::saturating_add);
-    let unmapped = |why: String| bounds(file, name.clone(), all, why);
+    let unmapped = |why| bounds(file, name.clone(), all, why);
     let Some((off, config, relative)) = best else {
-        return unmapped(format!("no architecture {arch} is known whose layers can be read"));
+        return unmapped(Unmapped::Architecture { name: arch.to_owned() });
     };
     if off as f64 > MOST_UNKNOWN * all as f64 {
-        return unmapped(format!("its tensors are not those of the architecture {arch}"));
+        return unmapped(Unmapped::Tensors { name: arch.to_owned() });
     }
     let (mut assumed, mut remarks) = (Vec::new(), Vec::new());
     if off > 0 {
         unknown.retain(|name| !name.contains("rope"));
         assumed.push("tensors".to_owned());
-        remarks.push(format!(
-            "{off} of {all} elements are in tensors that {} has not or has in another shape{}",
-            relative.id,
-            unknown.first().map_or(String::new(), |name| format!(", such as {name}"))
-        ));
+        remarks.push(Remark::OtherTensors {
+            elements: off,
+            all,
+            of: relative.id.clone(),
+            example: unknown.first().cloned(),
+        });
     } else {
-        remarks.push(format!("has the tensors of the architecture of {}", relative.id));
+        remarks.push(Remark::SameTensors { of: relative.id.clone() });
     }
     let mut custom = Custom { name, config, assumed, ..Custom::default() };
     let listed = custom.gguf_tensors();
@@ -86,21 +87,19 @@ pub(super) fn model(
     let types = FileTypes::of(quant, typed);
     let foreign = types.foreign();
     if !foreign.is_empty() {
-        remarks.push(format!("types that llama.cpp lacks: {}", foreign.join(", ")));
+        remarks.push(Remark::ForeignTypes { types: foreign });
     }
     custom.file = Some(types);
     Ok(Imported { custom, quant: Some(quant), stored: Some(all), remarks })
 }
 
 /// A model of an architecture that cannot be read: bounds from its number of parameters.
-fn bounds(file: &str, name: String, elements: u64, why: String) -> Result<Imported, ImportError> {
+fn bounds(file: &str, name: String, elements: u64, why: Unmapped) -> Result<Imported, ImportError> {
     let shape = ModelSize::of(elements, None).ok_or_else(|| {
         ImportError::new(file, "parameters", elements, "from a million to 20 trillion")
     })?;
     let custom = Custom { name, shape: Some(shape), ..Custom::default() };
-    let remarks = vec![format!(
-        "{why}: the weights are counted, the cache is only bounded by models of the size"
-    )];
+    let remarks = vec![Remark::OnlyWeights { why }];
     Ok(Imported { custom, quant: None, stored: Some(elements), remarks })
 }
 

@@ -13,11 +13,13 @@ mod error;
 mod from_gguf;
 mod gguf;
 mod hub;
+mod remark;
 mod safetensors;
 
 pub use error::ImportError;
 pub use gguf::{GgufHeader, GgufTensor, MetaValue, write_header};
 pub use hub::{HubFile, HubFiles, HubOption, Repository};
+pub use remark::{Remark, Unmapped};
 pub use safetensors::Checkpoint;
 
 use crate::catalog::{Catalog, Custom, ModelSize};
@@ -58,8 +60,8 @@ pub struct Imported {
     pub quant: Option<Quant>,
     /// Number of parameters in its files, where they tell it.
     pub stored: Option<u64>,
-    /// What the reader should know, in English.
-    pub remarks: Vec<String>,
+    /// What is to be known of how it was read.
+    pub remarks: Vec<Remark>,
 }
 
 /// Reads the beginning of the file `name`, which has `size` bytes in all.
@@ -189,10 +191,7 @@ pub fn combine(catalog: &Catalog, parts: Vec<(String, Part)>) -> Result<Imported
     let checkpoint = Checkpoint::join(checkpoints);
     match (configs.as_slice(), checkpoint) {
         ([], None) => Err(ImportError::new("", "files", 0, "at least one file of a model")),
-        ([], Some((name, checkpoint))) => {
-            let why = "its architecture is not known without config.json";
-            unknown_shape(&name, checkpoint, why)
-        }
+        ([], Some((name, checkpoint))) => unknown_shape(&name, checkpoint, Unmapped::NoConfig),
         ([(name, config)], checkpoint) => {
             match (config_json::model(catalog, name, config), checkpoint) {
                 (Ok(mut imported), Some((_, checkpoint))) => {
@@ -201,7 +200,7 @@ pub fn combine(catalog: &Catalog, parts: Vec<(String, Part)>) -> Result<Imported
                 }
                 (Ok(imported), None) => Ok(imported),
                 (Err(error), Some((name, checkpoint))) if error.is_unmapped => {
-                    unknown_shape(&name, checkpoint, &error.to_string())
+                    unknown_shape(&name, checkpoint, error.into())
                 }
                 (Err(error), _) => Err(error),
             }
@@ -213,7 +212,11 @@ pub fn combine(catalog: &Catalog, parts: Vec<(String, Part)>) -> Result<Imported
 }
 
 /// A model of which only the size of its weights is known.
-fn unknown_shape(name: &str, checkpoint: Checkpoint, why: &str) -> Result<Imported, ImportError> {
+fn unknown_shape(
+    name: &str,
+    checkpoint: Checkpoint,
+    why: Unmapped,
+) -> Result<Imported, ImportError> {
     let shape = ModelSize::of(checkpoint.parameters, None).ok_or_else(|| {
         ImportError::new(name, "parameters", checkpoint.parameters, "from a million to 20 trillion")
     })?;
@@ -223,9 +226,7 @@ fn unknown_shape(name: &str, checkpoint: Checkpoint, why: &str) -> Result<Import
         native: checkpoint.native.clone(),
         ..Custom::default()
     };
-    let remarks = vec![format!(
-        "{why}: the weights are those of the files, the cache is only bounded by models of the size"
-    )];
+    let remarks = vec![Remark::OnlyWeights { why }];
     Ok(Imported { custom, quant: None, stored: Some(checkpoint.parameters), remarks })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{ImportError, Imported, MOST_READ, Part, Step};
+use super::{ImportError, Imported, MOST_READ, Part, Remark, Step};
 use crate::architecture::{Architecture, count};
 
 /// What a checkpoint's tensors come to.
@@ -76,10 +76,8 @@ impl Checkpoint {
         let off = self.parameters.abs_diff(counted) as f64 / self.parameters.max(1) as f64;
         if imported.custom.native.is_none() && off > 0.01 {
             imported.custom.assumed.push("parameters".to_owned());
-            imported.remarks.push(format!(
-                "the files have {} parameters and the configuration comes to {counted}",
-                self.parameters
-            ));
+            let stored = self.parameters;
+            imported.remarks.push(Remark::OtherCount { stored, counted });
         }
     }
 }

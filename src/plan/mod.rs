@@ -311,7 +311,7 @@ mod tests {
             assert!(stages.starts_with(&[Stage::Get, Stage::Start, Stage::Check]), "{query}");
             let text: String = plan.commands().map(|c| c.in_shell(Shell::Bash) + "\n").collect();
             let text = text + &plan.files().map(|file| file.text.as_str()).collect::<String>();
-            assert!(text.to_lowercase().contains("qwen3-"), "{query}: {text}");
+            assert!(text.to_ascii_lowercase().contains("qwen3-"), "{query}: {text}");
             let measures = plan.stages[2]
                 .1
                 .iter()
@@ -391,7 +391,7 @@ mod tests {
                 let sections = document.sections.iter();
                 let steps = sections.flat_map(|section| &section.steps).map(|step| &step.text);
                 for text in steps.chain([&document.why]).chain(&document.quality) {
-                    assert_eq!(text.to_lowercase().contains(is_russian), wanted, "{text}");
+                    assert_eq!(text.to_ascii_lowercase().contains(is_russian), wanted, "{text}");
                 }
             }
         }

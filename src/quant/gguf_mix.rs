@@ -537,7 +537,7 @@ mod tests {
     fn names_lead_back_to_mixes() {
         assert_eq!(Mix::ALL.len(), 31);
         for mix in Mix::ALL {
-            assert_eq!(Mix::parse(&mix.name().to_lowercase()), Some(*mix));
+            assert_eq!(Mix::parse(&mix.name().to_ascii_lowercase()), Some(*mix));
         }
         assert_eq!(Mix::parse("Q7_K"), None);
     }

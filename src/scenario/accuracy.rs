@@ -5,8 +5,8 @@ use std::fmt;
 use super::ParseError;
 use super::notation::Notation;
 
-/// The figures that the accuracy page shows: `accuracy`, then any of `speed`, a figure and an
-/// engine, as in `accuracy,kv_cache,vLLM`.
+/// The figures that the accuracy page shows: `accuracy`, then any of `speed`, a figure, a family of
+/// devices and an engine, as in `accuracy,speed,figure=decode,device=Ada Lovelace,llama.cpp`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accuracy {
     /// Speeds instead of memory.
@@ -15,6 +15,8 @@ pub struct Accuracy {
     pub figure: Option<String>,
     /// Only figures of this engine.
     pub engine: Option<String>,
+    /// Only figures of this family of devices, where some of it were measured.
+    pub family: Option<String>,
 }
 
 impl Notation for Accuracy {
@@ -25,12 +27,12 @@ impl Notation for Accuracy {
         }
         let mut out = Accuracy::default();
         for word in words {
-            let name = word.strip_prefix("figure=");
-            match (word, name) {
-                ("", _) => {}
-                ("speed", _) => out.speed = true,
-                (_, Some(figure)) => out.figure = Some(figure.to_owned()).filter(|f| !f.is_empty()),
-                (engine, None) => out.engine = Some(engine.to_owned()),
+            let given = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+            match word.split_once('=') {
+                Some(("figure", figure)) => out.figure = given(figure),
+                Some(("device", family)) => out.family = given(family),
+                _ if word == "speed" => out.speed = true,
+                _ => out.engine = given(word).or(out.engine),
             }
         }
         Ok(out)
@@ -47,8 +49,10 @@ impl Notation for Accuracy {
             any::<bool>(),
             proptest::option::of("[a-z_]{1,9}"),
             proptest::option::of("[A-Z][A-Za-z._-]{0,8}"),
+            proptest::option::of("[A-Z][A-Za-z0-9. ()-]{0,8}[a-z]"),
         );
-        parts.prop_map(|(speed, figure, engine)| Accuracy { speed, figure, engine }).boxed()
+        let made = |(speed, figure, engine, family)| Accuracy { speed, figure, engine, family };
+        parts.prop_map(made).boxed()
     }
 }
 
@@ -60,6 +64,9 @@ impl fmt::Display for Accuracy {
         }
         if let Some(figure) = &self.figure {
             write!(f, ",figure={figure}")?;
+        }
+        if let Some(family) = &self.family {
+            write!(f, ",device={family}")?;
         }
         match &self.engine {
             Some(engine) => write!(f, ",{engine}"),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::ParseError;
 use super::notation::{Notation, words};
+use crate::numerals::decimal;
 
 words! {
     /// What a model is made for.
@@ -93,7 +94,7 @@ impl Notation for Span {
         let end = |text: &str| match text.trim() {
             "" => Ok(None),
             text if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
-                let number = text.parse::<f64>().ok().filter(|number| *number <= 1e9);
+                let number = decimal(text).filter(|number| *number <= 1e9);
                 number.map(Some).ok_or_else(malformed)
             }
             _ => Err(malformed()),
@@ -131,8 +132,8 @@ pub struct NamePart(String);
 impl NamePart {
     /// Whether one of `names` has the part in it.
     pub fn is_in<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> bool {
-        let part = self.0.to_lowercase();
-        names.into_iter().any(|name| name.to_lowercase().contains(&part))
+        let part = self.0.to_ascii_lowercase();
+        names.into_iter().any(|name| name.to_ascii_lowercase().contains(&part))
     }
 }
 

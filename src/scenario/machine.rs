@@ -46,6 +46,11 @@ impl Machine {
     pub fn to_query(&self) -> String {
         self.to_string()
     }
+
+    /// The machine that a link writes as `text`, such as `rtx-3090*2`; `None` if it is no machine.
+    pub fn from_query(text: &str) -> Option<Machine> {
+        Notation::parse(text).ok()
+    }
 }
 
 impl fmt::Display for Machine {

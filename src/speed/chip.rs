@@ -246,8 +246,8 @@ fn pcie_bytes(link: &str) -> Option<f64> {
         "6" => 7.563e9,
         _ => return None,
     };
-    let lanes: f64 = words.next()?.strip_prefix('x')?.parse().ok()?;
-    Some(lane * lanes)
+    let lanes: u32 = words.next()?.strip_prefix('x')?.parse().ok()?;
+    Some(lane * f64::from(lanes))
 }
 
 fn family(device: &Device) -> String {

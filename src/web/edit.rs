@@ -166,29 +166,62 @@ pub fn remove(scenario: &mut Scenario, entry: &Entry) {
     }
 }
 
-/// Adds a machine of one device to compare with.
-pub fn add_machine(scenario: &mut Scenario, id: &str) {
+/// Adds a machine to compare with, of the devices that `named` stands for: `rtx-3090*2`.
+pub fn add_machine(scenario: &mut Scenario, named: &str) {
     if has_room(&scenario.machines, Bounds::MACHINES) {
-        scenario.machines.push(Machine { devices: vec![one(id)] });
+        scenario.machines.push(Machine { devices: devices_named(named) });
     }
 }
 
-/// Adds a device to a machine; one more of it where the machine has it.
-pub fn add_device(scenario: &mut Scenario, machine: usize, id: &str) {
+/// Puts the machines of `query` in the place of those there are, with what others use of their memory.
+pub fn use_machines(scenario: &mut Scenario, query: &str) {
+    let (asked, _) = Scenario::from_query(query);
+    scenario.machines = asked.machines;
+    scenario.reserve = asked.reserve;
+    scenario.selected = None;
+    drop_unused(scenario, "hw");
+}
+
+/// Asks about a device of the reader's own: in the place of the one before, of the example, or as a
+/// machine to compare with.
+pub fn use_own_device(scenario: &mut Scenario, id: &str) {
+    let mut devices = scenario.machines.iter_mut().flat_map(|machine| &mut machine.devices);
+    if let Some(own) = devices.find(|device| device.id.starts_with("custom:")) {
+        id.clone_into(&mut own.id);
+        return;
+    }
+    if scenario.machines == Scenario::default().machines {
+        scenario.machines.clear();
+        scenario.selected = None;
+    }
+    add_machine(scenario, id);
+    drop_unused(scenario, "hw");
+}
+
+/// Adds the devices that `named` stands for to a machine; more of one where the machine has it.
+pub fn add_device(scenario: &mut Scenario, machine: usize, named: &str) {
     let Some(devices) = devices(scenario, machine) else { return };
-    let room = has_room(devices, Bounds::KINDS);
-    match devices.iter_mut().find(|device| device.id == id && device.memory_gb.is_none()) {
-        Some(device) => device.count = Bounds::DEVICES.clamp(u64::from(device.count) + 1) as u32,
-        None if room => devices.push(one(id)),
-        None => {}
+    for new in devices_named(named) {
+        let room = has_room(devices, Bounds::KINDS);
+        let is_same =
+            |device: &&mut DeviceCount| (&device.id, device.memory_gb) == (&new.id, new.memory_gb);
+        match devices.iter_mut().find(is_same) {
+            Some(device) => {
+                let count = u64::from(device.count) + u64::from(new.count);
+                device.count = Bounds::DEVICES.clamp(count) as u32;
+            }
+            None if room => devices.push(new),
+            None => {}
+        }
     }
 }
 
-/// Puts another device in the place of one, keeping the count.
-pub fn replace_device(scenario: &mut Scenario, machine: usize, device: usize, id: &str) {
-    if let Some(entry) = entry(scenario, machine, device) {
-        entry.id = id.to_owned();
-        entry.memory_gb = None;
+/// Puts the device that `named` stands for in the place of one, keeping the count unless it has one.
+pub fn replace_device(scenario: &mut Scenario, machine: usize, device: usize, named: &str) {
+    let new = devices_named(named).into_iter().next();
+    if let (Some(entry), Some(new)) = (entry(scenario, machine, device), new) {
+        let count = if new.count > 1 { new.count } else { entry.count };
+        *entry = DeviceCount { count, ..new };
     }
 }
 
@@ -234,8 +267,10 @@ pub fn drop_unused(scenario: &mut Scenario, key: &str) {
     scenario.unused.retain(|(unused, _)| unused != key);
 }
 
-fn one(id: &str) -> DeviceCount {
-    DeviceCount { id: id.to_owned(), count: 1, memory_gb: None }
+/// The devices of a machine as links write it.
+fn devices_named(text: &str) -> Vec<DeviceCount> {
+    Machine::from_query(text)
+        .map_or_else(|| vec![DeviceCount::one(text)], |machine| machine.devices)
 }
 
 fn devices(scenario: &mut Scenario, machine: usize) -> Option<&mut Vec<DeviceCount>> {
@@ -289,6 +324,38 @@ mod tests {
         assert_eq!(ask(fp8), format!("{fp8}&engine=vllm&lang=ru"));
         let mlx = "model=qwen3-32b&hw=apple-m4-max-40c@64&quant=MLX-4bit";
         assert_eq!(ask(mlx), format!("{mlx}&engine=mlx&lang=ru"));
+    }
+
+    #[test]
+    fn a_device_of_ones_own_takes_the_place_of_the_example_then_of_itself() {
+        let mut scenario = Scenario::default();
+        use_own_device(&mut scenario, "custom:1:memory.24");
+        use_own_device(&mut scenario, "custom:1:memory.32:bandwidth.900");
+        let hw = |scenario: &Scenario| scenario.machines.iter().map(Machine::to_query).collect();
+        let machines: Vec<String> = hw(&scenario);
+        assert_eq!(machines, ["custom:1:memory.32:bandwidth.900"]);
+        let (mut scenario, _) = Scenario::from_query("hw=rtx-4090*2");
+        use_own_device(&mut scenario, "custom:1:memory.24");
+        let machines: Vec<String> = hw(&scenario);
+        assert_eq!(machines, ["rtx-4090*2", "custom:1:memory.24"]);
+    }
+
+    #[test]
+    fn devices_are_named_as_in_links() {
+        let (mut scenario, _) = Scenario::from_query("hw=rtx-3090");
+        add_device(&mut scenario, 0, "rtx-3090*2");
+        add_device(&mut scenario, 0, "apple-m4-max-40c@128");
+        add_machine(&mut scenario, "rtx-4090*4");
+        replace_device(&mut scenario, 1, 0, "rtx-5090");
+        let machines: Vec<String> = scenario.machines.iter().map(Machine::to_query).collect();
+        assert_eq!(machines, ["rtx-3090*3,apple-m4-max-40c@128", "rtx-5090*4"]);
+    }
+
+    #[test]
+    fn a_computer_that_was_read_takes_the_place_of_all_machines() {
+        let (mut scenario, _) = Scenario::from_query("model=qwen3-8b&hw=rtx-4090;a100-sxm-80gb");
+        use_machines(&mut scenario, "hw=rtx-3090*2&reserve=1GiB");
+        assert_eq!(scenario.to_query(), "model=qwen3-8b&hw=rtx-3090*2&reserve=1GiB");
     }
 
     #[test]

@@ -105,5 +105,37 @@ pageTest("is reached from a figure, at its engine's speeds", {}, async (headroom
   assert.match(await headroom.words("answer-accuracy"), /typical error [\d.]+ %, \d+ measured/u);
   await headroom.part("answer-accuracy").click();
   await headroom.part("accuracy-case").first().waitFor();
-  assert.match(decodeURIComponent(headroom.query), /view=accuracy,speed,vLLM/u);
+  assert.match(decodeURIComponent(headroom.query), /view=accuracy,speed,device=Hopper.datacenter,vLLM/u);
+});
+
+pageTest("a dot a figure, of the reader's engine and device first", {}, async (headroom) => {
+  await headroom.open("?model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M");
+  await headroom.page.locator("html[data-rest=here]").waitFor();
+  await headroom.part("answer-accuracy").click();
+  const scatter = headroom.part("accuracy-scatter");
+  await scatter.waitFor();
+  assert.match(decodeURIComponent(headroom.query).replaceAll("+", " "), /device=Ada Lovelace,llama\.cpp/u);
+  const of = (family) =>
+    table.speed.groups
+      .filter((g) => g.engine === "llama.cpp" && g.figure === "decode" && (!family || g.family === family))
+      .flatMap((g) => g.points ?? []);
+  await headroom.part("accuracy-figure").selectOption("decode");
+  const dots = async () => {
+    const paths = await scatter.locator(".chart-dots").evaluateAll((all) => all.map((path) => path.getAttribute("d")));
+    return paths.join("").split("M").length - 1;
+  };
+  assert.ok(of("Ada Lovelace").length > 50);
+  assert.equal(await dots(), of("Ada Lovelace").length);
+  // The nearest dot is read out.
+  const [measured, expected] = of("Ada Lovelace")[0];
+  const box = await headroom.part("scatter-hit").boundingBox();
+  const all = of("Ada Lovelace").flatMap(([a, b]) => [a, b]);
+  const [from, to] = [Math.min(...all) / 1.2, Math.max(...all) * 1.2];
+  const share = (value) => Math.log(value / from) / Math.log(to / from);
+  await headroom.page.mouse.move(box.x + share(measured) * box.width, box.y + (1 - share(expected)) * box.height);
+  assert.match(await headroom.words("scatter-read"), /^Measured .* predicted .*%/u);
+  await assertAccessible(headroom);
+  await headroom.part("accuracy-family").selectOption("");
+  await headroom.page.waitForFunction(() => !location.search.includes("Ada"));
+  assert.equal(await dots(), of().length);
 });

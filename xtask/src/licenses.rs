@@ -80,14 +80,14 @@ fn texts(folder: &Path, license: &str) -> Result<Vec<String>> {
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_uppercase();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_uppercase();
         let is_text = ["LICENSE", "LICENCE", "COPYING", "UNLICENSE"];
         if path.is_file() && is_text.iter().any(|word| name.starts_with(word)) {
             files.push(path);
         }
     }
     files.sort();
-    let is_mit = |path: &PathBuf| path.to_string_lossy().to_uppercase().ends_with("MIT");
+    let is_mit = |path: &PathBuf| path.to_string_lossy().to_ascii_uppercase().ends_with("MIT");
     if license.contains(" OR ") && files.iter().any(is_mit) {
         files.retain(is_mit);
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{OwnError, VERSION, plain_name, versioned};
 use crate::catalog::{Device, DeviceKind};
+use crate::numerals::decimal;
 
 /// What is known of a device that somebody has.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +33,22 @@ const VENDORS: &[(&str, &str)] = &[("nvidia", "NVIDIA"), ("amd", "AMD"), ("intel
 const OPS_PER_BYTE: f64 = 140.0;
 
 impl CustomDevice {
+    /// The least and the most memory that is accepted, in GB.
+    pub const MEMORY_GB: (f64, f64) = (0.5, 4096.0);
+    /// The least and the most bandwidth that is accepted, in GB/s.
+    pub const BANDWIDTH_GB_S: (f64, f64) = (1.0, 100_000.0);
+    /// The least and the highest peak that is accepted, in TFLOPS.
+    pub const FP16_TFLOPS: (f64, f64) = (0.01, 100_000.0);
+    /// The lowest and the highest price that is accepted, in US dollars.
+    pub const PRICE_USD: (f64, f64) = (0.0, 1e7);
+    /// The least and the most power that is accepted, in watts.
+    pub const POWER_W: (f64, f64) = (1.0, 20_000.0);
+
+    /// Makers whose backends are known, as the catalogue writes them.
+    pub fn vendors() -> impl Iterator<Item = &'static str> {
+        VENDORS.iter().map(|(_, name)| *name)
+    }
+
     /// Reads what is behind `custom:`.
     ///
     /// # Errors
@@ -40,9 +57,9 @@ impl CustomDevice {
         let mut device = CustomDevice::default();
         for pair in versioned(text)?.split(':').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('.').unwrap_or((pair, ""));
-            let number = |least: f64, most: f64| {
+            let number = |(least, most): (f64, f64)| {
                 let is_plain = value.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-                let number = value.parse::<f64>().ok().filter(|_| is_plain);
+                let number = decimal(value).filter(|_| is_plain);
                 let number = number.filter(|number| (least..=most).contains(number));
                 let accepted = || format!("a number from {least} to {most}");
                 number.ok_or_else(|| OwnError::new(key, value, accepted()))
@@ -55,11 +72,11 @@ impl CustomDevice {
                     let wrong = || OwnError::new(key, value, accepted().join(", "));
                     device.vendor = known.ok_or_else(wrong)?.1.to_owned();
                 }
-                "memory" => device.memory_gb = number(0.5, 4096.0)?,
-                "bandwidth" => device.bandwidth_gb_s = Some(number(1.0, 100_000.0)?),
-                "fp16" => device.fp16_tflops = Some(number(0.01, 100_000.0)?),
-                "price" => device.price_usd = Some(number(0.0, 1e7)?),
-                "watts" => device.power_w = Some(number(1.0, 20_000.0)?),
+                "memory" => device.memory_gb = number(CustomDevice::MEMORY_GB)?,
+                "bandwidth" => device.bandwidth_gb_s = Some(number(CustomDevice::BANDWIDTH_GB_S)?),
+                "fp16" => device.fp16_tflops = Some(number(CustomDevice::FP16_TFLOPS)?),
+                "price" => device.price_usd = Some(number(CustomDevice::PRICE_USD)?),
+                "watts" => device.power_w = Some(number(CustomDevice::POWER_W)?),
                 _ => {
                     let accepted = "name, vendor, memory, bandwidth, fp16, price, watts";
                     return Err(OwnError::new(key, value, accepted));

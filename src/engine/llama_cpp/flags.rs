@@ -255,7 +255,7 @@ pub fn ollama_addons(addons: &Addons<'_>) -> Vec<String> {
 /// Flags of LM Studio that load `addons`. The projector comes with the model.
 pub fn lm_studio_addons(addons: &Addons<'_>) -> Vec<String> {
     let draft = addons.draft().map(|draft| {
-        let (name, tokens) = (draft.model().name_on_hub().to_lowercase(), addons.proposed());
+        let (name, tokens) = (draft.model().name_on_hub().to_ascii_lowercase(), addons.proposed());
         format!(
             "--speculative-draft-simple --speculative-draft-model {name} \
              --speculative-draft-max-tokens {tokens}"

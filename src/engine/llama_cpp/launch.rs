@@ -44,7 +44,7 @@ pub fn ollama(model: &Model, quant: Quant, flags: &[String]) -> Launch {
                 text += instruction;
                 text.push('\n');
             }
-            let name = model.name_on_hub().to_lowercase();
+            let name = model.name_on_hub().to_ascii_lowercase();
             let create = Command::new("ollama create").word(&name).with("-f Modelfile");
             let file = TextFile { name: "Modelfile".to_owned(), text };
             (vec![file], vec![create, run(&name)])
@@ -55,7 +55,7 @@ pub fn ollama(model: &Model, quant: Quant, flags: &[String]) -> Launch {
 
 /// LM Studio, which knows models by their names in lower case.
 pub fn lm_studio(model: &Model, _: Quant, flags: &[String]) -> Launch {
-    let name = model.name_on_hub().to_lowercase();
+    let name = model.name_on_hub().to_ascii_lowercase();
     Launch::of(Command::new("lms load").word(name).flags(flags))
 }
 

@@ -46,7 +46,7 @@ impl Operations for LmStudio {
     }
 
     fn check(&self, a: &Answered<'_>) -> Vec<PlanStep> {
-        let name = a.model.name_on_hub().to_lowercase();
+        let name = a.model.name_on_hub().to_ascii_lowercase();
         let chat = Command::new("lms chat").word(name).with("--stats --prompt");
         let chat = chat.word("Write 300 words about the sea.");
         vec![PlanStep::run(What::Measure, [chat])]

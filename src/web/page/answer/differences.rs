@@ -8,6 +8,7 @@ use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use headroom::advice::{Cause, Pool, Reason, difference, pool};
+use headroom::letters::lowercase;
 use headroom::report::SlidingWindowCache;
 use headroom::report::{Cell, Term, Verdict};
 use headroom::scenario::Selected;
@@ -133,7 +134,7 @@ fn sentence(state: State, reason: &Reason, this: &Cell, other: &Cell) -> String 
             tr!(state, difference.layers, light = l, amount = amount)
         }
         Cause::InRam(term) => {
-            tr!(state, difference.in_ram, light = l, term = text::term(state, term).to_lowercase())
+            tr!(state, difference.in_ram, light = l, term = lowercase(text::term(state, term)))
         }
         Cause::CacheType => {
             let [heavy, light] = [heavy, light].map(|cell| bits(state, cell));

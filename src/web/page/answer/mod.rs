@@ -65,7 +65,7 @@ pub fn AnswerLine() -> impl IntoView {
     };
     let accuracy = move || {
         let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
-        Some(accuracy::of_engine(engine, true))
+        Some(accuracy::of_cell(state, engine, true))
     };
     view! {
         <section class="answer" aria-label=words!(state, answer_region) aria-live="polite">

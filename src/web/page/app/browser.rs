@@ -69,6 +69,49 @@ pub async fn copy(text: &str) -> bool {
     JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
 }
 
+/// The text of a paste.
+pub fn pasted(event: &web_sys::Event) -> Option<String> {
+    let data = js_sys::Reflect::get(event, &JsValue::from_str("clipboardData")).ok()?;
+    data.dyn_into::<web_sys::DataTransfer>().ok()?.get_data("text/plain").ok()
+}
+
+/// What the browser calls the computer's graphics device: by WebGL, else by WebGPU. `None` where it
+/// does not say.
+pub async fn graphics() -> Option<String> {
+    if let Some(name) = webgl_renderer() {
+        return Some(name);
+    }
+    let get = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &JsValue::from_str(name)).ok();
+    let gpu = get(&window().navigator(), "gpu")?;
+    let request: js_sys::Function = get(&gpu, "requestAdapter")?.dyn_into().ok()?;
+    let adapter: js_sys::Promise = request.call0(&gpu).ok()?.dyn_into().ok()?;
+    let info = get(&JsFuture::from(adapter).await.ok()?, "info")?;
+    let part = |name| get(&info, name).and_then(|text| text.as_string()).unwrap_or_default();
+    let name = ["vendor", "architecture", "description"].map(part).join(" ");
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// `UNMASKED_RENDERER_WEBGL`, such as `ANGLE (NVIDIA, NVIDIA GeForce RTX 4090 Direct3D11 ...)`.
+fn webgl_renderer() -> Option<String> {
+    const UNMASKED_RENDERER_WEBGL: f64 = 37446.0;
+    let call = |of: &JsValue, name: &str, argument: JsValue| {
+        let function = js_sys::Reflect::get(of, &JsValue::from_str(name)).ok()?;
+        let result = function.dyn_into::<js_sys::Function>().ok()?.call1(of, &argument).ok()?;
+        (!result.is_null() && !result.is_undefined()).then_some(result)
+    };
+    let canvas: JsValue = document().create_element("canvas").ok()?.into();
+    let context = call(&canvas, "getContext", JsValue::from_str("webgl"))?;
+    // Without it the name is one for all of a kind.
+    call(&context, "getExtension", JsValue::from_str("WEBGL_debug_renderer_info"));
+    let name = call(&context, "getParameter", JsValue::from_f64(UNMASKED_RENDERER_WEBGL));
+    let name = name.and_then(|name| name.as_string());
+    // A browser has few contexts.
+    if let Some(lose) = call(&context, "getExtension", JsValue::from_str("WEBGL_lose_context")) {
+        call(&lose, "loseContext", JsValue::UNDEFINED);
+    }
+    name.filter(|name| !name.is_empty())
+}
+
 /// Sets an attribute of `<html>`, or takes it off.
 pub fn mark_root(name: &str, value: Option<&str>) {
     if let Some(root) = document().document_element() {

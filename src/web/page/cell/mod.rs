@@ -147,7 +147,7 @@ fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
     };
     let accuracy = move || {
         let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
-        Some(accuracy::of_engine(engine, false))
+        Some(accuracy::of_cell(state, engine, false))
     };
     view! {
         <header class="bill-head">

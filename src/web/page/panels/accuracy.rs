@@ -2,6 +2,7 @@
 //! file, fetched when the reader asks for them.
 
 mod cases;
+mod scatter;
 mod summary;
 
 use leptos::prelude::*;
@@ -14,11 +15,13 @@ use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::widgets::field::Select;
 use cases::Cases;
-use headroom::accuracy::table::Part;
+use headroom::accuracy::table::{Group, Part};
 use headroom::accuracy::{Figure, Table, Unit};
-use headroom::scenario::{Accuracy, Engine, Scenario};
+use headroom::scenario::{Accuracy, Engine};
 use headroom::sort;
+use headroom::speed::Chip;
 use headroom::units::Bytes;
+use scatter::Scatter;
 use summary::Summaries;
 
 /// Where the figures lie, beside the page.
@@ -55,6 +58,21 @@ impl Shown {
         })
     }
 
+    /// The family of devices that is asked for, if some of it were measured.
+    fn family(self) -> Option<String> {
+        let family = self.asked.with(|asked| asked.family.clone())?;
+        let is_known = |group: &Group| {
+            group.family.as_ref() == Some(&family) && self.wants(&group.engine, group.figure)
+        };
+        self.part(|part| part.groups.iter().any(is_known)).then_some(family)
+    }
+
+    /// The figures that belong to this group alone are asked for.
+    fn wants_group(self, group: &Group) -> bool {
+        let family = self.family();
+        self.wants(&group.engine, group.figure) && (family.is_none() || family == group.family)
+    }
+
     /// Narrows or widens what is shown.
     fn ask(self, change: impl FnOnce(&mut Accuracy)) {
         self.state.choose(|s| change(s.view.accuracy.get_or_insert_default()));
@@ -72,7 +90,6 @@ pub fn AccuracyLink(
     children: Children,
 ) -> impl IntoView {
     let state = use_state();
-    let there = move |scenario: &mut Scenario| scenario.view.accuracy = to.get_untracked();
     let address = move || {
         let mut scenario = state.scenario.get();
         scenario.view.accuracy = to.get();
@@ -88,7 +105,8 @@ pub fn AccuracyLink(
                 // With a key held the browser opens it elsewhere.
                 if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
                     event.prevent_default();
-                    state.choose(there);
+                    let there = to.get_untracked();
+                    state.choose(|s| s.view.accuracy = there);
                     window().scroll_to_with_x_and_y(0.0, 0.0);
                 }
             }
@@ -100,7 +118,7 @@ pub fn AccuracyLink(
 
 /// What there is about an engine's memory or its speed; a front end or fork of llama.cpp without
 /// cases of its own has llama.cpp's.
-pub fn of_engine(engine: Option<Engine>, speed: bool) -> Accuracy {
+fn of_engine(engine: Option<Engine>, speed: bool) -> Accuracy {
     let engine = match engine {
         // Their memory was measured.
         Some(Engine::Ollama | Engine::IkLlamaCpp) if !speed => engine,
@@ -112,6 +130,19 @@ pub fn of_engine(engine: Option<Engine>, speed: bool) -> Accuracy {
     };
     let engine = engine.map(|engine| engine.title().to_owned());
     Accuracy { speed, engine, ..Accuracy::default() }
+}
+
+/// What there is about the engine and the devices of the open cell.
+pub fn of_cell(state: State, engine: Option<Engine>, speed: bool) -> Accuracy {
+    let device = state.selected.get().and_then(|at| {
+        let id =
+            state.scenario.with(|s| Some(s.machines.get(at.machine)?.devices.first()?.id.clone()));
+        state.catalog.device(&id?)
+    });
+    // Memory does not depend on it.
+    let device = device.filter(|_| speed);
+    let family = device.and_then(Chip::of).map(|chip| chip.family);
+    Accuracy { family, ..of_engine(engine, speed) }
 }
 
 /// The whole page.
@@ -164,6 +195,7 @@ pub fn AccuracyPage() -> impl IntoView {
                     view! {
                         <Lead shown />
                         <Choice shown />
+                        <Scatter shown />
                         <Summaries shown />
                         <Cases shown />
                         <LeftOut shown />
@@ -288,6 +320,15 @@ fn Choice(shown: Shown) -> impl IntoView {
             figures
         })
     };
+    let families = move || {
+        shown.part(|part| {
+            let groups = part.groups.iter().filter(|g| shown.wants(&g.engine, g.figure));
+            let mut names: Vec<String> = groups.filter_map(|g| g.family.clone()).collect();
+            sort::distinct(&mut names);
+            names
+        })
+    };
+    let family = move || shown.family().unwrap_or_default();
     let engine = move || asked.with(|asked| asked.engine.clone().unwrap_or_default());
     let figure = move || asked.with(|asked| asked.figure.clone().unwrap_or_default());
     // What the link asks for is among them even where there is nothing of it.
@@ -327,6 +368,18 @@ fn Choice(shown: Shown) -> impl IntoView {
                 choose=Callback::new(move |value| shown.ask(|asked| asked.figure = given(value)))
                 testid="accuracy-figure"
             />
+            <Show when=move || !families().is_empty()>
+                <Select
+                    label=words!(state, accuracy.devices)
+                    options=Signal::derive(move || {
+                        let named = families().into_iter().map(|name| (name.clone(), name));
+                        options(named.collect(), family())
+                    })
+                    value=Signal::derive(family)
+                    choose=Callback::new(move |value| shown.ask(|asked| asked.family = given(value)))
+                    testid="accuracy-family"
+                />
+            </Show>
         </div>
     }
 }

@@ -10,13 +10,16 @@ use leptos::web_sys;
 use send_wrapper::SendWrapper;
 
 use crate::edit;
+use crate::page::app::browser;
 use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::rest::Rest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::from_hub::FromHub;
 use crate::page::question::read_files::DropFiles;
-use headroom::ask::{Asked, Choice, ask};
+use crate::page::question::this_computer::takes_output;
+use crate::page::widgets::icons::Cross;
+use headroom::ask::{Asked, Choice, Understood, ask};
 use headroom::quant::Quant;
 
 /// How long typing rests before it is read, in milliseconds.
@@ -52,6 +55,34 @@ pub fn AskBox() -> impl IntoView {
             _ = input.blur();
         }
         state.choose(|s| edit::ask(s, &query));
+    };
+    // Whoever takes a part back takes its words back.
+    let remove = Callback::new(move |part: Understood| {
+        let without = typed.with_untracked(|typed| typed.replacen(&part.text, " ", 1));
+        if typed.with_untracked(|typed| *typed == without) {
+            asked.update(|asked| {
+                asked.query = without_key(&asked.query, &part.key).collect::<Vec<_>>().join("&");
+                asked.understood.retain(|other| *other != part);
+            });
+        } else {
+            typed.set(without.split_whitespace().collect::<Vec<_>>().join(" "));
+            read();
+        }
+        if let Some(input) = input.get_untracked() {
+            _ = input.focus();
+        }
+    });
+    // Several lines are what a program printed of a computer, or text to be read as one line.
+    let on_paste = move |event: ev::Event| {
+        let text = browser::pasted(&event).filter(|text| text.contains('\n'));
+        if let Some(text) = text
+            && rest.get_untracked() == Rest::Here
+            && takes_output(state, &text)
+        {
+            event.prevent_default();
+            typed.set(String::new());
+            open.set(false);
+        }
     };
     let repository = memo(move || asked.with(|asked| asked.repository.clone()));
     let take_model = Callback::new(move |(id, quant): (String, Option<Quant>)| {
@@ -118,10 +149,11 @@ pub fn AskBox() -> impl IntoView {
                     waiting.set_value(Some(SendWrapper::new(Timeout::new(REST, read))));
                 }
                 on:keydown=on_key
+                on:paste=move |event| on_paste(event.into())
             />
             <Show when=shown>
                 <div class="ask-panel" data-testid="ask-panel" aria-live="polite">
-                    <Understood asked />
+                    <Understood asked remove />
                     <For
                         each=move || choices.get()
                         key=|choice| (choice.key.clone(), choice.text.clone(), choice.options.clone())
@@ -172,7 +204,7 @@ pub fn AskBox() -> impl IntoView {
 
 /// What was understood, and what was not.
 #[component]
-fn Understood(asked: RwSignal<Asked>) -> impl IntoView {
+fn Understood(asked: RwSignal<Asked>, remove: Callback<Understood>) -> impl IntoView {
     let state = use_state();
     let parts = memo(move || asked.with(|asked| asked.understood.clone()));
     let ignored = memo(move || asked.with(|asked| asked.ignored.join(" ")));
@@ -185,9 +217,19 @@ fn Understood(asked: RwSignal<Asked>) -> impl IntoView {
             >
                 {
                     let (key, title) = (part.key.clone(), part.text.clone());
+                    let (label, removed) = (title.clone(), part.clone());
                     view! {
                         <li class="chip" data-testid="ask-chip" data-key=key title=title>
-                            {move || name(state, &part.key, &part.value)}
+                            <span>{move || name(state, &part.key, &part.value)}</span>
+                            <button
+                                type="button"
+                                class="button button-icon button-quiet"
+                                data-testid="ask-chip-remove"
+                                aria-label=move || tr!(state, ask.remove, text = label.clone())
+                                on:click=move |_| remove.run(removed.clone())
+                            >
+                                <Cross />
+                            </button>
                         </li>
                     }
                 }
@@ -248,7 +290,11 @@ fn name(state: State, key: &str, value: &str) -> String {
 /// `query` with the value of `pair` in place of the one it has.
 fn with_pair(query: &str, pair: &str) -> String {
     let key = pair.split('=').next().unwrap_or_default();
-    let others = query.split('&').filter(|other| !other.is_empty());
-    let others = others.filter(|other| other.split('=').next() != Some(key));
-    others.chain([pair]).collect::<Vec<_>>().join("&")
+    without_key(query, key).chain([pair]).collect::<Vec<_>>().join("&")
+}
+
+/// The pairs of `query` but that of `key`.
+fn without_key<'a>(query: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.filter(move |pair| pair.split('=').next() != Some(key))
 }

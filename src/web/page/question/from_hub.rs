@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::page::app::state::use_state;
 use crate::page::app::text::tr;
+use crate::page::question::kept_models;
 use crate::page::question::read_files::{Answer, Failure, answer, failed};
 use headroom::import::HubOption;
 use headroom::quant::Quant;
@@ -56,6 +57,7 @@ pub fn FromHub(
         spawn_local(async move {
             let next = match answer(READER, &JsValue::from_str(&repository)).await {
                 Some(Answer { id: Some(id), quant, .. }) => {
+                    kept_models::keep(&id);
                     _ = progress.try_set(Progress::Idle);
                     _ = take.try_run((id, quant));
                     return;

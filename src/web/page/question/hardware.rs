@@ -7,13 +7,18 @@ use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
-use crate::page::question::picker::{Adder, Matches, found};
+use crate::page::question::own_device::OwnDevice;
+use crate::page::question::picker::{Adder, Matches, found, meant, meant_first};
+use crate::page::question::this_computer::ThisComputer;
 use crate::page::widgets::combobox::{Choice, Combobox, Found};
 use crate::page::widgets::field::{NumberField, Select, Stepper};
 use crate::page::widgets::icons::Cross;
 use crate::{edit, number};
 use headroom::catalog::Device;
-use headroom::scenario::{Bounds, DeviceCount};
+use headroom::scenario::{Bounds, DeviceCount, Machine};
+
+/// What stands in a list of devices for one that it does not have.
+const OWN: &str = "own";
 
 /// As many machines stay open to changes. More than that are a list of names, of which one at a
 /// time is open.
@@ -40,6 +45,7 @@ pub fn Hardware() -> impl IntoView {
         (true, None) => 0..0,
     });
     let search = search(state);
+    let own = RwSignal::new(false);
     view! {
         <div
             class="group hardware"
@@ -59,7 +65,9 @@ pub fn Hardware() -> impl IntoView {
             <For each=move || open.get() key=|machine| *machine let(machine)>
                 <Machine machine search />
             </For>
-            <AddMachine search />
+            <AddMachine search opened=own />
+            <OwnDevice opened=own />
+            <ThisComputer />
             </div>
         </div>
     }
@@ -115,14 +123,27 @@ fn Machine(machine: usize, search: Callback<String, Found>) -> impl IntoView {
 
 /// A field that adds a machine: the first one, or one to compare with.
 #[component]
-fn AddMachine(search: Callback<String, Found>) -> impl IntoView {
+fn AddMachine(search: Callback<String, Found>, opened: RwSignal<bool>) -> impl IntoView {
     let state = use_state();
     let is_first = state.slice(|scenario| scenario.machines.is_empty());
     let label = Signal::derive(move || match is_first.get() {
         true => tr!(state, hardware.add).to_owned(),
         false => tr!(state, hardware.compare).to_owned(),
     });
+    let search = Callback::new(move |text: String| {
+        let mut found = search.run(text);
+        found.choices.push(Choice {
+            id: OWN.to_owned(),
+            title: tr!(state, own_device.title).to_owned(),
+            detail: tr!(state, own_device.detail).to_owned(),
+        });
+        found
+    });
     let add = Callback::new(move |id: String| {
+        if id == OWN {
+            opened.set(true);
+            return;
+        }
         state.choose(|s| {
             edit::add_machine(s, &id);
             edit::drop_unused(s, "hw");
@@ -221,8 +242,10 @@ fn search(state: State) -> Callback<String, Found> {
             let ids = state.catalog.suggest_device(&text).nearest;
             ids.iter().filter_map(|id| state.catalog.device(id)).collect()
         };
-        found(
-            state.catalog.find_devices(&text),
+        let matching = state.catalog.find_devices(&text);
+        let is_near = matching.is_empty();
+        let found = found(
+            matching,
             nearest,
             |d| choice(state, d),
             |matches| match matches {
@@ -232,7 +255,14 @@ fn search(state: State) -> Callback<String, Found> {
                 Matches::Near => tr!(state, hardware.nothing, text = text.clone()),
                 Matches::None => tr!(state, hardware.nothing_near, text = text.clone()),
             },
-        )
+        );
+        let meant = meant(state, "hw", &text).into_iter().filter_map(|value| {
+            let machine = Machine::from_query(&value)?;
+            Some(Choice { id: value, title: state.machine_name(&machine), detail: String::new() })
+        });
+        meant_first(found, is_near, meant.collect(), |n| {
+            tr!(state, counts.devices_found, count = n, n = state.whole(n as u64))
+        })
     })
 }
 

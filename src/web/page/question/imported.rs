@@ -1,14 +1,27 @@
 //! What public/boot.js and public/hub.js ask of a model's files and of a list of them, as they read
 //! them.
 
+use std::cell::RefCell;
+
 use leptos::wasm_bindgen::prelude::*;
 use serde_json::{Value, json};
 
 use headroom::catalog::Catalog;
-use headroom::import::{Files, ImportError, Repository, read_all};
+use headroom::import::{Files, ImportError, Remark, Repository, read_all};
+
+thread_local! {
+    /// What is to be known of how the last model was read: it stays within the app.
+    static REMARKS: RefCell<Vec<Remark>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is to be known of how the last model was read.
+pub fn remarks() -> Vec<Remark> {
+    REMARKS.take()
+}
 
 /// What is read of files, of each its name, its beginning and its size, as JSON: `more`, how many
-/// bytes of each are needed; or `id`, `quant` and `remarks` of the model; or `error`.
+/// bytes of each are needed; or `id` and `quant` of the model, whose [`remarks`] are then kept; or
+/// `error`.
 #[wasm_bindgen]
 pub fn imported(
     names: Vec<String>,
@@ -22,11 +35,10 @@ pub fn imported(
         .collect();
     let answer = match read_all(Catalog::bundled(), &files) {
         Ok(Files::More(more)) => json!({ "more": more }),
-        Ok(Files::Model(model)) => json!({
-            "id": model.custom.to_id(),
-            "quant": model.quant,
-            "remarks": model.remarks,
-        }),
+        Ok(Files::Model(model)) => {
+            REMARKS.set(model.remarks);
+            json!({ "id": model.custom.to_id(), "quant": model.quant })
+        }
         Err(error) => refused(&error),
     };
     answer.to_string()

@@ -61,7 +61,7 @@ pub fn CacheTypeFields() -> impl IntoView {
 }
 
 fn options(types: &[CacheType]) -> Vec<(String, String)> {
-    types.iter().map(|ty| (ty.name().to_owned(), ty.name().to_uppercase())).collect()
+    types.iter().map(|ty| (ty.name().to_owned(), ty.name().to_ascii_uppercase())).collect()
 }
 
 fn set(state: State, name: &str, apply: impl FnOnce(&mut CacheTypes, CacheType)) {

@@ -9,14 +9,17 @@ pub mod engines;
 pub mod from_hub;
 pub mod hardware;
 pub mod imported;
+pub mod kept_models;
 pub mod kv_fields;
 pub mod measure;
 pub mod models;
 pub mod offload_fields;
+pub mod own_device;
 pub mod picker;
 pub mod quants;
 pub mod read_files;
 pub mod setting;
+pub mod this_computer;
 
 use leptos::prelude::*;
 

@@ -6,7 +6,8 @@ use crate::edit;
 use crate::page::app::numbers::Style;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
-use crate::page::question::picker::{Adder, Matches, found};
+use crate::page::question::kept_models::KeptModels;
+use crate::page::question::picker::{Adder, Matches, found, meant, meant_first};
 use crate::page::question::read_files::ReadFiles;
 use crate::page::widgets::combobox::{Choice, Found};
 use crate::page::widgets::icons::Cross;
@@ -50,6 +51,7 @@ pub fn Models() -> impl IntoView {
                 </ul>
                 <AddModel replaces_example=true testid="model-pick" />
                 <ReadFiles />
+                <KeptModels />
             </div>
         </div>
     }
@@ -86,8 +88,10 @@ fn search(state: State) -> Callback<String, Found> {
             let ids = state.catalog.suggest_model(&text).nearest;
             ids.iter().filter_map(|id| state.catalog.model(id)).collect()
         };
-        let mut found = found(
-            state.catalog.find_models(&text),
+        let matching = state.catalog.find_models(&text);
+        let is_near = matching.is_empty();
+        let found = found(
+            matching,
             nearest,
             |m| choice(state, m),
             |matches| match matches {
@@ -98,6 +102,13 @@ fn search(state: State) -> Callback<String, Found> {
                 Matches::None => tr!(state, models.nothing_near, text = text.clone()),
             },
         );
+        let meant = meant(state, "model", &text).into_iter().filter_map(|value| {
+            let known = state.catalog.model(&value)?;
+            Some(Choice { id: value, ..choice(state, known) })
+        });
+        let mut found = meant_first(found, is_near, meant.collect(), |n| {
+            tr!(state, counts.models_found, count = n, n = state.whole(n as u64))
+        });
         // A repository of Hugging Face: what is chosen is asked for by its notice.
         let id = text.trim();
         if id.contains('/') && found.choices.iter().all(|choice| choice.id != id) {

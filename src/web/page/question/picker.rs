@@ -2,8 +2,11 @@
 
 use leptos::prelude::*;
 
+use crate::page::app::rest::Rest;
+use crate::page::app::state::State;
 use crate::page::widgets::combobox::{Choice, Combobox, Found, LISTED};
 use crate::page::widgets::icons::Plus;
+use headroom::ask::ask;
 
 /// A field that adds what is found by typing.
 #[component]
@@ -43,6 +46,35 @@ pub fn found<T>(
         n => (matches, status(Matches::Some(n))),
     };
     Found { choices: listed.into_iter().take(LISTED).map(choice).collect(), status }
+}
+
+/// The values of `key`, as links write them, that the ask box finds in `text`, the likeliest first;
+/// none before the rest of the app is here.
+pub fn meant(state: State, key: &str, text: &str) -> Vec<String> {
+    if text.trim().is_empty() || state.rest.get_untracked() != Rest::Here {
+        return Vec::new();
+    }
+    let asked = ask(text);
+    let understood = asked.understood.into_iter().filter(|part| part.key == key);
+    let chosen = asked.choices.into_iter().filter(|choice| choice.key == key);
+    let values = understood.map(|part| part.value).filter(|value| value != "*");
+    values.chain(chosen.flat_map(|choice| choice.options)).take(LISTED).collect()
+}
+
+/// What is `meant` before what was `found`; in place of it where nothing matched and it is only near.
+pub fn meant_first(
+    found: Found,
+    is_near: bool,
+    meant: Vec<Choice>,
+    status: impl FnOnce(usize) -> String,
+) -> Found {
+    if meant.is_empty() {
+        return found;
+    }
+    let is_new = |choice: &Choice| !is_near && meant.iter().all(|known| known.id != choice.id);
+    let others: Vec<Choice> = found.choices.into_iter().filter(is_new).collect();
+    let status = if is_near { status(meant.len()) } else { found.status };
+    Found { choices: meant.into_iter().chain(others).take(LISTED).collect(), status }
 }
 
 /// What a search came to.

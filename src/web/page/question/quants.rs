@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::edit;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
-use crate::page::question::picker::Adder;
+use crate::page::question::picker::{Adder, meant, meant_first};
 use crate::page::widgets::combobox::{Choice, Found};
 use crate::page::widgets::icons::Cross;
 use headroom::engine;
@@ -71,9 +71,17 @@ fn search(state: State) -> Callback<String, Found> {
             .map(|name| Choice { id: name.clone(), title: name, detail: String::new() })
             .collect();
         let status = match choices.len() {
-            0 => tr!(state, quants.nothing_near, text = text),
+            0 => tr!(state, quants.nothing_near, text = text.clone()),
             n => tr!(state, counts.quants_found, count = n, n = n),
         };
-        Found { choices, status }
+        let is_near = choices.is_empty();
+        let meant = meant(state, "quant", &text).into_iter().filter_map(|value| {
+            let quant = Quant::parse(&value).filter(|quant| !present.contains(quant))?;
+            let title = quant.to_string();
+            Some(Choice { id: title.clone(), title, detail: String::new() })
+        });
+        meant_first(Found { choices, status }, is_near, meant.collect(), |n| {
+            tr!(state, counts.quants_found, count = n, n = n)
+        })
     })
 }

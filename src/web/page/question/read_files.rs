@@ -11,11 +11,13 @@ use serde::Deserialize;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::edit;
+use crate::page::app::numbers::Style;
 use crate::page::app::reactive::Show;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::from_hub::Refusal;
-use headroom::import::HubOption;
+use crate::page::question::{imported, kept_models};
+use headroom::import::{HubOption, Remark, Unmapped};
 use headroom::quant::Quant;
 use headroom::scenario::Scenario;
 
@@ -49,6 +51,7 @@ pub struct Failure {
 enum Progress {
     Idle,
     Busy,
+    Done(Vec<Remark>),
     Failed(Failure),
     /// What reads could not be loaded.
     Missing,
@@ -75,12 +78,15 @@ impl Reader {
         spawn_local(async move {
             let files = files.into_iter().collect::<js_sys::Array>();
             let (next, found) = match answer(READER, &files).await {
-                Some(Answer { id: Some(id), quant, .. }) => (Progress::Idle, Some((id, quant))),
+                Some(Answer { id: Some(id), quant, .. }) => {
+                    (Progress::Done(imported::remarks()), Some((id, quant)))
+                }
                 Some(Answer { error: Some(error), .. }) => (Progress::Failed(error), None),
                 _ => (Progress::Missing, None),
             };
             _ = progress.try_set(next);
             let Some((id, quant)) = found else { return };
+            kept_models::keep(&id);
             state.choose(|s| {
                 if s.models == Scenario::default().models {
                     s.models.clear();
@@ -143,6 +149,68 @@ pub fn ReadFiles() -> impl IntoView {
             />
         </label>
         <Failed reader />
+        <ul class="field-note" data-testid="import-remarks">
+            {move || match progress.get() {
+                Progress::Done(remarks) => {
+                    let line = |said: &Remark| view! { <li>{remark(state, said)}</li> };
+                    remarks.iter().map(line).collect_view()
+                }
+                _ => Vec::new(),
+            }}
+        </ul>
+    }
+}
+
+/// What is to be known of how a model was read.
+fn remark(state: State, remark: &Remark) -> String {
+    let name = |id: &str| state.model_name(id);
+    match remark {
+        Remark::SameTensors { of } => tr!(state, remark.same_tensors, of = name(of)),
+        Remark::OtherTensors { elements, all, of, example } => {
+            let share = 100.0 * *elements as f64 / (*all).max(1) as f64;
+            let share = state.number(Style::Measured, share);
+            match example {
+                Some(example) => tr!(
+                    state,
+                    remark.other_tensors_such_as,
+                    share = share,
+                    of = name(of),
+                    example = example.clone()
+                ),
+                None => tr!(state, remark.other_tensors, share = share, of = name(of)),
+            }
+        }
+        Remark::SameFamily { of } => tr!(state, remark.same_family, of = name(of)),
+        Remark::UnknownFamily { model_type } => {
+            tr!(state, remark.unknown_family, name = model_type.clone())
+        }
+        Remark::UnknownVision => tr!(state, remark.unknown_vision).to_owned(),
+        Remark::OtherCount { stored, counted } => {
+            let [stored, counted] =
+                [*stored, *counted].map(|n| state.number(Style::Compact, n as f64));
+            tr!(state, remark.other_count, stored = stored, counted = counted)
+        }
+        Remark::ForeignTypes { types } => {
+            tr!(state, remark.foreign_types, types = types.join(", "))
+        }
+        Remark::OnlyWeights { why } => {
+            let why = match why {
+                Unmapped::NoConfig => tr!(state, remark.no_config).to_owned(),
+                Unmapped::Field { file, field, value, accepted } => tr!(
+                    state,
+                    read_files.failed,
+                    file = file.clone(),
+                    field = field.clone(),
+                    value = value.clone(),
+                    accepted = accepted.clone()
+                ),
+                Unmapped::Architecture { name } => {
+                    tr!(state, remark.architecture, name = name.clone())
+                }
+                Unmapped::Tensors { name } => tr!(state, remark.tensors, name = name.clone()),
+            };
+            format!("{why} {}", tr!(state, remark.only_weights))
+        }
     }
 }
 
@@ -153,7 +221,7 @@ fn Failed(reader: Reader) -> impl IntoView {
     let failed = move || match progress.get() {
         Progress::Failed(failure) => Some(failed(state, failure)),
         Progress::Missing => Some(tr!(state, rest.missing).to_owned()),
-        Progress::Idle | Progress::Busy => None,
+        Progress::Idle | Progress::Busy | Progress::Done(_) => None,
     };
     view! {
         <Show when=move || failed().is_some()>

@@ -1,5 +1,6 @@
 //! The field of any setting, made from its row in the table of settings.
 
+use headroom::letters::lowercase;
 use headroom::scenario::{
     Bounds, Control, Display, Group, SETTINGS, Scenario, Setting, Unit, Unset, setting,
 };
@@ -116,8 +117,8 @@ pub struct Wanted(pub RwSignal<String>);
 impl Wanted {
     /// Whether the label of `setting` or its key in links has what is looked for.
     fn is(self, state: State, setting: &Setting) -> bool {
-        let wanted = self.0.with(|text| text.trim().to_lowercase());
-        let label = label(state, setting.key).to_lowercase();
+        let wanted = self.0.with(|text| lowercase(text.trim()));
+        let label = lowercase(label(state, setting.key));
         wanted.split_whitespace().all(|part| label.contains(part) || setting.key.contains(part))
     }
 }
@@ -372,6 +373,6 @@ fn choice(state: State, key: &str, word: &str) -> String {
         ("class", "apple") => tr!(state, ranking.class_apple).to_owned(),
         ("class", "unified") => tr!(state, ranking.class_unified).to_owned(),
         ("class", "cpu") => tr!(state, ranking.class_cpu).to_owned(),
-        _ => word.to_uppercase(),
+        _ => word.to_ascii_uppercase(),
     }
 }

@@ -15,6 +15,7 @@ use crate::page::panels::speed::{self, CellSpeed, Decode, MarkNote, SpeedFilter}
 use crate::page::question::axes::{Axes, axis_name};
 use crate::page::question::models::AddModel;
 use crate::page::widgets::icons::{Cross, VerdictIcon};
+use headroom::letters::lowercase;
 use headroom::report::{Cell, Notice, RefusalReason, Verdict};
 use headroom::scenario::{Axis, Layout, Scenario, Selected};
 use headroom::units::Bytes;
@@ -86,7 +87,7 @@ pub fn Table() -> impl IntoView {
     let caption = move || {
         let Layout { rows, cols, .. } = state.layout.get();
         let (rows, cols) = (axis_name(state, rows), axis_name(state, cols));
-        tr!(state, table.caption, rows = rows.to_lowercase(), cols = cols.to_lowercase())
+        tr!(state, table.caption, rows = lowercase(&rows), cols = lowercase(&cols))
     };
     let names = move || {
         cols.with(|cols| match cols.len() {

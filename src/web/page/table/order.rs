@@ -8,6 +8,7 @@ use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::panels::speed;
 use crate::page::widgets::field::Select;
+use headroom::letters::lowercase;
 use headroom::report::Cell;
 use headroom::scenario::Axis;
 use headroom::sort;
@@ -133,7 +134,7 @@ pub fn ordered(state: State, group: &Spot, axis: Axis, order: &Order) -> Vec<Ent
     rows.retain(|row| is_fast_enough(state, &group.and(row.clone())));
     match order {
         Order::Asked => {}
-        Order::Name => sort::by_key(&mut rows, |row| state.entry_name(row).to_lowercase()),
+        Order::Name => sort::by_key(&mut rows, |row| lowercase(&state.entry_name(row))),
         Order::Memory(col) => sort::by_key(&mut rows, |row| {
             let at = state.scenario.with(|s| group.and(row.clone()).and(col.clone()).at(s));
             let bytes = at.and_then(|at| {

@@ -19,7 +19,10 @@ pub fn Cases(shown: Shown) -> impl IntoView {
     let found = memo(move || {
         shown.part(|part| {
             let rows = part.rows.iter().enumerate();
-            let wanted = rows.filter(|(_, row)| shown.wants(&row.engine, row.figure));
+            let family = shown.family();
+            let wanted = rows.filter(|(_, row)| {
+                shown.wants(&row.engine, row.figure) && (family.is_none() || family == row.family)
+            });
             wanted.map(|(at, _)| at).collect::<Vec<_>>()
         })
     });

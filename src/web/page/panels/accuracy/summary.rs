@@ -49,7 +49,12 @@ pub fn Summaries(shown: Shown) -> impl IntoView {
         let mut groups: Vec<Group> = shown.part(|part| {
             let wanted = part.groups.iter().filter(|g| shown.wants(&g.engine, g.figure));
             // Families of devices are many: they are shown of one figure at a time.
-            wanted.filter(|g| g.family.is_none() || one).cloned().collect()
+            let family = shown.family();
+            let shows = |g: &&Group| match (&family, &g.family) {
+                (None, of) => of.is_none() || one,
+                (family, of) => of.is_none() || *of == *family,
+            };
+            wanted.filter(shows).cloned().collect()
         });
         let by = order.get();
         sort::by(&mut groups, |a, b| by.value(&b.summary).total_cmp(&by.value(&a.summary)));

@@ -1,0 +1,204 @@
+//! Predicted against measured, a dot a figure: what lies on the line was predicted rightly.
+
+use std::fmt::Write as _;
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::web_sys;
+
+use super::{Shown, amount, name, percent};
+use crate::chart::{Axis, SIDE};
+use crate::page::app::reactive::{Show, memo};
+use crate::page::app::text::{tr, words};
+use headroom::accuracy::Figure;
+use headroom::accuracy::table::Point;
+
+/// How far a pointer may be from the dot that is read out, as a share of the plot.
+const NEAR: f64 = 0.05;
+
+/// The dots that are shown: figures of one kind, since each has a unit of its own.
+#[derive(Clone, Debug, PartialEq)]
+struct Dots {
+    figure: Figure,
+    points: Vec<Point>,
+    axis: Axis,
+}
+
+impl Dots {
+    /// Those of the kind that is asked for, or has most of them.
+    fn of(shown: Shown) -> Option<Dots> {
+        shown.part(|part| {
+            let wanted = || part.groups.iter().filter(|group| shown.wants_group(group));
+            let many = |figure: Figure| {
+                let of_kind = wanted().filter(|group| group.figure == figure);
+                of_kind.map(|group| group.points.len()).sum::<usize>()
+            };
+            let figure = wanted().map(|group| group.figure).max_by_key(|figure| many(*figure))?;
+            let points = wanted().filter(|group| group.figure == figure);
+            let points = points.flat_map(|group| group.points.iter().copied());
+            // A logarithm has no place for nothing.
+            let points = points.filter(|point| point.measured > 0.0 && point.expected > 0.0);
+            let points: Vec<Point> = points.collect();
+            let values = || points.iter().flat_map(|point| [point.measured, point.expected]);
+            let least = values().reduce(f64::min)?;
+            let most = values().reduce(f64::max)?;
+            Some(Dots { figure, axis: Axis::log(least / 1.2, most * 1.2), points })
+        })
+    }
+
+    /// Round values along the axis: powers of ten, or where those are few also twice and five times.
+    fn ticks(&self) -> Vec<f64> {
+        let Axis { from, to, .. } = self.axis;
+        let steps: &[f64] = if to / from > 300.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let tens = from.log10().floor() as i32..=to.log10().ceil() as i32;
+        let ticks = tens.flat_map(|ten| steps.iter().map(move |step| step * 10f64.powi(ten)));
+        let ticks: Vec<f64> = ticks.filter(|tick| (from..=to).contains(tick)).collect();
+        let every = ticks.len().div_ceil(7).max(1);
+        ticks.into_iter().step_by(every).collect()
+    }
+
+    /// Where a point lies: across and from above, as shares of the plot.
+    fn place(&self, point: &Point) -> (f64, f64) {
+        (self.axis.share(point.measured), 1.0 - self.axis.share(point.expected))
+    }
+
+    /// A dot for each point that is inside its interval, or is not.
+    fn path(&self, covered: bool) -> String {
+        let mut path = String::new();
+        for point in self.points.iter().filter(|point| point.covered == covered) {
+            let (x, y) = self.place(point);
+            _ = write!(path, "M{:.1} {:.1}h0", x * SIDE, y * SIDE);
+        }
+        path
+    }
+
+    /// The point nearest to a place.
+    fn nearest(&self, x: f64, y: f64) -> Option<usize> {
+        let far = |point: &Point| {
+            let (across, down) = self.place(point);
+            (across - x).hypot(down - y)
+        };
+        let places = self.points.iter().map(far).enumerate();
+        let (at, far) = places.min_by(|a, b| a.1.total_cmp(&b.1))?;
+        (far <= NEAR).then_some(at)
+    }
+}
+
+/// The plot.
+#[component]
+pub fn Scatter(shown: Shown) -> impl IntoView {
+    let state = shown.state;
+    let dots = memo(move || Dots::of(shown));
+    let pointed = RwSignal::new(None::<usize>);
+    let title = Signal::derive(move || {
+        dots.with(|dots| match dots {
+            Some(dots) => tr!(
+                state,
+                accuracy.scatter,
+                figure = name(state, dots.figure),
+                n = state.whole(dots.points.len() as u64)
+            ),
+            None => String::new(),
+        })
+    });
+    let inside = move || {
+        dots.with(|dots| {
+            let points = &dots.as_ref()?.points;
+            let covered = points.iter().filter(|point| point.covered).count();
+            let share = percent(state, covered as f64 / points.len().max(1) as f64);
+            Some(tr!(state, accuracy.scatter_inside, share = share))
+        })
+    };
+    let read_out = move || {
+        dots.with(|dots| {
+            let Dots { figure, points, .. } = dots.as_ref()?;
+            let Point { measured, expected, .. } = *points.get(pointed.get()?)?;
+            let off = state.number(
+                crate::page::app::numbers::Style::Plain,
+                ((expected / measured - 1.0) * 1000.0).round() / 10.0,
+            );
+            let [measured, expected] = [measured, expected].map(|n| amount(state, *figure, n));
+            Some(tr!(
+                state,
+                accuracy.scatter_point,
+                measured = measured,
+                expected = expected,
+                off = off
+            ))
+        })
+    };
+    let point_at = move |event: web_sys::PointerEvent| {
+        let Some(target) = event.current_target() else { return };
+        let rect = target.unchecked_into::<web_sys::Element>().get_bounding_client_rect();
+        let x = (f64::from(event.client_x()) - rect.left()) / rect.width().max(1.0);
+        let y = (f64::from(event.client_y()) - rect.top()) / rect.height().max(1.0);
+        pointed.set(dots.with_untracked(|dots| dots.as_ref()?.nearest(x, y)));
+    };
+    let share = |share: f64| format!("{:.2}%", share * 100.0);
+    let draw = move |dots: &Dots| {
+        let mark = |tick: &f64| {
+            let at = dots.axis.share(*tick);
+            let (x, y, text) = (share(at), share(1.0 - at), amount(state, dots.figure, *tick));
+            view! {
+                <line class="chart-grid" x1=x.clone() x2=x.clone() y1="0" y2="100%" />
+                <line class="chart-grid" x1="0" x2="100%" y1=y.clone() y2=y.clone() />
+                <text class="chart-text" x=x y="100%" dy="18" text-anchor="middle">
+                    {text.clone()}
+                </text>
+                <text class="chart-text" x="0" y=y dx="-8" dy="4" text-anchor="end">
+                    {text}
+                </text>
+            }
+        };
+        view! {
+            {dots.ticks().iter().map(mark).collect_view()}
+            <svg
+                class="chart-shapes"
+                width="100%"
+                height="100%"
+                viewBox=format!("0 0 {SIDE} {SIDE}")
+                preserveAspectRatio="none"
+            >
+                <path class="chart-line" d=format!("M0 {SIDE}L{SIDE} 0") />
+                <path class="chart-dots" d=dots.path(true) />
+                <path class="chart-dots" data-covered="false" d=dots.path(false) />
+            </svg>
+            <rect class="chart-frame" width="100%" height="100%" />
+        }
+        .into_any()
+    };
+    let cursor = move || {
+        dots.with(|dots| {
+            let dots = dots.as_ref()?;
+            let (x, y) = dots.place(dots.points.get(pointed.get()?)?);
+            Some(view! { <circle class="chart-dot" cx=share(x) cy=share(y) r="5" /> })
+        })
+    };
+    view! {
+        <Show when=move || dots.with(Option::is_some)>
+            <figure class="chart scatter" data-testid="accuracy-scatter">
+                <figcaption>
+                    <h3>{title}</h3>
+                    <p class="chart-note">{inside}</p>
+                </figcaption>
+                <div class="chart-plot">
+                    <svg role="img" aria-label=title>
+                        <title>{title}</title>
+                        <desc>{inside}</desc>
+                        {move || dots.with(|dots| dots.as_ref().map(draw))}
+                        {cursor}
+                    </svg>
+                    <div
+                        class="chart-hit"
+                        data-testid="scatter-hit"
+                        on:pointermove=point_at
+                        on:pointerdown=point_at
+                        on:pointerleave=move |_| pointed.set(None)
+                    ></div>
+                </div>
+                <p class="chart-x">{words!(state, accuracy.scatter_axes)}</p>
+                <p class="chart-read" data-testid="scatter-read">{read_out}</p>
+            </figure>
+        </Show>
+    }
+}
