@@ -3,9 +3,10 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use headroom::catalog::Catalog;
+use headroom::engine::llama_cpp::Division;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::engine::llama_cpp::KvTypes;
-use headroom::engine::llama_cpp::{Placement, Settings, compute};
+use headroom::engine::llama_cpp::{Placement, Settings, compute, compute_whole};
 use headroom::quant::{GgmlType, Mix};
 use headroom::scenario::LogitsBuffer;
 
@@ -133,4 +134,77 @@ fn placements_of_one_class_have_the_same_buffers() {
     }
     assert!(wrong.is_empty(), "{} of {asked} are wrong", wrong.len());
     assert!(asked > 10_000, "{asked}");
+}
+
+/// Layers in a row that repeat, and devices with the same layers, are not built again: as little
+/// memory is told as of a graph that has them all.
+#[test]
+fn a_graph_without_repetitions_takes_the_same_memory() {
+    let (mut asked, mut wrong) = (0u64, Vec::new());
+    let number = |name: &str| std::env::var(name).ok().map(|n| n.parse().unwrap());
+    let every: usize = number("HEADROOM_EVERY").unwrap_or(6);
+    let shift: usize = number("HEADROOM_SEED").unwrap_or(0);
+    let of_streams = |id: &str| id == "minimax-m3";
+    let models = Catalog::bundled().models.iter().enumerate();
+    let models = models.filter(|(i, m)| i % every == shift % every || of_streams(&m.id));
+    for (i, model) in models {
+        let Ok(file) = GgufFile::new(model, Mix::ALL[(i + shift) % Mix::ALL.len()], false) else {
+            continue;
+        };
+        let architecture = model.architecture();
+        let all = architecture.n_layers() + 1;
+        let part = |device_layers: Vec<u64>, host_expert_layers, divided| Placement {
+            device_layers,
+            host_expert_layers,
+            divided,
+        };
+        // Evenly on so many devices, but for so many first layers.
+        let even = |devices: u64, host: u64, experts: u64, divided| {
+            let on_devices = all - host.min(all);
+            let upto = |device: u64| on_devices * device / devices;
+            let layers = (0..devices).map(|device| upto(device + 1) - upto(device));
+            part(layers.collect(), experts, divided)
+        };
+        let (pipeline, alone) = (Division::Layers, Division::Nothing);
+        let mut placements = vec![
+            part(vec![all], 0, alone.clone()),
+            part(vec![all], all / 3, alone.clone()),
+            Placement::cpu(),
+        ];
+        for devices in [2, 3, 5, all / 3 + 1, all / 2, all + 2] {
+            placements.push(even(devices, 0, 0, pipeline.clone()));
+            placements.push(even(devices, devices.min(4), 0, alone.clone()));
+            placements.push(even(devices, 0, all / 2, alone.clone()));
+        }
+        let many = if of_streams(&model.id) { &[2, 3, 9, 32][..] } else { &[2] };
+        for users in many.iter().copied().chain([1]) {
+            let settings = Settings {
+                n_ctx: 4096 * users * (1 + (i as u64 % 4)),
+                n_parallel: users,
+                unified: i % 7 == 1,
+                n_ubatch: [512, 64, 1024][i % 3],
+                kv: KvTypes::both([GgmlType::F16, GgmlType::Q8_0][i % 2]),
+                flash_attention: of_streams(&model.id) || i % 5 > 0,
+                swa_full: false,
+                logits: LogitsBuffer::Server,
+                proposed: 0,
+                snapshots: 0,
+                unpacks_cache: true,
+                kv_on_devices: true,
+            };
+            for placement in &placements {
+                let whole = compute_whole(architecture, &file.weights, &settings, placement);
+                let told = compute(architecture, &file.weights, &settings, placement);
+                asked += 1;
+                if told != whole {
+                    wrong.push(format!("{} {users} {placement:?}: {told:?} {whole:?}", model.id));
+                }
+            }
+        }
+    }
+    for line in wrong.iter().take(40) {
+        println!("{line}");
+    }
+    assert!(wrong.is_empty(), "{} of {asked} are wrong", wrong.len());
+    assert!(asked > 1_000, "{asked}");
 }

@@ -210,7 +210,11 @@ impl<'a> Capacity<'a> {
         }
         let alone = Hardware { parts: vec![*part], ..self.run.hardware().clone() };
         let Some(run) = self.run.on(&alone) else { return 0 };
-        self.copies_in(&run.loads(self.scenario.context, self.scenario.users))
+        let (context, users) = (self.scenario.context, self.scenario.users);
+        match self.copies_in(&run.loads_lower_bound(context, users)) {
+            0 => 0,
+            _ => self.copies_in(&run.loads(context, users)),
+        }
     }
 
     /// Copies that fit, given the `loads` of one copy on one device.
@@ -287,8 +291,9 @@ impl<'a> Capacity<'a> {
             _ => (as_it_lies(), true),
         };
         let free = loads.devices.iter().chain([&loads.host]).map(Load::headroom).sum::<i64>();
-        // What is missing with the layers where they are tells how far away is what runs.
-        if is_placed && loads.fit_expectedly() { free } else { free.min(-1) }
+        // What is missing with the layers where they are tells how far away is what runs. More than
+        // Metal recommends can be used, too.
+        if is_placed && loads.fit_expectedly() { free.max(0) } else { free.min(-1) }
     }
 
     /// The largest number from `fitting` to `most` that fits if the layers are placed anew, which

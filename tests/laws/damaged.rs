@@ -10,13 +10,12 @@ use headroom::ask::{ask, pasted_machine};
 use headroom::catalog::{Catalog, Custom};
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate;
-use headroom::import::{
-    FIRST, HubFiles, MOST_READ, MetaValue, Repository, Step, combine, read, write_header,
-};
+use headroom::import::{MetaValue, write_header};
 use headroom::quant::Mix;
 use headroom::scenario::{Engine, Scenario};
 
 use crate::setting;
+use crate::targets;
 
 /// Rounds of a run that nobody asked for more.
 const ROUNDS: u64 = 3000;
@@ -26,10 +25,10 @@ const ROUNDS: u64 = 3000;
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// Numbers drawn one after the other (SplitMix64).
-struct Draw(u64);
+pub struct Draw(pub u64);
 
 impl Draw {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut n = self.0;
         n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,13 +36,13 @@ impl Draw {
         n ^ (n >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }
 }
 
 /// Whole files, each with its name.
-fn corpus() -> Vec<(String, Vec<u8>)> {
+pub fn corpus() -> Vec<(String, Vec<u8>)> {
     let catalog = Catalog::bundled();
     let mut files = Vec::new();
     for id in ["qwen3-0.6b", "qwen3-30b-a3b", "gemma-3-1b-it", "deepseek-v2-lite", "mamba-130m-hf"]
@@ -101,8 +100,8 @@ fn custom(id: &str) -> String {
     Custom { name, config, ..Custom::default() }.to_id()
 }
 
-/// Changes a few bytes, or takes, doubles or moves a part.
-fn damage(bytes: &mut Vec<u8>, draw: &mut Draw) {
+/// Changes a few bytes, takes or doubles a part, or puts in one of `words` or a word that few expect.
+pub fn damage(bytes: &mut Vec<u8>, words: &[Vec<u8>], draw: &mut Draw) {
     const NUMBERS: &[u64] =
         &[0, 1, 2, 255, 256, 1 << 21, 1 << 31, 1 << 32, 1 << 47, 1 << 63, u64::MAX, u64::MAX - 7];
     const WORDS: &[&[u8]] = &[
@@ -139,55 +138,13 @@ fn damage(bytes: &mut Vec<u8>, draw: &mut Draw) {
                 bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
             }
             _ => {
-                let word = WORDS[draw.below(WORDS.len())];
+                let word = match draw.below(words.len() + WORDS.len()) {
+                    n if n < words.len() => words[n].as_slice(),
+                    n => WORDS[n - words.len()],
+                };
                 let end = (at + draw.below(12)).min(bytes.len());
                 bytes.splice(at..end, word.iter().copied());
             }
-        }
-    }
-}
-
-/// Reads a file as whoever holds it does; the id of the model in it, if there is one.
-fn import(name: &str, bytes: &[u8]) -> Option<String> {
-    // A header is followed by the tensors, whose bytes nobody reads.
-    let size = if name.ends_with(".gguf") { 1 << 40 } else { bytes.len() as u64 };
-    let mut beginning = bytes.to_vec();
-    let mut length = 0;
-    loop {
-        let have = length.min(beginning.len());
-        match read(name, &beginning[..have], size).ok()? {
-            Step::Done(part) => {
-                let parts = vec![(name.to_owned(), *part)];
-                return Some(combine(Catalog::bundled(), parts).ok()?.custom.to_id());
-            }
-            Step::More(more) => {
-                assert!(length < more && more <= MOST_READ, "{name}: {more} after {length}");
-                length = more;
-                // More than was damaged is zeros, as in a sparse file.
-                beginning.resize(beginning.len().max(more.min(4 * FIRST)), 0);
-                if more > beginning.len() {
-                    return None;
-                }
-            }
-        }
-    }
-}
-
-/// Picks of a list of files, whose addresses stay in the repository.
-fn list_of_files(list: &[u8]) {
-    for named in ["owner/A-7B", "owner/A-7B:Q4_K_M", "owner/A-7B/blob/main/a-Q4_K_M.gguf"] {
-        let repository = Repository::named(named).unwrap();
-        match repository.files(list) {
-            Ok(HubFiles::Files(files)) => {
-                let start = "https://huggingface.co/owner/A-7B/resolve/main/";
-                assert!(!files.is_empty() && files.iter().all(|file| file.url.starts_with(start)));
-            }
-            Ok(HubFiles::Options(options)) => {
-                assert!(options.len() > 1);
-                let again = options.iter().map(|option| Repository::named(&option.repository));
-                assert!(again.flatten().all(|again| again.id == repository.id));
-            }
-            Err(error) => assert!(!error.accepted.is_empty(), "{error}"),
         }
     }
 }
@@ -206,7 +163,7 @@ fn damaged_files_are_read_or_refused() {
         let start = Instant::now();
         let (name, whole) = &files[draw.below(files.len())];
         let mut bytes = whole.clone();
-        damage(&mut bytes, &mut draw);
+        damage(&mut bytes, &[], &mut draw);
         let text = String::from_utf8_lossy(&bytes);
         let id = match name.rsplit('.').next() {
             Some("txt") => {
@@ -215,11 +172,11 @@ fn damaged_files_are_read_or_refused() {
                 None
             }
             Some("list") => {
-                list_of_files(&bytes);
+                targets::hub(&bytes);
                 None
             }
             Some("id") => Some(text.into_owned()),
-            _ => import(name, &bytes),
+            _ => targets::import(name, &bytes),
         };
         // What was described is forgotten with its catalogue.
         let catalog = Catalog::bundled().clone();

@@ -8,8 +8,11 @@
 
 mod answers;
 mod damaged;
+mod fuzzed;
 mod links;
 mod questions;
+#[path = "../../fuzz/src/lib.rs"]
+mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -18,8 +21,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use questions::Question;
 
 /// Questions shown of those that break a law.
@@ -114,12 +115,7 @@ impl Found {
 /// Draws a question by `seed` and `number`, and holds all laws against it. The questions that
 /// break one are made as short as still break it.
 fn ask(seed: u64, number: u64, laws: &[Law]) -> Asked {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    bytes[8..16].copy_from_slice(&number.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let question = questions::any_question().new_tree(&mut runner).unwrap().current();
+    let question = questions::drawn(seed, number);
     let start = Instant::now();
     question.report();
     let took = start.elapsed();

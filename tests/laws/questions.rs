@@ -13,6 +13,8 @@ use headroom::report::{Cell, Report};
 use headroom::scenario::{Bounds, Control, Engine, Group, SETTINGS, Scenario, Setting};
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// A link's pairs, and their answer once it was asked for.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +84,16 @@ impl Question {
             Question::new(pairs)
         })
     }
+}
+
+/// Draws a question by `seed` and `number`.
+pub fn drawn(seed: u64, number: u64) -> Question {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    any_question().new_tree(&mut runner).unwrap().current()
 }
 
 /// Any question: a model, a machine, a quantisation and an engine that mostly go together, and up

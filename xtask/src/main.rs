@@ -19,6 +19,7 @@ mod tally;
 mod test;
 mod tools;
 mod trunk;
+mod user;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ The project's tasks.
         Run every check and test, or the groups named.
     cargo xtask fuzz --minutes N [--seed S]
         Hold the laws of tests/laws against questions drawn at random.
+    cargo xtask tools
+        Say which browser and which folder the other tasks use, having tried both.
     cargo xtask flags
         Ask the real parsers of mlx-lm and Transformers about the commands of plans.
     cargo xtask catalog add PATH... --id OWNER/NAME --family F --release YYYY-MM --source WHERE
@@ -95,6 +98,7 @@ fn task(arguments: &[&str]) -> Result<ExitCode> {
             let minutes = minutes.parse().with_context(|| format!("--minutes {minutes}"))?;
             test::fuzz(minutes, seed)?;
         }
+        ["tools"] => user::tools()?,
         ["flags"] => flags::run_all()?,
         [] | ["help" | "--help" | "-h"] => print!("{USAGE}"),
         [other, ..] => bail!("unknown task {other}\n\n{USAGE}"),

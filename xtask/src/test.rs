@@ -14,7 +14,7 @@ use crate::browser::Browser;
 use crate::lint;
 use crate::process::{cargo, executable, root, run as run_command, watch};
 use crate::tally::Tally;
-use crate::{page, tools, trunk};
+use crate::{page, tools, trunk, user};
 
 /// What `--only` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,10 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
                 .env("CHROMEDRIVER", browser.driver);
             Ok(cargo)
+        });
+        steps.step("as an ordinary user", |tally| {
+            tally.passed = user::as_an_ordinary_one()?.into();
+            Ok(())
         });
     }
     if wanted(Group::E2e) {

@@ -169,10 +169,13 @@ impl<'a> LlamaCppAddons<'a> {
     fn lora(&self, lines: &mut AddonLines, placement: &Placement) {
         let Some(lora) = self.addons.lora else { return };
         let architecture = self.file.architecture();
+        let devices = placement.layer_devices(architecture);
         let mut widths = vec![0u64; self.hardware.parts.len() + 1];
         for weight in &self.file.weights {
             if let Some(adapted) = adapted(&weight.tensor, self.addons.lora_targets) {
-                let device = placement.device_of(architecture, weight);
+                let layer = weight.tensor.layer.map(u64::from);
+                let il = placement.layer_of(architecture, weight.tensor.role, layer);
+                let device = il.and_then(|il| *devices.get(il as usize)?);
                 let place = device.unwrap_or(self.hardware.parts.len());
                 if let Some(sum) = widths.get_mut(place) {
                     *sum += adapted.values(1);

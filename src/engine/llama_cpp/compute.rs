@@ -21,10 +21,31 @@ pub fn compute(
     settings: &Settings,
     placement: &Placement,
 ) -> Split {
+    computed(architecture, weights, settings, placement, false)
+}
+
+/// Returns the same as [`compute`], from a graph with every layer on every device.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn compute_whole(
+    architecture: &Architecture,
+    weights: &[Weight],
+    settings: &Settings,
+    placement: &Placement,
+) -> Split {
+    computed(architecture, weights, settings, placement, true)
+}
+
+fn computed(
+    architecture: &Architecture,
+    weights: &[Weight],
+    settings: &Settings,
+    placement: &Placement,
+    is_whole: bool,
+) -> Split {
     let batch = Batch::new(architecture, &settings.effective(architecture));
     let copies = placement.pipeline_copies(architecture);
     let kinds = &graph::kinds(architecture);
-    let model = graph::Model { architecture, kinds, weights };
+    let model = graph::Model { architecture, kinds, weights, is_whole };
     split(&pass(&model, &batch, placement, copies, ContextRange::HERE), 0)
 }
 
@@ -50,6 +71,8 @@ pub(super) fn pass(
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });
     let sizes = graph.buffers(&types, copies);
+    #[cfg(not(target_arch = "wasm32"))]
+    PLACED.set(PLACED.get() + graph.len() as u64);
     keep(graph);
     sizes
 }
@@ -57,6 +80,17 @@ pub(super) fn pass(
 thread_local! {
     /// The allocations of a finished graph, reused for the next one. It carries no other state.
     static SPARE: Cell<Graph> = Cell::default();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+thread_local! {
+    static PLACED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Returns how many tensors of graphs this thread has placed: most of the work of an answer.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn placed_tensors() -> u64 {
+    PLACED.get()
 }
 
 fn keep(graph: Graph) {

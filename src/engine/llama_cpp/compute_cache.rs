@@ -158,7 +158,8 @@ impl GraphCache {
             true => ContextRange::HERE,
             false => even(architecture, &batch),
         };
-        let model = graph::Model { architecture, kinds: self.kinds(architecture), weights };
+        let kinds = self.kinds(architecture);
+        let model = graph::Model { architecture, kinds, weights, is_whole: false };
         let sizes = pass(&model, &batch, placement, copies, span);
         let answer = split(&sizes, 0);
         group.push(Graph { full, sizes });
@@ -188,11 +189,12 @@ fn class(
     copies: u64,
 ) -> Class {
     let mut mixers = architecture.layers.iter().map(|layer| &layer.mixer);
-    let varied = mixers.any(|mixer| mixer.indexer().is_some() || mixer.mamba2().is_some());
-    let place = |il: usize| {
-        let has_host_experts = (il as u64) < placement.host_expert_layers;
-        (placement.device_of_layer(architecture, il as u64), has_host_experts)
-    };
+    let varied = mixers.any(|mixer| {
+        let is_mamba = matches!(mixer, Mixer::Mamba1(_)) || mixer.mamba2().is_some();
+        is_mamba || mixer.indexer().is_some()
+    });
+    let devices = placement.layer_devices(architecture);
+    let place = |il: usize| (devices[il], (il as u64) < placement.host_expert_layers);
     let layer = |il: usize| {
         let (device, has_host_experts) = place(il);
         let cache = graph::cache_layer(architecture, il);

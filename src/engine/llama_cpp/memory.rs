@@ -152,11 +152,9 @@ impl<'a> GgufOnMachine<'a> {
                 split.host += (state.kv + state.recurrent) * *count;
                 continue;
             };
-            for (device, bytes) in split.devices.iter_mut().enumerate() {
-                if placement.group_of(device) == group {
-                    let state = placed.part(*first, Some(device)).of_state(state);
-                    *bytes += (state.kv + state.kv_padding + state.recurrent) * *count;
-                }
+            for device in placement.members(group) {
+                let state = placed.part(*first, Some(device)).of_state(state);
+                split.devices[device] += (state.kv + state.kv_padding + state.recurrent) * *count;
             }
         }
         split
@@ -207,10 +205,10 @@ impl<'a> GgufOnMachine<'a> {
         let states = kv_cache::layer_states(architecture, settings);
         let state = sum(&self.state(placed, settings));
         let plain = states.iter().map(|state| state.kv + state.recurrent).sum::<Bytes>();
-        let rows = states.iter().enumerate().filter_map(|(il, state)| {
-            let place = placement.device_of_layer(architecture, il as u64)?;
-            let devices = (0..placement.devices()).filter(|i| placement.group_of(*i) == place);
-            Some(devices.map(|i| placed.part(il, Some(i)).of_state(*state).kv_padding).sum())
+        let places = placement.layer_devices(architecture);
+        let rows = states.iter().zip(places).enumerate().filter_map(|(il, (state, place))| {
+            let padding = |i| placed.part(il, Some(i)).of_state(*state).kv_padding;
+            Some(placement.members(place?).map(padding).sum())
         });
         let rows: Bytes = if settings.kv_on_devices { rows.sum() } else { Bytes::ZERO };
 
@@ -280,11 +278,15 @@ impl<'a> GgufOnMachine<'a> {
     }
 
     /// Indices of the repeating layers on `device` (`None` for the host).
-    fn layers(&self, placement: &Placement, device: Option<usize>) -> impl Iterator<Item = usize> {
-        let architecture = self.file.architecture();
-        let layers = 0..architecture.n_layers();
-        let here = move |il: &u64| placement.device_of_layer(architecture, *il) == device;
-        layers.filter(here).map(|il| il as usize)
+    fn layers(
+        &self,
+        placement: &Placement,
+        device: Option<usize>,
+    ) -> impl Iterator<Item = usize> + use<> {
+        let mut places = placement.layer_devices(self.file.architecture());
+        places.pop();
+        let layers = places.into_iter().enumerate();
+        layers.filter(move |(_, place)| *place == device).map(|(il, _)| il)
     }
 
     /// Lines of the model on a device (`None` for the host), without empty ones.
@@ -433,8 +435,8 @@ impl PlacedModel {
         let cache = weights::cache_parts(architecture, weights, &placement);
         let mut layers: Vec<LayerGroup> = Vec::new();
         let kinds = file.graphs.kinds(architecture);
-        for (il, kind) in kinds.iter().enumerate() {
-            let group = placement.device_of_layer(architecture, il as u64);
+        let places = placement.layer_devices(architecture);
+        for (il, (kind, group)) in kinds.iter().zip(places).enumerate() {
             let same = |layers: &&mut LayerGroup| {
                 layers.group == group
                     && kinds[layers.first] == *kind

@@ -1,5 +1,7 @@
 //! The placement of a model's layers under llama.cpp.
 
+use std::ops::Range;
+
 use super::graph_quirks;
 use super::tensor_split::Division;
 use crate::architecture::{Architecture, Layer, Mixer, Reach};
@@ -72,11 +74,31 @@ impl Placement {
         None
     }
 
+    /// The device of each repeating layer, and last that of the output layer; `None` for the host.
+    pub fn layer_devices(&self, architecture: &Architecture) -> Vec<Option<usize>> {
+        let layers = architecture.n_layers() + 1;
+        let on_devices = self.device_layers.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
+        let mut devices = vec![None; layers.saturating_sub(on_devices) as usize];
+        for (device, count) in self.device_layers.iter().enumerate() {
+            let end = (devices.len() as u64).saturating_add(*count).min(layers);
+            devices.resize(end as usize, Some(device));
+        }
+        devices
+    }
+
     /// Number of devices, including those that act as one.
     pub fn devices(&self) -> usize {
         match &self.divided {
             Division::Tensors(shares) => shares.len(),
             _ => self.device_layers.len(),
+        }
+    }
+
+    /// The devices that entry `group` of `device_layers` stands for.
+    pub(super) fn members(&self, group: usize) -> Range<usize> {
+        match &self.divided {
+            Division::Tensors(shares) => 0..shares.len(),
+            _ => group..group + 1,
         }
     }
 

@@ -59,23 +59,19 @@ pub(super) fn is_rotary_factors(role: Role) -> bool {
 impl Placement {
     /// The device that holds `weight`; `None` for the host.
     pub fn device_of(&self, architecture: &Architecture, weight: &Weight) -> Option<usize> {
-        self.weight(architecture, weight.tensor.role, weight.tensor.layer.map(u64::from))
-    }
-
-    /// The device that holds a weight; `None` for the host.
-    pub(super) fn weight(
-        &self,
-        architecture: &Architecture,
-        role: Role,
-        layer: Option<u64>,
-    ) -> Option<usize> {
-        let il = self.layer_of(architecture, role, layer)?;
+        let Tensor { role, layer, .. } = weight.tensor;
+        let il = self.layer_of(architecture, role, layer.map(u64::from))?;
         self.device_of_layer(architecture, il)
     }
 
     /// The layer that a weight is placed with, where the output layer counts as the last; `None` if
     /// it is always on the host.
-    fn layer_of(&self, architecture: &Architecture, role: Role, layer: Option<u64>) -> Option<u64> {
+    pub(super) fn layer_of(
+        &self,
+        architecture: &Architecture,
+        role: Role,
+        layer: Option<u64>,
+    ) -> Option<u64> {
         match layer {
             None if is_input(role) => None,
             None if is_with_first_layer(architecture, role) => Some(0),
@@ -94,9 +90,7 @@ fn visit_places<T: Copy>(
     weights: impl Iterator<Item = (Role, Option<u64>, T)>,
     mut put: impl FnMut(Option<usize>, T),
 ) {
-    let places: Vec<Option<usize>> = (0..=architecture.n_layers())
-        .map(|il| placement.device_of_layer(architecture, il))
-        .collect();
+    let places = placement.layer_devices(architecture);
     let layers = &places[..architecture.layers.len()];
     for (role, layer, weight) in weights {
         if is_rotary_factors(role) {

@@ -198,16 +198,17 @@ impl<'a> VllmRun<'a> {
             KvLayout::new(&caches, settings)
         };
         let kv_with_mtp = base.addons.mtp().map(|_| with_mtp());
+        // The ranks of a stage hold the same.
+        let mut known = Vec::new();
         let weights = hardware.parts.iter().enumerate().filter_map(|(i, part)| {
-            let layers = &ranks.stages[ranks.stage(i)?];
-            let fused = stage(checkpoint, ranks.shard_counts, layers);
-            Some(of_rank(
-                checkpoint,
-                fused,
-                ranks.shard_counts.columns,
-                part.device.compute_capability(),
-                release,
-            ))
+            let of = (ranks.stage(i)?, part.device.compute_capability());
+            if let Some((_, bytes)) = known.iter().find(|(known, _)| *known == of) {
+                return Some(*bytes);
+            }
+            let fused = stage(checkpoint, ranks.shard_counts, &ranks.stages[of.0]);
+            let bytes = of_rank(checkpoint, fused, ranks.shard_counts.columns, of.1, release);
+            known.push((of, bytes));
+            Some(bytes)
         });
         let weights = weights.collect();
         let graphs = cuda_graphs(

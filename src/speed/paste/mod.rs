@@ -8,6 +8,8 @@ mod serving;
 mod sglang;
 mod vllm;
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -140,15 +142,15 @@ impl Run {
 
 /// A row of a table, with the table's header.
 struct Record<'a> {
-    header: &'a [String],
-    fields: &'a [String],
+    header: &'a [Cow<'a, str>],
+    fields: &'a [Cow<'a, str>],
 }
 
 impl Record<'_> {
     /// Returns the field in a column.
     fn get(&self, column: &str) -> Option<&str> {
         let at = self.header.iter().position(|name| name == column)?;
-        self.fields.get(at).map(String::as_str)
+        self.fields.get(at).map(AsRef::as_ref)
     }
 }
 
@@ -168,6 +170,11 @@ fn is_same_test(a: &Reading, b: &Reading) -> bool {
 
 /// Reads JSON documents, or JSON lines, between other lines.
 fn json(text: &str) -> Option<(Tool, Vec<Run>)> {
+    // Whatever it is without one of these, it is no tool's: most of what is no JSON costs nothing.
+    let forms = PARSERS.iter().filter_map(|parser| parser.json);
+    if !forms.flat_map(|form| form.keys).any(|key| text.contains(key)) {
+        return None;
+    }
     let (values, _) = json_values(text);
     let objects: Vec<&Value> = values
         .iter()
@@ -233,13 +240,16 @@ fn report(text: &str) -> Option<(Tool, Vec<Run>)> {
 /// Reads the rows after the first header of a known tool; `split` divides a line into fields.
 fn table(
     text: &str,
-    split: fn(&str) -> Vec<String>,
+    split: for<'t> fn(&'t str) -> Vec<Cow<'t, str>>,
     form: fn(&Parser) -> Option<TableForm>,
 ) -> Option<(Tool, Vec<Run>)> {
     // Only a line with the name of a column in it can be a header.
     let forms = PARSERS.iter().filter_map(|parser| Some((parser.tool, form(parser)?)));
     let named = |(_, form): &(Tool, TableForm)| form.columns.iter().all(|name| text.contains(name));
     let forms: Vec<(Tool, TableForm)> = forms.filter(named).collect();
+    if forms.is_empty() {
+        return None;
+    }
     let mut lines = text.lines();
     let (tool, form, header) = lines.find_map(|line| {
         let mut forms = forms.iter().filter(|(_, form)| line.contains(form.columns[0])).peekable();
@@ -250,28 +260,34 @@ fn table(
         Some((tool, form, header))
     })?;
     let lines = lines.map(split);
-    let read = |fields: Vec<String>| (form.read)(&Record { header: &header, fields: &fields });
+    let read = |fields: Vec<_>| (form.read)(&Record { header: &header, fields: &fields });
     Some((tool, lines.flat_map(read).collect()))
 }
 
 /// Splits a CSV line into fields without quotes.
-fn csv_fields(line: &str) -> Vec<String> {
-    let (mut out, mut field, mut quoted) = (Vec::new(), String::new(), false);
-    for c in line.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => out.push(std::mem::take(&mut field)),
-            c => field.push(c),
-        }
+fn csv_fields(line: &str) -> Vec<Cow<'_, str>> {
+    let mut quoted = false;
+    let between = |c: char| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    };
+    line.split(between).map(unquoted).collect()
+}
+
+/// A field without quotes and the spaces around it.
+fn unquoted(field: &str) -> Cow<'_, str> {
+    let field = field.trim();
+    let inner = field.strip_prefix('"').and_then(|field| field.strip_suffix('"'));
+    match inner.unwrap_or(field) {
+        inner if inner.contains('"') => Cow::Owned(field.replace('"', "").trim().to_owned()),
+        inner => Cow::Borrowed(inner.trim()),
     }
-    out.push(field);
-    out.iter().map(|field| field.trim().to_owned()).collect()
 }
 
 /// Splits a line of a Markdown table into cells.
-fn markdown_cells(line: &str) -> Vec<String> {
+fn markdown_cells(line: &str) -> Vec<Cow<'_, str>> {
     let line = line.trim().trim_start_matches('|').trim_end_matches('|');
-    line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    line.split('|').map(|cell| Cow::Borrowed(cell.trim())).collect()
 }
 
 #[cfg(test)]

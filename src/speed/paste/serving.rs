@@ -97,12 +97,14 @@ impl ServingRun {
 }
 
 /// The `label: value` lines under the heading of a serving benchmark.
-pub(super) struct Lines<'a>(&'a str);
+pub(super) struct Lines<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Lines<'a> {
     /// Returns the lines after the heading; `None` without a heading.
     pub fn find(text: &'a str) -> Option<Lines<'a>> {
-        text.split_once("Serving Benchmark Result").map(|(_, lines)| Lines(lines))
+        let (_, lines) = text.split_once("Serving Benchmark Result")?;
+        let lines = lines.lines().filter_map(|line| line.split_once(':'));
+        Some(Lines(lines.map(|(label, value)| (label.trim(), value.trim())).collect()))
     }
 
     /// Returns the number that follows a label.
@@ -116,9 +118,7 @@ impl<'a> Lines<'a> {
     }
 
     fn values(&self, wanted: &str) -> impl Iterator<Item = &'a str> {
-        let lines = self.0.lines().filter_map(|line| line.split_once(':'));
-        lines
-            .filter(move |(label, _)| label.trim().eq_ignore_ascii_case(wanted))
-            .map(|(_, value)| value.trim())
+        let lines = self.0.iter().filter(move |(label, _)| label.eq_ignore_ascii_case(wanted));
+        lines.map(|(_, value)| *value)
     }
 }

@@ -166,6 +166,8 @@ pub(super) struct Graph {
     /// Inputs and blanks.
     inputs: Vec<u32>,
     outputs: Vec<u32>,
+    /// Backends that compute nothing here, each with the one whose buffer theirs equals.
+    alike: Vec<(Backend, Backend)>,
     /// Scratch memory of scheduling and allocation.
     steps: Vec<u32>,
     copies: Vec<u32>,
@@ -177,6 +179,12 @@ fn product(numbers: impl IntoIterator<Item = u64>) -> u64 {
 }
 
 impl Graph {
+    /// Number of tensors.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn len(&self) -> usize {
+        self.tensors.len()
+    }
+
     /// Whether the graph's memory is small enough to keep: a megabyte or two.
     pub(super) fn is_small(&self) -> bool {
         self.tensors.len() < 1 << 14
@@ -191,6 +199,7 @@ impl Graph {
         self.order.clear();
         self.inputs.clear();
         self.outputs.clear();
+        self.alike.clear();
         self
     }
 
@@ -351,6 +360,11 @@ impl Graph {
         self.outputs.push(x.0);
     }
 
+    /// Gives `backend`, of which nothing is in the graph, the buffer of `other`.
+    pub(super) fn is_like(&mut self, backend: Backend, other: Backend) {
+        self.alike.push((backend, other));
+    }
+
     /// Appends `x` to the order, after those of its dependencies that are not yet in it.
     pub(super) fn expand(&mut self, x: Id) {
         if std::mem::replace(&mut self.at_mut(x).is_visited, true) {
@@ -379,20 +393,23 @@ impl Graph {
         if !is_same {
             return;
         }
-        let growth = self.extents.iter().zip(&next.extents).map(|(extent, next)| {
-            let more = |from: u64, to: u64| {
-                Some(step * (i64::try_from(to).ok()? - i64::try_from(from).ok()?))
-            };
+        let more =
+            |from: u64, to: u64| Some(step * (i64::try_from(to).ok()? - i64::try_from(from).ok()?));
+        let growth = |(extent, next): (&Extent, &Extent)| {
             let bytes = more(extent.bytes, next.bytes)?;
             let mut shape = [0; 4];
             for (i, by) in shape.iter_mut().enumerate() {
                 *by = more(extent.shape[i], next.shape[i])?;
             }
             (bytes % MOST_ALIGNMENT == 0).then_some(Growth { bytes, shape })
-        });
-        if let Some(growth) = growth.collect() {
-            (self.growth, self.span) = (growth, span);
+        };
+        for extents in self.extents.iter().zip(&next.extents) {
+            match growth(extents) {
+                Some(growth) => self.growth.push(growth),
+                None => return self.growth.clear(),
+            }
         }
+        self.span = span;
     }
 
     fn growth(&self, id: u32) -> Growth {
@@ -433,6 +450,10 @@ impl Graph {
     pub(super) fn buffers(&mut self, types: &[BufferType], copies: u64) -> BufferSizes {
         self.assign(types.len() as u8 - 1);
         let copied = self.split(types.len());
-        self.allocate(types, &copied, copies)
+        let mut sizes = self.allocate(types, &copied, copies);
+        for (backend, other) in &self.alike {
+            sizes.buffers[usize::from(*backend)] = sizes.buffers[usize::from(*other)];
+        }
+        sizes
     }
 }

@@ -243,10 +243,15 @@ impl Builder<'_> {
         }
     }
 
+    /// Whether layer `il` gets image features.
+    pub(super) fn adds_image_features(&self, il: usize) -> bool {
+        (il as u64) < self.family.deepstack
+    }
+
     /// Adds the image features for layer `il`.
     pub(super) fn add_image_features(&mut self, il: usize, x: Id) -> Id {
         match self.inputs.features {
-            Some(features) if (il as u64) < self.family.deepstack => {
+            Some(features) if self.adds_image_features(il) => {
                 let shape = self.graph.shape(x);
                 let of_layer = self.graph.part(features, self.width, shape);
                 self.add(x, of_layer)

@@ -3,7 +3,7 @@
 //!
 //! Only what determines memory is modelled: the size of each result, its readers, and the order.
 //! Arithmetic that overwrites its operand (scaling, activation) is omitted where nothing depends on
-//! it. A repeating block of layers is built only a few times.
+//! it. A repeating block of layers is built only a few times, and of devices with the same layers one.
 
 mod attention;
 mod feed_forward;
@@ -79,6 +79,8 @@ pub(super) struct Model<'a> {
     /// Index of the first equal layer for each layer, from [`kinds`].
     pub kinds: &'a [usize],
     pub weights: &'a [Weight],
+    /// Whether each layer is built, also where that adds nothing.
+    pub is_whole: bool,
 }
 
 /// Builds the graph for `batch`, reusing the memory of another graph.
@@ -117,6 +119,9 @@ struct Builder<'a> {
     /// layer, with the bytes that a copy takes on a device.
     host_weights: Vec<Vec<(Role, u64)>>,
     host: Backend,
+    /// The backend of each repeating layer and of the output layer.
+    places: Vec<Backend>,
+    is_whole: bool,
     cells: Cells,
     /// Hidden size.
     width: u64,
@@ -142,10 +147,12 @@ impl<'a> Builder<'a> {
         placement: &'a Placement,
         mut graph: Graph,
     ) -> Builder<'a> {
-        let Model { architecture, kinds, weights } = *model;
+        let Model { architecture, kinds, weights, is_whole } = *model;
         let family = Family::of(architecture);
         let Batch { tokens, sequences, cells, .. } = *batch;
         let host = placement.device_layers.len() as Backend;
+        let devices = placement.layer_devices(architecture);
+        let places = devices.iter().map(|device| device.map_or(host, |d| d as Backend)).collect();
         let placeholder = (0..=host).map(|backend| graph.weight(backend, 0)).collect();
         let factors = architecture.extras.tensors.iter().find(|t| is_rotary_factors(t.role));
         let rotary_factors =
@@ -158,8 +165,10 @@ impl<'a> Builder<'a> {
             family,
             batch,
             placement,
-            host_weights: host_weights(architecture, weights, placement),
+            host_weights: host_weights(architecture, weights, placement, &devices),
             host,
+            places,
+            is_whole,
             cells,
             width: architecture.hidden_size,
             tokens,
@@ -213,19 +222,30 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the layers to build. In a sequence of repeating blocks, memory settles into a
-    /// pattern after a few repetitions, and further ones add nothing.
+    /// pattern after a few repetitions, and further ones add nothing: except on several devices,
+    /// which get copies of what all layers read, before the first of theirs.
     ///
     /// Blocks have an even number of layers because the residual stream alternates between two
     /// places.
-    fn distinct_layers(&self) -> Vec<usize> {
-        if self.holds_memory_for_every_layer() {
-            return (0..self.architecture.layers.len()).collect();
+    fn distinct_layers(&mut self) -> Vec<usize> {
+        let layers = self.architecture.layers.len();
+        if self.is_whole || self.borrows_caches() {
+            return (0..layers).collect();
         }
         let kinds = self.kinds();
+        let layers = self.on_distinct_devices(&kinds);
+        let devices = layers.chunk_by(|a, b| self.places[*a] == self.places[*b]);
+        let devices = devices.filter(|run| self.places[run[0]] != self.host).count();
+        if devices > 1 || self.holds_memory_for_every_layer() {
+            return layers;
+        }
         let mut built: Vec<usize> = Vec::new();
-        for il in 0..kinds.len() {
+        for il in layers {
             built.push(il);
-            let kind = |from_end: usize| kinds[built[built.len() - 1 - from_end]];
+            let kind = |from_end: usize| {
+                let il = built[built.len() - 1 - from_end];
+                (kinds[il], self.places[il])
+            };
             let turn = (2..=MAX_BLOCK).step_by(2).find(|block| {
                 let turns = block * (TURNS + 1);
                 turns <= built.len() && (0..turns - block).all(|i| kind(i) == kind(i + block))
@@ -238,25 +258,26 @@ impl<'a> Builder<'a> {
     }
 
     /// Whether every layer has memory allocated before the first one is computed: blanks of sparse
-    /// attention, or copies of another backend's cache.
+    /// attention, or copies of its views of inputs.
     fn holds_memory_for_every_layer(&self) -> bool {
-        let layers = &self.architecture.layers;
-        let sparse = |layer: &Layer| match &layer.mixer {
+        self.architecture.layers.iter().any(|layer| match &layer.mixer {
             Mixer::Mla(m) => m.reach == Reach::Sparse,
             mixer => mixer.attention().is_some_and(|a| a.indexer.is_some()),
-        };
-        let borrows =
-            |il: usize| self.place(il).0 != self.place(cache_layer(self.architecture, il)).0;
-        layers.iter().any(sparse) || (0..layers.len()).any(borrows)
+        })
     }
 
-    /// Returns a number for each layer that is equal for equal layers in equal places.
+    /// Whether a layer reads the cache of a layer on another backend, of which it gets a copy.
+    fn borrows_caches(&self) -> bool {
+        let place = |il: usize| self.places[il];
+        (0..self.kinds.len()).any(|il| place(il) != place(cache_layer(self.architecture, il)))
+    }
+
+    /// Returns a number for each layer that is equal for equal layers, wherever they are.
     fn kinds(&self) -> Vec<usize> {
         let traits: Vec<_> = (0..self.kinds.len())
             .map(|il| {
-                let adds_image_features = (il as u64) < self.family.deepstack;
-                let there = (self.place(il), self.rotates(il), self.host_bytes(il));
-                (self.kinds[il], there, adds_image_features)
+                let there = (self.place(il).1, self.rotates(il), self.host_bytes(il));
+                (self.kinds[il], there, self.adds_image_features(il))
             })
             .collect();
         let mut first: Vec<usize> = Vec::new();
@@ -269,13 +290,53 @@ impl<'a> Builder<'a> {
         (0..traits.len()).map(&mut kind).collect()
     }
 
+    /// Returns the layers without those of devices whose layers, and the one after them, are of the
+    /// same `kinds` in the same order as those of a device before: what such a device computes, it
+    /// computes in the same memory.
+    ///
+    /// The first device also computes with copies of host weights, the first one with a kind of layer
+    /// what all of that kind share; the device of the last layer and that of the head end the graph.
+    /// A device that uses the tokens that a layer on another one picked lets them live there longer.
+    /// Where convolutions gather their states ahead of the layer before, devices take turns.
+    fn on_distinct_devices(&mut self, kinds: &[usize]) -> Vec<usize> {
+        let layers = &self.architecture.layers;
+        let depends = |layer: &Layer| match &layer.mixer {
+            Mixer::Mla(m) => m.reach == Reach::Sparse && m.indexer.is_none(),
+            mixer => {
+                matches!(mixer, Mixer::Mamba1(_) | Mixer::ShortConv { .. })
+                    || mixer.mamba2().is_some()
+            }
+        };
+        let all: Vec<usize> = (0..layers.len()).collect();
+        let (Some(last), false) = (all.last(), layers.iter().any(depends)) else { return all };
+        let ends = [0, self.host, self.places[*last], self.places[layers.len()]];
+        let mut known: Vec<&[usize]> = Vec::new();
+        let mut kept = Vec::new();
+        for run in all.chunk_by(|a, b| self.places[*a] == self.places[*b]) {
+            let of = |run: &[usize]| kinds.get(run[0]..=run[0] + run.len());
+            let place = self.places[run[0]];
+            let may_be_like = !ends.contains(&place)
+                && run.iter().all(|il| *il > 0 && !self.adds_image_features(*il));
+            let like = known.iter().find(|known| may_be_like && of(known) == of(run));
+            match like {
+                Some(known) => self.graph.is_like(place, self.places[known[0]]),
+                None => {
+                    kept.extend_from_slice(run);
+                    let is_known = |il: &usize| kinds[..run[0]].contains(&kinds[*il]);
+                    if may_be_like && run.iter().all(is_known) {
+                        known.push(run);
+                    }
+                }
+            }
+        }
+        kept
+    }
+
     // Placement.
 
     /// The backend of a repeating layer, and whether its experts are on the host.
     fn place(&self, il: usize) -> (Backend, bool) {
-        let device = self.placement.device_of_layer(self.architecture, il as u64);
-        let backend = device.map_or(self.host, |d| d as Backend);
-        (backend, (il as u64) < self.placement.host_expert_layers)
+        (self.places[il], (il as u64) < self.placement.host_expert_layers)
     }
 
     /// A number that identifies the sizes of a layer's host weights.
@@ -297,8 +358,9 @@ impl<'a> Builder<'a> {
     /// Adds a weight; its size is looked up only if a device may get a copy of it.
     fn weight(&mut self, il: impl Into<Option<usize>>, role: Role) -> Id {
         let il = il.into();
-        let device = self.placement.weight(self.architecture, role, il.map(|il| il as u64));
-        let backend = device.map_or(self.host, |d| d as Backend);
+        let layer = self.placement.layer_of(self.architecture, role, il.map(|il| il as u64));
+        let backend = layer.and_then(|il| self.places.get(il as usize)).copied();
+        let backend = backend.unwrap_or(self.host);
         if backend != self.host || self.host == 0 {
             return self.placeholder[usize::from(backend)];
         }
@@ -562,19 +624,21 @@ fn host_weights(
     architecture: &Architecture,
     weights: &[Weight],
     placement: &Placement,
+    devices: &[Option<usize>],
 ) -> Vec<Vec<(Role, u64)>> {
     if placement.device_layers.is_empty() {
         return Vec::new();
     }
     let mut slots = vec![Vec::new(); architecture.layers.len() + 1];
+    let layers = &devices[..architecture.layers.len()];
+    // An MTP layer of the file is none of these.
     let on_host = |il: usize| {
-        let il = il as u64;
-        il < placement.host_expert_layers || placement.device_of_layer(architecture, il).is_none()
+        let has_host_experts = (il as u64) < placement.host_expert_layers;
+        layers.get(il).is_some_and(|device| device.is_none() || has_host_experts)
     };
-    let on_host: Vec<bool> = (0..architecture.layers.len()).map(on_host).collect();
     for weight in weights {
         let layer = weight.tensor.layer.map(|il| il as usize);
-        if layer.is_none_or(|il| on_host.get(il) == Some(&true)) {
+        if layer.is_none_or(on_host) {
             slots[layer.map_or(0, |il| il + 1)].push((weight.tensor.role, weight.on_device()));
         }
     }
