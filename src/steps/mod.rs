@@ -156,6 +156,29 @@ impl Step {
 /// one that does; one that does may become faster, or hold a longer context, for a price that is
 /// said.
 pub fn next_steps(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<Step> {
+    unbeaten(candidates(catalog, scenario, at))
+}
+
+/// Returns the few of `steps`, those of one cell, that no other beats in every respect, the least
+/// change first.
+pub fn unbeaten(steps: Vec<Step>) -> Vec<Step> {
+    let is_beaten = |(i, step): (usize, &Step)| {
+        steps.iter().enumerate().any(|(j, other)| beats((j, other), (i, step)))
+    };
+    let kept = steps.iter().enumerate().filter(|step| !is_beaten(*step));
+    let mut kept: Vec<Step> = kept.map(|(_, step)| step.clone()).collect();
+    sort::by_key(&mut kept, |step| (step.burden(), step.changes.len()));
+    // What loses much is for where nothing else helps.
+    if kept.iter().any(|step| !step.loses_much() && step.burden() < LAST) {
+        kept.retain(|step| !step.loses_much());
+    }
+    kept.truncate(OFFERED);
+    kept
+}
+
+/// Returns every step that makes the cell at `at` of `scenario` better, of which [`next_steps`]
+/// offers those that are [`unbeaten`].
+pub fn candidates(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<Step> {
     let Some((ask, cell)) = estimate::alone(catalog, scenario, at) else { return Vec::new() };
     let floor = scenario.serving.decode_floor();
     let is_good = |cell: &Cell| runs_whole(cell) && is_fast_enough(cell, floor);
@@ -195,21 +218,7 @@ pub fn next_steps(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<S
         true => is_better(step),
         false => step.cell.verdict < cell.verdict,
     });
-    let mut kept: Vec<Step> = steps
-        .iter()
-        .enumerate()
-        .filter(|(i, step)| {
-            !steps.iter().enumerate().any(|(j, other)| beats((j, other), (*i, step)))
-        })
-        .map(|(_, step)| step.clone())
-        .collect();
-    sort::by_key(&mut kept, |step| (step.burden(), step.changes.len()));
-    // What loses much is for where nothing else helps.
-    if kept.iter().any(|step| !step.loses_much() && step.burden() < LAST) {
-        kept.retain(|step| !step.loses_much());
-    }
-    kept.truncate(OFFERED);
-    kept
+    steps
 }
 
 /// Whether `a` is as good as `b` in every respect, with no more changes, and better in one, or `b`
