@@ -199,6 +199,20 @@ impl Lists {
                 });
                 Ok(filled.filter(|words| words[0] != "bash").collect())
             }
+            "dynamo.yaml" => {
+                self.check_yaml("dynamo.yaml", &file.text)?;
+                let list = |text: &str| serde_json::from_str::<Vec<String>>(text).unwrap();
+                let all = |prefix: &str| -> Vec<Vec<String>> {
+                    lines().filter_map(|line| line.trim().strip_prefix(prefix)).map(list).collect()
+                };
+                let commands = all("command: ").into_iter().zip(all("args: "));
+                let words = commands.map(|(command, arguments)| [command, arguments].concat());
+                let is_python = |word: String| match word.as_str() {
+                    "python3" => "python".to_owned(),
+                    _ => word,
+                };
+                Ok(words.map(|words| words.into_iter().map(is_python).collect()).collect())
+            }
             "compose.yaml" => {
                 let list = |text: Option<String>| -> Vec<String> {
                     text.map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default()
@@ -245,8 +259,19 @@ impl Lists {
     fn check_yaml(&self, program: &str, text: &str) -> Result<Vec<Vec<String>>, String> {
         let mut path: Vec<(usize, String)> = Vec::new();
         for line in text.lines() {
-            let indent = line.len() - line.trim_start().len();
-            let (key, value) = line.trim().split_once(':').ok_or_else(|| line.to_owned())?;
+            let mut indent = line.len() - line.trim_start().len();
+            let mut line = line.trim();
+            if let Some(item) = line.strip_prefix("- ") {
+                // What is above is a list: its keys are those of its items.
+                path.retain(|(at, _)| *at < indent);
+                if let Some((_, list)) = path.last_mut()
+                    && !list.ends_with("[]")
+                {
+                    list.push_str("[]");
+                }
+                (indent, line) = (indent + 2, item);
+            }
+            let (key, value) = line.split_once(':').ok_or_else(|| line.to_owned())?;
             path.retain(|(at, _)| *at < indent);
             let parents: Vec<String> = path.iter().map(|(_, name)| name.clone()).collect();
             path.push((indent, key.to_owned()));
@@ -574,6 +599,8 @@ fn a_wrong_command_is_found() {
         ("Modelfile", "FROM a\nPARAMETER num_layers 20\n"),
         ("config.yml", "model:\n  cache_mode: Q3\n"),
         ("config.yml", "model:\n  context: 4096\n"),
+        ("dynamo.yaml", "spec:\n  services:\n    - name: a\n"),
+        ("dynamo.yaml", "spec:\n  components:\n    - name: a\n      gpus: 8\n"),
         ("llm.yaml", "kv_cache_config:\n  type: fp8\n"),
         ("run.py", "BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=\"nf5\")"),
     ] {

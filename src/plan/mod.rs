@@ -138,6 +138,10 @@ pub enum What {
     OtherNodes,
     /// The same in Kubernetes.
     LeaderWorkerSet,
+    /// The same as a graph of Dynamo in Kubernetes.
+    DynamoGraph,
+    /// Start what the file describes, and reach it at this port.
+    Apply(u16),
     /// Copies behind a router: how many, and tokens a second for all users together.
     Replicas(u32, Option<f64>),
     /// A router of the engine's own kind, started by commands.

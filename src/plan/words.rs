@@ -360,6 +360,16 @@ impl Words {
                 "In Kubernetes, as a LeaderWorkerSet:",
                 "В Kubernetes \u{2013} LeaderWorkerSet:"
             ),
+            What::DynamoGraph => text!(
+                self,
+                "In Kubernetes with the operator of Dynamo:",
+                "В Kubernetes с оператором Dynamo:"
+            ),
+            What::Apply(port) => text!(
+                self,
+                "Start it; once it is ready, the second command makes it answer at http://localhost:{port}:",
+                "Запустить; когда всё готово, со второй командой оно отвечает на http://localhost:{port}:"
+            ),
             What::Replicas(n, together) => {
                 let rate = together.map(|tps| self.number(tps));
                 match rate {
