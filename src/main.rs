@@ -428,6 +428,7 @@ fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
         let steps = steps.iter().map(|step| {
             let Step { scenario, cell, .. } = step;
             json!({
+                "changes": step.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "query": scenario.to_query(),
                 "verdict": cell.verdict,
                 "decode_tps": cell.speed.decode_tps,

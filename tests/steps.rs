@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use headroom::catalog::Catalog;
 use headroom::estimate;
 use headroom::report::{Cell, QualityNote, Verdict};
-use headroom::scenario::{CacheType, Scenario, Selected};
+use headroom::scenario::{CacheType, Engine, Scenario, Selected};
 use headroom::steps::{Change, Step, candidates, next_steps, unbeaten};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -75,6 +75,14 @@ fn what_each_platform_can_change_is_named() {
     });
     named("model=qwen2.5-72b-instruct&hw=rtx-3090&quant=Q4_K_M", |change| {
         matches!(change, Change::Devices(_))
+    });
+    named("model=glm-4.5-air&hw=apple-m3-max-40c@64&quant=Q4_K_M", |change| {
+        matches!(change, Change::Engine(Engine::Mlx))
+    });
+    // Nothing makes it fit there, so it is said where it does.
+    named("model=deepseek-r1&hw=rtx-3060&quant=Q4_K_M", |change| matches!(change, Change::Rent(_)));
+    named("model=llama-3.1-70b-instruct&hw=rtx-3060&quant=Q8_0", |change| {
+        matches!(change, Change::Model(_))
     });
 }
 
@@ -189,6 +197,9 @@ fn beats(a: &Step, b: &Step) -> bool {
             kv.key.bits_per_value() + kv.value.bits_per_value(),
             -f64::from(devices),
             -(step.changes.len() as f64),
+            f64::from(!step.changes.iter().any(|change| {
+                matches!(change, Change::Model(_) | Change::Rent(_) | Change::Engine(_))
+            })),
         ]
     };
     let (a, b) = (respects(a), respects(b));
