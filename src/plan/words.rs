@@ -298,6 +298,11 @@ impl Words {
                 "Quantise it with the script of ExLlamaV3:",
                 "Квантовать скриптом ExLlamaV3:"
             ),
+            What::OwnFiles(name) => text!(
+                self,
+                "The model is of your own files: call it {name}, or write its name in the commands.",
+                "Модель \u{2013} из ваших файлов: назвать её {name} или вписать её имя в команды."
+            ),
             What::MadeOnLoad => text!(
                 self,
                 "The engine quantises it as it loads.",

@@ -552,9 +552,9 @@ impl<'a> Search<'a> {
 /// The question with the whole model on the devices, where it is not said what is in RAM: what fits
 /// so is placed so, and nothing is looked for where it does not.
 fn on_devices(ask: &Scenario) -> Scenario {
-    let offload = match &ask.offload {
+    let offload = match ask.offload {
         Offload::Auto => Offload::None,
-        asked => asked.clone(),
+        asked => asked,
     };
     Scenario { offload, ..ask.clone() }
 }
