@@ -427,9 +427,10 @@ fn check(query: &str, file: &str, out: &mut impl Write) -> io::Result<()> {
         })
     })?;
     let (mut scenario, _) = Scenario::from_query(query);
-    let at = scenario.selected.unwrap_or_default();
-    let asked = estimate::alone(Catalog::bundled(), &scenario, at);
-    let (ask, cell) = asked.ok_or_else(|| wrong("the question has no such cell".to_owned()))?;
+    let at = scenario.selected.or_else(|| places(&scenario).next());
+    let asked = at.and_then(|at| Some((at, estimate::alone(Catalog::bundled(), &scenario, at)?)));
+    let no_cell = || wrong("the question has no such cell, or its engine refuses it".to_owned());
+    let (at, (ask, cell)) = asked.ok_or_else(no_cell)?;
     let measurement = Measurement {
         machine: ask.machines[0].clone(),
         engine: cell.engine,
