@@ -123,6 +123,14 @@
     return ofHub(app, repository, reading(app));
   };
 
+  // A file that the reader saves: by public/save.js.
+  self.headroomSave = async (...what) => (await import(new URL("save.js", document.baseURI))).save(...what);
+  // A print says of what page it is, and of when.
+  addEventListener("beforeprint", () => {
+    const { lang, dataset } = document.documentElement;
+    dataset.printed = `${location.href} \u00b7 ${new Date().toLocaleString(lang)}`;
+  });
+
   // A page that this one is part of is told how high it is: public/embed.js reads that.
   const tellHeight = () =>
     parent.postMessage({ headroom: { height: Math.ceil(document.body.scrollHeight) } }, "*");

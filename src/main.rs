@@ -17,7 +17,8 @@ use headroom::plan::{self, Document, PlanInput};
 use headroom::quant::Mix;
 use headroom::ranking::{self, Prepared, Ranked, Ranking};
 use headroom::report::{Notice, Report};
-use headroom::scenario::{Lang, Problem, Scenario, Selected};
+use headroom::scenario::{Lang, Measurement, Problem, Scenario, Selected};
+use headroom::speed::paste::{self, PasteError, Pasted};
 use headroom::steps::{Step, next_steps};
 use serde::Serialize;
 use serde_json::json;
@@ -42,6 +43,9 @@ usage:
   headroom rank QUERY [--top N]   what runs (`model=*`), what is needed (`hw=*`) or in which formats
                                   (`quant=*`): the best N (20) as JSON
   headroom steps QUERY            what to change so that each cell fits or is better, as JSON
+  headroom check QUERY FILE       by how much the first cell, or the one that `cell=` of the query names,
+                                  was off what llama-bench, llama-batched-bench, `vllm bench serve` or
+                                  SGLang's benchmark printed (- for standard input), as JSON
   headroom ask TEXT               turn free text, English or Russian, into a QUERY; JSON with what was
                                   understood, what can mean several things, and what was ignored
   headroom ask --batch FILE       one text a line, one JSON object a line
@@ -104,6 +108,7 @@ fn main() -> ExitCode {
         ["ask", text] if !text.starts_with("--") => single(&ask(text), &mut out),
         ["read", files @ ..] if !files.is_empty() => read_files(files, &mut out),
         ["machine", file] => machine(file, &mut out),
+        ["check", query, file] if !query.starts_with("--") => check(query, file, &mut out),
         ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
         ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
@@ -176,16 +181,8 @@ fn summarise(query: &str, out: &mut impl Write) -> io::Result<()> {
 
 /// Reads what a program printed of a machine.
 fn machine(file: &str, out: &mut impl Write) -> io::Result<()> {
-    /// More than any program prints of a machine's devices.
-    const MOST: u64 = 1 << 20;
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
-    let mut bytes = Vec::new();
-    match file {
-        "-" => io::stdin().lock().take(MOST).read_to_end(&mut bytes),
-        _ => std::fs::File::open(file).map_err(named)?.take(MOST).read_to_end(&mut bytes),
-    }
-    .map_err(named)?;
-    let machine = pasted_machine(&String::from_utf8_lossy(&bytes));
+    let machine = pasted_machine(&text_of(file)?);
     if machine.tool.is_none() {
         let problem = "no devices are listed as nvidia-smi, rocm-smi, system_profiler, lspci or \
                        llama-server --list-devices print them";
@@ -406,6 +403,58 @@ fn plan_of(query: &str, options: &PlanOptions, out: &mut impl Write) -> io::Resu
     }
 }
 
+/// The text of a file, or of standard input for `-`, as far as any program prints.
+fn text_of(file: &str) -> io::Result<String> {
+    const MOST: u64 = 1 << 21;
+    let mut bytes = Vec::new();
+    match file {
+        "-" => io::stdin().lock().take(MOST).read_to_end(&mut bytes),
+        _ => std::fs::File::open(file).and_then(|file| file.take(MOST).read_to_end(&mut bytes)),
+    }
+    .map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Holds the cell that the question names, or its first one, against what a benchmark printed.
+fn check(query: &str, file: &str, out: &mut impl Write) -> io::Result<()> {
+    let wrong = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
+    let Pasted { model, readings, .. } = paste::parse(&text_of(file)?).map_err(|error| {
+        wrong(match error {
+            PasteError::Empty => format!("{file} is empty"),
+            PasteError::TooLong => format!("{file} is longer than the output of any benchmark"),
+            PasteError::UnknownFormat => format!("{file} is the output of no benchmark known here"),
+            PasteError::NoReadings(_) => format!("{file} has no figure that can be used"),
+        })
+    })?;
+    let (mut scenario, _) = Scenario::from_query(query);
+    let at = scenario.selected.or_else(|| places(&scenario).next());
+    let asked = at.and_then(|at| Some((at, estimate::alone(Catalog::bundled(), &scenario, at)?)));
+    let no_cell = || wrong("the question has no such cell, or its engine refuses it".to_owned());
+    let (at, (ask, cell)) = asked.ok_or_else(no_cell)?;
+    let measurement = Measurement {
+        machine: ask.machines[0].clone(),
+        engine: cell.engine,
+        model: cell.model,
+        quant: cell.quant,
+        readings: readings.clone(),
+    };
+    scenario.serving.measure(measurement);
+    let corrected = estimate::alone(Catalog::bundled(), &scenario, at).map(|(_, cell)| cell.speed);
+    let off = corrected.as_ref().and_then(|speed| speed.speed_basis.as_ref()?.measured);
+    single(
+        &json!({
+            "measured_model": model,
+            "readings": readings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "decode_tps": cell.speed.decode_tps,
+            // Measured time over estimated time, of decode steps and of prompts.
+            "off": off,
+            "corrected_decode_tps": corrected.and_then(|speed| speed.decode_tps),
+            "query": scenario.to_query(),
+        }),
+        out,
+    )
+}
+
 /// The places of the cells of a question.
 fn places(scenario: &Scenario) -> impl Iterator<Item = Selected> + use<> {
     let Scenario { models, machines, quants, engines, .. } = scenario;
@@ -428,6 +477,7 @@ fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
         let steps = steps.iter().map(|step| {
             let Step { scenario, cell, .. } = step;
             json!({
+                "changes": step.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "query": scenario.to_query(),
                 "verdict": cell.verdict,
                 "decode_tps": cell.speed.decode_tps,

@@ -2,7 +2,7 @@
 //!
 //! `data/flags.json` holds the programs' own lists, with their versions; `xtask/data/flags.py` writes
 //! it. Questions are varied over the whole table of settings. `cargo xtask flags` asks the real
-//! parsers, where they install.
+//! parsers, and `cargo xtask test` those that install in seconds.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -199,6 +199,20 @@ impl Lists {
                 });
                 Ok(filled.filter(|words| words[0] != "bash").collect())
             }
+            "dynamo.yaml" => {
+                self.check_yaml("dynamo.yaml", &file.text)?;
+                let list = |text: &str| serde_json::from_str::<Vec<String>>(text).unwrap();
+                let all = |prefix: &str| -> Vec<Vec<String>> {
+                    lines().filter_map(|line| line.trim().strip_prefix(prefix)).map(list).collect()
+                };
+                let commands = all("command: ").into_iter().zip(all("args: "));
+                let words = commands.map(|(command, arguments)| [command, arguments].concat());
+                let is_python = |word: String| match word.as_str() {
+                    "python3" => "python".to_owned(),
+                    _ => word,
+                };
+                Ok(words.map(|words| words.into_iter().map(is_python).collect()).collect())
+            }
             "compose.yaml" => {
                 let list = |text: Option<String>| -> Vec<String> {
                     text.map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default()
@@ -245,8 +259,19 @@ impl Lists {
     fn check_yaml(&self, program: &str, text: &str) -> Result<Vec<Vec<String>>, String> {
         let mut path: Vec<(usize, String)> = Vec::new();
         for line in text.lines() {
-            let indent = line.len() - line.trim_start().len();
-            let (key, value) = line.trim().split_once(':').ok_or_else(|| line.to_owned())?;
+            let mut indent = line.len() - line.trim_start().len();
+            let mut line = line.trim();
+            if let Some(item) = line.strip_prefix("- ") {
+                // What is above is a list: its keys are those of its items.
+                path.retain(|(at, _)| *at < indent);
+                if let Some((_, list)) = path.last_mut()
+                    && !list.ends_with("[]")
+                {
+                    list.push_str("[]");
+                }
+                (indent, line) = (indent + 2, item);
+            }
+            let (key, value) = line.split_once(':').ok_or_else(|| line.to_owned())?;
             path.retain(|(at, _)| *at < indent);
             let parents: Vec<String> = path.iter().map(|(_, name)| name.clone()).collect();
             path.push((indent, key.to_owned()));
@@ -510,30 +535,25 @@ fn every_command_is_one_that_its_program_accepts() {
     assert!(wrong.is_empty(), "{wrong}");
     assert!(commands > 3_000 && files > 500, "{commands} {files}");
     assert!(Engine::ALL.iter().all(|engine| engines.get(engine.name()).is_some_and(|n| *n > 20)));
+    ask_parsers(&different);
 }
 
-#[test]
-#[ignore = "needs Python with the engines' parsers: `cargo xtask flags`"]
-fn real_parsers_accept_every_command_of_theirs() {
-    let python = env::var("HEADROOM_PYTHON").expect("HEADROOM_PYTHON names a Python");
-    let checked = checked(&Lists::read());
-    let of_parsers = |line: &&String| {
-        ["mlx_lm.", "transformers serve"].iter().any(|program| line.starts_with(program))
-    };
-    let commands = checked.different.iter().filter(of_parsers).map(|line| split(line, Shell::Bash));
-    let commands: BTreeSet<String> =
-        commands.map(|words| serde_json::to_string(&words).unwrap() + "\n").collect();
-    assert!(commands.len() > 20, "{}", commands.len());
+/// Asks the engines' own parsers, where `cargo xtask` has installed some.
+fn ask_parsers(commands: &BTreeSet<String>) {
+    let Ok(python) = env::var("HEADROOM_PYTHON") else { return };
+    let sources = env::var("HEADROOM_PARSERS").expect("HEADROOM_PARSERS names their sources");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/xtask/data/parse_flags.py");
     let mut parsers = std::process::Command::new(python)
-        .arg(script)
+        .args([script, &sources])
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    for command in &commands {
-        parsers.stdin.as_mut().unwrap().write_all(command.as_bytes()).unwrap();
+    let mut input = parsers.stdin.take().unwrap();
+    for line in commands {
+        let words = split(line, Shell::Bash);
+        input.write_all((serde_json::to_string(&words).unwrap() + "\n").as_bytes()).unwrap();
     }
-    drop(parsers.stdin.take());
+    drop(input);
     assert!(parsers.wait().unwrap().success(), "a parser refuses a command");
 }
 
@@ -574,6 +594,8 @@ fn a_wrong_command_is_found() {
         ("Modelfile", "FROM a\nPARAMETER num_layers 20\n"),
         ("config.yml", "model:\n  cache_mode: Q3\n"),
         ("config.yml", "model:\n  context: 4096\n"),
+        ("dynamo.yaml", "spec:\n  services:\n    - name: a\n"),
+        ("dynamo.yaml", "spec:\n  components:\n    - name: a\n      gpus: 8\n"),
         ("llm.yaml", "kv_cache_config:\n  type: fp8\n"),
         ("run.py", "BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=\"nf5\")"),
     ] {

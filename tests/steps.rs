@@ -1,10 +1,22 @@
 //! The next steps of a cell: what they promise is what the changed question answers.
 
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::disallowed_methods, reason = "a run tells how long it took")]
+
+#[path = "laws/questions.rs"]
+#[allow(dead_code)]
+mod questions;
+
+use std::env;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
 use headroom::catalog::Catalog;
 use headroom::estimate;
 use headroom::report::{Cell, QualityNote, Verdict};
-use headroom::scenario::{CacheType, Scenario, Selected};
-use headroom::steps::{Change, Step, next_steps};
+use headroom::scenario::{CacheType, Engine, Scenario, Selected};
+use headroom::steps::{Change, Step, candidates, next_steps, unbeaten};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 const FIRST: Selected = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
 
@@ -64,35 +76,134 @@ fn what_each_platform_can_change_is_named() {
     named("model=qwen2.5-72b-instruct&hw=rtx-3090&quant=Q4_K_M", |change| {
         matches!(change, Change::Devices(_))
     });
+    named("model=glm-4.5-air&hw=apple-m3-max-40c@64&quant=Q4_K_M", |change| {
+        matches!(change, Change::Engine(Engine::Mlx))
+    });
+    // Nothing makes it fit there, so it is said where it does.
+    named("model=deepseek-r1&hw=rtx-3060&quant=Q4_K_M", |change| matches!(change, Change::Rent(_)));
+    named("model=llama-3.1-70b-instruct&hw=rtx-3060&quant=Q8_0", |change| {
+        matches!(change, Change::Model(_))
+    });
 }
 
+/// Cells whose steps are looked at, others in each run.
+const CELLS: usize = 500;
+
 #[test]
-fn a_step_that_is_taken_gives_what_it_promised() {
-    let catalog = Catalog::bundled();
-    // Machines, models and formats in pairs that often do not fit, from another place in the
-    // catalogue each.
-    let machines = ["rtx-4090", "rtx-3060*2", "apple-m4-max-40c@64", "h100-sxm", "rtx-5090"];
-    let mut taken = 0;
-    for (i, model) in catalog.models.iter().enumerate().step_by(9) {
-        let machine = machines[i / 9 % machines.len()];
-        let users = 1 + i % 3;
-        let query = format!("model={}&hw={machine}&quant=Q8_0,Q4_K_M&users={users}", model.id);
-        let (scenario, _) = Scenario::from_query(&query);
-        for quant in 0..2 {
-            let at = Selected { quant, ..FIRST };
-            for step in next_steps(catalog, &scenario, at) {
-                let mut changed = scenario.clone();
-                let then = step.apply(&mut changed, at);
-                let cell = cells(&changed).swap_remove(then.quant);
-                assert_eq!(cell, step.cell, "{query}: {:?}", step.changes);
-                let (again, problems) = Scenario::from_query(&step.scenario.to_query());
-                assert_eq!(problems, []);
-                assert_eq!(cells(&again), [step.cell], "{query}: {:?}", step.changes);
-                taken += 1;
-            }
+fn the_steps_of_random_cells_keep_what_they_promise() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let seed: u64 =
+        env::var("HEADROOM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
+    println!("seed {seed}");
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut questions = Vec::new();
+    while questions.len() < CELLS {
+        let question = questions::any_question().new_tree(&mut runner).unwrap().current();
+        // What an engine refuses has no cell.
+        if estimate::alone(Catalog::bundled(), &question.scenario(), FIRST).is_some() {
+            questions.push((question.query(), question.scenario()));
         }
     }
-    assert!(taken > 50, "{taken}");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let looked_at: Vec<Looked> = std::thread::scope(|scope| {
+        let parts = questions.chunks(CELLS.div_ceil(cores));
+        let look = |part| move || -> Vec<Looked> { Vec::from_iter(<[_]>::iter(part).map(look)) };
+        let threads: Vec<_> = parts.map(|part| scope.spawn(look(part))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let wrong: Vec<&String> = looked_at.iter().flat_map(|looked| &looked.wrong).take(10).collect();
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+    let sum = |of: fn(&Looked) -> usize| looked_at.iter().map(of).sum::<usize>();
+    let (shown, found) = (sum(|looked| looked.shown), sum(|looked| looked.found));
+    println!("{CELLS} cells: {shown} steps of {found} that help");
+    let mut took: Vec<(Duration, &str)> =
+        looked_at.iter().map(|looked| (looked.took, looked.query.as_str())).collect();
+    took.sort();
+    let ms = |at: usize| took[at].0.as_secs_f64() * 1e3;
+    println!("a cell: median {:.1} ms, 90th {:.1} ms", ms(CELLS / 2), ms(CELLS * 9 / 10));
+    println!("slowest: {:.1} ms for {}", ms(CELLS - 1), took[CELLS - 1].1);
+    assert!(shown > CELLS / 2, "{shown}");
+}
+
+/// What was found out about a cell.
+struct Looked {
+    query: String,
+    took: Duration,
+    /// Steps that help, and those of them that are shown.
+    found: usize,
+    shown: usize,
+    wrong: Vec<String>,
+}
+
+/// Looks for the steps of a question, and holds them against what they promise and each other.
+fn look((query, scenario): &(String, Scenario)) -> Looked {
+    let start = Instant::now();
+    let found = candidates(Catalog::bundled(), scenario, FIRST);
+    let shown = unbeaten(found.clone());
+    let took = start.elapsed();
+    let mut wrong = Vec::new();
+    for step in &shown {
+        if let Err(why) = keeps_its_promise(scenario, step) {
+            wrong.push(format!("{query}: {:?}: {why}", step.changes));
+        }
+        let beaten_by = found.iter().filter(|other| beats(other, step));
+        let hidden = |other: &&Step| shown.iter().all(|step| step.changes != other.changes);
+        wrong.extend(
+            beaten_by.filter(hidden).map(|other| {
+                format!("{query}: {:?} is beaten by {:?}", step.changes, other.changes)
+            }),
+        );
+    }
+    Looked { query: query.clone(), took, found: found.len(), shown: shown.len(), wrong }
+}
+
+/// Whether the question that `step` changes `scenario` into is answered as the step says, and so is
+/// its link.
+fn keeps_its_promise(scenario: &Scenario, step: &Step) -> Result<(), &'static str> {
+    let mut changed = scenario.clone();
+    let at = step.apply(&mut changed, FIRST);
+    let taken = estimate::alone(Catalog::bundled(), &changed, at);
+    let (again, problems) = Scenario::from_query(&step.scenario.to_query());
+    match taken {
+        Some((_, cell)) if cell != step.cell => Err("taken, it gives another cell"),
+        None => Err("taken, it has no answer"),
+        _ if !problems.is_empty() => Err("its link cannot be read"),
+        _ if again != step.scenario => Err("its link is another question"),
+        _ if cells(&again) != [step.cell.clone()] => Err("its link has another answer"),
+        _ => Ok(()),
+    }
+}
+
+/// Whether `a` is as good as `b` in everything that a reader may care about, and better in something.
+fn beats(a: &Step, b: &Step) -> bool {
+    let respects = |step: &Step| {
+        let Scenario { context, users, kv, machines, .. } = &step.scenario;
+        let speed = &step.cell.speed;
+        let devices: u32 = machines[0].devices.iter().map(|device| device.count).sum();
+        let is = |verdict: Verdict| f64::from(step.cell.verdict <= verdict);
+        [
+            is(Verdict::Fits) + is(Verdict::Tight) + is(Verdict::Offload),
+            speed.decode_tps.map_or(0.0, |tps| tps.expected),
+            speed.throughput_tps.map_or(0.0, |tps| tps.expected),
+            speed.prefill_tps.map_or(0.0, |tps| tps.expected),
+            step.cell.max_context as f64,
+            step.cell.max_users as f64,
+            *context as f64,
+            *users as f64,
+            step.cell.weights_bytes.0 as f64,
+            kv.key.bits_per_value() + kv.value.bits_per_value(),
+            -f64::from(devices),
+            -(step.changes.len() as f64),
+            f64::from(!step.changes.iter().any(|change| {
+                matches!(change, Change::Model(_) | Change::Rent(_) | Change::Engine(_))
+            })),
+        ]
+    };
+    let (a, b) = (respects(a), respects(b));
+    a.iter().zip(&b).all(|(a, b)| a >= b) && a != b
 }
 
 #[test]
@@ -119,7 +230,7 @@ fn a_step_that_changes_a_format_says_what_that_costs() {
 }
 
 #[test]
-fn no_step_is_beaten_by_another() {
+fn a_few_steps_are_shown_and_none_contains_another() {
     for query in [
         "model=qwen3-32b&hw=rtx-4090&quant=Q8_0",
         "model=llama-3.1-8b-instruct&hw=rtx-3060&quant=Q8_0",

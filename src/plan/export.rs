@@ -1,4 +1,6 @@
-//! A report as a table: CSV for a spreadsheet, Markdown for a text.
+//! A report as a table: CSV for a spreadsheet, Markdown for a text, JSON for a program.
+
+use serde_json::Value;
 
 use crate::report::{Cell, Report, Verdict};
 use crate::units::{Bytes, Interval};
@@ -49,6 +51,20 @@ pub fn report_markdown(report: &Report) -> String {
         format!("| {} |\n", fields.join(" | "))
     };
     table(report, row, &rule)
+}
+
+/// `report` as JSON: an object a row, with numbers where the values are numbers.
+pub fn report_json(report: &Report) -> String {
+    let value = |text: String| match text.parse::<serde_json::Number>() {
+        Ok(number) => Value::Number(number),
+        Err(_) if text.is_empty() => Value::Null,
+        Err(_) => Value::String(text),
+    };
+    let row = |cell: &Cell| {
+        let pairs = COLUMNS.iter().map(|(name, of)| ((*name).to_owned(), value(of(cell))));
+        Value::Object(pairs.collect())
+    };
+    format!("{:#}\n", Value::Array(report.cells.iter().map(row).collect()))
 }
 
 fn table(report: &Report, row: impl Fn(&[String]) -> String, rule: &str) -> String {
@@ -113,6 +129,13 @@ mod tests {
         let markdown = report_markdown(&report);
         assert_eq!(markdown.lines().count(), report.cells.len() + 2);
         let bars = |line: &str| line.replace("\\|", "").matches('|').count();
+        let json: Vec<serde_json::Map<String, Value>> =
+            serde_json::from_str(&report_json(&report)).unwrap();
+        assert_eq!(json.len(), rows.len());
+        for (row, object) in rows.iter().zip(&json) {
+            assert_eq!(object["quant"], row[2]);
+            assert_eq!(object["kv_gib"].as_f64(), row[6].parse().ok());
+        }
         assert!(markdown.lines().all(|line| bars(line) == COLUMNS.len() + 1), "{markdown}");
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn steps(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> 
 }
 
 /// `word` as systemd and YAML read it in double quotes.
-fn in_double_quotes(word: &str) -> String {
+pub(super) fn in_double_quotes(word: &str) -> String {
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

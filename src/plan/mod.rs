@@ -16,15 +16,16 @@ mod reasons;
 mod words;
 
 pub use document::{Document, DocumentSection, DocumentStep};
-pub use export::{report_csv, report_markdown};
+pub use export::{report_csv, report_json, report_markdown};
 pub use input::{DeviceFigures, Figures, Growth, Larger, PlanInput};
 pub use reasons::{Reason, reasons};
 
 use crate::catalog::{Catalog, Model};
-use crate::engine::{CheckpointSource, Command, Launch, Shell, TextFile};
+use crate::engine::{CheckpointSource, Command, Launch, Shell, TextFile, gguf_file};
 use crate::quality;
+use crate::quant::{Mix, Quant};
 use crate::report::{Quality, QualityNote, Verdict};
-use crate::scenario::Scenario;
+use crate::scenario::{Engine, Scenario};
 use engines::{Operations, operations};
 
 /// The plan of one cell.
@@ -96,6 +97,8 @@ pub enum What {
     ConvertUnlessPublished(String),
     /// Convert to the engine's own format.
     ConvertOwn,
+    /// The model is of the reader's own files: what the commands call them.
+    OwnFiles(String),
     /// The engine makes the format as it loads.
     MadeOnLoad,
     /// Import the file into the app.
@@ -138,6 +141,10 @@ pub enum What {
     OtherNodes,
     /// The same in Kubernetes.
     LeaderWorkerSet,
+    /// The same as a graph of Dynamo in Kubernetes.
+    DynamoGraph,
+    /// Start what the file describes, and reach it at this port.
+    Apply(u16),
     /// Copies behind a router: how many, and tokens a second for all users together.
     Replicas(u32, Option<f64>),
     /// A router of the engine's own kind, started by commands.
@@ -206,7 +213,7 @@ impl Plan {
         let Figures { engine, quant, size, bits_per_weight, .. } = &input.figures;
         let engine: &dyn Operations = operations(*engine);
         let stages = [
-            (Stage::Get, engine.get(&a)),
+            (Stage::Get, get(engine, &a)),
             (Stage::Start, engine.start(&a)),
             (Stage::Check, check(engine, &a)),
             (Stage::Keep, keep::steps(engine, &a)),
@@ -241,6 +248,30 @@ impl Plan {
     }
 }
 
+/// How to get what is loaded; of a model that was read from files, what they are to be called.
+fn get(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
+    let steps = engine.get(a);
+    let is_from_files = a.model.own().is_some() && !a.model.hf_id.contains('/');
+    if !is_from_files {
+        return steps;
+    }
+    let is_there = |step: &PlanStep| {
+        let gets = What::DownloadOriginal(a.model.hf_id.clone());
+        step.what == gets || matches!(step.what, What::Download(_) | What::Convert)
+    };
+    let (_, mut left): (Vec<_>, Vec<_>) = steps.into_iter().partition(is_there);
+    let quant = match left.iter().any(|step| step.what == What::Quantise) {
+        true => Quant::Gguf(Mix::BF16),
+        false => a.figures().quant,
+    };
+    let name = match a.figures().engine.rules_engine() == Engine::LlamaCpp {
+        true => gguf_file(a.model, quant),
+        false => a.checkpoint().folder().to_owned(),
+    };
+    left.insert(0, PlanStep::says(What::OwnFiles(name)));
+    left
+}
+
 /// What to expect, and how to measure it.
 fn check(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
     let figures = a.figures();
@@ -273,7 +304,7 @@ pub fn shell(name: &str) -> Option<Shell> {
 mod tests {
     use super::*;
     use crate::estimate;
-    use crate::scenario::{Engine, Lang, Selected};
+    use crate::scenario::{Lang, Selected};
     use crate::units::Bytes;
 
     const FIRST: Selected = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
@@ -432,6 +463,20 @@ mod tests {
         has("cache_mode: 8,8");
         let has = of("model=qwen3.8-27b&hw=rtx-4090&quant=UD-Q4_K_XL&engine=koboldcpp&ctx=8k");
         has("hf download unsloth/Qwen3.8-27B-GGUF --include");
+    }
+
+    #[test]
+    fn a_model_of_ones_own_files_is_not_downloaded() {
+        let id = "custom:1:name.Tiny-Llama:head_dim.64:hidden_size.256:intermediate_size.512:\
+                  max_position_embeddings.4096:model_type.llama:num_attention_heads.4:\
+                  num_hidden_layers.4:num_key_value_heads.2:vocab_size.259";
+        let query = format!("model={id}&hw=epyc-9654&quant=F16&ctx=4096");
+        let plan = Plan::new(Catalog::bundled(), &input(&query)).unwrap();
+        let says = |what| PlanStep { what, body: Body::Nothing };
+        let own = says(What::OwnFiles("Tiny-Llama-F16.gguf".to_owned()));
+        assert_eq!(plan.stages[0], (Stage::Get, vec![own]));
+        let started = plan.commands().next().unwrap().in_shell(Shell::Bash);
+        assert_eq!(started, "llama-server -m Tiny-Llama-F16.gguf -c 4096 -np 1 -fa on");
     }
 
     #[test]

@@ -298,6 +298,11 @@ impl Words {
                 "Quantise it with the script of ExLlamaV3:",
                 "Квантовать скриптом ExLlamaV3:"
             ),
+            What::OwnFiles(name) => text!(
+                self,
+                "The model is of your own files: call it {name}, or write its name in the commands.",
+                "Модель \u{2013} из ваших файлов: назвать её {name} или вписать её имя в команды."
+            ),
             What::MadeOnLoad => text!(
                 self,
                 "The engine quantises it as it loads.",
@@ -359,6 +364,16 @@ impl Words {
                 self,
                 "In Kubernetes, as a LeaderWorkerSet:",
                 "В Kubernetes \u{2013} LeaderWorkerSet:"
+            ),
+            What::DynamoGraph => text!(
+                self,
+                "In Kubernetes with the operator of Dynamo:",
+                "В Kubernetes с оператором Dynamo:"
+            ),
+            What::Apply(port) => text!(
+                self,
+                "Start it; once it is ready, the second command makes it answer at http://localhost:{port}:",
+                "Запустить; когда всё готово, со второй командой оно отвечает на http://localhost:{port}:"
             ),
             What::Replicas(n, together) => {
                 let rate = together.map(|tps| self.number(tps));

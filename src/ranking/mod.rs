@@ -23,9 +23,10 @@ use crate::report::{Cell, Report, Summary, Verdict};
 use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenario};
 use crate::sort;
 use crate::units::Bytes;
-pub use candidates::DEVICE_COUNTS;
 use candidates::{Candidate, machines, models};
+pub use candidates::{DEVICE_COUNTS, Kinds};
 use lineage::Lineage;
+pub use lineage::size_class;
 
 /// Rows of a ranking that a report holds.
 const REPORTED: usize = 20;

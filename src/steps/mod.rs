@@ -3,17 +3,23 @@
 //! Each step is a changed question with its full estimate. Steps that another beats in every
 //! respect are left out, so that what remains is a real choice.
 
+use std::cmp::Reverse;
+use std::fmt;
+
 use crate::advice::{is_fast_enough, runs_whole};
 use crate::architecture::Mixer;
 use crate::catalog::{Catalog, DeviceKind, Model};
 use crate::engine::{loads_format, usual_formats};
-use crate::estimate;
+use crate::estimate::{self, FileStore, MachineFor};
 use crate::hardware::Hardware;
 use crate::quality;
 use crate::quant::{Format, Mix, Quant};
-use crate::ranking::DEVICE_COUNTS;
+use crate::ranking::{DEVICE_COUNTS, Kinds, size_class};
 use crate::report::{Cell, Quality, Verdict};
-use crate::scenario::{CacheType, CacheTypes, Engine, ExpertParallel, Scenario, Selected};
+use crate::scenario::{
+    CacheType, CacheTypes, DeviceCount, Engine, ExpertParallel, Machine, Offload, Scenario,
+    Selected,
+};
 use crate::sort;
 use crate::units::{Bytes, GIB};
 
@@ -40,6 +46,12 @@ pub enum Change {
     UnifiedLimit(Bytes),
     /// Attention on as many data-parallel ranks as there are devices, experts divided between them.
     DataParallel(u64),
+    /// This engine.
+    Engine(Engine),
+    /// This model, by its id.
+    Model(String),
+    /// Another machine, which can be rented.
+    Rent(DeviceCount),
 }
 
 impl Change {
@@ -63,12 +75,17 @@ impl Change {
                 }
             }
             Change::Quant(quant) => {
-                let place = scenario.quants.iter().position(|known| known == quant);
-                let place = place.unwrap_or_else(|| {
-                    scenario.quants.push(*quant);
-                    scenario.quants.len() - 1
-                });
-                return Selected { quant: place, ..at };
+                return Selected { quant: place(&mut scenario.quants, *quant), ..at };
+            }
+            Change::Engine(engine) => {
+                return Selected { engine: place(&mut scenario.engines, *engine), ..at };
+            }
+            Change::Model(id) => {
+                return Selected { model: place(&mut scenario.models, id.clone()), ..at };
+            }
+            Change::Rent(devices) => {
+                let machine = Machine { devices: vec![devices.clone()] };
+                return Selected { machine: place(&mut scenario.machines, machine), ..at };
             }
         }
         at
@@ -85,9 +102,46 @@ impl Change {
             // Below four bits a model loses much.
             Change::Quant(_) => LAST,
             Change::Users(_) => 6,
+            Change::Engine(_) => 7,
             Change::Devices(_) => 9,
+            Change::Model(_) => 10,
+            Change::Rent(_) => 11,
         }
     }
+}
+
+/// As a link writes it; a limit of unified memory with what sets it.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Cache(ty) => write!(f, "kv={ty}"),
+            Change::Context(tokens) => write!(f, "ctx={tokens}"),
+            Change::Users(users) => write!(f, "users={users}"),
+            Change::Quant(quant) => write!(f, "quant={quant}"),
+            Change::Devices(count) => write!(f, "{count} devices"),
+            Change::UnifiedLimit(limit) => {
+                write!(
+                    f,
+                    "limit of the GPU {:.0} GiB (iogpu.wired_limit_mb, ttm.pages_limit)",
+                    limit.to_gib()
+                )
+            }
+            Change::DataParallel(ranks) => write!(f, "tp=1&dp={ranks}&ep=on"),
+            Change::Engine(engine) => write!(f, "engine={engine}"),
+            Change::Model(id) => write!(f, "model={id}"),
+            Change::Rent(devices) => {
+                write!(f, "hw={} (rented)", Machine { devices: vec![devices.clone()] }.to_query())
+            }
+        }
+    }
+}
+
+/// The place of `value` in `list`, at whose end it is put if it is not there.
+fn place<T: PartialEq>(list: &mut Vec<T>, value: T) -> usize {
+    list.iter().position(|known| *known == value).unwrap_or_else(|| {
+        list.push(value);
+        list.len() - 1
+    })
 }
 
 /// A step: what to change, and the answer to the changed question.
@@ -117,7 +171,7 @@ impl Step {
 
     /// What the step is worth, more of each being better: whether it lies wholly on the devices, its
     /// speed, and what the changes leave as it was.
-    fn worth(&self) -> [f64; 8] {
+    fn worth(&self) -> [f64; 9] {
         let Scenario { context, users, kv, machines, .. } = &self.scenario;
         let devices: u32 = machines.iter().flat_map(|m| &m.devices).map(|d| d.count).sum();
         [
@@ -134,7 +188,14 @@ impl Step {
             self.cell.weights_bytes.0 as f64,
             kv.key.bits_per_value(),
             -f64::from(devices),
+            f64::from(!self.leaves_the_machine_or_model()),
         ]
+    }
+
+    /// Whether it is another model, or on a machine that is not the reader's.
+    fn leaves_the_machine_or_model(&self) -> bool {
+        let is_other = |change: &Change| matches!(change, Change::Model(_) | Change::Rent(_));
+        self.changes.iter().any(is_other)
     }
 
     fn burden(&self) -> u32 {
@@ -156,60 +217,355 @@ impl Step {
 /// one that does; one that does may become faster, or hold a longer context, for a price that is
 /// said.
 pub fn next_steps(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<Step> {
-    let Some((ask, cell)) = estimate::alone(catalog, scenario, at) else { return Vec::new() };
-    let floor = scenario.serving.decode_floor();
-    let is_good = |cell: &Cell| runs_whole(cell) && is_fast_enough(cell, floor);
-    let is_better = |step: &Step| match is_good(&cell) {
-        // Faster by a quarter, for one user or for all, or half as much context again.
-        true => {
-            let served = |cell: &Cell| cell.speed.throughput_tps.map_or(0.0, |tps| tps.expected);
-            let tps = |cell: &Cell| cell.speed.decode_tps.map_or(0.0, |tps| tps.expected);
-            let is_faster = tps(&step.cell) > 1.25 * tps(&cell)
-                || scenario.users > 1 && served(&step.cell) > 1.25 * served(&cell);
-            let is_longer = 2 * step.cell.max_context > 3 * cell.max_context;
-            let is_wanted = cell.trained_context.is_none_or(|most| cell.max_context < most);
-            let holds_more = scenario.users > 1 && step.cell.max_users > 2 * cell.max_users;
-            is_good(&step.cell) && (is_faster || holds_more || is_longer && is_wanted)
-        }
-        false => step.cell.verdict < cell.verdict && runs_whole(&step.cell),
+    unbeaten(candidates(catalog, scenario, at))
+}
+
+/// Returns the few of `steps`, those of one cell, that no other beats in every respect, the least
+/// change first.
+pub fn unbeaten(steps: Vec<Step>) -> Vec<Step> {
+    let is_beaten = |(i, step): (usize, &Step)| {
+        steps.iter().enumerate().any(|(j, other)| beats((j, other), (i, step)))
     };
-    let mut steps: Vec<Step> = Vec::new();
-    for change in changes(catalog, &ask, &cell) {
-        steps.extend(step(catalog, &ask, vec![change]));
-    }
-    let is_enough = steps.iter().any(|step| is_better(step) && step.burden() < LAST);
-    if !is_good(&cell) && !is_enough {
-        let singles: Vec<Step> = steps.clone();
-        for first in singles.iter().filter(|first| !is_good(&first.cell)) {
-            for second in changes(catalog, &first.scenario, &first.cell) {
-                let [change] = first.changes.as_slice() else { continue };
-                if second.burden() > change.burden() {
-                    steps.extend(step(catalog, &ask, vec![change.clone(), second]));
-                }
-            }
-        }
-    }
-    // Where nothing makes it lie wholly on the devices, it may at least run.
-    let any = steps.iter().any(is_better);
-    steps.retain(|step| match any || is_good(&cell) {
-        true => is_better(step),
-        false => step.cell.verdict < cell.verdict,
-    });
-    let mut kept: Vec<Step> = steps
-        .iter()
-        .enumerate()
-        .filter(|(i, step)| {
-            !steps.iter().enumerate().any(|(j, other)| beats((j, other), (*i, step)))
-        })
-        .map(|(_, step)| step.clone())
-        .collect();
+    let kept = steps.iter().enumerate().filter(|step| !is_beaten(*step));
+    let mut kept: Vec<Step> = kept.map(|(_, step)| step.clone()).collect();
     sort::by_key(&mut kept, |step| (step.burden(), step.changes.len()));
     // What loses much is for where nothing else helps.
     if kept.iter().any(|step| !step.loses_much() && step.burden() < LAST) {
         kept.retain(|step| !step.loses_much());
     }
+    // Of formats that do, the one with the most bits under each engine.
+    let mut seen = Vec::new();
+    kept.retain(|step| {
+        let is_new = !seen.contains(&step.scenario.engines[0]);
+        if step.loses_much() {
+            seen.push(step.scenario.engines[0]);
+        }
+        is_new || !step.loses_much()
+    });
     kept.truncate(OFFERED);
     kept
+}
+
+/// Returns every step that makes the cell at `at` of `scenario` better, of which [`next_steps`]
+/// offers those that are [`unbeaten`].
+pub fn candidates(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<Step> {
+    let Some((ask, cell)) = estimate::alone(catalog, scenario, at) else { return Vec::new() };
+    let search = Search { catalog, store: FileStore::default(), ask, cell };
+    match runs_whole(&search.cell) {
+        true => search.better(),
+        false => search.whole(),
+    }
+}
+
+/// A search for what makes a cell better.
+struct Search<'a> {
+    catalog: &'a Catalog,
+    /// The files of the questions that were looked at.
+    store: FileStore<'a>,
+    ask: Scenario,
+    /// The answer to `ask`.
+    cell: Cell,
+}
+
+/// What the answer to a question has room for.
+#[derive(Clone, Copy, Default)]
+struct Room {
+    context: u64,
+    users: u64,
+}
+
+impl From<&Cell> for Room {
+    fn from(cell: &Cell) -> Room {
+        Room { context: cell.max_context, users: cell.max_users }
+    }
+}
+
+impl<'a> Search<'a> {
+    /// Steps that make the cell, which lies wholly on its devices, faster by a quarter, for one user
+    /// or for all, or hold half as much context again.
+    fn better(&self) -> Vec<Step> {
+        let (ask, cell) = (&self.ask, &self.cell);
+        let floor = ask.serving.decode_floor();
+        let served = |cell: &Cell| cell.speed.throughput_tps.map_or(0.0, |tps| tps.expected);
+        let tps = |cell: &Cell| cell.speed.decode_tps.map_or(0.0, |tps| tps.expected);
+        let is_better = |step: &Step| {
+            let then = &step.cell;
+            let is_faster =
+                tps(then) > 1.25 * tps(cell) || ask.users > 1 && served(then) > 1.25 * served(cell);
+            let is_longer = 2 * then.max_context > 3 * cell.max_context;
+            let is_wanted = cell.trained_context.is_none_or(|most| cell.max_context < most);
+            let holds_more = ask.users > 1 && then.max_users > 2 * cell.max_users;
+            let stays_fast = is_fast_enough(then, floor) || !is_fast_enough(cell, floor);
+            stays_fast && (is_faster || holds_more || is_longer && is_wanted)
+        };
+        let steps = self.changes(ask, cell.into()).into_iter();
+        steps.filter_map(|change| self.step_if_whole(vec![change])).filter(is_better).collect()
+    }
+
+    /// Steps with which the cell lies wholly on its devices; where there are none, steps with which it
+    /// runs at all.
+    fn whole(&self) -> Vec<Step> {
+        let singles = self.changes(&self.ask, (&self.cell).into());
+        let mut steps: Vec<Step> = Vec::new();
+        let mut others = Vec::new();
+        for change in singles {
+            match self.step_if_whole(vec![change.clone()]) {
+                Some(step) => steps.push(step),
+                None => others.push(change),
+            }
+        }
+        let is_enough = |steps: &[Step]| steps.iter().any(|step| step.burden() < LAST);
+        if !is_enough(&steps) {
+            for first in &others {
+                let Some(ask) = self.changed(std::slice::from_ref(first)) else { continue };
+                // There is room for something only where the weights leave it.
+                let cell =
+                    self.may_lie_whole(&ask).then(|| self.answer(&on_devices(&ask))).flatten();
+                let room = cell.as_ref().map(Room::from).unwrap_or_default();
+                for second in self.changes(&ask, room) {
+                    if second.burden() > first.burden() {
+                        steps.extend(self.step_if_whole(vec![first.clone(), second]));
+                    }
+                }
+            }
+        }
+        if !is_enough(&steps) {
+            steps.extend(self.other_engine());
+            steps.extend(self.other_model());
+            steps.extend(self.rented());
+        }
+        if steps.is_empty() {
+            let runs = others.into_iter().filter_map(|change| self.step_if_better(change));
+            steps.extend(runs.take(OFFERED));
+        }
+        steps
+    }
+
+    /// The cell in the format with the most bits with which another engine has it whole, where the
+    /// machine has an engine of its own.
+    fn other_engine(&self) -> Option<Step> {
+        let model = self.catalog.model(&self.cell.model)?;
+        let device = self.catalog.device(&self.ask.machines[0].devices.first()?.id)?;
+        let engine = match device.vendor.as_str() {
+            "Apple" => Engine::Mlx,
+            "NVIDIA" => Engine::ExLlamaV3,
+            _ => return None,
+        };
+        if engine == self.cell.engine {
+            return None;
+        }
+        let formats = usual_formats(engine, model).into_iter().chain(last_formats(engine));
+        let is_more = |quant: &Quant| quant.nominal_bits() <= self.cell.quant.nominal_bits();
+        let changes = |quant| vec![Change::Engine(engine), Change::Quant(quant)];
+        formats.filter(is_more).find_map(|quant| self.step_if_whole(changes(quant)))
+    }
+
+    /// The largest model of the same publisher and kind that lies wholly on the devices, the newest
+    /// of about the size, in the format that was asked for or in 4 bits.
+    fn other_model(&self) -> Option<Step> {
+        /// Models that are looked at.
+        const TRIED: usize = 6;
+        let (own, engine) = (self.catalog.model(&self.cell.model)?, self.cell.engine);
+        let (size, kinds) = (own.count().text, Kinds::of(own));
+        let is_sibling = |model: &&Model| {
+            model.org == own.org && model.count().text < size && Kinds::of(model).have(kinds)
+        };
+        let mut models: Vec<&Model> = self.catalog.models.iter().filter(is_sibling).collect();
+        sort::by_key(&mut models, |model| {
+            Reverse((size_class(model.count().text), model.release.clone()))
+        });
+        let with = |model: &Model| {
+            let mut quants = vec![self.cell.quant];
+            quants.extend(usual_formats(engine, model).pop());
+            let changes = quants.into_iter().map(|quant| match quant == self.cell.quant {
+                true => vec![Change::Model(model.id.clone())],
+                false => vec![Change::Model(model.id.clone()), Change::Quant(quant)],
+            });
+            changes.collect::<Vec<_>>()
+        };
+        let could = models.into_iter().map(with).filter(|ways| {
+            let ways = ways.iter().filter_map(|changes| self.changed(changes));
+            ways.into_iter().any(|ask| self.may_lie_whole(&ask))
+        });
+        could.take(TRIED).flatten().find_map(|changes| self.step_if_whole(changes))
+    }
+
+    /// The cheapest machine that a cloud rents on which the cell lies wholly.
+    fn rented(&self) -> Option<Step> {
+        /// Machines that are looked at.
+        const TRIED: usize = 4;
+        let priced = self.catalog.instances.iter();
+        let mut priced: Vec<_> =
+            priced.filter_map(|machine| Some((machine, machine.usd_per_hour?))).collect();
+        sort::by_key(&mut priced, |(_, usd)| (usd * 1e4) as u64);
+        let mut seen: Vec<DeviceCount> = Vec::new();
+        for (machine, _) in priced {
+            let (id, count) = (machine.device.clone(), machine.count);
+            let devices = DeviceCount { id, count, memory_gb: None };
+            if !seen.contains(&devices) {
+                seen.push(devices);
+            }
+        }
+        let could = seen.into_iter().map(Change::Rent).filter(|change| {
+            let ask = self.changed(std::slice::from_ref(change));
+            ask.is_some_and(|ask| self.may_lie_whole(&ask))
+        });
+        could.take(TRIED).find_map(|change| self.step_if_whole(vec![change]))
+    }
+
+    /// The question of this one cell after `changes`; `None` if they change nothing.
+    fn changed(&self, changes: &[Change]) -> Option<Scenario> {
+        let mut changed = self.ask.clone();
+        let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
+        let at = changes.iter().fold(at, |at, change| change.apply(&mut changed, at));
+        let scenario = Scenario {
+            models: vec![changed.models.swap_remove(at.model)],
+            machines: vec![changed.machines.swap_remove(at.machine)],
+            quants: vec![changed.quants[at.quant]],
+            engines: vec![changed.engines[at.engine]],
+            ..changed
+        };
+        (scenario != self.ask).then_some(scenario)
+    }
+
+    /// Whether the weights alone are not too much for the devices.
+    fn may_lie_whole(&self, ask: &Scenario) -> bool {
+        let (catalog, engine) = (self.catalog, ask.engines[0]);
+        let hardware = Hardware::resolve(catalog, ask, &ask.machines[0]);
+        let (Some(model), Ok(hardware)) = (catalog.model(&ask.models[0]), hardware) else {
+            return false;
+        };
+        let room = hardware.parts.iter().map(|part| part.usable).sum::<Bytes>();
+        hardware.parts.is_empty() || self.store.least_bytes(model, engine, ask.quants[0]) <= room
+    }
+
+    fn answer(&self, ask: &Scenario) -> Option<Cell> {
+        estimate::row_with(&self.store, self.catalog, ask, &ask.models[0]).pop()?.ok()
+    }
+
+    /// The answer after `changes`, if it lies wholly on its devices.
+    fn step_if_whole(&self, changes: Vec<Change>) -> Option<Step> {
+        let scenario = self.changed(&changes)?;
+        let lies_whole = self.may_lie_whole(&scenario)
+            && self.is_answered(&on_devices(&scenario), |verdict| verdict == Verdict::Fits);
+        lies_whole.then(|| self.step(changes, scenario)).flatten()
+    }
+
+    /// The answer after `change`, if its verdict is better than that of the cell.
+    fn step_if_better(&self, change: Change) -> Option<Step> {
+        let changes = vec![change];
+        let scenario = self.changed(&changes)?;
+        let is_better = match self.cell.verdict {
+            Verdict::Fits | Verdict::Tight => false,
+            Verdict::Offload => {
+                self.is_answered(&on_devices(&scenario), |verdict| verdict <= Verdict::Tight)
+            }
+            Verdict::No => self.is_answered(&scenario, |verdict| verdict != Verdict::No),
+        };
+        is_better.then(|| self.step(changes, scenario)).flatten()
+    }
+
+    /// Whether the verdict on `ask`, of one cell, is one that is `wanted`.
+    fn is_answered(&self, ask: &Scenario, wanted: fn(Verdict) -> bool) -> bool {
+        let Some(model) = self.catalog.model(&ask.models[0]) else { return false };
+        let file = self.store.file(self.catalog, ask, model, ask.engines[0], ask.quants[0]);
+        let machine = MachineFor::new(self.catalog, ask, &ask.machines[0]);
+        machine.is_ok_and(|machine| {
+            estimate::summary(self.catalog, ask, wanted, &file, &machine).is_some()
+        })
+    }
+
+    fn step(&self, changes: Vec<Change>, scenario: Scenario) -> Option<Step> {
+        let cell = self.answer(&scenario)?;
+        Some(Step { changes, scenario, cell })
+    }
+
+    /// The changes that could make the answer to `ask` better, which has this much room.
+    fn changes(&self, ask: &Scenario, room: Room) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let (catalog, engine, now) = (self.catalog, ask.engines[0], ask.quants[0]);
+        let smaller_cache = match engine {
+            Engine::LlamaCpp
+            | Engine::Ollama
+            | Engine::LmStudio
+            | Engine::KoboldCpp
+            | Engine::IkLlamaCpp => Some(CacheType::Q8_0),
+            Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm => Some(CacheType::Fp8),
+            Engine::Mlx | Engine::ExLlamaV3 => Some(CacheType::Q8_0),
+            Engine::Transformers => None,
+        };
+        let is_smaller = |ty: &CacheType| {
+            ty.bits_per_value() < ask.kv.key.bits_per_value().min(ask.kv.value.bits_per_value())
+        };
+        changes.extend(smaller_cache.filter(is_smaller).map(Change::Cache));
+
+        let step = if room.context >= 8 << 10 { 4 << 10 } else { 1 << 10 };
+        let shorter = room.context / step * step;
+        if (1..ask.context).contains(&shorter) {
+            changes.push(Change::Context(shorter));
+        }
+        if (1..ask.users).contains(&room.users) {
+            changes.push(Change::Users(room.users));
+        }
+
+        let model = catalog.model(&ask.models[0]);
+        let formats = model.map(|model| usual_formats(engine, model)).unwrap_or_default();
+        let is_last = !runs_whole(&self.cell) && now.nominal_bits() <= 4;
+        let last = last_formats(engine).filter(|_| is_last);
+        let smaller = formats.into_iter().chain(last).filter(|quant| {
+            let is_smaller = match (now, *quant) {
+                (Quant::Gguf(Mix::Q4_K_M), Quant::Gguf(Mix::IQ4_XS)) => true,
+                (_, then) => then.nominal_bits() < now.nominal_bits(),
+            };
+            is_smaller && loads_format(engine, *quant)
+        });
+        changes.extend(smaller.map(Change::Quant));
+
+        if let Ok(hardware) = Hardware::resolve(catalog, ask, &ask.machines[0])
+            && let [device] = ask.machines[0].devices.as_slice()
+            && let Some(part) = hardware.parts.first()
+        {
+            match part.device.kind {
+                DeviceKind::Discrete => {
+                    let more = DEVICE_COUNTS.into_iter().filter(|n| *n > device.count);
+                    changes.extend(more.take(2).map(Change::Devices));
+                }
+                DeviceKind::Unified => {
+                    // What an operating system with a browser needs.
+                    let limit = part.capacity.0.saturating_sub(8 * GIB);
+                    if limit > part.usable.0 {
+                        changes.push(Change::UnifiedLimit(Bytes(limit / GIB * GIB)));
+                    }
+                }
+                DeviceKind::Cpu => {}
+            }
+            let copies_cache = matches!(engine, Engine::Vllm | Engine::Sglang)
+                && model.is_some_and(has_latent_cache);
+            if copies_cache && hardware.parts.len() > 1 && ask.parallel.data.is_none() {
+                changes.push(Change::DataParallel(hardware.parts.len() as u64));
+            }
+        }
+        changes
+    }
+}
+
+/// The question with the whole model on the devices, where it is not said what is in RAM: what fits
+/// so is placed so, and nothing is looked for where it does not.
+fn on_devices(ask: &Scenario) -> Scenario {
+    let offload = match ask.offload {
+        Offload::Auto => Offload::None,
+        asked => asked,
+    };
+    Scenario { offload, ..ask.clone() }
+}
+
+/// Formats below the usual ones of `engine`, which cost so much quality that they are for what else
+/// does not run.
+fn last_formats(engine: Engine) -> impl Iterator<Item = Quant> {
+    let gguf = [Mix::Q3_K_M, Mix::IQ3_XXS, Mix::Q2_K].map(Quant::Gguf).into_iter();
+    let mlx = [3, 2].map(|bits| Quant::Format(Format::Mlx(bits)));
+    let exl3 = [30, 20].map(|bits| Quant::Format(Format::Exl3(bits)));
+    gguf.chain(mlx).chain(exl3).filter(move |quant| loads_format(engine, *quant))
 }
 
 /// Whether `a` is as good as `b` in every respect, with no more changes, and better in one, or `b`
@@ -222,90 +578,6 @@ fn beats((i, a): (usize, &Step), (j, b): (usize, &Step)) -> bool {
     let (of_a, of_b) = (a.worth(), b.worth());
     let as_good = of_a.iter().zip(&of_b).all(|(a, b)| a >= b) && a.burden() <= b.burden();
     as_good && (of_a != of_b || a.burden() < b.burden() || i < j)
-}
-
-/// The answer after `changes`; `None` if they change nothing or it cannot be asked.
-fn step(catalog: &Catalog, ask: &Scenario, changes: Vec<Change>) -> Option<Step> {
-    let mut changed = ask.clone();
-    let at = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
-    let at = changes.iter().fold(at, |at, change| change.apply(&mut changed, at));
-    let scenario = Scenario { quants: vec![changed.quants[at.quant]], ..changed };
-    if scenario == *ask {
-        return None;
-    }
-    let cell = estimate::row(catalog, &scenario, &scenario.models[0]).pop()?.ok()?;
-    Some(Step { changes, scenario, cell })
-}
-
-/// The changes that could make `cell`, the answer to `ask`, better.
-fn changes(catalog: &Catalog, ask: &Scenario, cell: &Cell) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let engine = cell.engine;
-    let smaller_cache = match engine {
-        Engine::LlamaCpp
-        | Engine::Ollama
-        | Engine::LmStudio
-        | Engine::KoboldCpp
-        | Engine::IkLlamaCpp => Some(CacheType::Q8_0),
-        Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm => Some(CacheType::Fp8),
-        Engine::Mlx | Engine::ExLlamaV3 => Some(CacheType::Q8_0),
-        Engine::Transformers => None,
-    };
-    let is_smaller = |ty: &CacheType| {
-        ty.bits_per_value() < ask.kv.key.bits_per_value().min(ask.kv.value.bits_per_value())
-    };
-    changes.extend(smaller_cache.filter(is_smaller).map(Change::Cache));
-
-    let step = if cell.max_context >= 8 << 10 { 4 << 10 } else { 1 << 10 };
-    let shorter = cell.max_context / step * step;
-    if (1..ask.context).contains(&shorter) {
-        changes.push(Change::Context(shorter));
-    }
-    if (1..ask.users).contains(&cell.max_users) {
-        changes.push(Change::Users(cell.max_users));
-    }
-
-    let model = catalog.model(&cell.model);
-    let formats = model.map(|model| usual_formats(engine, model)).unwrap_or_default();
-    // What is below the usual formats costs so much quality that it is for what else does not run.
-    let last = [Mix::Q3_K_M, Mix::IQ3_XXS, Mix::Q2_K].map(Quant::Gguf).into_iter();
-    let last = last.chain([3, 2].map(|bits| Quant::Format(Format::Mlx(bits))));
-    let last = last.chain([30, 20].map(|bits| Quant::Format(Format::Exl3(bits))));
-    let last = last.filter(|_| !runs_whole(cell) && cell.quant.nominal_bits() <= 4);
-    let smaller = formats.into_iter().chain(last).filter(|quant| {
-        let is_smaller = match (cell.quant, *quant) {
-            (Quant::Gguf(Mix::Q4_K_M), Quant::Gguf(Mix::IQ4_XS)) => true,
-            (now, then) => then.nominal_bits() < now.nominal_bits(),
-        };
-        is_smaller && loads_format(engine, *quant)
-    });
-    changes.extend(smaller.map(Change::Quant));
-
-    if let Ok(hardware) = Hardware::resolve(catalog, ask, &ask.machines[0])
-        && let [device] = ask.machines[0].devices.as_slice()
-        && let Some(part) = hardware.parts.first()
-    {
-        match part.device.kind {
-            DeviceKind::Discrete => {
-                let more = DEVICE_COUNTS.into_iter().filter(|n| *n > device.count);
-                changes.extend(more.take(2).map(Change::Devices));
-            }
-            DeviceKind::Unified => {
-                // What an operating system with a browser needs.
-                let limit = part.capacity.0.saturating_sub(8 * GIB);
-                if limit > part.usable.0 {
-                    changes.push(Change::UnifiedLimit(Bytes(limit / GIB * GIB)));
-                }
-            }
-            DeviceKind::Cpu => {}
-        }
-        let copies_cache =
-            matches!(engine, Engine::Vllm | Engine::Sglang) && model.is_some_and(has_latent_cache);
-        if copies_cache && hardware.parts.len() > 1 && ask.parallel.data.is_none() {
-            changes.push(Change::DataParallel(hardware.parts.len() as u64));
-        }
-    }
-    changes
 }
 
 /// Whether `model` caches one latent a token for all its heads, of which each tensor-parallel rank

@@ -1,5 +1,7 @@
 // The plan of the open cell: written when it is opened, in the reader's language, for either shell.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 
 import { assertAccessible, pageTest, plan } from "./harness.mjs";
 
@@ -43,4 +45,62 @@ pageTest("a step says what it costs in quality when it is looked at", {}, async 
   await headroom.part("step").first().hover();
   await headroom.part("step-note").first().waitFor();
   assert.match(await headroom.words("step-note"), /perplexity|divergence|no published/u);
+});
+
+/** What a button saves: the name of the file and its bytes. */
+async function saved(headroom, button) {
+  const saving = headroom.page.waitForEvent("download");
+  await button.click();
+  const file = await saving;
+  return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+}
+
+pageTest("plan and table are saved as the command line prints them", {}, async (headroom) => {
+  await headroom.open(`?${QUERY}&engine=llama.cpp,ollama`);
+  const table = headroom.part("saves-table");
+  const csv = await saved(headroom, table.getByTestId("save-csv"));
+  assert.equal(csv.name, "headroom-table.csv");
+  const printed = (...form) =>
+    execFileSync(process.env.HEADROOM_BIN, ["estimate", `${QUERY}&engine=llama.cpp,ollama`, ...form], { encoding: "utf8" });
+  const names = (text) => text.split(/\r?\n/u).map((line) => line.split(",").slice(0, 5).join());
+  assert.deepEqual(names(csv.bytes.toString()), names(printed("--format", "csv")));
+  const markdown = await saved(headroom, table.getByTestId("save-md"));
+  assert.match(markdown.bytes.toString(), /^\| model \| hardware /u);
+  const rows = JSON.parse((await saved(headroom, table.getByTestId("save-json"))).bytes);
+  assert.deepEqual(rows.map(({ engine }) => engine), ["llama.cpp", "ollama"]);
+  assert.ok(rows.every(({ kv_gib: gib }) => gib > 1));
+  await openPlan(headroom);
+  const plans = headroom.part("saves-plan");
+  const json = JSON.parse((await saved(headroom, plans.getByTestId("save-json"))).bytes);
+  assert.equal(json.why, await headroom.words("plan-why"));
+  const text = (await saved(headroom, plans.getByTestId("save-md"))).bytes.toString();
+  assert.ok(text.startsWith(`# ${json.title}\n`));
+});
+
+pageTest("a chart is saved as it is seen, as SVG and as PNG", {}, async (headroom) => {
+  await headroom.open(`?${QUERY}&lang=ru`);
+  await headroom.tab("memory");
+  const chart = headroom.part("chart-memory-context");
+  await chart.locator("path.chart-area").first().waitFor({ state: "attached" });
+  const svg = await saved(headroom, chart.getByTestId("save-svg"));
+  assert.equal(svg.name, "headroom-chart-memory-context.svg");
+  const text = svg.bytes.toString();
+  assert.ok(text.includes(await chart.locator("h3").innerText()));
+  // Its look is in it, not in a style sheet, and nothing is black by want of one.
+  assert.doesNotMatch(text, /class=|var\(/u);
+  assert.match(text, /<path[^>]* fill="(?:rgb|color|oklch)\([^"]*"/u);
+  const png = await saved(headroom, chart.getByTestId("save-png"));
+  assert.equal(png.bytes.subarray(1, 4).toString(), "PNG");
+  const [width, height] = [16, 20].map((at) => png.bytes.readUInt32BE(at));
+  const [, w, h] = text.match(/^<svg[^>]* width="(\d+)" height="(\d+)"/u);
+  assert.deepEqual([width, height], [2 * w, 2 * h]);
+});
+
+pageTest("a print says of what page and day it is", {}, async (headroom) => {
+  await headroom.open(`?${QUERY}`);
+  await headroom.page.emulateMedia({ media: "print" });
+  await headroom.page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  const printed = await headroom.page.evaluate(() => getComputedStyle(document.documentElement, "::after").content);
+  assert.ok(printed.includes(await headroom.page.evaluate(() => document.documentElement.dataset.printed)));
+  assert.ok(printed.includes("model=qwen3-32b") && printed.includes(String(new Date().getFullYear())), printed);
 });

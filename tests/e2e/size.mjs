@@ -11,7 +11,7 @@ export function sizes() {
   const kinds = {};
   for (const name of readdirSync(dist, { recursive: true })) {
     // The rest of the app comes once the first part is here, and what asks the hub at a press.
-    const late = name.includes("_rest.") || name === "hub.js" ? "late " : "";
+    const late = name.includes("_rest.") || ["hub.js", "save.js"].includes(name) ? "late " : "";
     const kind = late + extname(name).slice(1);
     if (!["html", "css", "js", "wasm", "woff2"].includes(extname(name).slice(1))) continue;
     const body = readFileSync(join(dist, name));

@@ -52,7 +52,8 @@ PROGRAMS = {
         "python -m dynamo.frontend": "python -m dynamo.frontend",
         "python -m dynamo.vllm (own flags)": "python -m dynamo.vllm",
         "python -m dynamo.sglang (own flags)": "python -m dynamo.sglang",
-        "dynamo runtime flags (every worker)": "dynamo runtime"},
+        "dynamo runtime flags (every worker)": "dynamo runtime",
+        "manifest DynamoGraphDeployment": "dynamo.yaml"},
     "cluster.json": {"LeaderWorkerSet manifest": "leader-worker-set.yaml"},
 }
 
@@ -65,6 +66,11 @@ BY_HAND = {
     "ray start": {
         "version": "vLLM 0.33.0", "source": "vllm-project/vllm@v0.33.0:examples/ray_serving",
         "flags": {"--head": ["flag"], "--port": ["int"], "--address": ["string"], "--block": ["flag"]}},
+    "kubectl apply": {
+        "version": "Kubernetes 1.34", "source": "its command line reference", "flags": {"-f": ["path"]}},
+    "kubectl port-forward": {
+        "version": "Kubernetes 1.34", "source": "its command line reference",
+        "positional": ["what", "ports"], "flags": {"what": ["string"], "ports": ["string"]}},
     "docker compose up": {
         "version": "Compose 2", "source": "its command line reference", "flags": {"-d": ["flag"]}},
     "systemctl": {

@@ -14,7 +14,7 @@ use crate::browser::Browser;
 use crate::lint;
 use crate::process::{cargo, executable, root, run as run_command, watch};
 use crate::tally::Tally;
-use crate::{page, tools, trunk, user};
+use crate::{flags, page, tools, trunk, user};
 
 /// What `--only` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,11 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
         steps.tests("native tests", || {
             let mut cargo = cargo();
             linting(&mut cargo).args(["test", "--locked", "--no-fail-fast"]).args(NATIVE);
+            // The commands of plans are held against the lists of flags in any case.
+            match flags::light() {
+                Ok(parsers) => _ = parsers.asked_by(&mut cargo),
+                Err(error) => println!("skipped: no real parsers of engines here ({error:#})"),
+            }
             Ok(cargo)
         });
     }

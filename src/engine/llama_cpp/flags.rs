@@ -1,5 +1,7 @@
 //! A placement expressed in the engine's own flags.
 
+use std::ops::RangeInclusive;
+
 use super::placement::Placement;
 use super::placement_solver::split_with_mtp;
 use super::tensor_split::Division;
@@ -153,10 +155,14 @@ pub fn lm_studio(placed: Placed<'_>) -> Vec<String> {
 /// The batches that KoboldCpp takes.
 const BATCH_SIZES: [u64; 9] = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
+/// The contexts that KoboldCpp takes; a shorter one is made as long as the least.
+const CONTEXT_SIZES: RangeInclusive<u64> = 256..=524_288;
+
 /// Flags of KoboldCpp.
 pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, memory } = placed;
-    let mut out = vec![format!("--contextsize {}", scenario.context)];
+    let context = scenario.context.clamp(*CONTEXT_SIZES.start(), *CONTEXT_SIZES.end());
+    let mut out = vec![format!("--contextsize {context}")];
     if !memory.is_empty() {
         out.push(format!("--gpulayers {}", placement.n_gpu_layers(architecture)));
     }

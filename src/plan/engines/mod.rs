@@ -36,9 +36,9 @@ pub(super) trait Operations: Sync {
     /// Its server, to be kept running.
     fn server(&self, a: &Answered<'_>) -> Option<Server>;
 
-    /// The commands of a router of its own before copies of the server.
-    fn router(&self, _: &Answered<'_>) -> Vec<Command> {
-        Vec::new()
+    /// A worker of Dynamo, whose router knows what each copy of it has in its cache.
+    fn dynamo(&self, _: &Answered<'_>) -> Option<DynamoWorker> {
+        None
     }
 
     /// How several machines run one model together.
@@ -75,14 +75,28 @@ pub(super) struct Image {
     pub reads_files: bool,
 }
 
+/// A worker of Dynamo.
+pub(super) struct DynamoWorker {
+    /// The engine, as manifests name it.
+    pub framework: &'static str,
+    /// The command that starts it.
+    pub command: Command,
+    /// The container image that has it.
+    pub image: &'static str,
+}
+
 /// Several machines that run one model together.
 pub(super) struct Nodes {
     /// What is typed on the first.
     pub first: Vec<Command>,
     /// What is typed on each of the others.
     pub others: Vec<Command>,
-    /// A manifest that does the same in Kubernetes.
+    /// A manifest that does the same in Kubernetes, and the name of what it describes.
     pub manifest: String,
+    /// See `manifest`.
+    pub name: &'static str,
+    /// The port that it answers at.
+    pub port: u16,
 }
 
 /// Returns how `engine` is operated.
@@ -134,19 +148,43 @@ fn leader_worker_set(
     port: u16,
     (leader, worker): (&str, &str),
 ) -> String {
+    // What devices of a pod share is more than the 64 MiB that it has by default.
     let pod = |role: &str, command: &str, ports: &str| {
         format!(
-            "    {role}Template:\n      spec:\n        containers:\n          - name: {name}\n            \
-             image: {image}\n            command: [\"sh\", \"-c\"]\n            args:\n              - \
-             >-\n                {command}\n            resources:\n              limits:\n                \
-             nvidia.com/gpu: \"{devices}\"\n{ports}"
+            "    {role}Template:
+      spec:
+        containers:
+          - name: {name}
+            image: {image}
+            command: [\"sh\", \"-c\"]
+            args:
+              - >-
+                {command}
+            resources:
+              limits:
+                nvidia.com/gpu: \"{devices}\"
+{ports}            volumeMounts:
+              - name: shm
+                mountPath: /dev/shm
+        volumes:
+          - name: shm
+            emptyDir:
+              medium: Memory
+"
         )
     };
     let ports = format!("            ports:\n              - containerPort: {port}\n");
     format!(
-        "apiVersion: leaderworkerset.x-k8s.io/v1\nkind: LeaderWorkerSet\nmetadata:\n  name: {name}\n\
-         spec:\n  replicas: 1\n  leaderWorkerTemplate:\n    size: {nodes}\n    restartPolicy: \
-         RecreateGroupOnPodRestart\n{}{}",
+        "apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata:
+  name: {name}
+spec:
+  replicas: 1
+  leaderWorkerTemplate:
+    size: {nodes}
+    restartPolicy: RecreateGroupOnPodRestart
+{}{}",
         pod("leader", leader, &ports),
         pod("worker", worker, "")
     )

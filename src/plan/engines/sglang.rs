@@ -1,6 +1,6 @@
 //! SGLang, on several machines by itself, and behind the router of Dynamo.
 
-use super::{Image, Nodes, Operations, Server, leader_worker_set, with_load};
+use super::{DynamoWorker, Image, Nodes, Operations, Server, leader_worker_set, with_load};
 use crate::engine::{Command, Shell};
 use crate::plan::{Answered, PlanStep, What, made};
 
@@ -37,11 +37,14 @@ impl Operations for Sglang {
         })
     }
 
-    fn router(&self, a: &Answered<'_>) -> Vec<Command> {
-        let source = a.checkpoint();
-        let frontend = Command::new("python -m dynamo.frontend --router-mode kv --http-port 8000");
-        let worker = Command::new("python -m dynamo.sglang --model-path").checkpoint(&source);
-        vec![frontend, worker.flags(&a.figures().flags)]
+    fn dynamo(&self, a: &Answered<'_>) -> Option<DynamoWorker> {
+        let worker =
+            Command::new("python -m dynamo.sglang --model-path").checkpoint(&a.checkpoint());
+        Some(DynamoWorker {
+            framework: "sglang",
+            command: worker.flags(&a.figures().flags),
+            image: "nvcr.io/nvidia/ai-dynamo/sglang-runtime:1.6.1",
+        })
     }
 
     fn nodes(&self, a: &Answered<'_>) -> Option<Nodes> {
@@ -64,6 +67,8 @@ impl Operations for Sglang {
             first: vec![node("2", "0", "HEAD")],
             others: vec![node("2", "1", "HEAD")],
             manifest: leader_worker_set("sglang", IMAGE, (2, devices), PORT, (&pod, &pod)),
+            name: "sglang",
+            port: PORT,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! vLLM, on several machines over Ray, and behind the router of Dynamo.
 
-use super::{Image, Nodes, Operations, Server, leader_worker_set, vllm_bench};
+use super::{DynamoWorker, Image, Nodes, Operations, Server, leader_worker_set, vllm_bench};
 use crate::engine::{Command, Shell};
 use crate::plan::{Answered, PlanStep, What, made};
 
@@ -36,11 +36,13 @@ impl Operations for Vllm {
         })
     }
 
-    fn router(&self, a: &Answered<'_>) -> Vec<Command> {
-        let source = a.checkpoint();
-        let frontend = Command::new("python -m dynamo.frontend --router-mode kv --http-port 8000");
-        let worker = Command::new("python -m dynamo.vllm --model").checkpoint(&source);
-        vec![frontend, worker.flags(&a.figures().flags)]
+    fn dynamo(&self, a: &Answered<'_>) -> Option<DynamoWorker> {
+        let worker = Command::new("python -m dynamo.vllm --model").checkpoint(&a.checkpoint());
+        Some(DynamoWorker {
+            framework: "vllm",
+            command: worker.flags(&a.figures().flags),
+            image: "nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.6.1",
+        })
     }
 
     fn nodes(&self, a: &Answered<'_>) -> Option<Nodes> {
@@ -57,6 +59,8 @@ impl Operations for Vllm {
             first: vec![Command::new("ray start --head --port 6379"), serve],
             others: vec![Command::new("ray start --address HEAD:6379 --block")],
             manifest,
+            name: "vllm",
+            port: PORT,
         })
     }
 }

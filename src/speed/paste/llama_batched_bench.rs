@@ -48,6 +48,14 @@ main: n_kv_max = 8192, n_batch = 2048, n_ubatch = 512, flash_attn = 1, is_pp_sha
 |   128 |    128 |    1 |    256 |    0.108 |  1186.64 |    3.079 |    41.57 |    3.187 |    80.32 |
 |   128 |    128 |    8 |   2048 |    0.751 |  1363.27 |    7.344 |   139.43 |    8.095 |   252.99 |";
         assert_eq!(readings(table), ["pp128:1186.64", "tg@192:41.57", "tg@192x8:139.43"]);
+        // Of 0c1e570, which prints more before it.
+        let newer = "\
+llama_batched_bench: n_kv_max = 8192, n_batch = 2048, n_ubatch = 512, flash_attn = 1, is_pp_shared = 0, is_tg_separate = 0, n_gpu_layers = -1, n_threads = 2, n_threads_batch = 2
+
+|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |      T s |    S t/s |
+|-------|--------|------|--------|----------|----------|----------|----------|----------|----------|
+|   128 |     32 |    4 |    640 |    0.416 |  1231.28 |    3.510 |    36.47 |    3.925 |   163.04 |";
+        assert_eq!(readings(newer), ["tg@144x4:36.47"]);
         let lines = r#"{"n_kv_max": 8192, "is_pp_shared": 0, "pp": 512, "tg": 32, "pl": 4, "t_pp": 1.0, "speed_pp": 900.5, "t_tg": 1.0, "speed_tg": 151.25, "speed": 200.0}"#;
         assert_eq!(readings(lines), ["tg@528x4:151.25"]);
     }

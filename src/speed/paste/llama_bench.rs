@@ -100,6 +100,26 @@ build: 3bcd40b3 (4567)";
     }
 
     #[test]
+    fn what_a_plan_of_a_processor_has_measured_is_read() {
+        // `llama-bench -m Tiny-Llama-Test-F16.gguf -fa on -p 1024 -n 128 -d 0,3968` of 0c1e570, built
+        // for the processor.
+        let printed = "\
+| model                          |       size |     params | backend    | threads |  fa |            test |                  t/s |
+| ------------------------------ | ---------: | ---------: | ---------- | ------: | --: | --------------: | -------------------: |
+| llama ?B F16                   |   4.76 MiB |     2.49 M | CPU        |       2 |   1 |          pp1024 |     1210.89 ± 149.21 |
+| llama ?B F16                   |   4.76 MiB |     2.49 M | CPU        |       2 |   1 |           tg128 |       205.56 ± 33.40 |
+| llama ?B F16                   |   4.76 MiB |     2.49 M | CPU        |       2 |   1 |  pp1024 @ d3968 |       424.65 ± 40.23 |
+| llama ?B F16                   |   4.76 MiB |     2.49 M | CPU        |       2 |   1 |   tg128 @ d3968 |        16.04 ± 10.23 |
+
+build: 0c1e570 (1)";
+        assert_eq!(parse(printed).unwrap().model.as_deref(), Some("llama ?B F16"));
+        assert_eq!(
+            readings(printed),
+            ["pp1024:1210.89", "tg:205.56", "pp1024@3968:424.65", "tg@3968:16.04"]
+        );
+    }
+
+    #[test]
     fn csv_and_json_are_read() {
         let csv = "build_commit,model_type,n_prompt,n_gen,n_depth,test_time,avg_ns,avg_ts,stddev_ts\n\
                    \"8cf427ff\",\"qwen2 7B Q4_K, \"\"M\"\"\",\"512\",\"0\",\"0\",\"2025\",\"69\",\"7100.002165\",\"140\"\n\

@@ -136,6 +136,14 @@ fn words_of(state: State, change: &Change, step: &Step) -> String {
             tr!(state, steps.limit, amount = amount, setting = setting)
         }
         Change::DataParallel(n) => tr!(state, steps.data_parallel, n = state.whole(*n)),
+        Change::Engine(engine) => engine.title().to_owned(),
+        Change::Model(id) => {
+            state.catalog.model(id).map_or_else(|| id.clone(), |model| model.name.clone())
+        }
+        Change::Rent(_) => {
+            let machine = step.scenario.machines.first().map(|m| state.machine_name(m));
+            tr!(state, steps.rent, machine = machine.unwrap_or_default())
+        }
     }
 }
 

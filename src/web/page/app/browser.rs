@@ -2,7 +2,7 @@
 //! each of these throws; here each gives `None` or `false` instead.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::{JsCast as _, JsValue};
+use leptos::wasm_bindgen::prelude::*;
 use leptos::web_sys;
 use wasm_bindgen_futures::JsFuture;
 
@@ -110,6 +110,21 @@ fn webgl_renderer() -> Option<String> {
         call(&lose, "loseContext", JsValue::UNDEFINED);
     }
     name.filter(|name| !name.is_empty())
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// Lets the reader save a text, or a chart, as a file: see public/save.js.
+    #[wasm_bindgen(catch, js_name = headroomSave)]
+    fn save_as(name: &str, media_type: &str, what: &JsValue) -> Result<js_sys::Promise, JsValue>;
+}
+
+/// Lets the reader save `what`, a text or the figure of a chart, as the file `name`. Where that
+/// cannot be, nothing happens.
+pub async fn save(name: &str, media_type: &str, what: &JsValue) {
+    if let Ok(saving) = save_as(name, media_type, what) {
+        _ = JsFuture::from(saving).await;
+    }
 }
 
 /// Sets an attribute of `<html>`, or takes it off.

@@ -13,10 +13,12 @@ pub mod rest;
 pub mod state;
 pub mod text;
 
+use headroom::estimate;
+use headroom::plan;
 use headroom::ranking::Open;
 use headroom::scenario::Axis;
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast as _;
+use leptos::wasm_bindgen::{JsCast as _, JsValue};
 use leptos::web_sys;
 use reactive::Show;
 use reactive::memo;
@@ -28,6 +30,7 @@ use crate::page::panels::accuracy::AccuracyPage;
 use crate::page::question::{Question, QuestionInWords};
 use crate::page::ranking::RankingView;
 use crate::page::table::Table;
+use crate::page::widgets::saves::{CSV, JSON, MARKDOWN, Saves};
 use state::State;
 
 /// Mounts the page into `#app` and says so with `<html data-ready>`.
@@ -101,7 +104,27 @@ fn Answered() -> impl IntoView {
             <Table />
         </Show>
         <WithRest>
+            <Show when=compares>
+                <TableSaves />
+            </Show>
             <OpenCell />
         </WithRest>
     }
+}
+
+/// Saves the answers to the whole question.
+#[component]
+fn TableSaves() -> impl IntoView {
+    let state = state::use_state();
+    let saved = move |form| {
+        let report =
+            state.scenario.with_untracked(|s| estimate::report(state.catalog, s, Vec::new()));
+        let text = match form {
+            CSV => plan::report_csv(&report),
+            MARKDOWN => plan::report_markdown(&report),
+            _ => plan::report_json(&report),
+        };
+        Some(JsValue::from(text))
+    };
+    view! { <Saves forms=&[CSV, MARKDOWN, JSON] name="table" what=saved /> }
 }

@@ -2,13 +2,14 @@
 //! the same values as a table.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast as _;
+use leptos::wasm_bindgen::{JsCast as _, JsValue};
 use leptos::web_sys;
 
 use crate::chart::{self, Axis, Point, SIDE};
 use crate::page::app::reactive::memo;
 use crate::page::app::state::use_state;
 use crate::page::app::text::words;
+use crate::page::widgets::saves::{PNG, SVG, Saves};
 
 /// What a chart shows, in the reader's words.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,8 +129,10 @@ pub fn Chart(
         }
     };
     let summary = move || plot.with(|p| p.as_ref().map(|p| p.summary.clone()).unwrap_or_default());
+    let figure = NodeRef::<leptos::html::Figure>::new();
+    let saved = move |_| figure.get_untracked().map(JsValue::from);
     view! {
-        <figure class="chart" data-testid=testid>
+        <figure class="chart" data-testid=testid node_ref=figure>
             <figcaption>
                 <h3>{title}</h3>
                 <p class="chart-note">{note}</p>
@@ -179,6 +182,7 @@ pub fn Chart(
                     </table>
                 </div>
             </details>
+            <Saves forms=&[SVG, PNG] name=testid what=saved />
         </figure>
     }
 }

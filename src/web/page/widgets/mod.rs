@@ -4,4 +4,5 @@ pub mod chart;
 pub mod combobox;
 pub mod field;
 pub mod icons;
+pub mod saves;
 pub mod term;

@@ -5,11 +5,13 @@ mod step;
 
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsValue;
 use send_wrapper::SendWrapper;
 
 use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{to_lang, use_state};
 use crate::page::app::text::words;
+use crate::page::widgets::saves::{JSON, MARKDOWN, Saves};
 use headroom::plan::{self, Document, PlanInput};
 use headroom::report::{Cell, Verdict};
 use step::PlanStep;
@@ -49,6 +51,16 @@ pub fn PlanPanel(
     let has = memo(move || document.with(Option::is_some));
     let of = move |part: fn(&Document) -> &String| {
         move || document.with(|document| document.as_ref().map(part).cloned())
+    };
+    let saved = move |form| {
+        document.with_untracked(|document| {
+            let document = document.as_ref()?;
+            let text = match form == JSON {
+                true => serde_json::to_string_pretty(document).ok()?,
+                false => document.markdown(),
+            };
+            Some(JsValue::from(text))
+        })
     };
     let quality =
         move || document.with(|d| d.as_ref().map(|d| d.quality.clone()).unwrap_or_default());
@@ -101,6 +113,7 @@ pub fn PlanPanel(
                             })
                             .collect_view()
                     }}
+                    <Saves forms=&[MARKDOWN, JSON] name="plan" what=saved />
                 </Show>
             </Show>
         </section>
