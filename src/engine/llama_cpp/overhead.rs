@@ -107,7 +107,7 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
     let (bytes, source) = match platform {
         Platform::Cuda => (
             cuda_context(capacity),
-            "fitted on 21 runs of 12 cards: 160 MiB on 8 GB, 250 to 460 on 12, 300 to 520 on 16, 450 to 570 on 24, 560 to 860 on 32, 750 on 96",
+            "fitted on 21 runs of 12 cards, from 160 MiB on 8 GB to 750 on 96 GB",
         ),
         // hipBLAS multiplies in 16 bits; newer kernels, and Vulkan, need no copy.
         Platform::Rocm => (
