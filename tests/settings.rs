@@ -29,7 +29,7 @@ fn questions(engine: Engine, key: &str) -> Vec<Scenario> {
         "imatrix" => &["quant=IQ3_XXS"],
         "lora_on" => &["lora=16", "model=qwen3-30b-a3b&lora=16"],
         "draft" => &["model=qwen3-8b"],
-        "draft_n" => &["model=qwen3-8b&draft=qwen3-0.6b"],
+        "draft_n" | "draft_kv" => &["model=qwen3-8b&draft=qwen3-0.6b"],
         "mtp" => &["model=qwen3.5-4b", "model=deepseek-v3&hw=h100-sxm*16&quant=FP8"],
         "accept" => &["model=qwen3-8b&draft=qwen3-0.6b", "model=qwen3.5-4b&mtp=2"],
         "mg" => &["split=none"],

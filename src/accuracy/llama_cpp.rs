@@ -65,6 +65,7 @@ impl Start {
             unified: self.unified,
             n_ubatch: self.ubatch,
             kv: KvTypes { k: ty(&self.kv[0]), v: ty(&self.kv[1]) },
+            draft_kv: KvTypes::both(GgmlType::F16),
             flash_attention: self.flash_attention,
             swa_full: self.swa_full,
             logits: if self.bench { LogitsBuffer::Batch } else { LogitsBuffer::Server },

@@ -9,7 +9,7 @@ use super::case::CaseHeader;
 use super::{Comparison, Figure};
 use crate::catalog::{Catalog, Model};
 use crate::engine::vllm::{KvLayout, KvSettings};
-use crate::engine::{Batch, Release, cuda_graphs, loaded, non_torch, peak};
+use crate::engine::{Batch, Captures, Release, cuda_graphs, loaded, non_torch, peak};
 use crate::engine::{Checkpoint, LayerCache, layer_caches, mtp_caches};
 use crate::estimate;
 use crate::quant::Quant;
@@ -99,7 +99,12 @@ impl Profile {
         let activations = peak(architecture, batch);
         let weights = loaded(checkpoint, self.ranks, self.capability, release);
         let outside = non_torch(self.ranks);
-        let graphs = cuda_graphs(architecture, self.eager, self.ranks, sequences, release);
+        let captures = Captures {
+            eager: self.eager,
+            ranks: self.ranks,
+            ..Captures::plain(sequences, release)
+        };
+        let graphs = cuda_graphs(architecture, captures);
         // Pipeline stages and LoRA slots are not printed separately.
         let plain = self.pipeline.is_none() && self.lora_rank.is_none();
         let mut out = Vec::new();

@@ -74,6 +74,10 @@ const FLAGS: &[(&str, Effect)] = &[
     ("--kv-cache-dtype OLLAMA_KV_CACHE_TYPE --quantkv", Set("kv")),
     ("-ctk --cache-type-k LLAMA_ARG_CACHE_TYPE_K", Keys),
     ("-ctv --cache-type-v LLAMA_ARG_CACHE_TYPE_V", Values),
+    (
+        "-ctkd --cache-type-k-draft --spec-draft-type-k -ctvd --cache-type-v-draft --spec-draft-type-v",
+        Set("draft_kv"),
+    ),
     ("-fa --flash-attn OLLAMA_FLASH_ATTENTION LLAMA_ARG_FLASH_ATTN", Set("fa")),
     ("-ub --ubatch-size", Set("ubatch")),
     ("-b --batch-size --batchsize", Set("batch")),

@@ -7,7 +7,7 @@
 
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
-use super::checkpoint::activation::{Batch, cuda_graphs, non_torch, peak};
+use super::checkpoint::activation::{Batch, Captures, cuda_graphs, non_torch, peak};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::ranks::{self, Ranks};
 use super::checkpoint::{
@@ -272,10 +272,10 @@ impl<'a> SglangRun<'a> {
             let runtime = activations
                 + cuda_graphs(
                     self.base.architecture(),
-                    self.base.scenario.eager,
-                    1,
-                    256,
-                    Release(16),
+                    Captures {
+                        eager: self.base.scenario.eager,
+                        ..Captures::plain(256, Release(16))
+                    },
                 );
             let beyond = Interval {
                 low: runtime.low - slack,

@@ -182,6 +182,9 @@ addons: Addons {
     draft { Addons, Except(&[Ollama]), draft: Option<DraftModel> = None, Draft }
     /// Tokens that a draft model proposes at once.
     draft_n { Addons, Except(&[Ollama]), draft_tokens: u64 = 3, Number(Bounds::new(1, 64), Count) }
+    /// Type of the cache of a draft or of the MTP layers (`-ctkd`, `-ctvd`), which is not that of the
+    /// model.
+    draft_kv { Addons, Only(&[LlamaCpp, IkLlamaCpp]), draft_kv: CacheTypes = CacheTypes::both(super::CacheType::F16), own() }
     /// Tokens that the model's own MTP layers propose at once; 0 leaves them out.
     mtp { Addons, Only(&[LlamaCpp, IkLlamaCpp, Vllm, Sglang, TensorRtLlm]), mtp: u64 = 0, Number(Bounds::to(16), Count) }
     /// Share of the proposed tokens that are accepted, as engines print it: five at 0.5 make 3.5

@@ -26,11 +26,17 @@ ROOT = Path(__file__).resolve().parents[2]
 GIB, MIB = 1 << 30, 1 << 20
 
 # MiB of a CUDA context outside llama.cpp's buffers, by card: capacity in GiB, SMs, figures.
-# The first is fitted from processes.csv; the others are the rest of `memory_breakdown` lines and
-# of one nvidia-smi difference.
+# The first is fitted from processes.csv; the next three are the rest of `memory_breakdown` lines and
+# of one nvidia-smi difference. The others are what nvidia-smi showed of Qwen3.8-27B (sudoingX/qwen38-mtp,
+# README.md and pull request 62), less the buffers that are estimated. Left out there are a desktop
+# of unknown size (RTX 5090 on Windows), 3.7 GB that nothing explains (RTX PRO 6000) and figures in
+# GB or GiB, which is not said.
 CUDA = [
     ("8 GB laptop", 8, 26, None), ("RTX 5070", 12, 48, [244]), ("RTX 4090", 24, 128, [451, 456]),
-    ("RTX PRO 6000", 96, 188, [749]),
+    ("RTX PRO 6000", 96, 188, [749]), ("RTX 5060 laptop", 8, 26, [38]),
+    ("RTX PRO 3000 laptop", 12, 46, [461]), ("RTX 5060 Ti", 16, 36, [367, 295]),
+    ("RTX 5080", 16, 84, [521]), ("RTX 3090", 24, 82, [574]), ("RTX 3090 Ti", 24, 84, [560]),
+    ("V100", 32, 80, [562]), ("RTX 5090", 32, 170, [859]), ("CMP 170HX", 64, 70, [582]),
 ]
 
 
@@ -67,8 +73,8 @@ def cuda(processes):
         show = lambda values: ", ".join(f"{v:+.0f}" for v in values)
         print(f"  {form}: n={n} of {len(cards)} cards, {a:.0f} + {b:.1f} x; residuals "
               f"{show(y - a - b * at for at, y in points)}; left out {show(left_out)}")
-    print("  used: capacity, 160 MiB a doubling from 4 GiB. An earlier fit on SMs, 51 + 3.55 a SM, "
-          "is of the same quality in sample and worse on cards left out.")
+    print("  used: capacity, 180 MiB a doubling from 4 GiB, the median of the cards' ratios:",
+          ", ".join(f"{seen / math.log2(gib / 4):.0f}" for _, gib, _, seen in cards))
 
 
 def overhead(processes, backend, explained, name):

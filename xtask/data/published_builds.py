@@ -3,7 +3,8 @@
 
     python3 xtask/data/published_builds.py TRUTH HEADROOM
 
-TRUTH      folder with builds.csv: published files, one a row, with size and source
+TRUTH      folder with builds.csv: published files, one a row, with size and source; those of
+           xtask/data/public_builds.csv are read with them
 HEADROOM   the command `headroom`, which says what llama-quantize would make
 
 src/quant/builds.json has, for each name that a publisher gave to a mix of his own, the standard mix
@@ -127,7 +128,7 @@ def left_out(ratios):
 
 
 def main(truth, headroom):
-    rows = list(csv.DictReader(open(truth / "builds.csv")))
+    rows = [row for path in (truth / "builds.csv", ROOT / "xtask/data/public_builds.csv") for row in csv.DictReader(open(path))]
     # A checkpoint printed to few figures says less than what its method does.
     fine = lambda row: row["file_bytes"] and int(row["precision_bytes"] or 1) <= 0.02 * int(row["file_bytes"])
     checkpoints = [(row, name) for row in rows if row["format_family"] != "gguf" and row["model_hf_id"] and row["publisher"] not in ("?", "ollama") and fine(row) for name in formats_of(row)]

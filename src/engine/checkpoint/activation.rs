@@ -99,6 +99,30 @@ impl Release {
     }
 }
 
+/// What decides how many CUDA graphs are captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Captures {
+    /// Whether none is (`--enforce-eager`).
+    pub eager: bool,
+    /// Tensor-parallel ranks.
+    pub ranks: u64,
+    /// `max_num_seqs`.
+    pub sequences: u64,
+    /// Tokens that a draft proposes at once.
+    pub drafted: u64,
+    /// Whether batches are captured in pieces around attention only, not whole as well.
+    pub in_pieces: bool,
+    /// The release whose rules are applied.
+    pub release: Release,
+}
+
+impl Captures {
+    /// Graphs of steps of a token for each of `sequences`, on one rank.
+    pub const fn plain(sequences: u64, release: Release) -> Captures {
+        Captures { eager: false, ranks: 1, sequences, drafted: 0, in_pieces: false, release }
+    }
+}
+
 /// Memory of captured CUDA graphs on one rank.
 ///
 /// Up to 0.16 it hardly depends on the model in 34 measurements; the driver may even return memory
@@ -107,24 +131,23 @@ impl Release {
 /// (`GPUModelRunner.profile_cudagraph_memory`). They print 0.13 GiB for 5 of 64 layers, 0.36 for 16,
 /// 1.62 for 86, or a third of a MiB for each layer and capture; with routed experts a MiB (5.1 GiB for
 /// MiniMax-M2.7, 0.85 for 16 captures of Qwen3.6-35B-A3B). The first capture of recurrent layers takes
-/// 0.36 GiB alone, and the others up to three times as much as elsewhere.
-pub fn cuda_graphs(
-    architecture: &Architecture,
-    eager: bool,
-    ranks: u64,
-    sequences: u64,
-    release: Release,
-) -> Interval<Bytes> {
-    if eager {
+/// 0.36 GiB alone, and the others up to three times as much as elsewhere; pieces have no recurrent
+/// layers in them (0.08 GiB for 4, 0.13 for 5, 0.17 for 7 of Qwen3.6-27B with MTP:
+/// github.com/noonghunna/club-3090, issues 617 and 104, pull request 44).
+pub fn cuda_graphs(architecture: &Architecture, of: Captures) -> Interval<Bytes> {
+    if of.eager {
         return Interval::exact(Bytes::ZERO);
     }
-    if release.0 <= 16 {
+    if of.release.0 <= 16 {
         return Interval { low: Bytes::ZERO, expected: Bytes::mib(480), high: Bytes::mib(1_280) };
     }
-    let captures = captures(sequences.saturating_mul(2).min(512)) + captures(sequences.min(512));
+    // A batch has the tokens of each sequence that are checked together, and up to twice as many.
+    let tokens = of.sequences.saturating_mul(1 + of.drafted);
+    let whole = if of.in_pieces { 0 } else { captures(tokens.min(512)) };
+    let captures = captures(tokens.saturating_mul(2).min(512)) + whole;
     let layers = captures * architecture.n_layers();
-    let recurrent = scan_bytes(architecture) > 0;
-    let first = if recurrent { FIRST_RECURRENT_CAPTURE / ranks.max(1) } else { Bytes::ZERO };
+    let recurrent = scan_bytes(architecture) > 0 && !of.in_pieces;
+    let first = if recurrent { FIRST_RECURRENT_CAPTURE / of.ranks.max(1) } else { Bytes::ZERO };
     if architecture.layers.iter().any(|layer| layer.ffn.moe().is_some()) {
         let expected = first + Bytes::mib(layers);
         return Interval { low: expected.scale(0.25), expected, high: expected.scale(1.6) };
@@ -133,7 +156,8 @@ pub fn cuda_graphs(
     // Beyond some half a GiB, graphs share more of their memory.
     let expected = first + others.min(Bytes::mib(480) + others / 4);
     let most = if recurrent { expected * 3 } else { expected * 2 };
-    Interval { low: Bytes::ZERO, expected, high: most.max(Bytes::mib(1_280)) }
+    let most = if of.in_pieces { most } else { most.max(Bytes::mib(1_280)) };
+    Interval { low: Bytes::ZERO, expected, high: most }
 }
 
 /// The first capture of a model with recurrent layers: 0.36 GiB for Qwen3.6-35B-A3B, whose others are
@@ -199,7 +223,8 @@ mod tests {
 
     #[test]
     fn eager_mode_has_no_graphs() {
-        let none = cuda_graphs(&model(1, 1), true, 1, 256, Release::CURRENT);
+        let captures = Captures { eager: true, ..Captures::plain(256, Release::CURRENT) };
+        let none = cuda_graphs(&model(1, 1), captures);
         assert_eq!(none.high, Bytes::ZERO);
     }
 

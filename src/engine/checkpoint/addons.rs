@@ -308,6 +308,11 @@ impl<'a> CheckpointAddons<'a> {
         let low = if known { weights + cache } else { weights };
         let bytes = Interval { low, expected: weights + cache, high: weights + cache };
         let source = "the model's checkpoint; cached as its layers are";
+        // vLLM caches MTP layers with the others.
+        if cache == Bytes::ZERO {
+            let line = Line::fitted(Term::Draft, bytes, "mtp_weights", source);
+            return line.with(&[("mtp_weights", weights.0)]);
+        }
         Line::fitted(Term::Draft, bytes, "mtp_weights + mtp_cache", source)
             .with(&[("mtp_weights", weights.0), ("mtp_cache", cache.0)])
     }

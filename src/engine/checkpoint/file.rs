@@ -65,7 +65,7 @@ impl<'a> Checkpoint<'a> {
     }
 
     /// Returns the checkpoint of `model` in `format`: as its method has it, or with the size of the
-    /// published one that `quant` names, or of the one in the middle where several are known.
+    /// published one that `quant` names, or of the one in the middle of those that are known.
     fn quantised(model: &'a Model, quant: Quant, format: Format) -> Checkpoint<'a> {
         let method = Checkpoint::by_method(model, format);
         if let Some(published) = published(model, quant) {
@@ -79,10 +79,10 @@ impl<'a> Checkpoint<'a> {
             };
         }
         let known = sizes_of(model, format);
-        let ([first, .., last], middle) = (known.as_slice(), known.len() / 2) else {
+        let (Some(first), Some(last)) = (known.first(), known.last()) else {
             return Checkpoint { quant, ..method };
         };
-        let bytes = (known[(known.len() - 1) / 2] + known[middle]) / 2;
+        let bytes = (known[(known.len() - 1) / 2] + known[known.len() / 2]) / 2;
         let (low, high) = method.spread;
         let (low, high) = (method.bytes().scale(low), method.bytes().scale(high));
         let ratio = |end: Bytes| end.0 as f64 / bytes.0.max(1) as f64;

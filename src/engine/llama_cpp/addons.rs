@@ -18,6 +18,7 @@ use super::memory::{AddonLines, GgufOnMachine, PlacedModel};
 use super::overhead::compute_intervals;
 use super::placement::{Placement, Split};
 use super::settings::Settings;
+use super::tensor_split::Division;
 use crate::architecture::{Architecture, tensors};
 use crate::bill::Line;
 use crate::engine::addons::{adapted, head_line, tower, warm_up};
@@ -200,7 +201,7 @@ impl<'a> LlamaCppAddons<'a> {
 
     fn draft(&self, lines: &mut AddonLines, settings: &Settings) {
         let Some((gguf, placed)) = &self.draft else { return };
-        let settings = Settings { proposed: 0, snapshots: 0, ..*settings };
+        let settings = settings.of_draft();
         let (devices, host) = gguf.bills(placed, &settings, AddonLines::default());
         let line = |items: &[BillItem]| {
             let of = |terms: &[Term]| {
@@ -226,7 +227,7 @@ impl<'a> LlamaCppAddons<'a> {
     fn mtp(&self, lines: &mut AddonLines, placement: &Placement, settings: &Settings) {
         let Some(mtp) = &self.mtp else { return };
         let device = placement.output(self.file.architecture());
-        let settings = Settings { proposed: 0, snapshots: 0, ..*settings };
+        let settings = settings.of_draft();
         let here = match device {
             Some(_) => Placement::gpu(&mtp.architecture),
             None => Placement::cpu(),
@@ -237,13 +238,24 @@ impl<'a> LlamaCppAddons<'a> {
         let buffers = mtp.compute(&settings, &here);
         let (on_device, on_host) = compute_intervals(&mtp.architecture, &settings, &here, &buffers);
         let compute = on_device.first().copied().unwrap_or(on_host);
-        let bytes = Interval::exact(mtp.bytes + cache) + compute;
         let formula = "mtp_weights + mtp_cache + mtp_compute";
-        lines.at(device).push(Line::fitted(Term::Draft, bytes, formula, SOURCE).with(&[
-            ("mtp_weights", mtp.bytes.0),
-            ("mtp_cache", cache.0),
-            ("mtp_compute", compute.expected.0),
-        ]));
+        // Devices that act as one divide the layers, and each has a buffer for the whole graph.
+        let shares = match (&placement.divided, device) {
+            (Division::Tensors(shares), Some(_)) => shares.as_slice(),
+            _ => &[1],
+        };
+        let total = shares.iter().sum::<u64>().max(1);
+        for (i, share) in shares.iter().enumerate() {
+            let of = |bytes: Bytes| bytes.scale(*share as f64 / total as f64);
+            let (weights, cache) = (of(mtp.bytes), of(cache));
+            let bytes = Interval::exact(weights + cache) + compute;
+            let line = Line::fitted(Term::Draft, bytes, formula, SOURCE).with(&[
+                ("mtp_weights", weights.0),
+                ("mtp_cache", cache.0),
+                ("mtp_compute", compute.expected.0),
+            ]);
+            lines.at(device.map(|first| first + i)).push(line);
+        }
     }
 
     /// A head beside the output, with a cache of its own for all sequences.

@@ -22,6 +22,13 @@ pub(super) fn check(front_end: &FrontEnd, scenario: &Scenario) -> Result<(), Ref
     if scenario.kv.key.is_of_serving_engines() && scenario.kv.key != CacheType::Fp8 {
         return Err(Refusal::of(RefusalReason::CacheType, "kv", scenario.kv).set("kv", kv));
     }
+    let of_draft = scenario.addons.draft_kv;
+    if front_end.draft_types
+        && [of_draft.key, of_draft.value].iter().any(|ty| lacks(*ty) || ty.is_of_serving_engines())
+    {
+        let refusal = Refusal::of(RefusalReason::CacheType, "draft_kv", of_draft);
+        return Err(refusal.set("draft_kv", "q8_0"));
+    }
     if let Some(types) = front_end.cache_types
         && (kv.key != kv.value || !types.contains(&kv.key))
     {

@@ -1,7 +1,7 @@
 //! How large a GGUF file is as published, where its tensors' types are not known or differ from
 //! those of llama-quantize.
 
-use crate::architecture::Role;
+use crate::architecture::{Group, Role};
 use crate::catalog::{Model, PublishedFile};
 use crate::quant::{Build, BuildName, GgmlType, Mix};
 use crate::units::{Bytes, Interval};
@@ -43,8 +43,13 @@ impl<'a> FileSize<'a> {
         let is_fine = |file: &&PublishedFile| file.precision as f64 <= FINE * file.bytes.0 as f64;
         let published = model.builds.iter().filter(|file| file.name == BuildName::Mix(mix));
         let published = published.filter(is_fine);
-        let ratios =
-            published.map(|file| text_bytes(model, file).0 as f64 / standard.0.max(1) as f64);
+        // The one that is nearer to the mix: with MTP layers in the file or without.
+        let mtp = mtp_bytes(model).0 as f64;
+        let ratios = published.map(|file| {
+            let [whole, main] = [0.0, mtp]
+                .map(|mtp| (text_bytes(model, file).0 as f64 - mtp) / standard.0.max(1) as f64);
+            if (main - 1.0).abs() < (whole - 1.0).abs() { main } else { whole }
+        });
         let (low, high) = ratios
             .fold((1.0, 1.0), |(low, high), ratio| (f64::min(low, ratio), f64::max(high, ratio)));
         // Of what the file's header or a rounded figure explains there is nothing to say.
@@ -84,6 +89,8 @@ impl<'a> FileSize<'a> {
         });
         let (low, high) =
             ends.fold((1.0, 1.0), |all: (f64, f64), (low, high)| (all.0.min(low), all.1.max(high)));
+        // Its MTP layers, if there are any, are loaded only when they draft.
+        let low = low.min(ratio(bytes.0 as f64 - mtp_bytes(model).0 as f64));
         (bytes, FileSize { low, high, basis: Basis::Published(finest) })
     }
 
@@ -131,6 +138,13 @@ const FINE: f64 = 0.01;
 fn head_bytes(model: &Model) -> Bytes {
     let table = model.tensors().iter().find(|tensor| tensor.role == Role::TokenEmbd);
     table.map_or(Bytes::ZERO, |tensor| Bytes(GgmlType::Q8_0.bytes(tensor.shape.elements())))
+}
+
+/// Bytes that a model's MTP layers take in a GGUF file, where publishers keep them in Q8_0.
+fn mtp_bytes(model: &Model) -> Bytes {
+    let tensors = model.tensors().iter();
+    let of_mtp = tensors.filter(|t| t.group == Group::Mtp && t.role != Role::Mtp);
+    of_mtp.map(|tensor| Bytes(GgmlType::Q8_0.bytes(tensor.shape.elements()))).sum()
 }
 
 /// Bytes of a published file without a projector that was counted with it.

@@ -67,6 +67,12 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
         let kv = scenario.kv.without_fp8();
         flag(format!("-ctk {} -ctv {}", kv.key, kv.value));
     }
+    let of_draft = scenario.addons.draft_kv;
+    if of_draft != default.addons.draft_kv
+        && (scenario.addons.draft.is_some() || scenario.addons.mtp > 0)
+    {
+        flag(format!("-ctkd {} -ctvd {}", of_draft.key, of_draft.value));
+    }
     let batch = scenario.parallel.logical_batch();
     if scenario.ubatch != default.ubatch {
         flag(format!("-ub {}", scenario.ubatch.min(batch)));

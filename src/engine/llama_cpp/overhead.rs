@@ -107,7 +107,7 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
     let (bytes, source) = match platform {
         Platform::Cuda => (
             cuda_context(capacity),
-            "fitted on 12 runs of 4 cards: 160 MiB on 8 GB, 244 on 12 GB, 453 on 24 GB, 749 on 96 GB",
+            "fitted on 21 runs of 12 cards, from 160 MiB on 8 GB to 750 on 96 GB",
         ),
         // hipBLAS multiplies in 16 bits; newer kernels, and Vulkan, need no copy.
         Platform::Rocm => (
@@ -127,11 +127,11 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
     Overhead { bytes, source: source.to_owned() }
 }
 
-/// A CUDA context with kernels and cuBLAS grows with the card: by 160 MiB for each doubling of its
+/// A CUDA context with kernels and cuBLAS grows with the card: by 180 MiB for each doubling of its
 /// memory from 4 GiB on. The number of SMs predicts it less well (`xtask/data/fit_memory.py`).
 fn cuda_context(capacity: Bytes) -> Interval<Bytes> {
     let doublings = (capacity.to_gib().max(4.0) / 4.0).log2();
-    Interval::around(Bytes::mib(160).scale(doublings.clamp(0.6, 5.0)), 0.6, 1.6)
+    Interval::around(Bytes::mib(180).scale(doublings.clamp(0.6, 5.0)), 0.6, 1.65)
 }
 
 #[cfg(test)]
@@ -140,7 +140,20 @@ mod tests {
 
     #[test]
     fn a_context_grows_with_the_card() {
-        for (gib, measured) in [(8, 153), (8, 164), (12, 244), (24, 453), (96, 749)] {
+        for (gib, measured) in [
+            (8, 153),
+            (8, 164),
+            (12, 244),
+            (12, 461),
+            (16, 295),
+            (16, 521),
+            (24, 453),
+            (24, 574),
+            (32, 562),
+            (32, 859),
+            (64, 582),
+            (96, 749),
+        ] {
             let Interval { low, high, .. } =
                 runtime_overhead(Platform::Cuda, Bytes::gib(gib), DriverCopies::default()).bytes;
             let measured = Bytes::mib(measured);

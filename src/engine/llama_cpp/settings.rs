@@ -18,6 +18,8 @@ pub struct Settings {
     pub n_ubatch: u64,
     /// Cache types.
     pub kv: KvTypes,
+    /// Cache types of a draft and of MTP layers.
+    pub draft_kv: KvTypes,
     /// Whether flash attention is used.
     pub flash_attention: bool,
     /// Whether sliding-window layers keep the whole context.
@@ -54,6 +56,13 @@ pub const MAX_SEQUENCES: u64 = 256;
 pub(super) const MAX_CONTEXT: u64 = 1 << 31;
 
 impl Settings {
+    /// The settings of the context that drafts: those of the model, but for the types of its cache.
+    /// Source: `common_base_params_to_speculative` in `common/speculative.cpp`.
+    #[must_use]
+    pub fn of_draft(&self) -> Settings {
+        Settings { kv: self.draft_kv, proposed: 0, snapshots: 0, ..*self }
+    }
+
     /// Returns the settings that llama.cpp effectively uses: within its limits, with a batch no
     /// longer than the context, and flash attention only where the architecture supports it.
     pub(super) fn effective(&self, architecture: &Architecture) -> Settings {

@@ -12,7 +12,9 @@ use std::ops::Range;
 
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
-use super::checkpoint::activation::{Batch, HOST_PROCESSES, cuda_graphs, non_torch, peak};
+use super::checkpoint::activation::{
+    Batch, Captures, HOST_PROCESSES, cuda_graphs, non_torch, peak,
+};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::loaded_weights::of_rank;
 use super::checkpoint::ranks::Ranks;
@@ -211,13 +213,20 @@ impl<'a> VllmRun<'a> {
             Some(bytes)
         });
         let weights = weights.collect();
-        let graphs = cuda_graphs(
-            architecture,
-            scenario.eager,
-            ranks.tensor,
-            scenario.max_num_seqs.unwrap_or(default_sequences),
+        // FlashInfer, which reads an FP8 cache on devices without FlashAttention 3, captures drafts in
+        // pieces only.
+        let has_flash_attention_3 = hardware.parts.first().is_some_and(|part| {
+            part.device.compute_capability().is_none_or(|capability| capability == 90)
+        });
+        let captures = Captures {
+            eager: scenario.eager,
+            ranks: ranks.tensor,
+            sequences: scenario.max_num_seqs.unwrap_or(default_sequences),
+            drafted: speculative,
+            in_pieces: speculative > 0 && cache_type == CacheType::Fp8 && !has_flash_attention_3,
             release,
-        );
+        };
+        let graphs = cuda_graphs(architecture, captures);
         let run = VllmRun {
             base,
             ranks,
@@ -297,15 +306,6 @@ impl<'a> VllmRun<'a> {
         (budget + on_top).min(visible).min(part.usable)
     }
 
-    /// Additional cache of the MTP layers.
-    fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
-        let (Some(with), Some(kv)) = (&self.kv_with_mtp, self.kv.last()) else {
-            return Bytes::ZERO;
-        };
-        let (context, users) = self.base.held((context, users), |c, n| kv.bytes(c, n));
-        with.bytes(context, users) - kv.bytes(context, users)
-    }
-
     /// The cache of one rank of a stage.
     fn cache(&self, layout: &KvLayout, context: u64, users: u64) -> Line {
         let (context, users) = self.base.held((context, users), |c, n| layout.bytes(c, n));
@@ -330,8 +330,11 @@ impl<'a> VllmRun<'a> {
 
     fn device_lines(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
-        let caches: Vec<Line> =
-            self.kv.iter().map(|layout| self.cache(layout, context, users)).collect();
+        // MTP layers are cached with those of the last stage, in the same pool.
+        let (last, others) = self.kv.split_last().unwrap_or((&self.kv[0], &[]));
+        let last = self.kv_with_mtp.as_ref().unwrap_or(last);
+        let layouts = others.iter().chain([last]);
+        let caches: Vec<Line> = layouts.map(|layout| self.cache(layout, context, users)).collect();
         let (sampling, silent) = self.activations(context, users);
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
@@ -369,8 +372,8 @@ impl<'a> VllmRun<'a> {
         };
         let mut device_lines: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
-        let mtp = self.mtp_cache(context, users);
-        self.addons.add(&mut device_lines, Distribution::Ranks(&self.ranks), (context, users), mtp);
+        let of_ranks = Distribution::Ranks(&self.ranks);
+        self.addons.add(&mut device_lines, of_ranks, (context, users), Bytes::ZERO);
         device_lines
     }
 }
