@@ -413,9 +413,11 @@ impl CellSpeed {
             let factor = self.setup.interval_factor(figure);
             Measurements { n, median_pct: (n > 0).then_some(median_pct), factor }
         };
-        let evidence = [&class.decode_evidence, &class.batch_evidence, &class.prefill_evidence];
+        let prompt = Figure::of_prompt(self.load.prompt - self.load.cached_prefix);
+        let figures = [Figure::Decode, Figure::Batch, Figure::Prefill, Figure::ShortPrompt];
+        let evidence = figures.iter().map(|figure| figure.evidence(class));
         let mut sources: Vec<String> =
-            evidence.iter().flat_map(|evidence| &evidence.sources).cloned().collect();
+            evidence.flat_map(|evidence| &evidence.sources).cloned().collect();
         sort::distinct(&mut sources);
         Some(SpeedBasis {
             calibrated: self.setup.is_calibrated(),
@@ -424,7 +426,7 @@ impl CellSpeed {
             backend: class.backend,
             decode: measurements(Figure::Decode),
             batch: measurements(Figure::Batch),
-            prefill: measurements(Figure::Prefill),
+            prefill: measurements(prompt),
             sources,
             host_assumed: self.host_assumed.map(str::to_owned),
             measured: Some(self.setup.correction).filter(|tuning| !tuning.is_empty()),

@@ -285,6 +285,7 @@ impl Stage<'_> {
         let costs = &self.calibration.step;
         let plain = if numerics.flash_attention { 1.0 } else { costs.plain_attention_cache };
         let inner = self.width / self.data;
+        let layers = (self.work.layers - self.work.recurrent_layers).max(1.0);
         let caches = self.work.caches.iter().map(|cache| {
             let latent = if cache.latent { costs.latent_cache } else { 1.0 };
             let repeated = match cache.latent {
@@ -292,7 +293,9 @@ impl Stage<'_> {
                 false => cache.heads_per_kv_head.powf(costs.repeated_heads),
             };
             let divided = inner.min(cache.kv_heads);
-            cache.entry_bytes * cache.entries(depth) * repeated / (latent * plain * divided)
+            let bytes = cache.entry_bytes * cache.entries(depth);
+            let again = (bytes - layers * costs.repeated_from).max(0.0) * (repeated - 1.0);
+            (bytes + again) / (latent * plain * divided)
         });
         let bytes = batch * (caches.sum::<f64>() + self.work.state_bytes / inner);
         bytes / (costs.cache_share * self.chip.bandwidth)

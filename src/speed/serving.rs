@@ -102,7 +102,8 @@ impl SpeedModel<'_> {
         let turn_s = self.prompts(running / at_once, fresh, cached).total() / at_once;
         let batched = running > 1.0;
         let step_i = around(output * step_s, self.decode_factor(batched));
-        let prompt_factor = if batched { self.decode_factor(true) } else { self.prefill_factor() };
+        let alone = self.prefill_factor(fresh);
+        let prompt_factor = if batched { self.decode_factor(true) } else { alone };
         let cycle = step_i + around(running * turn_s, prompt_factor);
         let prompt_share = running * turn_s / cycle.expected;
         let tpot = step_i + around((running - 1.0) * turn_s, prompt_factor);
@@ -120,7 +121,7 @@ impl SpeedModel<'_> {
         };
         let waiting = ahead * alone_s;
         let queue = queue_share * (load.share() / running - 1.0).max(0.0);
-        let ttft = around(self.request_s() + prompt_s + waiting, self.prefill_factor())
+        let ttft = around(self.request_s() + prompt_s + waiting, alone)
             + cycle.map(|seconds| queue * seconds);
         // With fewer users than copies some of those stand idle.
         let copies = load.copies.max(1.0).min(load.users.max(1.0));
@@ -187,12 +188,13 @@ impl SpeedModel<'_> {
 
     /// Prefill rate of a prompt of `tokens` after `depth` earlier tokens, in tokens per second.
     pub fn prefill_tps(&self, tokens: f64, depth: f64) -> Interval<f64> {
-        around(tokens / self.prefill(tokens, depth).total(), self.prefill_factor())
+        around(tokens / self.prefill(tokens, depth).total(), self.prefill_factor(tokens))
     }
 
     /// Seconds from request to first token of a single user.
     pub fn ttft_s(&self, tokens: f64, depth: f64) -> Interval<f64> {
-        around(self.request_s() + self.prefill(tokens, depth).total(), self.prefill_factor())
+        let seconds = self.request_s() + self.prefill(tokens, depth).total();
+        around(seconds, self.prefill_factor(tokens))
     }
 
     /// Seconds from a request to the start of its computation.
@@ -208,8 +210,8 @@ impl SpeedModel<'_> {
         }
     }
 
-    fn prefill_factor(&self) -> f64 {
-        self.interval_factor(Figure::Prefill)
+    fn prefill_factor(&self, tokens: f64) -> f64 {
+        self.interval_factor(Figure::of_prompt(tokens))
     }
 }
 

@@ -88,15 +88,29 @@ pub enum Figure {
     Batch,
     /// Prompts.
     Prefill,
+    /// Prompts of fewer than [`SHORT_PROMPT`] tokens, which take more than their arithmetic.
+    ShortPrompt,
 }
 
+/// Tokens from which on a prompt's time is that of its arithmetic.
+pub const SHORT_PROMPT: f64 = 1024.0;
+
 impl Figure {
+    /// The figure of a prompt of so many tokens.
+    pub fn of_prompt(tokens: f64) -> Figure {
+        if tokens < SHORT_PROMPT { Figure::ShortPrompt } else { Figure::Prefill }
+    }
+
     /// Returns the measurements behind this kind of figure in `calibration`.
     pub fn evidence(self, calibration: &Calibration) -> &Evidence {
         match self {
             Figure::Decode => &calibration.decode_evidence,
             Figure::Batch => &calibration.batch_evidence,
             Figure::Prefill => &calibration.prefill_evidence,
+            Figure::ShortPrompt => {
+                let short = calibration.short_prompt_evidence.as_ref();
+                short.unwrap_or(&calibration.prefill_evidence)
+            }
         }
     }
 }
@@ -247,7 +261,8 @@ impl SpeedModel<'_> {
         // or one of all.
         let after = depth + tokens / 2.0;
         let one_by_one = self.uncorrected_step(1.0, 1.0, after).scaled(tokens);
-        let at_once = (tokens <= SHORT_PROMPT).then(|| self.uncorrected_step(1.0, tokens, after));
+        let at_once =
+            (tokens <= FEW_PROMPT_TOKENS).then(|| self.uncorrected_step(1.0, tokens, after));
         let steps = at_once.into_iter().chain([one_by_one]);
         let shorter =
             |least: Time, time: Time| if time.total() < least.total() { time } else { least };
@@ -284,7 +299,7 @@ impl SpeedModel<'_> {
         let uncorrected = self.uncorrected_interval_factor(figure);
         let correction = match figure {
             Figure::Decode | Figure::Batch => self.correction.step,
-            Figure::Prefill => self.correction.prompt,
+            Figure::Prefill | Figure::ShortPrompt => self.correction.prompt,
         };
         if correction.is_none() {
             return uncorrected;
@@ -305,7 +320,8 @@ impl SpeedModel<'_> {
             let spread = if measured { evidence.spread } else { evidence.spread_unseen };
             // A figure without any measurement behind it.
             let spread = if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread };
-            match figure == Figure::Prefill && stage.chip.is_described {
+            let is_prompt = matches!(figure, Figure::Prefill | Figure::ShortPrompt);
+            match is_prompt && stage.chip.is_described {
                 // A peak that may mean anything, whatever the software makes of it.
                 true => independent(spread, UNCALIBRATED),
                 false => spread,
@@ -345,7 +361,7 @@ fn independent(a: f64, b: f64) -> f64 {
 
 /// Tokens up to which a prompt takes no longer than a step that verifies as many: steps were
 /// measured with batches of that size, prompts were not.
-const SHORT_PROMPT: f64 = 32.0;
+const FEW_PROMPT_TOKENS: f64 = 32.0;
 
 /// Half-width of the interval of decoding with a part of the model in RAM, as a factor. Of 15 public
 /// measurements of 11 models on five cards (in `tests/data/cases.json`; seven of them gave

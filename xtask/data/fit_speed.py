@@ -263,6 +263,13 @@ LOSS = dict(
 )
 # The factor, both ways, where nothing was measured (src/speed/setup.rs).
 UNCALIBRATED = 2.5
+# A shorter prompt takes more than its arithmetic: what handles requests (src/speed/speed_model.rs).
+SHORT_PROMPT = 1024
+# Query heads that share a key head each read the cache for themselves in MLX's kernel
+# (sdpa_vector.h), as far as the last-level cache does not hold a layer's: with 6 of them it took 1.8
+# times as long as estimated without at 30 thousand tokens (123 MB a layer), 2.2 at 146 (mlx-lm issue
+# 763). No measurement that is fitted to has more than 32 MiB.
+REPEATED_HEADS_MLX, REPEATED_FROM_MLX = 0.44, 32 << 20
 # Bytes moved to widen a weight: 2 written, 2 read again.
 WIDENING = 4
 LLAMA = ["cuda", "metal", "vulkan", "rocm", "cpu"]
@@ -586,7 +593,7 @@ def llama_classes(steps, prompts):
                 unit_bytes=None if cpu else np.exp(of(p, "unit_bytes", backend)), soc_unit_bytes=np.exp(p["soc"]) if backend == "cuda" else 1,
                 cache_share=sigmoid(p["cache"] + metal * p["cache_metal"]),
                 latent_cache=np.exp(-p["latent_cache"] - metal * p["latent_cache_metal"]),
-                plain_attention_cache=np.exp(p["plain"]), repeated_heads=0,
+                plain_attention_cache=np.exp(p["plain"]), repeated_heads=0, repeated_from=0,
                 half_experts=np.exp(p["half_experts"]) if backend == "vulkan" else 1,
                 compute=dict(share=np.exp(of(p, "compute", backend) - old * cpu * p["old_cpu"]), peak_exponent=p["peak_exponent"], peak="half_fast"),
                 # No batch was measured on a CPU: further tokens cost what those of a prompt do.
@@ -619,6 +626,17 @@ def families(rows, backend):
     return {n: dict(step=1, prefill=1, n_step=of(n, lambda r: not first(r)), n_prefill=of(n, first)) for n in names}
 
 
+def prompt_evidence(served, mine):
+    """What prompts rest on. Short ones have their own evidence where both kinds were measured: that
+    of all prompts, where few of them are short."""
+    first = lambda r: r["kind"] in ("ttft", "prefill")
+    every, short = mine(first), mine(lambda r: first(r) and r["prompt"] < SHORT_PROMPT)
+    long = mine(lambda r: first(r) and r["prompt"] >= SHORT_PROMPT)
+    if not sum(short) or sum(long) < 10:
+        return dict(prefill_evidence=evidence(served, every))
+    return dict(prefill_evidence=evidence(served, long), short_prompt_evidence=evidence(served, short if sum(short) >= 20 else every))
+
+
 def serving_classes(served):
     fit, p, classes = served.fit, served.fit.p, []
     of = lambda name, key: p[name] + p.get(f"{name}.{key}", 0)
@@ -634,7 +652,7 @@ def serving_classes(served):
                 layer_us=layer, clock_exponent=0, moe_layer=np.exp(p["moe"]) - 1, recurrent_layer=np.exp(p["recurrent"]), latent_layer=np.exp(p["latent"]),
                 sequence_us=np.exp(of("sequence_us", key)), hop_us=200, reduce_us=np.exp(p["reduce_us"]), link_share=sigmoid(p["link"]),
                 bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=np.exp(of("unit_bytes", key)), soc_unit_bytes=1, cache_share=sigmoid(of("cache", key)), latent_cache=1,
-                plain_attention_cache=1, repeated_heads=1 if rocm else 0, half_experts=1,
+                plain_attention_cache=1, repeated_heads=1 if rocm else REPEATED_HEADS_MLX if engine == "mlx" else 0, repeated_from=REPEATED_FROM_MLX if engine == "mlx" else 0, half_experts=1,
                 compute=dict(share=np.exp(of("compute", key)), peak_exponent=p["exponent"], peak="operands"),
                 further_tokens=None, k_types=1, round_ms=np.exp(p["round_ms"]), proposal_ms=np.exp(p["proposal_ms"]),
                 moe_compute=np.exp(p["moe_compute"]), widened_compute=np.exp(p["widened"]), widened_layer=np.exp(p["widened_layer"]),
@@ -646,7 +664,7 @@ def serving_classes(served):
             ),
             decode_evidence=evidence(served, mine(lambda r: r["batch"] == 1 and r["kind"] not in ("ttft", "prefill"))),
             batch_evidence=evidence(served, mine(lambda r: r["batch"] > 1)),
-            prefill_evidence=evidence(served, mine(lambda r: r["kind"] in ("ttft", "prefill"))),
+            **prompt_evidence(served, mine),
             families=families(fit.rows, backend),
         ))
     return classes

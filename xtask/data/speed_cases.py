@@ -155,7 +155,7 @@ def public(devices, models):
         if row["model"] not in models or row["device"] not in devices:
             sys.exit(f"not in the catalogue: {row}")
         bits, head_bits = CHECKPOINTS[row["quant"]] if row["engine"] != "llama.cpp" else ("", "")
-        derived = dict(id=f"{source}-{counts[source]:04}", bits=bits, head_bits=head_bits, cores="")
+        derived = dict(id=f"{source}-{counts[source]:04}", bits=bits, head_bits=head_bits, cores=row.pop("cores") or "")
         rows.append({name: (derived | row)[name] for name in COLUMNS})
     return rows
 

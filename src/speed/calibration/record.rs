@@ -100,6 +100,9 @@ pub struct Calibration {
     pub batch_evidence: Evidence,
     /// Measurements of prefill.
     pub prefill_evidence: Evidence,
+    /// Measurements of the prefill of short prompts, where it was told apart.
+    #[serde(default)]
+    pub short_prompt_evidence: Option<Evidence>,
     /// Measured device families, each with its own small factor; empty if families were not
     /// distinguished.
     #[serde(default)]
@@ -156,9 +159,13 @@ pub struct StepCosts {
     #[serde(with = "decimal")]
     pub plain_attention_cache: f64,
     /// Exponent with which the bytes read grow with the query heads per KV head, for kernels that
-    /// read the cache once per query head; 0 in all current engines.
+    /// read the cache once per query head; 0 in all current engines but MLX.
     #[serde(with = "decimal")]
     pub repeated_heads: f64,
+    /// Bytes of a layer's cache that the device's last-level cache keeps, so that they are read again
+    /// for nothing.
+    #[serde(with = "decimal")]
+    pub repeated_from: f64,
     /// Factor on the bytes of 16-bit routed experts, for backends without a native kernel.
     #[serde(with = "decimal")]
     pub half_experts: f64,
