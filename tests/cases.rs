@@ -10,6 +10,7 @@ mod common;
 use common::{cell_of, refusal, scenario};
 use headroom::accuracy::verdict::is_as_reported;
 use headroom::report::{BillItem, Cell, DeviceBill, RefusalReason, Term};
+use headroom::scenario::Scenario;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -77,7 +78,6 @@ fn figure(cell: &Cell, context: u64, name: &str) -> Option<f64> {
             (sum(first?, &[Term::Compute]) + inputs.sum::<f64>()) / MIB
         }
         "used_mib" => first?.used_bytes.expected.0 as f64 / MIB,
-        "draft_mib" => sum(first?, &[Term::Draft]) / MIB,
         "decode_tps" => cell.speed.decode_tps?.expected,
         "decode_tps_empty" => cell.speed.decode_tps_empty?.expected,
         "prefill_tps" => cell.speed.prefill_tps?.expected,
@@ -103,6 +103,14 @@ fn state_blocks(query: &str) -> Option<f64> {
     }
 }
 
+/// What MTP layers that draft add to the first device, with the states to roll back to.
+fn mtp_adds(scenario: &Scenario, cell: &Cell) -> Option<f64> {
+    let mut without = scenario.clone();
+    without.addons.mtp = 0;
+    let used = |cell: &Cell| Some(cell.devices.first()?.used_bytes.expected.0 as f64);
+    Some((used(cell)? - used(&cell_of(&without)?)?) / MIB)
+}
+
 /// What is answered instead; `None` where it is what was reported.
 fn difference(case: &Case) -> Option<String> {
     let scenario = scenario(&case.query);
@@ -117,6 +125,7 @@ fn difference(case: &Case) -> Option<String> {
         Reported::Figure { figure: name, value } => {
             let found = match name.as_str() {
                 "state_blocks" => state_blocks(&case.query),
+                "mtp_adds_mib" => cell.as_ref().and_then(|cell| mtp_adds(&scenario, cell)),
                 _ => cell.as_ref().and_then(|cell| figure(cell, scenario.context, name)),
             };
             let fair = if name.contains("_tps") || name.ends_with("_s") { FAIR.1 } else { FAIR.0 };
