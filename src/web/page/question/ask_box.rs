@@ -21,6 +21,7 @@ use crate::page::question::this_computer::takes_output;
 use crate::page::widgets::icons::Cross;
 use headroom::ask::{Asked, Choice, Understood, ask};
 use headroom::quant::Quant;
+use headroom::scenario::Machine;
 
 /// How long typing rests before it is read, in milliseconds.
 const REST: u32 = 80;
@@ -281,7 +282,9 @@ fn Options(choice: Choice, choose: Callback<String>) -> impl IntoView {
 fn name(state: State, key: &str, value: &str) -> String {
     match key {
         "model" if value != "*" => state.model_name(value),
-        "hw" if !value.contains([',', '*', '@']) => state.device_name(value),
+        "hw" if value != "*" => Machine::from_query(value)
+            .map_or_else(|| value.to_owned(), |machine| state.machine_name(&machine)),
+        "ctx" => value.parse().map_or_else(|_| value.to_owned(), |n| state.tokens(n)),
         "model" | "hw" | "quant" | "engine" => value.to_owned(),
         _ => format!("{key}={value}"),
     }

@@ -73,9 +73,6 @@ pub fn ThisComputer() -> impl IntoView {
     view! {
         <details class="measure" data-testid="this-computer">
             <summary>{words!(state, this_computer.title)}</summary>
-            <button type="button" class="button" data-testid="computer-look" on:click=look>
-                {words!(state, this_computer.look)}
-            </button>
             <label class="field-label" for="computer-text">
                 {words!(state, this_computer.label)}
             </label>
@@ -92,6 +89,10 @@ pub fn ThisComputer() -> impl IntoView {
             ></textarea>
             <button type="button" class="button" data-testid="computer-read" on:click=read>
                 {words!(state, this_computer.read)}
+            </button>
+            " "
+            <button type="button" class="button" data-testid="computer-look" on:click=look>
+                {words!(state, this_computer.look)}
             </button>
             <p class="field-note" id="computer-note" role="status" data-testid="computer-note">
                 {said}
