@@ -88,7 +88,7 @@ pub enum Figure {
     Batch,
     /// Prompts.
     Prefill,
-    /// Prompts of fewer than [`SHORT_PROMPT`] tokens, which take more than their arithmetic.
+    /// Prompts of fewer than 1,024 tokens, which take more than their arithmetic.
     ShortPrompt,
 }
 
