@@ -43,11 +43,18 @@ function drawn(figure) {
   const left = Math.ceil(Math.max(0, ...texts.map((text) => box.left - text.left))) + 12;
   const right = Math.ceil(Math.max(0, ...texts.map((text) => text.right - box.right))) + 12;
   const names = [...figure.querySelectorAll(".chart-legend li")];
+  const title = figure.querySelector("h3");
+  const lookOf = (part) => getComputedStyle(plot.querySelector(part));
   const ink = getComputedStyle(figure).color;
   const words = getComputedStyle(figure).fontFamily;
-  const paper = getComputedStyle(document.body).backgroundColor;
+  // The page's ground is the root's.
+  const paper = getComputedStyle(document.documentElement).backgroundColor;
   const head = 40 + 18 * names.length;
-  const all = { width: Math.ceil(left + width + right), height: Math.ceil(head + height + 52) };
+  // A title may be wider than the plot of a narrow screen.
+  const written = document.createRange();
+  written.selectNodeContents(title);
+  const wide = Math.max(width + right, written.getBoundingClientRect().width * 1.1 + 12);
+  const all = { width: Math.ceil(left + wide), height: Math.ceil(head + height + 52) };
   const svg = element("svg", { ...all, viewBox: `0 0 ${all.width} ${all.height}`, color: ink });
   svg.append(element("rect", { width: "100%", height: "100%", fill: paper }));
   const text = (content, at) => {
@@ -55,13 +62,16 @@ function drawn(figure) {
     written.textContent = content;
     svg.append(written);
   };
-  text(figure.querySelector("h3").textContent, { x: left, y: 24, "font-size": 15, "font-weight": 600 });
+  text(title.textContent, { x: left, y: 24, "font-size": 15, "font-weight": 600 });
   names.forEach((entry, n) => {
     const y = 44 + 18 * n;
-    const swatch = entry.querySelector(".swatch, .chart-line");
-    const { backgroundColor, stroke } = getComputedStyle(swatch);
-    const fill = swatch.matches(".swatch") ? backgroundColor : stroke;
-    svg.append(element("rect", { x: left, y: y - 9, width: 10, height: 10, fill }));
+    const { term, series } = entry.querySelector("[data-term], [data-series]").dataset;
+    // As it is drawn: a swatch may have a pattern, which is no colour.
+    const { fill, fillOpacity, stroke } = lookOf(
+      term ? `[data-term="${term}"] .chart-area` : `[data-series="${series}"] .chart-line`,
+    );
+    const colour = term ? { fill, "fill-opacity": fillOpacity } : { fill: stroke };
+    svg.append(element("rect", { x: left, y: y - 9, width: 10, height: 10, ...colour }));
     text(entry.textContent.trim(), { x: left + 16, y });
   });
   const copy = plot.cloneNode(true);

@@ -53,9 +53,13 @@ fn a_format_that_stands_for_another_has_steps_too() {
     for step in steps {
         let mut changed = scenario.clone();
         let then = step.apply(&mut changed, at);
-        let place = then.quant * changed.engines.len() + then.engine;
-        let row = estimate::row(Catalog::bundled(), &changed, &changed.models[0]);
-        assert_eq!(row[place].as_ref(), Ok(&step.cell));
+        let place = then.machine * changed.quants.len() + then.quant;
+        let place = place * changed.engines.len() + then.engine;
+        let row = estimate::row(Catalog::bundled(), &changed, &changed.models[then.model]);
+        let taken = row[place].as_ref().unwrap();
+        // What was typed is the table's; all else is the step's.
+        let promised = Cell { requested_quant: taken.requested_quant, ..step.cell.clone() };
+        assert_eq!(*taken, promised);
     }
 }
 

@@ -361,7 +361,7 @@ impl<'a> Search<'a> {
     }
 
     /// The largest model of the same publisher and kind that lies wholly on the devices, the newest
-    /// of about the size, in the format that was asked for or in 4 bits.
+    /// of about the size, in the format that was asked for or the next one that fits.
     fn other_model(&self) -> Option<Step> {
         /// Models that are looked at.
         const TRIED: usize = 6;
@@ -375,9 +375,11 @@ impl<'a> Search<'a> {
             Reverse((size_class(model.count().text), model.release.clone()))
         });
         let with = |model: &Model| {
-            let mut quants = vec![self.cell.quant];
-            quants.extend(usual_formats(engine, model).pop());
-            let changes = quants.into_iter().map(|quant| match quant == self.cell.quant {
+            // The most bits that fit, and no more than were asked for.
+            let is_less = |quant: &Quant| quant.nominal_bits() < self.cell.quant.nominal_bits();
+            let others = usual_formats(engine, model).into_iter().filter(is_less);
+            let quants = std::iter::once(self.cell.quant).chain(others);
+            let changes = quants.map(|quant| match quant == self.cell.quant {
                 true => vec![Change::Model(model.id.clone())],
                 false => vec![Change::Model(model.id.clone()), Change::Quant(quant)],
             });

@@ -89,6 +89,11 @@ pageTest("a chart is saved as it is seen, as SVG and as PNG", {}, async (headroo
   // Its look is in it, not in a style sheet, and nothing is black by want of one.
   assert.doesNotMatch(text, /class=|var\(/u);
   assert.match(text, /<path[^>]* fill="(?:rgb|color|oklch)\([^"]*"/u);
+  // On the page's own ground, and each name beside the colour of its part.
+  const ground = await headroom.page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  assert.match(ground, /^(?:rgb|color|oklch)\((?!0, 0, 0, 0)/u);
+  assert.ok(text.includes(`<rect width="100%" height="100%" fill="${ground}"`), ground);
+  assert.doesNotMatch(text, /fill="rgba\(0, 0, 0, 0\)"[^>]*width="10"|width="10"[^>]*fill="rgba\(0, 0, 0, 0\)"/u);
   const png = await saved(headroom, chart.getByTestId("save-png"));
   assert.equal(png.bytes.subarray(1, 4).toString(), "PNG");
   const [width, height] = [16, 20].map((at) => png.bytes.readUInt32BE(at));
