@@ -186,6 +186,7 @@ fn a_graph_without_repetitions_takes_the_same_memory() {
                 unified: i % 7 == 1,
                 n_ubatch: [512, 64, 1024][i % 3],
                 kv: KvTypes::both([GgmlType::F16, GgmlType::Q8_0][i % 2]),
+                draft_kv: KvTypes::both(GgmlType::F16),
                 flash_attention: of_streams(&model.id) || i % 5 > 0,
                 swa_full: false,
                 logits: LogitsBuffer::Server,
