@@ -66,10 +66,10 @@ pub fn Hardware() -> impl IntoView {
                 <Machine machine search />
             </For>
             <AddMachine search opened=own />
-            <OwnDevice opened=own />
-            <ThisComputer />
             </div>
         </div>
+        <OwnDevice opened=own />
+        <ThisComputer />
     }
 }
 
