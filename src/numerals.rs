@@ -1,5 +1,4 @@
-//! Decimal numbers as they are typed and printed: the standard library's table for reading them to the
-//! last bit is 10 kB of the page.
+//! Decimal numbers as they are typed and printed, of few digits.
 
 /// Most digits that are read exactly; what is behind them counts as zeros.
 const DIGITS: i32 = 18;

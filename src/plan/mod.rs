@@ -422,7 +422,11 @@ mod tests {
                 let sections = document.sections.iter();
                 let steps = sections.flat_map(|section| &section.steps).map(|step| &step.text);
                 for text in steps.chain([&document.why]).chain(&document.quality) {
-                    assert_eq!(text.to_ascii_lowercase().contains(is_russian), wanted, "{text}");
+                    assert_eq!(
+                        crate::letters::lowercase(text).contains(is_russian),
+                        wanted,
+                        "{text}"
+                    );
                 }
             }
         }

@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::ParseError;
 use super::notation::{Notation, words};
-use crate::numerals::decimal;
 
 words! {
     /// What a model is made for.
@@ -94,7 +93,7 @@ impl Notation for Span {
         let end = |text: &str| match text.trim() {
             "" => Ok(None),
             text if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
-                let number = decimal(text).filter(|number| *number <= 1e9);
+                let number = text.parse::<f64>().ok().filter(|number| *number <= 1e9);
                 number.map(Some).ok_or_else(malformed)
             }
             _ => Err(malformed()),

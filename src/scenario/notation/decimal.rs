@@ -1,7 +1,6 @@
 //! Decimal numbers.
 
 use super::{Codec, Control};
-use crate::numerals::decimal;
 use crate::scenario::query::{ParseError, ProblemKind};
 
 /// A decimal number from `min` to `max`.
@@ -44,7 +43,7 @@ impl Decimal {
         if digits.is_empty() || digits.len() > 32 || !digits.bytes().all(plain) {
             return None;
         }
-        let value = decimal(digits)?;
+        let value: f64 = digits.parse().ok()?;
         Some(if percent { value / 100.0 } else { value })
     }
 }

@@ -1,6 +1,6 @@
 //! A device that the catalogue does not list: what its box says, typed in.
 
-use headroom_locales::Locale;
+use headroom_locales::{Locale, td_string};
 use leptos::prelude::*;
 
 use crate::edit;
@@ -20,35 +20,29 @@ struct Figure {
     of: fn(&mut CustomDevice) -> &mut Option<f64>,
 }
 
-macro_rules! label {
-    ($key:ident) => {
-        |locale| headroom_locales::td_string!(locale, own_device.$key)
-    };
-}
-
 /// What may be left out.
 const FIGURES: [Figure; 4] = [
     Figure {
         name: "bandwidth",
-        label: label!(bandwidth),
+        label: |locale| td_string!(locale, own_device.bandwidth),
         range: CustomDevice::BANDWIDTH_GB_S,
         of: |device| &mut device.bandwidth_gb_s,
     },
     Figure {
         name: "fp16",
-        label: label!(fp16),
+        label: |locale| td_string!(locale, own_device.fp16),
         range: CustomDevice::FP16_TFLOPS,
         of: |device| &mut device.fp16_tflops,
     },
     Figure {
         name: "price",
-        label: label!(price),
+        label: |locale| td_string!(locale, own_device.price),
         range: CustomDevice::PRICE_USD,
         of: |device| &mut device.price_usd,
     },
     Figure {
         name: "watts",
-        label: label!(power),
+        label: |locale| td_string!(locale, own_device.power),
         range: CustomDevice::POWER_W,
         of: |device| &mut device.power_w,
     },
@@ -104,7 +98,7 @@ pub fn OwnDevice(
     };
     let memory = field(
         "memory",
-        label!(memory),
+        |locale| td_string!(locale, own_device.memory),
         CustomDevice::MEMORY_GB,
         Callback::new(move |()| device.with(|d| Some(d.memory_gb).filter(|gb| *gb > 0.0))),
         Callback::new(move |gb: Option<f64>| {
