@@ -34,7 +34,6 @@ pub mod estimate;
 pub mod hardware;
 pub mod import;
 pub mod letters;
-pub mod numerals;
 pub mod plan;
 pub mod quality;
 pub mod quant;

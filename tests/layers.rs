@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 /// crate of its own, is above them all.
 const ROOMS: &[&str] = &[
     "letters",
-    "numerals",
     "sort",
     "units",
     "architecture",

@@ -3,7 +3,6 @@
 
 use super::words;
 use crate::letters::lowercase;
-use crate::numerals::decimal;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ impl Token {
     /// The number that it is.
     pub fn number(&self) -> Option<f64> {
         match self.kind {
-            Kind::Number => decimal(&self.text),
+            Kind::Number => self.text.parse().ok(),
             _ => None,
         }
     }

@@ -7,7 +7,6 @@ use super::names::{Names, OPTIONS, slips};
 use super::quantity::has_unit;
 use super::words::{self, Meaning, means};
 use crate::catalog::{Catalog, Model, ModelSize};
-use crate::numerals::decimal;
 use crate::sort;
 
 /// Words that a name has or lacks without being another model.
@@ -626,8 +625,8 @@ pub fn billions(size: &str) -> Option<f64> {
         _ => (size, 1.0),
     };
     let number = match digits.split_once('x') {
-        Some((many, each)) => decimal(many)? * decimal(each)?,
-        None => decimal(digits)?,
+        Some((many, each)) => many.parse::<f64>().ok()? * each.parse::<f64>().ok()?,
+        None => digits.parse().ok()?,
     };
     (number > 0.0).then_some(number * scale)
 }

@@ -7,7 +7,6 @@ use super::lexer::{Kind, Token};
 use super::names::{NAMES, OPTIONS};
 use super::words::{Meaning, means};
 use crate::catalog::{Device, DeviceKind};
-use crate::numerals::decimal;
 use crate::scenario::DeviceCount;
 use crate::sort;
 
@@ -56,7 +55,11 @@ impl Reading<'_> {
     pub(super) fn amount(&self, at: usize) -> Option<(f64, bool, usize)> {
         let token = self.token(at)?;
         if token.kind == Kind::Size && token.text.ends_with('m') {
-            return Some((decimal(token.text.trim_end_matches('m'))? * 1_048_576.0, true, at + 1));
+            return Some((
+                token.text.trim_end_matches('m').parse::<f64>().ok()? * 1_048_576.0,
+                true,
+                at + 1,
+            ));
         }
         let number = token.number()?;
         if self.means(at + 1, Meaning::Thousand) && self.is_unit(at + 1) && number <= MOST_THOUSANDS

@@ -1,6 +1,5 @@
 //! Numbers as people type them.
 
-use headroom::numerals::decimal;
 use headroom::scenario::{Bounds, Unit};
 
 /// Why what was typed is not used.
@@ -76,7 +75,7 @@ pub fn parse_decimal(text: &str, (min, max): (f64, f64), grouped: bool) -> Resul
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(Refusal::NotANumber);
     }
-    let value = decimal(&digits).ok_or(Refusal::NotANumber)?;
+    let value: f64 = digits.parse().map_err(|_| Refusal::NotANumber)?;
     let value = value / scale;
     if min <= value && value <= max { Ok(value) } else { Err(Refusal::OutOfRange) }
 }

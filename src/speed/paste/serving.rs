@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use super::{Reading, Run, thousandths};
-use crate::numerals::decimal;
 
 /// The totals and times of a run of requests.
 #[derive(Default)]
@@ -109,7 +108,7 @@ impl<'a> Lines<'a> {
 
     /// Returns the number that follows a label.
     pub fn number(&self, label: &str) -> Option<f64> {
-        self.values(label).find_map(decimal)
+        self.values(label).find_map(|value| value.parse().ok())
     }
 
     /// Whether a line has the label.
