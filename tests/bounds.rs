@@ -40,7 +40,8 @@ const DEAR: &[&str] = &[
 ];
 
 /// Questions whose answers cost more than they may, with the millions of tensors that each places now
-/// and the megabytes that it needs: a search over placements where each layer has memory of its own. They must not grow.
+/// and the megabytes that it needs: a search over placements where each layer has memory of its own.
+/// They must not grow.
 const TOO_DEAR: &[(&str, u64, usize)] = &[
     ("model=minimax-m3&hw=h200-sxm*8&users=256&quant=Q4_K_M", 10, 121),
     ("model=nvidia-nemotron-3-ultra-550b-a55b-bf16&hw=a16*8&quant=IQ1_S&ctx=32768&users=7", 7, 10),

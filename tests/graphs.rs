@@ -17,6 +17,23 @@ const CONTEXTS: &[u64] = &[
     999, 5_120, 16_777_216, 300, 1_536,
 ];
 
+/// The settings that the questions below start from.
+const PLAIN: Settings = Settings {
+    n_ctx: 8192,
+    n_parallel: 1,
+    unified: false,
+    n_ubatch: 512,
+    kv: KvTypes::both(GgmlType::F16),
+    draft_kv: KvTypes::both(GgmlType::F16),
+    flash_attention: true,
+    swa_full: false,
+    logits: LogitsBuffer::Server,
+    proposed: 0,
+    snapshots: 0,
+    unpacks_cache: true,
+    kv_on_devices: true,
+};
+
 /// Placements of a model of `layers` layers: on a device, on several, on none, with parts left.
 fn placements(layers: u64) -> Vec<Placement> {
     let on = |device_layers: Vec<u64>, host_expert_layers| Placement {
@@ -56,14 +73,10 @@ fn what_was_placed_before_tells_the_same_to_the_byte() {
                     unified,
                     n_ubatch: [512, 2048, 100][turn(3)],
                     kv: KvTypes::both(ty),
-                    draft_kv: KvTypes::both(ty),
                     flash_attention,
                     swa_full: turn(5) == 1,
                     logits: [LogitsBuffer::Server, LogitsBuffer::Batch][turn(2)],
-                    proposed: 0,
-                    snapshots: 0,
-                    unpacks_cache: true,
-                    kv_on_devices: true,
+                    ..PLAIN
                 };
                 for (n, context) in CONTEXTS.iter().enumerate().skip(turn(2)).step_by(2) {
                     let file = [&one, &other][n / 2 % 2];
@@ -97,17 +110,9 @@ fn placements_of_one_class_have_the_same_buffers() {
         let settings = Settings {
             n_ctx: 8192,
             n_parallel: 1 + (i as u64 % 3),
-            unified: false,
             n_ubatch: [512, 64][i % 2],
-            kv: KvTypes::both(GgmlType::F16),
-            draft_kv: KvTypes::both(GgmlType::F16),
             flash_attention: i % 5 > 0,
-            swa_full: false,
-            logits: LogitsBuffer::Server,
-            proposed: 0,
-            snapshots: 0,
-            unpacks_cache: true,
-            kv_on_devices: true,
+            ..PLAIN
         };
         let part = |device_layers: Vec<u64>, host_expert_layers| Placement {
             device_layers,
@@ -186,14 +191,8 @@ fn a_graph_without_repetitions_takes_the_same_memory() {
                 unified: i % 7 == 1,
                 n_ubatch: [512, 64, 1024][i % 3],
                 kv: KvTypes::both([GgmlType::F16, GgmlType::Q8_0][i % 2]),
-                draft_kv: KvTypes::both(GgmlType::F16),
                 flash_attention: of_streams(&model.id) || i % 5 > 0,
-                swa_full: false,
-                logits: LogitsBuffer::Server,
-                proposed: 0,
-                snapshots: 0,
-                unpacks_cache: true,
-                kv_on_devices: true,
+                ..PLAIN
             };
             for placement in &placements {
                 let whole = compute_whole(architecture, &file.weights, &settings, placement);

@@ -15,8 +15,6 @@ use headroom::estimate;
 use headroom::report::{Cell, QualityNote, Verdict};
 use headroom::scenario::{CacheType, Engine, Scenario, Selected};
 use headroom::steps::{Change, Step, candidates, next_steps, unbeaten};
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 const FIRST: Selected = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
 
@@ -99,18 +97,13 @@ fn the_steps_of_random_cells_keep_what_they_promise() {
     let seed: u64 =
         env::var("HEADROOM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
     println!("seed {seed}");
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let mut questions = Vec::new();
-    while questions.len() < CELLS {
-        let question = questions::any_question().new_tree(&mut runner).unwrap().current();
-        // What an engine refuses has no cell.
-        if estimate::alone(Catalog::bundled(), &question.scenario(), FIRST).is_some() {
-            questions.push((question.query(), question.scenario()));
-        }
-    }
+    let drawn = (0..).map(|number| questions::drawn(seed, number));
+    let drawn = drawn.map(|question| (question.query(), question.scenario()));
+    // What an engine refuses has no cell.
+    let has_cell = |(_, scenario): &(String, Scenario)| {
+        estimate::alone(Catalog::bundled(), scenario, FIRST).is_some()
+    };
+    let questions: Vec<_> = drawn.filter(has_cell).take(CELLS).collect();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let looked_at: Vec<Looked> = std::thread::scope(|scope| {
         let parts = questions.chunks(CELLS.div_ceil(cores));

@@ -10,7 +10,7 @@ import { dist } from "./server.mjs";
 export function sizes() {
   const kinds = {};
   for (const name of readdirSync(dist, { recursive: true })) {
-    // The rest of the app comes once the first part is here, and what asks the hub at a press.
+    // The rest of the app comes once the first part is here, and what asks the hub or saves a file at a press.
     const late = name.includes("_rest.") || ["hub.js", "save.js"].includes(name) ? "late " : "";
     const kind = late + extname(name).slice(1);
     if (!["html", "css", "js", "wasm", "woff2"].includes(extname(name).slice(1))) continue;

@@ -331,10 +331,12 @@ impl<'a> VllmRun<'a> {
     fn device_lines(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
         // MTP layers are cached with those of the last stage, in the same pool.
-        let (last, others) = self.kv.split_last().unwrap_or((&self.kv[0], &[]));
-        let last = self.kv_with_mtp.as_ref().unwrap_or(last);
-        let layouts = others.iter().chain([last]);
-        let caches: Vec<Line> = layouts.map(|layout| self.cache(layout, context, users)).collect();
+        let mut layouts: Vec<&KvLayout> = self.kv.iter().collect();
+        if let (Some(last), Some(with_mtp)) = (layouts.last_mut(), &self.kv_with_mtp) {
+            *last = with_mtp;
+        }
+        let caches = layouts.into_iter().map(|layout| self.cache(layout, context, users));
+        let caches: Vec<Line> = caches.collect();
         let (sampling, silent) = self.activations(context, users);
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
