@@ -80,6 +80,13 @@ pub struct Point {
     pub covered: bool,
 }
 
+impl Point {
+    /// How far the expected figure is from the measured one, as a share of that.
+    pub fn deviation(&self) -> f64 {
+        self.expected / self.measured - 1.0
+    }
+}
+
 impl From<Point> for (f64, f64, u8) {
     fn from(Point { measured, expected, covered }: Point) -> (f64, f64, u8) {
         (measured, expected, u8::from(covered))

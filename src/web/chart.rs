@@ -58,6 +58,17 @@ impl Axis {
         if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
     }
 
+    /// Values on a logarithmic axis that are round in tens: powers of ten, where those are few also
+    /// twice and five times as much; at most `most` of them.
+    pub fn decimal_ticks(&self, most: usize) -> Vec<f64> {
+        let steps: &[f64] = if self.to / self.from > 300.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let tens = self.from.log10().floor() as i32..=self.to.log10().ceil() as i32;
+        let ticks = tens.flat_map(|ten| steps.iter().map(move |step| step * 10f64.powi(ten)));
+        let ticks: Vec<f64> = ticks.filter(|tick| (self.from..=self.to).contains(tick)).collect();
+        let every = ticks.len().div_ceil(most.max(1)).max(1);
+        ticks.into_iter().step_by(every).collect()
+    }
+
     /// Round values on the axis, at most `most` of them: powers of two on a logarithmic axis,
     /// steps of 1, 2 or 5 on a linear one.
     pub fn ticks(&self, most: usize) -> Vec<f64> {

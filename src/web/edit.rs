@@ -3,6 +3,7 @@
 //! Every function leaves the open bill on the cell it was on, or closes it with that cell.
 
 use super::entry::Entry;
+use headroom::catalog::CustomDevice;
 use headroom::engine;
 use headroom::quant::Quant;
 use headroom::report::Suggestion;
@@ -186,7 +187,7 @@ pub fn use_machines(scenario: &mut Scenario, query: &str) {
 /// machine to compare with.
 pub fn use_own_device(scenario: &mut Scenario, id: &str) {
     let mut devices = scenario.machines.iter_mut().flat_map(|machine| &mut machine.devices);
-    if let Some(own) = devices.find(|device| device.id.starts_with("custom:")) {
+    if let Some(own) = devices.find(|device| CustomDevice::from_id(&device.id).is_some()) {
         id.clone_into(&mut own.id);
         return;
     }

@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use super::{OwnError, VERSION, plain_name, versioned};
 use crate::catalog::{Device, DeviceKind};
-use crate::numerals::decimal;
 
 /// What is known of a device that somebody has.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +48,11 @@ impl CustomDevice {
         VENDORS.iter().map(|(_, name)| *name)
     }
 
+    /// Reads the id of a device; `None` if it is that of another, or cannot be used.
+    pub fn from_id(id: &str) -> Option<CustomDevice> {
+        CustomDevice::parse(id.strip_prefix("custom:")?).ok()
+    }
+
     /// Reads what is behind `custom:`.
     ///
     /// # Errors
@@ -59,7 +63,7 @@ impl CustomDevice {
             let (key, value) = pair.split_once('.').unwrap_or((pair, ""));
             let number = |(least, most): (f64, f64)| {
                 let is_plain = value.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-                let number = decimal(value).filter(|_| is_plain);
+                let number = value.parse::<f64>().ok().filter(|_| is_plain);
                 let number = number.filter(|number| (least..=most).contains(number));
                 let accepted = || format!("a number from {least} to {most}");
                 number.ok_or_else(|| OwnError::new(key, value, accepted()))

@@ -67,12 +67,6 @@ impl Shown {
         self.part(|part| part.groups.iter().any(is_known)).then_some(family)
     }
 
-    /// The figures that belong to this group alone are asked for.
-    fn wants_group(self, group: &Group) -> bool {
-        let family = self.family();
-        self.wants(&group.engine, group.figure) && (family.is_none() || family == group.family)
-    }
-
     /// Narrows or widens what is shown.
     fn ask(self, change: impl FnOnce(&mut Accuracy)) {
         self.state.choose(|s| change(s.view.accuracy.get_or_insert_default()));

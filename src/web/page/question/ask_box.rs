@@ -18,7 +18,7 @@ use crate::page::app::text::{tr, words};
 use crate::page::question::from_hub::FromHub;
 use crate::page::question::read_files::DropFiles;
 use crate::page::question::this_computer::takes_output;
-use crate::page::widgets::icons::Cross;
+use crate::page::widgets::icons::RemoveButton;
 use headroom::ask::{Asked, Choice, Understood, ask};
 use headroom::quant::Quant;
 use headroom::scenario::Machine;
@@ -222,15 +222,11 @@ fn Understood(asked: RwSignal<Asked>, remove: Callback<Understood>) -> impl Into
                     view! {
                         <li class="chip" data-testid="ask-chip" data-key=key title=title>
                             <span>{move || name(state, &part.key, &part.value)}</span>
-                            <button
-                                type="button"
-                                class="button button-icon button-quiet"
-                                data-testid="ask-chip-remove"
-                                aria-label=move || tr!(state, ask.remove, text = label.clone())
-                                on:click=move |_| remove.run(removed.clone())
-                            >
-                                <Cross />
-                            </button>
+                            <RemoveButton
+                                label=words!(state, ask.remove, text = label.clone())
+                                remove=move |()| remove.run(removed.clone())
+                                testid="ask-chip-remove"
+                            />
                         </li>
                     }
                 }

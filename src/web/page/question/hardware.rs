@@ -12,7 +12,7 @@ use crate::page::question::picker::{Adder, Matches, found, meant, meant_first};
 use crate::page::question::this_computer::ThisComputer;
 use crate::page::widgets::combobox::{Choice, Combobox, Found};
 use crate::page::widgets::field::{NumberField, Select, Stepper};
-use crate::page::widgets::icons::Cross;
+use crate::page::widgets::icons::{Cross, RemoveButton};
 use crate::{edit, number};
 use headroom::catalog::Device;
 use headroom::scenario::{Bounds, DeviceCount, Machine};
@@ -65,7 +65,7 @@ pub fn Hardware() -> impl IntoView {
             <For each=move || open.get() key=|machine| *machine let(machine)>
                 <Machine machine search />
             </For>
-            <AddMachine search opened=own />
+            <AddMachine search own />
             </div>
         </div>
         <OwnDevice opened=own />
@@ -92,15 +92,11 @@ fn MachineChip(machine: usize, opened: RwSignal<Option<usize>>) -> impl IntoView
             >
                 {name}
             </button>
-            <button
-                type="button"
-                class="button button-icon button-quiet"
-                data-testid="machine-remove"
-                aria-label=words!(state, hardware.remove, name = name.get())
-                on:click=move |_| state.choose(|s| edit::remove_machine(s, machine))
-            >
-                <Cross />
-            </button>
+            <RemoveButton
+                label=words!(state, hardware.remove, name = name.get())
+                remove=move |()| state.choose(|s| edit::remove_machine(s, machine))
+                testid="machine-remove"
+            />
         </li>
     }
 }
@@ -123,7 +119,11 @@ fn Machine(machine: usize, search: Callback<String, Found>) -> impl IntoView {
 
 /// A field that adds a machine: the first one, or one to compare with.
 #[component]
-fn AddMachine(search: Callback<String, Found>, opened: RwSignal<bool>) -> impl IntoView {
+fn AddMachine(
+    search: Callback<String, Found>,
+    /// Whether the form of a device that is not listed is open.
+    own: RwSignal<bool>,
+) -> impl IntoView {
     let state = use_state();
     let is_first = state.slice(|scenario| scenario.machines.is_empty());
     let label = Signal::derive(move || match is_first.get() {
@@ -141,7 +141,7 @@ fn AddMachine(search: Callback<String, Found>, opened: RwSignal<bool>) -> impl I
     });
     let add = Callback::new(move |id: String| {
         if id == OWN {
-            opened.set(true);
+            own.set(true);
             return;
         }
         state.choose(|s| {

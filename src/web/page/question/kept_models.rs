@@ -6,8 +6,8 @@ use crate::edit;
 use crate::page::app::browser;
 use crate::page::app::reactive::Show;
 use crate::page::app::state::{State, use_state};
-use crate::page::app::text::{tr, words};
-use crate::page::widgets::icons::Cross;
+use crate::page::app::text::words;
+use crate::page::widgets::icons::RemoveButton;
 
 /// The key of the browser's storage.
 const KEY: &str = "headroom.models";
@@ -80,15 +80,11 @@ fn chip(state: State, id: String, forget: Callback<String>) -> impl IntoView {
             >
                 {name}
             </button>
-            <button
-                type="button"
-                class="button button-icon button-quiet"
-                data-testid="kept-model-forget"
-                aria-label=move || tr!(state, kept_models.forget, name = label.clone())
-                on:click=move |_| forget.run(forgotten.clone())
-            >
-                <Cross />
-            </button>
+            <RemoveButton
+                label=words!(state, kept_models.forget, name = label.clone())
+                remove=move |()| forget.run(forgotten.clone())
+                testid="kept-model-forget"
+            />
         </li>
     }
 }

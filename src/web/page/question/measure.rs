@@ -85,7 +85,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
         }
     };
     view! {
-        <details class="measure" data-testid="measure" open=move || correction.get().is_some()>
+        <details class="aside" data-testid="measure" open=move || correction.get().is_some()>
             <summary>{words!(state, measure.title)}</summary>
             <Show when=move || correction.get().is_some()>
                 <p class="measure-off" data-testid="measured-off">
@@ -111,7 +111,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
             <label class="field-label" for="measure-text">{words!(state, measure.label)}</label>
             <textarea
                 id="measure-text"
-                class="measure-text"
+                class="paste"
                 rows="4"
                 spellcheck="false"
                 data-testid="measure-text"

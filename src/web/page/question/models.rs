@@ -10,7 +10,7 @@ use crate::page::question::kept_models::KeptModels;
 use crate::page::question::picker::{Adder, Matches, found, meant, meant_first};
 use crate::page::question::read_files::ReadFiles;
 use crate::page::widgets::combobox::{Choice, Found};
-use crate::page::widgets::icons::Cross;
+use crate::page::widgets::icons::RemoveButton;
 use headroom::catalog::Model;
 use headroom::scenario::Scenario;
 
@@ -31,19 +31,13 @@ pub fn Models() -> impl IntoView {
                             view! {
                                 <li class="chip">
                                     <span>{move || name(&shown)}</span>
-                                    <button
-                                        type="button"
-                                        class="button button-icon button-quiet"
-                                        data-testid="model-chip-remove"
-                                        aria-label=move || {
-                                            tr!(state, models.remove, name = name(&label))
-                                        }
-                                        on:click=move |_| {
+                                    <RemoveButton
+                                        label=words!(state, models.remove, name = name(&label))
+                                        remove=move |()| {
                                             state.choose(|s| edit::remove_model(s, &removed));
                                         }
-                                    >
-                                        <Cross />
-                                    </button>
+                                        testid="model-chip-remove"
+                                    />
                                 </li>
                             }
                         }

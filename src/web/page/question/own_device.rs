@@ -58,9 +58,8 @@ pub fn OwnDevice(
     let device = RwSignal::new(CustomDevice::default());
     // One that the question has is changed.
     let own = state.slice(|s| {
-        let devices = s.machines.iter().flat_map(|machine| &machine.devices);
-        let mut own = devices.filter_map(|device| device.id.strip_prefix("custom:"));
-        own.find_map(|text| CustomDevice::parse(text).ok())
+        let mut devices = s.machines.iter().flat_map(|machine| &machine.devices);
+        devices.find_map(|device| CustomDevice::from_id(&device.id))
     });
     effect(move || {
         if let Some(own) = own.get() {
@@ -121,7 +120,7 @@ pub fn OwnDevice(
     };
     view! {
         <details
-            class="measure"
+            class="aside"
             data-testid="own-device"
             prop:open=opened
             on:toggle=move |event| {

@@ -71,14 +71,14 @@ pub fn ThisComputer() -> impl IntoView {
         _ => Vec::new(),
     };
     view! {
-        <details class="measure" data-testid="this-computer">
+        <details class="aside" data-testid="this-computer">
             <summary>{words!(state, this_computer.title)}</summary>
             <label class="field-label" for="computer-text">
                 {words!(state, this_computer.label)}
             </label>
             <textarea
                 id="computer-text"
-                class="measure-text"
+                class="paste"
                 rows="4"
                 spellcheck="false"
                 data-testid="computer-text"

@@ -117,17 +117,14 @@ pub fn Chart(
         let at = at.get().unwrap_or_default();
         plot.with(|plot| plot.as_ref().map(|plot| read(plot, at)).unwrap_or_default())
     };
-    let point_at = move |event: web_sys::PointerEvent| {
-        let Some(target) = event.current_target() else { return };
-        let rect = target.unchecked_into::<web_sys::Element>().get_bounding_client_rect();
-        if rect.width() > 0.0 {
-            let share = (f64::from(event.client_x()) - rect.left()) / rect.width();
-            pointed.set(plot.with_untracked(|plot| {
+    let point_at = Callback::new(move |place: Option<(f64, f64)>| {
+        pointed.set(place.and_then(|(share, _)| {
+            plot.with_untracked(|plot| {
                 let plot = plot.as_ref()?;
                 chart::nearest(plot.x, &plot.xs, share)
-            }));
-        }
-    };
+            })
+        }));
+    });
     let summary = move || plot.with(|p| p.as_ref().map(|p| p.summary.clone()).unwrap_or_default());
     let figure = NodeRef::<leptos::html::Figure>::new();
     let saved = move |_| figure.get_untracked().map(JsValue::from);
@@ -163,13 +160,7 @@ pub fn Chart(
                     on:input:target=move |event| pointed.set(event.target().value().parse().ok())
                     on:blur=move |_| _ = pointed.try_set(None)
                 />
-                <div
-                    class="chart-hit"
-                    data-testid="chart-hit"
-                    on:pointermove=point_at
-                    on:pointerdown=point_at
-                    on:pointerleave=move |_| pointed.set(None)
-                ></div>
+                <Hit at=point_at testid="chart-hit" />
             </div>
             <p class="chart-x">{move || plot.with(|p| p.as_ref().map(|p| p.x_title.clone()))}</p>
             <p class="chart-read" data-testid="chart-read">{read_out}</p>
@@ -187,6 +178,35 @@ pub fn Chart(
     }
 }
 
+/// What follows the pointer over a plot.
+#[component]
+pub fn Hit(
+    /// Takes where the pointer is, as shares of the plot from the left and from above; `None` once it
+    /// leaves.
+    at: Callback<Option<(f64, f64)>>,
+    /// For tests.
+    testid: &'static str,
+) -> impl IntoView {
+    let follow = move |event: web_sys::PointerEvent| {
+        let Some(target) = event.current_target() else { return };
+        let rect = target.unchecked_into::<web_sys::Element>().get_bounding_client_rect();
+        if rect.width() > 0.0 && rect.height() > 0.0 {
+            let x = (f64::from(event.client_x()) - rect.left()) / rect.width();
+            let y = (f64::from(event.client_y()) - rect.top()) / rect.height();
+            at.run(Some((x, y)));
+        }
+    };
+    view! {
+        <div
+            class="chart-hit"
+            data-testid=testid
+            on:pointermove=follow
+            on:pointerdown=follow
+            on:pointerleave=move |_| at.run(None)
+        ></div>
+    }
+}
+
 /// The row at `at` as a sentence.
 fn read(plot: &Plot, at: usize) -> String {
     let Some(row) = plot.rows.get(at) else { return String::new() };
@@ -196,7 +216,8 @@ fn read(plot: &Plot, at: usize) -> String {
     format!("{first}: {}", values.collect::<Vec<_>>().join(" · "))
 }
 
-fn percent(share: f64) -> String {
+/// A share of a plot, as its drawing has it.
+pub fn percent(share: f64) -> String {
     format!("{:.2}%", share * 100.0)
 }
 

@@ -48,6 +48,31 @@ pub fn Cross() -> impl IntoView {
     }
 }
 
+/// A button that takes something out.
+#[component]
+pub fn RemoveButton(
+    /// What it does.
+    #[prop(into)]
+    label: Signal<String>,
+    /// Takes it out.
+    #[prop(into)]
+    remove: Callback<()>,
+    /// For tests.
+    testid: &'static str,
+) -> impl IntoView {
+    view! {
+        <button
+            type="button"
+            class="button button-icon button-quiet"
+            data-testid=testid
+            aria-label=label
+            on:click=move |_| remove.run(())
+        >
+            <Cross />
+        </button>
+    }
+}
+
 /// One fewer.
 #[component]
 pub fn Minus() -> impl IntoView {

@@ -3,18 +3,21 @@
 use std::fmt::Write as _;
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast as _;
-use leptos::web_sys;
 
 use super::{Shown, amount, name, percent};
 use crate::chart::{Axis, SIDE};
+use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::text::{tr, words};
+use crate::page::widgets::chart::{self, Hit};
 use headroom::accuracy::Figure;
-use headroom::accuracy::table::Point;
+use headroom::accuracy::table::{Group, Point};
 
 /// How far a pointer may be from the dot that is read out, as a share of the plot.
 const NEAR: f64 = 0.05;
+
+/// The most marks on an axis.
+const TICKS: usize = 7;
 
 /// The dots that are shown: figures of one kind, since each has a unit of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +30,13 @@ struct Dots {
 impl Dots {
     /// Those of the kind that is asked for, or has most of them.
     fn of(shown: Shown) -> Option<Dots> {
+        let family = shown.family();
         shown.part(|part| {
-            let wanted = || part.groups.iter().filter(|group| shown.wants_group(group));
+            let is_wanted = |group: &&Group| {
+                shown.wants(&group.engine, group.figure)
+                    && (family.is_none() || family == group.family)
+            };
+            let wanted = || part.groups.iter().filter(is_wanted);
             let many = |figure: Figure| {
                 let of_kind = wanted().filter(|group| group.figure == figure);
                 of_kind.map(|group| group.points.len()).sum::<usize>()
@@ -44,17 +52,6 @@ impl Dots {
             let most = values().reduce(f64::max)?;
             Some(Dots { figure, axis: Axis::log(least / 1.2, most * 1.2), points })
         })
-    }
-
-    /// Round values along the axis: powers of ten, or where those are few also twice and five times.
-    fn ticks(&self) -> Vec<f64> {
-        let Axis { from, to, .. } = self.axis;
-        let steps: &[f64] = if to / from > 300.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-        let tens = from.log10().floor() as i32..=to.log10().ceil() as i32;
-        let ticks = tens.flat_map(|ten| steps.iter().map(move |step| step * 10f64.powi(ten)));
-        let ticks: Vec<f64> = ticks.filter(|tick| (from..=to).contains(tick)).collect();
-        let every = ticks.len().div_ceil(7).max(1);
-        ticks.into_iter().step_by(every).collect()
     }
 
     /// Where a point lies: across and from above, as shares of the plot.
@@ -112,11 +109,10 @@ pub fn Scatter(shown: Shown) -> impl IntoView {
     let read_out = move || {
         dots.with(|dots| {
             let Dots { figure, points, .. } = dots.as_ref()?;
-            let Point { measured, expected, .. } = *points.get(pointed.get()?)?;
-            let off = state.number(
-                crate::page::app::numbers::Style::Plain,
-                ((expected / measured - 1.0) * 1000.0).round() / 10.0,
-            );
+            let point = points.get(pointed.get()?)?;
+            let off = (point.deviation() * 1000.0).round() / 10.0;
+            let off = state.number(Style::Plain, off);
+            let Point { measured, expected, .. } = *point;
             let [measured, expected] = [measured, expected].map(|n| amount(state, *figure, n));
             Some(tr!(
                 state,
@@ -127,18 +123,15 @@ pub fn Scatter(shown: Shown) -> impl IntoView {
             ))
         })
     };
-    let point_at = move |event: web_sys::PointerEvent| {
-        let Some(target) = event.current_target() else { return };
-        let rect = target.unchecked_into::<web_sys::Element>().get_bounding_client_rect();
-        let x = (f64::from(event.client_x()) - rect.left()) / rect.width().max(1.0);
-        let y = (f64::from(event.client_y()) - rect.top()) / rect.height().max(1.0);
-        pointed.set(dots.with_untracked(|dots| dots.as_ref()?.nearest(x, y)));
-    };
-    let share = |share: f64| format!("{:.2}%", share * 100.0);
+    let point_at = Callback::new(move |place: Option<(f64, f64)>| {
+        pointed
+            .set(place.and_then(|(x, y)| dots.with_untracked(|dots| dots.as_ref()?.nearest(x, y))));
+    });
     let draw = move |dots: &Dots| {
         let mark = |tick: &f64| {
             let at = dots.axis.share(*tick);
-            let (x, y, text) = (share(at), share(1.0 - at), amount(state, dots.figure, *tick));
+            let (x, y, text) =
+                (chart::percent(at), chart::percent(1.0 - at), amount(state, dots.figure, *tick));
             view! {
                 <line class="chart-grid" x1=x.clone() x2=x.clone() y1="0" y2="100%" />
                 <line class="chart-grid" x1="0" x2="100%" y1=y.clone() y2=y.clone() />
@@ -151,7 +144,7 @@ pub fn Scatter(shown: Shown) -> impl IntoView {
             }
         };
         view! {
-            {dots.ticks().iter().map(mark).collect_view()}
+            {dots.axis.decimal_ticks(TICKS).iter().map(mark).collect_view()}
             <svg
                 class="chart-shapes"
                 width="100%"
@@ -171,7 +164,7 @@ pub fn Scatter(shown: Shown) -> impl IntoView {
         dots.with(|dots| {
             let dots = dots.as_ref()?;
             let (x, y) = dots.place(dots.points.get(pointed.get()?)?);
-            Some(view! { <circle class="chart-dot" cx=share(x) cy=share(y) r="5" /> })
+            Some(view! { <circle class="chart-dot" cx=chart::percent(x) cy=chart::percent(y) r="5" /> })
         })
     };
     view! {
@@ -188,13 +181,7 @@ pub fn Scatter(shown: Shown) -> impl IntoView {
                         {move || dots.with(|dots| dots.as_ref().map(draw))}
                         {cursor}
                     </svg>
-                    <div
-                        class="chart-hit"
-                        data-testid="scatter-hit"
-                        on:pointermove=point_at
-                        on:pointerdown=point_at
-                        on:pointerleave=move |_| pointed.set(None)
-                    ></div>
+                    <Hit at=point_at testid="scatter-hit" />
                 </div>
                 <p class="chart-x">{words!(state, accuracy.scatter_axes)}</p>
                 <p class="chart-read" data-testid="scatter-read">{read_out}</p>
