@@ -27,7 +27,7 @@ pub fn entry<'a>(
 ///
 /// Where engines or machines are compared it is no news that one of them cannot do something: its
 /// cells say so. What leaves an engine without any figure is told, once.
-pub fn telling(
+pub fn push_refusals(
     scenario: &Scenario,
     cells: &[(Engine, Option<&Notice>)],
     notices: &mut Vec<Notice>,
@@ -306,7 +306,7 @@ mod tests {
         let told = |query: &str, cells: &[(Engine, Option<Notice>)]| {
             let mut notices = Vec::new();
             let cells: Vec<_> = cells.iter().map(|(engine, no)| (*engine, no.as_ref())).collect();
-            telling(&Scenario::from_query(query).0, &cells, &mut notices);
+            push_refusals(&Scenario::from_query(query).0, &cells, &mut notices);
             notices.len()
         };
         let [vllm, llama] = [Engine::Vllm, Engine::LlamaCpp];

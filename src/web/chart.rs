@@ -157,7 +157,7 @@ pub fn nearest(x: Axis, xs: &[f64], share: f64) -> Option<usize> {
 
 /// `places` along an axis moved apart until they are `gap` from each other, in their order and as
 /// near as that allows; all within 0 to 1 where there is room.
-pub fn spread(places: &[f64], gap: f64) -> Vec<f64> {
+pub fn space_out(places: &[f64], gap: f64) -> Vec<f64> {
     let order = sort::order(places.len(), &|a, b| places[a].total_cmp(&places[b]));
     let mut moved = places.to_vec();
     for pair in order.windows(2) {
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn labels_are_moved_apart_in_their_order() {
-        let moved = spread(&[0.5, 0.52, 0.99, 0.98], 0.1);
+        let moved = space_out(&[0.5, 0.52, 0.99, 0.98], 0.1);
         assert_eq!(moved[0], 0.5);
         assert!((moved[1] - 0.6).abs() < 1e-9);
         assert!((moved[2] - 1.0).abs() < 1e-9 && (moved[3] - 0.9).abs() < 1e-9);
-        assert_eq!(spread(&[], 0.1), Vec::<f64>::new());
+        assert_eq!(space_out(&[], 0.1), Vec::<f64>::new());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every function leaves the open bill on the cell it was on, or closes it with that cell.
 
-use super::entry::Entry;
+use super::entry::AxisEntry;
 use headroom::catalog::CustomDevice;
 use headroom::engine;
 use headroom::quant::Quant;
@@ -154,12 +154,12 @@ pub fn lay_out(scenario: &mut Scenario, layout: Layout) {
 }
 
 /// Takes an entry out of the table.
-pub fn remove(scenario: &mut Scenario, entry: &Entry) {
+pub fn remove(scenario: &mut Scenario, entry: &AxisEntry) {
     match entry {
-        Entry::Model(id) => remove_model(scenario, id),
-        Entry::Hardware(at) => remove_machine(scenario, *at),
-        Entry::Quant(quant) => remove_quant(scenario, *quant),
-        Entry::Engine(engine) => {
+        AxisEntry::Model(id) => remove_model(scenario, id),
+        AxisEntry::Hardware(at) => remove_machine(scenario, *at),
+        AxisEntry::Quant(quant) => remove_quant(scenario, *quant),
+        AxisEntry::Engine(engine) => {
             if scenario.engines.contains(engine) {
                 toggle_engine(scenario, *engine);
             }
@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(scenario.quants, ["BF16", "FP8", "AWQ"].map(quant));
         toggle_engine(&mut scenario, Engine::Vllm);
         assert_eq!(scenario.engines, []);
-        remove(&mut scenario, &Entry::Engine(Engine::Vllm));
+        remove(&mut scenario, &AxisEntry::Engine(Engine::Vllm));
         toggle_engine(&mut scenario, Engine::LlamaCpp);
         assert_eq!(scenario.quants, ["BF16", "Q8_0", "Q4_K_M"].map(quant));
     }

@@ -25,7 +25,7 @@ pub fn shorten(text: &str) -> Cow<'_, str> {
 /// around it. Machines are told by their place: two may be alike, and one being changed stays the
 /// same machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Entry {
+pub enum AxisEntry {
     /// A model by its id.
     Model(String),
     /// A machine by its place.
@@ -36,40 +36,44 @@ pub enum Entry {
     Engine(Engine),
 }
 
-impl Entry {
+impl AxisEntry {
     /// The entries of `axis` that are answered, as asked for.
-    pub fn all(axis: Axis, scenario: &Scenario) -> Vec<Entry> {
+    pub fn all(axis: Axis, scenario: &Scenario) -> Vec<AxisEntry> {
         let Answered { models, machines, .. } = Answered::of(scenario);
         match axis {
-            Axis::Model => scenario.models.iter().take(models).cloned().map(Entry::Model).collect(),
-            Axis::Hardware => (0..machines).map(Entry::Hardware).collect(),
-            Axis::Quant => scenario.quants.iter().copied().map(Entry::Quant).collect(),
-            Axis::Engine => scenario.engines.iter().copied().map(Entry::Engine).collect(),
+            Axis::Model => {
+                scenario.models.iter().take(models).cloned().map(AxisEntry::Model).collect()
+            }
+            Axis::Hardware => (0..machines).map(AxisEntry::Hardware).collect(),
+            Axis::Quant => scenario.quants.iter().copied().map(AxisEntry::Quant).collect(),
+            Axis::Engine => scenario.engines.iter().copied().map(AxisEntry::Engine).collect(),
         }
     }
 
     /// The entry of `axis` that `at` is in.
-    pub fn of(axis: Axis, scenario: &Scenario, at: Selected) -> Option<Entry> {
-        Entry::all(axis, scenario).into_iter().nth(*index(axis, &mut { at }))
+    pub fn of(axis: Axis, scenario: &Scenario, at: Selected) -> Option<AxisEntry> {
+        AxisEntry::all(axis, scenario).into_iter().nth(*index(axis, &mut { at }))
     }
 
     /// The axis that it is on.
     pub fn axis(&self) -> Axis {
         match self {
-            Entry::Model(_) => Axis::Model,
-            Entry::Hardware(_) => Axis::Hardware,
-            Entry::Quant(_) => Axis::Quant,
-            Entry::Engine(_) => Axis::Engine,
+            AxisEntry::Model(_) => Axis::Model,
+            AxisEntry::Hardware(_) => Axis::Hardware,
+            AxisEntry::Quant(_) => Axis::Quant,
+            AxisEntry::Engine(_) => Axis::Engine,
         }
     }
 
     /// Where on its axis it stands in `scenario`; `None` if it is not there.
     pub fn position(&self, scenario: &Scenario) -> Option<usize> {
         match self {
-            Entry::Model(id) => scenario.models.iter().position(|model| model == id),
-            Entry::Hardware(at) => (*at < scenario.machines.len()).then_some(*at),
-            Entry::Quant(quant) => scenario.quants.iter().position(|present| present == quant),
-            Entry::Engine(engine) => scenario.engines.iter().position(|present| present == engine),
+            AxisEntry::Model(id) => scenario.models.iter().position(|model| model == id),
+            AxisEntry::Hardware(at) => (*at < scenario.machines.len()).then_some(*at),
+            AxisEntry::Quant(quant) => scenario.quants.iter().position(|present| present == quant),
+            AxisEntry::Engine(engine) => {
+                scenario.engines.iter().position(|present| present == engine)
+            }
         }
     }
 
@@ -92,7 +96,7 @@ pub fn index(axis: Axis, at: &mut Selected) -> &mut usize {
 
 /// Where the table is open on the axes that it does not show: at the open cell, else at the first
 /// entries.
-pub fn open(scenario: &Scenario) -> Selected {
+pub fn focused_cell(scenario: &Scenario) -> Selected {
     let first = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
     scenario.selected.filter(|at| exists(scenario, *at)).unwrap_or(first)
 }
@@ -114,7 +118,7 @@ fn count(axis: Axis, scenario: &Scenario) -> usize {
 
 /// The cells that the table shows, by model, machine, quantisation and engine.
 pub fn shown(scenario: &Scenario, layout: Layout) -> Vec<Selected> {
-    let mut at = open(scenario);
+    let mut at = focused_cell(scenario);
     let hidden: Vec<Axis> = layout.hidden().collect();
     let mut along = |axis: Axis| match hidden.contains(&axis) {
         true => *index(axis, &mut at)..(*index(axis, &mut at) + 1).min(count(axis, scenario)),
@@ -176,7 +180,7 @@ mod tests {
         let cells = shown(&scenario, Layout::of(&scenario));
         // 20,000 cells at most, of whole models: 208 x 32 x 3.
         assert_eq!(cells.len(), 208 * 32 * 3);
-        assert_eq!(Entry::all(Axis::Model, &scenario).len(), 208);
+        assert_eq!(AxisEntry::all(Axis::Model, &scenario).len(), 208);
         assert!(cells.iter().all(|at| exists(&scenario, *at)));
         assert!(!exists(&scenario, scenario.selected.unwrap()));
     }
@@ -193,10 +197,11 @@ mod tests {
     fn every_cell_of_the_table_is_found_by_its_entries() {
         let scenario = question("hw=a;b&engine=llama.cpp,vllm");
         for at in shown(&scenario, Layout::of(&scenario)) {
-            let entries = Axis::ALL.map(|axis| Entry::of(axis, &scenario, at).unwrap());
-            let found = entries.iter().try_fold(open(&scenario), |at, e| e.place(&scenario, at));
+            let entries = Axis::ALL.map(|axis| AxisEntry::of(axis, &scenario, at).unwrap());
+            let found =
+                entries.iter().try_fold(focused_cell(&scenario), |at, e| e.place(&scenario, at));
             assert_eq!(found, Some(at));
         }
-        assert_eq!(Entry::Hardware(2).place(&scenario, open(&scenario)), None);
+        assert_eq!(AxisEntry::Hardware(2).place(&scenario, focused_cell(&scenario)), None);
     }
 }

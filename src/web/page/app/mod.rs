@@ -55,7 +55,7 @@ pub fn App() -> impl IntoView {
     let state = State::open();
     provide_context(state);
     history::follow(state);
-    state.dress_document();
+    state.sync_document();
     let embedded = state.slice(|scenario| scenario.embed);
     let answers = state.slice(|scenario| scenario.embed || scenario.view.accuracy.is_none());
     let ranked = memo(move || state.scenario.with(|s| Open::of(s).is_some()));

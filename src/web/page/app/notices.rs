@@ -35,14 +35,14 @@ pub fn Notices() -> impl IntoView {
 }
 
 /// A way out that a notice offers.
-struct Way {
+struct Fix {
     text: String,
     take: Box<dyn Fn(&mut Scenario) + Send + Sync>,
 }
 
-impl Way {
-    fn new(text: impl Into<String>, take: impl Fn(&mut Scenario) + Send + Sync + 'static) -> Way {
-        Way { text: text.into(), take: Box::new(take) }
+impl Fix {
+    fn new(text: impl Into<String>, take: impl Fn(&mut Scenario) + Send + Sync + 'static) -> Fix {
+        Fix { text: text.into(), take: Box::new(take) }
     }
 }
 
@@ -99,9 +99,9 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
             </p>
             <div class="notice-ways">
                 {move || {
-                    let ways = shown.with_value(|notice| ways(state, notice));
+                    let ways = shown.with_value(|notice| fixes(state, notice));
                     ways.into_iter()
-                        .map(|Way { text, take }| {
+                        .map(|Fix { text, take }| {
                             view! {
                                 <button
                                     type="button"
@@ -308,7 +308,7 @@ fn acceptance(state: State, accepted: &str) -> String {
 }
 
 /// What can be done about it.
-fn ways(state: State, notice: &Notice) -> Vec<Way> {
+fn fixes(state: State, notice: &Notice) -> Vec<Fix> {
     match notice {
         Notice::Query(problem) => {
             let drop = |problem: Problem| {
@@ -320,28 +320,28 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
             let nearest = problem.nearest.as_ref().map(|nearest| {
                 let suggestion = Suggestion::set(&problem.field, nearest);
                 let drop = drop(problem.clone());
-                Way::new(suggestion.to_string(), move |s| {
+                Fix::new(suggestion.to_string(), move |s| {
                     drop(s);
                     edit::apply_suggestion(s, &suggestion);
                 })
             });
-            let drop = Way::new(tr!(state, notices.drop), drop(problem.clone()));
+            let drop = Fix::new(tr!(state, notices.drop), drop(problem.clone()));
             nearest.into_iter().chain([drop]).collect()
         }
         Notice::UnknownModel { id, nearest, hypothetical, .. } => {
             let replace = |new: &String| {
                 let (old, new) = (id.clone(), new.clone());
-                Way::new(state.model_name(&new), move |s| edit::replace_model(s, &old, &new))
+                Fix::new(state.model_name(&new), move |s| edit::replace_model(s, &old, &new))
             };
             let id = id.clone();
-            let drop = Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id));
+            let drop = Fix::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id));
             nearest.iter().chain(hypothetical).map(replace).chain([drop]).collect()
         }
         Notice::UnknownDevice { id, nearest } => nearest
             .iter()
             .map(|new| {
                 let (old, new) = (id.clone(), new.clone());
-                Way::new(state.device_name(&new), move |s| {
+                Fix::new(state.device_name(&new), move |s| {
                     for_each_device(s, &old, |s, m, d| edit::replace_device(s, m, d, &new));
                 })
             })
@@ -351,7 +351,7 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
             .map(|gb| {
                 let (id, gb) = (id.clone(), *gb);
                 let text = format!("{}\u{a0}{}", state.whole(u64::from(gb)), tr!(state, units.gb));
-                Way::new(text, move |s| {
+                Fix::new(text, move |s| {
                     for_each_device(s, &id, |s, m, d| edit::set_memory(s, m, d, Some(gb)));
                 })
             })
@@ -359,20 +359,20 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
         Notice::ContextBeyondTraining { trained, .. } => {
             let trained = *trained;
             let text = tr!(state, notices.shorten, tokens = state.tokens(trained));
-            vec![Way::new(text, move |s| s.context = trained)]
+            vec![Fix::new(text, move |s| s.context = trained)]
         }
         Notice::QuantisedValuesNeedFlashAttention { .. } => {
-            vec![Way::new(tr!(state, notices.turn_on), |s| s.flash_attention = true)]
+            vec![Fix::new(tr!(state, notices.turn_on), |s| s.flash_attention = true)]
         }
         Notice::EngineCannotRun { id, .. } => {
             let id = id.clone();
-            vec![Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
+            vec![Fix::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
         }
         Notice::EngineRefuses(refusal) => {
             let fix = |nearest: &Suggestion| {
                 let suggestion = nearest.clone();
                 let text = nearest.to_string();
-                Way::new(text, move |s| edit::apply_suggestion(s, &suggestion))
+                Fix::new(text, move |s| edit::apply_suggestion(s, &suggestion))
             };
             refusal.nearest.iter().map(fix).collect()
         }
@@ -385,13 +385,13 @@ fn ways(state: State, notice: &Notice) -> Vec<Way> {
                     }
                     _ => nearest.to_string(),
                 };
-                Way::new(text, move |s| edit::apply_suggestion(s, &suggestion))
+                Fix::new(text, move |s| edit::apply_suggestion(s, &suggestion))
             };
             adjustment.nearest.iter().map(fix).collect()
         }
         Notice::UnusableDescription { id, .. } => {
             let id = id.clone();
-            vec![Way::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
+            vec![Fix::new(tr!(state, notices.drop), move |s| edit::remove_model(s, &id))]
         }
         Notice::EngineCannotUse { .. }
         | Notice::TooManyCells { .. }

@@ -9,7 +9,7 @@ const ROOM: usize = 48;
 
 /// How much more is answered in this frame.
 #[derive(Clone, Copy)]
-pub struct Pace {
+pub struct RowScheduler {
     frame: StoredValue<Frame>,
     next: Trigger,
 }
@@ -23,9 +23,9 @@ struct Frame {
     more: bool,
 }
 
-impl Pace {
-    pub fn new() -> Pace {
-        Pace { frame: StoredValue::new(Frame::default()), next: Trigger::new() }
+impl RowScheduler {
+    pub fn new() -> RowScheduler {
+        RowScheduler { frame: StoredValue::new(Frame::default()), next: Trigger::new() }
     }
 
     /// Makes the caller read again once more rows can be answered.

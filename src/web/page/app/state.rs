@@ -7,12 +7,12 @@ use headroom_locales::Locale;
 use leptos::prelude::*;
 
 use crate::answer::{self, Answer, Row};
-use crate::entry::{self, Entry, shorten};
+use crate::entry::{self, AxisEntry, shorten};
 use crate::number::{self, Refusal};
 use crate::page::app::browser;
 use crate::page::app::history;
 use crate::page::app::numbers::{self, Style};
-use crate::page::app::pace::Pace;
+use crate::page::app::pace::RowScheduler;
 use crate::page::app::reactive::{effect, memo};
 use crate::page::app::rest::Rest;
 use crate::page::app::text::{self, tr};
@@ -215,7 +215,7 @@ impl State {
             let refusals = cells.iter().filter_map(|(at, answer)| {
                 Some((*scenario.engines.get(at.engine)?, (*answer)?.as_ref().err()))
             });
-            answer::telling(&scenario, &refusals.collect::<Vec<_>>(), &mut notices);
+            answer::push_refusals(&scenario, &refusals.collect::<Vec<_>>(), &mut notices);
         });
         let more = more + notices.len().saturating_sub(MOST_NOTICES);
         notices.truncate(MOST_NOTICES);
@@ -245,7 +245,7 @@ impl State {
     }
 
     /// Keeps `<html>` and the title in the reader's language and colours.
-    pub fn dress_document(self) {
+    pub fn sync_document(self) {
         effect(move || browser::mark_root("lang", Some(to_lang(self.locale()).name())));
         effect(move || browser::mark_root("data-theme", Some(self.theme.get().name())));
         let embedded = self.slice(|scenario| scenario.embed);
@@ -336,15 +336,15 @@ impl State {
     }
 
     /// What a row, a column or a group of rows is called.
-    pub fn entry_name(self, entry: &Entry) -> String {
+    pub fn entry_name(self, entry: &AxisEntry) -> String {
         match entry {
-            Entry::Model(id) => self.model_name(id),
-            Entry::Hardware(at) => {
+            AxisEntry::Model(id) => self.model_name(id),
+            AxisEntry::Hardware(at) => {
                 let machine = self.scenario.with(|s| s.machines.get(*at).cloned());
                 machine.map(|machine| self.machine_name(&machine)).unwrap_or_default()
             }
-            Entry::Quant(quant) => quant.to_string(),
-            Entry::Engine(engine) => engine.title().to_owned(),
+            AxisEntry::Quant(quant) => quant.to_string(),
+            AxisEntry::Engine(engine) => engine.title().to_owned(),
         }
     }
 
@@ -377,8 +377,8 @@ struct Rows {
     /// How often the settings have changed.
     age: Memo<u64>,
     /// What files depend on: of the settings, not those that often change and never matter.
-    making: Memo<Scenario>,
-    pace: Pace,
+    file_settings: Memo<Scenario>,
+    pace: RowScheduler,
     files: StoredValue<HashMap<String, ArcMemo<Arc<ModelFiles>>>>,
     rows: StoredValue<HashMap<String, HashMap<Machine, AgedRow>>>,
     /// Owns the memos.
@@ -409,7 +409,7 @@ impl Rows {
                 ..scenario.without_interface()
             })
         });
-        let making = memo(move || {
+        let file_settings = memo(move || {
             let Scenario { context, users, ram, reserve, offload, serving, .. } =
                 Scenario::default();
             settings.with(|s| Scenario {
@@ -431,8 +431,8 @@ impl Rows {
             scenario,
             settings,
             age,
-            making,
-            pace: Pace::new(),
+            file_settings,
+            pace: RowScheduler::new(),
             files: StoredValue::new(HashMap::new()),
             rows: StoredValue::new(HashMap::new()),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
@@ -533,7 +533,8 @@ impl Rows {
         let files = self.own(move || {
             let make = move |before: Option<&Arc<ModelFiles>>| {
                 let before = before.and_then(|files| (**files).as_ref().ok());
-                self.making.with(|s| Arc::new(estimate::files(self.catalog, s, &wanted, before)))
+                self.file_settings
+                    .with(|s| Arc::new(estimate::files(self.catalog, s, &wanted, before)))
             };
             ArcMemo::new_with_compare(make, |_, _| true)
         });

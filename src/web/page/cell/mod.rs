@@ -30,7 +30,7 @@ pub fn OpenCell() -> impl IntoView {
     view! {
         <Show when=shown>
             <section class="bill" data-testid="bill" aria-label=words!(state, bill.region)>
-                <Head cell />
+                <RowHeader cell />
                 <Tabs tab />
                 // What a tab holds is made when it is opened.
                 <div
@@ -126,7 +126,7 @@ fn name(state: State, tab: CellTab) -> &'static str {
 
 /// Which cell this is, with its verdict.
 #[component]
-fn Head(cell: Memo<Option<Cell>>) -> impl IntoView {
+fn RowHeader(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
     let verdict = memo(move || cell.with(|cell| cell.as_ref().map(|cell| cell.verdict)));
     let name = move || cell.with(|c| c.as_ref().map(|cell| state.model_name(&cell.model)));

@@ -19,21 +19,21 @@ use headroom::units::Bytes;
 /// The cell that is drawn: a question of one model on one machine, and which of its quantisations
 /// and engines is open.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Drawn {
+pub struct ChartSubject {
     pub scenario: Scenario,
     pub at: Selected,
 }
 
-impl Drawn {
+impl ChartSubject {
     /// The open cell of `scenario`, without what only the screen shows: a change of another row
     /// draws nothing anew.
-    fn of(scenario: &Scenario, at: Selected) -> Option<Drawn> {
+    fn of(scenario: &Scenario, at: Selected) -> Option<ChartSubject> {
         let scenario = Scenario {
             models: vec![scenario.models.get(at.model)?.clone()],
             machines: vec![scenario.machines.get(at.machine)?.clone()],
             ..scenario.without_interface()
         };
-        Some(Drawn { scenario, at: Selected { model: 0, machine: 0, ..at } })
+        Some(ChartSubject { scenario, at: Selected { model: 0, machine: 0, ..at } })
     }
 }
 
@@ -56,9 +56,9 @@ pub fn Charts(
     });
     let subject = memo(move || {
         let at = state.selected.get()?;
-        state.scenario.with(|s| Drawn::of(s, at))
+        state.scenario.with(|s| ChartSubject::of(s, at))
     });
-    let drawn = RwSignal::new(None::<Drawn>);
+    let drawn = RwSignal::new(None::<ChartSubject>);
     let waiting = StoredValue::new(None::<SendWrapper<Timeout>>);
     effect(move || {
         subject.track();
@@ -94,11 +94,11 @@ pub fn Charts(
 
 /// Memory by term along context or users.
 #[component]
-fn MemoryChart(drawn: RwSignal<Option<Drawn>>, along: CurveAxis) -> impl IntoView {
+fn MemoryChart(drawn: RwSignal<Option<ChartSubject>>, along: CurveAxis) -> impl IntoView {
     let state = use_state();
     let memory = memo(move || {
         drawn.with(|drawn| {
-            let Drawn { scenario, at } = drawn.as_ref()?;
+            let ChartSubject { scenario, at } = drawn.as_ref()?;
             CellCurves::with(state.catalog, scenario, *at, |cell| cell.memory(along))
         })
     });
@@ -194,11 +194,11 @@ fn memory_plot(state: State, memory: &Memory, along: CurveAxis, place: &str) -> 
 
 /// The longest context by users, one line a quantisation.
 #[component]
-fn FrontierChart(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
+fn FrontierChart(drawn: RwSignal<Option<ChartSubject>>) -> impl IntoView {
     let state = use_state();
     let frontier = memo(move || {
         drawn.with(|drawn| {
-            let Drawn { scenario, at } = drawn.as_ref()?;
+            let ChartSubject { scenario, at } = drawn.as_ref()?;
             let frontier = Frontier::of(state.catalog, scenario, *at)?;
             Some((frontier, scenario.context))
         })

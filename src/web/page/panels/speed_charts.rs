@@ -8,7 +8,7 @@ use crate::page::app::reactive::memo;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::bill::figures;
-use crate::page::panels::charts::{Drawn, log_axis, ticks, users};
+use crate::page::panels::charts::{ChartSubject, log_axis, ticks, users};
 use crate::page::widgets::chart::{Chart, Look, Plot, Series, Value};
 use headroom::curves::{SpeedByContext, SpeedByUsers};
 use headroom::units::Interval;
@@ -80,11 +80,11 @@ fn band(
 
 /// Tokens a second for one user, by how much of the context is filled.
 #[component]
-pub fn DepthChart(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
+pub fn DepthChart(drawn: RwSignal<Option<ChartSubject>>) -> impl IntoView {
     let state = use_state();
     let depth = memo(move || {
         drawn.with(|drawn| {
-            let Drawn { scenario, at } = drawn.as_ref()?;
+            let ChartSubject { scenario, at } = drawn.as_ref()?;
             SpeedByContext::of(state.catalog, scenario, *at)
         })
     });
@@ -109,11 +109,11 @@ pub fn DepthChart(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
 
 /// Throughput and latencies by users.
 #[component]
-pub fn CrowdCharts(drawn: RwSignal<Option<Drawn>>) -> impl IntoView {
+pub fn CrowdCharts(drawn: RwSignal<Option<ChartSubject>>) -> impl IntoView {
     let state = use_state();
     let crowd = memo(move || {
         drawn.with(|drawn| {
-            let Drawn { scenario, at } = drawn.as_ref()?;
+            let ChartSubject { scenario, at } = drawn.as_ref()?;
             SpeedByUsers::of(state.catalog, scenario, *at)
                 .map(|crowd| (crowd, scenario.serving.tpot_us))
         })

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::edit;
-use crate::entry::{self, Entry};
+use crate::entry::{self, AxisEntry};
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
@@ -100,12 +100,12 @@ fn Open(axis: Axis) -> impl IntoView {
     let state = use_state();
     let several = state.slice(move |s| axis.count(s) > 1);
     let open = move || {
-        let at = state.selected.get().or_else(|| Some(state.scenario.with(entry::open)));
-        *entry::index(axis, &mut at.unwrap_or_else(|| state.scenario.with(entry::open)))
+        let at = state.selected.get().or_else(|| Some(state.scenario.with(entry::focused_cell)));
+        *entry::index(axis, &mut at.unwrap_or_else(|| state.scenario.with(entry::focused_cell)))
     };
-    let entries = move || state.scenario.with(|s| Entry::all(axis, s));
+    let entries = move || state.scenario.with(|s| AxisEntry::all(axis, s));
     let options = move || {
-        let name = |(i, entry): (usize, Entry)| (i.to_string(), state.entry_name(&entry));
+        let name = |(i, entry): (usize, AxisEntry)| (i.to_string(), state.entry_name(&entry));
         entries().into_iter().enumerate().map(name).collect()
     };
     let name = move || entries().get(open()).map(|entry| state.entry_name(entry));
@@ -113,7 +113,7 @@ fn Open(axis: Axis) -> impl IntoView {
         let Ok(chosen) = chosen.parse() else { return };
         let selected = state.selected.get_untracked();
         state.choose(|s| {
-            let mut at = selected.unwrap_or_else(|| entry::open(s));
+            let mut at = selected.unwrap_or_else(|| entry::focused_cell(s));
             *entry::index(axis, &mut at) = chosen;
             s.selected = Some(at);
         });

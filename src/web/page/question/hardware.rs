@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::entry::Entry;
+use crate::entry::AxisEntry;
 use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
@@ -77,7 +77,7 @@ pub fn Hardware() -> impl IntoView {
 #[component]
 fn MachineChip(machine: usize, opened: RwSignal<Option<usize>>) -> impl IntoView {
     let state = use_state();
-    let name = memo(move || state.entry_name(&Entry::Hardware(machine)));
+    let name = memo(move || state.entry_name(&AxisEntry::Hardware(machine)));
     let is_open = move || opened.get() == Some(machine);
     let toggle = move |_| opened.update(|at| *at = (*at != Some(machine)).then_some(machine));
     view! {

@@ -33,7 +33,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
     let use_it = move |_| {
         let read = read(&text.get_untracked());
         outcome.set(match read {
-            Ok(Pasted { readings, model, .. }) => match keep(state, readings.clone()) {
+            Ok(Pasted { readings, model, .. }) => match save(state, readings.clone()) {
                 true => {
                     text.set(String::new());
                     Outcome::Used(readings, model)
@@ -89,7 +89,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
             <summary>{words!(state, measure.title)}</summary>
             <Show when=move || correction.get().is_some()>
                 <p class="measure-off" data-testid="measured-off">
-                    {move || correction.get().map(|correction| off(state, correction))}
+                    {move || correction.get().map(|correction| deviation_text(state, correction))}
                 </p>
                 <Show when=move || correction.get().is_some_and(Correction::is_doubtful)>
                     <p class="measure-doubt" role="status" data-testid="measured-doubt">
@@ -142,7 +142,7 @@ fn read(text: &str) -> Result<Pasted, PasteError> {
 }
 
 /// Keeps `readings` of the open cell in the question. False if there is no room for them.
-fn keep(state: State, readings: Vec<Reading>) -> bool {
+fn save(state: State, readings: Vec<Reading>) -> bool {
     let measured = state.selected.get_untracked().and_then(|at| {
         let Cell { model, quant, .. } = state.cell(at)?;
         let mut serving = state.scenario.with_untracked(|s| s.serving.clone());
@@ -164,14 +164,14 @@ fn keep(state: State, readings: Vec<Reading>) -> bool {
 }
 
 /// By how much the estimate was off.
-fn off(state: State, correction: Correction) -> String {
+fn deviation_text(state: State, correction: Correction) -> String {
     let steps = correction.step.map(|ratio| match ratio >= 1.0 {
-        true => tr!(state, measure.decode_slower, by = by(state, ratio)),
-        false => tr!(state, measure.decode_faster, by = by(state, 1.0 / ratio)),
+        true => tr!(state, measure.decode_slower, by = ratio_text(state, ratio)),
+        false => tr!(state, measure.decode_faster, by = ratio_text(state, 1.0 / ratio)),
     });
     let prompts = correction.prompt.map(|ratio| match ratio >= 1.0 {
-        true => tr!(state, measure.prompt_slower, by = by(state, ratio)),
-        false => tr!(state, measure.prompt_faster, by = by(state, 1.0 / ratio)),
+        true => tr!(state, measure.prompt_slower, by = ratio_text(state, ratio)),
+        false => tr!(state, measure.prompt_faster, by = ratio_text(state, 1.0 / ratio)),
     });
     let said: Vec<String> = steps.into_iter().chain(prompts).collect();
     said.join(" ")
@@ -179,7 +179,7 @@ fn off(state: State, correction: Correction) -> String {
 
 /// How much longer or faster, of a `ratio` from 1 on: in per cent up to twice as much, else how
 /// many times.
-fn by(state: State, ratio: f64) -> String {
+fn ratio_text(state: State, ratio: f64) -> String {
     match ratio {
         r if r < 2.0 => {
             tr!(state, measure.percent, n = state.number(Style::Whole, (r - 1.0) * 100.0))

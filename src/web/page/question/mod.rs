@@ -23,7 +23,7 @@ pub mod this_computer;
 
 use leptos::prelude::*;
 
-use crate::entry::Entry;
+use crate::entry::AxisEntry;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
@@ -117,7 +117,7 @@ fn slot_text(state: State, axis: Axis) -> String {
         // A ranking looks for the format itself unless one is asked for.
         let any_quant =
             axis == Axis::Quant && Open::of(s).is_some() && s.quants == Scenario::default().quants;
-        if any_quant { Vec::new() } else { Entry::all(axis, s) }
+        if any_quant { Vec::new() } else { AxisEntry::all(axis, s) }
     });
     let any = match axis {
         Axis::Model => tr!(state, sentence.any_model),

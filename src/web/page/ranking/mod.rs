@@ -273,7 +273,7 @@ fn show(state: State, s: &mut Scenario, row: Scenario) {
         s.quants = quants;
     }
     if let Some(at) = s.quants.iter().position(|known| *known == quant) {
-        let open = crate::entry::open(s);
+        let open = crate::entry::focused_cell(s);
         s.selected = Some(Selected { quant: at, ..open });
     }
 }

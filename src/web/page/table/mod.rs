@@ -6,7 +6,7 @@ mod window;
 use leptos::prelude::*;
 
 use crate::edit;
-use crate::entry::{self, Entry};
+use crate::entry::{self, AxisEntry};
 use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
@@ -24,16 +24,16 @@ use window::Window;
 
 /// Which of several entries a cell is in: its group of rows, row and column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Spot(Vec<Entry>);
+struct CellPath(Vec<AxisEntry>);
 
-impl Spot {
-    fn and(&self, entry: Entry) -> Spot {
-        Spot(self.0.iter().cloned().chain([entry]).collect())
+impl CellPath {
+    fn and(&self, entry: AxisEntry) -> CellPath {
+        CellPath(self.0.iter().cloned().chain([entry]).collect())
     }
 
     /// The cell; on axes that are not shown, where the table is open.
     fn at(&self, scenario: &Scenario) -> Option<Selected> {
-        let open = entry::open(scenario);
+        let open = entry::focused_cell(scenario);
         self.0.iter().try_fold(open, |at, entry| entry.place(scenario, at))
     }
 }
@@ -41,8 +41,8 @@ impl Spot {
 /// A line of the table: a row, or without one the heading of its group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Line {
-    group: Option<Entry>,
-    row: Option<Entry>,
+    group: Option<AxisEntry>,
+    row: Option<AxisEntry>,
 }
 
 /// The whole table with the field that adds a row.
@@ -52,9 +52,9 @@ pub fn Table() -> impl IntoView {
     let order = RwSignal::new(Order::Asked);
     let complete = state.slice(|s| Axis::ALL.iter().all(|axis| axis.count(s) > 0));
     let embedded = state.slice(|scenario| scenario.embed);
-    let cols = memo(move || state.scenario.with(|s| Entry::all(state.layout.get().cols, s)));
+    let cols = memo(move || state.scenario.with(|s| AxisEntry::all(state.layout.get().cols, s)));
     let groups = memo(move || {
-        let of = |axis| state.scenario.with(|s| Entry::all(axis, s));
+        let of = |axis| state.scenario.with(|s| AxisEntry::all(axis, s));
         match state.layout.get().groups {
             Some(axis) => of(axis).into_iter().map(Some).collect::<Vec<_>>(),
             None => vec![None],
@@ -62,8 +62,8 @@ pub fn Table() -> impl IntoView {
     });
     let lines = memo(move || {
         let axis = state.layout.get().rows;
-        let of_group = |group: &Option<Entry>| {
-            let spot = Spot(group.iter().cloned().collect());
+        let of_group = |group: &Option<AxisEntry>| {
+            let spot = CellPath(group.iter().cloned().collect());
             let rows = ordered(state, &spot, axis, &order.get()).into_iter().map(Some);
             let rows = group.is_some().then_some(None).into_iter().chain(rows);
             rows.map(|row| Line { group: group.clone(), row }).collect::<Vec<_>>()
@@ -72,7 +72,7 @@ pub fn Table() -> impl IntoView {
     });
     let hidden = memo(move || {
         let axis = state.layout.get().rows;
-        let all = state.scenario.with(|s| Entry::all(axis, s).len()) * groups.with(Vec::len);
+        let all = state.scenario.with(|s| AxisEntry::all(axis, s).len()) * groups.with(Vec::len);
         all - lines.with(|lines| lines.iter().filter(|line| line.row.is_some()).count()).min(all)
     });
     let table = NodeRef::new();
@@ -166,17 +166,17 @@ fn Spacer(height: Signal<f64>) -> impl IntoView {
 
 /// Rows that belong together, under a heading where there are several groups.
 #[component]
-fn Group(group: Option<Entry>, window: Window, cols: Memo<Vec<Entry>>) -> impl IntoView {
-    let spot = Spot(group.iter().cloned().collect());
+fn Group(group: Option<AxisEntry>, window: Window, cols: Memo<Vec<AxisEntry>>) -> impl IntoView {
+    let spot = CellPath(group.iter().cloned().collect());
     let rows = memo(move || {
         let lines = window.lines().into_iter().filter(|line| line.group == group);
         lines.map(|line| line.row).collect::<Vec<_>>()
     });
-    let line = move |row: Option<Entry>| match row {
+    let line = move |row: Option<AxisEntry>| match row {
         Some(row) => view! { <Row spot=spot.and(row.clone()) row window cols /> }.into_any(),
         None => {
             let heading = spot.0.first().cloned().map(|entry| {
-                view! { <Head entry spot=spot.clone() cols /> }
+                view! { <RowHeader entry spot=spot.clone() cols /> }
             });
             view! {
                 <tr class="group-row">
@@ -197,14 +197,14 @@ fn Group(group: Option<Entry>, window: Window, cols: Memo<Vec<Entry>>) -> impl I
 
 /// What a row or a group of rows is, and the button that takes it out.
 #[component]
-fn Head(entry: Entry, spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
+fn RowHeader(entry: AxisEntry, spot: CellPath, cols: Memo<Vec<AxisEntry>>) -> impl IntoView {
     let state = use_state();
     let embedded = state.slice(|scenario| scenario.embed);
     let entry = StoredValue::new(entry);
     let name = memo(move || entry.with_value(|entry| state.entry_name(entry)));
     // A figure of the row itself, from the first of its cells that has one.
     let detail = memo(move || {
-        let read = |cell: &Cell| detail(state, entry.with_value(Entry::axis), cell);
+        let read = |cell: &Cell| detail(state, entry.with_value(AxisEntry::axis), cell);
         cols.get().into_iter().find_map(|col| {
             let at = state.scenario.with(|s| spot.and(col).at(s))?;
             state.with_answer(at, |answer| answer.as_ref().ok().map(read))?
@@ -256,7 +256,12 @@ fn detail(state: State, axis: Axis, cell: &Cell) -> String {
 
 /// One row.
 #[component]
-fn Row(spot: Spot, row: Entry, window: Window, cols: Memo<Vec<Entry>>) -> impl IntoView {
+fn Row(
+    spot: CellPath,
+    row: AxisEntry,
+    window: Window,
+    cols: Memo<Vec<AxisEntry>>,
+) -> impl IntoView {
     let place = spot.clone();
     let copies = spot.clone();
     let head = spot.clone();
@@ -264,7 +269,7 @@ fn Row(spot: Spot, row: Entry, window: Window, cols: Memo<Vec<Entry>>) -> impl I
     view! {
         <tr aria-rowindex=move || window.place(&place)>
             <th scope="row" class="model">
-                <Head entry=row spot=head cols />
+                <RowHeader entry=row spot=head cols />
             </th>
             <For each=move || cols.get() key=Clone::clone let(col)>
                 <CellButton spot=spot.with_value(|spot| spot.and(col.clone())) col />
@@ -319,7 +324,7 @@ impl Shown {
 
 /// One cell: total memory and verdict; a click opens its bill.
 #[component]
-fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
+fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
     let state = use_state();
     let place = {
         let spot = spot.clone();
@@ -444,10 +449,10 @@ fn CellButton(spot: Spot, col: Entry) -> impl IntoView {
 
 /// How many copies fit side by side, in each column.
 #[component]
-fn Copies(spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
+fn Copies(spot: CellPath, cols: Memo<Vec<AxisEntry>>) -> impl IntoView {
     let state = use_state();
     let copies = memo(move || {
-        let copies = |col: Entry| {
+        let copies = |col: AxisEntry| {
             let at = state.scenario.with(|s| spot.and(col.clone()).at(s));
             let copies = at.and_then(|at| {
                 let copies = |cell: &Cell| (cell.copies, cell.copy_devices);
@@ -469,7 +474,7 @@ fn Copies(spot: Spot, cols: Memo<Vec<Entry>>) -> impl IntoView {
             None => format!("— {at}"),
         }
     };
-    let one = move |(col, copies): (Entry, Option<(u64, u64)>)| {
+    let one = move |(col, copies): (AxisEntry, Option<(u64, u64)>)| {
         let col = state.entry_name(&col);
         let words = words(&col, copies);
         let (title, key) = (words.clone(), col.clone());

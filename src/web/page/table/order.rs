@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::Spot;
-use crate::entry::Entry;
+use super::CellPath;
+use crate::entry::AxisEntry;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::panels::speed;
@@ -21,9 +21,9 @@ pub enum Order {
     /// By name.
     Name,
     /// By memory in a column, smallest first.
-    Memory(Entry),
+    Memory(AxisEntry),
     /// By decode rate in a column, fastest first.
-    Speed(Entry),
+    Speed(AxisEntry),
 }
 
 /// A column's header: a button that sorts by it.
@@ -71,7 +71,7 @@ pub fn SortHeader(order: RwSignal<Order>, this: Order, children: Children) -> im
 
 /// The order of the rows as a field, for those who don't look for it in the headers.
 #[component]
-pub fn OrderField(order: RwSignal<Order>, cols: Memo<Vec<Entry>>) -> impl IntoView {
+pub fn OrderField(order: RwSignal<Order>, cols: Memo<Vec<AxisEntry>>) -> impl IntoView {
     let state = use_state();
     let name = move |order: &Order| match order {
         Order::Asked => tr!(state, speed.sort_asked).to_owned(),
@@ -109,19 +109,19 @@ pub fn OrderField(order: RwSignal<Order>, cols: Memo<Vec<Entry>>) -> impl IntoVi
 }
 
 /// The expected decode rate of the cell at `spot`.
-fn decode(state: State, spot: &Spot) -> Option<f64> {
+fn decode(state: State, spot: &CellPath) -> Option<f64> {
     let at = state.scenario.with(|s| spot.at(s))?;
     let tps = |cell: &Cell| cell.speed.decode_tps.map(|tps| tps.expected);
     state.with_answer(at, |answer| answer.as_ref().ok().and_then(tps)).flatten()
 }
 
 /// A cell of the row is as fast as asked for.
-pub fn is_fast_enough(state: State, row: &Spot) -> bool {
+pub fn is_fast_enough(state: State, row: &CellPath) -> bool {
     if state.scenario.with(|s| s.serving.min_tps).is_none() {
         return true;
     }
-    let cols = state.scenario.with(|s| Entry::all(state.layout.get().cols, s));
-    let enough = |col: Entry| {
+    let cols = state.scenario.with(|s| AxisEntry::all(state.layout.get().cols, s));
+    let enough = |col: AxisEntry| {
         let tps = decode(state, &row.and(col));
         state.scenario.with(|s| speed::is_enough(s, tps))
     };
@@ -129,8 +129,8 @@ pub fn is_fast_enough(state: State, row: &Spot) -> bool {
 }
 
 /// The rows of a group in their order.
-pub fn ordered(state: State, group: &Spot, axis: Axis, order: &Order) -> Vec<Entry> {
-    let mut rows = state.scenario.with(|s| Entry::all(axis, s));
+pub fn ordered(state: State, group: &CellPath, axis: Axis, order: &Order) -> Vec<AxisEntry> {
+    let mut rows = state.scenario.with(|s| AxisEntry::all(axis, s));
     rows.retain(|row| is_fast_enough(state, &group.and(row.clone())));
     match order {
         Order::Asked => {}
@@ -144,7 +144,7 @@ pub fn ordered(state: State, group: &Spot, axis: Axis, order: &Order) -> Vec<Ent
             bytes.flatten().unwrap_or(u64::MAX)
         }),
         Order::Speed(col) => {
-            let tps = |row: &Entry| decode(state, &group.and(row.clone()).and(col.clone()));
+            let tps = |row: &AxisEntry| decode(state, &group.and(row.clone()).and(col.clone()));
             let mut rated: Vec<_> = rows.into_iter().map(|row| (tps(&row), row)).collect();
             sort::by(&mut rated, |(a, _), (b, _)| b.unwrap_or(-1.0).total_cmp(&a.unwrap_or(-1.0)));
             rows = rated.into_iter().map(|(_, row)| row).collect();

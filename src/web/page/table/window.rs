@@ -7,8 +7,8 @@ use leptos::html;
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
 
-use super::{Line, Spot};
-use crate::entry::Entry;
+use super::{CellPath, Line};
+use crate::entry::AxisEntry;
 use crate::page::app::reactive::effect;
 
 /// Cells of a table that is drawn whole.
@@ -23,7 +23,7 @@ const HEIGHT: f64 = 110.0;
 pub struct Window {
     table: NodeRef<html::Table>,
     lines: Memo<Vec<Line>>,
-    cols: Memo<Vec<Entry>>,
+    cols: Memo<Vec<AxisEntry>>,
     /// The lines around the screen.
     near: RwSignal<Range<usize>>,
     /// The height of a line.
@@ -37,7 +37,7 @@ impl Window {
     pub(super) fn over(
         table: NodeRef<html::Table>,
         lines: Memo<Vec<Line>>,
-        cols: Memo<Vec<Entry>>,
+        cols: Memo<Vec<AxisEntry>>,
     ) -> Window {
         let (near, height) = (RwSignal::new(0..STEP), RwSignal::new(HEIGHT));
         let window = Window { table, lines, cols, near, height, looks: StoredValue::new(false) };
@@ -75,7 +75,7 @@ impl Window {
     }
 
     /// Which of them the row at `spot` is.
-    pub(super) fn place(self, spot: &Spot) -> Option<usize> {
+    pub(super) fn place(self, spot: &CellPath) -> Option<usize> {
         let is = |line: &Line| line.row.is_some() && line.group.iter().chain(&line.row).eq(&spot.0);
         self.count()?;
         self.lines.with(|lines| lines.iter().position(is)).map(|at| at + 2)

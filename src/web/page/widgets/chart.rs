@@ -357,7 +357,7 @@ fn ends(plot: &Plot) -> AnyView {
     };
     let ends: Vec<(String, f64)> = plot.series.iter().filter_map(end).collect();
     let places: Vec<f64> = ends.iter().map(|(_, place)| *place).collect();
-    let places = chart::spread(&places, LABEL_GAP);
+    let places = chart::space_out(&places, LABEL_GAP);
     let label = |((name, _), place): ((String, f64), f64)| {
         let y = percent(1.0 - place);
         view! { <text class="chart-text chart-end" x="100%" y=y dx="8" dy="4">{name}</text> }
