@@ -10,6 +10,7 @@ use crate::answer::{Among, Answer};
 use crate::page::app::browser;
 use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::rest::Rest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::Bar;
@@ -22,7 +23,9 @@ use headroom::advice::is_fast_enough;
 use headroom::report::{Cell, Verdict};
 use headroom::scenario::Selected;
 
-use steps::Steps;
+use steps::{Steps, StepsAwaited};
+
+pub use steps::FirstSteps;
 
 /// The sentence above the table; what is missing to say one, if something is.
 #[component]
@@ -110,7 +113,16 @@ pub fn AnswerLine() -> impl IntoView {
                     {move || state.answer.get().map(|answer| then(state, answer))}
                 </p>
                 <Show when=move || !embedded.get()>
-                    <Steps />
+                    // The search is in the rest, so that the answer does not wait for its code.
+                    <Show
+                        when=move || state.rest.get() == Rest::Here
+                        fallback=move || {
+                            let may_come = move || state.rest.get() == Rest::Coming;
+                            view! { <Show when=may_come><StepsAwaited /></Show> }
+                        }
+                    >
+                        <Steps />
+                    </Show>
                 </Show>
                 </div>
             </Show>

@@ -2,6 +2,7 @@
 
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
+use leptos::web_sys::Element;
 use send_wrapper::SendWrapper;
 
 use crate::page::app::numbers::Style;
@@ -45,9 +46,8 @@ pub fn Steps() -> impl IntoView {
         cell.is_some_and(|cell| cell.verdict == Verdict::Fits)
     });
     view! {
-        // Room for them is kept until it is known whether there are any.
         <Show when=move || !is_current.get() && !some.get()>
-            <div class="steps steps-awaited"></div>
+            <StepsAwaited />
         </Show>
         <Show when=some>
             // A step of the question before would undo what was just asked.
@@ -72,6 +72,33 @@ pub fn Steps() -> impl IntoView {
                 </ul>
             </div>
         </Show>
+    }
+}
+
+/// The steps that index.html holds for the question of a first visit, as markup; `None` where another
+/// question was asked.
+#[derive(Clone)]
+pub struct FirstSteps(Option<String>);
+
+impl FirstSteps {
+    /// Takes them from the element that the page is about to be mounted into.
+    pub fn of(shell: &Element) -> FirstSteps {
+        let root = document().document_element();
+        let is_asked = root.as_ref().is_none_or(|root| root.has_attribute("data-asked"));
+        let lang = root.and_then(|root| root.get_attribute("lang")).filter(|_| !is_asked);
+        let drawn = lang.and_then(|lang| {
+            shell.query_selector(&format!(".first[lang={lang}] .steps")).ok().flatten()
+        });
+        FirstSteps(drawn.map(|steps| steps.outer_html()))
+    }
+}
+
+/// The room of the steps until it is known whether there are any, with those of a first visit.
+#[component]
+pub fn StepsAwaited() -> impl IntoView {
+    match use_context::<FirstSteps>() {
+        Some(FirstSteps(Some(steps))) => view! { <div inner_html=steps></div> }.into_any(),
+        _ => view! { <div class="steps steps-awaited"></div> }.into_any(),
     }
 }
 

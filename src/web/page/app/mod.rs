@@ -24,7 +24,7 @@ use reactive::Show;
 use reactive::memo;
 use rest::WithRest;
 
-use crate::page::answer::AnswerLine;
+use crate::page::answer::{AnswerLine, FirstSteps};
 use crate::page::cell::OpenCell;
 use crate::page::panels::accuracy::AccuracyPage;
 use crate::page::question::{Question, QuestionInWords};
@@ -40,9 +40,11 @@ pub fn start() {
     let Some(shell) = shell.and_then(|shell| shell.dyn_into::<web_sys::HtmlElement>().ok()) else {
         return;
     };
+    let drawn = FirstSteps::of(&shell);
     shell.set_text_content(None);
     let mounted = mount_to(shell, || {
         provide_context(rest::fetch());
+        provide_context(drawn);
         App()
     });
     mounted.forget();
@@ -100,11 +102,9 @@ fn Answered() -> impl IntoView {
     let compares = state.slice(|s| !s.embed || Axis::ALL.iter().any(|axis| axis.count(s) > 1));
     view! {
         <AnswerLine />
-        <Show when=compares>
-            <Table />
-        </Show>
         <WithRest>
             <Show when=compares>
+                <Table />
                 <TableSaves />
             </Show>
             <OpenCell />
