@@ -12,9 +12,9 @@ use super::pattern::layers_on_cpu;
 use super::quants::with_quants;
 use super::words::{Meaning, meanings, means};
 use super::{Asked, Choice, Understood};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, DeviceKind};
 use crate::quant::{Format, Quant};
-use crate::scenario::{Engine, SETTINGS, Scenario, setting};
+use crate::scenario::{Bounds, Engine, SETTINGS, Scenario, setting};
 use crate::sort;
 
 impl Reading<'_> {
@@ -42,6 +42,7 @@ impl Reading<'_> {
         let is_model_named = self.name_models();
         self.name_chips();
         let is_machine_named = self.name_machines();
+        self.name_ranks();
         self.name_ram_speed(is_machine_named);
         ignored.append(&mut self.unused);
         ignored.extend(self.peak.take().map(|(span, _)| span));
@@ -137,6 +138,22 @@ impl Reading<'_> {
             }
         }
         is_named
+    }
+
+    /// Ranks need a card each: with `tp 8` one that is named once is there eight times.
+    fn name_ranks(&mut self) {
+        let ranks = |key| {
+            let value = self.values(key).first().and_then(|value| value.parse::<u64>().ok());
+            value.unwrap_or(1).max(1)
+        };
+        let ranks = ranks("tp").saturating_mul(ranks("pp")).saturating_mul(ranks("dp"));
+        let machines = self.values("hw").len();
+        let hardware = self.understood.iter_mut().find(|(_, key, _)| *key == "hw");
+        let Some((_, _, value)) = hardware.filter(|_| machines == 1 && ranks > 1) else { return };
+        let device = Catalog::bundled().device(value);
+        if device.is_some_and(|device| device.kind == DeviceKind::Discrete) {
+            *value = format!("{value}*{}", Bounds::DEVICES.clamp(ranks));
+        }
     }
 
     pub(super) fn choose(

@@ -60,6 +60,7 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("beelink gtr9", "strix-halo-395"),
     ("project digits", "dgx-spark-gb10"),
     ("nvidia thor", "jetson-agx-thor-t5000"),
+    ("a6000 ada", "rtx-6000-ada"),
 ];
 
 /// All texts that a device goes by.
@@ -288,7 +289,8 @@ impl Names {
                 letter.is_glued && letter.is("k") && of("k").is_some() && of(&token.text).is_some()
             });
             let ends = is_number && has_unit(tokens, end) && !token.is_glued && !is_name;
-            let both = of(&token.text).filter(|_| !ends);
+            let word = self.one_of(&token.text).unwrap_or(&token.text);
+            let both = of(word).filter(|_| !ends);
             match both {
                 Some(both) => found = both,
                 // 30-core GPU.
@@ -296,7 +298,7 @@ impl Names {
                     && used.last().is_some_and(|n| n.len() == 2) => {}
                 None => break,
             }
-            used.push(token.text.clone());
+            used.push(word.to_owned());
             end += 1;
         }
         while end > start + 1
@@ -336,8 +338,11 @@ impl Names {
         Some(mention)
     }
 
-    /// The first word of a device's name that a word is a slip of.
+    /// The first word of a device's name that a word is a slip of, or several of.
     fn spelt(&self, token: &Token) -> Option<String> {
+        if let Some(one) = self.one_of(&token.text) {
+            return self.first_words.word(one).map(str::to_owned);
+        }
         let is_long = token.kind == Kind::Word && token.text.len() > 6;
         let is_known = self.first_words.word(&token.text).is_some()
             || self.heads.word(&token.text).is_some()
@@ -352,6 +357,14 @@ impl Names {
                 && slips(&token.text, word, 1).is_some()
         });
         near.cloned()
+    }
+
+    /// The word that several of are called by: sparks.
+    fn one_of<'a>(&self, word: &'a str) -> Option<&'a str> {
+        let one = word.strip_suffix('s').filter(|one| one.len() > 3)?;
+        let is_word = one.bytes().all(|b| b.is_ascii_alphabetic());
+        let is_known = |word: &str| self.device_words.get(word).is_some();
+        (is_word && !is_known(word) && is_known(one)).then_some(one)
     }
 
     fn chosen_devices(

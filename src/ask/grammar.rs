@@ -57,6 +57,9 @@ const ENGINES: &[(&str, Engine)] = &[
     ("exllama 3", Engine::ExLlamaV3),
     ("exllama", Engine::ExLlamaV3),
     ("exl 3", Engine::ExLlamaV3),
+    // The format of before, whose engine is this one's predecessor.
+    ("exl 2", Engine::ExLlamaV3),
+    ("exllamav 2", Engine::ExLlamaV3),
     ("tabbyapi", Engine::ExLlamaV3),
 ];
 

@@ -120,6 +120,11 @@ pub const fn alike(letter: char) -> Option<char> {
     })
 }
 
+/// Whether a number is one of devices rather than one of their names.
+fn is_count(number: Option<&Token>) -> bool {
+    number.is_some_and(|number| number.text.len() < 3)
+}
+
 /// Letters that look like another of the other alphabet, where they stand by a number.
 fn by_a_number(raw: &str) -> Option<&'static str> {
     Some(match raw {
@@ -181,11 +186,18 @@ pub fn split(text: &str) -> Vec<Token> {
                         text[byte(first)..byte(i)].to_ascii_lowercase().as_str(),
                         "s" | "ti" | "super" | "xt" | "xtx" | "sxm" | "pcie" | "nvl" | "gb"
                     );
-                if is_then_times {
+                // 4070TiSuper
+                let is_ti = i == first + 2
+                    && text[byte(first)..]
+                        .get(..7)
+                        .is_some_and(|word| word.eq_ignore_ascii_case("tisuper"));
+                if is_then_times || is_ti {
                     break;
                 }
-                if is_times && after_number && !matches!(at(i), 't' | 'T' | 's' | 'S' | 'т' | 'Т')
-                {
+                // 2xT4, but 7900 XT.
+                let is_xt = matches!(at(i), 't' | 'T' | 's' | 'S' | 'т' | 'Т')
+                    && !(at(i + 1).is_ascii_digit() && is_count(tokens.last()));
+                if is_times && after_number && !is_xt {
                     break;
                 }
             }

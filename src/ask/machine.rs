@@ -491,8 +491,17 @@ impl Reading<'_> {
         }
         // Memory of a card that is not named, and memory of the machine.
         let mut vram = std::mem::take(&mut self.vram);
+        // No device has so much.
+        let is_hosts = |gb: f64| {
+            let has = |device: &Device| {
+                let sizes = device.memory_options_gb.iter().chain(&device.memory_gb);
+                sizes.fold(0.0, |most, gb| f64::max(most, *gb)) >= gb
+            };
+            NAMES.devices(has).is_empty()
+        };
         for memory in left {
-            if is_named || self.is_cpu_only.is_some() || !vram.is_empty() {
+            let is_ram = is_named || self.is_cpu_only.is_some() || !vram.is_empty();
+            if is_ram || is_hosts(memory.gb) {
                 self.understood.push((memory.text, "ram", format!("{}GiB", trimmed(memory.gb))));
             } else {
                 vram.push(memory);

@@ -115,6 +115,18 @@ const OTHERS: &[&str] = &[
     "orca",
 ];
 
+/// Names that models are announced by, where the name of their repository has another version or none.
+const PRODUCTS: &[(&str, &str)] = &[
+    ("mistral-large-2-123b", "mistral-large-instruct-2407"),
+    ("mistral-large-2.1-123b", "mistral-large-instruct-2411"),
+    ("mistral-small-2-22b", "mistral-small-instruct-2409"),
+    ("mistral-small-3-24b", "mistral-small-24b-instruct-2501"),
+    ("devstral-small-1-24b", "devstral-small-2505"),
+    ("devstral-small-1.1-24b", "devstral-small-2507"),
+    ("magistral-small-1-24b", "magistral-small-2506"),
+    ("magistral-small-1.1-24b", "magistral-small-2507"),
+];
+
 /// Costs of words that a model's name has and the text has not.
 fn cost(word: &Token) -> u32 {
     match word.kind {
@@ -258,6 +270,14 @@ impl Names {
             let is_small = token.kind == Kind::Number
                 && token.number().is_some_and(|n| n < 10.0)
                 && matches!(token.gap, ' ' | '-');
+            // Mistral Small, 2 cards.
+            let is_count = is_small
+                && next > behind
+                && !token.text.contains('.')
+                && self.device_at(tokens, next + 1, None).is_some();
+            if is_count {
+                break;
+            }
             let is_version = next == behind
                 && is_small
                 && (token.is_glued
@@ -278,7 +298,7 @@ impl Names {
                 next += 1;
                 continue;
             }
-            if is_version {
+            if is_version || is_small && self.is_version_of_kind(tokens, next) {
                 version = Some(token.text.clone());
                 next += 1;
                 continue;
@@ -326,6 +346,18 @@ impl Names {
         let options = self.chosen(found, &used);
         let note = version.map(|version| format!("no such version: {version}"));
         Some(ModelMention { tokens, options, note, size: None })
+    }
+
+    /// Whether the number is a version that no model of that kind has, as in Mistral Small 5: it ends
+    /// the name, or a size is behind it. A number of devices has their name behind it.
+    fn is_version_of_kind(&self, tokens: &[Token], at: usize) -> bool {
+        let is_behind_kind = KINDS.contains(&tokens[at - 1].text.as_str());
+        is_behind_kind
+            && tokens.get(at + 1).is_none_or(|next| match next.kind {
+                Kind::Size | Kind::Quant => true,
+                Kind::Word => next.gap != ' ' || means(&next.raw, Meaning::Filler),
+                _ => false,
+            })
     }
 
     /// Those of `found` that have the version.
@@ -473,7 +505,12 @@ impl Names {
             .get(end)
             .filter(|token| token.kind == Kind::Active || KINDS.contains(&token.text.as_str()))
         {
-            let Some((narrower, word)) = self.narrowed(&found, &used, token) else { break };
+            let narrower = self.narrowed(&found, &used, token);
+            // 30b moe: what it is, whether or not its name says so.
+            let is_moe = |at: &usize| self.models[*at].model.active_published_b.is_some();
+            let mixtures = || found.iter().copied().filter(is_moe).collect();
+            let mixtures = || Some((mixtures(), token.clone())).filter(|_| token.is("moe"));
+            let Some((narrower, word)) = narrower.or_else(mixtures) else { break };
             found = narrower;
             used.push(word);
             end += 1;
@@ -584,8 +621,15 @@ impl Names {
 }
 
 impl ModelName {
-    pub fn of(model: &'static Model) -> ModelName {
-        let name = model.hf_id.rsplit('/').next().unwrap_or(&model.hf_id);
+    /// The names that a model goes by: its own first.
+    pub fn all(model: &'static Model) -> impl Iterator<Item = ModelName> {
+        let own = model.hf_id.rsplit('/').next().unwrap_or(&model.hf_id);
+        let products =
+            PRODUCTS.iter().filter(move |(_, id)| *id == model.id).map(|(name, _)| *name);
+        [own].into_iter().chain(products).map(move |name| ModelName::of(model, name))
+    }
+
+    fn of(model: &'static Model, name: &str) -> ModelName {
         let mut words = lexer::of_name(name);
         // Qwen2.5-7B-Instruct-1M: a length of context.
         for word in words.iter_mut().filter(|word| word.text == "1m") {

@@ -38,7 +38,7 @@ pub static NAMES: LazyLock<Names> = LazyLock::new(|| Names::of(Catalog::bundled(
 
 impl Names {
     fn of(catalog: &'static Catalog) -> Names {
-        let models: Vec<ModelName> = catalog.models.iter().map(ModelName::of).collect();
+        let models: Vec<ModelName> = catalog.models.iter().flat_map(ModelName::all).collect();
         let mut model_words: Table<Vec<usize>> = Table::new();
         let mut heads = Table::new();
         let add = |table: &mut Table<Vec<usize>>, word: &str, at: usize| {

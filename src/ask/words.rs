@@ -200,7 +200,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         via into onto as has have had having got get give tell know think wondering whether question help \
         good decent ok okay fine comfortably well enough actually really currently maybe possibly going go gonna trying \
         try plan planning looking look local locally home homelab inside full fully entire entirely \
-        size length long total tokens new old used second time same at once real life version variant \
+        size length len long total tokens new old used second time same at once real life version variant \
         single gen llm open source weights instance instances box system os linux windows ubuntu macos \
         inference chat chatting coding rag agent agents agentic work office team company small startup \
         python python3 m run rm ipc serve server start entry api import usr bin sudo bash env export \
@@ -287,8 +287,8 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("raspberry", "raspberi rasberi rasberri rasberry razberi"),
     ("pi", "pay"),
     ("macbook", "makbuk makbook macbuk mbp mba"),
-    ("studio", "studi studio studiya"),
-    ("mini", "min"),
+    ("studio", "studi studio studios studiya"),
+    ("mini", "min minis"),
     ("vllm", "vllm vlm"),
     ("ollama", "ollam olama olam ollamma"),
     ("sglang", "sglang"),
