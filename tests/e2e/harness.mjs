@@ -87,12 +87,12 @@ function headroom(...args) {
 }
 
 /** Fails if axe finds anything in the page as it stands. */
-export async function assertAccessible(headroom) {
+export async function assertAccessible(headroom, options = {}) {
   // Evaluated, not added as a script: the page's own policy forbids inline scripts.
   if (!(await headroom.page.evaluate(() => "axe" in window))) {
     await headroom.page.evaluate(await readFile(axe, "utf8"));
   }
-  const { violations } = await headroom.page.evaluate(() => window.axe.run());
+  const { violations } = await headroom.page.evaluate((options) => window.axe.run(options), options);
   const found = violations.map(({ id, help, nodes }) => ({
     rule: `${id}: ${help}`,
     where: nodes.map((node) => node.html.slice(0, 200)),

@@ -14,11 +14,27 @@ const MEASURED =
   "?model=qwen3-32b&hw=rtx-3090*2;arc-b580*2&quant=Q4_K_M&engine=llama.cpp,vllm&cell=0.0.0" +
   "&measured=rtx-3090*2/llama.cpp/qwen3-32b/Q4_K_M/tg:20";
 
-/** Fails if axe finds anything, if the page scrolls sideways or a target is too small to hit. */
+/** What a theme may spoil; all else of a page is the same in each. */
+const COLOURS = { runOnly: ["color-contrast", "link-in-text-block"] };
+
+/** Fails if axe finds anything in either theme, if the page scrolls sideways or a target is too small
+ * to hit. */
 async function assertLooksRight(headroom, view) {
+  const { page } = headroom;
   await assertAccessible(headroom);
   assert.ok((await headroom.overflow()) <= 0, `${view} scrolls sideways`);
   assert.deepEqual(await headroom.smallTargets(), [], `${view}: targets under 24 pixels`);
+  // Where colours are forced, themes are contexts of their own.
+  if (await page.evaluate(() => matchMedia("(forced-colors: active)").matches)) return;
+  const background = () => getComputedStyle(document.documentElement).backgroundColor;
+  const light = await page.evaluate(background);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.waitForFunction(
+    (light) => getComputedStyle(document.documentElement).backgroundColor !== light,
+    light,
+  );
+  await assertAccessible(headroom, COLOURS);
+  await page.emulateMedia({ colorScheme: "light" });
 }
 
 /** Opens all that is folded. */
@@ -43,12 +59,8 @@ async function assertViewsLookRight(headroom) {
 }
 
 for (const [device, viewport] of Object.entries(WIDTHS)) {
-  for (const colorScheme of ["light", "dark"]) {
-    for (const locale of ["en-GB", "ru-RU"]) {
-      const look = `${device}, ${colorScheme}, ${locale}`;
-      const options = { viewport, colorScheme, locale };
-      pageTest(`looks right: ${look}`, options, assertViewsLookRight);
-    }
+  for (const locale of ["en-GB", "ru-RU"]) {
+    pageTest(`looks right: ${device}, ${locale}`, { viewport, locale }, assertViewsLookRight);
   }
 }
 

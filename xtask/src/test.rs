@@ -145,8 +145,8 @@ pub fn run(only: &[Group]) -> Result<ExitCode> {
                 linting(&mut build).args(["build", "--locked", "--bin", "headroom"]);
                 let headroom = executable(&mut build)?;
                 node.env("HEADROOM_BIN", headroom);
-                // Two at a time: a page's test waits half of its time.
-                node.args(["--test", "--test-concurrency=2", "--test-reporter", "spec"]);
+                // Three at a time: a test of the page waits half of its time.
+                node.args(["--test", "--test-concurrency=3", "--test-reporter", "spec"]);
                 // One by one: what a folder means here differs from one Node to the next.
                 node.args(page_tests()?);
                 Ok(node)
