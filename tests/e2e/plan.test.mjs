@@ -109,3 +109,18 @@ pageTest("a print says of what page and day it is", {}, async (headroom) => {
   assert.ok(printed.includes(await headroom.page.evaluate(() => document.documentElement.dataset.printed)));
   assert.ok(printed.includes("model=qwen3-32b") && printed.includes(String(new Date().getFullYear())), printed);
 });
+
+for (const [what, query] of Object.entries({
+  "the first answer": "",
+  "a plan": "?model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M&tab=plan",
+  "a plan in Russian": "?model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M&tab=plan&lang=ru",
+})) {
+  pageTest(`a print takes two pages: ${what}`, {}, async (headroom) => {
+    await headroom.open(query);
+    await headroom.page.locator("html[data-rest=here]").waitFor();
+    await headroom.part(query ? "plan" : "chart-frontier").waitFor();
+    const paper = await headroom.page.pdf({ format: "A4" });
+    const pages = paper.toString("latin1").match(/\/Type\s*\/Page\b(?!s)/gu).length;
+    assert.ok(pages <= 2, `it takes ${pages}`);
+  });
+}
