@@ -77,7 +77,7 @@ pageTest("a table beyond the limit says how much of it is answered", {}, async (
   const query = `model=${names}&hw=${machines}&quant=${QUANTS}&engine=llama.cpp,vllm,sglang,mlx`;
   await open(headroom, query);
   // 19 models on 32 machines with 8 quantisations and 4 engines.
-  assert.match(await headroom.words("notice"), /102,400 cells are asked for; the first 19,456 are answered/u);
+  assert.match(await headroom.words("notice"), /102,400 cells are requested; the first 19,456 are answered/u);
 });
 
 pageTest("of many notices the first are shown, and how many more there are", {}, async (headroom) => {

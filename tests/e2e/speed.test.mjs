@@ -39,7 +39,7 @@ pageTest("cells decode as fast as the command line says", {}, async (headroom) =
     const value = Number(await headroom.part(id).getAttribute("data-value"));
     assert.ok(close(value, figure.expected), `${id}: ${value}, not ${figure.expected}`);
   }
-  assert.match(await headroom.words("speed"), /bound by memory bandwidth/);
+  assert.match(await headroom.words("speed"), /bottleneck: memory bandwidth/);
   assert.match(await headroom.words("speed"), /\d to [\d.]+ tokens\/s/, "a unit is named once");
   assert.doesNotMatch(await headroom.words("bill"), /most users/i, "that is told in the panel");
   assert.match(await headroom.words("speed-basis"), /Calibrated on \d+ measurements/);

@@ -334,7 +334,7 @@ async fn the_accuracy_page_takes_the_place_of_the_answer_and_gives_it_back() {
     let page = Page::open("?lang=en&model=qwen3-32b").await;
     page.click(&page.part("accuracy-link")).await;
     assert!(page.all("[data-testid=table]").is_empty());
-    assert_eq!(page.one("#accuracy-title").text_content().unwrap(), "How far off it is");
+    assert_eq!(page.one("#accuracy-title").text_content().unwrap(), "How accurate is this?");
     assert!(window().location().search().unwrap().contains("view=accuracy"));
 
     page.click(&page.part("accuracy-back")).await;

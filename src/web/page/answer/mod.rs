@@ -182,9 +182,14 @@ fn lead(state: State, answer: Answer) -> Option<String> {
         Verdict::Tight => {
             tr!(state, answer.tight, model = model, hardware = hardware, quant = quant)
         }
-        Verdict::Offload => {
-            tr!(state, answer.offload, model = model, hardware = hardware, quant = quant)
-        }
+        Verdict::Offload => tr!(
+            state,
+            answer.offload,
+            model = model,
+            hardware = hardware,
+            quant = quant,
+            amount = state.quantity(cell.ram_bytes()).to_string()
+        ),
         Verdict::No => tr!(
             state,
             answer.no,

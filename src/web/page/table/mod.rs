@@ -351,12 +351,11 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
     let quantity = move || shown.get().map(|shown| state.quantity(shown.used));
     let beside = move || {
         let shown = shown.get()?;
-        let beside = match shown.verdict {
-            Verdict::No => state.amount(shown.headroom),
-            Verdict::Offload => state.quantity(shown.in_ram).to_string(),
-            Verdict::Fits | Verdict::Tight => return None,
-        };
-        Some(format!("+{beside}"))
+        match shown.verdict {
+            Verdict::No => Some(tr!(state, bill.short, amount = state.amount(shown.headroom))),
+            Verdict::Offload => Some(state.quantity(shown.in_ram).to_string()),
+            Verdict::Fits | Verdict::Tight => None,
+        }
     };
     let decode = memo(move || shown.get()?.decode);
     let slow = memo(move || {
