@@ -1,5 +1,9 @@
 // An answer in somebody else's page.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { assertAccessible, pageTest } from "./harness.mjs";
 import { serve } from "./server.mjs";
@@ -49,4 +53,51 @@ pageTest("it stands on its host's ground, light or dark", { colorScheme: "light"
   });
   assert.deepEqual(look, ["dark", "rgba(0, 0, 0, 0)"]);
   assert.equal(await headroom.page.locator("iframe").getAttribute("title"), "Qwen3 on a 4090");
+});
+
+/** A book of one chapter, built by mdBook; `null` where it is not on PATH. */
+function book(chapter) {
+  if (spawnSync("mdbook", ["--version"]).error) return null;
+  const folder = mkdtempSync(join(tmpdir(), "headroom-book-"));
+  mkdirSync(join(folder, "src"));
+  writeFileSync(join(folder, "book.toml"), '[book]\ntitle = "Notes"\n');
+  writeFileSync(join(folder, "src", "SUMMARY.md"), "[A chapter](chapter.md)\n");
+  writeFileSync(join(folder, "src", "chapter.md"), chapter);
+  const { status, stderr } = spawnSync("mdbook", ["build", folder]);
+  assert.equal(status, 0, String(stderr));
+  return folder;
+}
+
+pageTest("it stands in a chapter of mdBook, in each of its themes", {}, async ({ page, url }) => {
+  const folder = book(`# A chapter
+
+<script src="${url}embed.js" defer></script>
+<headroom-answer query="${QUERY.replaceAll("&", "&amp;")}"></headroom-answer>
+
+What follows it.
+`);
+  if (!folder) return console.log("skipped: mdbook is not on PATH");
+  const host = await serve("/", { "content-security-policy": "" }, {}, join(folder, "book"));
+  page.once("close", () => {
+    host.close();
+    rmSync(folder, { recursive: true });
+  });
+  for (const theme of ["light", "rust", "navy"]) {
+    await page.goto(new URL("chapter.html", host.url).href);
+    await page.evaluate((theme) => localStorage.setItem("mdbook-theme", theme), theme);
+    await page.reload();
+    const frame = page.frameLocator("iframe");
+    await frame.getByTestId("answer").waitFor({ timeout: 20_000 });
+    const look = await frame.locator("html").evaluate((html) => {
+      return [html.dataset.theme, getComputedStyle(html).backgroundColor];
+    });
+    assert.deepEqual(look, [theme === "navy" ? "dark" : "light", "rgba(0, 0, 0, 0)"]);
+    await page.waitForFunction(() => document.querySelector("iframe").offsetHeight !== 320);
+    // It is as wide as the text, and what follows is below it.
+    const [answer, text] = await Promise.all([
+      page.locator("iframe").boundingBox(),
+      page.getByText("What follows it.").boundingBox(),
+    ]);
+    assert.ok(Math.abs(answer.width - text.width) <= 1 && answer.y + answer.height <= text.y, theme);
+  }
 });

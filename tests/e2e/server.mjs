@@ -30,8 +30,11 @@ const POLICY = [
 /** The folder that `cargo xtask build` fills, or another with a page in it. */
 export const dist = process.env.HEADROOM_DIST ?? fileURLToPath(new URL("../../dist/", import.meta.url));
 
-/** Serves `dist` (to addresses of up to 1 MB) at `path` on a free port, with further `headers`; beside it `pages`, HTML by path. `url` is the page's address, `close` ends it. */
-export async function serve(path = "/tools/headroom/", headers = {}, pages = {}) {
+/**
+ * Serves `folder` (to addresses of up to 1 MB) at `path` on a free port, with further `headers`; beside
+ * it `pages`, HTML by path. `url` is the page's address, `close` ends it.
+ */
+export async function serve(path = "/tools/headroom/", headers = {}, pages = {}, folder = dist) {
   const server = createServer({ maxHeaderSize: 1 << 20 }, async (request, response) => {
     const asked = decodeURIComponent(new URL(request.url, "http://host").pathname);
     const file = normalize(asked.slice(path.length)) === "." ? "index.html" : asked.slice(path.length);
@@ -42,7 +45,7 @@ export async function serve(path = "/tools/headroom/", headers = {}, pages = {})
     }
     try {
       if (!asked.startsWith(path) || file.includes("..")) throw new Error("outside");
-      const body = await readFile(join(dist, file));
+      const body = await readFile(join(folder, file));
       response.writeHead(200, {
         "content-type": TYPES[extname(file)] ?? "application/octet-stream",
         "content-security-policy": POLICY,
