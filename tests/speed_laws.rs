@@ -93,6 +93,7 @@ fn setup(
         numerics,
         microbatch: 512.0,
         pipelined: false,
+        network: None,
         draft: None,
         known: Known::Measured,
         correction: Correction::default(),

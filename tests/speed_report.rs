@@ -11,6 +11,7 @@ use headroom::estimate::corrected_speed;
 use headroom::report::{Cell, NoSpeed, Speed, Verdict};
 use headroom::scenario::Scenario;
 use headroom::speed::{Bottleneck, Load};
+use headroom::units::Interval;
 use proptest::prelude::*;
 
 #[track_caller]
@@ -105,6 +106,28 @@ fn cells_of_measured_runs_are_as_fast_as_measured() {
     // others', is among the rows.
     assert!(median <= 0.07 && p90 <= 0.22, "median {median:.3}, 90th {p90:.3}");
     assert!(covered >= 0.85, "{covered}");
+}
+
+/// What hosts hand on to each other takes longer on a slower network, and a host's memory is its own.
+#[test]
+fn hosts_that_are_far_apart_are_slower() {
+    let cell = |settings: &str| {
+        let hw = "model=qwen3-32b&hw=rtx-3090*3&quant=Q8_0&ctx=8192&prompt=4096&split=layer";
+        report(&format!("{hw}{settings}")).cells.remove(0)
+    };
+    let speed = |cell: &Cell| {
+        let figure = |figure: Option<Interval<f64>>| figure.unwrap().expected;
+        (figure(cell.speed.decode_tps), figure(cell.speed.prefill_tps))
+    };
+    let (here, fast, slow) = (cell(""), cell("&rpc=100"), cell("&rpc=1"));
+    let [here_tps, fast_tps, slow_tps] = [&here, &fast, &slow].map(speed);
+    assert!(here_tps.0 > fast_tps.0 && fast_tps.0 > slow_tps.0, "{fast_tps:?} {slow_tps:?}");
+    assert!(here_tps.1 > fast_tps.1 && fast_tps.1 > slow_tps.1, "{fast_tps:?} {slow_tps:?}");
+    let used = |cell: &Cell| cell.devices.iter().map(|bill| bill.used_bytes).collect::<Vec<_>>();
+    assert_eq!(used(&here), used(&slow));
+    let flag = "--rpc host-2:50052,host-3:50052";
+    let names = |cell: &Cell| cell.flags.iter().any(|text| text == flag);
+    assert!(names(&slow) && !names(&here), "{:?}", slow.flags);
 }
 
 /// Figures that are common knowledge, within what machines of one kind differ by.

@@ -31,6 +31,8 @@ enum Effect {
     Experts,
     /// Mebibytes of a setting.
     Mebibytes(&'static str),
+    /// Gibibytes of a setting.
+    Gibibytes(&'static str),
     /// Where tensors go whose names match: experts on the CPU.
     Tensors,
     /// The type of weights that are not quantised.
@@ -46,8 +48,8 @@ enum Effect {
 }
 
 use Effect::{
-    Draft, Drafter, ExpertLayers, Experts, GpuLayers, Keys, Mebibytes, Name, Off, On, Other,
-    ProjectorFile, Set, Switch, Tensors, TotalContext, Type, Values,
+    Draft, Drafter, ExpertLayers, Experts, Gibibytes, GpuLayers, Keys, Mebibytes, Name, Off, On,
+    Other, ProjectorFile, Set, Switch, Tensors, TotalContext, Type, Values,
 };
 
 /// Flags of llama.cpp, Ollama, KoboldCpp, LM Studio, vLLM, SGLang, TensorRT-LLM and MLX; `_` is read
@@ -89,7 +91,7 @@ const FLAGS: &[(&str, Effect)] = &[
     (
         "-t --threads -tb --threads-batch --host --port --temp --top-p --top-k --min-p --seed \
       --api-key --served-model-name --alias -a --gpus --runtime --shm-size --reasoning-parser \
-      --tool-call-parser --reasoning-format --chat-template --chat-template-file",
+      --tool-call-parser --reasoning-format --chat-template --chat-template-file --rpc",
         Other,
     ),
     ("-sm --split-mode", Set("split")),
@@ -116,6 +118,7 @@ const FLAGS: &[(&str, Effect)] = &[
         Set("draft_n"),
     ),
     ("-cram --cache-ram", Mebibytes("cache_ram")),
+    ("--kv-offloading-size", Gibibytes("pinned")),
     ("-ctxcp --ctx-checkpoints --swa-checkpoints", Set("checkpoints")),
     (
         "-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q \
@@ -266,6 +269,7 @@ pub fn read(text: &str) -> Command {
                 }
             }
             Mebibytes(key) => set(key, &format!("{value}MiB")),
+            Gibibytes(key) => set(key, &format!("{value}GiB")),
             TotalContext => total = Some((whole.clone(), value.to_owned())),
             Keys | Values => {
                 let half = if effect == Keys { &mut keys } else { &mut values };

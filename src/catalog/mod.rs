@@ -368,8 +368,8 @@ impl Catalog {
         &CATALOG
     }
 
-    /// Finds the model with this id: the short one or the full Hugging Face id, in any case; or one
-    /// that the id describes (`size:72B`, `custom:1:...`).
+    /// Finds the model with this id: the short one or the full Hugging Face id, in any case and with
+    /// any punctuation (`llama 3.3 70b instruct`); or one that the id describes (`size:72B`, `custom:1:...`).
     pub fn model(&self, id: &str) -> Option<&Model> {
         self.model_or_error(id)?.ok()
     }
@@ -381,6 +381,7 @@ impl Catalog {
             .models
             .iter()
             .find(|m| m.id.eq_ignore_ascii_case(id) || m.hf_id.eq_ignore_ascii_case(id))
+            .or_else(|| search::model(&self.models, id))
             .or_else(|| self.described.models.find(|model| model.id == id));
         if let Some(model) = known {
             return Some(Ok(model));

@@ -49,6 +49,23 @@ pub(super) fn model_names(model: &Model) -> Vec<&str> {
     vec![&model.id, &model.name, &model.hf_id, &model.family, &model.org]
 }
 
+/// Finds the model whose id is this one but for punctuation: `llama-3.3` and `llama-3_3`.
+///
+/// What names a repository or describes a model is left to those that read such.
+pub(super) fn model<'a>(models: &'a [Model], id: &str) -> Option<&'a Model> {
+    if id.contains(['/', ':']) {
+        return None;
+    }
+    let plain = |text: &str| -> String {
+        let letters = text.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|letter| letter.to_ascii_lowercase()).collect()
+    };
+    let wanted = plain(id);
+    let mut found = models.iter().filter(|model| !wanted.is_empty() && plain(&model.id) == wanted);
+    // `qwen2.5` and `qwen25` may be two.
+    found.next().filter(|_| found.next().is_none())
+}
+
 /// Finds a device by id, name or alias; else the plainest one (fewest words, then first) whose
 /// names contain every word of `id`; else one whose name ends with it (`2080ti`).
 ///

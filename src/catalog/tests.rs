@@ -108,7 +108,7 @@ fn models_are_whole() {
 #[test]
 fn devices_are_whole() {
     let catalog = Catalog::bundled();
-    assert_eq!(catalog.devices.len(), 490);
+    assert_eq!(catalog.devices.len(), 535);
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for device in catalog.devices.iter() {
         assert!(url_safe(&device.id), "{}", device.id);
@@ -261,7 +261,7 @@ fn finding_puts_the_plain_name_first() {
     assert_eq!(first_device("4090"), "rtx-4090");
     assert_eq!(first_device("rtx 509"), "rtx-5090");
     assert_eq!(first_device("m3 ultra"), "apple-m3-ultra");
-    assert_eq!(catalog.find_devices("").len(), 490);
+    assert_eq!(catalog.find_devices("").len(), 535);
     assert!(catalog.find_devices("no such card").is_empty());
 }
 

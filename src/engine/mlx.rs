@@ -6,6 +6,7 @@
 //! limit = `max_recommended_working_set_size`).
 
 use super::adapter::EngineAdapter;
+use super::addons::image_tokens;
 use super::checkpoint::CheckpointBase;
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::command::{CheckpointSource, Command, Launch};
@@ -14,7 +15,7 @@ use super::layout::Layout;
 use super::model_files::Addons;
 use super::refusal::Refusal;
 use super::run::Run;
-use crate::architecture::Architecture;
+use crate::architecture::{Architecture, Mixer, Reach};
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
 use crate::hardware::{Hardware, Loads};
@@ -153,6 +154,29 @@ fn scan(architecture: &Architecture) -> Bytes {
     Bytes(4 * 4 * STEP) * state
 }
 
+/// Bytes that attention takes for each pair of a step's token and one in the cache, at the widest
+/// layer that keeps the whole context.
+///
+/// MLX has kernels that keep scores in registers for heads of 64, 80, 96 and 128 values only
+/// (`sdpa_full_supported_head_dim` in `scaled_dot_product_attention.cpp`); for others (Qwen3.5 with 256,
+/// Gemma 4 with 512) the scores of all heads lie in memory, in 16 bits, with a mask of a byte. Of
+/// Qwen3.8-27B at 131,072 tokens steps of 2,048, 1,024, 512 and 256 took 39.8, 32.3, 28.5 and 26.5 GB
+/// (github.com/ml-explore/mlx-lm/pull/1781), which is 55 to 60 bytes a pair; its 24 heads give 49.
+/// Latent attention takes twice that: DeepSeek-V3 took 15.4 GB more at 16,384 tokens than at 4,096
+/// (github.com/ml-explore/mlx-lm/pull/839), 13.8 of them by this.
+fn scores(architecture: &Architecture) -> u64 {
+    const FUSED: [u64; 4] = [64, 80, 96, 128];
+    let pair = |mixer: &Mixer| match mixer {
+        // Scores of the positions are a second array.
+        Mixer::Mla(latent) => 4 * latent.heads,
+        mixer => match mixer.attention() {
+            Some(a) if a.reach == Reach::Full && !FUSED.contains(&a.head_dim) => 2 * a.heads + 1,
+            _ => 0,
+        },
+    };
+    architecture.layers.iter().map(|layer| pair(&layer.mixer)).max().unwrap_or(0)
+}
+
 /// Memory of Metal and the Python process in addition to arrays; "Peak memory" is printed without it
 /// (`mx.get_peak_memory`).
 const RUNTIME: Interval<Bytes> =
@@ -165,13 +189,21 @@ impl MlxRun<'_> {
         let values = 3 * architecture.widest_ffn() + 4 * architecture.hidden_size;
         let scenario = self.base.scenario;
         let tokens = scenario.max_num_batched_tokens.unwrap_or(PREFILL).min(context);
-        let step = |tokens: u64| Bytes(2 * values).scale(tokens as f64) + scan(architecture);
-        let prefill = step(tokens);
+        let serving = scenario.serving.with_images(image_tokens(architecture));
+        let (prompt, _) = serving.within(context);
+        let scores = scores(architecture);
+        let step = |tokens: u64, context: u64| {
+            let of_tokens = Bytes(2 * values).scale(tokens as f64) + scan(architecture);
+            of_tokens + Bytes(scores) * tokens * context
+        };
+        let prefill = step(tokens, prompt.max(tokens));
         // Servers that evaluate the logits of the whole prompt hold them in two copies.
         let logits = Bytes(4 * architecture.vocab_size).scale(tokens as f64);
-        // A step is no longer than the prompt.
-        let low = step(tokens.min(scenario.serving.prompt)).scale(0.5);
-        Interval { low, expected: prefill, high: prefill.scale(1.6) + logits }
+        // A step is no longer than the prompt, and the context may come to be filled.
+        let least = tokens.min(prompt);
+        let low = step(least, least).scale(0.5);
+        let high = step(tokens, context.max(tokens)).max(prefill.scale(1.6));
+        Interval { low, expected: prefill, high: high + logits }
     }
 
     fn share(&self, context: u64, users: u64) -> DeviceLines {

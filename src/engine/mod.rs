@@ -24,7 +24,9 @@ pub mod vllm;
 mod widened;
 
 pub use adapter::EngineAdapter;
-pub use addons::{Cut, LoraMemory, Widths, adapted, on_demand, profiled, tower, warm_up};
+pub use addons::{
+    Cut, LoraMemory, Widths, adapted, image_tokens, on_demand, profiled, tower, warm_up,
+};
 pub use checkpoint::activation::{Batch, Captures, cuda_graphs, non_torch, peak};
 pub use checkpoint::{
     Checkpoint, CheckpointBase, FusedWeight, Indivisible, Release, StoredTensor, allocated,

@@ -91,6 +91,9 @@ fn prefill_graph_sizes(most: u64) -> u64 {
     steps.iter().map(|(from, to, step)| most.min(*to).saturating_sub(*from) / step).sum()
 }
 
+/// Sequences that may run where nobody says how many: at least so many (`max_running_requests`).
+const MAX_RUNNING: u64 = 2048;
+
 /// SGLang.
 pub(super) struct Sglang;
 
@@ -244,6 +247,24 @@ impl<'a> SglangRun<'a> {
         peak(self.base.architecture(), batch)
     }
 
+    /// What the attention kernels have for partial results: AITER on AMD a value for each sequence
+    /// that may run, head, part of 256 tokens and element of a head
+    /// (`layers/attention/aiter_backend.py`; not with sliding windows or latent attention), FlashInfer
+    /// 384 MiB (`SGLANG_FLASHINFER_WORKSPACE_SIZE`).
+    fn workspace(&self, part: &InstalledDevice<'_>, context: u64) -> Bytes {
+        if part.device.vendor != "AMD" {
+            return Bytes::mib(384);
+        }
+        let layers = &self.base.architecture().layers;
+        let windows = self.caches.iter().any(|cache| cache.window.is_some());
+        let attention = layers.iter().find_map(|layer| layer.mixer.attention());
+        let Some(attention) = attention.filter(|_| !windows) else { return Bytes::ZERO };
+        let sequences = self.base.scenario.max_num_seqs.unwrap_or(MAX_RUNNING);
+        let heads = attention.heads.div_ceil(self.ranks.tensor.max(1));
+        let parts = sequences.saturating_mul(heads).saturating_mul(context.div_ceil(256));
+        Bytes(4 * attention.v_head_dim + 8) * parts
+    }
+
     /// Cache of the MTP layers: one slot per token, as in the model's own layers.
     fn mtp_cache(&self, context: u64, users: u64) -> Bytes {
         let caches = self.addons.mtp_caches(self.ranks.shard_counts.attention);
@@ -270,6 +291,7 @@ impl<'a> SglangRun<'a> {
             // shrink.
             let slack = visible(part).scale(1.0 - fraction);
             let runtime = activations
+                + Interval::exact(self.workspace(part, context))
                 + cuda_graphs(
                     self.base.architecture(),
                     Captures {
@@ -321,11 +343,11 @@ impl Run for SglangRun<'_> {
         let fraction = self.base.hardware.parts.first().map_or(0, |part| self.fraction(part));
         let basis =
             format!("mem_fraction_static {} of what a process sees", fraction as f64 / 1000.0);
-        bills(self.base.hardware, self.shares(context, users), &basis, Vec::new())
+        bills(self.base.hardware, self.shares(context, users), &basis, self.addons.pinned())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.base.hardware, &self.shares(context, users), &[])
+        loads(self.base.hardware, &self.shares(context, users), &self.addons.pinned())
     }
 
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
@@ -389,6 +411,11 @@ impl Run for SglangRun<'_> {
         }
         if self.base.scenario.eager {
             flags.push("--disable-cuda-graph".to_owned());
+        }
+        let pinned = self.base.scenario.addons.pinned_cache;
+        if pinned > Bytes::ZERO {
+            let of_rank = pinned.0.div_ceil(1_000_000_000 * self.ranks.group().max(1));
+            flags.push(format!("--enable-hierarchical-cache --hicache-size {of_rank}"));
         }
         flags.extend(self.addons.flags());
         flags

@@ -300,11 +300,11 @@ impl Run for TensorRtRun<'_> {
             self.base.scenario.gpu_memory_utilization.unwrap_or(FRACTION) as f64 / 1000.0;
         let basis =
             format!("free_gpu_memory_fraction {fraction} of what weights and buffers leave");
-        bills(self.base.hardware, self.shares(context, users), &basis, Vec::new())
+        bills(self.base.hardware, self.shares(context, users), &basis, self.addons.pinned())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.base.hardware, &self.shares(context, users), &[])
+        loads(self.base.hardware, &self.shares(context, users), &self.addons.pinned())
     }
 
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
@@ -349,6 +349,11 @@ impl Run for TensorRtRun<'_> {
             CacheType::Fp8 => flags.push("kv_cache_config.dtype: fp8".to_owned()),
             CacheType::Nvfp4 => flags.push("kv_cache_config.dtype: nvfp4".to_owned()),
             _ => {}
+        }
+        let pinned = self.base.scenario.addons.pinned_cache;
+        if pinned > Bytes::ZERO {
+            let of_rank = pinned.0.div_ceil(self.ranks.group().max(1));
+            flags.push(format!("kv_cache_config.host_cache_size: {of_rank}"));
         }
         flags.extend(self.addons.flags());
         flags

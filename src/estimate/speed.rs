@@ -10,12 +10,13 @@ use crate::quant::Quant;
 use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{
     self, CacheTypes, GpuBackend, HeadKind, Measurement, Reading, Scenario, Selected, Serving,
+    setting,
 };
 use crate::sort;
 use crate::speed::calibration::{Calibration, Evidence};
 use crate::speed::{
-    Backend, Chip, Correction, Draft, Engine, Figure, Layers, Load, Numerics, PlacedPart, Proposer,
-    Service, Software, SpeedModel, Work, mtp_share,
+    Backend, Chip, Correction, Draft, Engine, Figure, Layers, Load, Network, Numerics, PlacedPart,
+    Proposer, Service, Software, SpeedModel, Work, between_machines, mtp_share,
 };
 
 /// The host assumed for a machine without a named one, if part of the model is in RAM.
@@ -159,7 +160,8 @@ impl SpeedInput<'_> {
         let layout = self.run.layout();
         let Layout { parts, cache, microbatch, copies, expert_sharing_ranks, .. } = layout;
         let layers = self.work.of(self.file, cache);
-        let machine = MachineChips::new(self.catalog, self.run.hardware());
+        let mut machine = MachineChips::new(self.catalog, self.run.hardware());
+        machine.network = self.network();
         // Copies that share their experts are data ranks of one copy.
         let (ranks, copies) = if expert_sharing_ranks > 1 { (copies, 1) } else { (1, copies) };
         let part = |held: &PlacedLayers| {
@@ -185,11 +187,14 @@ impl SpeedInput<'_> {
         let setup = SpeedModel::new(software, parts, numerics, microbatch as f64);
         let mut setup = setup.ok_or(NoSpeed::UnknownDevice)?;
         setup.correction = self.corrections.for_model(&self.file.model().id, quant);
+        setup.network = machine.network;
         setup.draft = self.draft();
         if let Some(spread) = self.file.model().own().and_then(|own| own.spread) {
             setup.shape_spread = spread.read.1.max(1.0 / spread.read.0);
         }
-        let (prompt, output) = self.scenario.serving.within(self.scenario.context);
+        let image = engine::image_tokens(self.file.model().architecture());
+        let serving = self.scenario.serving.with_images(image);
+        let (prompt, output) = serving.within(self.scenario.context);
         let load = Load {
             users: users as f64,
             prompt: prompt as f64,
@@ -208,6 +213,21 @@ impl SpeedInput<'_> {
             context: self.scenario.context,
             host_assumed: machine.assumed.filter(|_| on_host),
         })
+    }
+
+    /// The network between hosts that llama.cpp works on together: the one asked for, or that of
+    /// machines with unified memory, which are hosts of their own.
+    fn network(&self) -> Option<Network> {
+        let connects = setting("rpc").is_some_and(|setting| setting.is_read_by(self.engine));
+        if self.run.hardware().parts.len() < 2 || !connects {
+            return None;
+        }
+        let asked = self.scenario.parallel.rpc.map(|gigabits| gigabits * 1e9 / 8.0);
+        let rate = asked.or_else(|| {
+            let first = self.run.hardware().parts.first().map(|part| part.device);
+            first.and_then(between_machines)
+        });
+        rate.map(|rate| Network { rate })
     }
 
     /// The draft for speculative decoding; `None` if there is none, or its own speed is unknown.
@@ -288,6 +308,8 @@ struct MachineChips<'a> {
     host: Option<Chip>,
     /// Id of the assumed host, if the question names none.
     assumed: Option<&'static str>,
+    /// The network that the devices are on hosts of their own in.
+    network: Option<Network>,
 }
 
 impl<'a> MachineChips<'a> {
@@ -310,7 +332,7 @@ impl<'a> MachineChips<'a> {
                 (catalog.device(id).and_then(Chip::of), Some(id))
             }
         };
-        MachineChips { hardware, host, assumed }
+        MachineChips { hardware, host, assumed, network: None }
     }
 
     /// The chip of a device, with the memory and the power that the question gives it.
@@ -361,7 +383,11 @@ impl<'a> MachineChips<'a> {
         if slowest.fabric_devices.is_some_and(|most| width > most) {
             (chip.link, chip.fabric) = (chip.host_link, false);
         }
+        if let Some(network) = self.network.filter(|_| width > 1) {
+            (chip.link, chip.fabric) = (network.rate, false);
+        }
         let network = width > slowest.fabric_devices.unwrap_or(0).max(MOST_IN_A_SERVER);
+        let network = network || (width > 1 && self.network.is_some());
         Some(PlacedPart { width, network, ..PlacedPart::on(chip, work) })
     }
 }

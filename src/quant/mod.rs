@@ -8,6 +8,7 @@ mod gguf_part;
 mod gguf_recipe;
 mod layout;
 mod mix_context;
+mod names;
 mod stored;
 
 pub use build::{Build, BuildName, Publisher};
@@ -43,11 +44,12 @@ pub enum Quant {
 }
 
 impl Quant {
-    /// Parses the name of a scheme, in any case.
+    /// Parses the name of a scheme, in any case: its own, or one that people have for it.
     pub fn parse(name: &str) -> Option<Quant> {
         let build = || Build::parse(name).map(Quant::Build);
         let format = || Format::parse(name).map(Quant::Format);
-        Mix::parse(name).map(Quant::Gguf).or_else(build).or_else(format)
+        let own = Mix::parse(name).map(Quant::Gguf).or_else(build).or_else(format);
+        own.or_else(|| names::usual(name))
     }
 
     /// The GGUF mix: of a build, the standard one that is nearest.

@@ -93,7 +93,7 @@ impl CacheType {
 
 /// The type that engines call `text` (`--kv-cache-dtype`), or the text itself.
 fn of_an_engine(text: &str) -> &str {
-    const NAMES: [(&str, &str); 8] = [
+    const NAMES: [(&str, &str); 15] = [
         ("fp8_e4m3", "fp8"),
         ("fp8_e5m2", "fp8"),
         ("fp8_per_token_head", "fp8"),
@@ -102,6 +102,14 @@ fn of_an_engine(text: &str) -> &str {
         ("bfloat16", "bf16"),
         ("float16", "f16"),
         ("fp16", "f16"),
+        // ExLlama's front ends give the bits (`cache_mode: 6,6`, `6bit`).
+        ("16", "f16"),
+        ("8bit", "q8"),
+        ("8", "q8"),
+        ("6bit", "q6"),
+        ("6", "q6"),
+        ("4bit", "q4"),
+        ("4", "q4"),
     ];
     let known = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
     known.map_or(text, |(_, ty)| ty)
@@ -148,7 +156,8 @@ impl Notation for CacheTypes {
         match text.split_once(',') {
             // FP8 is a type of whole caches. Of a half it asks for eight bits.
             Some((key, value)) => {
-                let (key, value) = (CacheType::parse(key.trim())?, CacheType::parse(value.trim())?);
+                let half = |text| CacheType::parse(of_an_engine(text));
+                let (key, value) = (half(key.trim())?, half(value.trim())?);
                 Ok(CacheTypes { key, value }.without_fp8())
             }
             None => CacheType::parse(of_an_engine(text)).map(CacheTypes::both),

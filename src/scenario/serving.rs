@@ -34,6 +34,13 @@ impl Serving {
         (self.prompt.min(context.saturating_sub(output).max(1)), output)
     }
 
+    /// The same with the tokens that images take as part of the prompt.
+    #[must_use]
+    pub fn with_images(&self, tokens_an_image: u64) -> Serving {
+        let tokens = self.images.saturating_mul(tokens_an_image);
+        Serving { prompt: self.prompt.saturating_add(tokens), ..self.clone() }
+    }
+
     /// Tokens that each of `users` sequences of at most `context` has in the cache on average: its
     /// prompt and half of its answer, with the prefix that all share counted once.
     pub fn live_tokens(&self, context: u64, users: u64) -> u64 {
@@ -58,6 +65,7 @@ mod tests {
             prompt: 8192,
             output: 256,
             prefix: 2000,
+            images: 0,
             min_tps: Some(12_500),
             ttft_us: Some(1_500_000),
             tpot_us: Some(7_500),
@@ -66,6 +74,14 @@ mod tests {
         };
         assert_eq!(scenario.serving, wanted);
         assert_eq!(scenario.to_query(), query);
+    }
+
+    #[test]
+    fn images_are_part_of_the_prompt() {
+        let serving = Serving { images: 3, ..Serving::default() };
+        assert_eq!(serving.with_images(256).prompt, serving.prompt + 768);
+        assert_eq!(serving.with_images(256).live_tokens(32_768, 1), 1024 + 768 + 256);
+        assert_eq!(Serving::default().with_images(256), Serving::default());
     }
 
     #[test]

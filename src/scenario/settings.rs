@@ -198,6 +198,9 @@ addons: Addons {
     /// Checkpoints of window and recurrent caches that `llama-server` keeps for each sequence
     /// (`--ctx-checkpoints`, whose own default is 32): an upper bound, counted only when asked for.
     checkpoints { Addons, Only(&[LlamaCpp]), checkpoints: u64 = 0, Number(Bounds::to(1_024), Count) }
+    /// RAM that a serving engine pins for the cache of prompts that leave the devices
+    /// (`--kv-offloading-size`, `--hicache-size`, `host_cache_size`), of all ranks together.
+    pinned { Addons, Only(RANKED), pinned_cache: Bytes = Bytes::ZERO, Size(Bounds::to(16 << 40)) }
     /// A desktop that the first device draws: 700 MiB on Linux, 1,100 MiB on Windows.
     display { Addons, Except(&[Mlx]), display: Display = Display::Off, own() }
 }
@@ -206,6 +209,9 @@ addons: Addons {
 serving: Serving {
     /// Tokens of a prompt.
     prompt { Serving, EVERY, prompt: u64 = 1024, Number(Bounds::CONTEXT, Count) }
+    /// Images in each prompt, each of a megapixel: how many tokens one takes depends on the model's
+    /// projector. Models that see none have none.
+    images { Serving, EVERY, images: u64 = 0, Number(Bounds::to(1_024), Count) }
     /// Tokens of an answer.
     output { Serving, EVERY, output: u64 = 512, Number(Bounds::CONTEXT, Count) }
     /// Tokens at the start of the prompt that all users share and that are in the cache already, as
@@ -256,6 +262,10 @@ parallel: Parallel {
     /// of the tensor-parallel ones.
     dcp { Split, Only(&[Vllm]), decode_context: Option<u64> = None,
         optional(Number(Bounds::RANKS, Count), Unset::Value("1")) }
+    /// The devices are on hosts of their own, which llama.cpp reaches over a network (`--rpc`): how
+    /// fast that is, in gigabits a second. Devices with unified memory always are.
+    rpc { Split, Only(&[LlamaCpp, IkLlamaCpp]), rpc: Option<f64> = None,
+        optional(Decimal::plain(0.01, 3_200.0), Unset::Nothing) }
     /// Whole experts are divided between ranks: all of them, or so many.
     ep { Split, Only(RANKED), expert: ExpertParallel = ExpertParallel::Off, own() }
 }

@@ -124,6 +124,11 @@ impl Chip {
         }
     }
 
+    /// Whether products of 16 bits have units of their own, faster than those of FP32.
+    pub fn has_matrix_units(&self) -> bool {
+        self.unit_hz.is_some_and(|unit_hz| self.peaks.half > 512.0 * unit_hz)
+    }
+
     /// Returns this chip with its board limited to `watts`. An assumption: power goes with
     /// the cube of the clock, so a board at half of its power runs at four fifths of its clock; its
     /// memory is as fast as before.
@@ -196,7 +201,7 @@ impl Chip {
 ///
 /// A DGX Spark has ConnectX-7, whose two ports of 200 Gb/s share what PCIe gives one; Macs have
 /// Thunderbolt of 40 Gb/s or more; of others 10 Gb/s Ethernet is assumed.
-fn between_machines(device: &Device) -> Option<f64> {
+pub fn between_machines(device: &Device) -> Option<f64> {
     if device.kind != DeviceKind::Unified || device.segment == "datacenter" {
         return None;
     }

@@ -44,11 +44,11 @@ mod speed_model;
 mod work;
 
 pub use calibration::{Backend, Engine, Era, Known, Software};
-pub use chip::{Chip, Peaks, Precision};
+pub use chip::{Chip, Peaks, Precision, between_machines};
 pub use correction::{Correction, MAX_PLAUSIBLE_RATIO};
 pub use numerics::Numerics;
 pub use roofline::{Bottleneck, Stage, Time};
 pub use serving::{Load, Service};
 pub use speculative::mtp_share;
-pub use speed_model::{Draft, Figure, PlacedPart, Proposer, SpeedModel, UNCALIBRATED};
+pub use speed_model::{Draft, Figure, Network, PlacedPart, Proposer, SpeedModel, UNCALIBRATED};
 pub use work::{Cache, CacheBytes, Layers, Work};

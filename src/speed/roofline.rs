@@ -17,7 +17,7 @@
 //! copied. In attention data parallelism, each data rank has a share of the sequences and all dense
 //! weights, and only the experts are divided by all devices of the group.
 
-use super::calibration::{Backend, Calibration, Dequantise, Family, Peak, Rate};
+use super::calibration::{Backend, Calibration, Dequantise, Engine, Family, Peak, Rate};
 use super::chip::{Chip, Precision};
 use super::numerics::Numerics;
 use super::work::Work;
@@ -191,6 +191,10 @@ const REFERENCE_POWER: f64 = 1.5e-9;
 /// measurements of engines: nccl-tests print 19 microseconds for two ranks (NVIDIA/nccl-tests#150)
 /// and 75 for sixteen (NVIDIA/nccl#1453).
 const NETWORK_S: f64 = 40e-6;
+/// The same between llama.cpp's servers, by the only report: DeepSeek-V4-Flash on two DGX Sparks with
+/// every tensor divided over RDMA took 26 ms a token more than foreseen without, for 86 of them
+/// (llama.cpp#26610).
+const RPC_S: f64 = 300e-6;
 /// Bytes moved to dequantise a weight to 16 bits: 2 written, 2 read again.
 const DEQUANTISING_BYTES: f64 = 4.0;
 /// Share of a link's rate achieved by a copy between host and device.
@@ -290,7 +294,10 @@ impl Stage<'_> {
             let latent = if cache.latent { costs.latent_cache } else { 1.0 };
             let repeated = match cache.latent {
                 true => 1.0,
-                false => cache.heads_per_kv_head.powf(costs.repeated_heads),
+                false => cache.heads_per_kv_head.powf(match self.chip.has_matrix_units() {
+                    true => costs.repeated_heads_matrix,
+                    false => costs.repeated_heads,
+                }),
             };
             let divided = inner.min(cache.kv_heads);
             let bytes = cache.entry_bytes * cache.entries(depth);
@@ -346,7 +353,12 @@ impl Stage<'_> {
         let layers = self.work.layers;
         let bytes = 2.0 * 2.0 * tokens * self.work.hidden * 2.0 * (self.width - 1.0) / self.width;
         let rate = self.calibration.step.link_share * self.chip.link;
-        let network = if self.network { 2.0 * NETWORK_S } else { 0.0 };
+        let rpc = self.calibration.engines.contains(&Engine::LlamaCpp);
+        let network = match self.network {
+            true if rpc => 2.0 * RPC_S,
+            true => 2.0 * NETWORK_S,
+            false => 0.0,
+        };
         layers * (reduce_us * 1e-6 * self.width.log2() + network + bytes / rate)
     }
 
@@ -392,7 +404,9 @@ impl Stage<'_> {
         };
         let dequantising = dequantising / (costs.dequantise_share * chip.bandwidth);
         let copy = streamed.map_or(0.0, |(chip, _)| bytes / (COPY_SHARE * chip.host_link));
-        let busy = join4(join4(memory, compute), copy) + dequantising;
+        let scan = tokens * work.recurrent_layers * costs.recurrent_ops / chip.peaks.half.max(1.0);
+        let compute = compute + scan;
+        let busy = join4(join4(memory, compute - scan), copy) + dequantising + scan;
         let time = Time {
             fixed: costs.layer_us * 1e-6 * work.layers,
             busy,

@@ -48,6 +48,8 @@ pub struct SpeedModel<'a> {
     /// Whether the stages work on groups of the running sequences at the same time, as pipelines of
     /// serving engines do; otherwise a step passes all stages before the next one begins.
     pub pipelined: bool,
+    /// The network between the hosts of the stages, where each is on a host of its own.
+    pub network: Option<Network>,
     /// Speculative decoding, if it is used.
     pub draft: Option<Draft>,
     /// Whether the software was measured.
@@ -57,6 +59,29 @@ pub struct SpeedModel<'a> {
     /// How far the bytes that a token reads may be off, as a factor: 1 unless the shape of the model
     /// is hypothetical.
     pub shape_spread: f64,
+}
+
+/// A network between hosts, over which llama.cpp hands the residual stream on (`--rpc`).
+///
+/// The first host has the other stages compute: what a stage is given and what it returns, 32 bits
+/// a value, passes through it (`ggml/src/ggml-rpc/ggml-rpc.cpp`). Servers come before the devices of
+/// the first host, so the logits stay there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Network {
+    /// Bytes a second in one direction.
+    pub rate: f64,
+}
+
+impl Network {
+    /// Seconds that a stage on another host waits for messages in a step: an assumption, some round
+    /// trips of TCP. Graphs are not sent again since November 2025 (`rpc : reuse compute graphs`).
+    const ROUND_TRIPS_S: f64 = 0.5e-3;
+
+    /// Seconds for `tokens` of `hidden` values each through `stages` stages.
+    fn seconds(self, stages: f64, tokens: f64, hidden: f64) -> f64 {
+        let bytes = 2.0 * 4.0 * tokens * hidden;
+        (stages - 1.0).max(0.0) * (Network::ROUND_TRIPS_S + bytes / self.rate)
+    }
 }
 
 /// Speculative decoding: tokens are proposed and verified by the model in one step.
@@ -150,13 +175,14 @@ impl SpeedModel<'static> {
         let stages = stages.collect::<Option<Vec<_>>>()?;
         let pipelined =
             matches!(software.engine, Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm);
-        let (draft, correction) = (None, Correction::default());
+        let (network, draft, correction) = (None, None, Correction::default());
         let shape_spread = 1.0;
         let model = SpeedModel {
             stages,
             numerics,
             microbatch,
             pipelined,
+            network,
             draft,
             known,
             correction,
@@ -190,6 +216,7 @@ impl SpeedModel<'_> {
             let costs = &first.calibration.step;
             time.fixed += costs.sequence_us * 1e-6 * (batch - 1.0).max(0.0);
             time.links += costs.hop_us * 1e-6 * (self.devices() - 1.0);
+            time.links += self.between_hosts(batch * tokens);
         }
         time
     }
@@ -207,6 +234,13 @@ impl SpeedModel<'_> {
             }
         }
         (sum, f64::max(busiest, first))
+    }
+
+    /// Seconds that `tokens` are on the network between the hosts of the stages.
+    fn between_hosts(&self, tokens: f64) -> f64 {
+        let hidden = self.stages.first().map_or(0.0, |stage| stage.work.hidden);
+        let network = self.network;
+        network.map_or(0.0, |network| network.seconds(self.devices(), tokens, hidden))
     }
 
     /// Number of stages on devices.
@@ -272,8 +306,12 @@ impl SpeedModel<'_> {
     /// Time of a microbatch of a prompt through all stages, and the seconds of the busiest device.
     /// A few tokens too few to be sent to the device take no longer than with those few more.
     fn microbatch(&self, tokens: f64, depth: f64) -> (Time, f64) {
-        let times =
-            |tokens| self.sum_stages(|stage| stage.microbatch(tokens, depth, &self.numerics));
+        let times = |tokens| {
+            let (mut sum, busiest) =
+                self.sum_stages(|stage| stage.microbatch(tokens, depth, &self.numerics));
+            sum.links += self.between_hosts(tokens);
+            (sum, busiest)
+        };
         let sent = STREAM_FROM_TOKENS.min(self.microbatch);
         let least = times(tokens);
         if !self.is_mixed() || tokens >= sent {

@@ -267,9 +267,14 @@ UNCALIBRATED = 2.5
 SHORT_PROMPT = 1024
 # Query heads that share a key head each read the cache for themselves in MLX's kernel
 # (sdpa_vector.h), as far as the last-level cache does not hold a layer's: with 6 of them it took 1.8
-# times as long as estimated without at 30 thousand tokens (123 MB a layer), 2.2 at 146 (mlx-lm issue
-# 763). No measurement that is fitted to has more than 32 MiB.
-REPEATED_HEADS_MLX, REPEATED_FROM_MLX = 0.44, 32 << 20
+# times as long as estimated without at 30 thousand tokens (123 MB a layer) on an M3 Ultra, 2.2 at 146
+# (mlx-lm issue 763), with 8 of them 3.8 times on an M1 Ultra (mlx issue 3837). On M5 it is less: 8
+# heads of 128 values take 1.45 times as long as one, 4 of them 1.06 (mlx-lm issue 1679), 6 of 256 about
+# 1.1 (mlx-lm pull request 1781). No measurement that is fitted to has more than 32 MiB.
+REPEATED_HEADS_MLX, REPEATED_HEADS_M5, REPEATED_FROM_MLX = 0.44, 0.11, 32 << 20
+# What MLX's scan of a recurrent layer takes for each token, as operations at the 16-bit peak: its
+# kernel goes through a prompt token by token (mlx_lm/models/gated_delta.py).
+SCAN_OPS = 2e8
 # Bytes moved to widen a weight: 2 written, 2 read again.
 WIDENING = 4
 LLAMA = ["cuda", "metal", "vulkan", "rocm", "cpu"]
@@ -457,6 +462,10 @@ def serving_key(row):
     return f"{engine}/{backend}/{era}"
 
 
+def is_mlx(row):
+    return row["engine"] == "mlx" and row["backend"] == "metal"
+
+
 def serving_columns(rows):
     d = Data(rows)
     # Sequences that run at once: as many as fit, and no more than the scheduler's usual 256.
@@ -477,6 +486,7 @@ def serving_columns(rows):
         routed=d.expert_share > 0, expert_tokens=np.where(d.expert_share > 0, d.prompt * d.expert_share, 1e18),
         widened=d.flag(lambda r: r["quant"] in ("GPTQ-Int4", "AWQ", "INT4", "W4A16")),
         drafted=d.drafted, yielded=1 + d.drafted * d.accepted, share=d.mtp_share,
+        scanned=d.recurrent_layers * d.flag(is_mlx), half_peak=np.where(d.half > 0, d.half, 1),
         step=d.flag(lambda r: r["kind"] in ("decode", "tpot")),
         first=d.flag(lambda r: r["kind"] in ("ttft", "prefill")), latency=d.flag(lambda r: r["kind"] == "ttft"),
     )
@@ -501,7 +511,7 @@ def serving_step_prompt(p, d, tokens):
     # Grouped products gain nothing from narrow formats.
     prompt = d["prompt_flops"] / products(d["peak"]) + d["routed_flops"] * filling / products(d["half"])
     prompt = join(d["prompt_weights"] / (width * sigmoid(of("bandwidth")) * d["bandwidth"]), prompt, 4) + layer * d["layers"] + reduce(d["prompt"])
-    return step, prompt
+    return step, prompt + d["prompt"] * d["scanned"] * np.exp(p["scan"]) / d["half_peak"]
 
 
 def serving(p, d):
@@ -537,6 +547,7 @@ def serving_fit(rows):
         "moe": (0.1, 0.3), "moe_compute": (-0.3, 0.4), "moe_prompt": (-0.3, 0.4), "widened": (-0.5, 0.4), "widened_layer": (0, 0.3),
         # Rejecting tokens and preparing the next round on the host, which a step hides otherwise.
         "round_ms": (np.log(3), 1), "proposal_ms": (np.log(1), 1),
+        "scan": (np.log(SCAN_OPS), 0.7),
     }
     counts = collections.Counter(serving_key(r) for r in rows)
     for key in serving_keys:
@@ -593,7 +604,7 @@ def llama_classes(steps, prompts):
                 unit_bytes=None if cpu else np.exp(of(p, "unit_bytes", backend)), soc_unit_bytes=np.exp(p["soc"]) if backend == "cuda" else 1,
                 cache_share=sigmoid(p["cache"] + metal * p["cache_metal"]),
                 latent_cache=np.exp(-p["latent_cache"] - metal * p["latent_cache_metal"]),
-                plain_attention_cache=np.exp(p["plain"]), repeated_heads=0, repeated_from=0,
+                plain_attention_cache=np.exp(p["plain"]), repeated_heads=0, repeated_heads_matrix=0, repeated_from=0,
                 half_experts=np.exp(p["half_experts"]) if backend == "vulkan" else 1,
                 compute=dict(share=np.exp(of(p, "compute", backend) - old * cpu * p["old_cpu"]), peak_exponent=p["peak_exponent"], peak="half_fast"),
                 # No batch was measured on a CPU: further tokens cost what those of a prompt do.
@@ -607,7 +618,7 @@ def llama_classes(steps, prompts):
                 attention=dict(share=np.exp(of(q, "attention", backend)), peak_exponent=q["attention_exponent"], peak="half_fast"),
                 latent_attention=np.exp(q["latent"]), plain_attention=np.exp(q["plain"]),
                 expert_tokens=np.exp(q["expert_tokens"]), moe=np.exp(q["moe"]), half_experts=1 if metal else np.exp(q["half_experts"]), layer_us=np.exp(of(q, "layer_us", backend)),
-                request_ms=5, pipeline=sigmoid(q["pipeline"]),
+                recurrent_ops=0, request_ms=5, pipeline=sigmoid(q["pipeline"]),
             ),
             decode_evidence=evidence(steps, [of_class(r) and r["batch"] == 1 for r in step.rows]),
             batch_evidence=evidence(steps, [of_class(r) and r["batch"] > 1 for r in step.rows]),
@@ -652,7 +663,8 @@ def serving_classes(served):
                 layer_us=layer, clock_exponent=0, moe_layer=np.exp(p["moe"]) - 1, recurrent_layer=np.exp(p["recurrent"]), latent_layer=np.exp(p["latent"]),
                 sequence_us=np.exp(of("sequence_us", key)), hop_us=200, reduce_us=np.exp(p["reduce_us"]), link_share=sigmoid(p["link"]),
                 bandwidth_share=sigmoid(of("bandwidth", key)), unit_bytes=np.exp(of("unit_bytes", key)), soc_unit_bytes=1, cache_share=sigmoid(of("cache", key)), latent_cache=1,
-                plain_attention_cache=1, repeated_heads=1 if rocm else REPEATED_HEADS_MLX if engine == "mlx" else 0, repeated_from=REPEATED_FROM_MLX if engine == "mlx" else 0, half_experts=1,
+                plain_attention_cache=1, repeated_heads=1 if rocm else REPEATED_HEADS_MLX if engine == "mlx" else 0,
+                repeated_heads_matrix=1 if rocm else REPEATED_HEADS_M5 if engine == "mlx" else 0, repeated_from=REPEATED_FROM_MLX if engine == "mlx" else 0, half_experts=1,
                 compute=dict(share=np.exp(of("compute", key)), peak_exponent=p["exponent"], peak="operands"),
                 further_tokens=None, k_types=1, round_ms=np.exp(p["round_ms"]), proposal_ms=np.exp(p["proposal_ms"]),
                 moe_compute=np.exp(p["moe_compute"]), widened_compute=np.exp(p["widened"]), widened_layer=np.exp(p["widened_layer"]),
@@ -660,6 +672,7 @@ def serving_classes(served):
             prefill=dict(
                 compute=prompts, half=prompts, widen="never", widen_share=1, power_exponent=0,
                 attention=prompts, latent_attention=1, plain_attention=1, expert_tokens=np.exp(p["expert_tokens"]), moe=np.exp(of("moe_prompt", key)), half_experts=1, layer_us=layer,
+                recurrent_ops=np.exp(p["scan"]) if (engine, backend) == ("mlx", "metal") else 0,
                 request_ms=np.exp(of("request_ms", key)), pipeline=0.7,
             ),
             decode_evidence=evidence(served, mine(lambda r: r["batch"] == 1 and r["kind"] not in ("ttft", "prefill"))),

@@ -97,6 +97,10 @@ def era(case):
         return "early2025" if version.startswith("0.4") else "current"
     if engine == "llama.cpp":
         # On a CPU, 2024 is before the products of repacked weights (January to November 2025).
+        # Contributed in January 2025, with Ollama of 2024 (ROCm has no class of that time).
+        early = source == "geerling" and case["source"].endswith(("/pull/11", "/issues/5"))
+        if early and case["backend"] in ("CUDA", "Metal"):
+            return "y2024"
         return "y2024" if version in ("May 2024", "4384") or version.startswith("8e672ef") else "current"
     return "y2024" if engine in ("deep-speed", "auto-awq") else "current"
 

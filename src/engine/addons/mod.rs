@@ -11,7 +11,7 @@ mod projector;
 
 pub use draft::{drafts, head_line};
 pub use lora::{Cut, LoraMemory, Widths, adapted};
-pub use projector::{on_demand, profiled, tower, warm_up};
+pub use projector::{image_tokens, on_demand, profiled, tower, warm_up};
 
 use super::adapter::EngineAdapter;
 use super::model_files::{Addons, ModelFiles, Proposer, Speculation};

@@ -6,6 +6,7 @@
 //! a layer: for towers of 331 and 461 million parameters this gives 1,011 and 1,192; actual widths
 //! are 1,024 and 1,152.
 
+use crate::architecture::Architecture;
 use crate::scenario::ProjectorType;
 use crate::units::{Bytes, Interval};
 
@@ -41,6 +42,32 @@ pub fn tower(parameters: u64, ty: ProjectorType) -> Interval<Bytes> {
             Interval::around((bytes * 2).scale(1.007), 0.993, 1.02)
         }
         ProjectorType::Q8_0 => Interval::around(bytes.scale(34.0 / 32.0 * 1.06), 0.94, 1.2),
+    }
+}
+
+/// Tokens that an image of 1024 x 1024 pixels takes in the context; 0 if the model sees none.
+///
+/// A projector merges patches, and some cut the image into tiles first: by the processors of the
+/// models (`preprocessor_config.json`) and `clip_n_output_tokens` (`tools/mtmd/clip.cpp`).
+pub fn image_tokens(architecture: &Architecture) -> u64 {
+    /// Pixels of the image along an edge.
+    const EDGE: u64 = 1024;
+    if architecture.extras.vision == 0 {
+        return 0;
+    }
+    let squares = |pixels: u64| EDGE.div_ceil(pixels).pow(2);
+    match architecture.gguf_arch.as_deref().unwrap_or_default() {
+        // Scaled to one size, whatever it was.
+        "gemma3" | "gemma3n" => 256,
+        "gemma4" => 280,
+        // Patches of 14 pixels, four of which are one token.
+        "qwen2vl" | "deepseek2" | "kimi-linear" | "glm4" | "glm4moe" => squares(28),
+        // The same, and a token at the end of each row.
+        "llama" | "mistral3" | "mistral4" => squares(28) + EDGE.div_ceil(28),
+        // Tiles of 336 pixels, and the whole as one more, of 144 tokens each.
+        "llama4" => 144 * (EDGE.div_ceil(336).pow(2).min(16) + 1),
+        // Patches of 16 pixels, four of which are one token: Qwen3-VL, Qwen3.5 and later.
+        _ => squares(32),
     }
 }
 

@@ -106,6 +106,13 @@ impl<'a> CheckpointAddons<'a> {
         self.adapter.addon_flags(self.addons(), self.architecture().extras.vision > 0)
     }
 
+    /// The lines of the host: what the engine pins there for prompts that leave the devices.
+    pub(in crate::engine) fn pinned(&self) -> Vec<Line> {
+        let pinned = self.base.scenario.addons.pinned_cache;
+        let source = "the size asked for, pinned as the engine starts";
+        vec![Line::exact(Term::PromptCache, pinned, "pinned", source)]
+    }
+
     /// Caches of the loaded MTP layers on each of `ranks` ranks. If only the parameter count of the
     /// MTP layers is known, one layer with the model's widest cache is assumed.
     pub(in crate::engine) fn mtp_caches(&self, ranks: u64) -> Vec<LayerCache> {

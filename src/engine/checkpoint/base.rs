@@ -3,6 +3,7 @@
 use super::file::Checkpoint;
 use crate::architecture::Architecture;
 use crate::catalog::{Device, DeviceKind};
+use crate::engine::addons::image_tokens;
 use crate::engine::model_files::Addons;
 use crate::engine::refusal::Refusal;
 use crate::hardware::{Hardware, InstalledDevice};
@@ -43,7 +44,8 @@ impl<'a> CheckpointBase<'a> {
         (context, users): (u64, u64),
         bytes: impl Fn(u64, u64) -> Bytes,
     ) -> (u64, u64) {
-        let live = (self.scenario.serving.live_tokens(context, users), users);
+        let serving = self.scenario.serving.with_images(image_tokens(self.architecture()));
+        let live = (serving.live_tokens(context, users), users);
         match bytes(live.0, live.1) >= bytes(context, 1) {
             true => live,
             false => (context, 1),

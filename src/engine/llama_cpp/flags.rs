@@ -46,6 +46,10 @@ pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
     if placement.host_expert_layers > 0 {
         flag(format!("--n-cpu-moe {}", placement.host_expert_layers));
     }
+    if scenario.parallel.rpc.is_some() && memory.len() > 1 {
+        let servers = (2..=memory.len()).map(|host| format!("host-{host}:50052"));
+        flag(format!("--rpc {}", servers.collect::<Vec<_>>().join(",")));
+    }
     if memory.len() > 1 {
         let split = match placement.divided {
             Division::Nothing => SplitMode::None,

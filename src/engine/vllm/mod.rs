@@ -431,11 +431,11 @@ impl Run for VllmRun<'_> {
              bill leaves becomes cache",
             self.utilisation as f64 / 1000.0
         );
-        bills(self.base.hardware, self.device_lines(context, users), &basis, Vec::new())
+        bills(self.base.hardware, self.device_lines(context, users), &basis, self.addons.pinned())
     }
 
     fn loads(&self, context: u64, users: u64) -> Loads {
-        loads(self.base.hardware, &self.device_lines(context, users), &[])
+        loads(self.base.hardware, &self.device_lines(context, users), &self.addons.pinned())
     }
 
     fn on<'b>(&'b self, hardware: &'b Hardware<'b>) -> Option<Box<dyn Run + 'b>> {
@@ -497,6 +497,10 @@ impl Run for VllmRun<'_> {
         flags.extend(cache.map(|cache| format!("--kv-cache-dtype {cache}")));
         if self.base.scenario.eager {
             flags.push("--enforce-eager".to_owned());
+        }
+        let pinned = self.base.scenario.addons.pinned_cache;
+        if pinned > Bytes::ZERO {
+            flags.push(format!("--kv-offloading-size {}", pinned.0.div_ceil(GIB)));
         }
         flags.extend(self.addons.flags());
         flags

@@ -162,6 +162,9 @@ pub struct StepCosts {
     /// read the cache once per query head; 0 in all current engines but MLX.
     #[serde(with = "decimal")]
     pub repeated_heads: f64,
+    /// The same on devices with matrix units, such as M5.
+    #[serde(with = "decimal")]
+    pub repeated_heads_matrix: f64,
     /// Bytes of a layer's cache that the device's last-level cache keeps, so that they are read again
     /// for nothing.
     #[serde(with = "decimal")]
@@ -253,6 +256,10 @@ pub struct PrefillCosts {
     /// The devices on which quantised weights are dequantised and multiplied like 16-bit ones.
     #[serde(rename = "widen")]
     pub dequantise: Dequantise,
+    /// What a token takes in a recurrent layer beside its products, as operations at the device's
+    /// 16-bit peak: where a scan goes through a prompt token by token. 0 where it works in chunks.
+    #[serde(with = "decimal")]
+    pub recurrent_ops: f64,
     /// Share of the memory bandwidth achieved when dequantising: 2 bytes per weight are written and
     /// read again.
     #[serde(rename = "widen_share")]
