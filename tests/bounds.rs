@@ -3,6 +3,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::disallowed_methods, reason = "a run that looks for the slowest tells how long")]
 
+#[path = "laws/mixed.rs"]
+mod mixed;
 #[path = "laws/questions.rs"]
 #[allow(dead_code, reason = "the laws use the rest")]
 mod questions;
@@ -13,8 +15,9 @@ use std::time::Instant;
 
 use headroom::catalog::Catalog;
 use headroom::curves::{CellCurves, CurveAxis, Frontier, SpeedByContext, SpeedByUsers};
-use headroom::engine::llama_cpp::placed_tensors;
+use headroom::engine::llama_cpp::{placed_graphs, placed_tensors};
 use headroom::estimate::report;
+use headroom::ranking::{self, Prepared};
 use headroom::scenario::{Scenario, Selected};
 use peak_alloc::PeakAlloc;
 
@@ -35,6 +38,7 @@ const DEAR: &[&str] = &[
     "model=minimax-m3&hw=tesla-p40*80&quant=Q3_K_L&ctx=150262&users=4&kv=q8_0",
     "model=ling-1t&hw=gtx-1070*66&quant=IQ2_KS&ctx=82565",
     "model=deepseek-v3.2-speciale&hw=apple-m5-max-40c,rx-6950-xt*64,apple-m5*36&ctx=1048576",
+    "model=nvidia-nemotron-3-super-120b-a12b-bf16&hw=rtx-3060-8gb*7&quant=IQ4_NL&users=15",
     "model=laguna-m.1&hw=gh200-144gb*64&quant=FP8&engine=vllm&ctx=4096&users=14",
     "model=mistral-large-instruct-2407&hw=h200-sxm*81&quant=BF16&engine=vllm&ctx=41018&users=8",
 ];
@@ -45,7 +49,6 @@ const DEAR: &[&str] = &[
 const TOO_DEAR: &[(&str, u64, usize)] = &[
     ("model=minimax-m3&hw=h200-sxm*8&users=256&quant=Q4_K_M", 10, 121),
     ("model=nvidia-nemotron-3-ultra-550b-a55b-bf16&hw=a16*8&quant=IQ1_S&ctx=32768&users=7", 7, 10),
-    ("model=nvidia-nemotron-3-super-120b-a12b-bf16&hw=rtx-3060-8gb*7&quant=IQ4_NL&users=15", 3, 10),
     (
         "model=gemma-3n-e4b-it&hw=rtx-5060-ti-16gb*69&quant=IQ2_KS&ctx=131072&users=11&lora=648*27",
         3,
@@ -133,4 +136,26 @@ fn no_answer_takes_long_or_much_memory() {
     }
     costs.iter().for_each(show);
     assert!(costs.is_empty(), "{} cost too much", costs.len());
+}
+
+/// Graphs that a line of a batch may need on average, and thousands of tensors in them.
+const A_LINE: (u64, u64) = (8, 6);
+/// Lines that are counted: of a longer batch later lines find more graphs that are made.
+const LINES: u64 = 300;
+
+#[test]
+fn a_line_of_a_batch_places_few_graphs() {
+    let prepared = Prepared::new(Catalog::bundled());
+    let (graphs, tensors) = (placed_graphs(), placed_tensors());
+    let mut cells = 0;
+    for line in mixed::lines(LINES as usize) {
+        let (scenario, _) = Scenario::from_query(&line);
+        cells += ranking::report_with(&prepared, &scenario, Vec::new()).cells.len() as u64;
+    }
+    let (graphs, tensors) = (placed_graphs() - graphs, placed_tensors() - tensors);
+    println!("{LINES} lines, {cells} answered: {graphs} graphs of {tensors} tensors");
+    assert!(cells > LINES * 8 / 10, "{cells} lines of {LINES} are answered");
+    let (most, thousands) = A_LINE;
+    assert!(graphs > 0 && graphs <= most * LINES, "{graphs} graphs for {LINES} lines");
+    assert!(tensors <= thousands * 1000 * LINES, "{tensors} tensors for {LINES} lines");
 }

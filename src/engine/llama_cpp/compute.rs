@@ -72,7 +72,10 @@ pub(super) fn pass(
     types.push(BufferType { alignment: HOST_ALIGNMENT });
     let sizes = graph.buffers(&types, copies);
     #[cfg(not(target_arch = "wasm32"))]
-    PLACED.set(PLACED.get() + graph.len() as u64);
+    PLACED.set({
+        let (graphs, tensors) = PLACED.get();
+        (graphs + 1, tensors + graph.len() as u64)
+    });
     keep(graph);
     sizes
 }
@@ -84,13 +87,20 @@ thread_local! {
 
 #[cfg(not(target_arch = "wasm32"))]
 thread_local! {
-    static PLACED: Cell<u64> = const { Cell::new(0) };
+    /// Graphs, and tensors in them.
+    static PLACED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
 /// Returns how many tensors of graphs this thread has placed: most of the work of an answer.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn placed_tensors() -> u64 {
-    PLACED.get()
+    PLACED.get().1
+}
+
+/// Returns how many graphs this thread has placed.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn placed_graphs() -> u64 {
+    PLACED.get().0
 }
 
 fn keep(graph: Graph) {
