@@ -46,21 +46,22 @@ fn computed(
     let copies = placement.pipeline_copies(architecture);
     let kinds = &graph::kinds(architecture);
     let model = graph::Model { architecture, kinds, weights, is_whole };
-    split(&pass(&model, &batch, placement, copies, ContextRange::HERE), 0)
+    split(&pass(&model, &batch, placement, copies, (ContextRange::HERE, true)), 0)
 }
 
 /// Simulates the graph of `batch` once. The sizes hold for the steps of context within `span`,
-/// where all tensors grow linearly.
+/// where all tensors grow linearly; of a large graph for its own context alone, unless the range
+/// `is_needed`.
 pub(super) fn pass(
     model: &graph::Model<'_>,
     batch: &Batch,
     placement: &Placement,
     copies: u64,
-    span: ContextRange,
+    (span, is_needed): (ContextRange, bool),
 ) -> BufferSizes {
     let build = |batch: &Batch| graph::build(model, batch, placement, SPARE.take());
     let mut graph = build(batch);
-    if span != ContextRange::HERE {
+    if span != ContextRange::HERE && (is_needed || graph.is_small()) {
         let step = if span.on > 0 { 1 } else { -1 };
         let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
         let neighbour = Batch { cells: batch.cells.with(full), ..*batch };

@@ -168,7 +168,8 @@ impl GraphCache {
         };
         let kinds = self.kinds(architecture);
         let model = graph::Model { architecture, kinds, weights, is_whole: false };
-        let sizes = pass(&model, &batch, placement, copies, span);
+        let is_needed = !group.is_empty();
+        let sizes = pass(&model, &batch, placement, copies, (span, is_needed));
         let answer = split(&sizes, 0);
         group.push(Graph { full, sizes });
         *count += 1;
