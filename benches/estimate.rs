@@ -9,15 +9,19 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
+#[path = "../tests/laws/mixed.rs"]
+mod mixed;
+
 use std::time::Instant;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use headroom::ask::ask;
 use headroom::catalog::Catalog;
+use headroom::engine::llama_cpp::{placed_graphs, placed_tensors};
 use headroom::estimate::{self, Files, MAX_CELLS, report, row};
 use headroom::quant::{Mix, Quant};
-use headroom::ranking::{Prepared, Ranking, rank};
+use headroom::ranking::{self, Prepared, Ranking, rank};
 use headroom::scenario::{DeviceCount, Machine, Scenario};
 
 fn main() {
@@ -26,6 +30,7 @@ fn main() {
     divan::main();
     budgets();
     rankings();
+    batch();
 }
 
 /// A frame at 60 Hz, in milliseconds.
@@ -105,6 +110,26 @@ fn rankings() {
             all - order
         );
     }
+}
+
+/// Lines of a batch on one core, and what is counted of them.
+fn batch() {
+    const LINES: usize = 2000;
+    let prepared = Prepared::new(Catalog::bundled());
+    let (graphs, tensors) = (placed_graphs(), placed_tensors());
+    let start = Instant::now();
+    for line in mixed::lines(LINES) {
+        black_box(ranking::report_with(&prepared, &scenario(&line), Vec::new()));
+    }
+    let us = start.elapsed().as_secs_f64() * 1e6;
+    let a_line = |n: f64| n / LINES as f64;
+    let (graphs, tensors) = (placed_graphs() - graphs, placed_tensors() - tensors);
+    println!(
+        "batch of {LINES} mixed lines: {:.0} us, {:.2} graphs and {:.0} tensors a line",
+        a_line(us),
+        a_line(graphs as f64),
+        a_line(tensors as f64)
+    );
 }
 
 fn scenario(query: &str) -> Scenario {

@@ -3,6 +3,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::disallowed_methods, reason = "a run that looks for the slowest tells how long")]
 
+#[path = "laws/mixed.rs"]
+mod mixed;
 #[path = "laws/questions.rs"]
 #[allow(dead_code, reason = "the laws use the rest")]
 mod questions;
@@ -13,8 +15,9 @@ use std::time::Instant;
 
 use headroom::catalog::Catalog;
 use headroom::curves::{CellCurves, CurveAxis, Frontier, SpeedByContext, SpeedByUsers};
-use headroom::engine::llama_cpp::placed_tensors;
+use headroom::engine::llama_cpp::{placed_graphs, placed_tensors};
 use headroom::estimate::report;
+use headroom::ranking::{self, Prepared};
 use headroom::scenario::{Scenario, Selected};
 use peak_alloc::PeakAlloc;
 
@@ -39,19 +42,23 @@ const DEAR: &[&str] = &[
     "model=mistral-large-instruct-2407&hw=h200-sxm*81&quant=BF16&engine=vllm&ctx=41018&users=8",
 ];
 
+/// Dear ones of which only the report is within the bounds.
+const DEAR_REPORTS: &[&str] = &[
+    "model=nvidia-nemotron-3-super-120b-a12b-bf16&hw=rtx-3060-8gb*7&quant=IQ4_NL&users=15",
+    "model=glm-5.3&hw=tesla-t4*19&quant=IQ2_M&ctx=131072",
+];
+
 /// Questions whose answers cost more than they may, with the millions of tensors that each places now
 /// and the megabytes that it needs: a search over placements where each layer has memory of its own.
 /// They must not grow.
 const TOO_DEAR: &[(&str, u64, usize)] = &[
     ("model=minimax-m3&hw=h200-sxm*8&users=256&quant=Q4_K_M", 10, 121),
-    ("model=nvidia-nemotron-3-ultra-550b-a55b-bf16&hw=a16*8&quant=IQ1_S&ctx=32768&users=7", 7, 10),
-    ("model=nvidia-nemotron-3-super-120b-a12b-bf16&hw=rtx-3060-8gb*7&quant=IQ4_NL&users=15", 3, 10),
+    ("model=nvidia-nemotron-3-ultra-550b-a55b-bf16&hw=a16*8&quant=IQ1_S&ctx=32768&users=7", 5, 10),
     (
         "model=gemma-3n-e4b-it&hw=rtx-5060-ti-16gb*69&quant=IQ2_KS&ctx=131072&users=11&lora=648*27",
         3,
         10,
     ),
-    ("model=glm-5.3&hw=tesla-t4*19&quant=IQ2_M&ctx=131072", 3, 10),
 ];
 
 /// What an answer cost.
@@ -106,6 +113,7 @@ fn no_answer_takes_long_or_much_memory() {
     let seed = setting("HEADROOM_SEED").unwrap_or(1);
     let questions: Option<u64> = setting("HEADROOM_QUESTIONS");
     let drawn = (0..questions.unwrap_or(QUESTIONS)).map(|n| questions::drawn(seed, n).query());
+    let drawn = drawn.chain(DEAR_REPORTS.iter().map(|query| (*query).to_owned()));
     let drawn = drawn.flat_map(|query| costs_of(&query, false));
     let dear = DEAR.iter().flat_map(|query| costs_of(query, true));
     let mut costs: Vec<Cost> = dear.chain(drawn).collect();
@@ -133,4 +141,26 @@ fn no_answer_takes_long_or_much_memory() {
     }
     costs.iter().for_each(show);
     assert!(costs.is_empty(), "{} cost too much", costs.len());
+}
+
+/// Graphs that a line of a batch may need on average, and thousands of tensors in them.
+const A_LINE: (u64, u64) = (8, 6);
+/// Lines that are counted: of a longer batch later lines find more graphs that are made.
+const LINES: u64 = 300;
+
+#[test]
+fn a_line_of_a_batch_places_few_graphs() {
+    let prepared = Prepared::new(Catalog::bundled());
+    let (graphs, tensors) = (placed_graphs(), placed_tensors());
+    let mut cells = 0;
+    for line in mixed::lines(LINES as usize) {
+        let (scenario, _) = Scenario::from_query(&line);
+        cells += ranking::report_with(&prepared, &scenario, Vec::new()).cells.len() as u64;
+    }
+    let (graphs, tensors) = (placed_graphs() - graphs, placed_tensors() - tensors);
+    println!("{LINES} lines, {cells} answered: {graphs} graphs of {tensors} tensors");
+    assert!(cells > LINES * 8 / 10, "{cells} lines of {LINES} are answered");
+    let (most, thousands) = A_LINE;
+    assert!(graphs > 0 && graphs <= most * LINES, "{graphs} graphs for {LINES} lines");
+    assert!(tensors <= thousands * 1000 * LINES, "{tensors} tensors for {LINES} lines");
 }

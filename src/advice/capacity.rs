@@ -283,7 +283,13 @@ impl<'a> Capacity<'a> {
     /// takes; negative if the model does not run.
     fn offload_headroom(&self, context: u64, users: u64, effort: Effort) -> i64 {
         let as_it_lies = || self.run.loads(context, users);
+        // On several devices each placement that is looked at has a graph of its own, so what is
+        // stored is asked first.
+        let is_ruled_out = effort == Effort::Quick
+            && self.run.hardware().parts.len() > 1
+            && self.run.placed_anew(context, users, Effort::Bound).is_none();
         let (loads, is_placed) = match self.scenario.offload {
+            Offload::Auto if is_ruled_out => (as_it_lies(), false),
             Offload::Auto => match self.run.placed_anew(context, users, effort) {
                 Some(run) => (run.loads(context, users), true),
                 None => (as_it_lies(), false),

@@ -125,12 +125,13 @@ impl<'a> FileStore<'a> {
 }
 
 impl Kept<'_> {
-    /// The place of the settings of `scenario`. Where there are too many of them, or of files, all are
-    /// let go first.
+    /// The place of the settings of `scenario`. Where there are too many of them, or of files, all
+    /// files are let go first; graphs, which are small and take longer to make, are not.
     fn settings(&mut self, scenario: &Scenario) -> usize {
         let Scenario { imatrix, kv, addons, .. } = scenario;
         if self.files.len() >= MOST || self.settings.len() >= MOST {
-            *self = Kept::default();
+            self.files.clear();
+            self.settings.clear();
         }
         let is_same = |settings: &FileSettings| {
             (settings.imatrix, settings.kv) == (*imatrix, *kv) && settings.addons == *addons

@@ -46,21 +46,22 @@ fn computed(
     let copies = placement.pipeline_copies(architecture);
     let kinds = &graph::kinds(architecture);
     let model = graph::Model { architecture, kinds, weights, is_whole };
-    split(&pass(&model, &batch, placement, copies, ContextRange::HERE), 0)
+    split(&pass(&model, &batch, placement, copies, (ContextRange::HERE, true)), 0)
 }
 
 /// Simulates the graph of `batch` once. The sizes hold for the steps of context within `span`,
-/// where all tensors grow linearly.
+/// where all tensors grow linearly; of a large graph for its own context alone, unless the range
+/// `is_needed`.
 pub(super) fn pass(
     model: &graph::Model<'_>,
     batch: &Batch,
     placement: &Placement,
     copies: u64,
-    span: ContextRange,
+    (span, is_needed): (ContextRange, bool),
 ) -> BufferSizes {
     let build = |batch: &Batch| graph::build(model, batch, placement, SPARE.take());
     let mut graph = build(batch);
-    if span != ContextRange::HERE {
+    if span != ContextRange::HERE && (is_needed || graph.is_small()) {
         let step = if span.on > 0 { 1 } else { -1 };
         let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
         let neighbour = Batch { cells: batch.cells.with(full), ..*batch };
@@ -72,7 +73,10 @@ pub(super) fn pass(
     types.push(BufferType { alignment: HOST_ALIGNMENT });
     let sizes = graph.buffers(&types, copies);
     #[cfg(not(target_arch = "wasm32"))]
-    PLACED.set(PLACED.get() + graph.len() as u64);
+    PLACED.set({
+        let (graphs, tensors) = PLACED.get();
+        (graphs + 1, tensors + graph.len() as u64)
+    });
     keep(graph);
     sizes
 }
@@ -84,13 +88,20 @@ thread_local! {
 
 #[cfg(not(target_arch = "wasm32"))]
 thread_local! {
-    static PLACED: Cell<u64> = const { Cell::new(0) };
+    /// Graphs, and tensors in them.
+    static PLACED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
 /// Returns how many tensors of graphs this thread has placed: most of the work of an answer.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn placed_tensors() -> u64 {
-    PLACED.get()
+    PLACED.get().1
+}
+
+/// Returns how many graphs this thread has placed.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn placed_graphs() -> u64 {
+    PLACED.get().0
 }
 
 fn keep(graph: Graph) {

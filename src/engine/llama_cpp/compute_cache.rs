@@ -52,6 +52,8 @@ struct Known {
     graphs: Vec<HashMap<Batch, Vec<Graph>>>,
     /// How many graphs there are.
     count: usize,
+    /// Numbers of sequences with which several contexts were asked for, and the first one.
+    varied: Vec<u64>,
     /// For a quantisation, and whether it uses an importance matrix: hashes of the weights outside
     /// of the layers, and of each layer.
     weights: HashMap<(Quant, bool), Vec<u64>>,
@@ -83,11 +85,13 @@ struct Run {
     device: Option<usize>,
     has_host_experts: bool,
     /// Its first and its last layers, at most [`ENDS`] of each. A layer is a hash of its equal
-    /// layers in the model, of where its cache is, and of the weights that a device may get copies
-    /// of.
+    /// layers in the model, and of where its cache is.
     ends: Vec<u64>,
     /// Which layers follow each other between these.
     pairs: Vec<(u64, u64)>,
+    /// Hashes of the weights of its layers that a device may get copies of, in any order, and of
+    /// those of its last layer: a copy reuses the memory of the one before it.
+    copied: Vec<u64>,
 }
 
 /// The buffers of one simulated graph.
@@ -130,7 +134,7 @@ impl GraphCache {
         if known.count >= MOST {
             *known = Known::default();
         }
-        let Known { placements, classes, graphs, count, weights: hashes } = &mut *known;
+        let Known { placements, classes, graphs, count, varied, weights: hashes } = &mut *known;
         let copied = placement.copies_weights(architecture).then_some(types);
         let placements = placements.entry((copies, copied)).or_default();
         let index = placements.get(placement).copied().unwrap_or_else(|| {
@@ -153,14 +157,19 @@ impl GraphCache {
         if let Some(split) = group.iter().find_map(|graph| graph.at(full)) {
             return split;
         }
-        // After a second context more of them are likely, so determining the range pays off.
-        let span = match group.is_empty() {
-            true => ContextRange::HERE,
-            false => even(architecture, &batch),
+        // Determining the range pays off where more contexts are likely: with the users of a question,
+        // of which the first are asked for first, and after a second context with any others.
+        if (!group.is_empty() || *count == 0) && !varied.contains(&batch.sequences) {
+            varied.push(batch.sequences);
+        }
+        let span = match varied.contains(&batch.sequences) {
+            true => even(architecture, &batch),
+            false => ContextRange::HERE,
         };
         let kinds = self.kinds(architecture);
         let model = graph::Model { architecture, kinds, weights, is_whole: false };
-        let sizes = pass(&model, &batch, placement, copies, span);
+        let is_needed = !group.is_empty();
+        let sizes = pass(&model, &batch, placement, copies, (span, is_needed));
         let answer = split(&sizes, 0);
         group.push(Graph { full, sizes });
         *count += 1;
@@ -196,30 +205,40 @@ fn class(
     let devices = placement.layer_devices(architecture);
     let place = |il: usize| (devices[il], (il as u64) < placement.host_expert_layers);
     let layer = |il: usize| {
-        let (device, has_host_experts) = place(il);
         let cache = graph::cache_layer(architecture, il);
-        let copied = match device.is_none() || has_host_experts {
-            true => weights.get(il + 1).copied().unwrap_or_default(),
-            false => 0,
-        };
         let mut hasher = DefaultHasher::new();
-        (kinds[il], (cache != il).then(|| place(cache).0), copied).hash(&mut hasher);
+        (kinds[il], (cache != il).then(|| place(cache).0)).hash(&mut hasher);
+        hasher.finish()
+    };
+    // Of layers that differ otherwise, equal weights are not the same.
+    let copied = |il: usize| {
+        let mut hasher = DefaultHasher::new();
+        (kinds[il], weights.get(il + 1)).hash(&mut hasher);
         hasher.finish()
     };
     let layers: Vec<usize> = (0..kinds.len()).collect();
     let runs = layers.chunk_by(|a, b| place(*a) == place(*b)).map(|run| {
         let (device, has_host_experts) = place(run[0]);
         let layers: Vec<u64> = run.iter().map(|il| layer(*il)).collect();
-        // In a pipeline and with indexers layers have inputs of their own, which add up; between
-        // Mamba layers the copies of differing weights leave gaps that depend on them all.
-        let most = if copies > 1 || varied { layers.len() } else { ENDS };
+        // With indexers layers have inputs of their own, which add up; between Mamba layers the
+        // copies of differing weights leave gaps that depend on them all.
+        let most = if varied { layers.len() } else { ENDS };
         let first = layers.len().min(most);
         let last = layers.len().saturating_sub(most).max(first);
         let ends = layers[..first].iter().chain(&layers[last..]).copied().collect();
         let pairs = layers[first.saturating_sub(1)..last].windows(2);
         let mut pairs: Vec<(u64, u64)> = pairs.map(|pair| (pair[0], pair[1])).collect();
         sort::distinct(&mut pairs);
-        Run { device, has_host_experts, ends, pairs }
+        let mut copied: Vec<u64> = match device.is_none() || has_host_experts {
+            true => run.iter().map(|il| copied(*il)).collect(),
+            false => Vec::new(),
+        };
+        let last = copied.last().copied();
+        if !varied {
+            sort::distinct(&mut copied);
+            copied.extend(last);
+        }
+        Run { device, has_host_experts, ends, pairs, copied }
     });
     let runs = runs.collect();
     Class {

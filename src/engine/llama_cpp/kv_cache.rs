@@ -195,7 +195,8 @@ struct Caches {
     /// rows are as wide as the widest, even those of layers without attention unless the model is
     /// recurrent.
     transposed: Option<u64>,
-    hybrid: bool,
+    /// Whether layers without a mixer have such rows, too.
+    fills_gaps: bool,
     /// Whether nothing is cached, as in an encoder.
     absent: bool,
 }
@@ -203,13 +204,15 @@ struct Caches {
 impl Caches {
     fn new(architecture: &Architecture, settings: &Settings) -> Caches {
         let mixers = || architecture.layers.iter().map(|layer| &layer.mixer);
-        let widest = mixers().filter_map(values).max().unwrap_or(0);
+        let widest = || mixers().filter_map(values).max().unwrap_or(0);
+        let is_recurrent = |mixer| recurrent_bytes(mixer, architecture.hidden_size) > 0;
+        let transposed = (!settings.flash_attention).then(widest);
         Caches {
             cells: Cells::new(architecture, settings),
             kv: settings.kv,
             absent: Family::of(architecture).encoder,
-            transposed: (!settings.flash_attention).then_some(widest),
-            hybrid: mixers().any(|mixer| recurrent_bytes(mixer, architecture.hidden_size) > 0),
+            transposed,
+            fills_gaps: transposed.is_some() && !mixers().any(is_recurrent),
         }
     }
 
@@ -243,7 +246,7 @@ impl Caches {
                     index: index(m.indexer),
                 })
             }
-            Mixer::None if !self.hybrid && self.transposed.is_some() => Some(CacheRow {
+            Mixer::None if self.fills_gaps => Some(CacheRow {
                 cells: all(Reach::Full),
                 value: value(Some(0)),
                 ..CacheRow::default()

@@ -28,7 +28,7 @@ mod weights;
 
 pub use compute::compute;
 #[cfg(not(target_arch = "wasm32"))]
-pub use compute::{compute_whole, placed_tensors};
+pub use compute::{compute_whole, placed_graphs, placed_tensors};
 pub use compute_cache::GraphCache;
 pub use file_size::FileSize;
 pub use front_ends::{FrontEnd, IK_LLAMA_CPP, KOBOLD_CPP, LLAMA_SERVER, LM_STUDIO, OLLAMA};

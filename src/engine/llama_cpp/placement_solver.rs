@@ -215,14 +215,22 @@ pub fn solve(
     let layers = |n: u64| place(request, sizes, memory, all - n, 0);
     let relieved = |standard: Standard, high: u64, on_host: &dyn Fn(u64) -> Placement| {
         let relieves = |loads: &Loads| loads.devices.iter().all(standard.device);
-        // Where the least that has to leave the only device is already too much for the RAM, no
-        // graph need be placed. In a shared memory nothing leaves.
-        if memory.len() == 1 && !request.is_shared {
+        // On one device, what is stored says how much has to leave it at least, and compute buffers,
+        // which are mostly the same wherever layers are, about how much. Several devices have shares
+        // that are rounded, so that less may do than about as much.
+        let mut near = None;
+        if let [_] = memory {
             let bound = |n| estimator.lower_bound(&on_host(n));
             let least = first_true(1, high, |n| relieves(&bound(n)))?;
-            if !bound(least).host.fits_expectedly() {
+            let (placement, bound_of_least) = (on_host(least), bound(least));
+            // Where the least that has to leave is already too much for the RAM, no graph need be
+            // placed. In a shared memory nothing leaves.
+            if !request.is_shared && !bound_of_least.host.fits_expectedly() {
                 return None;
             }
+            let compute = beyond(&estimator.loads(&placement), &bound_of_least);
+            let relieves_with = |n| relieves(&with_compute(bound(n), &compute));
+            near = Some(first_true(least, high, relieves_with).unwrap_or(high));
         }
         let last = Cell::new(None);
         let holds = |n| {
@@ -233,7 +241,10 @@ pub fn solve(
             }
             holds
         };
-        first_true(1, high, holds)?;
+        match near {
+            Some(near) => first_true_near(1, high, near, holds),
+            None => first_true(1, high, holds),
+        }?;
         let placement = last.take()?;
         estimator.satisfies(standard.machine, &placement).then_some(placement)
     };
@@ -360,11 +371,8 @@ fn rebalance(
             return Some(placement);
         }
         let compute = beyond(&loads, &bound);
-        let estimate = |placement: &Placement| {
-            let mut loads = estimator.lower_bound(placement);
-            loads.devices.iter_mut().zip(&compute).for_each(|(load, c)| load.used = load.used + *c);
-            loads
-        };
+        let estimate =
+            |placement: &Placement| with_compute(estimator.lower_bound(placement), &compute);
         placement = level(placement, loads, estimate, &good)?;
     }
     good(&estimator.loads(&placement)).then_some(placement)
@@ -377,6 +385,12 @@ const REBALANCINGS: usize = 3;
 fn beyond(loads: &Loads, bound: &Loads) -> Vec<Interval<Bytes>> {
     let each = loads.devices.iter().zip(&bound.devices);
     each.map(|(load, bound)| load.used.minus(bound.used)).collect()
+}
+
+/// `loads` with `compute` more on each device.
+fn with_compute(mut loads: Loads, compute: &[Interval<Bytes>]) -> Loads {
+    loads.devices.iter_mut().zip(compute).for_each(|(load, c)| load.used = load.used + *c);
+    loads
 }
 
 /// Moves layers from the fullest device to the emptiest until the loads that `estimate` gives are
@@ -408,10 +422,37 @@ fn level(
 /// The smallest `n` in `low..=high` for which `holds`, a predicate that is false up to some point
 /// and true from there on.
 fn first_true(low: u64, high: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
-    if low > high || !holds(high) {
-        return None;
+    (low <= high && holds(high)).then(|| first_between(low, high, holds))
+}
+
+/// The same, looked for around `near` in steps that double: two looks where that is right.
+fn first_true_near(low: u64, high: u64, near: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
+    let near = near.clamp(low, high);
+    let mut step = 1;
+    if holds(near) {
+        let mut yes = near;
+        while yes > low {
+            let below = yes.saturating_sub(step).max(low);
+            if !holds(below) {
+                return Some(first_between(below + 1, yes, holds));
+            }
+            (yes, step) = (below, step.saturating_mul(2));
+        }
+        return Some(yes);
     }
-    let (mut no, mut yes) = (low, high);
+    let mut no = near;
+    while no < high {
+        let above = no.saturating_add(step).min(high);
+        if holds(above) {
+            return Some(first_between(no + 1, above, holds));
+        }
+        (no, step) = (above, step.saturating_mul(2));
+    }
+    None
+}
+
+/// The smallest `n` from `no` to `yes`, which is one, for which `holds`.
+fn first_between(mut no: u64, mut yes: u64, holds: impl Fn(u64) -> bool) -> u64 {
     while no < yes {
         let middle = no + (yes - no) / 2;
         if holds(middle) {
@@ -420,7 +461,7 @@ fn first_true(low: u64, high: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
             no = middle + 1;
         }
     }
-    Some(yes)
+    yes
 }
 
 #[cfg(test)]
@@ -497,6 +538,20 @@ mod tests {
         assert_eq!(split_with_mtp(46, 0, &[GIB, GIB]), [23, 23]);
         assert_eq!(split_with_mtp(3, 4, &[GIB, GIB, GIB]), [2, 0, 1]);
         assert_eq!(split_with_mtp(1, 2, &[GIB, GIB]), [1, 0]);
+    }
+
+    #[test]
+    fn the_first_true_is_found_from_anywhere() {
+        for (wanted, near) in (1..=12).flat_map(|wanted| (0..14).map(move |near| (wanted, near))) {
+            let found = first_true_near(1, 10, near, |n| n >= wanted);
+            assert_eq!(found, (wanted <= 10).then_some(wanted), "{wanted} from {near}");
+        }
+        let looks = Cell::new(0);
+        first_true_near(1, 1000, 600, |n| {
+            looks.set(looks.get() + 1);
+            n >= 600
+        });
+        assert_eq!(looks.get(), 2);
     }
 
     #[test]

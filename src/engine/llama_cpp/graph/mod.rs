@@ -35,6 +35,8 @@ const I64: u8 = 8;
 
 /// How often a repeating block of layers is built before further repetitions are skipped.
 const TURNS: usize = 2;
+/// How often on several devices, which get copies of what all layers read.
+const TURNS_ON_SEVERAL: usize = 3;
 /// Maximum length of a repeating block of layers.
 const MAX_BLOCK: usize = 12;
 
@@ -222,8 +224,8 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the layers to build. In a sequence of repeating blocks, memory settles into a
-    /// pattern after a few repetitions, and further ones add nothing: except on several devices,
-    /// which get copies of what all layers read, before the first of theirs.
+    /// pattern after a few repetitions, and further ones add nothing: except on several devices
+    /// with delta nets, between whose gaps the copies that a device gets lie.
     ///
     /// Blocks have an even number of layers because the residual stream alternates between two
     /// places.
@@ -236,9 +238,13 @@ impl<'a> Builder<'a> {
         let layers = self.on_distinct_devices(&kinds);
         let devices = layers.chunk_by(|a, b| self.places[*a] == self.places[*b]);
         let devices = devices.filter(|run| self.places[run[0]] != self.host).count();
-        if devices > 1 || self.holds_memory_for_every_layer() {
+        let leaves_gaps =
+            |layer: &Layer| matches!(layer.mixer, Mixer::GatedDeltaNet(_) | Mixer::Kda(_));
+        let is_settled = devices <= 1 || !self.architecture.layers.iter().any(leaves_gaps);
+        if self.holds_memory_for_every_layer() || !is_settled {
             return layers;
         }
+        let turns = if devices > 1 { TURNS_ON_SEVERAL } else { TURNS };
         let mut built: Vec<usize> = Vec::new();
         for il in layers {
             built.push(il);
@@ -247,7 +253,7 @@ impl<'a> Builder<'a> {
                 (kinds[il], self.places[il])
             };
             let turn = (2..=MAX_BLOCK).step_by(2).find(|block| {
-                let turns = block * (TURNS + 1);
+                let turns = block * (turns + 1);
                 turns <= built.len() && (0..turns - block).all(|i| kind(i) == kind(i + block))
             });
             if let Some(block) = turn {
