@@ -125,7 +125,7 @@ impl Profile {
         }
         let settings = KvSettings {
             cache_type: if self.kv_bytes == 1 { CacheType::Fp8 } else { CacheType::F16 },
-            batched: tokens,
+            batched: Some(tokens),
             speculative: self.speculative,
             cache_ranks: 1,
             stages: self.pipeline.unwrap_or(1),

@@ -28,8 +28,8 @@ const COMPRESSED_ALIGNMENT: u64 = 576;
 pub struct Settings {
     /// The type of a cached value: 16 bits, or FP8 with `--kv-cache-dtype fp8`.
     pub cache_type: CacheType,
-    /// `max_num_batched_tokens`.
-    pub batched: u64,
+    /// `max_num_batched_tokens`; `None` for whole prompts.
+    pub batched: Option<u64>,
     /// Tokens drafted at once in speculative decoding; 0 without it.
     pub speculative: u64,
     /// Pipeline stages, each of which has a batch of its own in flight.
@@ -117,7 +117,7 @@ impl KvLayout {
     /// Maximum number of blocks that a sequence of `context` tokens takes, over all groups.
     pub fn blocks(&self, context: u64) -> u64 {
         let Settings { speculative, release, .. } = self.settings;
-        let in_flight = self.settings.in_flight(self.compressed);
+        let in_flight = self.settings.in_flight(context, self.compressed);
         let blocks = |group: &Group| match group.kind {
             Kind::Full => context.div_ceil(self.settings.cache_ranks.max(1)).div_ceil(group.block),
             // The window plus the tokens scheduled but not yet computed; the window may start
@@ -294,12 +294,17 @@ fn compressed_groups(caches: &[LayerCache], settings: Settings) -> (Vec<Group>, 
     (groups, block_bytes)
 }
 
+/// The tokens of a step: `max_num_batched_tokens`, or a prompt of `context` tokens.
+pub fn batched(max_num_batched_tokens: Option<u64>, context: u64) -> u64 {
+    max_num_batched_tokens.unwrap_or(context.max(2048))
+}
+
 impl Settings {
-    /// Tokens that are scheduled but not computed yet. Of a compressed cache most logs have one
-    /// batch, those of 0.26 too.
-    fn in_flight(&self, compressed: bool) -> u64 {
+    /// Tokens of sequences of `context` tokens that are scheduled but not computed yet. Of a compressed
+    /// cache most logs have one batch, those of 0.26 too.
+    fn in_flight(&self, context: u64, compressed: bool) -> u64 {
         let batches = if compressed { 1 } else { self.release.batches_in_flight() };
-        self.batched.saturating_mul(batches.max(self.stages))
+        batched(self.batched, context).saturating_mul(batches.max(self.stages))
     }
 }
 
@@ -311,7 +316,7 @@ mod tests {
     fn settings(release: u16) -> Settings {
         Settings {
             cache_type: CacheType::F16,
-            batched: 8192,
+            batched: Some(8192),
             speculative: 0,
             cache_ranks: 1,
             stages: 1,

@@ -6,6 +6,7 @@
 
 mod kv_cache;
 
+use kv_cache::batched;
 pub use kv_cache::{KvLayout, Settings as KvSettings};
 
 use std::ops::Range;
@@ -155,7 +156,7 @@ struct VllmRun<'a> {
     base: CheckpointBase<'a>,
     ranks: Ranks,
     default_sequences: u64,
-    batched: u64,
+    batched: Option<u64>,
     utilisation: u64,
     release: Release,
     cache_type: CacheType,
@@ -180,9 +181,8 @@ impl<'a> VllmRun<'a> {
         }
         let cache_type = cache_type(scenario.kv, CACHE_TYPES)?;
         let release = Release::of(scenario);
-        let (default_sequences, default_batched) =
-            default_batch(&hardware.parts[0], release, scenario.context);
-        let batched = scenario.max_num_batched_tokens.unwrap_or(default_batched);
+        let (default_sequences, default_batched) = default_batch(&hardware.parts[0], release);
+        let batched = scenario.max_num_batched_tokens.or(default_batched);
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
@@ -247,8 +247,8 @@ impl<'a> VllmRun<'a> {
     }
 
     /// Checks that the pool has a block for the recurrent state of each sequence that the engine
-    /// prepares for, where it holds a sequence at all: the engine refuses to capture CUDA graphs of
-    /// decoding with fewer. Source: `config/compilation.py`.
+    /// prepares for, where it holds a sequence at all, however short: the engine refuses to capture
+    /// CUDA graphs of decoding with fewer. Source: `config/compilation.py`.
     ///
     /// # Errors
     /// There are fewer blocks than sequences.
@@ -265,7 +265,7 @@ impl<'a> VllmRun<'a> {
             let rest = Interval::independent(rest.map(|line| line.bytes));
             let blocks = |rest: Bytes| layout.pool_blocks(on_device.usable - rest);
             let (expected, safe) = (blocks(rest.expected), blocks(rest.high));
-            if expected >= layout.blocks(scenario.context) && expected < sequences {
+            if expected >= layout.blocks(1) && expected < sequences {
                 let rule = RefusalReason::StateBlocks { blocks: expected };
                 let starts = if safe > 0 { safe } else { expected };
                 return Err(Refusal::of(rule, "seqs", sequences).set("seqs", starts));
@@ -282,10 +282,8 @@ impl<'a> VllmRun<'a> {
     /// Activations of the last stage, which samples, and of the others, with as many users of each
     /// data rank.
     fn activations(&self, context: u64, users: u64) -> (Interval<Bytes>, Interval<Bytes>) {
-        let (scenario, first) = (self.base.scenario, &self.base.hardware.parts[0]);
-        let batched = || default_batch(first, self.release, context).1;
         let batch = Batch {
-            tokens: scenario.max_num_batched_tokens.unwrap_or_else(batched),
+            tokens: batched(self.batched, context),
             sequences: self.sequences(users),
             ranks: self.ranks.tensor,
             release: self.release,
@@ -353,7 +351,7 @@ impl<'a> VllmRun<'a> {
             let activations = if last { sampling } else { silent };
             let activations =
                 Line::fitted(Term::Compute, activations, "max(prefill, sampler)", SOURCE).with(&[
-                    ("max_num_batched_tokens", self.batched),
+                    ("max_num_batched_tokens", batched(self.batched, context)),
                     ("max_num_seqs", self.sequences(users)),
                 ]);
             let graphs = match self.release.budgets_graphs() {
@@ -403,20 +401,19 @@ fn cache_ranks(
     Err(refusal.set("dcp", alike))
 }
 
-/// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
-/// `engine/arg_utils.py`, `get_batch_defaults`.
-fn default_batch(part: &InstalledDevice<'_>, release: Release, context: u64) -> (u64, u64) {
-    // The V0 engine computed a prompt in one step.
+/// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device, `None` of the V0
+/// engine, which computed a prompt in one step. Source: `engine/arg_utils.py`, `get_batch_defaults`.
+fn default_batch(part: &InstalledDevice<'_>, release: Release) -> (u64, Option<u64>) {
     if release < Release(8) {
-        return (256, context.max(2048));
+        return (256, None);
     }
     let memory = part.capacity.0 / GIB;
     let device = part.device;
     let small = device.id.contains("a100") || device.compute_capability() == Some(121);
     match memory {
-        160.. => (1024, 16_384),
-        70.. if !small => (1024, 8192),
-        _ => (256, 2048),
+        160.. => (1024, Some(16_384)),
+        70.. if !small => (1024, Some(8192)),
+        _ => (256, Some(2048)),
     }
 }
 
@@ -450,7 +447,7 @@ impl Run for VllmRun<'_> {
         Layout {
             parts: self.ranks.parts(self.base.n_layers()),
             cache: CacheTypes::both(self.cache_type),
-            microbatch: self.batched,
+            microbatch: batched(self.batched, self.base.scenario.context),
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
             cache_ranks: self.cache_ranks,
@@ -482,8 +479,8 @@ impl Run for VllmRun<'_> {
         if sequences != self.default_sequences {
             flags.push(format!("--max-num-seqs {sequences}"));
         }
-        if self.base.scenario.max_num_batched_tokens.is_some() {
-            flags.push(format!("--max-num-batched-tokens {}", self.batched));
+        if let Some(tokens) = self.base.scenario.max_num_batched_tokens {
+            flags.push(format!("--max-num-batched-tokens {tokens}"));
         }
         let cache = match self.cache_type {
             CacheType::Fp8 => Some("fp8"),
