@@ -247,6 +247,11 @@ fn what_cannot_be_is_refused_with_the_rule_and_the_nearest() {
         text("users=1"),
     );
     check(
+        "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=koboldcpp&ctx=524289".to_owned(),
+        RefusalReason::Context { most: 524_288 },
+        text("ctx=524288"),
+    );
+    check(
         "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&engine=llama.cpp&users=257".to_owned(),
         RefusalReason::Sequences { most: 256 },
         text("users=256"),

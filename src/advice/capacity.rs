@@ -58,7 +58,7 @@ impl<'a> Capacity<'a> {
     /// if there is none.
     pub fn max_context_for(&self, users: u64) -> u64 {
         let step = self.run.context_step().max(1);
-        let most = Bounds::CONTEXT.max / step;
+        let most = self.run.max_context() / step;
         let known = self.scenario.context.div_ceil(step);
         if self.headroom_bound(step, users) < 0 {
             return 0;
@@ -74,7 +74,7 @@ impl<'a> Capacity<'a> {
         let step = self.run.context_step().max(1);
         let left = |n: u64| self.expected_headroom(n * step, users);
         let known = (safe / step).max(self.scenario.context.div_ceil(step));
-        (largest_fitting(1, Bounds::CONTEXT.max / step, known, left) * step).max(safe)
+        (largest_fitting(1, self.run.max_context() / step, known, left) * step).max(safe)
     }
 
     /// The most users at the requested context that the expected estimate allows, at least `safe`.
@@ -101,7 +101,7 @@ impl<'a> Capacity<'a> {
     pub fn offload_max_context(&self) -> Option<u64> {
         let Scenario { context, users, .. } = *self.scenario;
         let step = self.run.context_step().max(1);
-        let most = Bounds::CONTEXT.max / step;
+        let most = self.run.max_context() / step;
         let known = (context / step).max(1);
         let longest = || self.most_offloaded(known, most, |n| (n * step, users)) * step;
         (self.verdict == Verdict::Offload).then(|| longest().max(context))

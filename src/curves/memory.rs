@@ -108,7 +108,7 @@ impl CellCurves<'_> {
         let longest = self.room().max_context();
         let trained = self.trained().unwrap_or(asked.saturating_mul(4));
         let overfull = if longest > 0 { longest.saturating_mul(2) } else { u64::MAX };
-        let to = trained.min(overfull).max(asked).min(Bounds::CONTEXT.max);
+        let to = trained.min(overfull).max(asked).min(self.run.max_context());
         sample_points(FIRST_CONTEXT.min(asked), to, &[asked, longest])
     }
 

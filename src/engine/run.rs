@@ -3,6 +3,7 @@
 use super::layout::Layout;
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::report::{DeviceBill, HostBill, Placement, PlacementReason, SlidingWindowCache};
+use crate::scenario::Bounds;
 
 /// How hard a placement is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,11 @@ pub trait Run {
     /// being promised one.
     fn queues(&self) -> bool {
         false
+    }
+
+    /// The longest context, in tokens per user, that the engine can be set to.
+    fn max_context(&self) -> u64 {
+        Bounds::CONTEXT.max
     }
 
     /// Maximum number of sequences that the engine serves at once with these settings.

@@ -112,6 +112,10 @@ impl Run for Widened<'_> {
         self.run.queues()
     }
 
+    fn max_context(&self) -> u64 {
+        self.run.max_context()
+    }
+
     fn max_users(&self) -> u64 {
         self.run.max_users()
     }

@@ -590,6 +590,10 @@ export type RefusalReason = ({
   /** The maximum number of sequences. */
   most: number;
 } | {
+  kind: "context";
+  /** The longest context in tokens. */
+  most: number;
+} | {
   /** Number of blocks. */
   blocks: number;
   kind: "state_blocks";

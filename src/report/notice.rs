@@ -216,6 +216,11 @@ pub enum RefusalReason {
         /// The maximum number of sequences.
         most: u64,
     },
+    /// A longer context than the engine can be set to.
+    Context {
+        /// The longest context in tokens.
+        most: u64,
+    },
     /// The pool has fewer blocks for recurrent states than the engine prepares for sequences.
     StateBlocks {
         /// Number of blocks.

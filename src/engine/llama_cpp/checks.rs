@@ -40,6 +40,11 @@ pub(super) fn check(front_end: &FrontEnd, scenario: &Scenario) -> Result<(), Ref
         let refusal = Refusal::of(RefusalReason::Sequences { most }, "users", scenario.users);
         return Err(refusal.set("users", most));
     }
+    let most = front_end.max_context;
+    if scenario.context > most {
+        let refusal = Refusal::of(RefusalReason::Context { most }, "ctx", scenario.context);
+        return Err(refusal.set("ctx", most));
+    }
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! A placement expressed in the engine's own flags.
 
-use std::ops::RangeInclusive;
-
 use super::placement::Placement;
 use super::placement_solver::split_with_mtp;
 use super::tensor_split::Division;
@@ -165,14 +163,13 @@ pub fn lm_studio(placed: Placed<'_>) -> Vec<String> {
 /// The batches that KoboldCpp takes.
 const BATCH_SIZES: [u64; 9] = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
-/// The contexts that KoboldCpp takes; a shorter one is made as long as the least.
-const CONTEXT_SIZES: RangeInclusive<u64> = 256..=524_288;
+/// The shortest context that KoboldCpp takes.
+const LEAST_CONTEXT: u64 = 256;
 
 /// Flags of KoboldCpp.
 pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, memory } = placed;
-    let context = scenario.context.clamp(*CONTEXT_SIZES.start(), *CONTEXT_SIZES.end());
-    let mut out = vec![format!("--contextsize {context}")];
+    let mut out = vec![format!("--contextsize {}", scenario.context.max(LEAST_CONTEXT))];
     if !memory.is_empty() {
         out.push(format!("--gpulayers {}", placement.n_gpu_layers(architecture)));
     }

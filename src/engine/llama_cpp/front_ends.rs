@@ -23,7 +23,7 @@ use crate::engine::run::Run;
 use crate::hardware::Hardware;
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{Notice, RefusalReason};
-use crate::scenario::{CacheType, Engine, LogitsBuffer, Lora, ProjectorType, Scenario};
+use crate::scenario::{Bounds, CacheType, Engine, LogitsBuffer, Lora, ProjectorType, Scenario};
 use crate::units::Bytes;
 
 /// A program that runs llama.cpp, described by how its defaults differ.
@@ -34,6 +34,8 @@ pub struct FrontEnd {
     min_slots: u64,
     /// Maximum number of concurrent sequences.
     pub(super) max_users: u64,
+    /// The longest context in tokens.
+    pub(super) max_context: u64,
     /// Whether all sequences share one KV buffer.
     unified: bool,
     /// The cache types that are offered, the same for keys and values; `None` is all.
@@ -72,6 +74,7 @@ const DEFAULTS: FrontEnd = FrontEnd {
     engine: Engine::LlamaCpp,
     min_slots: 1,
     max_users: MAX_SEQUENCES,
+    max_context: Bounds::CONTEXT.max,
     unified: false,
     cache_types: None,
     lacks: &[CacheType::Q6_0],
@@ -137,6 +140,7 @@ pub static KOBOLD_CPP: FrontEnd = FrontEnd {
     engine: Engine::KoboldCpp,
     slots: false,
     max_users: 1,
+    max_context: 524_288,
     cache_types: Some(&[
         CacheType::F16,
         CacheType::BF16,

@@ -255,6 +255,7 @@ fn rule_words(state: State, rule: &RefusalReason) -> String {
             draft = state.whole(*draft)
         ),
         RefusalReason::Sequences { most } => tr!(state, rules.sequences, n = state.whole(*most)),
+        RefusalReason::Context { most } => tr!(state, rules.context, n = state.whole(*most)),
         RefusalReason::MixedCache => tr!(state, rules.mixed_cache).to_owned(),
         RefusalReason::CacheBlocks { head } => {
             tr!(state, rules.cache_blocks, n = state.whole(*head))
