@@ -3,6 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -171,13 +172,28 @@ fn an_answer_is_a_table_too_and_says_what_its_formats_cost() {
     assert!(noted.iter().any(|step| step["quality"]["weights"]["known"] == "measured"), "{steps}");
 }
 
-/// A file of its own for a test, with these contents.
-fn file(name: &str, contents: &[u8]) -> std::path::PathBuf {
-    let folder = std::env::temp_dir().join(format!("headroom-cli-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(name);
-    std::fs::write(&path, contents).unwrap();
-    path
+/// A file in a folder of its own, which goes when a test is done with it.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, contents: &[u8]) -> TempFile {
+        let folder = format!("headroom-cli-{}-{name}", std::process::id());
+        let file = TempFile(std::env::temp_dir().join(folder).join(name));
+        std::fs::create_dir_all(file.0.parent().unwrap()).unwrap();
+        std::fs::write(&file.0, contents).unwrap();
+        file
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        // A test that fails has its own message.
+        _ = self.0.parent().map(std::fs::remove_dir_all);
+    }
 }
 
 const CONFIG: &str = r#"{"model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
@@ -187,8 +203,8 @@ const CONFIG: &str = r#"{"model_type": "llama", "hidden_size": 4096, "intermedia
 
 #[test]
 fn a_model_is_read_from_its_file_and_answered_like_any_other() {
-    let path = file("config.json", CONFIG.as_bytes());
-    let path = path.to_str().unwrap();
+    let file = TempFile::new("config.json", CONFIG.as_bytes());
+    let path = file.path();
     let query = "hw=rtx-4090&quant=Q4_K_M&ctx=8k";
     let read = run(&["estimate", query, "--model-file", path]);
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
@@ -223,8 +239,8 @@ fn a_model_is_read_from_its_file_and_answered_like_any_other() {
 
 #[test]
 fn a_file_that_cannot_be_used_is_named_with_what_is_accepted() {
-    let path = file("broken.gguf", b"GGUF\x01\x00\x00\x00");
-    for args in [&["read", path.to_str().unwrap()][..], &["read", "/no/such/file.gguf"]] {
+    let file = TempFile::new("broken.gguf", b"GGUF\x01\x00\x00\x00");
+    for args in [&["read", file.path()][..], &["read", "/no/such/file.gguf"]] {
         let output = run(args);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && error.contains(args[1]), "{error}");
@@ -235,10 +251,10 @@ fn a_file_that_cannot_be_used_is_named_with_what_is_accepted() {
 #[test]
 fn what_a_program_printed_is_a_machine() {
     let printed = b"  CUDA0: NVIDIA GeForce RTX 4090 (24080 MiB, 22032 MiB free)\n";
-    let path = file("devices.txt", printed);
-    let output = run(&["machine", path.to_str().unwrap()]);
+    let file = TempFile::new("devices.txt", printed);
+    let output = run(&["machine", file.path()]);
     let machine: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(machine["query"], "hw=rtx-4090&reserve=2GiB");
-    let nothing = file("nothing.txt", b"hello");
-    assert!(!run(&["machine", nothing.to_str().unwrap()]).status.success());
+    let nothing = TempFile::new("nothing.txt", b"hello");
+    assert!(!run(&["machine", nothing.path()]).status.success());
 }
