@@ -19,7 +19,7 @@ use headroom::ranking::{self, Prepared, Ranked, Ranking};
 use headroom::report::{Notice, Report};
 use headroom::scenario::{Lang, Measurement, Problem, Scenario, Selected};
 use headroom::speed::paste::{self, PasteError, Pasted};
-use headroom::steps::{Step, next_steps};
+use headroom::steps::{Change, Step, next_steps};
 use serde::Serialize;
 use serde_json::json;
 
@@ -484,6 +484,14 @@ fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
                 "max_context": cell.max_context,
                 "device_bytes": cell.device_bytes,
                 "quality": step.quality(Catalog::bundled()),
+                "is_other_model": step.changes.iter().any(Change::is_other_model),
+                "rent": step.rent(Catalog::bundled()).map(|offer| json!({
+                    "usd_per_hour": offer.usd_per_hour,
+                    "provider": offer.provider,
+                    "name": offer.name,
+                    "date": offer.date,
+                    "source": offer.source,
+                })),
             })
         });
         answers.push(json!({

@@ -10,7 +10,7 @@ pub use threads::on_every_core;
 
 use std::sync::Arc;
 
-use crate::advice::{Capacity, Seated, headroom};
+use crate::advice::{self, Capacity, Seated, headroom};
 use crate::catalog::{Catalog, FileTypes, Model};
 use crate::economy;
 use crate::engine::{self, Effort, ModelFiles, Run};
@@ -261,7 +261,7 @@ impl<'a> MachineFor<'a> {
 }
 
 /// The summary of the cell of `file` on `machine`; `None` where the cell is an error, or its verdict
-/// is none that is `wanted`.
+/// is none that is `wanted`, as every better one than one that is has to be.
 pub fn summary(
     catalog: &Catalog,
     scenario: &Scenario,
@@ -274,6 +274,11 @@ pub fn summary(
     let hardware = &machine.hardware;
     let run = engine::run(*engine, file, hardware, scenario).ok()?;
     let run = run.as_ref();
+    // What is stored alone may be too much already.
+    let bound = || run.loads_lower_bound(scenario.context, scenario.users);
+    if !run.queues() && !wanted(advice::verdict(run, &bound())) {
+        return None;
+    }
     let Seated { loads, verdict, .. } = Seated::new(scenario, run);
     if !wanted(verdict) {
         return None;
@@ -301,6 +306,21 @@ pub fn summary(
         headroom_bytes: headroom(&loads, verdict),
         decode_tps: speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected),
     })
+}
+
+/// The longest context of the cell of `file` on `machine`, and the most users where the question has
+/// several, as the cell has them; `None` where the cell is an error.
+pub fn room(
+    scenario: &Scenario,
+    FileFor { engine, opened, .. }: &FileFor<'_>,
+    machine: &MachineFor<'_>,
+) -> Option<(u64, Option<u64>)> {
+    let file = opened.file.as_ref().ok()?;
+    let run = engine::run(*engine, file, &machine.hardware, scenario).ok()?;
+    let Seated { loads, verdict, .. } = Seated::new(scenario, run.as_ref());
+    let capacity = Capacity::new(scenario, run.as_ref(), &loads, verdict);
+    let users = (scenario.users > 1).then(|| capacity.max_users());
+    Some((capacity.max_context(), users))
 }
 
 /// A decode rate that `file` on `machine` with a part in RAM does not reach, for one user with the

@@ -82,7 +82,7 @@ const TUNED: &[&str] = &["-instruct", "-it", "-chat", "-chat-hf", "-instruct-hf"
 
 /// Whether `model` is what a tuned model of the catalogue was made from, and so continues text
 /// instead of answering.
-fn is_base(catalog: &Catalog, model: &Model) -> bool {
+pub fn is_base(catalog: &Catalog, model: &Model) -> bool {
     let is_tuned = |other: &Model| {
         let rest = other.id.strip_prefix(model.id.as_str());
         rest.is_some_and(|rest| TUNED.iter().any(|ending| rest.starts_with(ending)))

@@ -1,9 +1,10 @@
 //! Which models others have taken the place of.
 
+use std::cmp::Reverse;
+
+use super::candidates::{Kinds, is_base};
 use crate::catalog::{Catalog, Model};
 use crate::scenario::Month;
-
-use super::candidates::Kinds;
 
 /// How near in size a model is to one that it takes the place of, as a ratio.
 const ABOUT_THE_SIZE: f64 = 1.4;
@@ -35,6 +36,17 @@ impl<'a> Entry<'a> {
             kinds: Kinds::of(model),
         }
     }
+
+    /// Whether it is newer than `own`, by the same publisher and of about its size and kind.
+    fn takes_the_place_of(&self, own: &Entry<'_>) -> bool {
+        let ratio = self.size / own.size;
+        let is_newer =
+            self.release.zip(own.release).is_some_and(|(later, release)| later > release);
+        is_newer
+            && (1.0 / ABOUT_THE_SIZE..=ABOUT_THE_SIZE).contains(&ratio)
+            && self.publisher == own.publisher
+            && self.kinds.have(own.kinds.special())
+    }
 }
 
 impl<'a> Lineage<'a> {
@@ -52,16 +64,24 @@ impl<'a> Lineage<'a> {
         let own = Entry::of(model);
         let Some(release) = own.release else { return false };
         let is_old = self.today.is_some_and(|today| today.months_since(release) > OLD_MONTHS);
-        let replaces = |other: &Entry<'_>| {
-            let ratio = other.size / own.size;
-            let is_newer = other.release.is_some_and(|later| later > release);
-            is_newer
-                && (1.0 / ABOUT_THE_SIZE..=ABOUT_THE_SIZE).contains(&ratio)
-                && other.publisher == own.publisher
-                && other.kinds.have(own.kinds.special())
-        };
-        is_old || self.models.iter().any(replaces)
+        is_old || self.models.iter().any(|other| other.takes_the_place_of(&own))
     }
+}
+
+/// The newest model of `catalog` that takes the place of `model`, tuned to answer if that is: of the
+/// same publisher, about the size and the same speciality; the nearest in size if several are as new.
+pub fn successor<'a>(catalog: &'a Catalog, model: &Model) -> Option<&'a Model> {
+    let own = Entry::of(model);
+    let continues = is_base(catalog, model);
+    let takes_its_place = |other: &&Model| {
+        Entry::of(other).takes_the_place_of(&own) && is_base(catalog, other) == continues
+    };
+    let age = |other: &&Model| {
+        let Entry { release, size, .. } = Entry::of(other);
+        let off = ((size / own.size).ln().abs() * 1e3) as u64;
+        (release.map(|release| release.to_string()), Reverse(off))
+    };
+    catalog.models.iter().filter(takes_its_place).max_by_key(age)
 }
 
 /// The class of sizes that `params` parameters are in: eight for each doubling twice over, so that

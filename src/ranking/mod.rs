@@ -26,7 +26,7 @@ use crate::units::Bytes;
 use candidates::{Candidate, machines, models};
 pub use candidates::{DEVICE_COUNTS, Kinds};
 use lineage::Lineage;
-pub use lineage::size_class;
+pub use lineage::{size_class, successor};
 
 /// Rows of a ranking that a report holds.
 const REPORTED: usize = 20;

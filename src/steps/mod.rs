@@ -3,146 +3,30 @@
 //! Each step is a changed question with its full estimate. Steps that another beats in every
 //! respect are left out, so that what remains is a real choice.
 
+mod change;
+
 use std::cmp::Reverse;
-use std::fmt;
 
 use crate::advice::{is_fast_enough, runs_whole};
 use crate::architecture::Mixer;
-use crate::catalog::{Catalog, DeviceKind, Model};
+use crate::catalog::{Catalog, DeviceKind, Instance, Model};
 use crate::engine::{loads_format, usual_formats};
-use crate::estimate::{self, FileStore, MachineFor};
+use crate::estimate::{self, FileFor, FileStore, MachineFor};
 use crate::hardware::Hardware;
 use crate::quality;
 use crate::quant::{Format, Mix, Quant};
-use crate::ranking::{DEVICE_COUNTS, Kinds, size_class};
-use crate::report::{Cell, Quality, Verdict};
+use crate::ranking::{DEVICE_COUNTS, Kinds, size_class, successor};
+use crate::report::{Cell, PlacementReason, Quality, Summary, Verdict};
 use crate::scenario::{
-    CacheType, CacheTypes, DeviceCount, Engine, ExpertParallel, Machine, Offload, Scenario,
-    Selected,
+    Bounds, CacheType, DeviceCount, Engine, Offload, Scenario, Selected, SplitMode,
 };
 use crate::sort;
 use crate::units::{Bytes, GIB};
+pub use change::Change;
+use change::LAST;
 
 /// The most steps that are offered.
 const OFFERED: usize = 4;
-
-/// The burden of a change that is made where nothing else helps.
-const LAST: u32 = 8;
-
-/// A change of one part of a question.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// This type of the KV cache.
-    Cache(CacheType),
-    /// This much context for each user, in tokens.
-    Context(u64),
-    /// So many users at once.
-    Users(u64),
-    /// This format.
-    Quant(Quant),
-    /// So many of the machine's devices.
-    Devices(u32),
-    /// A limit of this size on what the GPU may use of unified memory.
-    UnifiedLimit(Bytes),
-    /// Attention on as many data-parallel ranks as there are devices, experts divided between them.
-    DataParallel(u64),
-    /// This engine.
-    Engine(Engine),
-    /// This model, by its id.
-    Model(String),
-    /// Another machine, which can be rented.
-    Rent(DeviceCount),
-}
-
-impl Change {
-    /// Makes the change in `scenario`, of which the cell at `at` is the one that is to be better;
-    /// returns where that cell then is.
-    pub fn apply(&self, scenario: &mut Scenario, at: Selected) -> Selected {
-        match self {
-            Change::Cache(ty) => scenario.kv = CacheTypes::both(*ty),
-            Change::Context(tokens) => scenario.context = *tokens,
-            Change::Users(users) => scenario.users = *users,
-            Change::UnifiedLimit(limit) => scenario.platform.limit = Some(*limit),
-            Change::DataParallel(ranks) => {
-                scenario.tensor_parallel = Some(1);
-                scenario.parallel.data = Some(*ranks);
-                scenario.parallel.expert = ExpertParallel::On;
-            }
-            Change::Devices(count) => {
-                let machine = scenario.machines.get_mut(at.machine);
-                if let Some(device) = machine.and_then(|machine| machine.devices.first_mut()) {
-                    device.count = *count;
-                }
-            }
-            Change::Quant(quant) => {
-                return Selected { quant: place(&mut scenario.quants, *quant), ..at };
-            }
-            Change::Engine(engine) => {
-                return Selected { engine: place(&mut scenario.engines, *engine), ..at };
-            }
-            Change::Model(id) => {
-                return Selected { model: place(&mut scenario.models, id.clone()), ..at };
-            }
-            Change::Rent(devices) => {
-                let machine = Machine { devices: vec![devices.clone()] };
-                return Selected { machine: place(&mut scenario.machines, machine), ..at };
-            }
-        }
-        at
-    }
-
-    /// The place of the change among those that a reader would rather make: what costs nothing
-    /// that is noticed first, what costs money last.
-    fn burden(&self) -> u32 {
-        match self {
-            Change::UnifiedLimit(_) | Change::DataParallel(_) => 1,
-            Change::Cache(_) => 2,
-            Change::Context(_) => 3,
-            Change::Quant(quant) if quant.nominal_bits() >= 4 => 4,
-            // Below four bits a model loses much.
-            Change::Quant(_) => LAST,
-            Change::Users(_) => 6,
-            Change::Engine(_) => 7,
-            Change::Devices(_) => 9,
-            Change::Model(_) => 10,
-            Change::Rent(_) => 11,
-        }
-    }
-}
-
-/// As a link writes it; a limit of unified memory with what sets it.
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Change::Cache(ty) => write!(f, "kv={ty}"),
-            Change::Context(tokens) => write!(f, "ctx={tokens}"),
-            Change::Users(users) => write!(f, "users={users}"),
-            Change::Quant(quant) => write!(f, "quant={quant}"),
-            Change::Devices(count) => write!(f, "{count} devices"),
-            Change::UnifiedLimit(limit) => {
-                write!(
-                    f,
-                    "limit of the GPU {:.0} GiB (iogpu.wired_limit_mb, ttm.pages_limit)",
-                    limit.to_gib()
-                )
-            }
-            Change::DataParallel(ranks) => write!(f, "tp=1&dp={ranks}&ep=on"),
-            Change::Engine(engine) => write!(f, "engine={engine}"),
-            Change::Model(id) => write!(f, "model={id}"),
-            Change::Rent(devices) => {
-                write!(f, "hw={} (rented)", Machine { devices: vec![devices.clone()] }.to_query())
-            }
-        }
-    }
-}
-
-/// The place of `value` in `list`, at whose end it is put if it is not there.
-fn place<T: PartialEq>(list: &mut Vec<T>, value: T) -> usize {
-    list.iter().position(|known| *known == value).unwrap_or_else(|| {
-        list.push(value);
-        list.len() - 1
-    })
-}
 
 /// A step: what to change, and the answer to the changed question.
 #[derive(Clone, Debug)]
@@ -171,9 +55,9 @@ impl Step {
 
     /// What the step is worth, more of each being better: whether it lies wholly on the devices, its
     /// speed, and what the changes leave as it was.
-    fn worth(&self) -> [f64; 9] {
-        let Scenario { context, users, kv, machines, .. } = &self.scenario;
-        let devices: u32 = machines.iter().flat_map(|m| &m.devices).map(|d| d.count).sum();
+    fn worth(&self) -> [f64; 11] {
+        let Scenario { context, users, kv, .. } = &self.scenario;
+        let devices = devices_of(&self.scenario);
         [
             match self.cell.verdict {
                 Verdict::Fits => 3.0,
@@ -183,19 +67,33 @@ impl Step {
             },
             self.cell.speed.decode_tps.map_or(0.0, |tps| tps.expected),
             self.cell.speed.throughput_tps.map_or(0.0, |tps| tps.expected),
+            self.cell.speed.prefill_tps.map_or(0.0, |tps| tps.expected),
             *context as f64,
             *users as f64,
             self.cell.weights_bytes.0 as f64,
             kv.key.bits_per_value(),
             -f64::from(devices),
             f64::from(!self.leaves_the_machine_or_model()),
+            f64::from(self.changes.iter().any(|change| matches!(change, Change::Newer(_)))),
         ]
     }
 
     /// Whether it is another model, or on a machine that is not the reader's.
     fn leaves_the_machine_or_model(&self) -> bool {
-        let is_other = |change: &Change| matches!(change, Change::Model(_) | Change::Rent(_));
+        let is_other =
+            |change: &Change| change.is_other_model() || matches!(change, Change::Rent(_));
         self.changes.iter().any(is_other)
+    }
+
+    /// The offer of a cloud to rent the machine of the step for the least, where it rents one.
+    pub fn rent<'a>(&self, catalog: &'a Catalog) -> Option<&'a Instance> {
+        let rented = self.changes.iter().find_map(|change| match change {
+            Change::Rent(devices) => Some(devices),
+            _ => None,
+        })?;
+        let offers = priced(catalog)
+            .filter(|(offer, _)| offer.device == rented.id && offer.count == rented.count);
+        offers.min_by_key(|(_, cents)| *cents).map(|(offer, _)| offer)
     }
 
     fn burden(&self) -> u32 {
@@ -204,10 +102,14 @@ impl Step {
 
     /// Whether a format of fewer than four bits is among the changes.
     fn loses_much(&self) -> bool {
-        let is_few =
-            |change: &Change| matches!(change, Change::Quant(quant) if quant.nominal_bits() < 4);
-        self.changes.iter().any(is_few)
+        self.changes.iter().any(Change::loses_much)
     }
+}
+
+/// The machines that clouds rent, with their price in hundredths of a cent an hour.
+fn priced(catalog: &Catalog) -> impl Iterator<Item = (&Instance, u64)> {
+    let priced = |offer: &'_ Instance| offer.usd_per_hour.map(|usd| (usd * 1e4) as u64);
+    catalog.instances.iter().filter_map(move |offer| Some((offer, priced(offer)?)))
 }
 
 /// Returns what to change about the cell at `at` of `scenario`, the least change first; empty where
@@ -288,18 +190,36 @@ impl<'a> Search<'a> {
         let floor = ask.serving.decode_floor();
         let served = |cell: &Cell| cell.speed.throughput_tps.map_or(0.0, |tps| tps.expected);
         let tps = |cell: &Cell| cell.speed.decode_tps.map_or(0.0, |tps| tps.expected);
+        let is_wanted = cell.trained_context.is_none_or(|most| cell.max_context < most);
         let is_better = |step: &Step| {
             let then = &step.cell;
             let is_faster =
                 tps(then) > 1.25 * tps(cell) || ask.users > 1 && served(then) > 1.25 * served(cell);
             let is_longer = 2 * then.max_context > 3 * cell.max_context;
-            let is_wanted = cell.trained_context.is_none_or(|most| cell.max_context < most);
             let holds_more = ask.users > 1 && then.max_users > 2 * cell.max_users;
             let stays_fast = is_fast_enough(then, floor) || !is_fast_enough(cell, floor);
             stays_fast && (is_faster || holds_more || is_longer && is_wanted)
         };
-        let steps = self.changes(ask, cell.into()).into_iter();
-        steps.filter_map(|change| self.step_if_whole(vec![change])).filter(is_better).collect()
+        // The whole answer is looked for only where it may be better.
+        let is_longer = |changed: &Scenario| {
+            let context = cell.max_context.saturating_mul(3) / 2 + 1;
+            let longer = Scenario { context, ..changed.clone() };
+            context <= Bounds::CONTEXT.max && self.whole_summary(&longer).is_some()
+        };
+        let may_be_better = |changed: &Scenario, then: &Summary| {
+            let is_faster = then.decode_tps.is_none_or(|then| then > 1.25 * tps(cell));
+            let stays_fast = is_fast_enough(*then, floor) || !is_fast_enough(cell, floor);
+            stays_fast && (is_faster || ask.users > 1 || is_wanted && is_longer(changed))
+        };
+        let step = |change: Change| {
+            let changes = vec![change];
+            let changed = self.changed(&changes)?;
+            let then = self.whole_summary(&changed)?;
+            may_be_better(&changed, &then).then(|| self.step(changes, changed)).flatten()
+        };
+        let steps = self.changes(ask, cell.into()).into_iter().filter_map(step).filter(is_better);
+        let is_fast = |step: &Step| is_fast_enough(&step.cell, floor);
+        steps.chain(self.newer_model().filter(is_fast)).collect()
     }
 
     /// Steps with which the cell lies wholly on its devices; where there are none, steps with which it
@@ -319,9 +239,8 @@ impl<'a> Search<'a> {
             for first in &others {
                 let Some(ask) = self.changed(std::slice::from_ref(first)) else { continue };
                 // There is room for something only where the weights leave it.
-                let cell =
-                    self.may_lie_whole(&ask).then(|| self.answer(&on_devices(&ask))).flatten();
-                let room = cell.as_ref().map(Room::from).unwrap_or_default();
+                let room = self.may_lie_whole(&ask).then(|| self.room(&on_devices(&ask))).flatten();
+                let room = room.unwrap_or_default();
                 for second in self.changes(&ask, room) {
                     if second.burden() > first.burden() {
                         steps.extend(self.step_if_whole(vec![first.clone(), second]));
@@ -329,6 +248,8 @@ impl<'a> Search<'a> {
                 }
             }
         }
+        steps.extend(self.newer_model());
+        steps.extend(self.experts_in_ram());
         if !is_enough(&steps) {
             steps.extend(self.other_engine());
             steps.extend(self.other_model());
@@ -392,14 +313,44 @@ impl<'a> Search<'a> {
         could.take(TRIED).flatten().find_map(|changes| self.step_if_whole(changes))
     }
 
+    /// The newer model of the same publisher and about the size, where it lies wholly on the devices.
+    fn newer_model(&self) -> Option<Step> {
+        let newer = successor(self.catalog, self.catalog.model(&self.cell.model)?)?;
+        self.step_if_whole(vec![Change::Newer(newer.id.clone())])
+    }
+
+    /// As few experts in RAM as it takes, where the question says what is there and another part is:
+    /// a step where it then runs at all, or decodes faster by a quarter.
+    fn experts_in_ram(&self) -> Option<Step> {
+        /// Layers more that are tried where several devices are filled unevenly.
+        const TRIED: u64 = 4;
+        if matches!(self.ask.offload, Offload::Auto | Offload::Experts) {
+            return None;
+        }
+        let auto = Scenario { offload: Offload::Auto, ..self.ask.clone() };
+        let placement = self.answer(&auto)?.placement;
+        let in_ram = placement.parts.iter().find(|part| part.devices.is_empty())?.experts.1;
+        if placement.reason != PlacementReason::ExpertsToHost {
+            return None;
+        }
+        let tps = |cell: &Cell| cell.speed.decode_tps.map_or(0.0, |tps| tps.expected);
+        let steps = (in_ram..in_ram + TRIED).filter_map(|layers| {
+            let changes = vec![Change::Experts(u32::try_from(layers).ok()?)];
+            let scenario = self.changed(&changes)?;
+            self.step(changes, scenario)
+        });
+        let step = steps.into_iter().find(|step| step.cell.verdict != Verdict::No)?;
+        let is_better =
+            step.cell.verdict < self.cell.verdict || tps(&step.cell) > 1.25 * tps(&self.cell);
+        is_better.then_some(step)
+    }
+
     /// The cheapest machine that a cloud rents on which the cell lies wholly.
     fn rented(&self) -> Option<Step> {
         /// Machines that are looked at.
         const TRIED: usize = 4;
-        let priced = self.catalog.instances.iter();
-        let mut priced: Vec<_> =
-            priced.filter_map(|machine| Some((machine, machine.usd_per_hour?))).collect();
-        sort::by_key(&mut priced, |(_, usd)| (usd * 1e4) as u64);
+        let mut priced: Vec<_> = priced(self.catalog).collect();
+        sort::by_key(&mut priced, |(_, price)| *price);
         let mut seen: Vec<DeviceCount> = Vec::new();
         for (machine, _) in priced {
             let (id, count) = (machine.device.clone(), machine.count);
@@ -448,33 +399,47 @@ impl<'a> Search<'a> {
     /// The answer after `changes`, if it lies wholly on its devices.
     fn step_if_whole(&self, changes: Vec<Change>) -> Option<Step> {
         let scenario = self.changed(&changes)?;
-        let lies_whole = self.may_lie_whole(&scenario)
-            && self.is_answered(&on_devices(&scenario), |verdict| verdict == Verdict::Fits);
-        lies_whole.then(|| self.step(changes, scenario)).flatten()
+        self.whole_summary(&scenario)?;
+        self.step(changes, scenario)
     }
 
     /// The answer after `change`, if its verdict is better than that of the cell.
     fn step_if_better(&self, change: Change) -> Option<Step> {
         let changes = vec![change];
         let scenario = self.changed(&changes)?;
-        let is_better = match self.cell.verdict {
-            Verdict::Fits | Verdict::Tight => false,
+        match self.cell.verdict {
+            Verdict::Fits | Verdict::Tight => None,
             Verdict::Offload => {
-                self.is_answered(&on_devices(&scenario), |verdict| verdict <= Verdict::Tight)
+                self.summary(&on_devices(&scenario), |verdict| verdict <= Verdict::Tight)
             }
-            Verdict::No => self.is_answered(&scenario, |verdict| verdict != Verdict::No),
-        };
-        is_better.then(|| self.step(changes, scenario)).flatten()
+            Verdict::No => self.summary(&scenario, |verdict| verdict != Verdict::No),
+        }?;
+        self.step(changes, scenario)
     }
 
-    /// Whether the verdict on `ask`, of one cell, is one that is `wanted`.
-    fn is_answered(&self, ask: &Scenario, wanted: fn(Verdict) -> bool) -> bool {
-        let Some(model) = self.catalog.model(&ask.models[0]) else { return false };
+    /// The file and the machine of `ask`, of one cell.
+    fn setup(&self, ask: &Scenario) -> Option<(FileFor<'a>, MachineFor<'a>)> {
+        let model = self.catalog.model(&ask.models[0])?;
         let file = self.store.file(self.catalog, ask, model, ask.engines[0], ask.quants[0]);
-        let machine = MachineFor::new(self.catalog, ask, &ask.machines[0]);
-        machine.is_ok_and(|machine| {
-            estimate::summary(self.catalog, ask, wanted, &file, &machine).is_some()
-        })
+        Some((file, MachineFor::new(self.catalog, ask, &ask.machines[0]).ok()?))
+    }
+
+    /// The summary of the answer to `ask`, of one cell, if its verdict is one that is `wanted`.
+    fn summary(&self, ask: &Scenario, wanted: fn(Verdict) -> bool) -> Option<Summary> {
+        let (file, machine) = self.setup(ask)?;
+        estimate::summary(self.catalog, ask, wanted, &file, &machine)
+    }
+
+    /// The summary of the answer to `ask`, of one cell, if it lies wholly on the devices.
+    fn whole_summary(&self, ask: &Scenario) -> Option<Summary> {
+        let fits = |verdict| verdict == Verdict::Fits;
+        self.may_lie_whole(ask).then(|| self.summary(&on_devices(ask), fits)).flatten()
+    }
+
+    fn room(&self, ask: &Scenario) -> Option<Room> {
+        let (file, machine) = self.setup(ask)?;
+        let (context, users) = estimate::room(ask, &file, &machine)?;
+        Some(Room { context, users: users.unwrap_or_default() })
     }
 
     fn step(&self, changes: Vec<Change>, scenario: Scenario) -> Option<Step> {
@@ -523,6 +488,24 @@ impl<'a> Search<'a> {
         });
         changes.extend(smaller.map(Change::Quant));
 
+        // Ollama and LM Studio have no such setting.
+        let has_batch = matches!(engine, Engine::LlamaCpp | Engine::IkLlamaCpp | Engine::KoboldCpp);
+        if has_batch && !runs_whole(&self.cell) {
+            let smaller = [256, 128].into_iter().filter(|tokens| *tokens < ask.ubatch);
+            changes.extend(smaller.map(Change::Ubatch));
+        }
+        if engine.rules_engine() == Engine::LlamaCpp
+            && devices_of(ask) > 1
+            && ask.parallel.tensor_split.is_none()
+        {
+            let now = match ask.parallel.split {
+                SplitMode::Auto => SplitMode::Layer,
+                asked => asked,
+            };
+            let others = [SplitMode::Layer, SplitMode::Tensor].into_iter();
+            changes.extend(others.filter(|mode| *mode != now).map(Change::Split));
+        }
+
         if let Ok(hardware) = Hardware::resolve(catalog, ask, &ask.machines[0])
             && let [device] = ask.machines[0].devices.as_slice()
             && let Some(part) = hardware.parts.first()
@@ -559,6 +542,11 @@ fn on_devices(ask: &Scenario) -> Scenario {
         asked => asked,
     };
     Scenario { offload, ..ask.clone() }
+}
+
+/// Number of devices of the machine that `ask` is about.
+fn devices_of(ask: &Scenario) -> u32 {
+    ask.machines[0].devices.iter().map(|device| device.count).sum()
 }
 
 /// Formats below the usual ones of `engine`, which cost so much quality that they are for what else

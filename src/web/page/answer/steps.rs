@@ -11,7 +11,7 @@ use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
 use crate::page::panels::plan::note::StepNote;
 use headroom::report::{Cell, Verdict};
-use headroom::scenario::Selected;
+use headroom::scenario::{Selected, SplitMode};
 use headroom::steps::{Change, Step, next_steps};
 
 /// How long the question rests before steps are looked for, in milliseconds.
@@ -147,6 +147,10 @@ fn Offer(
 
 /// What a change is, in words.
 fn words_of(state: State, change: &Change, step: &Step) -> String {
+    let model = |id: &String| match state.catalog.model(id) {
+        Some(model) => (model.name.clone(), model.release.clone()),
+        None => (id.clone(), String::new()),
+    };
     match change {
         Change::Cache(ty) => tr!(state, steps.cache, name = ty.name()),
         Change::Context(tokens) => tr!(state, steps.context, tokens = state.tokens(*tokens)),
@@ -164,12 +168,27 @@ fn words_of(state: State, change: &Change, step: &Step) -> String {
         }
         Change::DataParallel(n) => tr!(state, steps.data_parallel, n = state.whole(*n)),
         Change::Engine(engine) => engine.title().to_owned(),
-        Change::Model(id) => {
-            state.catalog.model(id).map_or_else(|| id.clone(), |model| model.name.clone())
+        Change::Model(id) => tr!(state, steps.model, name = model(id).0),
+        Change::Newer(id) => {
+            let (name, release) = model(id);
+            tr!(state, steps.newer, name = name, release = release)
+        }
+        Change::Ubatch(n) => tr!(state, steps.ubatch, n = state.whole(*n)),
+        Change::Split(SplitMode::Tensor) => tr!(state, steps.split_tensor).to_owned(),
+        Change::Split(_) => tr!(state, steps.split_layer).to_owned(),
+        Change::Experts(n) => {
+            tr!(state, steps.experts, count = u64::from(*n), n = state.whole(u64::from(*n)))
         }
         Change::Rent(_) => {
             let machine = step.scenario.machines.first().map(|m| state.machine_name(m));
-            tr!(state, steps.rent, machine = machine.unwrap_or_default())
+            let offer = step.rent(state.catalog);
+            tr!(
+                state,
+                steps.rent,
+                machine = machine.unwrap_or_default(),
+                usd = state.number(Style::Plain, offer.and_then(|o| o.usd_per_hour).unwrap_or(0.0)),
+                provider = offer.map_or_else(String::new, |offer| offer.provider.clone())
+            )
         }
     }
 }
