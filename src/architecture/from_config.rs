@@ -3,9 +3,9 @@
 use super::config::{Config, GateType, MtpKind, NormType, QkNormType, RopeFactors};
 use super::family::{Family, family};
 use super::{
-    Architecture, Attention, Compressed, Dense, ExtraTensor, Extras, Ffn, GatedDeltaNet, Indexer,
-    Kda, KvSource, Layer, Lightning, Mamba1, Mamba2, Mixer, Mla, Moe, Mtp, NormKind, OutputGate,
-    Place, QkNorm, Reach, Role, Shape,
+    Architecture, Attention, AttentionSpan, Compressed, Dense, ExtraTensor, Extras, Ffn,
+    GatedDeltaNet, Indexer, Kda, KvSource, Layer, Lightning, Mamba1, Mamba2, Mixer, Mla, Moe, Mtp,
+    NormKind, OutputGate, Place, QkNorm, Role, Shape,
 };
 
 impl From<&Config> for Architecture {
@@ -212,12 +212,12 @@ impl Conversion<'_> {
         }
     }
 
-    fn reach(letter: u8) -> Reach {
+    fn reach(letter: u8) -> AttentionSpan {
         match letter {
-            b'S' => Reach::Sliding,
-            b'C' => Reach::Chunked,
-            b'D' => Reach::Sparse,
-            _ => Reach::Full,
+            b'S' => AttentionSpan::Sliding,
+            b'C' => AttentionSpan::Chunked,
+            b'D' => AttentionSpan::Sparse,
+            _ => AttentionSpan::Full,
         }
     }
 

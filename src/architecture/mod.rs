@@ -141,7 +141,7 @@ impl Mixer {
 
 /// The tokens that an attention layer attends to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reach {
+pub enum AttentionSpan {
     /// All earlier tokens.
     Full,
     /// The last `sliding_window` tokens.
@@ -164,7 +164,7 @@ pub struct Attention {
     /// Elements of a value head.
     pub v_head_dim: u64,
     /// Tokens that the layer attends to.
-    pub reach: Reach,
+    pub reach: AttentionSpan,
     /// Whether the Q, K and V projections have biases.
     pub qkv_bias: bool,
     /// Whether the output projection has a bias.
@@ -250,7 +250,7 @@ pub struct Mla {
     /// then caches full keys and values.
     pub fused_kv_b: bool,
     /// Tokens that the layer attends to.
-    pub reach: Reach,
+    pub reach: AttentionSpan,
     /// Sparse-attention indexer, which has its own key cache.
     pub indexer: Option<Indexer>,
 }

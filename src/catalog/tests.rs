@@ -82,7 +82,9 @@ fn models_are_whole() {
         assert!((1..=256).contains(&a.layers.len()), "{}", model.id);
         assert!(a.max_context.is_none_or(|n| (128..=20_000_000).contains(&n)), "{}", model.id);
         let windowed = a.layers.iter().any(|l| {
-            l.mixer.attention().is_some_and(|a| a.reach == crate::architecture::Reach::Sliding)
+            l.mixer
+                .attention()
+                .is_some_and(|a| a.reach == crate::architecture::AttentionSpan::Sliding)
         });
         assert!(!windowed || a.sliding_window.is_some(), "{} has no window", model.id);
         for layer in &a.layers {

@@ -12,7 +12,7 @@ use crate::catalog::Model;
 use crate::hardware::Hardware;
 use crate::quant::{Format, Mix, Quant};
 use crate::report::{Notice, RefusalReason};
-use crate::scenario::{Engine, Lora, ProjectorType, Scenario};
+use crate::scenario::{CacheType, Engine, Lora, ProjectorType, Scenario};
 use crate::units::Bytes;
 
 /// By how many entries the vocabularies of a model and its draft may differ where tokens are
@@ -39,6 +39,12 @@ pub trait EngineAdapter: Sync {
     /// from the most bits to the fewest.
     fn usual_formats(&self) -> &'static [Quant] {
         &[Quant::Format(Format::Fp8), Quant::Format(Format::Awq)]
+    }
+
+    /// The cache type that is asked for first where a cache in 16 bits does not fit; `None` if the
+    /// engine has no smaller one.
+    fn smaller_cache(&self) -> Option<CacheType> {
+        Some(CacheType::Q8_0)
     }
 
     /// Whether the engine implements `model`'s architecture, as far as its list of architectures is

@@ -1,7 +1,7 @@
 //! The state that each layer keeps of a sequence, in values rather than bytes: the part of a KV
 //! cache that does not depend on the engine.
 
-use crate::architecture::{Architecture, Indexer, KvSource, Mixer, Reach};
+use crate::architecture::{Architecture, AttentionSpan, Indexer, KvSource, Mixer};
 
 /// The state that one layer keeps on one rank of a tensor-parallel group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -97,8 +97,8 @@ pub fn mtp_caches(architecture: &Architecture, ranks: u64) -> Vec<LayerCache> {
 
 fn of(architecture: &Architecture, mixer: &Mixer, ranks: u64) -> LayerCache {
     let window = |reach| match reach {
-        Reach::Sliding | Reach::Chunked => architecture.sliding_window,
-        Reach::Full | Reach::Sparse => None,
+        AttentionSpan::Sliding | AttentionSpan::Chunked => architecture.sliding_window,
+        AttentionSpan::Full | AttentionSpan::Sparse => None,
     };
     let index_key = |indexer: &Option<Indexer>| indexer.map_or(0, |i| i.head_dim);
     let mut cache = LayerCache { ratio: 1, ..LayerCache::default() };
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::architecture::{Attention, Ffn, Layer, OutputGate, QkNorm};
 
-    fn attention(kv_heads: u64, reach: Reach) -> Mixer {
+    fn attention(kv_heads: u64, reach: AttentionSpan) -> Mixer {
         Mixer::Attention(Attention {
             heads: 32,
             kv_heads,
@@ -209,14 +209,14 @@ mod tests {
 
     #[test]
     fn key_heads_are_divided_and_then_replicated() {
-        let of = |ranks| layer_caches(&model(attention(8, Reach::Full)), ranks)[0].kv_heads;
+        let of = |ranks| layer_caches(&model(attention(8, AttentionSpan::Full)), ranks)[0].kv_heads;
         assert_eq!([1, 2, 8, 16].map(of), [8, 4, 1, 1]);
     }
 
     #[test]
     fn a_window_bounds_the_entries() {
-        let sliding = layer_caches(&model(attention(8, Reach::Sliding)), 1)[0];
-        let full = layer_caches(&model(attention(8, Reach::Full)), 1)[0];
+        let sliding = layer_caches(&model(attention(8, AttentionSpan::Sliding)), 1)[0];
+        let full = layer_caches(&model(attention(8, AttentionSpan::Full)), 1)[0];
         assert_eq!((sliding.entries(100), sliding.entries(4096)), (100, 512));
         assert_eq!(full.entries(4096), 4096);
         assert_eq!(full.entry(), 8 * 256);

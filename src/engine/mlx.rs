@@ -15,7 +15,7 @@ use super::layout::Layout;
 use super::model_files::Addons;
 use super::refusal::Refusal;
 use super::run::Run;
-use crate::architecture::{Architecture, Mixer, Reach};
+use crate::architecture::{Architecture, AttentionSpan, Mixer};
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
 use crate::hardware::{Hardware, Loads};
@@ -170,7 +170,9 @@ fn scores(architecture: &Architecture) -> u64 {
         // Scores of the positions are a second array.
         Mixer::Mla(latent) => 4 * latent.heads,
         mixer => match mixer.attention() {
-            Some(a) if a.reach == Reach::Full && !FUSED.contains(&a.head_dim) => 2 * a.heads + 1,
+            Some(a) if a.reach == AttentionSpan::Full && !FUSED.contains(&a.head_dim) => {
+                2 * a.heads + 1
+            }
             _ => 0,
         },
     };

@@ -78,6 +78,10 @@ impl EngineAdapter for TensorRtLlm {
         VERSION
     }
 
+    fn smaller_cache(&self) -> Option<CacheType> {
+        Some(CacheType::Fp8)
+    }
+
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
         match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),

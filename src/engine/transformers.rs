@@ -53,6 +53,10 @@ impl EngineAdapter for Transformers {
         VERSION
     }
 
+    fn smaller_cache(&self) -> Option<CacheType> {
+        None
+    }
+
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
         match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16 | Mix::F32) => Ok(()),

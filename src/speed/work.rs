@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::architecture::{
-    Architecture, Attention, Compressed, Group, KvSource, Layer, Mixer, Mla, Reach, Role, Tensor,
+    Architecture, Attention, AttentionSpan, Compressed, Group, KvSource, Layer, Mixer, Mla, Role,
+    Tensor,
 };
 use crate::scenario::{CacheType, CacheTypes};
 
@@ -307,9 +308,9 @@ impl Work {
             entry_bytes: kv_heads * (key * types.key + value * types.value),
             tokens_per_entry: 1.0,
             window: match a.reach {
-                Reach::Sliding | Reach::Chunked => window,
-                Reach::Sparse => a.indexer.map(|i| i.top_k as f64).filter(|k| *k > 0.0),
-                Reach::Full => None,
+                AttentionSpan::Sliding | AttentionSpan::Chunked => window,
+                AttentionSpan::Sparse => a.indexer.map(|i| i.top_k as f64).filter(|k| *k > 0.0),
+                AttentionSpan::Full => None,
             },
             decode_flops: flops,
             prefill_flops: flops,
@@ -332,9 +333,9 @@ impl Work {
             entry_bytes: (latent + rope) * types.key,
             tokens_per_entry: 1.0,
             window: match m.reach {
-                Reach::Sliding | Reach::Chunked => window,
-                Reach::Sparse => m.indexer.map(|i| i.top_k as f64).filter(|k| *k > 0.0),
-                Reach::Full => None,
+                AttentionSpan::Sliding | AttentionSpan::Chunked => window,
+                AttentionSpan::Sparse => m.indexer.map(|i| i.top_k as f64).filter(|k| *k > 0.0),
+                AttentionSpan::Full => None,
             },
             // Decoding works on the latent itself, prefill on the keys and values made from it.
             decode_flops: 2.0 * heads * (2.0 * latent + rope),

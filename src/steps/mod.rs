@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use crate::advice::{is_fast_enough, runs_whole};
 use crate::architecture::Mixer;
 use crate::catalog::{Catalog, DeviceKind, Instance, Model};
-use crate::engine::{loads_format, usual_formats};
+use crate::engine::{adapter, loads_format, usual_formats};
 use crate::estimate::{self, FileFor, FileStore, MachineFor};
 use crate::hardware::Hardware;
 use crate::quality;
@@ -451,16 +451,7 @@ impl<'a> Search<'a> {
     fn changes(&self, ask: &Scenario, room: Room) -> Vec<Change> {
         let mut changes = Vec::new();
         let (catalog, engine, now) = (self.catalog, ask.engines[0], ask.quants[0]);
-        let smaller_cache = match engine {
-            Engine::LlamaCpp
-            | Engine::Ollama
-            | Engine::LmStudio
-            | Engine::KoboldCpp
-            | Engine::IkLlamaCpp => Some(CacheType::Q8_0),
-            Engine::Vllm | Engine::Sglang | Engine::TensorRtLlm => Some(CacheType::Fp8),
-            Engine::Mlx | Engine::ExLlamaV3 => Some(CacheType::Q8_0),
-            Engine::Transformers => None,
-        };
+        let smaller_cache = adapter(engine).smaller_cache();
         let is_smaller = |ty: &CacheType| {
             ty.bits_per_value() < ask.kv.key.bits_per_value().min(ask.kv.value.bits_per_value())
         };

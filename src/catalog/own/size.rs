@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::{OwnError, OwnModel, Spread};
 use crate::architecture::config::Config;
-use crate::architecture::{Architecture, KvSource, Mixer, Reach};
+use crate::architecture::{Architecture, AttentionSpan, KvSource, Mixer};
 use crate::catalog::{Catalog, Model};
 use crate::sort;
 
@@ -322,8 +322,8 @@ impl Figures {
             }
             mixer => mixer.attention().map_or(0, |a| {
                 let tokens = match a.reach {
-                    Reach::Sliding | Reach::Chunked => window,
-                    Reach::Full | Reach::Sparse => CONTEXT,
+                    AttentionSpan::Sliding | AttentionSpan::Chunked => window,
+                    AttentionSpan::Full | AttentionSpan::Sparse => CONTEXT,
                 };
                 let is_own = a.kv_source == KvSource::Own;
                 if is_own { tokens * a.kv_heads * (a.head_dim + a.v_head_dim) } else { 0 }

@@ -7,8 +7,8 @@ use super::gguf_tensor::{DEVICE_ALIGNMENT, padded, row_padding};
 use super::graph_quirks::{Family, has_windows};
 use super::settings::Settings;
 use crate::architecture::{
-    Architecture, Compressed, GatedDeltaNet, Indexer, Kda, KvSource, Layer, Lightning, Mamba1,
-    Mamba2, Mixer, Reach,
+    Architecture, AttentionSpan, Compressed, GatedDeltaNet, Indexer, Kda, KvSource, Layer,
+    Lightning, Mamba1, Mamba2, Mixer,
 };
 use crate::quant::GgmlType;
 use crate::scenario::CacheTypes;
@@ -75,8 +75,8 @@ impl Cells {
     }
 
     /// Whether a layer with this reach is in the sliding-window cache.
-    pub(super) fn in_window(self, reach: Reach) -> bool {
-        self.windowed && matches!(reach, Reach::Sliding | Reach::Chunked)
+    pub(super) fn in_window(self, reach: AttentionSpan) -> bool {
+        self.windowed && matches!(reach, AttentionSpan::Sliding | AttentionSpan::Chunked)
     }
 
     /// Cells per stream for compressed entries, one for `ratio` tokens.
@@ -85,7 +85,7 @@ impl Cells {
     }
 
     /// Cells per stream of a layer with this reach.
-    pub(super) fn of(self, reach: Reach) -> u64 {
+    pub(super) fn of(self, reach: AttentionSpan) -> u64 {
         if self.in_window(reach) { self.window } else { self.full }
     }
 }
@@ -247,7 +247,7 @@ impl Caches {
                 })
             }
             Mixer::None if self.fills_gaps => Some(CacheRow {
-                cells: all(Reach::Full),
+                cells: all(AttentionSpan::Full),
                 value: value(Some(0)),
                 ..CacheRow::default()
             }),

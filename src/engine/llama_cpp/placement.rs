@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::graph_quirks;
 use super::tensor_split::Division;
-use crate::architecture::{Architecture, Layer, Mixer, Reach};
+use crate::architecture::{Architecture, AttentionSpan, Layer, Mixer};
 use crate::units::Bytes;
 
 /// Batches in flight at the same time in a pipeline (`GGML_SCHED_MAX_COPIES`).
@@ -154,7 +154,8 @@ pub fn has_window(architecture: &Architecture, layer: &Layer) -> bool {
         Mixer::Mla(m) => m.reach,
         _ => return false,
     };
-    graph_quirks::has_windows(architecture) && matches!(reach, Reach::Sliding | Reach::Chunked)
+    graph_quirks::has_windows(architecture)
+        && matches!(reach, AttentionSpan::Sliding | AttentionSpan::Chunked)
 }
 
 /// Bytes on each device and on the host.

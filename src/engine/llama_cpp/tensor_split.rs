@@ -16,7 +16,7 @@
 
 use super::gguf_tensor::{DEVICE_ALIGNMENT, Weight, padded, row_padding};
 use crate::architecture::{
-    Architecture, Attention, GatedDeltaNet, Layer, Mixer, OutputGate, Reach, Role,
+    Architecture, Attention, AttentionSpan, GatedDeltaNet, Layer, Mixer, OutputGate, Role,
 };
 use crate::units::Bytes;
 
@@ -195,7 +195,7 @@ impl<'a> TensorSplitter<'a> {
         // Layers of a kind alternate in which device gets the remainder.
         let kind = |layer: &Layer| {
             let recurrent = layer.mixer.attention().is_none();
-            let windowed = layer.mixer.attention().is_some_and(|a| a.reach != Reach::Full);
+            let windowed = layer.mixer.attention().is_some_and(|a| a.reach != AttentionSpan::Full);
             (recurrent, windowed)
         };
         let devices = shares.len().max(1);
@@ -391,7 +391,7 @@ mod tests {
             kv_heads: 1,
             head_dim: 128,
             v_head_dim: 128,
-            reach: Reach::Full,
+            reach: AttentionSpan::Full,
             qkv_bias: false,
             out_bias: false,
             qk_norm: QkNorm::None,

@@ -73,6 +73,10 @@ impl EngineAdapter for Vllm {
         VERSION
     }
 
+    fn smaller_cache(&self) -> Option<CacheType> {
+        Some(CacheType::Fp8)
+    }
+
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
         match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),

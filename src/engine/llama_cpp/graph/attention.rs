@@ -335,10 +335,11 @@ impl Builder<'_> {
         let keys = self.state(il);
         let flat = self.graph.view(k, [latent, t, 1, 1]);
         self.store(keys, &[flat, cache.key_rows]);
-        let mask = match self.picked.filter(|_| m.reach == crate::architecture::Reach::Sparse) {
-            Some(picked) => self.sparse_mask(cache.mask, picked),
-            None => cache.mask,
-        };
+        let mask =
+            match self.picked.filter(|_| m.reach == crate::architecture::AttentionSpan::Sparse) {
+                Some(picked) => self.sparse_mask(cache.mask, picked),
+                None => cache.mask,
+            };
         let ty = self.batch.kv.k;
         let all = cells.saturating_mul(streams);
         let bytes = ty.bytes(latent).saturating_mul(all);

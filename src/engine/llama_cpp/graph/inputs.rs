@@ -3,7 +3,7 @@
 
 use super::sparse::{BLOCK, RESERVED_POSITIONS};
 use super::{Batch, Builder, F16, F32, I32, I64};
-use crate::architecture::{Architecture, KvSource, Mixer, Reach, Role};
+use crate::architecture::{Architecture, AttentionSpan, KvSource, Mixer, Role};
 use crate::engine::llama_cpp::ggml::{Graph, Id};
 use crate::engine::llama_cpp::graph_quirks::{Family, Scale};
 use crate::engine::llama_cpp::kv_cache::values;
@@ -149,8 +149,8 @@ fn cache(graph: &mut Graph, architecture: &Architecture, batch: &Batch, windowed
     }
 }
 
-/// Reach, key width and value width of a layer with its own cache.
-fn head_sizes(mixer: &Mixer) -> Option<(Reach, u64, u64)> {
+/// Span of attention, key width and value width of a layer with its own cache.
+fn head_sizes(mixer: &Mixer) -> Option<(AttentionSpan, u64, u64)> {
     match mixer {
         Mixer::Attention(a) | Mixer::AttentionAndMamba2(a, _) if a.kv_source == KvSource::Own => {
             Some((a.reach, a.head_dim, a.v_head_dim))

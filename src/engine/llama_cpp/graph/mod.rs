@@ -18,7 +18,7 @@ use super::kv_cache::Cells;
 use super::weights::{final_norm, is_rotary_factors};
 use super::{Placement, Settings, Weight};
 use crate::architecture::{
-    Architecture, Attention, Ffn, KvSource, Layer, Mixer, NormKind, Reach, Role,
+    Architecture, Attention, AttentionSpan, Ffn, KvSource, Layer, Mixer, NormKind, Role,
 };
 use crate::engine::llama_cpp::KvTypes;
 use crate::scenario::LogitsBuffer;
@@ -267,7 +267,7 @@ impl<'a> Builder<'a> {
     /// attention, or copies of its views of inputs.
     fn holds_memory_for_every_layer(&self) -> bool {
         self.architecture.layers.iter().any(|layer| match &layer.mixer {
-            Mixer::Mla(m) => m.reach == Reach::Sparse,
+            Mixer::Mla(m) => m.reach == AttentionSpan::Sparse,
             mixer => mixer.attention().is_some_and(|a| a.indexer.is_some()),
         })
     }
@@ -307,7 +307,7 @@ impl<'a> Builder<'a> {
     fn on_distinct_devices(&mut self, kinds: &[usize]) -> Vec<usize> {
         let layers = &self.architecture.layers;
         let depends = |layer: &Layer| match &layer.mixer {
-            Mixer::Mla(m) => m.reach == Reach::Sparse && m.indexer.is_none(),
+            Mixer::Mla(m) => m.reach == AttentionSpan::Sparse && m.indexer.is_none(),
             mixer => {
                 matches!(mixer, Mixer::Mamba1(_) | Mixer::ShortConv { .. })
                     || mixer.mamba2().is_some()
