@@ -60,10 +60,9 @@ impl<'a> Capacity<'a> {
         let step = self.run.context_step().max(1);
         let most = self.run.max_context() / step;
         let known = self.scenario.context.div_ceil(step);
-        if self.headroom_bound(step, users) < 0 {
-            return 0;
-        }
-        let longest = largest_fitting(1, most, known, |n| self.headroom(n * step, users));
+        let is_possible = self.headroom_bound(step, users) >= 0;
+        let as_it_lies = || largest_fitting(1, most, known, |n| self.headroom(n * step, users));
+        let longest = if is_possible { as_it_lies() } else { 0 };
         self.beyond(longest, most, |n| self.headroom_placed_anew(n * step, users)) * step
     }
 
@@ -88,11 +87,9 @@ impl<'a> Capacity<'a> {
     pub fn max_users(&self) -> u64 {
         let most = self.most_users();
         let context = self.scenario.context;
-        if self.headroom_bound(context, 1) < 0 {
-            return 0;
-        }
         let known = self.scenario.users;
-        let users = largest_fitting(1, most, known, |n| self.headroom(context, n));
+        let as_it_lies = || largest_fitting(1, most, known, |n| self.headroom(context, n));
+        let users = if self.headroom_bound(context, 1) >= 0 { as_it_lies() } else { 0 };
         self.beyond(users, most, |n| self.headroom_placed_anew(context, n))
     }
 
@@ -306,8 +303,8 @@ impl<'a> Capacity<'a> {
     /// is possible on several devices.
     fn beyond(&self, fitting: u64, most: u64, left: impl Fn(u64) -> i64) -> u64 {
         let several = self.run.hardware().parts.len() > 1 && self.scenario.offload == Offload::Auto;
-        match several && fitting > 0 && fitting < most {
-            true => largest_fitting(fitting, most, fitting + 1, left).max(fitting),
+        match several && fitting < most {
+            true => largest_fitting(fitting.max(1), most, fitting + 1, left).max(fitting),
             false => fitting,
         }
     }

@@ -285,6 +285,10 @@ impl Run for LlamaCppRun<'_> {
         CELLS
     }
 
+    fn max_context(&self) -> u64 {
+        self.front_end.max_context
+    }
+
     fn max_users(&self) -> u64 {
         self.front_end.max_users
     }
