@@ -143,8 +143,9 @@ fn no_answer_takes_long_or_much_memory() {
     assert!(costs.is_empty(), "{} cost too much", costs.len());
 }
 
-/// Graphs that a line of a batch may need on average, and thousands of tensors in them.
-const A_LINE: (u64, u64) = (8, 6);
+/// Graphs that a line of a batch may need on average, and thousands of tensors in them. Samples of other
+/// seeds need 8.4 to 9.3, and up to 12 thousand.
+const A_LINE: (u64, u64) = (9, 10);
 /// Lines that are counted: of a longer batch later lines find more graphs that are made.
 const LINES: u64 = 300;
 
