@@ -85,7 +85,7 @@ fn what_each_platform_can_change_is_named() {
     named("model=qwen3-30b-a3b&hw=rtx-3060&quant=Q4_K_M&offload=none&ram=64GiB", |change| {
         matches!(change, Change::Experts(_))
     });
-    named("model=qwen2.5-7b-instruct&hw=rtx-4090&quant=Q8_0", |change| {
+    named("model=qwen2.5-7b-instruct&hw=rtx-4090&quant=Q4_K_M", |change| {
         matches!(change, Change::Newer(_))
     });
     named("model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&ctx=8k", |change| {

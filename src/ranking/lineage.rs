@@ -74,7 +74,10 @@ pub fn successor<'a>(catalog: &'a Catalog, model: &Model) -> Option<&'a Model> {
     let own = Entry::of(model);
     let continues = is_base(catalog, model);
     let takes_its_place = |other: &&Model| {
-        Entry::of(other).takes_the_place_of(&own) && is_base(catalog, other) == continues
+        let entry = Entry::of(other);
+        // A model for code takes no general one's place.
+        let is_general = own.kinds.have(entry.kinds.special());
+        entry.takes_the_place_of(&own) && is_general && is_base(catalog, other) == continues
     };
     let age = |other: &&Model| {
         let Entry { release, size, .. } = Entry::of(other);

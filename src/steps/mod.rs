@@ -182,6 +182,9 @@ impl From<&Cell> for Room {
     }
 }
 
+/// So many steps are enough without another model.
+const CROWD: usize = 3;
+
 impl<'a> Search<'a> {
     /// Steps that make the cell, which lies wholly on its devices, faster by a quarter, for one user
     /// or for all, or hold half as much context again.
@@ -218,8 +221,12 @@ impl<'a> Search<'a> {
             may_be_better(&changed, &then).then(|| self.step(changes, changed)).flatten()
         };
         let steps = self.changes(ask, cell.into()).into_iter().filter_map(step).filter(is_better);
-        let is_fast = |step: &Step| is_fast_enough(&step.cell, floor);
-        steps.chain(self.newer_model().filter(is_fast)).collect()
+        let mut steps: Vec<Step> = steps.collect();
+        // Another model is no answer to the question, so it comes after what is, and not to a crowd.
+        if steps.len() < CROWD {
+            steps.extend(self.newer_model().filter(|step| is_fast_enough(&step.cell, floor)));
+        }
+        steps
     }
 
     /// Steps with which the cell lies wholly on its devices; where there are none, steps with which it

@@ -83,9 +83,8 @@ What follows it.
     rmSync(folder, { recursive: true });
   });
   for (const theme of ["light", "rust", "navy"]) {
-    await page.goto(new URL("chapter.html", host.url).href);
-    await page.evaluate((theme) => localStorage.setItem("mdbook-theme", theme), theme);
-    await page.reload();
+    await page.addInitScript((theme) => localStorage.setItem("mdbook-theme", theme), theme);
+    await page.goto(new URL("chapter.html", host.url).href, { waitUntil: "networkidle" });
     const frame = page.frameLocator("iframe");
     await frame.getByTestId("answer").waitFor({ timeout: 20_000 });
     const look = await frame.locator("html").evaluate((html) => {
