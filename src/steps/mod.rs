@@ -565,7 +565,10 @@ fn beats((i, a): (usize, &Step), (j, b): (usize, &Step)) -> bool {
     }
     let (of_a, of_b) = (a.worth(), b.worth());
     let as_good = of_a.iter().zip(&of_b).all(|(a, b)| a >= b) && a.burden() <= b.burden();
-    as_good && (of_a != of_b || a.burden() < b.burden() || i < j)
+    // Of two that are worth the same, the one with more room.
+    let room = |step: &Step| (step.cell.max_context, step.cell.max_users);
+    let is_first = (room(a), j) > (room(b), i);
+    as_good && (of_a != of_b || a.burden() < b.burden() || is_first)
 }
 
 /// Whether `model` caches one latent a token for all its heads, of which each tensor-parallel rank
