@@ -186,7 +186,8 @@ fn words_of(state: State, change: &Change, step: &Step) -> String {
                 state,
                 steps.rent,
                 machine = machine.unwrap_or_default(),
-                usd = state.number(Style::Measured, offer.and_then(|o| o.usd_per_hour).unwrap_or(0.0)),
+                usd = state
+                    .number(Style::Measured, offer.and_then(|o| o.usd_per_hour).unwrap_or(0.0)),
                 provider = offer.map_or_else(String::new, |offer| offer.provider.clone())
             )
         }
