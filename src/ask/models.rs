@@ -298,7 +298,7 @@ impl Names {
                 next += 1;
                 continue;
             }
-            if is_version || is_small && self.is_version_of_kind(tokens, next) {
+            if is_version || is_small && is_version_of_kind(tokens, next) {
                 version = Some(token.text.clone());
                 next += 1;
                 continue;
@@ -346,18 +346,6 @@ impl Names {
         let options = self.chosen(found, &used);
         let note = version.map(|version| format!("no such version: {version}"));
         Some(ModelMention { tokens, options, note, size: None })
-    }
-
-    /// Whether the number is a version that no model of that kind has, as in Mistral Small 5: it ends
-    /// the name, or a size is behind it. A number of devices has their name behind it.
-    fn is_version_of_kind(&self, tokens: &[Token], at: usize) -> bool {
-        let is_behind_kind = KINDS.contains(&tokens[at - 1].text.as_str());
-        is_behind_kind
-            && tokens.get(at + 1).is_none_or(|next| match next.kind {
-                Kind::Size | Kind::Quant => true,
-                Kind::Word => next.gap != ' ' || means(&next.raw, Meaning::Filler),
-                _ => false,
-            })
     }
 
     /// Those of `found` that have the version.
@@ -505,12 +493,13 @@ impl Names {
             .get(end)
             .filter(|token| token.kind == Kind::Active || KINDS.contains(&token.text.as_str()))
         {
-            let narrower = self.narrowed(&found, &used, token);
-            // 30b moe: what it is, whether or not its name says so.
-            let is_moe = |at: &usize| self.models[*at].model.active_published_b.is_some();
-            let mixtures = || found.iter().copied().filter(is_moe).collect();
-            let mixtures = || Some((mixtures(), token.clone())).filter(|_| token.is("moe"));
-            let Some((narrower, word)) = narrower.or_else(mixtures) else { break };
+            let narrower = self.narrowed(&found, &used, token).or_else(|| {
+                // 30b moe: what it is, whether or not its name says so.
+                let is_moe = |at: &usize| self.models[*at].model.active_published_b.is_some();
+                let mixtures = || found.iter().copied().filter(is_moe).collect();
+                token.is("moe").then(|| (mixtures(), token.clone()))
+            });
+            let Some((narrower, word)) = narrower else { break };
             found = narrower;
             used.push(word);
             end += 1;
@@ -647,6 +636,18 @@ impl ModelName {
         }
         ModelName { model, words, params: model.params_published }
     }
+}
+
+/// Whether the number is a version that no model of that kind has, as in Mistral Small 5: it ends
+/// the name, or a size is behind it. A number of devices has their name behind it.
+fn is_version_of_kind(tokens: &[Token], at: usize) -> bool {
+    let is_behind_kind = KINDS.contains(&tokens[at - 1].text.as_str());
+    is_behind_kind
+        && tokens.get(at + 1).is_none_or(|next| match next.kind {
+            Kind::Size | Kind::Quant => true,
+            Kind::Word => next.gap != ' ' || means(&next.raw, Meaning::Filler),
+            _ => false,
+        })
 }
 
 /// A number that belongs to what follows it, or a word that begins something else.

@@ -383,11 +383,12 @@ impl<'a> MachineChips<'a> {
         if slowest.fabric_devices.is_some_and(|most| width > most) {
             (chip.link, chip.fabric) = (chip.host_link, false);
         }
-        if let Some(network) = self.network.filter(|_| width > 1) {
+        let between_hosts = self.network.filter(|_| width > 1);
+        if let Some(network) = between_hosts {
             (chip.link, chip.fabric) = (network.rate, false);
         }
-        let network = width > slowest.fabric_devices.unwrap_or(0).max(MOST_IN_A_SERVER);
-        let network = network || (width > 1 && self.network.is_some());
+        let network = between_hosts.is_some()
+            || width > slowest.fabric_devices.unwrap_or(0).max(MOST_IN_A_SERVER);
         Some(PlacedPart { width, network, ..PlacedPart::on(chip, work) })
     }
 }

@@ -405,8 +405,8 @@ impl Stage<'_> {
         let dequantising = dequantising / (costs.dequantise_share * chip.bandwidth);
         let copy = streamed.map_or(0.0, |(chip, _)| bytes / (COPY_SHARE * chip.host_link));
         let scan = tokens * work.recurrent_layers * costs.recurrent_ops / chip.peaks.half.max(1.0);
-        let compute = compute + scan;
-        let busy = join4(join4(memory, compute - scan), copy) + dequantising + scan;
+        let busy = join4(join4(memory, compute), copy) + dequantising + scan;
+        compute += scan;
         let time = Time {
             fixed: costs.layer_us * 1e-6 * work.layers,
             busy,

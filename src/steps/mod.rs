@@ -182,8 +182,8 @@ impl From<&Cell> for Room {
     }
 }
 
-/// So many steps are enough without another model.
-const CROWD: usize = 3;
+/// The number of steps from which on no newer model is named beside them.
+const ENOUGH: usize = 3;
 
 impl<'a> Search<'a> {
     /// Steps that make the cell, which lies wholly on its devices, faster by a quarter, for one user
@@ -222,8 +222,8 @@ impl<'a> Search<'a> {
         };
         let steps = self.changes(ask, cell.into()).into_iter().filter_map(step).filter(is_better);
         let mut steps: Vec<Step> = steps.collect();
-        // Another model is no answer to the question, so it comes after what is, and not to a crowd.
-        if steps.len() < CROWD {
+        // Another model does not answer the question, so it comes after the steps that do, if they are few.
+        if steps.len() < ENOUGH {
             steps.extend(self.newer_model().filter(|step| is_fast_enough(&step.cell, floor)));
         }
         steps

@@ -99,8 +99,8 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
             </p>
             <div class="notice-ways">
                 {move || {
-                    let ways = shown.with_value(|notice| fixes(state, notice));
-                    ways.into_iter()
+                    let fixes = shown.with_value(|notice| fixes(state, notice));
+                    fixes.into_iter()
                         .map(|Fix { text, take }| {
                             view! {
                                 <button
