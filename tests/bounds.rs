@@ -11,6 +11,7 @@ mod questions;
 
 use std::env;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use headroom::catalog::Catalog;
@@ -23,6 +24,9 @@ use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
+
+/// The counts are of the whole process, so one test counts at a time.
+static COUNTING: Mutex<()> = Mutex::new(());
 
 /// Tensors that an answer may place: 250 ms of a core.
 const MOST_TENSORS: u64 = 2_500_000;
@@ -110,6 +114,7 @@ fn setting<T: FromStr>(name: &str) -> Option<T> {
 
 #[test]
 fn no_answer_takes_long_or_much_memory() {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let seed = setting("HEADROOM_SEED").unwrap_or(1);
     let questions: Option<u64> = setting("HEADROOM_QUESTIONS");
     let drawn = (0..questions.unwrap_or(QUESTIONS)).map(|n| questions::drawn(seed, n).query());
@@ -151,6 +156,7 @@ const LINES: u64 = 300;
 
 #[test]
 fn a_line_of_a_batch_places_few_graphs() {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let prepared = Prepared::new(Catalog::bundled());
     let (graphs, tensors) = (placed_graphs(), placed_tensors());
     let mut cells = 0;
