@@ -46,6 +46,15 @@ fn main() {
     build_names(&read("src/quant/builds.json"));
     let instances: record::Instances = read("src/catalog/data/instances.json");
     encode("instances", &instances);
+    let api_prices: record::ApiPrices = read("src/catalog/data/api_prices.json");
+    for record::ModelPrices { model, hosts } in &api_prices.models {
+        let is_known = models.models.iter().any(|known| known.id == *model);
+        assert!(is_known, "{model} has prices, but is no model");
+        let hosts_known =
+            hosts.iter().all(|(host, ..)| usize::from(*host) < api_prices.hosts.len());
+        assert!(hosts_known, "{model} has a price of an unknown host");
+    }
+    encode("api_prices", &api_prices);
     let mut devices: record::Devices = read("src/catalog/data/devices.json");
     for device in &devices.devices {
         check_sources(&device.id, &device.sources, &devices.sources);

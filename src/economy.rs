@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::catalog::{CloudPrice, Device, DeviceKind, Instance};
+use crate::catalog::{ApiPrice, CloudPrice, Device, DeviceKind, Instance, Model};
 use crate::hardware::{Hardware, InstalledDevice};
 use crate::report::{self, Economy, InOut, PerMtok, PowerDraw};
-use crate::scenario::{Currency, Money};
+use crate::scenario::{Currency, Money, Serving};
 use crate::speed::energy::{Power, PowerShares};
 use crate::speed::money::{Cost, Prices, economics};
 use crate::speed::{Load, Service};
@@ -51,6 +51,36 @@ pub fn inputs(money: &Money, hardware: &Hardware<'_>) -> Vec<report::Input> {
         report::Input { key, value: value.used(), default: value.default, source }
     };
     values(money, hardware).map(input).into()
+}
+
+/// What hosts ask for tokens of `model` under `money`, with the source: the reader's own price, or the
+/// lowest for prompts and answers as `serving` has them.
+pub fn api_inputs(money: &Money, serving: &Serving, model: &Model) -> [report::Input; 2] {
+    let usd = |price: &ApiPrice| {
+        price.usd_in * serving.prompt as f64 + price.usd_out * serving.output as f64
+    };
+    let lowest = model.api_prices().min_by(|a, b| usd(a).total_cmp(&usd(b)));
+    let source = match lowest {
+        None => format!("no public price is known for {}", model.name),
+        Some(ApiPrice { host, usd_in, usd_out }) => {
+            let hosts = match model.api_prices().count() {
+                1 => "the only one known".to_owned(),
+                n => format!("the lowest of {n} for prompts and answers of these lengths"),
+            };
+            let (date, source) = (ApiPrice::date(), ApiPrice::source());
+            format!("{host}: {usd_in} USD in, {usd_out} USD out, {hosts}, {date} ({source})")
+        }
+    };
+    let rate = money.rate();
+    let input = |key, own: Option<f64>, usd: fn(ApiPrice) -> f64| {
+        let default = lowest.zip(rate).map(|(lowest, rate)| usd(lowest) * rate);
+        let (key, source) = (Cow::Borrowed(key), Cow::Owned(source.clone()));
+        report::Input { key, value: own.or(default), default, source }
+    };
+    [
+        input("api_in", money.api_in, |price| price.usd_in),
+        input("api_out", money.api_out, |price| price.usd_out),
+    ]
 }
 
 /// The value with this key, as [`inputs`] has it.

@@ -5,6 +5,7 @@
 mod common;
 
 use common::{only_cell, report};
+use headroom::catalog::{ApiPrice, Catalog};
 use headroom::report::{Cell, Input};
 
 const RENTED: &str = "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&ctx=8192&users=4";
@@ -34,6 +35,40 @@ fn defaults_come_with_source_and_date() {
     let two = input("hw=rtx-4090*2,rtx-3090", "price");
     assert_eq!(two.value, Some(2.0 * 1599.0 + 1499.0));
     assert!(two.source.starts_with("2 x GeForce RTX 4090"), "{}", two.source);
+}
+
+#[test]
+fn a_host_s_price_is_the_lowest_for_what_is_asked() {
+    let asked = |more: &str| {
+        let hosted = report(&format!("model=gpt-oss-120b&hw=h100-sxm{more}")).hosted.swap_remove(0);
+        assert_eq!(hosted.model, "gpt-oss-120b");
+        <[Input; 2]>::try_from(hosted.inputs).unwrap()
+    };
+    let prices: Vec<ApiPrice> =
+        Catalog::bundled().model("gpt-oss-120b").unwrap().api_prices().collect();
+    assert!(prices.len() > 5);
+    for (prompt, output) in [(100_000, 1), (1, 100_000), (1024, 512)] {
+        let [paid_in, paid_out] = asked(&format!("&prompt={prompt}&output={output}&ctx=131072"));
+        let cost =
+            |usd_in: f64, usd_out: f64| usd_in * f64::from(prompt) + usd_out * f64::from(output);
+        let lowest = prices.iter().map(|p| cost(p.usd_in, p.usd_out)).fold(f64::INFINITY, f64::min);
+        assert_close(cost(paid_in.value.unwrap(), paid_out.value.unwrap()), lowest);
+        let host = prices
+            .iter()
+            .find(|p| Some(p.usd_in) == paid_in.value && Some(p.usd_out) == paid_out.value);
+        assert!(paid_in.source.starts_with(host.unwrap().host), "{}", paid_in.source);
+        assert!(paid_in.source.contains(ApiPrice::date()), "{}", paid_in.source);
+    }
+    let [own_in, own_out] = asked("&api_in=0.5&api_out=2");
+    assert_eq!((own_in.value, own_out.value), (Some(0.5), Some(2.0)));
+    assert!(own_in.default.unwrap() < 0.5);
+    let [roubles, _] = asked("&cur=RUB&rate=80");
+    assert_close(roubles.value.unwrap(), 80.0 * own_in.default.unwrap());
+    let [no_rate, _] = asked("&cur=RUB");
+    assert_eq!(no_rate.value, None);
+    let [unknown, _] = report("model=pythia-1b").hosted.swap_remove(0).inputs.try_into().unwrap();
+    assert_eq!(unknown.value, None);
+    assert!(unknown.source.starts_with("no public price"), "{}", unknown.source);
 }
 
 #[test]

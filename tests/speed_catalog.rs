@@ -248,7 +248,7 @@ proptest! {
         pairs in proptest::collection::vec((
             proptest::sample::select(vec![
                 "prompt", "output", "prefix", "ttft", "tpot", "min_tps", "measured", "cur", "rate",
-                "price", "rent", "kwh", "duty", "years", "pue", "boards_w", "host_w", "idle",
+                "price", "rent", "api_in", "api_out", "kwh", "duty", "years", "pue", "boards_w", "host_w", "idle",
                 "prefill", "decode", "accept", "draft", "draft_n", "mtp", "users", "ctx", "pp", "dp",
                 "ep", "tp", "seqs", "batched", "ubatch", "offload", "split",
             ]),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::record::{self, Builds, Devices, Instances, Models};
+use super::record::{self, ApiPrices, Builds, Devices, Instances, Models};
 use super::{Catalog, CloudPrice, Device, Instance, Model, NeverReleased, PublishedFile};
 use crate::quant::{BuildName, Publisher};
 use crate::units::Bytes;
@@ -80,6 +80,11 @@ fn instances() -> Vec<Instance> {
         })
     };
     providers.into_iter().flat_map(of_cloud).collect()
+}
+
+/// Returns what hosts ask for tokens, which few answers need: it is decoded apart.
+pub(super) fn api_prices() -> ApiPrices {
+    decode(include_bytes!(concat!(env!("OUT_DIR"), "/api_prices.postcard")))
 }
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {

@@ -4,6 +4,7 @@
 //! [`Catalog::bundled`] decodes once. Built for `wasm32` the fields that no page shows are empty:
 //! notes and most sources, which `build.rs` lists.
 
+mod api;
 mod decode;
 mod kept;
 mod own;
@@ -18,6 +19,7 @@ use crate::architecture::{self, Architecture, Count, Tensor};
 use crate::quant::{BuildName, Format, Mix, Publisher, Quant};
 use crate::units::Bytes;
 
+pub use api::ApiPrice;
 pub use own::{Custom, CustomDevice, FileTypes, ModelSize, OwnError, OwnModel, Spread, check};
 pub use record::{DeviceKind, Included, LeftOut};
 

@@ -220,6 +220,30 @@ pub struct Provider {
     pub instances: Vec<(String, String, u32, u32, Option<f64>)>,
 }
 
+/// The contents of `data/api_prices.json`: what hosts ask for tokens of a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiPrices {
+    /// Where the prices were read.
+    pub source: String,
+    /// Date of the prices.
+    pub date: String,
+    /// Names of hosts.
+    pub hosts: Vec<String>,
+    /// The prices of each model.
+    pub models: Vec<ModelPrices>,
+}
+
+/// What hosts ask for tokens of a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPrices {
+    /// Hugging Face id.
+    pub model: String,
+    /// Index of the host, and US dollars for a million tokens of prompts and of answers.
+    pub hosts: Vec<(u8, f32, f32)>,
+}
+
 /// The contents of `data/builds.json`: published GGUF files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

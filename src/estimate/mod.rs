@@ -101,7 +101,9 @@ pub fn report_with<'a>(
     let machines =
         scenario.machines.iter().filter_map(|machine| self::machine(catalog, scenario, machine));
     let machines = machines.collect();
-    Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells, machines }
+    let hosted = scenario.models.iter().filter_map(|model| self::hosted(catalog, scenario, model));
+    let hosted = hosted.collect();
+    Report { version: REPORT_VERSION, query: scenario.to_query(), notices, cells, machines, hosted }
 }
 
 /// Returns the cells of one model, each machine x quantisation x engine in that order; a single
@@ -439,6 +441,13 @@ pub fn machine(
     let hardware = Hardware::resolve(catalog, scenario, machine).ok()?;
     let inputs = economy::inputs(&scenario.money, &hardware);
     Some(report::Machine { hardware: machine.to_query(), inputs })
+}
+
+/// Returns what hosts ask for tokens of `model`; `None` if it is unknown.
+pub fn hosted(catalog: &Catalog, scenario: &Scenario, model: &str) -> Option<report::Hosted> {
+    let model = catalog.model(model)?;
+    let inputs = economy::api_inputs(&scenario.money, &scenario.serving, model);
+    Some(report::Hosted { model: model.id.clone(), inputs: inputs.into() })
 }
 
 /// Returns warnings about questions that can be answered nevertheless.

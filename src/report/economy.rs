@@ -89,6 +89,16 @@ pub struct Machine {
     pub inputs: Vec<Input>,
 }
 
+/// What hosts ask for tokens of one model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Hosted {
+    /// Id of the model.
+    pub model: String,
+    /// Price of a million tokens of prompts, and of answers.
+    pub inputs: Vec<Input>,
+}
+
 /// A value behind money and energy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

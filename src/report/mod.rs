@@ -15,7 +15,7 @@ pub(crate) use bill::sum_with;
 pub use bill::{BillItem, DeviceBill, HostBill, Term, sum_of_items};
 pub use cache_layout::{CacheLayout, SlidingWindowCache};
 pub use cell::{Cell, Verdict};
-pub use economy::{Economy, InOut, Input, Machine, Money, PerMtok, PowerDraw};
+pub use economy::{Economy, Hosted, InOut, Input, Machine, Money, PerMtok, PowerDraw};
 pub use notice::{Adjustment, EngineRefusal, Notice, RefusalReason, find_model};
 pub use placement::{
     Duplicate, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind,
@@ -42,6 +42,9 @@ pub struct Report {
     /// Prices and power of each machine whose devices are known.
     #[serde(default)]
     pub machines: Vec<Machine>,
+    /// What hosts ask for tokens of each model that is known.
+    #[serde(default)]
+    pub hosted: Vec<Hosted>,
 }
 
 #[cfg(test)]

@@ -131,6 +131,14 @@ money: Money {
     /// What the machine costs to rent for an hour.
     rent { Money, EVERY, rent: Option<f64> = None,
         optional(Decimal::money(0.0, 1e9), Unset::Machine) }
+    /// What a host asks for a million tokens of prompts; by default the cheapest for prompts and
+    /// answers of these lengths.
+    api_in { Money, EVERY, api_in: Option<f64> = None,
+        optional(Decimal::money(0.0, 1e6), Unset::Machine) }
+    /// What a host asks for a million tokens of answers; by default the cheapest for prompts and
+    /// answers of these lengths.
+    api_out { Money, EVERY, api_out: Option<f64> = None,
+        optional(Decimal::money(0.0, 1e6), Unset::Machine) }
     /// What a kilowatt-hour costs; the default is in US dollars.
     kwh { Money, EVERY, kwh: Option<f64> = None,
         optional(Decimal::money(0.0, 1e6), Unset::Value("0.17")) }

@@ -165,7 +165,11 @@ pageTest("money follows the reader's own values", {}, async (headroom) => {
   await values.locator("summary").click();
   const field = (key) => headroom.part(`money-${key}`).locator("input");
   const same = async () => {
-    const [{ money, wh_per_mtok, power_w }] = estimate(headroom.query).cells;
+    const { cells, hosted } = estimate(headroom.query);
+    const [{ money, wh_per_mtok, power_w }] = cells;
+    for (const { key, value } of hosted[0].inputs) {
+      assertSame(await number(headroom.part(key)), value);
+    }
     const { owned, rented } = money.per_mtok;
     assertSame(await number(headroom.part("owned-in")), owned.input.expected);
     assertSame(await number(headroom.part("owned-out")), owned.output.expected);

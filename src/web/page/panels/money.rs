@@ -35,7 +35,10 @@ pub fn MoneyPanel(
         let at = state.selected.get()?;
         state.scenario.with(|s| {
             let machine = s.machines.get(at.machine)?;
-            estimate::machine(state.catalog, s, machine).map(|machine| machine.inputs)
+            let machine = estimate::machine(state.catalog, s, machine)?;
+            let hosted = estimate::hosted(state.catalog, s, s.models.get(at.model)?);
+            let hosted = hosted.map(|hosted| hosted.inputs).unwrap_or_default();
+            Some([machine.inputs, hosted].concat())
         })
     });
     let currency = state.slice(|s| s.money.currency);
@@ -64,7 +67,7 @@ pub fn MoneyPanel(
     let fields: Vec<_> = decimals.filter(|setting| setting.key != RATE).collect();
     view! {
         <section class="money" data-testid="money" aria-label=words!(state, tabs.cost)>
-            <Costs cell />
+            <Costs cell inputs />
             <Energy cell />
             <p class="money-unknown" data-testid="money-unknown">{unknown}</p>
             <details class="money-values" data-testid="money-values">
@@ -94,10 +97,24 @@ pub fn MoneyPanel(
     }
 }
 
-/// What a million tokens and an hour cost, owned and rented.
+/// What a million tokens and an hour cost, owned and rented, beside what hosts ask for them.
 #[component]
-fn Costs(cell: Memo<Option<Cell>>) -> impl IntoView {
+fn Costs(cell: Memo<Option<Cell>>, inputs: Memo<Option<Vec<report::Input>>>) -> impl IntoView {
     let state = use_state();
+    let api = move |key: &'static str| {
+        let price = memo(move || {
+            inputs.with(|inputs| inputs.iter().flatten().find(|input| input.key == key)?.value)
+        });
+        let code = move || state.scenario.with(|s| s.money.currency);
+        view! {
+            <td data-testid=key data-value=move || price.get().map(|price| price.to_string())>
+                {move || match price.get() {
+                    None => "–".to_owned(),
+                    Some(price) => figures::money(state, price, code().code()),
+                }}
+            </td>
+        }
+    };
     let money = memo(move || {
         cell.with(|cell| cell.as_ref().map(|cell| cell.economy.money.clone())).unwrap_or_default()
     });
@@ -175,6 +192,12 @@ fn Costs(cell: Memo<Option<Cell>>) -> impl IntoView {
                         {mtok("rented-in", |costs| Some(costs.rented?.input))}
                         {mtok("rented-out", |costs| Some(costs.rented?.output))}
                         {hour(|money| money.rented_hour)}
+                    </tr>
+                    <tr>
+                        <th scope="row">{words!(state, money.api)}</th>
+                        {api("api_in")}
+                        {api("api_out")}
+                        <td>"–"</td>
                     </tr>
                 </tbody>
             </table>

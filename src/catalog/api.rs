@@ -1,0 +1,46 @@
+//! What hosts ask for tokens of a model.
+
+use std::sync::LazyLock;
+
+use super::record::ApiPrices;
+use super::{Model, decode};
+
+/// What a host asks for tokens of a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ApiPrice {
+    /// Name of the host, such as `OpenRouter`.
+    pub host: &'static str,
+    /// US dollars for a million tokens of prompts.
+    pub usd_in: f64,
+    /// US dollars for a million tokens of answers.
+    pub usd_out: f64,
+}
+
+static PRICES: LazyLock<ApiPrices> = LazyLock::new(decode::api_prices);
+
+impl ApiPrice {
+    /// Where all prices were read.
+    pub fn source() -> &'static str {
+        &PRICES.source
+    }
+
+    /// Date of all prices, `YYYY-MM-DD`.
+    pub fn date() -> &'static str {
+        &PRICES.date
+    }
+}
+
+impl Model {
+    /// What hosts ask for tokens of this model, by their names; empty where no public price is known.
+    pub fn api_prices(&self) -> impl Iterator<Item = ApiPrice> + use<> {
+        let prices = PRICES.models.iter().find(|of| of.model == self.hf_id);
+        // As they are written: `0.1`, not the nearest number of 32 bits.
+        let usd = |price: f32| (f64::from(price) * 1e6).round() / 1e6;
+        let prices = prices.into_iter().flat_map(|of| &of.hosts);
+        prices.map(move |(host, usd_in, usd_out)| ApiPrice {
+            host: &PRICES.hosts[usize::from(*host)],
+            usd_in: usd(*usd_in),
+            usd_out: usd(*usd_out),
+        })
+    }
+}
