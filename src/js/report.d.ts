@@ -4,6 +4,8 @@
 export type Report = {
   /** One entry for each model x machine x quantisation x engine, in that order. */
   cells: Array<Cell>;
+  /** What hosts ask for tokens of each model that is known. */
+  hosted?: Array<Hosted>;
   /** Prices and power of each machine whose devices are known. */
   machines?: Array<Machine>;
   /** Parts of the question that were not used as given, with alternatives. */
@@ -250,6 +252,14 @@ export type HostBill = {
   ram_bytes: Bytes;
   /** What the items add up to: see `sum_of_items`. */
   used_bytes: Interval;
+};
+
+/** What hosts ask for tokens of one model. */
+export type Hosted = {
+  /** Price of a million tokens of prompts, and of answers. */
+  inputs: Array<Input>;
+  /** Id of the model. */
+  model: string;
 };
 
 /** Cost of a million prompt tokens and of a million answer tokens: the time spent on prompts is
