@@ -52,7 +52,7 @@ for (const [device, viewport] of Object.entries({
   desktop: { width: 1366, height: 768 },
   phone: { width: 390, height: 844 },
 })) {
-  pageTest(`the app takes the answer over without a shift: ${device}`, { viewport }, async (headroom) => {
+  pageTest(`the app takes the answer over without a shift: ${device}`, { viewport, isAlone: true }, async (headroom) => {
     await headroom.page.addInitScript(() => {
       self.shift = 0;
       new PerformanceObserver((list) => {

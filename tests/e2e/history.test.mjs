@@ -29,7 +29,7 @@ pageTest("back and forward walk through the choices", {}, async (headroom) => {
   }
 });
 
-pageTest("dragging the context leaves one entry in the history", {}, async (headroom) => {
+pageTest("dragging the context leaves one entry in the history", { isAlone: true }, async (headroom) => {
   const { page } = headroom;
   await headroom.open();
   const before = await headroom.readTable();

@@ -55,7 +55,7 @@ pageTest("what nvidia-smi prints fills the machine in", {}, async (headroom) => 
   assert.equal(asked(headroom, "model"), "qwen3-8b", "the rest of the question stays");
 });
 
-pageTest("what the browser calls the device is offered, not assumed", {}, async (headroom) => {
+pageTest("what the browser calls the device is offered, not assumed", { isAlone: true }, async (headroom) => {
   await headroom.page.addInitScript(() => {
     self.looks = 0;
     const getParameter = WebGLRenderingContext.prototype.getParameter;
