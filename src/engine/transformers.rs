@@ -64,7 +64,7 @@ impl EngineAdapter for Transformers {
             // in memory.
             Quant::Gguf(_)
             | Quant::Build(_)
-            | Quant::Format(Format::Mlx(_) | Format::Exl3(_) | Format::Nvfp4) => {
+            | Quant::Format(Format::Mlx(_) | Format::Mxfp4Q8 | Format::Exl3(_) | Format::Nvfp4) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest(quant)))
             }
             Quant::Format(_) => Ok(()),

@@ -156,6 +156,7 @@ impl Layout {
             | Format::Nf4
             | Format::Int8
             | Format::Mxfp4
+            | Format::Mxfp4Q8
             | Format::Mlx(_)
             | Format::Exl3(_) => one(with_mtp),
         }
