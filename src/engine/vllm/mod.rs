@@ -187,7 +187,8 @@ impl<'a> VllmRun<'a> {
         }
         let cache_type = cache_type(scenario.kv, CACHE_TYPES)?;
         let release = Release::of(scenario);
-        let (default_sequences, default_batched) = default_batch(&hardware.parts[0], release);
+        let (default_sequences, default_batched) =
+            default_batch(&hardware.parts[0], release, scenario.context);
         let batched = scenario.max_num_batched_tokens.or(default_batched);
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
@@ -408,10 +409,13 @@ fn cache_ranks(
 }
 
 /// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device, `None` of the V0
-/// engine, which computed a prompt in one step. Source: `engine/arg_utils.py`, `get_batch_defaults`.
-fn default_batch(part: &InstalledDevice<'_>, release: Release) -> (u64, Option<u64>) {
-    if release < Release(8) {
-        return (256, None);
+/// engine, which computed a prompt in one step up to contexts of 32,768 tokens and longer ones in
+/// chunks. Source: `engine/arg_utils.py`, `get_batch_defaults`, before `create_engine_config`.
+fn default_batch(part: &InstalledDevice<'_>, release: Release, context: u64) -> (u64, Option<u64>) {
+    match release {
+        Release(..=6) => return (256, (context > 32_768).then_some(512)),
+        Release(7) => return (256, (context > 32_768).then_some(2048)),
+        _ => {}
     }
     let memory = part.capacity.0 / GIB;
     let device = part.device;
