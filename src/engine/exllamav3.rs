@@ -253,8 +253,10 @@ impl ExlRun<'_> {
 const SCRATCH: Interval<Bytes> =
     Interval { low: Bytes::mib(250), expected: Bytes::mib(650), high: Bytes::mib(1_200) };
 
+/// The CUDA context, and what desktops of Windows take beyond the usual: Gemma 3 27B lies 50 to 250 MiB
+/// above 700 (github.com/turboderp-org/exllamav3/issues/50).
 const CONTEXT: Interval<Bytes> =
-    Interval { low: Bytes::mib(200), expected: Bytes::mib(400), high: Bytes::mib(700) };
+    Interval { low: Bytes::mib(200), expected: Bytes::mib(400), high: Bytes::mib(1_000) };
 
 impl Run for ExlRun<'_> {
     fn hardware(&self) -> &Hardware<'_> {
