@@ -251,7 +251,7 @@ impl MlxRun<'_> {
             ],
         };
         let shares = std::slice::from_mut(&mut share);
-        self.addons.add(shares, Distribution::One, (context, users), Bytes::ZERO);
+        self.addons.add(shares, Distribution::One, (context, users), Some(Bytes::ZERO));
         // mlx-lm passes over the towers of a checkpoint; mlx-vlm loads them.
         let towers = share.lines.iter_mut().filter(|line| line.term == Term::Projector);
         towers.for_each(|line| line.bytes.low = Bytes::ZERO);

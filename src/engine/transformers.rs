@@ -228,7 +228,7 @@ impl TransformersRun<'_> {
         let mut device_lines: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let layout = Distribution::Layers(&self.split);
-        self.addons.add(&mut device_lines, layout, (context, users), Bytes::ZERO);
+        self.addons.add(&mut device_lines, layout, (context, users), Some(Bytes::ZERO));
         device_lines
     }
 

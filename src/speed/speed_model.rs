@@ -355,14 +355,16 @@ impl SpeedModel<'_> {
             if figure == Figure::Decode && stage.prompts_on.is_some() {
                 return MIXED;
             }
-            let spread = if measured { evidence.spread } else { evidence.spread_unseen };
+            let reported = match figure {
+                Figure::Decode => REPORTED_STEP,
+                Figure::Prefill => REPORTED_PROMPT,
+                Figure::Batch | Figure::ShortPrompt => 1.0,
+            };
+            // What reports vary by more than the collections widens an unmeasured family's as much.
+            let widened = (reported / evidence.spread).max(1.0);
+            let spread = if measured { evidence.spread } else { evidence.spread_unseen } * widened;
             // A figure without any measurement behind it.
             let spread = if evidence.n == 0 { spread.max(UNCALIBRATED) } else { spread };
-            let spread = match figure {
-                Figure::Decode => spread.max(REPORTED_STEP),
-                Figure::Prefill => spread.max(REPORTED_PROMPT),
-                Figure::Batch | Figure::ShortPrompt => spread,
-            };
             let is_prompt = matches!(figure, Figure::Prefill | Figure::ShortPrompt);
             match is_prompt && stage.chip.is_described {
                 // A peak that may mean anything, whatever the software makes of it.

@@ -138,8 +138,9 @@ fn cuda_context(capacity: Bytes) -> Interval<Bytes> {
 /// What prompts add to the pools of a CUDA device after the load: the first one took 93 MiB of an
 /// RTX 5060 Ti and 517 of an RTX 2060 Super (github.com/ggml-org/llama.cpp/issues/23894), and peaks
 /// that are reported of cards of 24 and 32 GB lie 650 to 910 MiB above what is loaded
-/// (github.com/sudoingX/qwen38-mtp, github.com/noonghunna/club-3090).
-const FIRST_PROMPTS: Bytes = Bytes::mib(512);
+/// (github.com/sudoingX/qwen38-mtp, github.com/noonghunna/club-3090), on an RTX 4080 900 to 980
+/// (dev.to/rosgluk, 16 GB VRAM benchmarks).
+const FIRST_PROMPTS: Bytes = Bytes::mib(768);
 
 #[cfg(test)]
 mod tests {

@@ -335,13 +335,19 @@ impl<'a> VllmRun<'a> {
 
     fn device_lines(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
-        // MTP layers are cached with those of the last stage, in the same pool.
+        // MTP layers and heads are cached with those of the last stage, in the same pool.
         let mut layouts: Vec<&KvLayout> = self.kv.iter().collect();
         if let (Some(last), Some(with_mtp)) = (layouts.last_mut(), &self.kv_with_mtp) {
             *last = with_mtp;
         }
         let caches = layouts.into_iter().map(|layout| self.cache(layout, context, users));
-        let caches: Vec<Line> = caches.collect();
+        let mut caches: Vec<Line> = caches.collect();
+        if let (Some(last), Some(head)) = (caches.last_mut(), self.base.addons.head()) {
+            let cache = head.cache(context, users, self.ranks.tensor);
+            last.bytes = last.bytes + Interval::exact(cache);
+            last.exact = false;
+            last.inputs.push(("draft_cache", cache.0 as f64));
+        }
         let (sampling, silent) = self.activations(context, users);
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
@@ -380,7 +386,7 @@ impl<'a> VllmRun<'a> {
         let mut device_lines: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let of_ranks = Distribution::Ranks(&self.ranks);
-        self.addons.add(&mut device_lines, of_ranks, (context, users), Bytes::ZERO);
+        self.addons.add(&mut device_lines, of_ranks, (context, users), None);
         device_lines
     }
 }
