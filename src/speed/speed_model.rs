@@ -410,9 +410,9 @@ const FEW_PROMPT_TOKENS: f64 = 32.0;
 
 /// Half-widths that the interval of a step and of a prompt have at least, as factors. People's runs
 /// vary more than those of a collection, which one person made on machines of their own: power limits
-/// and heat of laptops, other processes, builds of months before. Of 129 reported steps of llama.cpp
-/// and MLX nine of ten lie within 1.45, of 54 reported prompts within 1.8 (`tests/data/cases.json`).
-const REPORTED_STEP: f64 = 1.45;
+/// and heat of laptops, other processes, builds of months before. Nine of ten reported steps and
+/// prompts lie within them (`tests/data/cases.json`).
+const REPORTED_STEP: f64 = 1.41;
 const REPORTED_PROMPT: f64 = 1.8;
 
 /// Half-width of the interval of decoding with a part of the model in RAM, as a factor. Of 15 public
