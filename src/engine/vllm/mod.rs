@@ -28,7 +28,7 @@ use super::layout::Layout;
 use super::model_files::{Addons, Proposer};
 use super::refusal::Refusal;
 use super::run::Run;
-use crate::architecture::{Architecture, Mtp};
+use crate::architecture::{Architecture, Mixer, Mtp};
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
@@ -296,7 +296,9 @@ impl<'a> VllmRun<'a> {
             release: self.release,
         };
         let architecture = self.base.checkpoint.architecture();
-        (peak(architecture, batch), peak(architecture, Batch { sequences: 0, ..batch }))
+        let workspace = Interval::exact(Bytes(indexer_entries(architecture)) * context);
+        let peak = |batch| peak(architecture, batch) + workspace;
+        (peak(batch), peak(Batch { sequences: 0, ..batch }))
     }
 
     /// Bytes of a device that vLLM may use.
@@ -389,6 +391,18 @@ impl<'a> VllmRun<'a> {
         self.addons.add(&mut device_lines, of_ranks, (context, users), None);
         device_lines
     }
+}
+
+/// Bytes for each token of `max_model_len` of the buffer in which a latent model's sparse indexer
+/// gathers the keys of prompts: 40 entries of a key with its scale. Source:
+/// `v1/attention/backends/mla/indexer.py`, `get_max_prefill_buffer_size`.
+fn indexer_entries(architecture: &Architecture) -> u64 {
+    let indexers = architecture.layers.iter().filter_map(|layer| match &layer.mixer {
+        Mixer::Mla(latent) => latent.indexer,
+        _ => None,
+    });
+    let key = indexers.map(|indexer| indexer.head_dim).max().unwrap_or(0);
+    40 * (key + key.div_ceil(128) * 4)
 }
 
 /// Ranks among which the tokens of a cache are divided where `asked` are asked for: a part of the
