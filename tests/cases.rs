@@ -93,6 +93,8 @@ fn figure(cell: &Cell, scenario: &Scenario, name: &str) -> Option<f64> {
         "prefill_tps" => cell.speed.prefill_tps?.expected,
         "ttft_s" => cell.speed.ttft_s?.expected,
         "total_tps" => cell.speed.throughput_tps?.expected,
+        // As vLLM prints them for a rank, with its share of the towers.
+        "weights_gib" => sum(first?, &[Term::Weights, Term::Projector]) / MIB / 1024.0,
         "file_gb" => cell.weights_bytes.0 as f64 / 1e9,
         "loaded_gb" => cell.loaded_bytes.0 as f64 / 1e9,
         "request_gib" => sum(first?, &[Term::KvCache]) / MIB / 1024.0,

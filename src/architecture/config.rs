@@ -98,8 +98,11 @@ pub struct Config {
     pub index_topk: u64,
     /// Sparse attention, one letter a layer: f has an indexer, s shares an earlier one. Empty: f.
     pub indexer_pattern: String,
-    /// Sparse attention: tokens over which the indexer's keys are pooled; 0 if they are not.
+    /// Sparse attention: rows of the table beside the gate that pools the indexer's keys; 0 if they
+    /// are not pooled.
     pub index_pool: u64,
+    /// Sparse attention: tokens that share a pooled key of the indexer; 0 if they are not pooled.
+    pub index_kpool: u64,
     /// DeepSeek-V4: tokens per compressed entry in each layer; 0 for the window only.
     pub compress_ratios: Vec<u64>,
     /// DeepSeek-V4: groups of the output projection.

@@ -294,6 +294,7 @@ impl Conversion<'_> {
             top_k: c.index_topk,
             query_rank,
             pool: c.index_pool,
+            tokens_per_key: c.index_kpool.max(1),
             weighted,
         }
     }

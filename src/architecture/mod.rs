@@ -260,14 +260,17 @@ pub struct Mla {
 pub struct Indexer {
     /// Indexer query heads.
     pub heads: u64,
-    /// Elements of an indexer key; one key is cached per token and layer.
+    /// Elements of an indexer key; one key is cached per token (or pool of them) and
+    /// layer.
     pub head_dim: u64,
     /// Number of tokens (or blocks) attended to.
     pub top_k: u64,
     /// Width from which the indexer's queries are projected: the query latent, or E.
     pub query_rank: u64,
-    /// Number of tokens over which a gate pools the keys (GLM-5.3-Flash); 0 without pooling.
+    /// Rows of the table beside the gate that pools the keys (GLM-5.3-Flash); 0 without pooling.
     pub pool: u64,
+    /// Number of tokens that share a key, 1 without pooling.
+    pub tokens_per_key: u64,
     /// Whether a separate projection weights the query heads, and the key norm has a bias
     /// (DeepSeek-V3.2); otherwise both have a plain norm (MiniMax-M3).
     pub weighted: bool,

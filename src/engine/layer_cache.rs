@@ -20,6 +20,8 @@ pub struct LayerCache {
     pub ratio: u64,
     /// Width of a sparse-attention indexer's key, one key per entry.
     pub index_key: u64,
+    /// Tokens that share a key of the indexer; 0 as 1.
+    pub index_tokens: u64,
     /// Values of the convolution state per sequence: `channels` for each past token that the
     /// convolution covers.
     pub conv: u64,
@@ -101,6 +103,7 @@ fn of(architecture: &Architecture, mixer: &Mixer, ranks: u64) -> LayerCache {
         AttentionSpan::Full | AttentionSpan::Sparse => None,
     };
     let index_key = |indexer: &Option<Indexer>| indexer.map_or(0, |i| i.head_dim);
+    let index_tokens = |indexer: &Option<Indexer>| indexer.map_or(1, |i| i.tokens_per_key);
     let mut cache = LayerCache { ratio: 1, ..LayerCache::default() };
     if let Some(a) = mixer.attention()
         && a.kv_source == KvSource::Own
@@ -109,6 +112,7 @@ fn of(architecture: &Architecture, mixer: &Mixer, ranks: u64) -> LayerCache {
         (cache.key, cache.value) = (a.head_dim, a.v_head_dim);
         cache.window = window(a.reach);
         cache.index_key = index_key(&a.indexer);
+        cache.index_tokens = index_tokens(&a.indexer);
     }
     match mixer {
         Mixer::Mla(m) => {
@@ -117,6 +121,7 @@ fn of(architecture: &Architecture, mixer: &Mixer, ranks: u64) -> LayerCache {
             cache.latent = true;
             cache.window = window(m.reach);
             cache.index_key = index_key(&m.indexer);
+            cache.index_tokens = index_tokens(&m.indexer);
         }
         Mixer::Compressed(c) => {
             cache.kv_heads = 1;
@@ -125,6 +130,7 @@ fn of(architecture: &Architecture, mixer: &Mixer, ranks: u64) -> LayerCache {
             cache.window = architecture.sliding_window;
             cache.ratio = c.ratio.max(1);
             cache.index_key = index_key(&c.indexer);
+            cache.index_tokens = index_tokens(&c.indexer);
         }
         Mixer::GatedDeltaNet(g) => {
             let channels = 2 * g.key_heads * g.key_head_dim + g.value_heads * g.value_head_dim;

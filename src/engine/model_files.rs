@@ -89,9 +89,10 @@ impl DraftHead {
         self.parameters.map(|parameters| Bytes(2) * parameters)
     }
 
-    /// Bytes of its cache, in 16 bits, for `users` sequences of `context` tokens.
-    pub fn cache(&self, context: u64, users: u64) -> Bytes {
-        Bytes(2) * self.cached * context * users
+    /// Bytes of its cache, in 16 bits, on one of `ranks` ranks for `users` sequences of `context`
+    /// tokens.
+    pub fn cache(&self, context: u64, users: u64, ranks: u64) -> Bytes {
+        Bytes(2) * self.cached * context * users / ranks.max(1)
     }
 }
 

@@ -113,7 +113,9 @@ impl EngineAdapter for Sglang {
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
         match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
-            Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) | Quant::Build(_) => {
+            Quant::Format(Format::Mlx(_) | Format::Mxfp4Q8 | Format::Exl3(_))
+            | Quant::Gguf(_)
+            | Quant::Build(_) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant)))
             }
             Quant::Format(_) => Ok(()),
@@ -333,7 +335,7 @@ impl<'a> SglangRun<'a> {
         let mut shares: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.addons.add(&mut shares, Distribution::Ranks(&self.ranks), (context, users), mtp);
+        self.addons.add(&mut shares, Distribution::Ranks(&self.ranks), (context, users), Some(mtp));
         shares
     }
 }

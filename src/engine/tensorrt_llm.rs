@@ -289,7 +289,7 @@ impl TensorRtRun<'_> {
         let mut shares: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let mtp = self.mtp_cache(context, users);
-        self.addons.add(&mut shares, Distribution::Ranks(&self.ranks), (context, users), mtp);
+        self.addons.add(&mut shares, Distribution::Ranks(&self.ranks), (context, users), Some(mtp));
         shares
     }
 }

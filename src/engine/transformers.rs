@@ -64,7 +64,7 @@ impl EngineAdapter for Transformers {
             // in memory.
             Quant::Gguf(_)
             | Quant::Build(_)
-            | Quant::Format(Format::Mlx(_) | Format::Exl3(_) | Format::Nvfp4) => {
+            | Quant::Format(Format::Mlx(_) | Format::Mxfp4Q8 | Format::Exl3(_) | Format::Nvfp4) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest(quant)))
             }
             Quant::Format(_) => Ok(()),
@@ -228,7 +228,7 @@ impl TransformersRun<'_> {
         let mut device_lines: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let layout = Distribution::Layers(&self.split);
-        self.addons.add(&mut device_lines, layout, (context, users), Bytes::ZERO);
+        self.addons.add(&mut device_lines, layout, (context, users), Some(Bytes::ZERO));
         device_lines
     }
 

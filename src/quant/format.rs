@@ -68,6 +68,9 @@ formats! {
     /// FP4 (E2M1) with a power-of-two scale for each 32 inputs. A mixture of experts has its
     /// experts quantised only (gpt-oss).
     Mxfp4 = "MXFP4", bits 4, granule 1;
+    /// Experts in MXFP4, everything else that MLX quantises in its 8 bits (mlx-community's builds of
+    /// gpt-oss).
+    Mxfp4Q8 = "MXFP4-Q8", bits 4, granule 1;
     /// Experts in MXFP4, the other projections in FP8 by blocks (DeepSeek-V4 as released).
     Fp8Mxfp4 = "FP8-MXFP4", bits 4, granule 1;
     /// Experts in 4 bits with a scale for each 32 inputs, the rest in 16 bits (Kimi-K2.5 as
@@ -162,6 +165,7 @@ impl Format {
         Format::Nvfp4,
         Format::Int4Experts,
         Format::Mlx(4),
+        Format::Mxfp4Q8,
         Format::Mxfp4,
         Format::Gptq,
         Format::Awq,
@@ -230,6 +234,11 @@ impl Format {
                 Part::Router => Some(Scheme::grouped(8, 64, 32)),
                 _ => Some(self.matrix()),
             },
+            Format::Mxfp4Q8 => match part {
+                Part::Rest => None,
+                Part::Expert => Some(self.matrix()),
+                _ => Some(Format::Mlx(8).matrix()),
+            },
             // Trellis tiles, sign and scale vectors `suh` and `svh` in FP16; the head at 6 bits
             // (`--head_bits`), embeddings and routers in 16.
             Format::Exl3(_) => match part {
@@ -258,7 +267,7 @@ impl Format {
             // `weight_scale` (FP8) a group of 16, `weight_scale_2` and `input_scale` (FP32).
             Format::Nvfp4 => Scheme { per_matrix: 8, ..Scheme::grouped(4, 16, 8) },
             // OCP Microscaling v1.0: E8M0 scale for 32 elements.
-            Format::Mxfp4 | Format::Fp8Mxfp4 => Scheme::grouped(4, 32, 8),
+            Format::Mxfp4 | Format::Mxfp4Q8 | Format::Fp8Mxfp4 => Scheme::grouped(4, 32, 8),
             Format::Int4Experts => Scheme { per_matrix: 16, ..Scheme::grouped(4, 32, 16) },
             // `scales` FP16 and `qzeros` 4 bits a group (AutoAWQ WQLinear_GEMM).
             Format::Awq => Scheme::grouped(4, 128, 16 + 4),

@@ -71,6 +71,8 @@ struct Kind {
     has_experts: bool,
     has_latent_attention: bool,
     has_mamba: bool,
+    /// Whether layers have attention heads of different sizes, as Gemma 4's do.
+    has_unlike_heads: bool,
     linear_layers: Vec<bool>,
 }
 
@@ -82,13 +84,17 @@ impl Kind {
 
     fn of(tensors: &[Tensor]) -> Kind {
         let mut kind = Kind::default();
-        for Tensor { role, layer, group, .. } in tensors {
+        let mut norm = None;
+        for Tensor { role, layer, group, shape, .. } in tensors {
             if *group != Group::Text {
                 continue;
             }
             kind.has_experts |= role.is_expert();
             kind.has_latent_attention |= *role == Role::AttnKvAMqa;
             kind.has_mamba |= *role == Role::SsmIn;
+            if *role == Role::AttnQNorm {
+                kind.has_unlike_heads |= norm.replace(shape).is_some_and(|last| last != shape);
+            }
             if let (Some(layer), Role::SsmA | Role::SsmOut | Role::ShortConvIn) = (layer, role) {
                 let layer = *layer as usize;
                 let layers = kind.linear_layers.len().max(layer + 1);
@@ -156,6 +162,7 @@ impl Layout {
             | Format::Nf4
             | Format::Int8
             | Format::Mxfp4
+            | Format::Mxfp4Q8
             | Format::Mlx(_)
             | Format::Exl3(_) => one(with_mtp),
         }
@@ -187,6 +194,10 @@ impl Layout {
             // MiniMax, GLM, DeepSeek, Kimi: `ignore` has `self_attn*`.
             let most = Layout { shared_expert: Sixteen, dense: Sixteen, ..attention_in_16.clone() };
             return [all, attention_in_16, most];
+        }
+        if kind.has_unlike_heads {
+            // NVIDIA's Gemma 4 31B takes 31.18 GiB with its tower (robotmunki.com/blog/vllm-startup-log).
+            return [all, attention_in_16.clone(), attention_in_16];
         }
         [all.clone(), all, attention_in_16]
     }

@@ -247,7 +247,9 @@ def config(model):
         rows = layers * known["zero_expert_num"]
         assert out.pop("extra_params") == rows * (known["hidden_size"] + 1)
     if known.get("indexer_extra"):
-        # A pooling gate, and an embedding of positions in the pool.
+        # A pooling gate, and a table beside it. Four tokens share a key: `index_kpool` of
+        # GLM-5.3-Flash (github.com/vllm-project/vllm/pull/55563).
+        out["index_kpool"] = 4
         width = known["index_head_dim"]
         out["index_pool"] = known["indexer_extra"] // width - known["hidden_size"]
     if model["hf_model_type"] == "gemma3n":

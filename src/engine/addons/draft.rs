@@ -8,7 +8,7 @@ use crate::engine::model_files::DraftHead;
 use crate::report::Term;
 use crate::scenario::HeadKind;
 use crate::sort;
-use crate::units::Interval;
+use crate::units::{Bytes, Interval};
 
 /// Vocabulary of an EAGLE-3 head: the tokens that a model says most often.
 const HEAD_VOCABULARY: u64 = 32_000;
@@ -44,11 +44,9 @@ pub(super) fn head(model: &Model, kind: HeadKind) -> DraftHead {
     DraftHead { kind, parameters, cached }
 }
 
-/// The line of a head on one of `ranks` ranks, with its cache for `users` sequences of `context`
-/// tokens.
-pub fn head_line(head: &DraftHead, ranks: u64, context: u64, users: u64) -> Line {
+/// The line of a head on one of `ranks` ranks, with its `cache` there.
+pub fn head_line(head: &DraftHead, ranks: u64, cache: Bytes) -> Line {
     let weights = head.weights().map(|bytes| bytes / ranks.max(1));
-    let cache = head.cache(context, users) / ranks.max(1);
     let source = "a head of the usual size for the model: published ones differ by a factor of 1.6";
     let formula = "draft_weights + draft_cache";
     Line::fitted(Term::Draft, weights + Interval::exact(cache), formula, source)

@@ -128,13 +128,14 @@ impl<'a> CheckpointAddons<'a> {
     }
 
     /// Adds the lines of the add-ons to `device_lines`, for `users` sequences of `context` tokens.
-    /// `mtp_cache` is the cache of the MTP layers on each device that holds them.
+    /// `mtp_cache` is the cache of the MTP layers on each device that holds them, `None` if the
+    /// engine caches drafts with the model.
     pub(in crate::engine) fn add(
         &self,
         device_lines: &mut [DeviceLines],
         distribution: Distribution<'_>,
         (context, users): (u64, u64),
-        mtp_cache: Bytes,
+        mtp_cache: Option<Bytes>,
     ) {
         let draft = self.draft.as_ref().map(|run| run.bills(context, users));
         for (i, on_device) in device_lines.iter_mut().enumerate() {
@@ -146,11 +147,12 @@ impl<'a> CheckpointAddons<'a> {
                 on_device.lines.push(self.adapters(lora, distribution, i));
             }
             if self.addons().mtp().is_some() && distribution.ends(i).1 {
-                on_device.lines.push(self.mtp(distribution, mtp_cache));
+                on_device.lines.push(self.mtp(distribution, mtp_cache.unwrap_or(Bytes::ZERO)));
             }
             if let Some(head) = self.addons().head().filter(|_| distribution.ends(i).1) {
-                let line = head_line(head, distribution.ranks(), context, users);
-                on_device.lines.push(line);
+                let ranks = distribution.ranks();
+                let own_cache = mtp_cache.map(|_| head.cache(context, users, ranks));
+                on_device.lines.push(head_line(head, ranks, own_cache.unwrap_or(Bytes::ZERO)));
             }
             if let Some(bill) = draft.as_ref().and_then(|(devices, _)| devices.get(i)) {
                 on_device.lines.push(draft_line(&bill.items));

@@ -68,6 +68,7 @@ const UNSEEN: Bytes = Bytes::mib(430);
 /// The checkpoint format with about as many bits as `quant`.
 pub(in crate::engine) fn nearest_format(quant: Quant) -> Quant {
     match quant.nominal_bits() {
+        _ if quant.format() == Some(Format::Mxfp4Q8) => Quant::Format(Format::Mxfp4),
         16.. => Quant::Gguf(Mix::BF16),
         5.. => Quant::Format(Format::Fp8),
         _ => Quant::Format(Format::Awq),

@@ -262,7 +262,7 @@ impl<'a> LlamaCppAddons<'a> {
     fn head(&self, lines: &mut AddonLines, placement: &Placement, settings: &Settings) {
         let Some(head) = self.addons.head() else { return };
         let device = placement.output(self.file.architecture());
-        lines.at(device).push(head_line(head, 1, settings.n_ctx, 1));
+        lines.at(device).push(head_line(head, 1, head.cache(settings.n_ctx, 1, 1)));
     }
 
     /// Adds the lines of prompts and context checkpoints in RAM. Both are upper bounds: they fill

@@ -218,7 +218,7 @@ impl EngineAdapter for FrontEnd {
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
         let Some(format) = quant.format() else { return Ok(()) };
         let nearest = match quant.nominal_bits() {
-            _ if format == Format::Mxfp4 => Mix::MXFP4_MOE,
+            _ if matches!(format, Format::Mxfp4 | Format::Mxfp4Q8) => Mix::MXFP4_MOE,
             0..=2 => Mix::Q2_K,
             3 => Mix::Q3_K_M,
             4 => Mix::Q4_K_M,

@@ -54,6 +54,8 @@ struct Page {
     kind: Kind,
     /// Bytes per token, or of the whole state.
     unit: u64,
+    /// Bytes per token of the indexer's keys, in a page beside it.
+    index: u64,
 }
 
 /// A group of layers that share their blocks.
@@ -162,20 +164,20 @@ fn pages(cache: &LayerCache, settings: Settings) -> Vec<Page> {
     let mut pages = Vec::new();
     let kind = cache.window.map_or(Kind::Full, Kind::Window);
     if cache.has_tokens() {
-        // FP8 with a sparse indexer is stored with its scales: 656 bytes a token (`fp8_ds_mla`).
+        // FP8 with a sparse indexer is stored with an FP32 scale for 128 values, and what is rotated
+        // in 16 bits: 656 bytes a token of DeepSeek-V3.2 (`fp8_ds_mla`).
+        let rotated = cache.key % 128;
         let unit =
             match cache.latent && settings.cache_type == CacheType::Fp8 && cache.index_key > 0 {
-                true => 656,
+                true => cache.key - rotated + (cache.key / 128) * 4 + 2 * rotated,
                 false => settings.cache_type.bytes(cache.entry()),
             };
-        pages.push(Page { kind, unit });
-    }
-    if cache.index_key > 0 {
         // FP8 keys with one FP32 scale per 128 values.
-        pages.push(Page { kind, unit: cache.index_key + cache.index_key.div_ceil(128) * 4 });
+        let key = cache.index_key + cache.index_key.div_ceil(128) * 4;
+        pages.push(Page { kind, unit, index: key.div_ceil(cache.index_tokens.max(1)) });
     }
     if cache.has_state() {
-        pages.push(Page { kind: Kind::State, unit: state_bytes(cache, settings) });
+        pages.push(Page { kind: Kind::State, unit: state_bytes(cache, settings), index: 0 });
     }
     pages
 }
@@ -214,7 +216,7 @@ fn group(pages: &[Page]) -> (Vec<Group>, u64) {
     // With one kind of layer there is one group, whatever the sizes of the pages.
     let bytes = match kind {
         Kind::State => pages.iter().map(|page| page.unit).sum(),
-        _ => pages.iter().map(|page| page.unit * BLOCK).sum(),
+        _ => pages.iter().map(|page| (page.unit + page.index) * BLOCK).sum(),
     };
     (vec![Group { kind: *kind, block: BLOCK }], bytes)
 }
@@ -223,7 +225,7 @@ fn group(pages: &[Page]) -> (Vec<Group>, u64) {
 /// that is less than half as large again.
 ///
 /// Pages have the largest size: a smaller page that divides it holds more tokens, any other is
-/// padded.
+/// padded. Beside each lies one with the keys of an indexer, empty in the groups that have none.
 fn several(
     kinds: &[(Kind, u64)],
     block: u64,
@@ -232,6 +234,7 @@ fn several(
     pages: &[Page],
 ) -> (Vec<Group>, u64) {
     let page = (widest * block).max(state);
+    let index = pages.iter().map(|page| page.index).max().unwrap_or(0);
     let counts = || kinds.iter().map(|(_, layers)| *layers);
     let (fewest, most) = (counts().min().unwrap_or(1), counts().max().unwrap_or(1));
     let size = if 2 * most < 3 * fewest { most } else { fewest };
@@ -245,7 +248,7 @@ fn several(
         let group = Group { kind: *kind, block: tokens };
         std::iter::repeat_n(group, layers.div_ceil(size) as usize)
     });
-    (groups.collect(), size * page)
+    (groups.collect(), size * (page + index * block))
 }
 
 /// Groups of DeepSeek-V4's layers, with the bytes of a block: compressed entries with the indexer's

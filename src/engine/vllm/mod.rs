@@ -28,7 +28,7 @@ use super::layout::Layout;
 use super::model_files::{Addons, Proposer};
 use super::refusal::Refusal;
 use super::run::Run;
-use crate::architecture::{Architecture, Mtp};
+use crate::architecture::{Architecture, Mixer, Mtp};
 use crate::bill::{DeviceLines, Line, bills, loads};
 use crate::catalog::Model;
 use crate::hardware::{Hardware, InstalledDevice, Loads};
@@ -80,7 +80,9 @@ impl EngineAdapter for Vllm {
     fn check_format(&self, quant: Quant) -> Result<(), Refusal> {
         match quant.scheme() {
             Quant::Gguf(Mix::BF16 | Mix::F16) => Ok(()),
-            Quant::Format(Format::Mlx(_) | Format::Exl3(_)) | Quant::Gguf(_) | Quant::Build(_) => {
+            Quant::Format(Format::Mlx(_) | Format::Mxfp4Q8 | Format::Exl3(_))
+            | Quant::Gguf(_)
+            | Quant::Build(_) => {
                 Err(Refusal::new(RefusalReason::FormatNotLoaded, quant).or(nearest_format(quant)))
             }
             Quant::Format(_) => Ok(()),
@@ -185,7 +187,8 @@ impl<'a> VllmRun<'a> {
         }
         let cache_type = cache_type(scenario.kv, CACHE_TYPES)?;
         let release = Release::of(scenario);
-        let (default_sequences, default_batched) = default_batch(&hardware.parts[0], release);
+        let (default_sequences, default_batched) =
+            default_batch(&hardware.parts[0], release, scenario.context);
         let batched = scenario.max_num_batched_tokens.or(default_batched);
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
@@ -293,7 +296,9 @@ impl<'a> VllmRun<'a> {
             release: self.release,
         };
         let architecture = self.base.checkpoint.architecture();
-        (peak(architecture, batch), peak(architecture, Batch { sequences: 0, ..batch }))
+        let workspace = Interval::exact(Bytes(indexer_entries(architecture)) * context);
+        let peak = |batch| peak(architecture, batch) + workspace;
+        (peak(batch), peak(Batch { sequences: 0, ..batch }))
     }
 
     /// Bytes of a device that vLLM may use.
@@ -332,13 +337,19 @@ impl<'a> VllmRun<'a> {
 
     fn device_lines(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let users = self.ranks.users(users);
-        // MTP layers are cached with those of the last stage, in the same pool.
+        // MTP layers and heads are cached with those of the last stage, in the same pool.
         let mut layouts: Vec<&KvLayout> = self.kv.iter().collect();
         if let (Some(last), Some(with_mtp)) = (layouts.last_mut(), &self.kv_with_mtp) {
             *last = with_mtp;
         }
         let caches = layouts.into_iter().map(|layout| self.cache(layout, context, users));
-        let caches: Vec<Line> = caches.collect();
+        let mut caches: Vec<Line> = caches.collect();
+        if let (Some(last), Some(head)) = (caches.last_mut(), self.base.addons.head()) {
+            let cache = head.cache(context, users, self.ranks.tensor);
+            last.bytes = last.bytes + Interval::exact(cache);
+            last.exact = false;
+            last.inputs.push(("draft_cache", cache.0 as f64));
+        }
         let (sampling, silent) = self.activations(context, users);
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (Some(stage), Some(weights)) = (self.ranks.stage(i), self.weights.get(i)) else {
@@ -377,9 +388,21 @@ impl<'a> VllmRun<'a> {
         let mut device_lines: Vec<DeviceLines> =
             self.base.hardware.parts.iter().enumerate().map(of).collect();
         let of_ranks = Distribution::Ranks(&self.ranks);
-        self.addons.add(&mut device_lines, of_ranks, (context, users), Bytes::ZERO);
+        self.addons.add(&mut device_lines, of_ranks, (context, users), None);
         device_lines
     }
+}
+
+/// Bytes for each token of `max_model_len` of the buffer in which a latent model's sparse indexer
+/// gathers the keys of prompts: 40 entries of a key with its scale. Source:
+/// `v1/attention/backends/mla/indexer.py`, `get_max_prefill_buffer_size`.
+fn indexer_entries(architecture: &Architecture) -> u64 {
+    let indexers = architecture.layers.iter().filter_map(|layer| match &layer.mixer {
+        Mixer::Mla(latent) => latent.indexer,
+        _ => None,
+    });
+    let key = indexers.map(|indexer| indexer.head_dim).max().unwrap_or(0);
+    40 * (key + key.div_ceil(128) * 4)
 }
 
 /// Ranks among which the tokens of a cache are divided where `asked` are asked for: a part of the
@@ -406,10 +429,13 @@ fn cache_ranks(
 }
 
 /// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device, `None` of the V0
-/// engine, which computed a prompt in one step. Source: `engine/arg_utils.py`, `get_batch_defaults`.
-fn default_batch(part: &InstalledDevice<'_>, release: Release) -> (u64, Option<u64>) {
-    if release < Release(8) {
-        return (256, None);
+/// engine, which computed a prompt in one step up to contexts of 32,768 tokens and longer ones in
+/// chunks. Source: `engine/arg_utils.py`, `get_batch_defaults`, before `create_engine_config`.
+fn default_batch(part: &InstalledDevice<'_>, release: Release, context: u64) -> (u64, Option<u64>) {
+    match release {
+        Release(..=6) => return (256, (context > 32_768).then_some(512)),
+        Release(7) => return (256, (context > 32_768).then_some(2048)),
+        _ => {}
     }
     let memory = part.capacity.0 / GIB;
     let device = part.device;
