@@ -60,9 +60,7 @@ impl<'a> Capacity<'a> {
         let step = self.run.context_step().max(1);
         let most = self.run.max_context() / step;
         let known = self.scenario.context.div_ceil(step);
-        let is_possible = self.headroom_bound(step, users) >= 0;
-        let as_it_lies = || largest_fitting(1, most, known, |n| self.headroom(n * step, users));
-        let longest = if is_possible { as_it_lies() } else { 0 };
+        let longest = self.largest(free, known, most, |n| (n * step, users));
         self.beyond(longest, most, |n| self.headroom_placed_anew(n * step, users)) * step
     }
 
@@ -71,25 +69,23 @@ impl<'a> Capacity<'a> {
     pub fn expected_max_context(&self, safe: u64) -> u64 {
         let users = if self.run.queues() { 1 } else { self.scenario.users };
         let step = self.run.context_step().max(1);
-        let left = |n: u64| self.expected_headroom(n * step, users);
         let known = (safe / step).max(self.scenario.context.div_ceil(step));
-        (largest_fitting(1, self.run.max_context() / step, known, left) * step).max(safe)
+        let most = self.run.max_context() / step;
+        (self.largest(expected_free, known, most, |n| (n * step, users)) * step).max(safe)
     }
 
     /// The most users at the requested context that the expected estimate allows, at least `safe`.
     pub fn expected_max_users(&self, safe: u64) -> u64 {
-        let left = |n: u64| self.expected_headroom(self.scenario.context, n);
         let known = safe.max(self.scenario.users);
-        largest_fitting(1, self.most_users(), known, left).max(safe)
+        let at = |n| (self.scenario.context, n);
+        self.largest(expected_free, known, self.most_users(), at).max(safe)
     }
 
     /// The most users at the requested context for whom the verdict is `fits`; 0 if there are none.
     pub fn max_users(&self) -> u64 {
         let most = self.most_users();
         let context = self.scenario.context;
-        let known = self.scenario.users;
-        let as_it_lies = || largest_fitting(1, most, known, |n| self.headroom(context, n));
-        let users = if self.headroom_bound(context, 1) >= 0 { as_it_lies() } else { 0 };
+        let users = self.largest(free, self.scenario.users, most, |n| (context, n));
         self.beyond(users, most, |n| self.headroom_placed_anew(context, n))
     }
 
@@ -224,28 +220,39 @@ impl<'a> Capacity<'a> {
         }
     }
 
-    /// Free bytes by the high estimate on the tightest device or host, with the layers where they
-    /// are for the question; negative if they do not fit, or a part of the model is in RAM.
-    fn headroom(&self, context: u64, users: u64) -> i64 {
+    /// The largest number up to `most` that fits with the layers where they are for the question,
+    /// where `at` says which context and users that is and `room` how many bytes are left; 0 if there
+    /// is none, or a part of the model is in RAM. It is about `known`, of which the loads are known.
+    fn largest(
+        &self,
+        room: fn(&Loads) -> i64,
+        known: u64,
+        most: u64,
+        at: impl Fn(u64) -> (u64, u64),
+    ) -> u64 {
         let run = self.asked();
-        if offloads(run) { -1 } else { free(&run.loads(context, users)) }
-    }
-
-    /// Free bytes by the expected estimate, with the layers where they are for the question.
-    fn expected_headroom(&self, context: u64, users: u64) -> i64 {
-        let run = self.asked();
-        let free = |loads: &Loads| {
-            let rooms = loads.devices.iter().map(Load::headroom);
-            rooms.chain([loads.host.headroom()]).min().unwrap_or(-1)
+        let bound = |n| {
+            let (context, users) = at(n);
+            room(&run.loads_lower_bound(context, users))
         };
-        let bound = || free(&run.loads_lower_bound(context, users));
-        if offloads(run) || bound() < 0 { -1 } else { free(&run.loads(context, users)) }
-    }
-
-    /// A cheap upper bound of [`Self::headroom`].
-    fn headroom_bound(&self, context: u64, users: u64) -> i64 {
-        let run = self.asked();
-        if offloads(run) { -1 } else { free(&run.loads_lower_bound(context, users)) }
+        let left = |n| {
+            let (context, users) = at(n);
+            room(&run.loads(context, users))
+        };
+        if offloads(run) || most == 0 || bound(1) < 0 {
+            return 0;
+        }
+        let fits = |n| bound(n) >= 0 && left(n) >= 0;
+        let known = known.clamp(1, most);
+        let (from, to) = if fits(known) { (known, most) } else { (0, known - 1) };
+        // What is stored says where it ends if computing takes what it takes now, and then what it
+        // takes there.
+        let mut near = known;
+        for _ in 0..2 {
+            let compute = bound(near).saturating_sub(left(near));
+            near = largest_fitting(1, most, near, |n| bound(n).saturating_sub(compute)).max(1);
+        }
+        last_true_near(from, to, near, 1, fits)
     }
 
     /// Free bytes by the high estimate on all devices together, with the layers placed anew;
@@ -269,11 +276,53 @@ impl<'a> Capacity<'a> {
             let (context, users) = at(n);
             self.offload_headroom(context, users, effort)
         };
-        let found = largest_fitting(runs, most, runs, |n| by(Effort::Quick, n)).max(runs);
+        let quick = |n| by(Effort::Quick, n) >= 0;
+        let found = match runs < most && quick(runs) {
+            true => last_true_near(runs, most, self.predicted(runs, most, &at), 1, quick),
+            false => runs,
+        };
         match found < most && by(Effort::Thorough, found + 1) >= 0 {
             true => largest_fitting(found + 1, most, found + 2, |n| by(Effort::Thorough, n)),
             false => found,
         }
+    }
+
+    /// About what [`Capacity::most_offloaded`] will find. What computing takes is taken for known:
+    /// first what it takes for the question, then what it takes in the placement found with that.
+    fn predicted(&self, runs: u64, most: u64, at: impl Fn(u64) -> (u64, u64)) -> u64 {
+        let bound = |n| {
+            let (context, users) = at(n);
+            self.run.loads_lower_bound(context, users)
+        };
+        if self.scenario.offload != Offload::Auto {
+            let (context, users) = at(runs);
+            let room = expected_free(&self.run.loads(context, users));
+            let compute = expected_free(&bound(runs)).saturating_sub(room);
+            let left = |n| expected_free(&bound(n)).saturating_sub(compute);
+            return largest_fitting(runs, most, runs, left).max(runs);
+        }
+        // All memory together holds about as much, however layers are placed.
+        let about = largest_fitting(runs, most, runs, |n| free_in_all(&bound(n))).max(runs);
+        let find = |run: &dyn Run, near: u64, guess: u64| {
+            let (context, users) = at(near);
+            let assumed = Effort::Assumed { context, users };
+            let is_placed = |n| {
+                let (context, users) = at(n);
+                run.placed_anew(context, users, assumed).is_some()
+            };
+            // What is assumed may be too much for what runs.
+            match last_true_near(runs, most, guess, guess / 64, is_placed) {
+                found if found > runs => (assumed, found),
+                _ => (assumed, runs.midpoint(guess)),
+            }
+        };
+        let (assumed, near) = find(self.run, runs, about);
+        let (context, users) = at(near);
+        let Some(there) = self.run.placed_anew(context, users, assumed) else { return near };
+        let (assumed, near) = find(there.as_ref(), near, near);
+        let (context, users) = at(near);
+        let Some(there) = there.placed_anew(context, users, assumed) else { return near };
+        find(there.as_ref(), near, near).1
     }
 
     /// Free bytes by the expected estimate on devices and host together, with as much in RAM as it
@@ -293,7 +342,7 @@ impl<'a> Capacity<'a> {
             },
             _ => (as_it_lies(), true),
         };
-        let free = loads.devices.iter().chain([&loads.host]).map(Load::headroom).sum::<i64>();
+        let free = free_in_all(&loads);
         // What is missing with the layers where they are tells how far away is what runs. More than
         // Metal recommends can be used, too.
         if is_placed && loads.fit_expectedly() { free.max(0) } else { free.min(-1) }
@@ -365,6 +414,17 @@ fn free(loads: &Loads) -> i64 {
     }
 }
 
+/// Free bytes by the expected estimate on devices and host together.
+fn free_in_all(loads: &Loads) -> i64 {
+    loads.devices.iter().chain([&loads.host]).map(Load::headroom).sum()
+}
+
+/// Free bytes by the expected estimate on the tightest device or in RAM.
+fn expected_free(loads: &Loads) -> i64 {
+    let rooms = loads.devices.iter().map(Load::headroom);
+    rooms.chain([loads.host.headroom()]).min().unwrap_or(-1)
+}
+
 /// How often the high estimate of `load` fits, where `once` bytes of it are shared by all copies.
 fn copies_that_fit(load: &Load, once: Bytes) -> u64 {
     (load.safe - once).0.checked_div((load.used.high - once).0).unwrap_or(0)
@@ -408,9 +468,50 @@ fn largest_fitting(from: u64, most: u64, known: u64, left: impl Fn(u64) -> i64) 
     low.0
 }
 
+/// The largest `n` in `from..=most` for which `holds`, a predicate that is true up to some point;
+/// `from` if there is none. It is looked for around `near` in steps that double, the first of them
+/// `step`.
+fn last_true_near(
+    from: u64,
+    most: u64,
+    near: u64,
+    mut step: u64,
+    holds: impl Fn(u64) -> bool,
+) -> u64 {
+    let (mut low, mut high) = (from, most.saturating_add(1));
+    let mut at = near;
+    while low + 1 < high {
+        let is_between = low > from && high <= most;
+        at = if is_between { low.midpoint(high) } else { at.clamp(low + 1, high - 1) };
+        step = step.max(1);
+        if holds(at) {
+            low = at;
+            at = at.saturating_add(step);
+        } else {
+            high = at;
+            at = at.saturating_sub(step);
+        }
+        step = step.saturating_mul(2);
+    }
+    low
+}
+
 #[cfg(test)]
 mod tests {
-    use super::largest_fitting;
+    use super::{largest_fitting, last_true_near};
+
+    #[test]
+    fn the_last_true_is_found_from_anywhere() {
+        for (last, near) in (3..=14).flat_map(|last| (0..20).map(move |near| (last, near))) {
+            assert_eq!(last_true_near(3, 14, near, 1, |n| n <= last), last, "{last} from {near}");
+        }
+        let looks = std::cell::Cell::new(0);
+        last_true_near(1, 1000, 600, 1, |n| {
+            looks.set(looks.get() + 1);
+            n <= 600
+        });
+        assert_eq!(looks.get(), 2);
+    }
 
     #[test]
     fn the_last_fitting_is_found_on_a_line_and_off_it() {

@@ -10,6 +10,14 @@ use crate::scenario::Bounds;
 pub enum Effort {
     /// By what is stored alone, as if computing took no memory: what no placement is better than.
     Bound,
+    /// As if computing took what it takes this run with that context and so many users: about what
+    /// the placement will be.
+    Assumed {
+        /// Tokens per user.
+        context: u64,
+        /// Number of users.
+        users: u64,
+    },
     /// With the whole model on the devices only.
     OnDevices,
     /// By halving, which finds nearly all of them.

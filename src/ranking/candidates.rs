@@ -90,10 +90,11 @@ pub fn is_base(catalog: &Catalog, model: &Model) -> bool {
     model.id.ends_with("-base") || model.id.ends_with("-pt") || catalog.models.iter().any(is_tuned)
 }
 
-/// The models that `scenario` lets through.
-pub fn models<'a>(catalog: &'a Catalog, scenario: &Scenario) -> Vec<Candidate<'a>> {
+/// The models that `scenario` lets through. `bases` says of each of the catalogue whether it
+/// [`is_base`].
+pub fn models<'a>(catalog: &'a Catalog, bases: &[bool], scenario: &Scenario) -> Vec<Candidate<'a>> {
     let Filter { size, kind, family, license, since, .. } = &scenario.filter;
-    let is_asked = |model: &&Model| {
+    let is_asked = |model: &Model, is_base: bool| {
         let kinds = Kinds::of(model);
         let is_kind = match kind {
             Some(kind) => kinds.contain(*kind),
@@ -105,9 +106,11 @@ pub fn models<'a>(catalog: &'a Catalog, scenario: &Scenario) -> Vec<Candidate<'a
             && family.as_ref().is_none_or(|part| part.is_in(names))
             && license.as_ref().is_none_or(|part| part.is_in([model.license.as_str()]))
             && since.is_none_or(|since| Month::read(&model.release).is_some_and(|at| at >= since))
-            && (family.is_some() || !is_base(catalog, model))
+            && (family.is_some() || !is_base)
     };
-    let mut models: Vec<&Model> = catalog.models.iter().filter(is_asked).collect();
+    let models = catalog.models.iter().zip(bases);
+    let models = models.filter_map(|(model, base)| is_asked(model, *base).then_some(model));
+    let mut models: Vec<&Model> = models.collect();
     // Those that are likely to be far up are answered first.
     sort::by_key(&mut models, |model| Reverse(model.release.clone()));
     models.into_iter().map(Candidate::Model).collect()

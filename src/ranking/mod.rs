@@ -23,7 +23,7 @@ use crate::report::{Cell, Report, Summary, Verdict};
 use crate::scenario::{Engine, Filter, Machine, Offload, Problem, RankBy, Scenario};
 use crate::sort;
 use crate::units::Bytes;
-use candidates::{Candidate, machines, models};
+use candidates::{Candidate, is_base, machines, models};
 pub use candidates::{DEVICE_COUNTS, Kinds};
 use lineage::Lineage;
 pub use lineage::{size_class, successor};
@@ -64,12 +64,24 @@ pub struct Prepared<'a> {
     catalog: &'a Catalog,
     files: FileStore<'a>,
     lineage: OnceLock<Lineage<'a>>,
+    /// Of each model of the catalogue, whether it continues text instead of answering.
+    bases: OnceLock<Vec<bool>>,
 }
 
 impl<'a> Prepared<'a> {
     /// Nothing is found out yet.
     pub fn new(catalog: &'a Catalog) -> Arc<Prepared<'a>> {
-        Arc::new(Prepared { catalog, files: FileStore::default(), lineage: OnceLock::new() })
+        Arc::new(Prepared {
+            catalog,
+            files: FileStore::default(),
+            lineage: OnceLock::new(),
+            bases: OnceLock::new(),
+        })
+    }
+
+    fn bases(&self) -> &[bool] {
+        let is_base = |model| is_base(self.catalog, model);
+        self.bases.get_or_init(|| self.catalog.models.iter().map(is_base).collect())
     }
 }
 
@@ -171,7 +183,7 @@ impl<'a> Ranking<'a> {
         let open = Open::of(scenario)?;
         let catalog = prepared.catalog;
         let candidates = match open {
-            Open::Models => models(catalog, scenario),
+            Open::Models => models(catalog, prepared.bases(), scenario),
             Open::Machines => machines(catalog, scenario),
             Open::Formats => vec![Candidate::Formats],
         };

@@ -95,29 +95,50 @@ impl<'a> GgufOnMachine<'a> {
         self.file.placements.of(placement, || PlacedModel::new(self.file, placement.clone()))
     }
 
-    /// Returns expected use and usable capacity of every device and of the host.
-    pub fn loads(&self, placed: &PlacedModel, settings: &Settings) -> Loads {
+    /// The state that each repeating layer keeps between tokens.
+    pub fn states(&self, settings: &Settings) -> Vec<LayerState> {
+        let architecture = self.file.architecture();
+        let kinds = self.file.graphs.kinds(architecture);
+        let firsts = (0..kinds.len()).filter(|il| kinds[*il] == *il);
+        let mut firsts = kv_cache::states(architecture, settings, firsts).into_iter();
+        let mut states: Vec<LayerState> = Vec::with_capacity(kinds.len());
+        for (il, kind) in kinds.iter().enumerate() {
+            let state = if *kind == il { firsts.next() } else { states.get(*kind).copied() };
+            states.push(state.unwrap_or_default());
+        }
+        states
+    }
+
+    /// Returns expected use and usable capacity of every device and of the host, given the `states` of
+    /// the layers.
+    pub fn loads(&self, placed: &PlacedModel, settings: &Settings, states: &[LayerState]) -> Loads {
         let (compute, host_compute) = self.compute(placed, settings);
-        self.loads_with(placed, settings, |i| compute[i], host_compute)
+        let state = self.state(placed, settings, states);
+        self.loads_with(placed, &state, |i| compute[i], host_compute)
     }
 
     /// Returns the loads without graph-dependent compute buffers: a lower bound of
     /// [`GgufOnMachine::loads`].
-    pub fn loads_without_compute(&self, placed: &PlacedModel, settings: &Settings) -> Loads {
+    pub fn loads_without_compute(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+        states: &[LayerState],
+    ) -> Loads {
         let groups = placed.placement.device_layers.len();
         let none = Split { devices: vec![Bytes::ZERO; groups], host: Bytes::ZERO };
         let (compute, host) = self.compute_around(placed, settings, &none);
-        self.loads_with(placed, settings, |i| compute[i], host)
+        let state = self.state(placed, settings, states);
+        self.loads_with(placed, &state, |i| compute[i], host)
     }
 
     fn loads_with(
         &self,
         placed: &PlacedModel,
-        settings: &Settings,
+        state: &Split,
         compute: impl Fn(usize) -> Interval<Bytes>,
         host_compute: Interval<Bytes>,
     ) -> Loads {
-        let state = self.state(placed, settings);
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
                 let used = Interval::independent([
@@ -141,13 +162,12 @@ impl<'a> GgufOnMachine<'a> {
 
     /// Bytes of KV cache and recurrent state on each device and on the host. They are in the same
     /// place as the layer.
-    fn state(&self, placed: &PlacedModel, settings: &Settings) -> Split {
+    fn state(&self, placed: &PlacedModel, settings: &Settings, states: &[LayerState]) -> Split {
         let placement = &placed.placement;
-        let kinds = placed.layers.iter().map(|layers| layers.first);
-        let states = kv_cache::states(self.file.architecture(), settings, kinds);
         let none = vec![Bytes::ZERO; placement.devices()];
         let mut split = Split { devices: none, host: Bytes::ZERO };
-        for (LayerGroup { first, group, count }, state) in placed.layers.iter().zip(states) {
+        for LayerGroup { first, group, count } in &placed.layers {
+            let state = states.get(*first).copied().unwrap_or_default();
             let Some(group) = group.filter(|_| settings.kv_on_devices) else {
                 split.host += (state.kv + state.recurrent) * *count;
                 continue;
@@ -203,7 +223,7 @@ impl<'a> GgufOnMachine<'a> {
         let padding = sum(&placed.model) - tied - once - copies;
 
         let states = kv_cache::layer_states(architecture, settings);
-        let state = sum(&self.state(placed, settings));
+        let state = sum(&self.state(placed, settings, &states));
         let plain = states.iter().map(|state| state.kv + state.recurrent).sum::<Bytes>();
         let places = placement.layer_devices(architecture);
         let rows = states.iter().zip(places).enumerate().filter_map(|(il, (state, place))| {

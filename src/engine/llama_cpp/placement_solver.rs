@@ -48,6 +48,13 @@ pub struct PlacementRequest<'a> {
     pub is_shared: bool,
 }
 
+impl PlacementRequest<'_> {
+    /// Whether layers may be split otherwise than by the engine's rule.
+    fn is_free(&self, memory: &[Bytes]) -> bool {
+        self.shares.is_none() && memory.len() > 1
+    }
+}
+
 /// What the loads of a placement are held to.
 #[derive(Clone, Copy)]
 struct Standard {
@@ -135,6 +142,11 @@ pub trait LoadEstimator {
     /// compute.
     fn lower_bound(&self, placement: &Placement) -> Loads;
 
+    /// Whether loads are as cheap as their bound.
+    fn is_cheap(&self) -> bool {
+        false
+    }
+
     /// Bytes of which each device that has a layer has a copy.
     fn copied(&self) -> Bytes {
         Bytes::ZERO
@@ -177,7 +189,7 @@ pub fn solve(
         Offload::ExpertLayers(n) => return asked(all, u64::from(n).min(sizes.expert_layers())),
         Offload::GpuLayers(n) => return asked(u64::from(n).min(all), 0),
     }
-    let free = request.shares.is_none() && memory.len() > 1;
+    let free = request.is_free(memory);
     let whole = place(request, sizes, memory, all, 0);
     if estimator.satisfies(Loads::fit_expectedly, &whole) {
         // The engine's own split is left only for one that is safe where it is not.
@@ -202,49 +214,66 @@ pub fn solve(
     }
     // The more is on the host, the less is on the devices: the first step that relieves them also
     // burdens the RAM least.
-    let safe: fn(&Loads) -> bool = |loads| loads.devices.iter().all(Load::fits);
-    let experts = |n: u64| {
-        let mut placement = place(request, sizes, memory, all, n);
-        if free && moves_layers(&placement) {
-            placement.device_layers = sizes.balance(n, memory);
-            placement = rebalance(placement.clone(), estimator, safe).unwrap_or(placement);
+    let experts = |n: u64, compute: Option<&[_]>| match compute {
+        Some(compute) => {
+            experts_to_host(request, sizes, memory, n, &Assuming { estimator, compute })
         }
-        placement
+        None => experts_to_host(request, sizes, memory, n, estimator),
     };
     let experts_as_asked = |n: u64| place(request, sizes, memory, all, n);
     let layers = |n: u64| place(request, sizes, memory, all - n, 0);
-    let relieved = |standard: Standard, high: u64, on_host: &dyn Fn(u64) -> Placement| {
+    let relieved = |standard: Standard, high: u64, on_host: OnHost<'_>, assumed: &Assumed| {
         let relieves = |loads: &Loads| loads.devices.iter().all(standard.device);
-        // On one device, what is stored says how much has to leave it at least, and compute buffers,
-        // which are mostly the same wherever layers are, about how much. Several devices have shares
-        // that are rounded, so that less may do than about as much.
-        let mut near = None;
-        if let [_] = memory {
-            let bound = |n| estimator.lower_bound(&on_host(n));
-            let least = first_true(1, high, |n| relieves(&bound(n)))?;
-            let (placement, bound_of_least) = (on_host(least), bound(least));
-            // Where the least that has to leave is already too much for the RAM, no graph need be
-            // placed. In a shared memory nothing leaves.
-            if !request.is_shared && !bound_of_least.host.fits_expectedly() {
-                return None;
-            }
-            let compute = beyond(&estimator.loads(&placement), &bound_of_least);
-            let relieves_with = |n| relieves(&with_compute(bound(n), &compute));
-            near = Some(first_true(least, high, relieves_with).unwrap_or(high));
+        // What is stored says how much has to leave the devices at least, and compute buffers, which
+        // are mostly the same wherever layers are, about how much.
+        let with = |compute: &[_], n| {
+            relieves(&Assuming { estimator, compute }.loads(&on_host(n, Some(compute))))
+        };
+        if high == 0 {
+            return None;
         }
         let last = Cell::new(None);
         let holds = |n| {
-            let placement = on_host(n);
+            let placement = on_host(n, None);
             let holds = estimator.satisfies(relieves, &placement);
             if holds {
                 last.set(Some(placement));
             }
             holds
         };
-        match near {
-            Some(near) => first_true_near(1, high, near, holds),
-            None => first_true(1, high, holds),
-        }?;
+        if estimator.is_cheap() {
+            first_true(1, high, holds)?;
+            let placement = last.take()?;
+            return estimator.satisfies(standard.machine, &placement).then_some(placement);
+        }
+        let least = first_true(1, high, |n| with(&[], n));
+        if memory.len() == 1 && least.is_none() {
+            return None;
+        }
+        let least = least.unwrap_or(high);
+        let placement = on_host(least, Some(&[]));
+        let bound = estimator.lower_bound(&placement);
+        // Where the least that has to leave is already too much for the RAM, no graph need be
+        // placed. In a shared memory nothing leaves.
+        if let [_] = memory
+            && !request.is_shared
+            && !bound.host.fits_expectedly()
+        {
+            return None;
+        }
+        let known = assumed.take();
+        let compute = known.unwrap_or_else(|| beyond(&estimator.loads(&placement), &bound));
+        // Looked for as it would be with graphs: shares of several devices are rounded, so that there
+        // may be several such numbers.
+        let near = first_true(1, high, |n| with(&compute, n)).unwrap_or(high);
+        // Where the RAM is too small for as much as that, it is for more.
+        let bound = estimator.lower_bound(&on_host(near, Some(&compute)));
+        assumed.set(Some(compute));
+        let is_too_much = !request.is_shared && !bound.host.fits_expectedly();
+        if is_too_much && (near == 1 || !holds(near - 1)) {
+            return None;
+        }
+        first_true_near(1, high, near, holds)?;
         let placement = last.take()?;
         estimator.satisfies(standard.machine, &placement).then_some(placement)
     };
@@ -255,20 +284,65 @@ pub fn solve(
         placements.find(|placement| estimator.satisfies(standard.machine, placement))
     };
     let to_host = |reason| move |placement| Solution { placement, reason };
-    let [experts_to_host, layers_to_host] =
+    let [experts_left, layers_left] =
         [PlacementReason::ExpertsToHost, PlacementReason::LayersToHost].map(to_host);
     let expert_layers = sizes.expert_layers();
+    let (with_experts, with_layers) = (Cell::new(None), Cell::new(None));
     let found = |standard: Standard| {
-        relieved(standard, expert_layers, &experts)
-            .map(&experts_to_host)
-            .or_else(|| relieved(standard, all, &layers).map(&layers_to_host))
+        relieved(standard, expert_layers, &experts, &with_experts)
+            .map(&experts_left)
+            .or_else(|| relieved(standard, all, &|n, _| layers(n), &with_layers).map(&layers_left))
     };
     found(SAFE)
-        .or_else(|| tried(SAFE, all, &layers).map(&layers_to_host))
+        .or_else(|| tried(SAFE, all, &layers).map(&layers_left))
         .or_else(|| found(EXPECTED))
-        .or_else(|| tried(EXPECTED, expert_layers, &experts_as_asked).map(&experts_to_host))
-        .or_else(|| tried(EXPECTED, all, &layers).map(&layers_to_host))
+        .or_else(|| tried(EXPECTED, expert_layers, &experts_as_asked).map(&experts_left))
+        .or_else(|| tried(EXPECTED, all, &layers).map(&layers_left))
         .unwrap_or(Solution { placement: whole, reason: PlacementReason::NothingFits })
+}
+
+/// The compute buffers of the devices, if they are taken for known.
+type Assumed = Cell<Option<Vec<Interval<Bytes>>>>;
+/// A placement with so many layers, or the experts of so many, on the host; found without graphs if
+/// compute buffers are given.
+type OnHost<'a> = &'a dyn Fn(u64, Option<&[Interval<Bytes>]>) -> Placement;
+
+/// An estimator that takes the compute buffers of the devices for known, so that no graph is placed.
+struct Assuming<'a, E> {
+    estimator: &'a E,
+    compute: &'a [Interval<Bytes>],
+}
+
+impl<E: LoadEstimator> LoadEstimator for Assuming<'_, E> {
+    fn loads(&self, placement: &Placement) -> Loads {
+        with_compute(self.lower_bound(placement), self.compute)
+    }
+
+    fn lower_bound(&self, placement: &Placement) -> Loads {
+        self.estimator.lower_bound(placement)
+    }
+
+    fn copied(&self) -> Bytes {
+        self.estimator.copied()
+    }
+}
+
+/// Places the whole model on the devices but for the experts of the first `n` layers, and levels the
+/// devices out.
+fn experts_to_host(
+    request: PlacementRequest<'_>,
+    sizes: &LayerSizes,
+    memory: &[Bytes],
+    n: u64,
+    estimator: &impl LoadEstimator,
+) -> Placement {
+    let mut placement = place(request, sizes, memory, sizes.n_layers() + 1, n);
+    if request.is_free(memory) && moves_layers(&placement) {
+        placement.device_layers = sizes.balance(n, memory);
+        let safe = |loads: &Loads| loads.devices.iter().all(Load::fits);
+        placement = rebalance(placement.clone(), estimator, safe).unwrap_or(placement);
+    }
+    placement
 }
 
 /// Places `layers` of the model on the devices, with the experts of the first `host_experts` on the

@@ -7,6 +7,7 @@ use super::checks;
 use super::flags::Placed;
 use super::front_ends::{FrontEnd, physical_batch};
 use super::gguf_file::GgufFile;
+use super::kv_cache::LayerState;
 use super::memory::{GgufOnMachine, PlacedModel};
 use super::placement::Placement;
 use super::placement_solver::{
@@ -19,12 +20,12 @@ use crate::engine::layout::Layout;
 use crate::engine::model_files::Addons;
 use crate::engine::refusal::Refusal;
 use crate::engine::run::{Effort, Run};
-use crate::hardware::{Hardware, Loads};
+use crate::hardware::{Hardware, Load, Loads};
 use crate::report::{
     self, DeviceBill, HostBill, Notice, PlacementReason, SlidingWindowCache, SplitKind,
 };
 use crate::scenario::{Offload, Scenario};
-use crate::units::Bytes;
+use crate::units::{Bytes, Interval};
 
 /// llama.cpp rounds the cells of a sequence up to a multiple of this.
 const CELLS: u64 = 256;
@@ -44,21 +45,52 @@ struct PlacementEstimator<'a> {
     gguf: &'a GgufOnMachine<'a>,
     addons: &'a LlamaCppAddons<'a>,
     settings: &'a Settings,
-    /// Whether lower bounds are taken for the loads.
-    is_bound: bool,
+    /// What each layer keeps between tokens with these settings.
+    states: Vec<LayerState>,
+    /// What computing is taken to need, if no graph is to be placed for it.
+    assumed: Option<Compute>,
+}
+
+/// What computing takes on each device and on the host.
+#[derive(Default)]
+struct Compute {
+    devices: Vec<Interval<Bytes>>,
+    host: Interval<Bytes>,
+}
+
+impl Compute {
+    /// What `loads` have beyond `bound`, a lower bound of them without it.
+    fn of(loads: &Loads, bound: &Loads) -> Compute {
+        let beyond = |(load, bound): (&Load, &Load)| load.used.minus(bound.used);
+        Compute {
+            devices: loads.devices.iter().zip(&bound.devices).map(beyond).collect(),
+            host: beyond((&loads.host, &bound.host)),
+        }
+    }
+
+    fn add_to(&self, mut loads: Loads) -> Loads {
+        let more = self.devices.iter().zip(&mut loads.devices);
+        more.for_each(|(more, load)| load.used = load.used + *more);
+        loads.host.used = loads.host.used + self.host;
+        loads
+    }
 }
 
 impl LoadEstimator for PlacementEstimator<'_> {
     fn loads(&self, placement: &Placement) -> Loads {
-        if self.is_bound {
-            return self.lower_bound(placement);
+        if let Some(compute) = &self.assumed {
+            return compute.add_to(self.lower_bound(placement));
         }
-        let loads = self.gguf.loads(&self.gguf.place(placement), self.settings);
+        let loads = self.gguf.loads(&self.gguf.place(placement), self.settings, &self.states);
         self.addons.load(loads, placement, self.settings)
     }
 
     fn lower_bound(&self, placement: &Placement) -> Loads {
-        self.gguf.loads_without_compute(&self.gguf.place(placement), self.settings)
+        self.gguf.loads_without_compute(&self.gguf.place(placement), self.settings, &self.states)
+    }
+
+    fn is_cheap(&self) -> bool {
+        self.assumed.is_some()
     }
 
     fn copied(&self) -> Bytes {
@@ -67,9 +99,12 @@ impl LoadEstimator for PlacementEstimator<'_> {
 
     fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
         let placed = self.gguf.place(placement);
-        let loads = || self.gguf.loads(&placed, self.settings);
-        good(&self.gguf.loads_without_compute(&placed, self.settings))
-            && (self.is_bound || good(&self.addons.load(loads(), placement, self.settings)))
+        let bound = self.gguf.loads_without_compute(&placed, self.settings, &self.states);
+        if let Some(compute) = &self.assumed {
+            return good(&compute.add_to(bound));
+        }
+        let loads = || self.gguf.loads(&placed, self.settings, &self.states);
+        good(&bound) && good(&self.addons.load(loads(), placement, self.settings))
     }
 }
 
@@ -134,7 +169,8 @@ impl<'a> LlamaCppRun<'a> {
             gguf: &gguf,
             addons: &addons,
             settings: &settings,
-            is_bound: false,
+            states: gguf.states(&settings),
+            assumed: None,
         };
         let Solution { placement, reason } =
             solve(request(scenario, hardware), &file.sizes, &memory, &estimator);
@@ -178,12 +214,13 @@ impl Run for LlamaCppRun<'_> {
 
     fn loads(&self, context: u64, users: u64) -> Loads {
         let settings = self.settings(context, users);
-        let loads = self.gguf.loads(&self.placed, &settings);
+        let loads = self.gguf.loads(&self.placed, &settings, &self.gguf.states(&settings));
         self.addons.load(loads, &self.placed.placement, &settings)
     }
 
     fn loads_lower_bound(&self, context: u64, users: u64) -> Loads {
-        self.gguf.loads_without_compute(&self.placed, &self.settings(context, users))
+        let settings = self.settings(context, users);
+        self.gguf.loads_without_compute(&self.placed, &settings, &self.gguf.states(&settings))
     }
 
     fn is_feasible(&self) -> bool {
@@ -203,12 +240,21 @@ impl Run for LlamaCppRun<'_> {
     fn placed_anew(&self, context: u64, users: u64, effort: Effort) -> Option<Box<dyn Run + '_>> {
         let (gguf, addons) = (self.gguf.clone(), self.addons.clone());
         let settings = self.settings(context, users);
-        let is_bound = effort == Effort::Bound;
+        let assumed = match effort {
+            Effort::Bound => Some(Compute::default()),
+            Effort::Assumed { context, users } => {
+                let bound = self.loads_lower_bound(context, users);
+                Some(Compute::of(&self.loads(context, users), &bound))
+            }
+            Effort::OnDevices | Effort::Quick | Effort::Thorough => None,
+        };
+        let states = gguf.states(&settings);
+        let (on, with) = (&gguf, &addons);
         let estimator =
-            PlacementEstimator { gguf: &gguf, addons: &addons, settings: &settings, is_bound };
+            PlacementEstimator { gguf: on, addons: with, settings: &settings, states, assumed };
         let memory = gguf.hardware.usable();
         let request = request(self.scenario, gguf.hardware);
-        let offload = if is_bound { Offload::Auto } else { request.offload };
+        let offload = if effort == Effort::Bound { Offload::Auto } else { request.offload };
         let request = PlacementRequest { effort, offload, ..request };
         let Solution { placement, reason } = solve(request, &gguf.file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
