@@ -29,7 +29,7 @@ for (const [device, options] of Object.entries({ desktop: {}, phone, Russian: { 
       (before) => document.querySelector("[data-testid=answer]").innerText !== before,
       before,
     );
-    assert.match(page.url(), /ctx=/u);
+    await page.waitForURL(/ctx=/u, { waitUntil: "commit" });
     assert.equal(asked, 1, "what was called could not wait for the rest");
     assert.equal(await page.getByTestId("bill").count(), 0);
   });

@@ -19,7 +19,7 @@ pub fn Differences(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
     let others = memo(move || {
         let Some(at) = state.selected.get() else { return Vec::new() };
-        let engines = state.scenario.with(|s| s.engines.len());
+        let engines = state.outline.with(|s| s.engines.len());
         let other = |engine| state.cell(Selected { engine, ..at });
         (0..engines).filter(|engine| *engine != at.engine).filter_map(other).collect::<Vec<_>>()
     });

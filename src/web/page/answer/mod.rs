@@ -140,11 +140,11 @@ struct Parts {
 
 fn parts(state: State, at: Selected) -> Option<Parts> {
     let cell = state.cell(at)?;
-    let machine = state.scenario.with(|s| s.machines.get(at.machine).cloned())?;
+    let machine = state.outline.with(|s| s.machines.get(at.machine).cloned())?;
     let one = matches!(machine.devices.as_slice(), [device] if device.count == 1);
     let name = state.machine_name(&machine);
     let hardware = if one { tr!(state, answer.one, device = name) } else { name };
-    let quant = match state.scenario.with(|s| s.engines.len()) {
+    let quant = match state.outline.with(|s| s.engines.len()) {
         0 | 1 => cell.quant.to_string(),
         _ => {
             let engine = cell.engine.title();
@@ -222,7 +222,7 @@ fn then(state: State, answer: Answer) -> String {
                 Verdict::No => tr!(state, answer.other_no, model = model),
             }
         });
-    let floor = state.scenario.with(|s| s.serving.decode_floor());
+    let floor = state.outline.with(|s| s.serving.decode_floor());
     let is_slow = |cell: &Cell| cell.verdict != Verdict::No && !is_fast_enough(cell, floor);
     let slow = state.cell(answer.lead).is_some_and(|cell| is_slow(&cell));
     let slow = slow.then(|| tr!(state, answer.slow, n = state.number(Style::Plain, floor)));

@@ -143,7 +143,7 @@ enum Copied {
 fn CopyLink() -> impl IntoView {
     let state = use_state();
     let copied = RwSignal::new(Copied::NotYet);
-    let query = state.slice(|scenario| scenario.to_query());
+    let query = state.follow(|scenario| scenario.to_query());
     let address = move || browser::address(&query.get()).unwrap_or_else(|| query.get());
     let copy = move |_| {
         spawn_local(async move {
@@ -192,7 +192,7 @@ fn CopyLink() -> impl IntoView {
 pub fn Footer() -> impl IntoView {
     let state = use_state();
     let embedded = state.slice(|scenario| scenario.embed);
-    let full = state.slice(|scenario| {
+    let full = state.follow(|scenario| {
         let whole = headroom::scenario::Scenario { embed: false, ..scenario.clone() };
         browser::address(&whole.to_query()).unwrap_or_default()
     });

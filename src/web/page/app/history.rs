@@ -70,7 +70,10 @@ pub fn follow(state: State) {
         cancel();
         state.read_link(&browser::query());
     });
-    let away = EventListener::new(&window(), "pagehide", |_| flush());
+    let away = EventListener::new(&window(), "pagehide", move |_| {
+        state.rest();
+        flush();
+    });
     let listeners = SendWrapper::new([back, away]);
     on_cleanup(move || drop(listeners));
 }

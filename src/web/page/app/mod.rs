@@ -60,7 +60,7 @@ pub fn App() -> impl IntoView {
     state.sync_document();
     let embedded = state.slice(|scenario| scenario.embed);
     let answers = state.slice(|scenario| scenario.embed || scenario.view.accuracy.is_none());
-    let ranked = memo(move || state.scenario.with(|s| Open::of(s).is_some()));
+    let ranked = memo(move || state.outline.with(|s| Open::of(s).is_some()));
     view! {
         <Show when=move || !embedded.get()>
             <header::Header />

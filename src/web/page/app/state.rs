@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gloo::timers::callback::Timeout;
 use headroom_locales::Locale;
 use leptos::prelude::*;
+use send_wrapper::SendWrapper;
 
 use crate::answer::{self, Answer, Row};
 use crate::entry::{self, AxisEntry, shorten};
@@ -31,6 +33,9 @@ const LANG_KEY: &str = "headroom.lang";
 const THEME_KEY: &str = "headroom.theme";
 const UNITS_KEY: &str = "headroom.units";
 
+/// How long a slider rests before what takes long follows it, in milliseconds.
+const REST: u32 = 150;
+
 /// How many notices are shown at once.
 const MOST_NOTICES: usize = 10;
 
@@ -41,6 +46,13 @@ pub struct State {
     pub catalog: &'static Catalog,
     /// The question.
     pub scenario: RwSignal<Scenario>,
+    /// The question as well, but who follows it is not told of another context or number of users:
+    /// sliders move these, and most of the page depends on neither.
+    pub outline: RwSignal<Scenario>,
+    /// The question as it was before a slider moved, until that rests.
+    pub rested: RwSignal<Scenario>,
+    /// While a slider moves, what ends that.
+    sliding: StoredValue<Option<SendWrapper<Timeout>>>,
     /// What reading the link could not use.
     problems: RwSignal<Vec<Problem>>,
     /// The answers so far.
@@ -87,9 +99,10 @@ impl State {
     /// The state for the page's address.
     pub fn open() -> State {
         let (scenario, problems) = Scenario::from_query(&browser::query());
+        let (outline, rested) = (RwSignal::new(scenario.clone()), RwSignal::new(scenario.clone()));
         let scenario = RwSignal::new(scenario);
         let preferred_locale = RwSignal::new(preferred_locale());
-        let locale = memo(move || match scenario.with(|scenario| scenario.lang) {
+        let locale = memo(move || match outline.with(|scenario| scenario.lang) {
             Some(lang) => to_locale(lang),
             None => preferred_locale.get(),
         });
@@ -100,7 +113,7 @@ impl State {
         });
         let system_theme = RwSignal::new(system_theme());
         let theme = memo(move || {
-            let in_link = scenario.with(|scenario| scenario.theme);
+            let in_link = outline.with(|scenario| scenario.theme);
             in_link.or(preferred_theme.get()).unwrap_or(system_theme.get())
         });
         let units = RwSignal::new(match browser::remembered(UNITS_KEY).as_deref() {
@@ -108,19 +121,19 @@ impl State {
             _ => Units::Binary,
         });
         let catalog = Catalog::bundled();
-        let rows = Rows::new(catalog, scenario);
-        let layout = memo(move || scenario.with(Layout::of));
+        let rows = Rows::new(catalog, scenario, outline);
+        let layout = memo(move || outline.with(Layout::of));
         let answer = memo(move || {
-            rows.with_shown(&scenario.read(), layout.get(), |cells| {
+            rows.with_shown(&outline.read(), layout.get(), |cells| {
                 let cells =
                     cells.iter().map(|(at, answer)| (*at, answer.and_then(|a| a.as_ref().ok())));
-                let floor = scenario.with(|s| s.serving.decode_floor());
+                let floor = outline.with(|s| s.serving.decode_floor());
                 answer::choose(&cells.collect::<Vec<_>>(), floor)
             })
         });
         let selected = memo(move || {
-            let asked = scenario.with(|s| s.selected.filter(|at| entry::exists(s, *at)));
-            asked.or(answer.get().map(|answer| answer.lead))
+            let asked = outline.with(|s| s.selected.filter(|at| entry::exists(s, *at)));
+            asked.or_else(|| Some(answer.get()?.lead))
         });
         let problems = RwSignal::new(problems);
         // Only an app that was started has one apart.
@@ -128,6 +141,9 @@ impl State {
         State {
             catalog,
             scenario,
+            outline,
+            rested,
+            sliding: StoredValue::new(None),
             problems,
             rows,
             layout,
@@ -143,8 +159,16 @@ impl State {
         }
     }
 
-    /// A part of the question, followed.
+    /// A part of the question that depends on neither context nor users, followed.
     pub fn slice<T: Clone + PartialEq + Send + Sync + 'static>(
+        self,
+        part: impl Fn(&Scenario) -> T + Send + Sync + 'static,
+    ) -> Memo<T> {
+        memo(move || self.outline.with(|scenario| part(scenario)))
+    }
+
+    /// A part of the question that depends on any of it, followed.
+    pub fn follow<T: Clone + PartialEq + Send + Sync + 'static>(
         self,
         part: impl Fn(&Scenario) -> T + Send + Sync + 'static,
     ) -> Memo<T> {
@@ -153,14 +177,72 @@ impl State {
 
     /// A choice: the way back in the history leads to the question before it.
     pub fn choose(self, change: impl FnOnce(&mut Scenario)) {
-        self.scenario.update(change);
-        history::write(self, history::Step::New);
+        self.change(Some(history::Step::New), once(change));
     }
 
-    /// A step of a movement, such as dragging or typing: the history keeps only where it ends.
+    /// A step of a movement, such as typing: the history keeps only where it ends.
     pub fn adjust(self, change: impl FnOnce(&mut Scenario)) {
-        self.scenario.update(change);
-        history::write(self, history::Step::Same);
+        self.change(Some(history::Step::Same), once(change));
+    }
+
+    /// A step of a slider. So many come in a second that the address, and what takes long to
+    /// answer, wait for the last.
+    pub fn slide(self, change: impl FnOnce(&mut Scenario)) {
+        self.change(None, once(change));
+    }
+
+    /// A slider moves.
+    pub fn slides(self) -> bool {
+        self.sliding.try_with_value(Option::is_some).unwrap_or_default()
+    }
+
+    /// Ends the movement of a slider, if one moves.
+    pub fn rest(self) {
+        if self.slides() {
+            self.settle();
+            history::write(self, history::Step::Same);
+        }
+    }
+
+    fn settle(self) {
+        self.sliding.set_value(None);
+        self.rested.set(self.scenario.get_untracked());
+    }
+
+    fn change(self, step: Option<history::Step>, mut change: impl FnMut(&mut Scenario)) {
+        // Not once for each change there is.
+        fn changed(
+            state: State,
+            step: Option<history::Step>,
+            change: &mut dyn FnMut(&mut Scenario),
+        ) {
+            if step.is_some() {
+                state.rest();
+            }
+            state.scenario.update(change);
+            state.update_outline();
+            match step {
+                Some(step) => {
+                    state.settle();
+                    history::write(state, step);
+                }
+                None => {
+                    let timer = Timeout::new(REST, move || state.rest());
+                    state.sliding.set_value(Some(SendWrapper::new(timer)));
+                }
+            }
+        }
+        changed(self, step, &mut change);
+    }
+
+    fn update_outline(self) {
+        let scenario = self.scenario.read_untracked();
+        let (context, users) = (scenario.context, scenario.users);
+        self.outline
+            .update_untracked(|outline| (outline.context, outline.users) = (context, users));
+        if self.outline.with_untracked(|outline| *outline != *scenario) {
+            self.outline.set(scenario.clone());
+        }
     }
 
     /// Takes the question from a query string.
@@ -168,6 +250,8 @@ impl State {
         let (scenario, problems) = Scenario::from_query(query);
         self.problems.set(problems);
         self.scenario.set(scenario);
+        self.update_outline();
+        self.settle();
     }
 
     /// Reads the answer at `at`, followed.
@@ -176,7 +260,7 @@ impl State {
         at: Selected,
         read: impl FnOnce(&Result<Cell, Notice>) -> T,
     ) -> Option<T> {
-        self.scenario.with(|s| {
+        self.outline.with(|s| {
             let row = self.rows.at(s, at, true)?;
             answer::entry(&row, s, at).map(read)
         })
@@ -210,7 +294,7 @@ impl State {
     /// What the reader should know: after `known` what the table shows. The first
     /// [`MOST_NOTICES`] of it, and how much more there is.
     pub fn notices(self, (mut notices, more): (Vec<Notice>, usize)) -> (Vec<Notice>, usize) {
-        let scenario = self.scenario.read();
+        let scenario = self.outline.read();
         self.rows.with_shown(&scenario, self.layout.get(), |cells| {
             let refusals = cells.iter().filter_map(|(at, answer)| {
                 Some((*scenario.engines.get(at.engine)?, (*answer)?.as_ref().err()))
@@ -340,7 +424,7 @@ impl State {
         match entry {
             AxisEntry::Model(id) => self.model_name(id),
             AxisEntry::Hardware(at) => {
-                let machine = self.scenario.with(|s| s.machines.get(*at).cloned());
+                let machine = self.outline.with(|s| s.machines.get(*at).cloned());
                 machine.map(|machine| self.machine_name(&machine)).unwrap_or_default()
             }
             AxisEntry::Quant(quant) => quant.to_string(),
@@ -370,7 +454,7 @@ impl State {
 #[derive(Clone, Copy)]
 struct Rows {
     catalog: &'static Catalog,
-    scenario: RwSignal<Scenario>,
+    outline: RwSignal<Scenario>,
     /// What every answer depends on: the question without its models and machines and without
     /// what only the screen shows.
     settings: Memo<Scenario>,
@@ -400,7 +484,11 @@ type Answered<'a> = (Selected, Option<&'a Result<Cell, Notice>>);
 type ModelFiles = Result<Files<'static>, Notice>;
 
 impl Rows {
-    fn new(catalog: &'static Catalog, scenario: RwSignal<Scenario>) -> Rows {
+    fn new(
+        catalog: &'static Catalog,
+        scenario: RwSignal<Scenario>,
+        outline: RwSignal<Scenario>,
+    ) -> Rows {
         let settings = memo(move || {
             scenario.with(|scenario| Scenario {
                 models: Vec::new(),
@@ -428,7 +516,7 @@ impl Rows {
         });
         let rows = Rows {
             catalog,
-            scenario,
+            outline,
             settings,
             age,
             file_settings,
@@ -443,7 +531,7 @@ impl Rows {
 
     /// Lets go of machines that were passed on the way, as when a number is typed.
     fn forget(self) {
-        let scenario = self.scenario.read();
+        let scenario = self.outline.read();
         let count =
             |rows: &HashMap<_, HashMap<_, _>>| rows.values().map(HashMap::len).sum::<usize>();
         if self.rows.with_value(count) as u64 > 4 * Bounds::MODELS.max {
@@ -546,6 +634,16 @@ impl Rows {
     /// taken out.
     fn own<T>(self, make: impl FnOnce() -> T) -> T {
         self.owner.with_value(|owner| owner.with(make))
+    }
+}
+
+/// `change` as what could be called again, and then does nothing.
+fn once(change: impl FnOnce(&mut Scenario)) -> impl FnMut(&mut Scenario) {
+    let mut change = Some(change);
+    move |scenario| {
+        if let Some(change) = change.take() {
+            change(scenario);
+        }
     }
 }
 

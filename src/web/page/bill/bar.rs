@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use crate::page::app::reactive::memo;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
 use crate::page::bill::Place;
@@ -13,55 +12,52 @@ use headroom::units::Bytes;
 #[component]
 pub fn Bar(place: Memo<Place>) -> impl IntoView {
     let state = use_state();
-    let length = move || place.with(Place::length);
-    let percent = move |bytes: Bytes| {
-        let share = bytes.0 as f64 / length().0.max(1) as f64;
-        format!("{}%", share * 100.0)
-    };
-    let items = memo(move || place.with(|place| place.items.clone()));
-    let segment = move |item: BillItem| {
+    move || place.with(|place| draw(state, place))
+}
+
+fn draw(state: State, place: &Place) -> impl IntoView + use<> {
+    let length = place.length();
+    let percent = |bytes: Bytes| format!("{}%", bytes.0 as f64 / length.0.max(1) as f64 * 100.0);
+    let segment = |item: &BillItem| {
         let title =
             format!("{}: {}", text::term(state, item.term), state.quantity(item.bytes.expected));
         view! {
             <span
                 class="segment"
-                data-term=text::item_key(&item)
+                data-term=text::item_key(item)
                 title=title
                 style:inline-size=percent(item.bytes.expected)
             ></span>
         }
     };
-    let usable = move || place.with(|place| place.usable);
-    let used = move || place.with(|place| place.used);
-    let mark = move |bytes: Bytes| {
+    let mark = |bytes: Bytes| {
         let text = state.quantity(bytes);
         let text =
             if bytes == Bytes::ZERO { text.number } else { ruler_text(&text.number, text.unit) };
         view! {
             <span
                 class="ruler-mark"
-                class:ruler-end=move || { bytes.0 as f64 > 0.93 * length().0 as f64 }
+                class:ruler-end={ bytes.0 as f64 > 0.93 * length.0 as f64 }
                 style:inset-inline-start=percent(bytes)
             >
                 {text}
             </span>
         }
     };
+    let (usable, used) = (place.usable, place.used);
     view! {
-        <div class="bar" role="img" aria-label=move || words(state, &place.get())>
-            <div class="bar-vessel" style:inline-size=move || percent(usable())></div>
-            <div class="bar-stack">
-                {move || items.get().into_iter().map(segment).collect_view()}
-            </div>
+        <div class="bar" role="img" aria-label=words(state, place)>
+            <div class="bar-vessel" style:inline-size=percent(usable)></div>
+            <div class="bar-stack">{place.items.iter().map(segment).collect_view()}</div>
             <div
                 class="bar-doubt"
-                class:bar-sure=move || used().low == used().high
-                style:inset-inline-start=move || percent(used().low)
-                style:inline-size=move || percent(used().high - used().low)
+                class:bar-sure={ used.low == used.high }
+                style:inset-inline-start=percent(used.low)
+                style:inline-size=percent(used.high - used.low)
             ></div>
-            <div class="bar-brim" style:inset-inline-start=move || percent(usable())></div>
+            <div class="bar-brim" style:inset-inline-start=percent(usable)></div>
             <div class="ruler">
-                {move || state.units.get().ruler(length()).into_iter().map(mark).collect_view()}
+                {state.units.get().ruler(length).into_iter().map(mark).collect_view()}
             </div>
         </div>
     }

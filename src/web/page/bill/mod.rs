@@ -11,7 +11,7 @@ use crate::formula::{self, Piece, pieces};
 use crate::page::answer::differences::Differences;
 use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
-use crate::page::app::state::{State, use_state};
+use crate::page::app::state::{Quantity, State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::Bar;
 use crate::page::bill::placement::PlacementSection;
@@ -135,71 +135,61 @@ const NO_HOST: HostBill = HostBill {
 #[component]
 fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
-    let of = move |part: fn(&Cell) -> u64| cell.with(|cell| cell.as_ref().map(part));
-    let count = move |n: Option<u64>| match n {
-        Some(0) | None => tr!(state, bill.none).to_owned(),
-        Some(n) => state.whole(n),
+    move || cell.with(|cell| cell.as_ref().map(|cell| facts(state, cell)))
+}
+
+fn facts(state: State, cell: &Cell) -> impl IntoView + use<> {
+    let count = |n: u64| match n {
+        0 => tr!(state, bill.none).to_owned(),
+        n => state.whole(n),
     };
-    let trained = move || {
-        let tokens = cell.with(|cell| cell.as_ref().and_then(|cell| cell.trained_context))?;
-        Some(tr!(state, bill.trained, tokens = state.tokens(tokens)))
-    };
-    let file =
-        move || of(|c| c.weights_bytes.0).map(|bytes| state.quantity(Bytes(bytes)).to_string());
-    let runs = memo(move || {
-        cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict != Verdict::No))
+    let trained = cell.trained_context;
+    let trained = trained.map(|n| tr!(state, bill.trained, tokens = state.tokens(n)));
+    let flags = (cell.verdict != Verdict::No).then(|| {
+        view! {
+            <p class="flags">
+                <span class="flags-label">{tr!(state, bill.flags)}</span>
+                <code data-testid="flags">{cell.command.clone()}</code>
+            </p>
+        }
     });
-    let in_ram = memo(move || {
-        cell.with(|cell| cell.as_ref().is_some_and(|cell| cell.verdict == Verdict::Offload))
-    });
-    let command = move || cell.with(|cell| cell.as_ref().map(|cell| cell.command.clone()));
     view! {
         <dl class="facts">
             <div>
-                <dt>{words!(state, bill.max_context)}</dt>
-                <dd data-testid="max-context" data-value=move || of(Cell::longest_context)>
-                    {move || count(of(Cell::longest_context))}
+                <dt>{tr!(state, bill.max_context)}</dt>
+                <dd data-testid="max-context" data-value=cell.longest_context().to_string()>
+                    {count(cell.longest_context())}
                 </dd>
                 <dd class="facts-note">
-                    {move || match in_ram.get() {
-                        true => tr!(state, bill.offload_context_note),
-                        false => tr!(state, bill.max_context_note),
+                    {match cell.verdict {
+                        Verdict::Offload => tr!(state, bill.offload_context_note),
+                        _ => tr!(state, bill.max_context_note),
                     }} <br /> {trained}
                 </dd>
             </div>
             <div>
-                <dt>{words!(state, bill.copies)}</dt>
-                <dd data-testid="bill-copies" data-value=move || of(|c| c.copies)>
-                    {move || count(of(|c| c.copies))}
+                <dt>{tr!(state, bill.copies)}</dt>
+                <dd data-testid="bill-copies" data-value=cell.copies.to_string()>
+                    {count(cell.copies)}
                 </dd>
                 <dd class="facts-note">
-                    {move || match of(|c| c.copy_devices) {
-                        Some(n @ 2..) => {
-                            tr!(state, counts.copy_devices, count = n, n = state.whole(n))
-                        }
+                    {match cell.copy_devices {
+                        n @ 2.. => tr!(state, counts.copy_devices, count = n, n = state.whole(n)),
                         _ => tr!(state, bill.copies_note).to_owned(),
                     }}
                 </dd>
             </div>
             <div>
-                <dt>{words!(state, bill.file)}</dt>
-                <dd data-testid="file" data-bytes=move || of(|c| c.weights_bytes.0)>
-                    {file}
+                <dt>{tr!(state, bill.file)}</dt>
+                <dd data-testid="file" data-bytes=cell.weights_bytes.0.to_string()>
+                    {state.quantity(cell.weights_bytes).to_string()}
                 </dd>
                 <dd class="facts-note">
-                    {move || {
-                        let quant = cell.with(|c| c.as_ref().map(|c| c.quant.to_string()));
-                        tr!(state, bill.file_note, quant = quant.unwrap_or_default())
-                    }}
+                    {tr!(state, bill.file_note, quant = cell.quant.to_string())}
                 </dd>
             </div>
         </dl>
-        <Show when=runs>
-            <p class="flags">
-                <span class="flags-label">{words!(state, bill.flags)}</span>
-                <code data-testid="flags">{command}</code>
-            </p>
-        </Show>
+        {flags}
     }
 }
 
@@ -208,49 +198,13 @@ fn Facts(cell: Memo<Option<Cell>>) -> impl IntoView {
 fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
     let state = use_state();
     let is_host = memo(move || place.with(|place| place.device.is_none()));
-    let count = memo(move || place.with(|place| place.count));
     let lines = memo(move || place.with(|place| place.items.len()));
     let withheld = memo(move || place.with(|place| place.withheld.len()));
-    let used = move || state.quantity(place.with(|place| place.used.expected)).to_string();
-    let of = move || {
-        let amount = state.quantity(place.with(|place| place.usable)).to_string();
-        match is_host.get() {
-            true => tr!(state, bill.of_ram, amount = amount),
-            false => tr!(state, bill.of_usable, amount = amount),
-        }
-    };
-    let alike = move || {
-        let n = count.get();
-        (n > 1).then(|| tr!(state, bill.identical, count = n, n = state.whole(n)))
-    };
-    // A memo as `count` is: a reader of both `count` and `place` itself would miss changes of
-    // `place` that leave `count` as it is.
-    let layer_count = memo(move || place.with(|place| place.layers));
-    let layers = move || {
-        let n = layer_count.get();
-        (n > 0).then(|| tr!(state, counts.layers, count = n, n = state.whole(n)))
-    };
-    let headroom = move || place.with(|place| place.headroom);
-    let basis = move || place.with(|place| place.basis.clone());
     // RAM that matters is open; RAM that only serves is folded away.
     let folded = memo(move || is_host.get() && !matters.get());
     view! {
         <details class="place" data-testid="place" prop:open=move || !folded.get()>
-            <summary class="place-head">
-                <h3>{move || place.with(|place| place.title(state))}</h3>
-                <p class="place-note">
-                    {move || [alike(), layers()].into_iter().flatten().collect::<Vec<_>>().join(" · ")}
-                </p>
-                <p
-                    class="place-total"
-                    data-testid="place-total"
-                    data-bytes=move || place.with(|place| place.used.expected.0.to_string())
-                >
-                    <strong>{used}</strong>
-                    " "
-                    <span>{of}</span>
-                </p>
-            </summary>
+            <summary class="place-head">{move || place.with(|place| head(state, place))}</summary>
             <Bar place />
             <ul class="lines">
                 <For each=move || 0..lines.get() key=|line| *line let(at)>
@@ -259,38 +213,7 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
                         now.or(seen.cloned().flatten())
                     }) />
                 </For>
-                <li class="line line-free" data-over=move || (headroom() < 0).to_string()>
-                    <span class="swatch" data-term="free"></span>
-                    <span class="line-name">
-                        {move || match headroom() < 0 {
-                            true => tr!(state, bill.over),
-                            false => tr!(state, bill.free),
-                        }}
-                    </span>
-                    <Amount
-                        number=Signal::derive(move || state.quantity(Bytes(headroom().unsigned_abs())).number)
-                        unit=Signal::derive(move || state.quantity(Bytes(headroom().unsigned_abs())).unit)
-                    />
-                    <span class="line-certainty">
-                        <Show when=move || !basis().is_empty()>
-                            <details class="basis">
-                                <summary>{words!(state, bill.usable_basis)}</summary>
-                                <p>
-                                    {move || {
-                                        let usable = place.with(|place| place.usable);
-                                        let sold = place.with(|place| place.capacity.to_gib());
-                                        let sold = state.number(Style::Plain, sold);
-                                        format!(
-                                            "{} · {}",
-                                            state.bytes(usable),
-                                            tr!(state, bill.sold, gib = sold),
-                                        )
-                                    }} <br /> <span lang="en">{basis}</span>
-                                </p>
-                            </details>
-                        </Show>
-                    </span>
-                </li>
+                {move || place.with(|place| free(state, place))}
                 <Show when=move || withheld.get() != 0>
                     <li class="line-heading">{words!(state, bill.withheld)}</li>
                 </Show>
@@ -308,17 +231,69 @@ fn PlaceBill(place: Memo<Place>, matters: Memo<bool>) -> impl IntoView {
     }
 }
 
+/// Which memory it is, and how much of it is used.
+fn head(state: State, place: &Place) -> impl IntoView + use<> {
+    let usable = state.quantity(place.usable).to_string();
+    let usable = match place.device {
+        None => tr!(state, bill.of_ram, amount = usable),
+        Some(_) => tr!(state, bill.of_usable, amount = usable),
+    };
+    let (n, layers) = (place.count, place.layers);
+    let alike = (n > 1).then(|| tr!(state, bill.identical, count = n, n = state.whole(n)));
+    let layers =
+        (layers > 0).then(|| tr!(state, counts.layers, count = layers, n = state.whole(layers)));
+    let used = place.used.expected;
+    view! {
+        <h3>{place.title(state)}</h3>
+        <p class="place-note">
+            {[alike, layers].into_iter().flatten().collect::<Vec<_>>().join(" · ")}
+        </p>
+        <p class="place-total" data-testid="place-total" data-bytes=used.0.to_string()>
+            <strong>{state.quantity(used).to_string()}</strong>
+            " "
+            <span>{usable}</span>
+        </p>
+    }
+}
+
+/// The line of what is left, or missing.
+fn free(state: State, place: &Place) -> impl IntoView + use<> {
+    let is_over = place.headroom < 0;
+    let basis = (!place.basis.is_empty()).then(|| {
+        let sold = state.number(Style::Plain, place.capacity.to_gib());
+        let sold = tr!(state, bill.sold, gib = sold);
+        view! {
+            <details class="basis">
+                <summary>{tr!(state, bill.usable_basis)}</summary>
+                <p>
+                    {format!("{} · {sold}", state.bytes(place.usable))} <br />
+                    <span lang="en">{place.basis.clone()}</span>
+                </p>
+            </details>
+        }
+    });
+    view! {
+        <li class="line line-free" data-over=is_over.to_string()>
+            <span class="swatch" data-term="free"></span>
+            <span class="line-name">
+                {match is_over {
+                    true => tr!(state, bill.over),
+                    false => tr!(state, bill.free),
+                }}
+            </span>
+            {amount(state.quantity(Bytes(place.headroom.unsigned_abs())))}
+            <span class="line-certainty">{basis}</span>
+        </li>
+    }
+}
+
 /// A number with its unit, aligned on the unit.
-#[component]
-fn Amount(
-    #[prop(into)] number: Signal<String>,
-    #[prop(into)] unit: Signal<&'static str>,
-) -> impl IntoView {
+fn amount(quantity: Quantity) -> impl IntoView + use<> {
     view! {
         <span class="figure">
-            <span class="figure-number">{number}</span>
+            <span class="figure-number">{quantity.number}</span>
             " "
-            <span class="figure-unit">{unit}</span>
+            <span class="figure-unit">{quantity.unit}</span>
         </span>
     }
 }
@@ -330,55 +305,44 @@ fn Line(
     #[prop(default = "bill-item")] testid: &'static str,
 ) -> impl IntoView {
     let state = use_state();
-    let with = move |part: fn(State, &BillItem) -> String| {
-        item.with(|item| item.as_ref().map(|item| part(state, item))).unwrap_or_default()
+    move || item.with(|item| item.as_ref().map(|item| line(state, item, testid)))
+}
+
+fn line(state: State, item: &BillItem, testid: &'static str) -> impl IntoView + use<> {
+    let bytes = item.bytes.expected;
+    let certainty = match item.bytes {
+        _ if item.exact => tr!(state, bill.exact).to_owned(),
+        Interval { low, high, .. } if low == high => tr!(state, bill.estimate).to_owned(),
+        Interval { low, high, .. } => tr!(
+            state,
+            bill.between,
+            low = state.quantity(low).to_string(),
+            high = state.quantity(high).to_string()
+        ),
     };
-    let bytes = move || item.with(|item| item.as_ref().map(|item| item.bytes).unwrap_or_default());
-    let certainty = move || {
-        item.with(|item| {
-            let Some(item) = item else { return String::new() };
-            match item.bytes {
-                _ if item.exact => tr!(state, bill.exact).to_owned(),
-                Interval { low, high, .. } if low == high => tr!(state, bill.estimate).to_owned(),
-                Interval { low, high, .. } => tr!(
-                    state,
-                    bill.between,
-                    low = state.quantity(low).to_string(),
-                    high = state.quantity(high).to_string()
-                ),
-            }
-        })
-    };
-    let key = move || item.with(|item| item.as_ref().map(text::item_key));
-    let has_inputs =
-        memo(move || item.with(|item| item.as_ref().is_some_and(|item| !item.inputs.is_empty())));
-    let source = move || with(|_, item| item.source.clone());
+    let key = text::item_key(item);
+    let numbers = (!item.inputs.is_empty()).then(|| {
+        view! {
+            <p class="formula-numbers" data-testid="numbers">{with_numbers(state, item)}</p>
+        }
+    });
     view! {
-        <li class="line" data-testid=testid data-term=key data-bytes=move || bytes().expected.0.to_string()>
+        <li class="line" data-testid=testid data-term=key data-bytes=bytes.0.to_string()>
             <details>
                 <summary>
                     <span class="swatch" data-term=key></span>
-                    <span class="line-name">{move || with(|s, item| text::term(s, item.term).to_owned())}</span>
-                    <Amount
-                        number=Signal::derive(move || state.quantity(bytes().expected).number)
-                        unit=Signal::derive(move || state.quantity(bytes().expected).unit)
-                    />
+                    <span class="line-name">{text::term(state, item.term)}</span>
+                    {amount(state.quantity(bytes))}
                     <span class="line-certainty">{certainty}</span>
                 </summary>
                 <div class="derivation">
-                    <p>{move || with(|s, item| text::about(s, item.term).to_owned())}</p>
-                    <p class="formula" data-testid="formula">
-                        {move || item.get().map(|item| in_words(state, &item))}
-                    </p>
-                    <Show when=has_inputs>
-                        <p class="formula-numbers" data-testid="numbers">
-                            {move || item.get().map(|item| with_numbers(state, &item))}
-                        </p>
-                    </Show>
-                    <p class="formula-result">"= " {move || state.bytes(bytes().expected)}</p>
+                    <p>{text::about(state, item.term)}</p>
+                    <p class="formula" data-testid="formula">{in_words(state, item)}</p>
+                    {numbers}
+                    <p class="formula-result">"= " {state.bytes(bytes)}</p>
                     <p class="source">
-                        <span>{words!(state, bill.source)} ": "</span>
-                        <span lang="en">{source}</span>
+                        <span>{tr!(state, bill.source)} ": "</span>
+                        <span lang="en">{item.source.clone()}</span>
                     </p>
                 </div>
             </details>

@@ -132,7 +132,7 @@ fn RowHeader(cell: Memo<Option<Cell>>) -> impl IntoView {
     let name = move || cell.with(|c| c.as_ref().map(|cell| state.model_name(&cell.model)));
     let machine = move || {
         let at = state.selected.get()?;
-        let machine = state.scenario.with(|s| s.machines.get(at.machine).cloned())?;
+        let machine = state.outline.with(|s| s.machines.get(at.machine).cloned())?;
         Some(state.machine_name(&machine))
     };
     let engine = move || cell.with(|cell| cell.as_ref().map(|cell| cell.engine.title()));

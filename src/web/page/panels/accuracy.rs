@@ -85,7 +85,7 @@ pub fn AccuracyLink(
 ) -> impl IntoView {
     let state = use_state();
     let address = move || {
-        let mut scenario = state.scenario.get();
+        let mut scenario = state.rested.get();
         scenario.view.accuracy = to.get();
         browser::address(&scenario.to_query()).unwrap_or_default()
     };
@@ -130,7 +130,7 @@ fn of_engine(engine: Option<Engine>, speed: bool) -> Accuracy {
 pub fn of_cell(state: State, engine: Option<Engine>, speed: bool) -> Accuracy {
     let device = state.selected.get().and_then(|at| {
         let id =
-            state.scenario.with(|s| Some(s.machines.get(at.machine)?.devices.first()?.id.clone()));
+            state.outline.with(|s| Some(s.machines.get(at.machine)?.devices.first()?.id.clone()));
         state.catalog.device(&id?)
     });
     // Memory does not depend on it.

@@ -33,7 +33,7 @@ pub fn MoneyPanel(
     let state = use_state();
     let inputs = memo(move || {
         let at = state.selected.get()?;
-        state.scenario.with(|s| {
+        state.outline.with(|s| {
             let machine = s.machines.get(at.machine)?;
             let machine = estimate::machine(state.catalog, s, machine)?;
             let hosted = estimate::hosted(state.catalog, s, s.models.get(at.model)?);
@@ -257,7 +257,7 @@ fn InputField(
     });
     let own = state.slice(move |s| !setting.is_default(s));
     let write = move |value: f64| state.number(Style::Plain, value);
-    let currency = move || state.scenario.with(|s| s.money.currency).to_string();
+    let currency = move || state.outline.with(|s| s.money.currency).to_string();
     let label = Signal::derive(move || match label(state, setting.key) {
         _ if setting.key == RATE => tr!(state, money.rate, code = currency()),
         name if is_money => format!("{name}, {}", currency()),

@@ -182,7 +182,7 @@ pub fn Fact(
 fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
     let state = use_state();
     let stops = StoredValue::new(scale::users());
-    let users = state.slice(|scenario| scenario.users);
+    let users = state.follow(|scenario| scenario.users);
     let nearest = move |n: u64| {
         stops.with_value(|stops| (0..stops.len()).min_by_key(|i| stops[*i].abs_diff(n)))
     };
@@ -219,7 +219,7 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
                         let at = event.target().value().parse::<usize>().ok();
                         let stop = stops.with_value(|stops| stops.get(at?).copied());
                         if let Some(n) = stop {
-                            state.adjust(change("users", |s| s.users = n));
+                            state.slide(change("users", |s| s.users = n));
                         }
                     }
                 />

@@ -18,7 +18,7 @@ pub fn Axes() -> impl IntoView {
     let hidden = memo(move || {
         let hidden = state.layout.get().hidden();
         // A single model is named, so that no table is about a model unknown.
-        let told = |axis: &Axis| *axis == Axis::Model || state.scenario.with(|s| axis.count(s)) > 1;
+        let told = |axis: &Axis| *axis == Axis::Model || state.outline.with(|s| axis.count(s)) > 1;
         hidden.filter(told).collect::<Vec<_>>()
     });
     // Three things to compare are one more than rows and columns.
@@ -100,10 +100,10 @@ fn Open(axis: Axis) -> impl IntoView {
     let state = use_state();
     let several = state.slice(move |s| axis.count(s) > 1);
     let open = move || {
-        let at = state.selected.get().or_else(|| Some(state.scenario.with(entry::focused_cell)));
-        *entry::index(axis, &mut at.unwrap_or_else(|| state.scenario.with(entry::focused_cell)))
+        let at = state.selected.get().or_else(|| Some(state.outline.with(entry::focused_cell)));
+        *entry::index(axis, &mut at.unwrap_or_else(|| state.outline.with(entry::focused_cell)))
     };
-    let entries = move || state.scenario.with(|s| AxisEntry::all(axis, s));
+    let entries = move || state.outline.with(|s| AxisEntry::all(axis, s));
     let options = move || {
         let name = |(i, entry): (usize, AxisEntry)| (i.to_string(), state.entry_name(&entry));
         entries().into_iter().enumerate().map(name).collect()

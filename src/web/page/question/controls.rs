@@ -32,7 +32,7 @@ pub fn Controls() -> impl IntoView {
         let settings =
             move || pairs.iter().filter_map(|(key, value)| Some((setting(key)?, *value)));
         let is_so =
-            state.slice(move |s| settings().all(|(setting, value)| setting.text(s) == value));
+            state.follow(move |s| settings().all(|(setting, value)| setting.text(s) == value));
         view! {
             <button
                 type="button"
@@ -65,8 +65,8 @@ pub fn Controls() -> impl IntoView {
 #[component]
 fn Context() -> impl IntoView {
     let state = use_state();
-    let context = state.slice(|scenario| scenario.context);
-    let set = move |tokens: u64| state.adjust(change("ctx", |s| s.context = tokens));
+    let context = state.follow(|scenario| scenario.context);
+    let set = move |tokens: u64| state.slide(change("ctx", |s| s.context = tokens));
     let room = memo(move || {
         let cell = state.selected.get().and_then(|at| state.cell(at))?;
         Some(scale::share(cell.longest_context().max(1)))
@@ -114,7 +114,7 @@ fn Context() -> impl IntoView {
 #[component]
 fn Users() -> impl IntoView {
     let state = use_state();
-    let users = state.slice(|scenario| scenario.users);
+    let users = state.follow(|scenario| scenario.users);
     let set = Callback::new(move |users: u64| {
         state.choose(change("users", |s| s.users = Bounds::USERS.clamp(users)));
     });

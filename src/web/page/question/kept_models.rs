@@ -41,7 +41,7 @@ pub fn KeptModels() -> impl IntoView {
     let forgotten = RwSignal::new(());
     let others = Memo::new(move |_| {
         forgotten.track();
-        state.scenario.with(|s| {
+        state.outline.with(|s| {
             let is_other =
                 |id: &String| !s.models.contains(id) && state.catalog.model(id).is_some();
             kept().into_iter().filter(is_other).collect::<Vec<_>>()

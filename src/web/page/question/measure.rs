@@ -57,7 +57,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
     // Everything that corrects the estimate, as the link has it.
     let kept = move || {
         let at = state.selected.get()?;
-        let list = state.scenario.with(|s| {
+        let list = state.outline.with(|s| {
             let (machine, engine) = (s.machines.get(at.machine)?, s.engines.get(at.engine)?);
             let one = |measured: &Measurement| {
                 let readings: Vec<String> =

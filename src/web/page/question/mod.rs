@@ -113,7 +113,7 @@ pub fn Question() -> impl IntoView {
 
 /// What the sentence says of an axis: its entries, the first of many, or that any will do.
 fn slot_text(state: State, axis: Axis) -> String {
-    let entries = state.scenario.with(|s| {
+    let entries = state.outline.with(|s| {
         // A ranking looks for the format itself unless one is asked for.
         let any_quant =
             axis == Axis::Quant && Open::of(s).is_some() && s.quants == Scenario::default().quants;

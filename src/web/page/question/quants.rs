@@ -61,7 +61,7 @@ fn search(state: State) -> Callback<String, Found> {
     Callback::new(move |text: String| {
         let wanted = text.trim().to_ascii_uppercase();
         let (present, engines) =
-            state.scenario.with(|scenario| (scenario.quants.clone(), scenario.engines.clone()));
+            state.outline.with(|scenario| (scenario.quants.clone(), scenario.engines.clone()));
         let loaded = |quant: &Quant| engines.iter().any(|e| engine::loads_format(*e, *quant));
         let names = Quant::all().filter(|quant| !present.contains(quant) && loaded(quant));
         let names = names

@@ -95,7 +95,7 @@ fn is_read(scenario: &Scenario, setting: &Setting) -> bool {
 
 /// Which of the engines of the question read `setting`; empty where all do.
 fn readers(state: State, setting: &Setting) -> String {
-    state.scenario.with(|scenario| {
+    state.outline.with(|scenario| {
         let titles = |read: bool| {
             let engines = scenario.engines.iter().filter(|e| setting.is_read_by(**e) == read);
             engines.map(|engine| engine.title()).collect::<Vec<_>>()
@@ -241,7 +241,7 @@ fn WholeNumberField(
 ) -> impl IntoView {
     let state = use_state();
     let (label, readers) = words_of(state, setting);
-    let value = state.slice(|s| setting.number(s));
+    let value = state.follow(|s| setting.number(s));
     let shown = move |n: u64| in_unit(state, unit, n);
     let commit = Callback::new(move |text: String| {
         let number = match text.trim() {

@@ -78,7 +78,7 @@ pub fn RankingView() -> impl IntoView {
 /// What the question names: its machine, or its model.
 fn subject(state: State) -> String {
     state
-        .scenario
+        .outline
         .with(|s| match Open::of(s) {
             Some(Open::Models) => s.machines.first().map(|machine| state.machine_name(machine)),
             _ => s.models.first().map(|id| state.model_name(id)),
@@ -225,7 +225,7 @@ fn Row(row: Ranked, cell: Cell, query: String, open: Memo<Option<Open>>) -> impl
     let last = move || match (open.get(), price) {
         (Some(Open::Models), _) => release.clone(),
         (Some(Open::Machines), Some(price)) => {
-            let currency = state.scenario.with(|s| s.money.currency.to_string());
+            let currency = state.outline.with(|s| s.money.currency.to_string());
             format!("{}\u{a0}{currency}", state.number(Style::Whole, price))
         }
         _ => "—".to_owned(),

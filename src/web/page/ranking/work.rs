@@ -29,6 +29,7 @@ pub struct Work {
     is_current: RwSignal<bool>,
     /// Candidates that are answered, and all there are.
     progress: RwSignal<(usize, usize)>,
+    state: State,
     /// What rankings find out, kept for the next.
     prepared: StoredValue<Arc<Prepared<'static>>>,
 }
@@ -44,11 +45,11 @@ struct Row {
 impl Work {
     /// The ranking that the question asks for, begun anew whenever it asks for another.
     pub fn follow(state: State) -> Work {
-        let asked = memo(move || state.scenario.with(Scenario::without_interface));
+        let asked = memo(move || state.rested.with(Scenario::without_interface));
         let rows = RwSignal::new(SendWrapper::new(Vec::new()));
         let prepared = StoredValue::new(Prepared::new(state.catalog));
         let (is_current, progress) = (RwSignal::new(true), RwSignal::new((0, 0)));
-        let work = Work { rows, is_current, progress, prepared };
+        let work = Work { rows, is_current, progress, state, prepared };
         effect(move || {
             let ranking = prepared.with_value(|prepared| Ranking::with(prepared, &asked.get()));
             let all = ranking.as_ref().map_or(0, Ranking::candidates);
@@ -126,6 +127,9 @@ impl Task {
         if self.asked.try_with_untracked(is_asked) != Some(true) {
             return;
         }
+        if work.state.slides() {
+            return self.wait(work);
+        }
         let end = now() + SPELL;
         while let Some(at) = self.left.pop() {
             let rows = match self.in_part {
@@ -155,13 +159,18 @@ impl Task {
             self.shown = now();
         }
         if left > 0 {
-            let task = RefCell::new(Some(self));
-            request_animation_frame(move || {
-                if let Some(task) = task.take() {
-                    task.go_on(work);
-                }
-            });
+            self.wait(work);
         }
+    }
+
+    /// Goes on in the next frame.
+    fn wait(self, work: Work) {
+        let task = RefCell::new(Some(self));
+        request_animation_frame(move || {
+            if let Some(task) = task.take() {
+                task.go_on(work);
+            }
+        });
     }
 }
 

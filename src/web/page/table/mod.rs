@@ -52,9 +52,9 @@ pub fn Table() -> impl IntoView {
     let order = RwSignal::new(Order::Asked);
     let complete = state.slice(|s| Axis::ALL.iter().all(|axis| axis.count(s) > 0));
     let embedded = state.slice(|scenario| scenario.embed);
-    let cols = memo(move || state.scenario.with(|s| AxisEntry::all(state.layout.get().cols, s)));
+    let cols = memo(move || state.outline.with(|s| AxisEntry::all(state.layout.get().cols, s)));
     let groups = memo(move || {
-        let of = |axis| state.scenario.with(|s| AxisEntry::all(axis, s));
+        let of = |axis| state.outline.with(|s| AxisEntry::all(axis, s));
         match state.layout.get().groups {
             Some(axis) => of(axis).into_iter().map(Some).collect::<Vec<_>>(),
             None => vec![None],
@@ -72,7 +72,7 @@ pub fn Table() -> impl IntoView {
     });
     let hidden = memo(move || {
         let axis = state.layout.get().rows;
-        let all = state.scenario.with(|s| AxisEntry::all(axis, s).len()) * groups.with(Vec::len);
+        let all = state.outline.with(|s| AxisEntry::all(axis, s).len()) * groups.with(Vec::len);
         all - lines.with(|lines| lines.iter().filter(|line| line.row.is_some()).count()).min(all)
     });
     let table = NodeRef::new();
@@ -206,7 +206,7 @@ fn RowHeader(entry: AxisEntry, spot: CellPath, cols: Memo<Vec<AxisEntry>>) -> im
     let detail = memo(move || {
         let read = |cell: &Cell| detail(state, entry.with_value(AxisEntry::axis), cell);
         cols.get().into_iter().find_map(|col| {
-            let at = state.scenario.with(|s| spot.and(col).at(s))?;
+            let at = state.outline.with(|s| spot.and(col).at(s))?;
             state.with_answer(at, |answer| answer.as_ref().ok().map(read))?
         })
     });
@@ -320,6 +320,14 @@ impl Shown {
             decode: Decode::of(cell),
         }
     }
+
+    /// What is said beside the verdict: what is missing, or is in RAM.
+    fn beside(&self) -> i64 {
+        match self.verdict {
+            Verdict::Offload => self.in_ram.0 as i64,
+            _ => self.headroom,
+        }
+    }
 }
 
 /// One cell: total memory and verdict; a click opens its bill.
@@ -336,35 +344,35 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
             Err(notice) => Err(notice.clone()),
         })
     });
-    let shown = memo(move || cell.get()?.ok());
-    let verdict = memo(move || shown.get().map(|shown| shown.verdict));
+    // What is drawn changes with nearly every answer, so a memo between would only be one more to
+    // follow; and a view that is made anew sets every attribute anew.
+    let is_answered = move || cell.with(|cell| matches!(cell, Some(Ok(_))));
+    let verdict = memo(move || of(cell, |shown| shown.verdict));
     let open = memo(move || place.get().is_some_and(|at| state.selected.get() == Some(at)));
     let key = move |axis: Axis| {
         let at = place.get()?;
-        state.scenario.with(|s| match axis {
+        state.outline.with(|s| match axis {
             Axis::Model => s.models.get(at.model).cloned(),
             Axis::Hardware => s.machines.get(at.machine).map(|machine| machine.to_query()),
             Axis::Quant => s.quants.get(at.quant).map(ToString::to_string),
             Axis::Engine => s.engines.get(at.engine).map(ToString::to_string),
         })
     };
-    let quantity = move || shown.get().map(|shown| state.quantity(shown.used));
+    let used = move || of(cell, |shown| shown.used).map(|used| state.quantity(used));
     let beside = move || {
-        let shown = shown.get()?;
-        match shown.verdict {
-            Verdict::No => Some(tr!(state, bill.short, amount = state.amount(shown.headroom))),
-            Verdict::Offload => Some(state.quantity(shown.in_ram).to_string()),
+        let (verdict, amount) = of(cell, |shown| (shown.verdict, shown.beside()))?;
+        match verdict {
+            Verdict::No => Some(tr!(state, bill.short, amount = state.amount(amount))),
+            Verdict::Offload => Some(state.amount(amount)),
             Verdict::Fits | Verdict::Tight => None,
         }
     };
-    let decode = memo(move || shown.get()?.decode);
-    let slow = memo(move || {
-        let tps = decode.get().map(|decode| decode.tps.expected);
-        !state.scenario.with(|s| speed::is_enough(s, tps))
-    });
+    let decode = move || of(cell, |shown| shown.decode).flatten();
+    let tps = move || decode().map(|decode| decode.tps.expected);
+    let slow = move || !state.outline.with(|s| speed::is_enough(s, tps()));
     let title = move || {
-        let bytes = state.bytes(shown.get()?.used);
-        Some(match decode.get() {
+        let bytes = state.bytes(of(cell, |shown| shown.used)?);
+        Some(match decode() {
             Some(decode) => format!("{bytes}\n{}", decode.in_words(state)),
             None => bytes,
         })
@@ -379,6 +387,14 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
             state.choose(|s| s.selected = Some(at));
         }
     };
+    let refused = move || {
+        let notice = cell.with(|cell| cell.as_ref()?.as_ref().err().cloned())?;
+        Some(view! {
+            <span class="cell-refused" title=crate::page::app::notices::words(state, &notice)>
+                {refusal(state, &notice)}
+            </span>
+        })
+    };
     view! {
         <td>
             <button
@@ -390,60 +406,52 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
                 data-machine=move || key(Axis::Hardware)
                 data-engine=move || key(Axis::Engine)
                 data-verdict=move || verdict.get().map(text::verdict_key)
-                data-bytes=move || shown.get().map(|shown| shown.used.0.to_string())
-                data-tps=move || decode.get().map(|decode| decode.tps.expected.to_string())
-                data-slow=move || slow.get().then_some("true")
+                data-bytes=move || of(cell, |shown| shown.used.0.to_string())
+                data-tps=move || tps().map(|tps| tps.to_string())
+                data-slow=move || slow().then_some("true")
                 title=title
                 aria-pressed=move || open.get().to_string()
-                prop:disabled=move || shown.get().is_none()
+                prop:disabled=move || !is_answered()
                 on:click=select
             >
                 <span class="vh">{row_names} " "</span>
                 <span class="cell-quant">
                     {move || col.with_value(|col| state.entry_name(col))} " "
                 </span>
-                {move || match cell.get() {
-                    Some(Err(notice)) => {
-                        view! {
-                            <span class="cell-refused" title=crate::page::app::notices::words(state, &notice)>
-                                {refusal(state, &notice)}
-                            </span>
+                {refused}
+                <Show when=is_answered>
+                    <span class="figure">
+                        <span class="cell-format">
+                            {move || of(cell, |shown| shown.format.clone()).flatten()}
+                        </span>
+                        " "
+                        <span class="figure-number">{move || used().map(|used| used.number)}</span>
+                        " "
+                        <span class="figure-unit">{move || used().map(|used| used.unit)}</span>
+                    </span>
+                    <span
+                        class="gauge"
+                        style:--fill=move || {
+                            let fill = of(cell, |shown| shown.fill.min(1.0)).unwrap_or_default();
+                            format!("{}%", fill * 100.0)
                         }
-                            .into_any()
-                    }
-                    None => ().into_any(),
-                    Some(Ok(_)) => {
-                        view! {
-                            <span class="figure">
-                                <span class="cell-format">
-                                    {move || shown.get().and_then(|shown| shown.format)}
-                                </span>
-                                " "
-                                <span class="figure-number">{move || quantity().map(|q| q.number)}</span>
-                                " "
-                                <span class="figure-unit">{move || quantity().map(|q| q.unit)}</span>
-                            </span>
-                            <span
-                                class="gauge"
-                                style:--fill=move || {
-                                    let fill = shown.get().map_or(0.0, |shown| shown.fill.min(1.0));
-                                    format!("{}%", fill * 100.0)
-                                }
-                            ></span>
-                            <span class="cell-verdict">
-                                {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
-                                <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>
-                                " "
-                                <span class="cell-beside">{beside}</span>
-                            </span>
-                            <CellSpeed decode />
-                        }
-                            .into_any()
-                    }
-                }}
+                    ></span>
+                    <span class="cell-verdict">
+                        {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
+                        <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>
+                        " "
+                        <span class="cell-beside">{beside}</span>
+                    </span>
+                    <CellSpeed decode=Signal::derive(decode) />
+                </Show>
             </button>
         </td>
     }
+}
+
+/// A part of what a cell shows, followed.
+fn of<T>(cell: Memo<Option<Result<Shown, Notice>>>, part: impl FnOnce(&Shown) -> T) -> Option<T> {
+    cell.with(|cell| cell.as_ref()?.as_ref().ok().map(part))
 }
 
 /// How many copies fit side by side, in each column.
@@ -452,7 +460,7 @@ fn Copies(spot: CellPath, cols: Memo<Vec<AxisEntry>>) -> impl IntoView {
     let state = use_state();
     let copies = memo(move || {
         let copies = |col: AxisEntry| {
-            let at = state.scenario.with(|s| spot.and(col.clone()).at(s));
+            let at = state.outline.with(|s| spot.and(col.clone()).at(s));
             let copies = at.and_then(|at| {
                 let copies = |cell: &Cell| (cell.copies, cell.copy_devices);
                 state.with_answer(at, |answer| answer.as_ref().ok().map(copies))

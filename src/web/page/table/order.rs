@@ -110,33 +110,33 @@ pub fn OrderField(order: RwSignal<Order>, cols: Memo<Vec<AxisEntry>>) -> impl In
 
 /// The expected decode rate of the cell at `spot`.
 fn decode(state: State, spot: &CellPath) -> Option<f64> {
-    let at = state.scenario.with(|s| spot.at(s))?;
+    let at = state.outline.with(|s| spot.at(s))?;
     let tps = |cell: &Cell| cell.speed.decode_tps.map(|tps| tps.expected);
     state.with_answer(at, |answer| answer.as_ref().ok().and_then(tps)).flatten()
 }
 
 /// A cell of the row is as fast as asked for.
 pub fn is_fast_enough(state: State, row: &CellPath) -> bool {
-    if state.scenario.with(|s| s.serving.min_tps).is_none() {
+    if state.outline.with(|s| s.serving.min_tps).is_none() {
         return true;
     }
-    let cols = state.scenario.with(|s| AxisEntry::all(state.layout.get().cols, s));
+    let cols = state.outline.with(|s| AxisEntry::all(state.layout.get().cols, s));
     let enough = |col: AxisEntry| {
         let tps = decode(state, &row.and(col));
-        state.scenario.with(|s| speed::is_enough(s, tps))
+        state.outline.with(|s| speed::is_enough(s, tps))
     };
     cols.into_iter().any(enough)
 }
 
 /// The rows of a group in their order.
 pub fn ordered(state: State, group: &CellPath, axis: Axis, order: &Order) -> Vec<AxisEntry> {
-    let mut rows = state.scenario.with(|s| AxisEntry::all(axis, s));
+    let mut rows = state.outline.with(|s| AxisEntry::all(axis, s));
     rows.retain(|row| is_fast_enough(state, &group.and(row.clone())));
     match order {
         Order::Asked => {}
         Order::Name => sort::by_key(&mut rows, |row| lowercase(&state.entry_name(row))),
         Order::Memory(col) => sort::by_key(&mut rows, |row| {
-            let at = state.scenario.with(|s| group.and(row.clone()).and(col.clone()).at(s));
+            let at = state.outline.with(|s| group.and(row.clone()).and(col.clone()).at(s));
             let bytes = at.and_then(|at| {
                 let bytes = |cell: &Cell| cell.device_bytes.expected.0;
                 state.with_answer(at, |answer| answer.as_ref().ok().map(bytes))

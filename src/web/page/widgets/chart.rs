@@ -104,6 +104,7 @@ pub fn Chart(
     testid: &'static str,
 ) -> impl IntoView {
     let state = use_state();
+    let plot = memo(move || plot.get());
     // The point that is read out; the question's own while none is pointed at.
     let pointed = RwSignal::new(None::<usize>);
     let at = memo(move || {
