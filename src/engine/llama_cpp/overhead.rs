@@ -107,7 +107,7 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
     let (bytes, source) = match platform {
         Platform::Cuda => (
             cuda_context(capacity),
-            "fitted on 21 runs of 12 cards, from 160 MiB on 8 GB to 750 on 96 GB; prompts may add 512",
+            "fitted on 21 runs of 12 cards, from 160 MiB on 8 GB to 750 on 96 GB",
         ),
         // hipBLAS multiplies in 16 bits; newer kernels, and Vulkan, need no copy.
         Platform::Rocm => (
@@ -131,16 +131,8 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
 /// memory from 4 GiB on. The number of SMs predicts it less well (`xtask/data/fit_memory.py`).
 fn cuda_context(capacity: Bytes) -> Interval<Bytes> {
     let doublings = (capacity.to_gib().max(4.0) / 4.0).log2();
-    let context = Interval::around(Bytes::mib(180).scale(doublings.clamp(0.6, 5.0)), 0.6, 1.65);
-    Interval { high: context.high + FIRST_PROMPTS, ..context }
+    Interval::around(Bytes::mib(180).scale(doublings.clamp(0.6, 5.0)), 0.6, 1.65)
 }
-
-/// What prompts add to the pools of a CUDA device after the load: the first one took 93 MiB of an
-/// RTX 5060 Ti and 517 of an RTX 2060 Super (github.com/ggml-org/llama.cpp/issues/23894), and peaks
-/// that are reported of cards of 24 and 32 GB lie 650 to 910 MiB above what is loaded
-/// (github.com/sudoingX/qwen38-mtp, github.com/noonghunna/club-3090), on an RTX 4080 900 to 980
-/// (dev.to/rosgluk, 16 GB VRAM benchmarks).
-const FIRST_PROMPTS: Bytes = Bytes::mib(768);
 
 #[cfg(test)]
 mod tests {
