@@ -15,13 +15,15 @@ mod calibration;
 #[allow(dead_code)]
 #[path = "src/architecture/config.rs"]
 mod config;
-#[path = "src/speed/calibration/decimal.rs"]
+#[path = "src/decimal.rs"]
 mod decimal;
 #[path = "src/quality/record.rs"]
 mod quality;
 #[allow(dead_code)]
 #[path = "src/catalog/record.rs"]
 mod record;
+use decimal::Decimal;
+
 mod architecture {
     pub(crate) use super::config;
 }
@@ -46,13 +48,14 @@ fn main() {
     build_names(&read("src/quant/builds.json"));
     let instances: record::Instances = read("src/catalog/data/instances.json");
     encode("instances", &instances);
-    let api_prices: record::ApiPrices = read("src/catalog/data/api_prices.json");
-    for record::ModelPrices { model, hosts } in &api_prices.models {
-        let is_known = models.models.iter().any(|known| known.id == *model);
-        assert!(is_known, "{model} has prices, but is no model");
+    let mut api_prices: record::ApiPrices = read("src/catalog/data/api_prices.json");
+    for record::ModelPrices { model, hosts } in &mut api_prices.models {
+        let place = models.models.iter().position(|known| known.id == *model);
+        let place = place.unwrap_or_else(|| panic!("{model} has prices, but is no model"));
+        *model = place.to_string();
         let hosts_known =
             hosts.iter().all(|(host, ..)| usize::from(*host) < api_prices.hosts.len());
-        assert!(hosts_known, "{model} has a price of an unknown host");
+        assert!(hosts_known, "{place} has a price of an unknown host");
     }
     encode("api_prices", &api_prices);
     let mut devices: record::Devices = read("src/catalog/data/devices.json");
@@ -97,6 +100,7 @@ fn keep_what_is_shown(models: &mut record::Models, devices: &mut record::Devices
         model.note = None;
         model.count_note = None;
     }
+    models.left_out.clear();
     // What is left of the table is the source that says no confidence.
     models.sources = vec![String::new()];
 

@@ -28,6 +28,7 @@ pub mod ask;
 mod bill;
 pub mod catalog;
 pub mod curves;
+mod decimal;
 pub mod economy;
 pub mod engine;
 pub mod estimate;

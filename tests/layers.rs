@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[&str] = &[
     "letters",
     "sort",
+    "decimal",
     "units",
     "architecture",
     "quant",

@@ -60,8 +60,8 @@ impl<'a> Capacity<'a> {
         let step = self.run.context_step().max(1);
         let most = self.run.max_context() / step;
         let known = self.scenario.context.div_ceil(step);
-        let longest = self.largest(free, known, most, |n| (n * step, users));
-        self.beyond(longest, most, |n| self.headroom_placed_anew(n * step, users)) * step
+        let longest = self.largest(free, known, most, &|n| (n * step, users));
+        self.beyond(longest, most, &|n| self.headroom_placed_anew(n * step, users)) * step
     }
 
     /// The longest context in tokens per user that the expected estimate allows, at least `safe`, the
@@ -71,22 +71,22 @@ impl<'a> Capacity<'a> {
         let step = self.run.context_step().max(1);
         let known = (safe / step).max(self.scenario.context.div_ceil(step));
         let most = self.run.max_context() / step;
-        (self.largest(expected_free, known, most, |n| (n * step, users)) * step).max(safe)
+        (self.largest(expected_free, known, most, &|n| (n * step, users)) * step).max(safe)
     }
 
     /// The most users at the requested context that the expected estimate allows, at least `safe`.
     pub fn expected_max_users(&self, safe: u64) -> u64 {
         let known = safe.max(self.scenario.users);
         let at = |n| (self.scenario.context, n);
-        self.largest(expected_free, known, self.most_users(), at).max(safe)
+        self.largest(expected_free, known, self.most_users(), &at).max(safe)
     }
 
     /// The most users at the requested context for whom the verdict is `fits`; 0 if there are none.
     pub fn max_users(&self) -> u64 {
         let most = self.most_users();
         let context = self.scenario.context;
-        let users = self.largest(free, self.scenario.users, most, |n| (context, n));
-        self.beyond(users, most, |n| self.headroom_placed_anew(context, n))
+        let users = self.largest(free, self.scenario.users, most, &|n| (context, n));
+        self.beyond(users, most, &|n| self.headroom_placed_anew(context, n))
     }
 
     /// The longest context in tokens per user with which the model still runs with a part in RAM;
@@ -96,7 +96,7 @@ impl<'a> Capacity<'a> {
         let step = self.run.context_step().max(1);
         let most = self.run.max_context() / step;
         let known = (context / step).max(1);
-        let longest = || self.most_offloaded(known, most, |n| (n * step, users)) * step;
+        let longest = || self.most_offloaded(known, most, &|n| (n * step, users)) * step;
         (self.verdict == Verdict::Offload).then(|| longest().max(context))
     }
 
@@ -106,7 +106,7 @@ impl<'a> Capacity<'a> {
         let Scenario { context, users, .. } = *self.scenario;
         let most = || self.most_users().max(users);
         (self.verdict == Verdict::Offload)
-            .then(|| self.most_offloaded(users, most(), |n| (context, n)))
+            .then(|| self.most_offloaded(users, most(), &|n| (context, n)))
     }
 
     fn most_users(&self) -> u64 {
@@ -228,7 +228,7 @@ impl<'a> Capacity<'a> {
         room: fn(&Loads) -> i64,
         known: u64,
         most: u64,
-        at: impl Fn(u64) -> (u64, u64),
+        at: &dyn Fn(u64) -> (u64, u64),
     ) -> u64 {
         let run = self.asked();
         let bound = |n| {
@@ -250,9 +250,9 @@ impl<'a> Capacity<'a> {
         let mut near = known;
         for _ in 0..2 {
             let compute = bound(near).saturating_sub(left(near));
-            near = largest_fitting(1, most, near, |n| bound(n).saturating_sub(compute)).max(1);
+            near = largest_fitting(1, most, near, &|n| bound(n).saturating_sub(compute)).max(1);
         }
-        last_true_near(from, to, near, 1, fits)
+        last_true_near(from, to, near, 1, &fits)
     }
 
     /// Free bytes by the high estimate on all devices together, with the layers placed anew;
@@ -271,25 +271,25 @@ impl<'a> Capacity<'a> {
 
     /// The largest number from `runs` to `most` with which the model runs with a part in RAM, where
     /// `at` says which context and users that is.
-    fn most_offloaded(&self, runs: u64, most: u64, at: impl Fn(u64) -> (u64, u64)) -> u64 {
+    fn most_offloaded(&self, runs: u64, most: u64, at: &dyn Fn(u64) -> (u64, u64)) -> u64 {
         let by = |effort, n| {
             let (context, users) = at(n);
             self.offload_headroom(context, users, effort)
         };
         let quick = |n| by(Effort::Quick, n) >= 0;
         let found = match runs < most && quick(runs) {
-            true => last_true_near(runs, most, self.predicted(runs, most, &at), 1, quick),
+            true => last_true_near(runs, most, self.predicted(runs, most, at), 1, &quick),
             false => runs,
         };
         match found < most && by(Effort::Thorough, found + 1) >= 0 {
-            true => largest_fitting(found + 1, most, found + 2, |n| by(Effort::Thorough, n)),
+            true => largest_fitting(found + 1, most, found + 2, &|n| by(Effort::Thorough, n)),
             false => found,
         }
     }
 
     /// About what [`Capacity::most_offloaded`] will find. What computing takes is taken for known:
     /// first what it takes for the question, then what it takes in the placement found with that.
-    fn predicted(&self, runs: u64, most: u64, at: impl Fn(u64) -> (u64, u64)) -> u64 {
+    fn predicted(&self, runs: u64, most: u64, at: &dyn Fn(u64) -> (u64, u64)) -> u64 {
         let bound = |n| {
             let (context, users) = at(n);
             self.run.loads_lower_bound(context, users)
@@ -299,10 +299,10 @@ impl<'a> Capacity<'a> {
             let room = expected_free(&self.run.loads(context, users));
             let compute = expected_free(&bound(runs)).saturating_sub(room);
             let left = |n| expected_free(&bound(n)).saturating_sub(compute);
-            return largest_fitting(runs, most, runs, left).max(runs);
+            return largest_fitting(runs, most, runs, &left).max(runs);
         }
         // All memory together holds about as much, however layers are placed.
-        let about = largest_fitting(runs, most, runs, |n| free_in_all(&bound(n))).max(runs);
+        let about = largest_fitting(runs, most, runs, &|n| free_in_all(&bound(n))).max(runs);
         let find = |run: &dyn Run, near: u64, guess: u64| {
             let (context, users) = at(near);
             let assumed = Effort::Assumed { context, users };
@@ -311,7 +311,7 @@ impl<'a> Capacity<'a> {
                 run.placed_anew(context, users, assumed).is_some()
             };
             // What is assumed may be too much for what runs.
-            match last_true_near(runs, most, guess, guess / 64, is_placed) {
+            match last_true_near(runs, most, guess, guess / 64, &is_placed) {
                 found if found > runs => (assumed, found),
                 _ => (assumed, runs.midpoint(guess)),
             }
@@ -350,7 +350,7 @@ impl<'a> Capacity<'a> {
 
     /// The largest number from `fitting` to `most` that fits if the layers are placed anew, which
     /// is possible on several devices.
-    fn beyond(&self, fitting: u64, most: u64, left: impl Fn(u64) -> i64) -> u64 {
+    fn beyond(&self, fitting: u64, most: u64, left: &dyn Fn(u64) -> i64) -> u64 {
         let several = self.run.hardware().parts.len() > 1 && self.scenario.offload == Offload::Auto;
         match several && fitting < most {
             true => largest_fitting(fitting.max(1), most, fitting + 1, left).max(fitting),
@@ -436,7 +436,7 @@ fn copies_that_fit(load: &Load, once: Bytes) -> u64 {
 /// `left` is nearly linear, so the line through two evaluations predicts where it crosses zero;
 /// evaluating it at `known` costs nothing. Arguments far beyond the crossing are avoided, since
 /// they cost the most.
-fn largest_fitting(from: u64, most: u64, known: u64, left: impl Fn(u64) -> i64) -> u64 {
+fn largest_fitting(from: u64, most: u64, known: u64, left: &dyn Fn(u64) -> i64) -> u64 {
     let mut low = (from, left(from));
     if low.1 < 0 {
         return 0;
@@ -476,7 +476,7 @@ fn last_true_near(
     most: u64,
     near: u64,
     mut step: u64,
-    holds: impl Fn(u64) -> bool,
+    holds: &dyn Fn(u64) -> bool,
 ) -> u64 {
     let (mut low, mut high) = (from, most.saturating_add(1));
     let mut at = near;
@@ -503,10 +503,10 @@ mod tests {
     #[test]
     fn the_last_true_is_found_from_anywhere() {
         for (last, near) in (3..=14).flat_map(|last| (0..20).map(move |near| (last, near))) {
-            assert_eq!(last_true_near(3, 14, near, 1, |n| n <= last), last, "{last} from {near}");
+            assert_eq!(last_true_near(3, 14, near, 1, &|n| n <= last), last, "{last} from {near}");
         }
         let looks = std::cell::Cell::new(0);
-        last_true_near(1, 1000, 600, 1, |n| {
+        last_true_near(1, 1000, 600, 1, &|n| {
             looks.set(looks.get() + 1);
             n <= 600
         });
@@ -525,7 +525,7 @@ mod tests {
             ];
             for (i, left) in lines.iter().enumerate() {
                 for known in [0, 1, 2, 100, 65_536, 1 << 40] {
-                    let found = largest_fitting(1, 65_536, known, left);
+                    let found = largest_fitting(1, 65_536, known, &left);
                     assert_eq!(found, wanted, "line {i}, zero {zero}, known {known}");
                 }
             }
@@ -541,7 +541,7 @@ mod tests {
                 assert!(n <= 400, "looked as far as {n}");
                 20_000_000_000 - 327_680 * 256 * n as i64
             };
-            assert_eq!(largest_fitting(1, 65_536, known, left), 238);
+            assert_eq!(largest_fitting(1, 65_536, known, &left), 238);
             assert!(looks.get() <= 4, "{} looks", looks.get());
         }
     }

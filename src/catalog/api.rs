@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::record::ApiPrices;
-use super::{Model, decode};
+use super::{Catalog, Model, decode};
 
 /// What a host asks for tokens of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,14 +33,14 @@ impl ApiPrice {
 impl Model {
     /// What hosts ask for tokens of this model, by their names; empty where no public price is known.
     pub fn api_prices(&self) -> impl Iterator<Item = ApiPrice> + use<> {
-        let prices = PRICES.models.iter().find(|of| of.model == self.hf_id);
-        // As they are written: `0.1`, not the nearest number of 32 bits.
-        let usd = |price: f32| (f64::from(price) * 1e6).round() / 1e6;
-        let prices = prices.into_iter().flat_map(|of| &of.hosts);
-        prices.map(move |(host, usd_in, usd_out)| ApiPrice {
+        let models = &Catalog::bundled().models;
+        let place = models.iter().position(|model| model.hf_id == self.hf_id);
+        let prices = place.map(|place| place.to_string());
+        let prices = prices.and_then(|place| PRICES.models.iter().find(|of| of.model == place));
+        prices.into_iter().flat_map(|of| &of.hosts).map(|(host, usd_in, usd_out)| ApiPrice {
             host: &PRICES.hosts[usize::from(*host)],
-            usd_in: usd(*usd_in),
-            usd_out: usd(*usd_out),
+            usd_in: usd_in.0,
+            usd_out: usd_out.0,
         })
     }
 }

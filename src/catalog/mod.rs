@@ -16,6 +16,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::architecture::config::Config;
 use crate::architecture::{self, Architecture, Count, Tensor};
+use crate::decimal::Decimal;
 use crate::quant::{BuildName, Format, Mix, Publisher, Quant};
 use crate::units::Bytes;
 

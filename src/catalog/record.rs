@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Decimal;
 use crate::architecture::config::Config;
 
 /// The contents of `data/models.json`.
@@ -126,9 +127,9 @@ pub struct Device {
     pub release: Option<String>,
     pub status: String,
     #[serde(default)]
-    pub memory_gb: Option<f64>,
+    pub memory_gb: Option<Decimal>,
     #[serde(default)]
-    pub memory_options_gb: Vec<f64>,
+    pub memory_options_gb: Vec<Decimal>,
     #[serde(default)]
     pub memory_usable_bytes: Option<u64>,
     #[serde(default)]
@@ -141,27 +142,27 @@ pub struct Device {
     pub memory_usable_note: Option<String>,
     pub memory_type: String,
     #[serde(default)]
-    pub bandwidth_gb_s: Option<f64>,
+    pub bandwidth_gb_s: Option<Decimal>,
     #[serde(default)]
-    pub tflops_dense: Vec<(String, f64)>,
+    pub tflops_dense: Vec<(String, Decimal)>,
     #[serde(default)]
     pub tflops_basis: Option<String>,
     #[serde(default)]
     pub compute_units: Option<u32>,
     #[serde(default)]
-    pub boost_mhz: Option<f64>,
+    pub boost_mhz: Option<Decimal>,
     #[serde(default)]
     pub compute_target: Option<String>,
     #[serde(default)]
-    pub tdp_w: Option<f64>,
+    pub tdp_w: Option<Decimal>,
     #[serde(default)]
     pub pcie: Option<String>,
     #[serde(default)]
-    pub fabric_gb_s: Option<f64>,
+    pub fabric_gb_s: Option<Decimal>,
     #[serde(default)]
     pub fabric_devices: Option<u32>,
     #[serde(default)]
-    pub msrp_usd: Option<f64>,
+    pub msrp_usd: Option<Decimal>,
     #[serde(default)]
     pub msrp_source: Option<u32>,
     #[serde(default)]
@@ -192,7 +193,7 @@ pub enum DeviceKind {
 #[allow(missing_docs)]
 pub struct CloudPrice {
     /// Lowest and highest US dollars per device and hour.
-    pub usd_per_hour: (f64, f64),
+    pub usd_per_hour: (Decimal, Decimal),
     pub provider: String,
     pub source: u32,
     pub date: String,
@@ -217,7 +218,7 @@ pub struct Provider {
     /// Date of the prices as far as it is known.
     pub date: String,
     /// Name, device, number of devices, RAM in GiB, and US dollars an hour on demand.
-    pub instances: Vec<(String, String, u32, u32, Option<f64>)>,
+    pub instances: Vec<(String, String, u32, u32, Option<Decimal>)>,
 }
 
 /// The contents of `data/api_prices.json`: what hosts ask for tokens of a model.
@@ -238,10 +239,10 @@ pub struct ApiPrices {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelPrices {
-    /// Hugging Face id.
+    /// Hugging Face id; encoded as the model's place in the catalogue, which takes fewer bytes.
     pub model: String,
     /// Index of the host, and US dollars for a million tokens of prompts and of answers.
-    pub hosts: Vec<(u8, f32, f32)>,
+    pub hosts: Vec<(u8, Decimal, Decimal)>,
 }
 
 /// The contents of `data/builds.json`: published GGUF files.

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, Model};
+use crate::decimal;
 use crate::quant::{Build, BuildName, Mix, Quant};
 use crate::report::{Cell, Quality, QualityBasis, QualityFigure, QualityMetric, QualityNote};
 use crate::scenario::{CacheTypes, Engine};

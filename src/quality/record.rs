@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::decimal;
+
 /// What quantisation was measured to cost.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,10 +48,13 @@ pub struct Measured {
     /// What was measured.
     pub metric: Metric,
     /// The lowest of the figures.
+    #[serde(with = "decimal")]
     pub low: f64,
     /// Their median.
+    #[serde(with = "decimal")]
     pub median: f64,
     /// The highest.
+    #[serde(with = "decimal")]
     pub high: f64,
     /// How many figures.
     pub count: u32,
@@ -75,10 +80,13 @@ pub struct Range {
     /// What was measured.
     pub metric: Metric,
     /// The lowest of the models; of benchmarks, the 10th percentile of all figures.
+    #[serde(with = "decimal")]
     pub low: f64,
     /// Their median.
+    #[serde(with = "decimal")]
     pub median: f64,
     /// The highest, or the 90th percentile.
+    #[serde(with = "decimal")]
     pub high: f64,
     /// The models.
     pub models: Vec<u16>,

@@ -5,11 +5,11 @@
 //! on, their median and 90th-percentile errors, and the spread within which leave-one-out
 //! predictions fell. `build.rs` checks it and encodes it as postcard, which is decoded once.
 
-mod decimal;
 mod record;
 
 use std::sync::LazyLock;
 
+use crate::decimal;
 use crate::scenario;
 
 use record::Table;

@@ -5,11 +5,34 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Error as _, Serialize, Serializer};
 
 /// Digits and how many of them are decimals.
-type Decimal = (i64, u8);
+type Digits = (i64, u8);
+
+/// A number that is encoded so, for fields that hold one among other things; a field that is one names
+/// this module as what it is encoded with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decimal(pub f64);
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        deserialize(deserializer).map(Decimal)
+    }
+}
+
+impl From<Decimal> for f64 {
+    fn from(decimal: Decimal) -> f64 {
+        decimal.0
+    }
+}
 
 /// Both are exact up to 2^53 and 10^22, so the quotient is the number nearest to the decimal: what
 /// its text is read as.
-fn value((digits, decimals): Decimal) -> f64 {
+fn value((digits, decimals): Digits) -> f64 {
     digits as f64 / 10_f64.powi(decimals.into())
 }
 
@@ -31,5 +54,5 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D:
     if deserializer.is_human_readable() {
         return f64::deserialize(deserializer);
     }
-    Decimal::deserialize(deserializer).map(value)
+    Digits::deserialize(deserializer).map(value)
 }
