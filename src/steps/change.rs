@@ -90,8 +90,11 @@ impl Change {
     pub(super) fn burden(&self) -> u32 {
         match self {
             _ if self.loses_much() => LAST,
-            Change::UnifiedLimit(_) | Change::DataParallel(_) | Change::Split(_) => 1,
-            Change::Cache(_) | Change::Ubatch(_) => 2,
+            Change::UnifiedLimit(_)
+            | Change::DataParallel(_)
+            | Change::Split(_)
+            | Change::Ubatch(_) => 1,
+            Change::Cache(_) => 2,
             Change::Context(_) => 3,
             Change::Quant(_) => 4,
             Change::Users(_) | Change::Experts(_) | Change::Newer(_) => 6,
