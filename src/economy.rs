@@ -63,12 +63,10 @@ pub fn api_inputs(money: &Money, serving: &Serving, model: &Model) -> [report::I
     let source = match lowest {
         None => format!("no public price is known for {}", model.name),
         Some(ApiPrice { host, usd_in, usd_out }) => {
-            let hosts = match model.api_prices().count() {
-                1 => "the only one known".to_owned(),
-                n => format!("the lowest of {n} for prompts and answers of these lengths"),
-            };
             let (date, source) = (ApiPrice::date(), ApiPrice::source());
-            format!("{host}: {usd_in} USD in, {usd_out} USD out, {hosts}, {date} ({source})")
+            format!(
+                "{host}: {usd_in} USD in, {usd_out} USD out, the lowest known, {date} ({source})"
+            )
         }
     };
     let rate = money.rate();

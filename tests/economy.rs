@@ -46,7 +46,7 @@ fn a_host_s_price_is_the_lowest_for_what_is_asked() {
     };
     let prices: Vec<ApiPrice> =
         Catalog::bundled().model("gpt-oss-120b").unwrap().api_prices().collect();
-    assert!(prices.len() > 5);
+    assert!(!prices.is_empty());
     for (prompt, output) in [(100_000, 1), (1, 100_000), (1024, 512)] {
         let [paid_in, paid_out] = asked(&format!("&prompt={prompt}&output={output}&ctx=131072"));
         let cost =

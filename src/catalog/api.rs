@@ -31,7 +31,8 @@ impl ApiPrice {
 }
 
 impl Model {
-    /// What hosts ask for tokens of this model, by their names; empty where no public price is known.
+    /// What hosts ask for tokens of this model, by their names: those of whom none asks less for both
+    /// prompts and answers. Empty where no public price is known.
     pub fn api_prices(&self) -> impl Iterator<Item = ApiPrice> + use<> {
         let models = &Catalog::bundled().models;
         let place = models.iter().position(|model| model.hf_id == self.hf_id);

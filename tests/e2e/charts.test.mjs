@@ -179,6 +179,8 @@ pageTest("money follows the reader's own values", {}, async (headroom) => {
     assertSame(await number(headroom.part("break-even")), money.break_even_hours);
   };
   await same();
+  // Other settings are decimals, too, but neither prices nor power.
+  for (const key of ["rpc", "budget"]) assert.equal(await headroom.part(`money-${key}`).count(), 0);
   await field("price").fill("2000");
   await field("kwh").fill("0,31");
   await headroom.page.waitForURL(/price=2000&kwh=0\.31/u);

@@ -4,7 +4,7 @@
 PRICES is a checkout (or a bare repository) of pydantic/genai-prices, a collection of hosts' public
 prices. Only names that are a model's own are taken: its Hugging Face id, or the last part of it where
 the catalogue has one such. Prices that depend on the length of the prompt, and free tiers, are left
-out.
+out, and hosts that are beaten by another for prompts and for answers: the lowest is what is asked for.
 
 Usage: api_prices.py PRICES
 """
@@ -49,6 +49,15 @@ def price(entry):
     return tuple(round(float(usd), 6) for usd in pair) if fixed else None
 
 
+def unbeaten(prices):
+    """Of hosts that ask the same, the first."""
+    kept = {}
+    for host, (usd_in, usd_out) in sorted(prices.items(), key=lambda price: (*price[1], price[0])):
+        if all(usd_out < other_out for _, other_out in kept.values()):
+            kept[host] = (usd_in, usd_out)
+    return kept
+
+
 def main(repository):
     models = json.loads((DATA / "models.json").read_text())["models"]
     by_id = {model["id"].lower(): model["id"] for model in models}
@@ -73,6 +82,7 @@ def main(repository):
             model, usd = model_of(str(entry["id"]).lower()), price(entry)
             if model and usd:
                 found[model][name] = usd
+    found = {model: unbeaten(prices) for model, prices in found.items()}
     hosts = sorted({host for prices in found.values() for host in prices})
     commit, date = git(repository, "log", "-1", "--format=%h %cs").split()
     lines = [

@@ -12,7 +12,7 @@ use crate::page::question::setting::{change, label};
 use crate::page::widgets::field::{NumberField, Select};
 use headroom::estimate;
 use headroom::report::{self, Cell, PerMtok, PowerDraw};
-use headroom::scenario::{Control, Currency, SETTINGS, Setting, setting};
+use headroom::scenario::{Control, Currency, Group, SETTINGS, Setting, setting};
 use headroom::units::Interval;
 
 /// Currencies that the list offers; any other may stand in the link.
@@ -60,7 +60,9 @@ pub fn MoneyPanel(
         let of_use = input.key != RATE || has_rate();
         of_use.then(|| view! { <dt>{name}</dt> <dd lang="en">{source}</dd> })
     };
-    let decimals = SETTINGS.iter().filter(|s| matches!(s.control(), Control::Decimal { .. }));
+    let decimals = SETTINGS.iter().filter(|setting| {
+        setting.group == Group::Money && matches!(setting.control(), Control::Decimal { .. })
+    });
     let field = move |setting: &'static Setting| {
         view! { <InputField setting inputs /> }
     };
@@ -105,7 +107,7 @@ fn Costs(cell: Memo<Option<Cell>>, inputs: Memo<Option<Vec<report::Input>>>) -> 
         let price = memo(move || {
             inputs.with(|inputs| inputs.iter().flatten().find(|input| input.key == key)?.value)
         });
-        let code = move || state.scenario.with(|s| s.money.currency);
+        let code = move || state.outline.with(|s| s.money.currency);
         view! {
             <td data-testid=key data-value=move || price.get().map(|price| price.to_string())>
                 {move || match price.get() {
