@@ -38,6 +38,7 @@ fn main() {
         check_sources(&model.id, &model.sources, &models.sources);
         check_sources(&model.id, &[model.confidence], &models.sources);
     }
+    encode("left_out", &models.left_out);
     let builds: record::Builds = read("src/catalog/data/builds.json");
     for model in &builds.models {
         for file in &model.files {
@@ -100,7 +101,6 @@ fn keep_what_is_shown(models: &mut record::Models, devices: &mut record::Devices
         model.note = None;
         model.count_note = None;
     }
-    models.left_out.clear();
     // What is left of the table is the source that says no confidence.
     models.sources = vec![String::new()];
 

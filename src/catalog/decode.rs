@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::record::{self, ApiPrices, Builds, Devices, Instances, Models};
+use super::record::{self, ApiPrices, Builds, Devices, Instances, LeftOut, Models};
 use super::{Catalog, CloudPrice, Device, Instance, Model, NeverReleased, PublishedFile};
 use crate::quant::{BuildName, Publisher};
 use crate::units::Bytes;
@@ -16,7 +16,6 @@ pub(super) fn bundled() -> Catalog {
     let mut catalog = Catalog {
         generated: models.generated,
         never_released: models.never_released.into_iter().flat_map(never_released).collect(),
-        left_out: models.left_out,
         ..Catalog::default()
     };
     let (mut all, mut taken) = (Vec::new(), BTreeSet::new());
@@ -80,6 +79,11 @@ fn instances() -> Vec<Instance> {
         })
     };
     providers.into_iter().flat_map(of_cloud).collect()
+}
+
+/// Returns the models that are left out, with the reasons.
+pub(super) fn left_out() -> Vec<LeftOut> {
+    decode(include_bytes!(concat!(env!("OUT_DIR"), "/left_out.postcard")))
 }
 
 /// Returns what hosts ask for tokens, which few answers need: it is decoded apart.

@@ -359,8 +359,6 @@ pub struct Catalog {
     pub instances: Vec<Instance>,
     /// Plausible model names that were never released.
     pub never_released: Vec<NeverReleased>,
-    /// Released models whose tensors are not known well enough, with the reasons.
-    pub left_out: Vec<LeftOut>,
     described: Described,
 }
 
@@ -369,6 +367,12 @@ impl Catalog {
     pub fn bundled() -> &'static Catalog {
         static CATALOG: LazyLock<Catalog> = LazyLock::new(decode::bundled);
         &CATALOG
+    }
+
+    /// Released models whose tensors are not known well enough, with the reasons.
+    pub fn left_out() -> &'static [LeftOut] {
+        static LEFT_OUT: LazyLock<Vec<LeftOut>> = LazyLock::new(decode::left_out);
+        &LEFT_OUT
     }
 
     /// Finds the model with this id: the short one or the full Hugging Face id, in any case and with

@@ -18,7 +18,8 @@ pub struct Models {
     pub sources: Vec<String>,
     /// All models by family, newest first.
     pub models: Vec<Model>,
-    /// Released models whose tensors are not known well enough.
+    /// Released models whose tensors are not known well enough; encoded apart, as no answer needs them.
+    #[serde(with = "text_only")]
     pub left_out: Vec<LeftOut>,
     /// Plausible model names that were never released.
     pub never_released: Vec<NeverReleased>,
@@ -282,4 +283,29 @@ pub struct BuildFile {
     /// Whether the projector's file is counted too.
     pub has_projector: bool,
     pub source: u8,
+}
+
+/// What is read and written as text, and is empty where it is encoded.
+mod text_only {
+    use serde::de::{Deserialize, Deserializer};
+    use serde::ser::{Serialize, Serializer};
+
+    pub fn serialize<S: Serializer, T: Serialize>(
+        list: &Vec<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => list.serialize(serializer),
+            false => serializer.serialize_unit(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
+        match deserializer.is_human_readable() {
+            true => Vec::deserialize(deserializer),
+            false => <()>::deserialize(deserializer).map(|()| Vec::new()),
+        }
+    }
 }
