@@ -1,7 +1,7 @@
 //! The format of `calibration.json`.
 //!
 //! `build.rs` includes this file, checks the JSON against it and encodes it as postcard, which the
-//! crate decodes with the same types. So it depends on nothing but `decimal.rs`.
+//! crate decodes with the same types. So it depends on nothing but `src/decimal.rs`.
 
 use std::collections::BTreeMap;
 
