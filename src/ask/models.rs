@@ -469,7 +469,7 @@ impl Names {
             Some((next, *never))
         });
         let (next, never) = found.max_by_key(|(next, never)| (*next, usize::MAX - never))?;
-        let never = &Catalog::bundled().never_released[never];
+        let never = &Catalog::never_released()[never];
         let nearest = never.nearest.iter().filter_map(|id| Catalog::bundled().model(id));
         let mut options: Vec<&'static str> = nearest.map(|model| model.id.as_str()).collect();
         // Of several sizes the one that was asked for first.

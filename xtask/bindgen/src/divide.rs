@@ -25,6 +25,10 @@ use crate::data::Data;
 /// The function of public/boot.js that loads the rest at once.
 const LOAD: &str = "__wbg_headroomRest_";
 
+/// What the names of exports have that nothing calls: classes of streams, which the server functions
+/// of leptos bring along.
+const UNCALLED: &str = "intounderlying";
+
 /// The module that the rest imports from: the first part.
 const FIRST: &str = "first";
 
@@ -83,6 +87,11 @@ pub fn mark(app: &[u8]) -> Result<Vec<u8>> {
 /// It is not an app that imports [`LOAD`].
 pub fn divide(app: &[u8], keys: &BTreeSet<u32>, data: &Data) -> Result<(Vec<u8>, Vec<u8>)> {
     let (mut first, mut rest) = (Module::from_buffer(app)?, Module::from_buffer(app)?);
+    for part in [&mut first, &mut rest] {
+        let uncalled = part.exports.iter().filter(|export| export.name.contains(UNCALLED));
+        ids(uncalled, |export| export.id()).into_iter().for_each(|id| part.exports.delete(id));
+        passes::gc::run(part);
+    }
     let plan = Plan::new(&first, keys);
     ensure!(!plan.stubs.is_empty(), "no function is of the rest: the list is of another app");
     let names = plan.names(&first);
