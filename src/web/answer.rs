@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(entry(&vec![unknown()], &scenario, at(0, 1, 2)), Some(&unknown()));
     }
 
-    fn unknown() -> Result<Cell, Notice> {
+    fn unknown() -> Result<Overview, Notice> {
         Err(Notice::UnknownDevice { id: "x".to_owned(), nearest: Vec::new() })
     }
 

@@ -90,7 +90,6 @@ pub fn divide(app: &[u8], keys: &BTreeSet<u32>, data: &Data) -> Result<(Vec<u8>,
     for part in [&mut first, &mut rest] {
         let uncalled = part.exports.iter().filter(|export| export.name.contains(UNCALLED));
         ids(uncalled, |export| export.id()).into_iter().for_each(|id| part.exports.delete(id));
-        passes::gc::run(part);
     }
     let plan = Plan::new(&first, keys);
     ensure!(!plan.stubs.is_empty(), "no function is of the rest: the list is of another app");
@@ -399,6 +398,17 @@ mod tests {
         assert_eq!(names(&rest), ["later"].into());
         let later = first.exports.iter().find(|export| export.name == "later").unwrap();
         assert!(matches!(later.item, ExportItem::Function(_)));
+    }
+
+    #[test]
+    fn what_nothing_calls_is_of_neither() {
+        let mut module = Module::from_buffer(&app()).unwrap();
+        let later = module.exports.iter_mut().find(|export| export.name == "later").unwrap();
+        later.name = "intounderlyingsource_pull".to_owned();
+        let keys = [key_of("app[1f]::panel")].into();
+        let (first, rest) = divide(&module.emit_wasm(), &keys, &Data::default()).unwrap();
+        let [first, rest] = [first, rest].map(|part| Module::from_buffer(&part).unwrap());
+        assert!(!names(&first).contains("later") && !names(&rest).contains("later"));
     }
 
     #[test]
