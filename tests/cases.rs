@@ -91,7 +91,12 @@ fn pool(bill: &DeviceBill) -> Interval<f64> {
 
 /// Sequences of the whole context that the pool holds, as vLLM prints it.
 fn concurrency(bill: &DeviceBill) -> Option<Interval<f64>> {
-    Some(scaled(pool(bill), 1.0 / mib(cache(bill)?.bytes).expected))
+    let (pool, cache) = (pool(bill), mib(cache(bill)?.bytes));
+    Some(Interval {
+        low: pool.low / cache.high,
+        expected: pool.expected / cache.expected,
+        high: pool.high / cache.low,
+    })
 }
 
 /// Bytes of a file or of loaded weights, which a report tells without their interval: as far off as the
@@ -153,7 +158,11 @@ fn figure(cell: &Cell, scenario: &Scenario, name: &str) -> Option<Interval<f64>>
         "pool_gib" => scaled(pool(first?), 1.0 / 1024.0),
         "pool_tokens" => scaled(concurrency(first?)?, scenario.context as f64),
         "concurrency" => concurrency(first?)?,
-        "max_context" => exactly(cell.max_context as f64),
+        // The report has the safe limit and the expected one.
+        "max_context" => {
+            let (safe, expected) = (cell.max_context as f64, cell.expected_max_context as f64);
+            Interval { low: safe, expected: safe, high: expected }
+        }
         "expected_max_context" => exactly(cell.expected_max_context as f64),
         _ => panic!("{name} is no figure"),
     })
