@@ -44,7 +44,7 @@ pub enum Platform {
 ///
 /// Builds of 2025 reserved logits for every token of a batch even in a server, and kept a second
 /// copy of the mask; if experts are copied from the host, the size of the copies depends on the
-/// build. Builds before July 2026 took the f16 copy of a quantised cache from a pool, when a prompt
+/// build. Builds up to May 2026 took the f16 copy of a quantised cache from a pool, when a prompt
 /// needed it (github.com/ggml-org/llama.cpp/issues/23446). `xtask/data/fit_memory.py` prints how much
 /// the bounds cover.
 pub fn compute_intervals(
