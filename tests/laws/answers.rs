@@ -109,7 +109,7 @@ fn the_verdict_is_the_bill_s(question: &Question) -> Result<(), String> {
                 format!("{:?} with {} left, bill {left}", cell.verdict, cell.headroom_bytes)
             })?;
         }
-        let high = cell.devices.iter().map(|b| b.usable_bytes.minus(b.used_bytes.high)).min();
+        let high = cell.devices.iter().map(|b| b.usable_bytes.minus(b.needed_bytes().high)).min();
         if matches!(cell.verdict, Verdict::Fits | Verdict::Tight) {
             let fits = high.is_some_and(|high| high >= 0);
             check(fits || cell.verdict == Verdict::Tight, || format!("fits with {high:?} left"))?;

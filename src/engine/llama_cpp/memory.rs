@@ -197,6 +197,7 @@ impl<'a> GgufOnMachine<'a> {
             let mut items = self.items(placed, settings, &caches, Some(i), compute[i]);
             if !placed.placement.leaves_out(i) {
                 items.push(lines::overhead(&self.overheads[i]));
+                items.extend(lines::kept(&self.overheads[i]));
             }
             items.extend(addons.take(Some(i)));
             let group = placed.placement.group_of(i);
