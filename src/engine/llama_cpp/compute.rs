@@ -59,15 +59,13 @@ pub(super) fn pass(
     copies: u64,
     (span, is_needed): (ContextRange, bool),
 ) -> BufferSizes {
-    let build = |batch: &Batch| graph::build(model, batch, placement, SPARE.take());
-    let mut graph = build(batch);
+    let mut graph = graph::build(model, batch, placement, SPARE.take().emptied());
     if span != ContextRange::HERE && (is_needed || graph.is_small()) {
         let step = if span.on > 0 { 1 } else { -1 };
         let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
         let neighbour = Batch { cells: batch.cells.with(full), ..*batch };
-        let neighbour = build(&neighbour);
-        graph.grow(&neighbour, step, span);
-        keep(neighbour);
+        graph = graph::build(model, &neighbour, placement, graph.once_more(step));
+        graph.grow(span);
     }
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });

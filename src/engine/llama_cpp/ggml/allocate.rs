@@ -52,7 +52,7 @@ impl Graph {
                 lives[tensor.owner as usize].views += 1;
             }
             for source in tensor.sources() {
-                lives[source as usize].readers += 1;
+                lives[*source as usize].readers += 1;
             }
         }
         for &id in &self.order {
@@ -67,7 +67,7 @@ impl Graph {
                 let offset = reused.unwrap_or_else(|| arena.take(span, self.size(id)));
                 lives[id as usize].offset = Some(offset);
             }
-            for source in tensor.sources() {
+            for &source in tensor.sources() {
                 let life = &mut lives[source as usize];
                 life.readers -= 1;
                 if life.readers > 0 || life.views > 0 {
@@ -100,7 +100,7 @@ impl Graph {
         lives: &mut [Life],
         arenas: &mut [Arena],
     ) -> Option<Size> {
-        let source = self.at(id).sources().find(|source| {
+        let source = self.at(id).sources().iter().copied().find(|source| {
             let life = &lives[*source as usize];
             life.offset.is_some()
                 && (life.readers, life.views) == (1, 0)
@@ -127,15 +127,14 @@ struct Arena {
 
 impl Arena {
     fn new(alignment: u64) -> Arena {
-        let alignment = Size::fixed(alignment.max(1)).at;
+        let alignment = Size::fixed(alignment.next_power_of_two()).at;
         Arena { alignment, gaps: Vec::new(), tail: Size::default(), high: Size::default() }
     }
 
     /// Bytes that a block of `size` takes; slopes are multiples of the alignment.
     fn padded(&self, size: Size) -> Size {
-        let over = size.at % self.alignment;
-        let more = if over == 0 { 0 } else { self.alignment - over };
-        Size { at: size.at.saturating_add(more), ..size }
+        let mask = self.alignment - 1;
+        Size { at: size.at.checked_add(mask).map_or(i64::MAX, |at| at & !mask), ..size }
     }
 
     /// Allocates a block and returns its offset: in the smallest gap that holds it, the last of

@@ -85,14 +85,14 @@ pub(super) struct Model<'a> {
     pub is_whole: bool,
 }
 
-/// Builds the graph for `batch`, reusing the memory of another graph.
+/// Builds the graph for `batch` into `graph`, which is empty or to be built once more.
 pub(super) fn build(
     model: &Model<'_>,
     batch: &Batch,
     placement: &Placement,
-    memory: Graph,
+    graph: Graph,
 ) -> Graph {
-    Builder::new(model, batch, placement, memory.emptied()).model()
+    Builder::new(model, batch, placement, graph).model()
 }
 
 /// Returns for each repeating layer the index of the first layer equal to it.
