@@ -59,7 +59,18 @@ pub(super) fn pass(
     copies: u64,
     (span, is_needed): (ContextRange, bool),
 ) -> BufferSizes {
-    let mut graph = graph::build(model, batch, placement, SPARE.take().emptied());
+    let mut kept = KEPT.take();
+    let key = (std::ptr::from_ref(model.architecture) as usize, model.is_whole);
+    let is_known = |known: &Kept| known.key == key && known.placement == *placement;
+    let known = kept.iter().rposition(is_known).and_then(|at| {
+        let mut graph = kept.remove(at).graph.once_more(0);
+        graph = graph::build(model, batch, placement, graph);
+        graph.take_on().then_some(graph)
+    });
+    let mut graph = known.unwrap_or_else(|| {
+        let memory = if kept.len() < MOST_KEPT { Graph::default() } else { kept.remove(0).graph };
+        graph::build(model, batch, placement, memory.emptied())
+    });
     if span != ContextRange::HERE && (is_needed || graph.is_small()) {
         let step = if span.on > 0 { 1 } else { -1 };
         let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
@@ -75,13 +86,25 @@ pub(super) fn pass(
         let (graphs, tensors) = PLACED.get();
         (graphs + 1, tensors + graph.len() as u64)
     });
-    keep(graph);
+    if graph.is_small() {
+        kept.push(Kept { key, placement: placement.clone(), graph });
+    }
+    KEPT.set(kept);
     sizes
 }
 
+/// A graph that was placed, for the next one: for another batch it mostly is the same but for sizes,
+/// which is found out while it is built. Else its memory is reused.
+struct Kept {
+    key: (usize, bool),
+    placement: Placement,
+    graph: Graph,
+}
+
+const MOST_KEPT: usize = 4;
+
 thread_local! {
-    /// The allocations of a finished graph, reused for the next one. It carries no other state.
-    static SPARE: Cell<Graph> = Cell::default();
+    static KEPT: Cell<Vec<Kept>> = const { Cell::new(Vec::new()) };
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -100,12 +123,6 @@ pub fn placed_tensors() -> u64 {
 #[cfg(not(target_arch = "wasm32"))]
 pub fn placed_graphs() -> u64 {
     PLACED.get().0
-}
-
-fn keep(graph: Graph) {
-    if graph.is_small() {
-        SPARE.set(graph);
-    }
 }
 
 /// The buffers of `sizes`, `steps` steps of context further on.

@@ -17,22 +17,17 @@ pub(super) struct Life {
 impl Graph {
     /// Allocates every tensor in order and returns the high-water mark of each buffer.
     ///
-    /// `copied` are the copies that the splits make. A pipeline keeps several of them and of the
-    /// inputs, for batches in flight at the same time, and never releases any.
-    pub(super) fn allocate(
-        &mut self,
-        types: &[BufferType],
-        copied: &[u32],
-        copies: u64,
-    ) -> BufferSizes {
+    /// A pipeline keeps several of the copies that the splits make and of the inputs, for batches in
+    /// flight at the same time, and never releases any.
+    pub(super) fn allocate(&mut self, types: &[BufferType], copies: u64) -> BufferSizes {
         let mut arenas: Vec<Arena> = types.iter().map(|ty| Arena::new(ty.alignment)).collect();
         let span = &mut { self.span };
         let mut lives = std::mem::take(&mut self.lives);
         lives.clear();
         lives.resize(self.tensors.len(), Life::default());
         let pipeline = copies > 1;
-        let copied = if pipeline { copied } else { &[] };
-        for &id in self.inputs.iter().chain(copied) {
+        let copied = if pipeline { self.copied.as_slice() } else { &[] };
+        for &id in self.inputs.iter().chain(copied.iter().map(|(_, copy)| copy)) {
             let tensor = self.at(id);
             let size = self.size(id);
             let arena = &mut arenas[usize::from(tensor.backend)];

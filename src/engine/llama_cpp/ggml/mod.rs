@@ -168,6 +168,13 @@ pub(super) struct Graph {
     outputs: Vec<u32>,
     /// Backends that compute nothing here, each with the one whose buffer theirs equals.
     alike: Vec<(Backend, Backend)>,
+    /// How many of the tensors are not the scheduler's, and whether those are there.
+    built: usize,
+    is_scheduled: bool,
+    /// The tensors that have copies, with the copy.
+    copied: Vec<(u32, u32)>,
+    /// Where a tensor reads a copy: the tensor, which of its sources, and what it reads otherwise.
+    diverted: Vec<(u32, u8, u32)>,
     /// Scratch memory of scheduling and allocation.
     steps: Vec<u32>,
     copies: Vec<u32>,
@@ -213,6 +220,9 @@ impl Graph {
         self.inputs.clear();
         self.outputs.clear();
         self.alike.clear();
+        self.is_scheduled = false;
+        self.copied.clear();
+        self.diverted.clear();
         self
     }
 
@@ -471,23 +481,55 @@ impl Graph {
         }
     }
 
-    /// Returns the graph to be built once more, `step` steps of context further on.
+    /// Returns the graph to be built once more: `step` steps of context further on, or for another
+    /// batch.
     pub(super) fn once_more(mut self, step: i64) -> Graph {
+        if !self.is_scheduled {
+            self.built = self.tensors.len();
+        }
+        self.divert();
+        self.next.clear();
         self.again = Some(Again::default());
         self.step = step;
         self
+    }
+
+    /// Lets tensors that read copies read what they read otherwise, or the other way round.
+    fn divert(&mut self) {
+        for (id, slot, other) in &mut self.diverted {
+            let source = &mut self.tensors[*id as usize].sources[usize::from(*slot)];
+            std::mem::swap(source, other);
+        }
+    }
+
+    /// Whether what was built once more was the same graph.
+    fn is_same_again(&mut self) -> bool {
+        self.divert();
+        self.again.take().is_some_and(|again| {
+            !again.differs
+                && again.roots == self.roots.len()
+                && again.outputs == self.outputs.len()
+                && again.alike == self.alike.len()
+                && self.next.len() == self.built
+        })
+    }
+
+    /// Takes the batch that the graph was built once more for as its own, and returns whether it was
+    /// the same graph; if not, it is of no more use.
+    pub(super) fn take_on(&mut self) -> bool {
+        let is_same = self.is_same_again();
+        std::mem::swap(&mut self.extents, &mut self.next);
+        self.extents.extend_from_slice(self.next.get(self.built..).unwrap_or_default());
+        self.next.clear();
+        self.span = ContextRange::HERE;
+        is_same
     }
 
     /// Takes the growth of tensors from the graph that was built once more, valid within `span`. If
     /// that was another one, or blocks do not stay aligned, the graph remains valid for its own
     /// context only.
     pub(super) fn grow(&mut self, span: ContextRange) {
-        let Some(again) = self.again.take() else { return };
-        let is_same = !again.differs
-            && again.roots == self.roots.len()
-            && again.outputs == self.outputs.len()
-            && again.alike == self.alike.len()
-            && self.next.len() == self.extents.len();
+        let is_same = self.is_same_again();
         let is_aligned = |(extent, next): (&Extent, &Extent)| {
             extent.bytes == next.bytes
                 || (extent.bytes.max(next.bytes) <= i64::MAX as u64
@@ -540,9 +582,24 @@ impl Graph {
     /// Where batches are to form a pipeline through several devices, `copies` of each input are
     /// kept; otherwise one.
     pub(super) fn buffers(&mut self, types: &[BufferType], copies: u64) -> BufferSizes {
-        self.assign(types.len() as u8 - 1);
-        let copied = self.split(types.len());
-        let mut sizes = self.allocate(types, &copied, copies);
+        if !self.is_scheduled {
+            self.built = self.tensors.len();
+            self.assign(types.len() as u8 - 1);
+            self.split(types.len());
+            self.is_scheduled = true;
+        }
+        let grows = !self.next.is_empty();
+        if grows {
+            // What the scheduler added has no memory of its own, and so does not grow.
+            self.next.extend_from_slice(self.extents.get(self.built..).unwrap_or_default());
+        }
+        for (source, copy) in self.copied.iter().map(|(of, copy)| (*of as usize, *copy as usize)) {
+            self.extents[copy] = self.extents[source];
+            if grows {
+                self.next[copy] = self.next[source];
+            }
+        }
+        let mut sizes = self.allocate(types, copies);
         for (backend, other) in &self.alike {
             sizes.buffers[usize::from(*backend)] = sizes.buffers[usize::from(*other)];
         }

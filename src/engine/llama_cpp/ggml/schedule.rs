@@ -106,13 +106,13 @@ impl Graph {
     }
 
     /// Cuts the order into splits of one backend each, with copies of the inputs from other
-    /// backends at the start of each, and returns the copies.
+    /// backends at the start of each.
     ///
     /// A host weight starts a split of its own, so that its copy can reuse the memory of the
     /// previous one.
-    pub(super) fn split(&mut self, backends: usize) -> Vec<u32> {
+    pub(super) fn split(&mut self, backends: usize) {
         if backends == 1 {
-            return Vec::new();
+            return;
         }
         let order = std::mem::take(&mut self.order);
         let mut copies = Copies::new(std::mem::take(&mut self.copies), self.tensors.len());
@@ -151,25 +151,17 @@ impl Graph {
                     copy
                 });
                 self.tensors[id as usize].sources[slot] = copy;
+                self.diverted.push((id, slot as u8, source));
             }
         }
         self.close_split(&mut steps, &mut inputs, &order[start..]);
         (self.order, self.steps, self.copies) = (steps, order, copies.latest);
-        copies.made.into_iter().map(|made| made.copy).collect()
     }
 
     fn copy(&mut self, source: u32, backend: Backend) -> u32 {
-        let Tensor { width, .. } = *self.at(source);
-        let extent = self.extents[source as usize];
-        let copy = self.push(Kind::Copy, extent.shape, width, &[], None);
+        let copy = self.push(Kind::Copy, [1; 4], self.at(source).width, &[], None);
         self.set_backend(copy, backend);
-        *self.extent_mut(copy) = extent;
-        if let Some(next) = self.next.get(source as usize).copied() {
-            // What was added since has no memory of its own, and so does not grow.
-            let between = self.extents.get(self.next.len()..copy.0 as usize);
-            self.next.extend_from_slice(between.unwrap_or_default());
-            self.next.push(next);
-        }
+        self.copied.push((source, copy.0));
         copy.0
     }
 
