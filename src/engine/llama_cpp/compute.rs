@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::ggml::{BufferSizes, BufferType, ContextRange, Graph};
+use super::ggml::{Backend, BufferSizes, BufferType, ContextRange, Graph};
 use super::gguf_tensor::{DEVICE_ALIGNMENT, HOST_ALIGNMENT, Weight};
 use super::graph::{self, Batch};
 use super::kv_cache;
@@ -69,7 +69,7 @@ pub(super) fn pass(
     });
     let mut graph = known.unwrap_or_else(|| {
         let memory = if kept.len() < MOST_KEPT { Graph::default() } else { kept.remove(0).graph };
-        graph::build(model, batch, placement, memory.emptied())
+        graph::build(model, batch, placement, memory.emptied(placement.device_layers.len() as Backend))
     });
     if span != ContextRange::HERE && (is_needed || graph.is_small()) {
         let step = if span.on > 0 { 1 } else { -1 };

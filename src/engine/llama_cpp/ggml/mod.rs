@@ -162,6 +162,10 @@ pub(super) struct Graph {
     again: Option<Again>,
     /// What was asked to be in the order, one after the other.
     roots: Vec<u32>,
+    /// The stretches that were repeated, each with where and for what.
+    repeats: Vec<(Stretch, u32, Id)>,
+    /// Number of the host's backend.
+    host: Backend,
     order: Vec<u32>,
     /// Inputs and blanks.
     inputs: Vec<u32>,
@@ -186,10 +190,28 @@ pub(super) struct Graph {
 struct Again {
     /// Whether it has turned out to be another one.
     differs: bool,
-    /// How many roots, outputs and devices without layers there are so far.
+    /// How many roots, repeated stretches, outputs and devices without layers there are so far.
     roots: usize,
+    repeats: usize,
     outputs: usize,
     alike: usize,
+}
+
+/// How far a graph is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    tensors: u32,
+    roots: usize,
+}
+
+/// Tensors that one after the other were added for `x`, and can be for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    from: Mark,
+    to: Mark,
+    x: Id,
+    /// What comes out of them.
+    out: Id,
 }
 
 fn product([a, b, c, d]: [u64; 4]) -> u64 {
@@ -208,14 +230,16 @@ impl Graph {
         self.tensors.len() < 1 << 14
     }
 
-    /// Returns an empty graph that reuses this one's memory.
-    pub(super) fn emptied(mut self) -> Graph {
+    /// Returns an empty graph of `host` devices that reuses this one's memory.
+    pub(super) fn emptied(mut self, host: Backend) -> Graph {
+        self.host = host;
         self.tensors.clear();
         self.extents.clear();
         self.next.clear();
         self.span = ContextRange::HERE;
         self.again = None;
         self.roots.clear();
+        self.repeats.clear();
         self.order.clear();
         self.inputs.clear();
         self.outputs.clear();
@@ -264,17 +288,17 @@ impl Graph {
         let owner = owner.unwrap_or(id);
         let preference = BackendPreference::of(rows);
         let reads = sources.len().min(MAX_SOURCES);
-        if let Some(again) = &mut self.again
+        if let Some(again) = self.again
             && let Some(known) = self.tensors.get(id as usize)
         {
             let is_read = |(known, source): (&u32, &Id)| *known == source.0;
             let is_same = known.kind == kind
                 && known.width == width
                 && known.owner == owner
-                && (known.is_exempt || known.preference == preference)
+                && (known.is_exempt || known.preference == preference || !self.may_copy(known))
                 && usize::from(known.reads) == reads
                 && known.sources.iter().zip(sources).all(is_read);
-            again.differs |= !is_same;
+            self.again = Some(Again { differs: again.differs || !is_same, ..again });
             return Id(id);
         }
         let mut list = [NO_TENSOR; MAX_SOURCES];
@@ -309,11 +333,25 @@ impl Graph {
 
     /// Sets what `id` prefers, unless the graph is built once more: then it has to be that.
     fn set_preference(&mut self, id: Id, preference: BackendPreference) {
-        let tensor = &mut self.tensors[id.0 as usize];
+        let tensor = self.at(id.0);
+        let is_same = tensor.is_exempt && tensor.preference == preference;
+        let matters = !is_same && (preference == BackendPreference::Neighbours || self.may_copy(tensor));
         match &mut self.again {
-            Some(again) => again.differs |= !tensor.is_exempt || tensor.preference != preference,
-            None => (tensor.preference, tensor.is_exempt) = (preference, true),
+            Some(again) => again.differs |= matters,
+            None => {
+                let tensor = &mut self.tensors[id.0 as usize];
+                (tensor.preference, tensor.is_exempt) = (preference, true);
+            }
         }
+    }
+
+    /// Whether it depends on the number of rows where `tensor` is computed: of a weight on the host
+    /// a device may get a copy.
+    fn may_copy(&self, tensor: &Tensor) -> bool {
+        let is_on_host = |source: &Tensor| source.kind == Kind::Weight && source.backend == self.host;
+        tensor.reads_weights
+            && self.host > 0
+            && tensor.sources().iter().any(|source| is_on_host(self.at(*source)))
     }
 
     /// The dimensions of `x`.
@@ -481,6 +519,74 @@ impl Graph {
         }
     }
 
+    /// How far the graph is built.
+    pub(super) fn mark(&self) -> Mark {
+        let roots = self.again.map_or(self.roots.len(), |again| again.roots);
+        Mark { tensors: self.extents().len() as u32, roots }
+    }
+
+    /// Returns what was added for `x` since `from`, with the result `out`; `None` if it reads
+    /// anything else than itself, `x` and what was there at `shared`.
+    pub(super) fn stretch(&self, shared: Mark, from: Mark, x: Id, out: Id) -> Option<Stretch> {
+        let to = self.mark();
+        let x_owner = self.at(x.0).owner;
+        let is_known = |id: &u32| *id >= from.tensors || *id < shared.tensors || *id == x.0;
+        let mut tensors = self.tensors.get(from.tensors as usize..to.tensors as usize)?.iter();
+        let is_closed = tensors.all(|tensor| {
+            (is_known(&tensor.owner) || tensor.owner == x_owner)
+                && tensor.sources().iter().all(is_known)
+        });
+        let is_closed = is_closed && self.roots.get(from.roots..to.roots)?.iter().all(is_known);
+        (is_closed && is_known(&out.0)).then_some(Stretch { from, to, x, out })
+    }
+
+    /// Adds the tensors of a stretch once more, for `x`, and returns their result; `None` if `x` is
+    /// another kind of tensor than what they were added for.
+    pub(super) fn repeat(&mut self, of: Stretch, x: Id) -> Option<Id> {
+        let (one, other) = (*self.at(of.x.0), *self.at(x.0));
+        let is_own = |tensor: Tensor, id: Id| tensor.owner == id.0;
+        if (one.kind, one.width, is_own(one, of.x)) != (other.kind, other.width, is_own(other, x))
+            || self.extent(of.x) != self.extent(x)
+        {
+            return None;
+        }
+        let (first, start) = (of.from.tensors, self.extents().len() as u32);
+        let moved = |id: u32| match id {
+            id if id >= first => id - first + start,
+            id if id == of.x.0 => x.0,
+            id => id,
+        };
+        let stretch = first as usize..of.to.tensors as usize;
+        let repeat = (of, start, x);
+        if let Some(again) = &mut self.again {
+            if self.repeats.get(again.repeats) != Some(&repeat) {
+                again.differs = true;
+                return None;
+            }
+            again.repeats += 1;
+            again.roots += of.to.roots - of.from.roots;
+            self.next.extend_from_within(stretch);
+            return Some(Id(moved(of.out.0)));
+        }
+        self.repeats.push(repeat);
+        for at in stretch.clone() {
+            let mut tensor = self.tensors[at];
+            tensor.owner = match tensor.owner {
+                owner if owner < first && owner == one.owner => other.owner,
+                owner => moved(owner),
+            };
+            let sources = tensor.sources.iter_mut().take(usize::from(tensor.reads));
+            sources.for_each(|source| *source = moved(*source));
+            tensor.is_visited = matches!(tensor.kind, Kind::Weight | Kind::State);
+            self.tensors.push(tensor);
+        }
+        self.extents.extend_from_within(stretch);
+        for at in of.from.roots..of.to.roots {
+            self.expand(Id(moved(self.roots[at])));
+        }
+        Some(Id(moved(of.out.0)))
+    }
+
     /// Returns the graph to be built once more: `step` steps of context further on, or for another
     /// batch.
     pub(super) fn once_more(mut self, step: i64) -> Graph {
@@ -508,6 +614,7 @@ impl Graph {
         self.again.take().is_some_and(|again| {
             !again.differs
                 && again.roots == self.roots.len()
+                && again.repeats == self.repeats.len()
                 && again.outputs == self.outputs.len()
                 && again.alike == self.alike.len()
                 && self.next.len() == self.built

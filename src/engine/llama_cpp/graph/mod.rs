@@ -12,7 +12,7 @@ mod per_layer;
 mod recurrent;
 mod sparse;
 
-use super::ggml::{Backend, Graph, Id};
+use super::ggml::{Backend, Graph, Id, Stretch};
 use super::graph_quirks::{Family, OutputRows, ParallelSum};
 use super::kv_cache::Cells;
 use super::weights::{final_norm, is_rotary_factors};
@@ -187,9 +187,23 @@ impl<'a> Builder<'a> {
         let mut x = self.embedding();
         let per_layer = self.per_layer_inputs(x);
         x = self.widen(x);
-        let built = self.distinct_layers();
+        let kinds = self.kinds();
+        let built = self.distinct_layers(&kinds);
+        let shared = self.graph.mark();
+        let repeats = !self.is_whole && !self.is_widened() && per_layer.is_none();
+        let mut stretches: Vec<(usize, Stretch)> = Vec::new();
         for (i, il) in built.iter().copied().enumerate() {
             let last = i + 1 == built.len();
+            let is_like = |(like, _): &&(usize, Stretch)| {
+                (kinds[*like], self.places[*like]) == (kinds[il], self.places[il])
+                    && self.host_weights(Some(*like)) == self.host_weights(Some(il))
+            };
+            let like = stretches.iter().rev().find(is_like).filter(|_| !last);
+            if let Some(out) = like.and_then(|(_, stretch)| self.graph.repeat(*stretch, x)) {
+                x = out;
+                continue;
+            }
+            let (from, before, picked) = (self.graph.mark(), x, self.picked);
             x = if self.family.encoder {
                 self.encoder_layer(il, x, last)
             } else if self.is_widened() {
@@ -197,6 +211,13 @@ impl<'a> Builder<'a> {
             } else {
                 self.layer(il, x, last, per_layer)
             };
+            // Tokens that are picked are for later layers, too, as is a cache that is elsewhere.
+            let is_alone = self.picked == picked
+                && self.places[cache_layer(self.architecture, il)] == self.places[il];
+            if repeats && is_alone {
+                let stretch = self.graph.stretch(shared, from, before, x);
+                stretches.extend(stretch.map(|stretch| (il, stretch)));
+            }
         }
         if self.family.encoder {
             self.graph.expand(x);
@@ -229,13 +250,12 @@ impl<'a> Builder<'a> {
     ///
     /// Blocks have an even number of layers because the residual stream alternates between two
     /// places.
-    fn distinct_layers(&mut self) -> Vec<usize> {
+    fn distinct_layers(&mut self, kinds: &[usize]) -> Vec<usize> {
         let layers = self.architecture.layers.len();
         if self.is_whole || self.borrows_caches() {
             return (0..layers).collect();
         }
-        let kinds = self.kinds();
-        let layers = self.on_distinct_devices(&kinds);
+        let layers = self.on_distinct_devices(kinds);
         let devices = layers.chunk_by(|a, b| self.places[*a] == self.places[*b]);
         let devices = devices.filter(|run| self.places[run[0]] != self.host).count();
         let leaves_gaps =
