@@ -190,7 +190,7 @@ impl Arena {
         }
         if span.equal(end, self.tail) {
             self.tail = start;
-            self.gaps.drain(joined);
+            self.gaps.truncate(joined.start);
             return;
         }
         let gap = (start, end - start);
