@@ -133,7 +133,7 @@ impl<'a> GgufOnMachine<'a> {
     ) -> Loads {
         let placement = &placed.placement;
         let spread = ComputeSpread::new(self.file.architecture(), settings, placement);
-        let state = self.state(placed, settings, states);
+        let kept = |device| self.kept(placed, settings, states, device);
         let compute = |i: usize| {
             let group = placement.group_of(i);
             let buffer = buffers.map_or(Bytes::ZERO, |split| split.devices[group]);
@@ -146,7 +146,7 @@ impl<'a> GgufOnMachine<'a> {
             .map(|i| {
                 let used = Interval::independent([
                     self.file.size.of(placed.model.devices[i]),
-                    Interval::exact(state.devices[i]),
+                    Interval::exact(kept(Some(i))),
                     compute(i),
                     self.overhead(placed, i),
                 ]);
@@ -156,31 +156,45 @@ impl<'a> GgufOnMachine<'a> {
             .collect();
         let host = Interval::independent([
             self.file.size.of(placed.model.host),
-            Interval::exact(state.host),
+            Interval::exact(kept(None)),
             spread.on_host(buffers.map_or(Bytes::ZERO, |split| split.host)),
             self.hardware.host.system,
         ]);
         Loads { host: self.hardware.host_load(host, &devices), devices }
     }
 
-    /// Bytes of KV cache and recurrent state on each device and on the host. They are in the same
+    /// Bytes of KV cache and recurrent state on a device (`None` for the host). They are in the same
     /// place as the layer.
-    fn state(&self, placed: &PlacedModel, settings: &Settings, states: &[LayerState]) -> Split {
-        let placement = &placed.placement;
-        let none = vec![Bytes::ZERO; placement.devices()];
-        let mut split = Split { devices: none, host: Bytes::ZERO };
-        for LayerGroup { first, kind, group, count } in &placed.layers {
-            let state = states.get(*kind).copied().unwrap_or_default();
-            let Some(group) = group.filter(|_| settings.kv_on_devices) else {
-                split.host += (state.kv + state.recurrent) * *count;
-                continue;
-            };
-            for device in placement.members(group) {
-                let state = placed.part(*first, Some(device)).of_state(state);
-                split.devices[device] += (state.kv + state.kv_padding + state.recurrent) * *count;
+    fn kept(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+        states: &[LayerState],
+        device: Option<usize>,
+    ) -> Bytes {
+        let group = device.map(|device| placed.placement.group_of(device));
+        let (layers, kv_on_devices) = (&placed.layers, settings.kv_on_devices);
+        let layers = match (device, kv_on_devices) {
+            (Some(_), false) => &[],
+            (None, false) => layers.as_slice(),
+            // They are in the order of their places, the host's first.
+            (_, true) => {
+                let from = layers.partition_point(|layers| layers.group < group);
+                let until = layers.partition_point(|layers| layers.group <= group);
+                &layers[from..until]
             }
-        }
-        split
+        };
+        let of_layers = |LayerGroup { first, kind, count, .. }: &LayerGroup| {
+            let state = states.get(*kind).copied().unwrap_or_default();
+            match device {
+                None => (state.kv + state.recurrent) * *count,
+                Some(_) => {
+                    let state = placed.part(*first, device).of_state(state);
+                    (state.kv + state.kv_padding + state.recurrent) * *count
+                }
+            }
+        };
+        layers.iter().map(of_layers).sum()
     }
 
     /// Returns the bill of every device and of the host, with the lines of `addons`.
@@ -226,7 +240,9 @@ impl<'a> GgufOnMachine<'a> {
         let padding = sum(&placed.model) - tied - once - copies;
 
         let states = kv_cache::layer_states(architecture, settings);
-        let state = sum(&self.state(placed, settings, &self.states(settings)));
+        let of_kinds = self.states(settings);
+        let all = (0..placement.devices()).map(Some).chain([None]);
+        let state: Bytes = all.map(|place| self.kept(placed, settings, &of_kinds, place)).sum();
         let plain = states.iter().map(|state| state.kv + state.recurrent).sum::<Bytes>();
         let places = placement.layer_devices(architecture);
         let rows = states.iter().zip(places).enumerate().filter_map(|(il, (state, place))| {
