@@ -69,7 +69,12 @@ pub(super) fn pass(
     });
     let mut graph = known.unwrap_or_else(|| {
         let memory = if kept.len() < MOST_KEPT { Graph::default() } else { kept.remove(0).graph };
-        graph::build(model, batch, placement, memory.emptied(placement.device_layers.len() as Backend))
+        graph::build(
+            model,
+            batch,
+            placement,
+            memory.emptied(placement.device_layers.len() as Backend),
+        )
     });
     if span != ContextRange::HERE && (is_needed || graph.is_small()) {
         let step = if span.on > 0 { 1 } else { -1 };
@@ -93,14 +98,17 @@ pub(super) fn pass(
     sizes
 }
 
-/// A graph that was placed, for the next one: for another batch it mostly is the same but for sizes,
-/// which is found out while it is built. Else its memory is reused.
+/// A graph that was placed. For another batch it mostly is the same but for sizes: whether it is, is
+/// found out while it is built once more, so the rest only tells where that is worth trying.
 struct Kept {
+    /// Address of the architecture, and whether each layer is built.
     key: (usize, bool),
     placement: Placement,
     graph: Graph,
 }
 
+/// Number of graphs that are kept: a search goes to and fro between a few placements. Beyond it the
+/// oldest one's memory is reused.
 const MOST_KEPT: usize = 4;
 
 thread_local! {

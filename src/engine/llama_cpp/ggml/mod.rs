@@ -9,6 +9,10 @@
 //! If sizes grow linearly with the context, one pass determines the buffers of a whole range of
 //! contexts: all those at which every comparison of sizes has the same result ([`Graph::grow`]).
 //!
+//! A graph that is built once more, a step of context further on or for another batch
+//! ([`Graph::once_more`]), is only compared with what is there, and tells sizes. Layers that are like
+//! one before them are not built at all, but repeated ([`Graph::repeat`]).
+//!
 //! Rules of `ggml.c`, `ggml-alloc.c` and `ggml-backend.cpp` (ggml 0.26, llama.cpp b11434).
 
 mod allocate;
@@ -162,6 +166,8 @@ pub(super) struct Graph {
     again: Option<Again>,
     /// What was asked to be in the order, one after the other.
     roots: Vec<u32>,
+    /// The tensors whose preference was set, one after the other.
+    exempt: Vec<u32>,
     /// The stretches that were repeated, each with where and for what.
     repeats: Vec<(Stretch, u32, Id)>,
     /// Number of the host's backend.
@@ -190,8 +196,9 @@ pub(super) struct Graph {
 struct Again {
     /// Whether it has turned out to be another one.
     differs: bool,
-    /// How many roots, repeated stretches, outputs and devices without layers there are so far.
+    /// How many there are so far of what the graph lists.
     roots: usize,
+    exempt: usize,
     repeats: usize,
     outputs: usize,
     alike: usize,
@@ -239,6 +246,7 @@ impl Graph {
         self.span = ContextRange::HERE;
         self.again = None;
         self.roots.clear();
+        self.exempt.clear();
         self.repeats.clear();
         self.order.clear();
         self.inputs.clear();
@@ -271,7 +279,7 @@ impl Graph {
         &mut self.extents_mut()[x.0 as usize]
     }
 
-    /// Adds a tensor that may be changed by `set`. A graph that is built once more has it already.
+    /// Adds a tensor. A graph that is built once more has it already, or is another one.
     fn push(
         &mut self,
         kind: Kind,
@@ -334,11 +342,16 @@ impl Graph {
     /// Sets what `id` prefers, unless the graph is built once more: then it has to be that.
     fn set_preference(&mut self, id: Id, preference: BackendPreference) {
         let tensor = self.at(id.0);
-        let is_same = tensor.is_exempt && tensor.preference == preference;
-        let matters = !is_same && (preference == BackendPreference::Neighbours || self.may_copy(tensor));
+        let either = [preference, tensor.preference];
+        let matters = either[0] != either[1]
+            && (either.contains(&BackendPreference::Neighbours) || self.may_copy(tensor));
         match &mut self.again {
-            Some(again) => again.differs |= matters,
+            Some(again) => {
+                again.differs |= matters || self.exempt.get(again.exempt) != Some(&id.0);
+                again.exempt += 1;
+            }
             None => {
+                self.exempt.push(id.0);
                 let tensor = &mut self.tensors[id.0 as usize];
                 (tensor.preference, tensor.is_exempt) = (preference, true);
             }
@@ -348,7 +361,8 @@ impl Graph {
     /// Whether it depends on the number of rows where `tensor` is computed: of a weight on the host
     /// a device may get a copy.
     fn may_copy(&self, tensor: &Tensor) -> bool {
-        let is_on_host = |source: &Tensor| source.kind == Kind::Weight && source.backend == self.host;
+        let is_on_host =
+            |source: &Tensor| source.kind == Kind::Weight && source.backend == self.host;
         tensor.reads_weights
             && self.host > 0
             && tensor.sources().iter().any(|source| is_on_host(self.at(*source)))
@@ -614,6 +628,7 @@ impl Graph {
         self.again.take().is_some_and(|again| {
             !again.differs
                 && again.roots == self.roots.len()
+                && again.exempt == self.exempt.len()
                 && again.repeats == self.repeats.len()
                 && again.outputs == self.outputs.len()
                 && again.alike == self.alike.len()

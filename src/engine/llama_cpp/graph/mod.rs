@@ -385,7 +385,9 @@ impl<'a> Builder<'a> {
     fn host_weights(&self, il: Option<usize>) -> impl Iterator<Item = (Role, u64)> {
         let range = match il {
             // Of a layer on a device none is on the host, but for its experts.
-            Some(il) if self.place(il) == (self.places[il], false) && self.places[il] != self.host => {
+            Some(il)
+                if self.place(il) == (self.places[il], false) && self.places[il] != self.host =>
+            {
                 0..0
             }
             Some(il) => self.weights_of.get(il + 1).cloned().unwrap_or_default(),
