@@ -154,6 +154,8 @@ struct WeightGroup {
     role: Role,
     layer: Option<u64>,
     ty: GgmlType,
+    /// What equals in its weights: the type and all that determines their place.
+    key: (GgmlType, bool, (bool, bool)),
     bytes: Bytes,
     on_host: Bytes,
     on_device: Bytes,
@@ -163,13 +165,10 @@ impl WeightTotals {
     /// Groups and sums `weights`.
     pub fn new(architecture: &Architecture, weights: &[Weight]) -> WeightTotals {
         let family = Family::of(architecture);
-        // The properties that determine a weight's place.
+        // The properties that determine a weight's place beside its layer.
         let place = |role: Role, layer: Option<u64>| match layer {
-            Some(_) => is_with_experts(role),
-            None => is_input(role),
-        };
-        let first = |role: Role, layer: Option<u64>| {
-            layer.is_none() && is_with_first_layer(architecture, role)
+            Some(_) => (is_with_experts(role), false),
+            None => (is_input(role), is_with_first_layer(architecture, role)),
         };
         let mut groups: Vec<WeightGroup> = Vec::new();
         for weight in weights.iter().filter(|w| w.is_loaded(family)) {
@@ -179,13 +178,9 @@ impl WeightTotals {
             let on_host = Bytes(padded(bytes.0, HOST_ALIGNMENT));
             let on_device = Bytes(weight.on_device_of(bytes));
             // Layers are consecutive, so a matching group is near the end.
+            let key = (weight.ty, is_rotary_factors(role), place(role, layer));
             let mut of_layer = groups.iter_mut().rev().take_while(|group| group.layer == layer);
-            let same = of_layer.find(|group| {
-                group.ty == weight.ty
-                    && is_rotary_factors(group.role) == is_rotary_factors(role)
-                    && place(group.role, layer) == place(role, layer)
-                    && first(group.role, layer) == first(role, layer)
-            });
+            let same = of_layer.find(|group| group.key == key);
             match same {
                 Some(group) => {
                     group.bytes += bytes;
@@ -194,7 +189,7 @@ impl WeightTotals {
                 }
                 None => {
                     let ty = weight.ty;
-                    groups.push(WeightGroup { role, layer, ty, bytes, on_host, on_device });
+                    groups.push(WeightGroup { role, layer, ty, key, bytes, on_host, on_device });
                 }
             }
         }
