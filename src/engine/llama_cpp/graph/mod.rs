@@ -88,7 +88,6 @@ pub(super) struct Model<'a> {
 }
 
 /// Builds the graph for `batch` into `graph`, which is empty or to be built once more.
-#[inline(never)] // It is called in three places, and large.
 pub(super) fn build(
     model: &Model<'_>,
     batch: &Batch,
