@@ -139,7 +139,7 @@ pub(super) fn overhead(overhead: &Overhead) -> BillItem {
         exact: false,
         formula: "runtime".to_owned(),
         inputs: Vec::new(),
-        source: overhead.source.clone(),
+        source: overhead.source.to_owned(),
     }
 }
 

@@ -12,14 +12,14 @@ use crate::scenario::LogitsBuffer;
 use crate::units::{Bytes, Interval};
 
 /// Memory of a driver and its libraries in addition to the buffers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Overhead {
     /// Bytes on each device.
     pub bytes: Interval<Bytes>,
     /// What may be kept in addition once prompts have been computed.
     pub kept: Bytes,
     /// Source of the figure.
-    pub source: String,
+    pub source: &'static str,
 }
 
 /// The backend that drives a device.
@@ -53,28 +53,60 @@ pub fn compute_intervals(
     placement: &Placement,
     split: &Split,
 ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
-    let settings = settings.effective(architecture);
-    let mask = Bytes(2 * settings.n_ubatch) * settings.n_ctx;
-    let logits = match settings.logits {
-        LogitsBuffer::Server => Bytes(4 * architecture.gguf_vocab_size) * settings.n_ubatch,
-        LogitsBuffer::Batch => Bytes::ZERO,
-    };
-    let output = placement.output(architecture);
-    // Attention whose cache is on the host is computed there.
-    let least =
-        if placement.host_expert_layers > 0 || !settings.kv_on_devices { 0.55 } else { 0.8 };
-    let copies = unpacked(architecture, &settings);
-    let device = |(i, expected): (usize, &Bytes)| {
-        let logits = if output == Some(i) { logits } else { Bytes::ZERO };
-        let high = (*expected).max(logits).scale(1.15) + mask;
-        Interval { low: (*expected - copies).scale(least), expected: *expected, high }
-    };
-    let high = match output {
-        Some(_) => split.host.scale(1.1) + mask,
-        None => split.host.max(logits).scale(1.15) + mask,
-    };
-    let host = Interval { low: split.host.scale(0.4), expected: split.host, high };
-    (split.devices.iter().enumerate().map(device).collect(), host)
+    let spread = ComputeSpread::new(architecture, settings, placement);
+    let devices = split.devices.iter().enumerate();
+    (devices.map(|(i, bytes)| spread.on_device(i, *bytes)).collect(), spread.on_host(split.host))
+}
+
+/// How far other builds' compute buffers may be from those of this one: see [`compute_intervals`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ComputeSpread {
+    mask: Bytes,
+    logits: Bytes,
+    /// The device with the output layer.
+    output: Option<usize>,
+    least: f64,
+    /// What builds that took it from a pool had outside the buffer.
+    copies: Bytes,
+}
+
+impl ComputeSpread {
+    pub(super) fn new(
+        architecture: &Architecture,
+        settings: &Settings,
+        placement: &Placement,
+    ) -> ComputeSpread {
+        let settings = settings.effective(architecture);
+        let logits = match settings.logits {
+            LogitsBuffer::Server => Bytes(4 * architecture.gguf_vocab_size) * settings.n_ubatch,
+            LogitsBuffer::Batch => Bytes::ZERO,
+        };
+        // Attention whose cache is on the host is computed there.
+        let is_less = placement.host_expert_layers > 0 || !settings.kv_on_devices;
+        ComputeSpread {
+            mask: Bytes(2 * settings.n_ubatch) * settings.n_ctx,
+            logits,
+            output: placement.output(architecture),
+            least: if is_less { 0.55 } else { 0.8 },
+            copies: unpacked(architecture, &settings),
+        }
+    }
+
+    /// The buffer of device `i`, of which `expected` are expected.
+    pub(super) fn on_device(&self, i: usize, expected: Bytes) -> Interval<Bytes> {
+        let logits = if self.output == Some(i) { self.logits } else { Bytes::ZERO };
+        let high = expected.max(logits).scale(1.15) + self.mask;
+        Interval { low: (expected - self.copies).scale(self.least), expected, high }
+    }
+
+    /// The buffer of the host, of which `expected` are expected.
+    pub(super) fn on_host(&self, expected: Bytes) -> Interval<Bytes> {
+        let high = match self.output {
+            Some(_) => expected.scale(1.1),
+            None => expected.max(self.logits).scale(1.15),
+        };
+        Interval { low: expected.scale(0.4), expected, high: high + self.mask }
+    }
 }
 
 /// Bytes of the f16 copy of the widest layer's cache that flash attention makes of a quantised one.
@@ -145,7 +177,7 @@ pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCop
         Platform::Cpu => (Interval::default(), "no device"),
     };
     let kept = if platform == Platform::Cuda { KEPT } else { Bytes::ZERO };
-    Overhead { bytes, kept, source: source.to_owned() }
+    Overhead { bytes, kept, source }
 }
 
 /// What a CUDA device may hold beyond its buffers and its context once prompts have been computed: the
