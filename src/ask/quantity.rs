@@ -110,7 +110,7 @@ impl Reading<'_> {
         self.set(end, "min_tps", trimmed(value));
     }
 
-    /// Whether the words before `at` say that this is so: I get only 12, у меня выдаёт 12.
+    /// Whether the words before `at` say that this is so: I get only 12, получаю 12.
     fn is_had(&self, at: usize) -> bool {
         let raw = |at: usize| self.token(at).map_or("", |token| token.raw.as_str());
         let is_soft = |word: &str| {

@@ -17,7 +17,7 @@ pub const LAWS: &[Law] = &[
     ("an interval is ordered", intervals_are_ordered),
     ("a bill is the sum of its lines", bills_add_up),
     ("the verdict and the headroom are those of the bill", the_verdict_is_the_bill_s),
-    ("what a table shows of a cell is the cell's", overviews_are_the_cells_),
+    ("what a table shows of a cell is the cell's", overviews_are_those_of_the_cells),
     ("what does not run has no copies and no speed", no_is_no),
     ("what fits has a copy, a user and its context", fits_is_counted),
     ("as many users as fit do fit, and one more does not", most_users_fit),
@@ -118,7 +118,7 @@ fn the_verdict_is_the_bill_s(question: &Question) -> Result<(), String> {
     Ok(())
 }
 
-fn overviews_are_the_cells_(question: &Question) -> Result<(), String> {
+fn overviews_are_those_of_the_cells(question: &Question) -> Result<(), String> {
     let (catalog, scenario) = (Catalog::bundled(), question.scenario());
     let mut overviews = Vec::new();
     for model in &scenario.models {
