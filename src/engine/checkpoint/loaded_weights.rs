@@ -98,7 +98,8 @@ pub fn of_rank(
     // and group sizes, too.
     let (low, high): (f64, f64) = match (checkpoint.quant.format(), checkpoint.basis) {
         (None, _) => (0.995, 1.006),
-        // What a page or a log prints of a checkpoint is not all loaded, or more than once.
+        // Of what a page or a log says that a checkpoint holds, not all has to be loaded, and some
+        // may be loaded twice.
         (_, SizeBasis::Published(_)) => (0.99, 1.006),
         (
             Some(Format::Fp8Block | Format::Fp8Mxfp4 | Format::Mxfp4 | Format::Int4Experts),
