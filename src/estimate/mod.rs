@@ -223,21 +223,10 @@ pub fn cells(
     files: &[FileFor<'_>],
     machine: &Machine,
 ) -> Vec<Result<Cell, Notice>> {
-    on_machine(catalog, scenario, files, machine, cell)
-}
-
-/// What `answer` says of each of `files` on one machine; its error where a device is not in the
-/// catalogue.
-fn on_machine<'a, T>(
-    catalog: &'a Catalog,
-    scenario: &Scenario,
-    files: &[FileFor<'_>],
-    machine: &Machine,
-    answer: fn(&Catalog, &Scenario, &FileFor<'_>, &MachineFor<'a>) -> Result<T, Notice>,
-) -> Vec<Result<T, Notice>> {
-    let machine = MachineFor::new(catalog, scenario, machine);
-    let of = |file| answer(catalog, scenario, file, machine.as_ref().map_err(Clone::clone)?);
-    files.iter().map(of).collect()
+    match MachineFor::new(catalog, scenario, machine) {
+        Ok(machine) => files.iter().map(|file| cell(catalog, scenario, file, &machine)).collect(),
+        Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
+    }
 }
 
 /// A machine of a question with what is known of it whatever runs on it.
@@ -341,7 +330,12 @@ pub fn overviews(
     files: &[FileFor<'_>],
     machine: &Machine,
 ) -> Vec<Result<Overview, Notice>> {
-    on_machine(catalog, scenario, files, machine, overview)
+    match MachineFor::new(catalog, scenario, machine) {
+        Ok(machine) => {
+            files.iter().map(|file| overview(catalog, scenario, file, &machine)).collect()
+        }
+        Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
+    }
 }
 
 /// What a table shows of the [`cell`].
