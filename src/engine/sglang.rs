@@ -94,6 +94,15 @@ fn prefill_graph_sizes(most: u64) -> u64 {
 /// Sequences that may run where nobody says how many: at least so many (`max_running_requests`).
 const MAX_RUNNING: u64 = 2048;
 
+/// Times the bytes of the checkpoint that scales of routed experts take. Those of DeepSeek-V4's MXFP4
+/// experts, a byte for each 32 weights, are FP32 where Marlin computes: on devices before Blackwell.
+/// 125.65 GiB a rank of V4-Pro on eight H200 (github.com/SemiAnalysisAI/InferenceX/issues/2128). Source:
+/// `srt/layers/quantization/mxfp4_marlin_moe.py`, `create_weights`.
+fn expert_scales(quant: Quant, capability: Option<u32>) -> u64 {
+    let marlin = capability.is_some_and(|capability| capability < 100);
+    if marlin && quant.format() == Some(Format::Fp8Mxfp4) { 4 } else { 1 }
+}
+
 /// SGLang.
 pub(super) struct Sglang;
 
@@ -202,13 +211,14 @@ impl<'a> SglangRun<'a> {
         let mut defaults = Defaults::new(visible(first), ranks.tensor);
         defaults.chunk = scenario.max_num_batched_tokens.unwrap_or(defaults.chunk);
         let capability = first.device.compute_capability();
+        let wider = expert_scales(checkpoint.quant, capability);
         Ok(SglangRun {
             base,
             ranks: ranks.clone(),
             defaults,
             cache_type,
             caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
-            weights: ranks::weights(checkpoint, &ranks, capability),
+            weights: ranks::weights(checkpoint, &ranks, capability, wider),
             addons: CheckpointAddons::new(&Sglang, base)?,
         })
     }
