@@ -9,6 +9,7 @@ use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
 use super::checkpoint::activation::{Batch, Captures, cuda_graphs, non_torch, peak};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
+use super::checkpoint::loaded_weights::sglang_scales;
 use super::checkpoint::ranks::{self, Ranks};
 use super::checkpoint::{
     CheckpointBase, Release, cache_type, nearest_format, usable_device, visible,
@@ -93,15 +94,6 @@ fn prefill_graph_sizes(most: u64) -> u64 {
 
 /// Sequences that may run where nobody says how many: at least so many (`max_running_requests`).
 const MAX_RUNNING: u64 = 2048;
-
-/// Times the bytes of the checkpoint that scales of routed experts take. Those of DeepSeek-V4's MXFP4
-/// experts, a byte for each 32 weights, are FP32 where Marlin computes: on devices before Blackwell.
-/// 125.65 GiB a rank of V4-Pro on eight H200 (github.com/SemiAnalysisAI/InferenceX/issues/2128). Source:
-/// `srt/layers/quantization/mxfp4_marlin_moe.py`, `create_weights`.
-fn expert_scales(quant: Quant, capability: Option<u32>) -> u64 {
-    let marlin = capability.is_some_and(|capability| capability < 100);
-    if marlin && quant.format() == Some(Format::Fp8Mxfp4) { 4 } else { 1 }
-}
 
 /// SGLang.
 pub(super) struct Sglang;
@@ -211,7 +203,7 @@ impl<'a> SglangRun<'a> {
         let mut defaults = Defaults::new(visible(first), ranks.tensor);
         defaults.chunk = scenario.max_num_batched_tokens.unwrap_or(defaults.chunk);
         let capability = first.device.compute_capability();
-        let wider = expert_scales(checkpoint.quant, capability);
+        let wider = sglang_scales(checkpoint.quant, capability);
         Ok(SglangRun {
             base,
             ranks: ranks.clone(),

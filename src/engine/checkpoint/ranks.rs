@@ -252,9 +252,7 @@ pub(in crate::engine) fn weights(
 ) -> Vec<Interval<Bytes>> {
     let of = |layers| {
         let mut fused = stage(checkpoint, ranks.shard_counts, layers);
-        for weight in fused.iter_mut().filter(|weight| weight.expert) {
-            weight.scale_bytes = weight.scale_bytes * wider;
-        }
+        loaded_weights::widen_scales(&mut fused, wider);
         loaded_weights::of_rank(
             checkpoint,
             fused,
