@@ -463,7 +463,7 @@ const WIDE_PCT: f64 = 46.0;
 /// gave [`Stage::step`]'s ratios), 13 lie within a factor of 1.25, the others within 1.34 and 1.57; of
 /// five later ones three, the others within 2.9; seven more, asked before anything was fitted to them,
 /// all within 1.19. So 25 of 27 lie within it, with hosts that are mostly not named.
-const MIXED: f64 = 1.41;
+const MIXED: f64 = 1.414;
 
 /// Half-width of the interval, as a factor, if nothing was measured.
 pub const UNCALIBRATED: f64 = 2.5;
