@@ -493,4 +493,24 @@ mod tests {
         let server = plan.commands().find(|command| command.words == ["ollama", "serve"]).unwrap();
         assert!(server.environment.contains(&("OLLAMA_NUM_PARALLEL".to_owned(), "1".to_owned())));
     }
+
+    #[test]
+    fn ollama_is_told_to_use_a_gpu_that_it_leaves_aside() {
+        let allows = |hardware: &str| {
+            let query = format!("model=qwen3-8b&hw={hardware}&quant=Q4_K_M&engine=ollama");
+            let plan = Plan::new(Catalog::bundled(), &input(&query)).unwrap();
+            plan.commands().any(|command| {
+                command.environment.iter().any(|(name, _)| name == "OLLAMA_IGPU_ENABLE")
+            })
+        };
+        for (hardware, asked) in [
+            ("radeon-780m", true),
+            ("arc-140v", true),
+            ("strix-halo-395", false),
+            ("rtx-4090", false),
+        ] {
+            assert_eq!(allows(hardware), asked, "{hardware}");
+        }
+        assert!(!allows("radeon-780m&backend=cpu"));
+    }
 }

@@ -4,8 +4,10 @@ use super::placement::Placement;
 use super::placement_solver::split_with_mtp;
 use super::tensor_split::Division;
 use crate::architecture::Architecture;
+use crate::catalog::{Device, DeviceKind};
 use crate::engine::command::gguf_file;
 use crate::engine::model_files::{Addons, ModelFiles, Proposer};
+use crate::hardware::InstalledDevice;
 use crate::scenario::{GpuBackend, LogitsBuffer, Scenario, SplitMode};
 use crate::units::{Bytes, MIB};
 
@@ -18,13 +20,15 @@ pub struct Placed<'a> {
     pub placement: &'a Placement,
     /// The model's architecture.
     pub architecture: &'a Architecture,
+    /// The devices.
+    pub devices: &'a [InstalledDevice<'a>],
     /// Usable memory of each device.
     pub memory: &'a [Bytes],
 }
 
 /// Flags of `llama-server`, without defaults.
 pub fn llama_server(placed: Placed<'_>) -> Vec<String> {
-    let Placed { scenario, placement, architecture, memory } = placed;
+    let Placed { scenario, placement, architecture, memory, .. } = placed;
     let mut out = Vec::new();
     let mut flag = |text: String| out.push(text);
     let slots = scenario.slots.unwrap_or(1);
@@ -100,7 +104,7 @@ pub fn ik_llama_server(placed: Placed<'_>) -> Vec<String> {
 
 /// The `--tensor-split` that reproduces `placement`, if llama.cpp's own split differs.
 fn tensor_split(placed: Placed<'_>) -> Option<String> {
-    let Placed { scenario, placement, architecture, memory } = placed;
+    let Placed { scenario, placement, architecture, memory, .. } = placed;
     let text = |shares: &[u64]| shares.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
     if let Some(split) = &scenario.parallel.tensor_split {
         return Some(split.to_string());
@@ -127,13 +131,26 @@ fn tensor_split(placed: Placed<'_>) -> Option<String> {
     }
 }
 
+/// Whether Ollama leaves `device` aside unless it is told otherwise: GPUs of AMD and Intel that share
+/// the RAM, but for AMD's largest (`integratedGPUAllowedByDefault` in `discover/runner.go`, from 0.30
+/// on).
+fn is_left_aside_by_ollama(device: &Device) -> bool {
+    let is_allowed = device.compute_target.as_deref().is_some_and(|t| t.contains("gfx1151"));
+    device.kind == DeviceKind::Unified
+        && matches!(device.vendor.as_str(), "AMD" | "Intel")
+        && !is_allowed
+}
+
 /// Environment variables of Ollama. The number of offloaded layers is an option of the model.
 pub fn ollama(placed: Placed<'_>) -> Vec<String> {
-    let Placed { scenario, placement, architecture, .. } = placed;
+    let Placed { scenario, placement, architecture, devices, .. } = placed;
     let mut out = vec![
         format!("OLLAMA_CONTEXT_LENGTH={}", scenario.context),
         format!("OLLAMA_NUM_PARALLEL={}", scenario.users),
     ];
+    if devices.iter().any(|part| is_left_aside_by_ollama(part.device)) {
+        out.push("OLLAMA_IGPU_ENABLE=1".to_owned());
+    }
     if scenario.kv.key.is_quantised() {
         out.push("OLLAMA_FLASH_ATTENTION=1".to_owned());
         out.push(format!("OLLAMA_KV_CACHE_TYPE={}", scenario.kv.without_fp8()));
@@ -168,7 +185,7 @@ const LEAST_CONTEXT: u64 = 256;
 
 /// Flags of KoboldCpp.
 pub fn kobold_cpp(placed: Placed<'_>) -> Vec<String> {
-    let Placed { scenario, placement, architecture, memory } = placed;
+    let Placed { scenario, placement, architecture, memory, .. } = placed;
     let mut out = vec![format!("--contextsize {}", scenario.context.max(LEAST_CONTEXT))];
     if !memory.is_empty() {
         out.push(format!("--gpulayers {}", placement.n_gpu_layers(architecture)));

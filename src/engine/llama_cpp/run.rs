@@ -320,6 +320,7 @@ impl Run for LlamaCppRun<'_> {
             scenario: self.scenario,
             placement: &self.placed.placement,
             architecture,
+            devices: &self.gguf.hardware.parts,
             memory: &self.gguf.hardware.usable(),
         });
         let has_vision = architecture.extras.vision > 0;
