@@ -76,17 +76,22 @@ impl Reading<'_> {
         self.answer(asks, is_model_named, is_machine_named, ignored)
     }
 
+    /// A word that means something by itself, or nothing as any word of a sentence.
+    pub(super) fn is_known(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        token.kind == Kind::Word
+            && (meanings(&token.raw).next().is_some()
+                || token.raw.chars().count() < 2
+                || FREE.contains(&token.text.as_str())
+                || COUNTS.iter().any(|(word, _)| *word == token.raw)
+                || narrowing(&token.raw).next().is_some())
+    }
+
     /// The words that were not read and mean nothing.
     pub(super) fn unread(&self) -> Vec<Range<usize>> {
         let mut spans: Vec<Range<usize>> = Vec::new();
         let mut last = usize::MAX;
         for (at, token) in self.tokens.iter().enumerate() {
-            let is_known = token.kind == Kind::Word
-                && (meanings(&token.raw).next().is_some()
-                    || token.raw.chars().count() < 2
-                    || FREE.contains(&token.text.as_str())
-                    || COUNTS.iter().any(|(word, _)| *word == token.raw)
-                    || narrowing(&token.raw).next().is_some());
             // 13th, 16-Core, 2.50GHz.
             let is_counted = token.kind == Kind::Number
                 && (self.means(at + 1, Meaning::Cores)
@@ -103,7 +108,7 @@ impl Reading<'_> {
                             "opengl" | "llvm" | "drm" | "cuda" | "rocm"
                         )
                 });
-            if self.is_read[at] || is_known || is_counted || is_release {
+            if self.is_read[at] || self.is_known(at) || is_counted || is_release {
                 continue;
             }
             match spans.last_mut() {
@@ -365,6 +370,8 @@ impl Reading<'_> {
                 Some(("hardware", span(fit, fit)))
             }
             (_, _, Some(fit)) => Some(("fits", span(fit, fit))),
+            // Of two machines that are compared it is asked which is better.
+            (Some(_), None, None) if self.values("hw").len() > 1 && first(Model).is_none() => None,
             (Some(which), None, None) if has_machine && !has_model => {
                 Some(("models", span(which, which)))
             }
