@@ -17,6 +17,21 @@ use crate::quant::{Format, Quant};
 use crate::scenario::{Bounds, Engine, SETTINGS, Scenario, setting};
 use crate::sort;
 
+/// Names that are words of a sentence too.
+const ORDINARY: &[&str] = &[
+    "falcon",
+    "granite",
+    "phi",
+    "magistral",
+    "llama",
+    "kimi",
+    "titan",
+    "spark",
+    "mac",
+    "thor",
+    "gemini",
+];
+
 impl Reading<'_> {
     /// Puts together what was read.
     pub(super) fn finish(mut self, command: &Command) -> Asked {
@@ -37,6 +52,9 @@ impl Reading<'_> {
             }
         }
         ignored.extend(command.ignored.iter().cloned());
+        if command.consumed.is_empty() {
+            self.leave_ordinary_words();
+        }
         self.families();
         self.how_many();
         let is_model_named = self.name_models();
@@ -120,8 +138,46 @@ impl Reading<'_> {
         spans
     }
 
+    /// A sentence of everyday words in which a name is one of them, and nothing else is a question: a
+    /// falcon over the mountain.
+    fn leave_ordinary_words(&mut self) {
+        let is_more = !self.understood.is_empty()
+            || !self.choices.is_empty()
+            || !self.filters.is_empty()
+            || !self.memory.is_empty()
+            || !self.vram.is_empty();
+        let names = self.models.iter().map(|(span, ..)| span);
+        let names = names.chain(self.parts.iter().map(|part| &part.text));
+        let mut names = names.chain(self.macs.iter().map(|(span, _)| span)).cloned();
+        let (Some(only), None) = (names.next(), names.next()) else { return };
+        drop(names);
+        let is_ordinary = self.tokens.iter().any(|token| {
+            (token.start..token.end) == only
+                && ORDINARY.contains(&token.text.as_str())
+                && token.raw != "llama"
+        });
+        let length = 0..self.tokens.len();
+        let unknown = length.clone().filter(|at| !self.is_read[*at] && !self.is_known(*at)).count();
+        use Meaning::{Card, Machine, Model, Quant, Ram, Vram};
+        let is_of_models = length.clone().any(|at| {
+            [Card, Machine, Model, Quant, Ram, Vram].iter().any(|meaning| self.means(at, *meaning))
+        });
+        // In Russian they are words of a sentence more often.
+        let least = if self.text[only.clone()].is_ascii() { 2 } else { 1 };
+        if is_ordinary && unknown >= least && !is_more && !is_of_models {
+            self.models.clear();
+            self.parts.clear();
+            self.macs.clear();
+            self.unused.push(only);
+        }
+    }
+
     pub(super) fn name_models(&mut self) -> bool {
         let mut is_named = false;
+        // Speculative decoding, one with another: the first is no draft.
+        if self.models.len() > 1 && self.models.iter().all(|(.., is_draft)| *is_draft) {
+            self.models[0].2 = false;
+        }
         for (span, mention, is_draft) in std::mem::take(&mut self.models) {
             let key = if is_draft { "draft" } else { "model" };
             is_named |= !is_draft;
@@ -265,8 +321,11 @@ impl Reading<'_> {
         let span = |from: usize, to: usize| self.span(from..to + 1);
         let mut found: Option<(&'static str, Range<usize>)> = None;
         let length = self.tokens.len();
-        let starts: Vec<usize> =
-            (0..length).filter(|at| free(*at, Which) || free(*at, HowMuch)).collect();
+        // The minimum quant is asked for too.
+        let is_least = |at: usize| free(at, Need) && at + 1 < length && free(at + 1, Quant);
+        let starts: Vec<usize> = (0..length)
+            .filter(|at| free(*at, Which) || free(*at, HowMuch) || is_least(*at))
+            .collect();
         for from in starts.iter().copied() {
             let is_much = free(from, HowMuch);
             for to in from + 1..(from + 7).min(length) {
@@ -334,6 +393,13 @@ impl Reading<'_> {
         }
         let (which, need, fit) =
             (starts.iter().copied().find(|at| free(*at, Which)), first(Need), first(Fit));
+        // On a laptop: where it is to run, and nothing that is asked for.
+        let machine = first(Machine).filter(|at| {
+            let before = (0..*at)
+                .rev()
+                .find(|at| !matches!(self.tokens[*at].raw.as_str(), "a" | "my" | "the"));
+            before.is_none_or(|at| !matches!(self.tokens[at].raw.as_str(), "on" | "на"))
+        });
         let missing = match (has_model, has_machine) {
             (false, _) => "models",
             (true, false) => "hardware",
@@ -354,10 +420,10 @@ impl Reading<'_> {
             (None, None, _)
                 if has_model
                     && !has_machine
-                    && first(Machine).or(first(Vram)).is_some()
+                    && machine.or(first(Vram)).is_some()
                     && first(Fit).is_none() =>
             {
-                first(Machine).or(first(Vram)).map(|at| ("hardware", span(at, at)))
+                machine.or(first(Vram)).map(|at| ("hardware", span(at, at)))
             }
             (_, _, Some(fit)) if has_machine && !has_model => Some(("models", span(fit, fit))),
             // Does it fit a single card?

@@ -435,26 +435,30 @@ impl Reading<'_> {
         true
     }
 
-    /// Models are asked about by what they are for, even where no word asks.
-    pub(super) fn narrows_models(&self) -> bool {
-        let is_known = |key: &str| matches!(key, "size" | "family" | "since");
-        self.filters.iter().any(|(_, key, _)| is_known(key))
-            || self.narrowing_words().any(|(_, key, _)| matches!(key, "kind" | "license"))
-    }
-
-    /// Devices are asked about by what they cost or who makes them.
-    pub(super) fn narrows_devices(&self) -> bool {
+    /// Something besides money and what models are for is said: these are words of any sentence.
+    fn is_question(&self) -> bool {
         use Meaning::{Card, Fit, Machine, Model, Need, Which};
-        // Money alone is for anything.
         let is_money = |(_, key, _): &(_, &str, _)| matches!(*key, "budget" | "cur");
-        let is_about = !self.understood.is_empty()
+        !self.understood.is_empty()
             || !self.choices.is_empty()
             || !self.filters.iter().all(is_money)
             || self.tokens.iter().enumerate().any(|(at, token)| {
                 ["budget", "бюджет"].iter().any(|word| token.raw.starts_with(word))
                     || [Card, Fit, Machine, Model, Need, Which].iter().any(|m| self.means(at, *m))
-            });
-        is_about
+            })
+    }
+
+    /// Models are asked about by what they are for, even where no word asks.
+    pub(super) fn narrows_models(&self) -> bool {
+        let is_known = |key: &str| matches!(key, "size" | "family" | "since");
+        self.filters.iter().any(|(_, key, _)| is_known(key))
+            || self.is_question()
+                && self.narrowing_words().any(|(_, key, _)| matches!(key, "kind" | "license"))
+    }
+
+    /// Devices are asked about by what they cost or who makes them.
+    pub(super) fn narrows_devices(&self) -> bool {
+        self.is_question()
             && self.filters.iter().any(|(_, key, _)| matches!(*key, "budget" | "class" | "vendor"))
     }
 

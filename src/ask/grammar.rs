@@ -602,6 +602,13 @@ impl Reading<'_> {
             None => self.at,
         };
         let flag = flag.or(split);
+        let share = self.token(self.at + 1).and_then(Token::number);
+        if let Some(share) = share.filter(|n| *n > 0.0 && *n < 1.0)
+            && matches!(self.tokens[self.at].text.as_str(), "util" | "utilization")
+        {
+            self.set(self.at + 2, "util", trimmed(share));
+            return true;
+        }
         let value = self.token(last + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
         if split.is_some() && value.is_none() {
             self.take(self.at + 2);
@@ -778,15 +785,16 @@ impl Reading<'_> {
         });
         if let Some(mut mention) = model {
             // WizardCoder 15B: the only one of the size is no answer to a name that is not known.
-            let named = at.checked_sub(1).filter(|before| {
-                mention.size.is_some()
-                    && mention.note.is_none()
-                    && matches!(self.tokens[at].gap, ' ' | '-')
-                    && !self.is_read[*before]
-                    && !self.is_known(*before)
-            });
-            if let Some(before) = named {
-                mention.note = Some(format!("not in the catalogue: {}", self.tokens[before].raw));
+            let is_size = self.tokens[at].kind == Kind::Size
+                && (mention.size.is_some() || mention.tokens.len() == 1)
+                && matches!(self.tokens[at].gap, ' ' | '-');
+            // WizardLM-2 8x22B
+            let is_number = |at: &usize| self.tokens[*at].kind != Kind::Word && !self.is_read[*at];
+            let before = at.checked_sub(1);
+            let before = before.filter(|at| !is_number(at)).or_else(|| before?.checked_sub(1));
+            let named = before.filter(|before| !self.is_read[*before] && !self.is_known(*before));
+            if let Some(named) = named.filter(|_| is_size && mention.note.is_none()) {
+                mention.note = Some(format!("not in the catalogue: {}", self.tokens[named].raw));
             }
             // As good as GPT-4, which is not what is run.
             let is_measure = mention.note.is_some()

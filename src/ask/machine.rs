@@ -16,8 +16,18 @@ use crate::sort;
 const PIECES: &[&str] = &["шт", "штуки", "штук", "штуках", "pcs", "units", "pieces"];
 
 /// Beginnings of words by which one machine is set against another.
-const COMPARES: &[&str] =
-    &["compar", "сравн", "upgrad", "replac", "instead", "апгрейд", "замен", "вместо", "перейти"];
+const COMPARES: &[&str] = &[
+    "compar",
+    "сравн",
+    "upgrad",
+    "replac",
+    "instead",
+    "апгрейд",
+    "замен",
+    "менять",
+    "вместо",
+    "перейти",
+];
 
 impl Reading<'_> {
     pub(super) fn device(&self, at: usize, memory: Option<f64>) -> Option<DeviceMention> {
@@ -617,7 +627,10 @@ impl Reading<'_> {
         };
         for memory in left {
             let is_ram = is_named || self.is_cpu_only.is_some() || !vram.is_empty();
-            if is_ram || is_hosts(memory.gb) {
+            // A desktop that takes 1 GB is no machine with that.
+            if is_ram && memory.gb < 2.0 {
+                self.unused.push(memory.text);
+            } else if is_ram || is_hosts(memory.gb) {
                 self.understood.push((memory.text, "ram", format!("{}GiB", trimmed(memory.gb))));
             } else {
                 vram.push(memory);

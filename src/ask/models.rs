@@ -710,10 +710,12 @@ fn is_another_kind(tokens: &[Token], at: usize, family: usize) -> bool {
         || KINDS.contains(&token.text.as_str()) && !FREE.contains(&token.text.as_str());
     match token.gap {
         '-' if !token.is_glued => is_kind,
-        ' ' if at == family && is_kind => tokens
-            .get(at + 1)
-            .is_none_or(|next| next.gap != ' ' || means(&next.raw, Meaning::Filler)),
-        ' ' => OTHER_KINDS.contains(&token.text.as_str()),
+        ' ' => {
+            let is_last = tokens.get(at + 1).is_none_or(|next| {
+                next.gap != ' ' || next.kind == Kind::Quant || means(&next.raw, Meaning::Filler)
+            });
+            OTHER_KINDS.contains(&token.text.as_str()) || is_kind && at == family && is_last
+        }
         _ => false,
     }
 }
