@@ -138,37 +138,48 @@ impl Reading<'_> {
         spans
     }
 
-    /// A sentence of everyday words in which a name is one of them, and nothing else is a question: a
-    /// falcon over the mountain.
+    /// A sentence of every day, in which a name is one of its words and a number counts what it does:
+    /// a falcon over the mountain, soup for 5 people.
     fn leave_ordinary_words(&mut self) {
-        let is_more = !self.understood.is_empty()
+        use Meaning::{Card, Context, Machine, Model, Quant, Ram, Vram};
+        let counts = |(_, key, _): &(_, &str, _)| matches!(*key, "ctx" | "users");
+        let is_more = !self.understood.iter().all(counts)
             || !self.choices.is_empty()
             || !self.filters.is_empty()
             || !self.memory.is_empty()
             || !self.vram.is_empty();
         let names = self.models.iter().map(|(span, ..)| span);
         let names = names.chain(self.parts.iter().map(|part| &part.text));
-        let mut names = names.chain(self.macs.iter().map(|(span, _)| span)).cloned();
-        let (Some(only), None) = (names.next(), names.next()) else { return };
-        drop(names);
-        let is_ordinary = self.tokens.iter().any(|token| {
-            (token.start..token.end) == only
-                && ORDINARY.contains(&token.text.as_str())
-                && token.raw != "llama"
-        });
+        let names = names.chain(self.macs.iter().map(|(span, _)| span));
+        let names: Vec<Range<usize>> = names.cloned().collect();
+        let is_word = |name: &Range<usize>| {
+            self.tokens.iter().any(|token| {
+                (token.start..token.end) == *name
+                    && ORDINARY.contains(&token.text.as_str())
+                    && token.raw != "llama"
+            })
+        };
+        // In Russian they are words of a sentence more often.
+        let least =
+            if names.iter().all(|name| !self.text[name.clone()].is_ascii()) { 1 } else { 2 };
         let length = 0..self.tokens.len();
         let unknown = length.clone().filter(|at| !self.is_read[*at] && !self.is_known(*at)).count();
-        use Meaning::{Card, Machine, Model, Quant, Ram, Vram};
         let is_of_models = length.clone().any(|at| {
-            [Card, Machine, Model, Quant, Ram, Vram].iter().any(|meaning| self.means(at, *meaning))
+            let meanings = [Card, Context, Machine, Model, Quant, Ram, Vram];
+            meanings.iter().any(|meaning| self.means(at, *meaning))
         });
-        // In Russian they are words of a sentence more often.
-        let least = if self.text[only.clone()].is_ascii() { 2 } else { 1 };
-        if is_ordinary && unknown >= least && !is_more && !is_of_models {
+        if names.len() < 2
+            && names.iter().all(is_word)
+            && unknown >= least
+            && !is_more
+            && !is_of_models
+        {
             self.models.clear();
             self.parts.clear();
             self.macs.clear();
-            self.unused.push(only);
+            self.unused.extend(names);
+            let counted = std::mem::take(&mut self.understood);
+            self.unused.extend(counted.into_iter().map(|(span, ..)| span));
         }
     }
 

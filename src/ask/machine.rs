@@ -22,6 +22,8 @@ const COMPARES: &[&str] = &[
     "upgrad",
     "replac",
     "instead",
+    "between",
+    "между",
     "апгрейд",
     "замен",
     "менять",
