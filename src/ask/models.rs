@@ -702,8 +702,8 @@ fn is_another_version(tokens: &[Token], at: usize, family: usize) -> bool {
 }
 
 /// Whether the word makes another model of one, also where the family has none such: Pixtral Large,
-/// Qwen3-Omni; the family's name ends before `family`. Some of the kinds are words of a sentence too, unless they are written as a part of the
-/// name.
+/// Qwen3-Omni; the family's name ends before `family`. Some of the kinds are words of a sentence too,
+/// unless they are written as a part of the name.
 fn is_another_kind(tokens: &[Token], at: usize, family: usize) -> bool {
     let token = &tokens[at];
     let is_kind = OTHER_KINDS.contains(&token.text.as_str())

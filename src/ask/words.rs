@@ -296,7 +296,6 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("exllama", "ekslam eksllam"),
     ("hermes", "germes"),
     ("nx", "nh"),
-    ("thor", "tor"),
     ("tensor", "tenzor"),
     ("ollama", "ollam olama olam ollamma"),
     ("sglang", "sglang"),
