@@ -236,6 +236,80 @@ fn what_is_not_understood_is_said() {
     assert_eq!(ask("").query, "");
 }
 
+/// Names of well-known models that the catalogue has not: none of them is silently another one.
+#[test]
+fn what_the_catalogue_lacks_is_no_other_model() {
+    for name in [
+        "wizardlm-2 8x22b",
+        "wizardcoder 15b",
+        "wizardlm 70b",
+        "guanaco 65b",
+        "xverse 65b",
+        "koala 13b",
+        "mathstral",
+        "mathstral 7b",
+        "phixtral",
+        "codegen",
+        "codegen2 7b",
+        "minigpt",
+        "smolvlm",
+        "llada",
+        "llada 8b",
+        "mpt 30b",
+        "openchat 7b",
+        "starling 7b",
+        "zephyr",
+        "zephyr 7b",
+        "goliath 120b",
+        "miqu 70b",
+        "xwin 70b",
+        "mythomax 13b",
+        "sqlcoder 15b",
+        "magicoder 7b",
+        "grok 2",
+        "pixtral large",
+        "gigachat max",
+        "gigachat lite",
+        "kimi-vl a3b",
+        "qwen3 omni 30b",
+        "qwen2.5-omni 7b",
+        "qwen-image",
+        "deepseek ocr",
+        "bielik 11b",
+        "rwkv-4 14b",
+        "bitnet 2b",
+        "aquila 34b",
+        "reka flash 21b",
+        "viking 33b",
+        "opt-175b",
+        "internvl 2.5 78b",
+        "solar 70b",
+        "визардкодер 15б",
+        "сайга 8б",
+        "пигмалион 13б",
+        "т-лайт 8б",
+        "грок 2",
+        "квен омни 7б",
+    ] {
+        for text in [name.to_owned(), format!("{name} on a 3090"), format!("{name} q4 24gb")] {
+            let asked = ask(&text);
+            assert!(!asked.query.contains("model="), "{text}: {asked:?}");
+        }
+    }
+}
+
+/// Sentences of every day, in which words are met that names are made of too.
+const EVERYDAY: &str = include_str!("data/everyday.txt");
+
+#[test]
+fn sentences_of_every_day_ask_nothing() {
+    for text in EVERYDAY.lines() {
+        let asked = ask(text);
+        let named = (asked.query.as_str(), asked.choices.as_slice());
+        assert_eq!(named, ("", [].as_slice()), "{text}");
+    }
+}
+
 /// A long text costs no more than so many short ones: `10 kB` within what a frame takes, even
 /// without optimisation.
 #[test]

@@ -17,6 +17,21 @@ use crate::quant::{Format, Quant};
 use crate::scenario::{Bounds, Engine, SETTINGS, Scenario, setting};
 use crate::sort;
 
+/// Names that are words of a sentence too.
+const ORDINARY: &[&str] = &[
+    "falcon",
+    "granite",
+    "phi",
+    "magistral",
+    "llama",
+    "kimi",
+    "titan",
+    "spark",
+    "mac",
+    "thor",
+    "gemini",
+];
+
 impl Reading<'_> {
     /// Puts together what was read.
     pub(super) fn finish(mut self, command: &Command) -> Asked {
@@ -37,6 +52,9 @@ impl Reading<'_> {
             }
         }
         ignored.extend(command.ignored.iter().cloned());
+        if command.consumed.is_empty() {
+            self.leave_ordinary_words();
+        }
         self.families();
         self.how_many();
         let is_model_named = self.name_models();
@@ -76,17 +94,22 @@ impl Reading<'_> {
         self.answer(asks, is_model_named, is_machine_named, ignored)
     }
 
+    /// A word that means something by itself, or nothing as any word of a sentence.
+    pub(super) fn is_known(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        token.kind == Kind::Word
+            && (meanings(&token.raw).next().is_some()
+                || token.raw.chars().count() < 2
+                || FREE.contains(&token.text.as_str())
+                || COUNTS.iter().any(|(word, _)| *word == token.raw)
+                || narrowing(&token.raw).next().is_some())
+    }
+
     /// The words that were not read and mean nothing.
     pub(super) fn unread(&self) -> Vec<Range<usize>> {
         let mut spans: Vec<Range<usize>> = Vec::new();
         let mut last = usize::MAX;
         for (at, token) in self.tokens.iter().enumerate() {
-            let is_known = token.kind == Kind::Word
-                && (meanings(&token.raw).next().is_some()
-                    || token.raw.chars().count() < 2
-                    || FREE.contains(&token.text.as_str())
-                    || COUNTS.iter().any(|(word, _)| *word == token.raw)
-                    || narrowing(&token.raw).next().is_some());
             // 13th, 16-Core, 2.50GHz.
             let is_counted = token.kind == Kind::Number
                 && (self.means(at + 1, Meaning::Cores)
@@ -103,7 +126,7 @@ impl Reading<'_> {
                             "opengl" | "llvm" | "drm" | "cuda" | "rocm"
                         )
                 });
-            if self.is_read[at] || is_known || is_counted || is_release {
+            if self.is_read[at] || self.is_known(at) || is_counted || is_release {
                 continue;
             }
             match spans.last_mut() {
@@ -115,8 +138,57 @@ impl Reading<'_> {
         spans
     }
 
+    /// A sentence of every day, in which a name is one of its words and a number counts what it does:
+    /// a falcon over the mountain, soup for 5 people.
+    fn leave_ordinary_words(&mut self) {
+        use Meaning::{Card, Context, Machine, Model, Quant, Ram, Vram};
+        let counts = |(_, key, _): &(_, &str, _)| matches!(*key, "ctx" | "users");
+        let is_more = !self.understood.iter().all(counts)
+            || !self.choices.is_empty()
+            || !self.filters.is_empty()
+            || !self.memory.is_empty()
+            || !self.vram.is_empty();
+        let names = self.models.iter().map(|(span, ..)| span);
+        let names = names.chain(self.parts.iter().map(|part| &part.text));
+        let names = names.chain(self.macs.iter().map(|(span, _)| span));
+        let names: Vec<Range<usize>> = names.cloned().collect();
+        let is_word = |name: &Range<usize>| {
+            self.tokens.iter().any(|token| {
+                (token.start..token.end) == *name
+                    && ORDINARY.contains(&token.text.as_str())
+                    && token.raw != "llama"
+            })
+        };
+        // In Russian they are words of a sentence more often.
+        let least =
+            if names.iter().all(|name| !self.text[name.clone()].is_ascii()) { 1 } else { 2 };
+        let length = 0..self.tokens.len();
+        let unknown = length.clone().filter(|at| !self.is_read[*at] && !self.is_known(*at)).count();
+        let is_of_models = length.clone().any(|at| {
+            let meanings = [Card, Context, Machine, Model, Quant, Ram, Vram];
+            meanings.iter().any(|meaning| self.means(at, *meaning))
+        });
+        if names.len() < 2
+            && names.iter().all(is_word)
+            && unknown >= least
+            && !is_more
+            && !is_of_models
+        {
+            self.models.clear();
+            self.parts.clear();
+            self.macs.clear();
+            self.unused.extend(names);
+            let counted = std::mem::take(&mut self.understood);
+            self.unused.extend(counted.into_iter().map(|(span, ..)| span));
+        }
+    }
+
     pub(super) fn name_models(&mut self) -> bool {
         let mut is_named = false;
+        // Speculative decoding, one with another: the first is no draft.
+        if self.models.len() > 1 && self.models.iter().all(|(.., is_draft)| *is_draft) {
+            self.models[0].2 = false;
+        }
         for (span, mention, is_draft) in std::mem::take(&mut self.models) {
             let key = if is_draft { "draft" } else { "model" };
             is_named |= !is_draft;
@@ -260,8 +332,11 @@ impl Reading<'_> {
         let span = |from: usize, to: usize| self.span(from..to + 1);
         let mut found: Option<(&'static str, Range<usize>)> = None;
         let length = self.tokens.len();
-        let starts: Vec<usize> =
-            (0..length).filter(|at| free(*at, Which) || free(*at, HowMuch)).collect();
+        // The minimum quant is asked for too.
+        let is_least = |at: usize| free(at, Need) && at + 1 < length && free(at + 1, Quant);
+        let starts: Vec<usize> = (0..length)
+            .filter(|at| free(*at, Which) || free(*at, HowMuch) || is_least(*at))
+            .collect();
         for from in starts.iter().copied() {
             let is_much = free(from, HowMuch);
             for to in from + 1..(from + 7).min(length) {
@@ -329,6 +404,13 @@ impl Reading<'_> {
         }
         let (which, need, fit) =
             (starts.iter().copied().find(|at| free(*at, Which)), first(Need), first(Fit));
+        // On a laptop: where it is to run, and nothing that is asked for.
+        let machine = first(Machine).filter(|at| {
+            let before = (0..*at)
+                .rev()
+                .find(|at| !matches!(self.tokens[*at].raw.as_str(), "a" | "my" | "the"));
+            before.is_none_or(|at| !matches!(self.tokens[at].raw.as_str(), "on" | "на"))
+        });
         let missing = match (has_model, has_machine) {
             (false, _) => "models",
             (true, false) => "hardware",
@@ -349,10 +431,10 @@ impl Reading<'_> {
             (None, None, _)
                 if has_model
                     && !has_machine
-                    && first(Machine).or(first(Vram)).is_some()
+                    && machine.or(first(Vram)).is_some()
                     && first(Fit).is_none() =>
             {
-                first(Machine).or(first(Vram)).map(|at| ("hardware", span(at, at)))
+                machine.or(first(Vram)).map(|at| ("hardware", span(at, at)))
             }
             (_, _, Some(fit)) if has_machine && !has_model => Some(("models", span(fit, fit))),
             // Does it fit a single card?
@@ -365,6 +447,8 @@ impl Reading<'_> {
                 Some(("hardware", span(fit, fit)))
             }
             (_, _, Some(fit)) => Some(("fits", span(fit, fit))),
+            // Of two machines that are compared it is asked which is better.
+            (Some(_), None, None) if self.values("hw").len() > 1 && first(Model).is_none() => None,
             (Some(which), None, None) if has_machine && !has_model => {
                 Some(("models", span(which, which)))
             }

@@ -58,7 +58,7 @@ const FLAGS: &[(&str, Effect)] = &[
     ("-c --ctx-size LLAMA_ARG_CTX_SIZE", TotalContext),
     (
         "--max-model-len --context-length --max-seq-len --contextsize OLLAMA_CONTEXT_LENGTH \
-         --num-ctx --max-kv-size",
+         --num-ctx --n-ctx --max-kv-size",
         Set("ctx"),
     ),
     ("-np --parallel --n-parallel OLLAMA_NUM_PARALLEL LLAMA_ARG_N_PARALLEL", Set("users")),
@@ -188,18 +188,28 @@ pub fn read(text: &str) -> Command {
         });
         let is_flag = word.starts_with('-')
             && word[1..].starts_with(|c: char| c == '-' || c.is_ascii_alphabetic());
-        if word == "\\" || !(is_flag || is_variable) {
-            continue;
-        }
         let (name, inline) = match word.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (word, None),
         };
+        // max_model_len=8192 in Python, max_model_len: 8192 in YAML.
+        let argument = name.trim_end_matches(':').replace('_', "-");
+        let argument = effect(&format!("--{argument}")).filter(|_| name.contains('_'));
+        // What is only spoken of has no value behind it.
+        let is_told = inline.is_some()
+            || name.ends_with(':')
+            || words
+                .get(at)
+                .is_some_and(|next| text[next.start..].starts_with(|c: char| c.is_ascii_digit()));
+        let argument = argument.filter(|_| is_told);
+        if word == "\\" || !(is_flag || is_variable || argument.is_some()) {
+            continue;
+        }
         let name = match name.strip_prefix("--") {
             Some(long) => format!("--{}", long.replace('_', "-")),
             None => name.to_owned(),
         };
-        let effect = effect(&name);
+        let effect = argument.or_else(|| effect(&name));
         let next = words.get(at).map(|next| (next.clone(), &text[next.clone()]));
         let next = next.filter(|(_, next)| {
             let is_negative = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
@@ -224,7 +234,7 @@ pub fn read(text: &str) -> Command {
             }
             _ => ("", span.end),
         };
-        let value = value.trim_matches(['"', '\'', '\\', ',']);
+        let value = value.trim_matches(['"', '\'', '\\', ',', ')']);
         let whole = span.start..end;
         let Some(effect) = effect else {
             command.ignored.push(whole.clone());
@@ -248,6 +258,7 @@ pub fn read(text: &str) -> Command {
             // A flag that its value was forgotten of says nothing.
             Set(_) if value.is_empty() => {}
             Set(key) => set(key, value),
+            On(_) if value.eq_ignore_ascii_case("false") => {}
             On(key) => set(key, "on"),
             Off(key) => set(key, "off"),
             ProjectorFile => {

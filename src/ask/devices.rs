@@ -4,7 +4,7 @@ use super::lexer::{self, Kind, Token};
 use super::names::{Names, OPTIONS, slips};
 use super::quantity::has_unit;
 use super::words::{Meaning, meanings, means};
-use crate::catalog::{Device, DeviceKind};
+use crate::catalog::{Catalog, Device, DeviceKind};
 use crate::sort;
 
 /// Words of devices' names that are left out without meaning another device.
@@ -136,6 +136,15 @@ pub fn device_tokens(name: &str) -> Vec<String> {
     words
 }
 
+/// A chip of which some cores are off, as of M4 Pro the one with 16: it is meant where these are told.
+pub fn is_bin(device: &Device) -> bool {
+    let (chip, cores) = device.id.rsplit_once('-').unwrap_or_default();
+    let cores = cores.strip_suffix('c').unwrap_or_default();
+    !cores.is_empty()
+        && cores.bytes().all(|b| b.is_ascii_digit())
+        && Catalog::bundled().devices.iter().any(|device| device.id == chip)
+}
+
 fn has_memory(device: &Device, gb: f64) -> bool {
     let same = |size: f64| (size - gb).abs() < 0.5;
     device.memory_gb.is_some_and(same) || device.memory_options_gb.iter().any(|gb| same(*gb))
@@ -230,6 +239,8 @@ impl Names {
             // MI250X x4.
             let is_times = token.is("x")
                 && !token.is_glued
+                && token.gap != '-'
+                && !tokens[end - 1].is("evo")
                 && tokens.get(end + 1).is_some_and(|next| next.kind == Kind::Number);
             if is_times {
                 break;
@@ -435,6 +446,10 @@ impl Names {
             .map(cost)
             .min()?;
         found.retain(|at| cost(at) == least);
+        let is_bin = |at: &usize| is_bin(self.devices[*at].device);
+        if !found.iter().all(is_bin) {
+            found.retain(|at| !is_bin(at));
+        }
         // A bare number is a whole name.
         let is_bare = used.len() == 1 && used[0].bytes().all(|b| b.is_ascii_digit());
         if is_bare && memory_gb.is_none() && (least > 0 || found.iter().all(is_cpu)) {
@@ -449,7 +464,8 @@ impl Names {
             let device = self.devices[*at].device;
             is_id(device)
                 || device.aliases.iter().any(|alias| {
-                    let has_memory = alias.contains("GB") == memory_gb.is_some()
+                    let has_memory = memory_gb.is_some()
+                        || !alias.contains("GB")
                         || device.kind == DeviceKind::Unified;
                     let words = device_tokens(alias);
                     let is_whole = words.iter().all(|word| {

@@ -120,7 +120,14 @@ impl Reading<'_> {
         });
         let has_usual = devices.len() == 1;
         let mention = DeviceMention { tokens: 0..0, options: devices, has_usual, memory_gb: None };
-        self.parts.push(Part { text, count: 1, number: None, mention, is_alternative: false });
+        self.parts.push(Part {
+            text,
+            count: 1,
+            number: None,
+            mention,
+            is_alternative: false,
+            added: None,
+        });
     }
 
     /// The number of a device in a list: GPU 0: ..., CUDA1: ....

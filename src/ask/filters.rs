@@ -18,7 +18,7 @@ const NARROWING: &[(&str, &str, &str)] = &[
     (
         "kind",
         "code",
-        "coding code coder coders programming copilot autocomplete refactoring кодинг* код кода \
+        "coding code coder coders programming copilot autocomplete refactoring копилот* кодинг* код кода \
         коду кодом кодить кодер* программирован* автодополнен* вайбкодинг* vibecoding",
     ),
     (
@@ -125,7 +125,7 @@ fn is_of_models(key: &str, value: &str) -> bool {
 fn is_of_devices(key: &str, value: &str) -> bool {
     match key {
         "sort" => matches!(value, "price" | "speed" | "power" | "memory"),
-        key => matches!(key, "class" | "vendor" | "budget" | "most" | "memory"),
+        key => matches!(key, "class" | "vendor" | "budget" | "cur" | "most" | "memory"),
     }
 }
 
@@ -340,7 +340,7 @@ impl Reading<'_> {
         let span = self.take(end);
         match currency {
             Some("USD") => {}
-            Some(currency) => self.understood.push((span.clone(), "cur", currency.to_owned())),
+            Some(currency) => self.filters.push((span.clone(), "cur", currency.to_owned())),
             None if is_russian && value >= 10_000.0 => {
                 let options = vec!["RUB".to_owned(), "USD".to_owned()];
                 self.choose(span.clone(), "cur", options, None);
@@ -435,16 +435,31 @@ impl Reading<'_> {
         true
     }
 
+    /// Something besides money and what models are for is said: these are words of any sentence.
+    fn is_question(&self) -> bool {
+        use Meaning::{Card, Fit, Machine, Model, Need, Which};
+        let is_money = |(_, key, _): &(_, &str, _)| matches!(*key, "budget" | "cur");
+        !self.understood.is_empty()
+            || !self.choices.is_empty()
+            || !self.filters.iter().all(is_money)
+            || self.tokens.iter().enumerate().any(|(at, token)| {
+                ["budget", "бюджет"].iter().any(|word| token.raw.starts_with(word))
+                    || [Card, Fit, Machine, Model, Need, Which].iter().any(|m| self.means(at, *m))
+            })
+    }
+
     /// Models are asked about by what they are for, even where no word asks.
     pub(super) fn narrows_models(&self) -> bool {
         let is_known = |key: &str| matches!(key, "size" | "family" | "since");
         self.filters.iter().any(|(_, key, _)| is_known(key))
-            || self.narrowing_words().any(|(_, key, _)| matches!(key, "kind" | "license"))
+            || self.is_question()
+                && self.narrowing_words().any(|(_, key, _)| matches!(key, "kind" | "license"))
     }
 
     /// Devices are asked about by what they cost or who makes them.
     pub(super) fn narrows_devices(&self) -> bool {
-        self.filters.iter().any(|(_, key, _)| matches!(*key, "budget" | "class" | "vendor"))
+        self.is_question()
+            && self.filters.iter().any(|(_, key, _)| matches!(*key, "budget" | "class" | "vendor"))
     }
 
     fn narrowing_words(&self) -> impl Iterator<Item = (usize, &'static str, &'static str)> {

@@ -12,6 +12,7 @@ use super::quantity::{has_unit, trimmed};
 use super::quants::with_quants;
 use super::words::{Meaning, means};
 use super::{Asked, Choice};
+use crate::catalog::DeviceKind;
 use crate::scenario::Engine;
 
 /// Names of engines and their programs, as tokens.
@@ -92,6 +93,7 @@ pub const COUNTS: &[(&str, f64)] = &[
     ("два", 2.0),
     ("две", 2.0),
     ("двух", 2.0),
+    ("двум", 2.0),
     ("двумя", 2.0),
     ("двe", 2.0),
     ("пара", 2.0),
@@ -101,6 +103,8 @@ pub const COUNTS: &[(&str, f64)] = &[
     ("три", 3.0),
     ("трех", 3.0),
     ("трёх", 3.0),
+    ("трем", 3.0),
+    ("трём", 3.0),
     ("тремя", 3.0),
     ("четыре", 4.0),
     ("четырех", 4.0),
@@ -132,6 +136,23 @@ pub struct Part {
     pub mention: DeviceMention,
     /// It is an alternative to the one before it.
     pub is_alternative: bool,
+    /// It comes to others of its kind.
+    pub added: Option<Added>,
+}
+
+/// What a device that is added makes of those that there are.
+#[derive(Clone, Copy)]
+pub enum Added {
+    /// It is the nth.
+    To(u32),
+    /// There are so many more.
+    More(u32),
+}
+
+impl Part {
+    pub fn is_cpu(&self) -> bool {
+        self.mention.options[0].kind == DeviceKind::Cpu
+    }
 }
 
 /// A text as far as it is read.
@@ -440,6 +461,15 @@ impl Reading<'_> {
             self.set(at + 1, "backend", backend);
             return true;
         }
+        let split =
+            |at: usize| self.token(at).is_some_and(|t| matches!(t.raw.as_str(), "split" | "mode"));
+        let row =
+            |at: usize| self.token(at).is_some_and(|t| matches!(t.raw.as_str(), "row" | "rows"));
+        if row(at) && split(at + 1) || split(at) && (row(at + 1) || split(at + 1) && row(at + 2)) {
+            let end = at + if row(at + 2) { 3 } else { 2 };
+            self.set(end, "split", "row".to_owned());
+            return true;
+        }
         let without = self.means(at, Meaning::Without);
         if without
             && (self.means(at + 1, Meaning::Card)
@@ -488,6 +518,11 @@ impl Reading<'_> {
             let to = self.skip(from, &["layers", "on", "in", "to", "into", "на", "в", "the"]);
             if self.means(to, Meaning::Ram) || self.means(to, Meaning::Cpu) {
                 self.set(to + 1, "offload", "experts".to_owned());
+                return true;
+            }
+            // Offload experts, experts offloaded.
+            if self.means(at, Meaning::Offload) || self.means(at + 1, Meaning::Offload) {
+                self.set(at + 2, "offload", "experts".to_owned());
                 return true;
             }
         }
@@ -550,7 +585,9 @@ impl Reading<'_> {
             "mtp" => Some("mtp"),
             _ => None,
         };
-        let parallel = self.token(self.at + 1).is_some_and(|next| next.raw.starts_with("parallel"));
+        let parallel = self.token(self.at + 1).is_some_and(|next| {
+            next.raw.starts_with("parallel") || next.raw.starts_with("параллел")
+        });
         let split = match self.tokens[self.at].text.as_str() {
             "tensor" => Some("tp"),
             "pipeline" => Some("pp"),
@@ -565,6 +602,13 @@ impl Reading<'_> {
             None => self.at,
         };
         let flag = flag.or(split);
+        let share = self.token(self.at + 1).and_then(Token::number);
+        if let Some(share) = share.filter(|n| *n > 0.0 && *n < 1.0)
+            && matches!(self.tokens[self.at].text.as_str(), "util" | "utilization")
+        {
+            self.set(self.at + 2, "util", trimmed(share));
+            return true;
+        }
         let value = self.token(last + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
         if split.is_some() && value.is_none() {
             self.take(self.at + 2);
@@ -739,7 +783,19 @@ impl Reading<'_> {
         let model = model.filter(|model| {
             device.as_ref().is_none_or(|device| length(&model.tokens) >= length(&device.tokens))
         });
-        if let Some(mention) = model {
+        if let Some(mut mention) = model {
+            // WizardCoder 15B: the only one of the size is no answer to a name that is not known.
+            let is_size = self.tokens[at].kind == Kind::Size
+                && (mention.size.is_some() || mention.tokens.len() == 1)
+                && matches!(self.tokens[at].gap, ' ' | '-');
+            // WizardLM-2 8x22B
+            let is_number = |at: &usize| self.tokens[*at].kind != Kind::Word && !self.is_read[*at];
+            let before = at.checked_sub(1);
+            let before = before.filter(|at| !is_number(at)).or_else(|| before?.checked_sub(1));
+            let named = before.filter(|before| !self.is_read[*before] && !self.is_known(*before));
+            if let Some(named) = named.filter(|_| is_size && mention.note.is_none()) {
+                mention.note = Some(format!("not in the catalogue: {}", self.tokens[named].raw));
+            }
             // As good as GPT-4, which is not what is run.
             let is_measure = mention.note.is_some()
                 && at > 0

@@ -267,6 +267,8 @@ fn joined(parts: &[Token], i: usize) -> (Kind, usize) {
         Kind::Number => {
             // 70 b, 70 billion.
             let next = parts.get(i + 1).filter(|next| matches!(next.gap, ' ' | '-'));
+            // A used one: 3090 б/у.
+            let next = next.filter(|_| parts.get(i + 2).is_none_or(|then| then.raw != "у"));
             match next.is_some_and(|next| next.is("b") || next.is("billion")) {
                 true => (Kind::Size, 2),
                 false => (Kind::Number, 1),

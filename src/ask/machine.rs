@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::devices::DeviceMention;
-use super::grammar::{COUNTS, Part, PendingMemory, Reading};
+use super::devices::{DeviceMention, is_bin};
+use super::grammar::{Added, COUNTS, Part, PendingMemory, Reading};
 use super::lexer::{Kind, Token};
 use super::names::{NAMES, OPTIONS};
 use super::quantity::{has_unit, trimmed};
@@ -16,8 +16,20 @@ use crate::sort;
 const PIECES: &[&str] = &["шт", "штуки", "штук", "штуках", "pcs", "units", "pieces"];
 
 /// Beginnings of words by which one machine is set against another.
-const COMPARES: &[&str] =
-    &["compar", "сравн", "upgrad", "replac", "instead", "апгрейд", "замен", "вместо", "перейти"];
+const COMPARES: &[&str] = &[
+    "compar",
+    "сравн",
+    "upgrad",
+    "replac",
+    "instead",
+    "between",
+    "между",
+    "апгрейд",
+    "замен",
+    "менять",
+    "вместо",
+    "перейти",
+];
 
 impl Reading<'_> {
     pub(super) fn device(&self, at: usize, memory: Option<f64>) -> Option<DeviceMention> {
@@ -32,6 +44,9 @@ impl Reading<'_> {
 
     /// A number of devices: 2x4090, two 3090, 4 cards 3090, 8 x 24 GB.
     pub(super) fn counted_device(&mut self) -> bool {
+        if self.added_device() {
+            return true;
+        }
         let at = self.at;
         if let Some((nodes, inner)) = self.nodes(at) {
             let known = self.parts.len();
@@ -48,6 +63,77 @@ impl Reading<'_> {
             self.at = at;
         }
         self.counted()
+    }
+
+    /// One more device of those that there are: a second 3090, another 4090, вторая 3090.
+    fn added_device(&mut self) -> bool {
+        let at = self.at;
+        let raw = |at: usize| self.token(at).map_or("", |token| token.raw.as_str());
+        let is_one = |at: usize, words: &[&str]| words.iter().any(|word| raw(at).starts_with(word));
+        let is_ordinal = matches!(raw(at + 1), "nd" | "rd" | "th") && self.tokens[at + 1].is_glued;
+        let count = |word: &str| {
+            let named = COUNTS.iter().find(|(known, _)| *known == word).map(|(_, n)| *n as u32);
+            named.or_else(|| word.parse().ok()).filter(|n| (1..=16).contains(n))
+        };
+        let (added, mut next) = match raw(at) {
+            "second" | "2nd" => (Added::To(2), at + 1),
+            "third" => (Added::To(3), at + 1),
+            "fourth" => (Added::To(4), at + 1),
+            "another" | "extra" | "additional" => (Added::More(1), at + 1),
+            word if raw(at + 1) == "more" => match count(word) {
+                Some(more) => (Added::More(more), at + 2),
+                None => return false,
+            },
+            "еще" | "ещё" => match count(raw(at + 1)) {
+                Some(more) => (Added::More(more), at + 2),
+                None => return false,
+            },
+            _ if is_one(at, &["втор"]) => (Added::To(2), at + 1),
+            _ if is_one(at, &["треть"]) => (Added::To(3), at + 1),
+            _ if is_one(at, &["четверт", "четвёрт"]) => (Added::To(4), at + 1),
+            _ if is_one(at, &["дополнительн"]) => (Added::More(1), at + 1),
+            number if is_ordinal => match number.parse() {
+                Ok(number @ 2..=16) => (Added::To(number), at + 2),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        next = self.skip(next, &["used", "бу", "карту", "карта", "видеокарту", "card", "gpu"]);
+        let is_near = self.token(next).is_some_and(|token| matches!(token.gap, ' ' | '-'));
+        let mention = self.device(next, None).filter(|mention| {
+            // The 13th generation is no thirteenth.
+            is_near && mention.options[0].kind != DeviceKind::Cpu
+        });
+        let Some(mention) = mention else { return false };
+        let known = self.parts.len();
+        self.is_read[at..next].fill(true);
+        let start = self.tokens[at].start;
+        self.part(mention, 1);
+        if let Some(part) = self.parts.get_mut(known) {
+            part.text.start = start;
+            part.added = Some(added);
+        }
+        true
+    }
+
+    /// Counts the devices that are added to those that there are.
+    fn add_up(&mut self) {
+        while let Some(at) = self.parts.iter().position(|part| part.added.is_some()) {
+            let mut part = self.parts.remove(at);
+            let id = &part.mention.options[0].id;
+            let alone = u32::from(self.parts.iter().all(Part::is_cpu));
+            let same = self.parts.iter_mut().find(|known| known.mention.options[0].id == *id);
+            let there = same.as_ref().map_or(alone, |known| known.count);
+            let count = match part.added.take() {
+                Some(Added::To(nth)) => there.max(nth),
+                Some(Added::More(more)) => there + more,
+                None => part.count,
+            };
+            match same {
+                Some(known) => known.count = count,
+                None => self.parts.insert(at, Part { count, ..part }),
+            }
+        }
     }
 
     /// A number of devices of one machine.
@@ -74,10 +160,8 @@ impl Reading<'_> {
         while next < at + 5 {
             let gap = self.token(next).map_or(' ', |token| token.gap);
             let is_of = self.token(next).is_some_and(|t| {
-                matches!(
-                    t.raw.as_str(),
-                    "of" | "socket" | "шт" | "штуки" | "used" | "units" | "pcs" | "бу"
-                )
+                matches!(t.raw.as_str(), "of" | "socket" | "used" | "бу")
+                    || PIECES.contains(&t.raw.as_str())
             });
             if is_times(next) || gap == '*' && next == at + 1 {
                 is_told = true;
@@ -257,7 +341,7 @@ impl Reading<'_> {
             return;
         }
         let is_alternative = is_alternative || is_slash;
-        self.parts.push(Part { text, count, number, mention, is_alternative });
+        self.parts.push(Part { text, count, number, mention, is_alternative, added: None });
     }
 
     /// A machine that a cloud rents by name: g6e.xlarge, Standard_ND96isr_H100_v5.
@@ -330,7 +414,7 @@ impl Reading<'_> {
                 end += usize::from(self.means(end + 1, Meaning::Gigabytes));
             } else if !(matches!(
                 token.raw.as_str(),
-                "with" | "w" | "с" | "на" | "on" | "apple" | "of"
+                "with" | "w" | "с" | "на" | "on" | "apple" | "of" | "base" | "базовый" | "базовом"
             ) && self.token(end + 1).is_some_and(|next| {
                 next.number().is_some() || next.kind == Kind::Code && next.text.starts_with('m')
             })) && !(memory.is_some()
@@ -367,6 +451,7 @@ impl Reading<'_> {
         if generation.is_some() && tier.is_none() && devices.iter().any(|device| is_plain(device)) {
             devices.retain(|device| is_plain(device));
         }
+        devices.retain(|device| !is_bin(device));
         devices.reverse();
         sort::by_key(&mut devices, |device| device.status != "released");
         let written = |device: &&Device| DeviceCount {
@@ -380,6 +465,17 @@ impl Reading<'_> {
 
     pub(super) fn mac(&mut self) -> bool {
         match self.mac_at(self.at, None) {
+            // M1 16GB MacBook Air: what the chip is in.
+            Some((tokens, options))
+                if self.parts.last().is_some_and(|last| {
+                    let id = &last.mention.options[0].id;
+                    options.iter().any(|option| option == id)
+                        && self.tokens[tokens.start].gap == ' '
+                }) =>
+            {
+                self.take(tokens.end);
+                true
+            }
             Some(mac) => self.which_mac(&mac.0) || self.take_mac(mac),
             None => false,
         }
@@ -392,6 +488,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn name_machines(&mut self) -> bool {
+        self.add_up();
         let parts = std::mem::take(&mut self.parts);
         let cards = self.cards.take();
         let has_gpu = parts.iter().any(|part| part.mention.options[0].kind != DeviceKind::Cpu);
@@ -472,10 +569,13 @@ impl Reading<'_> {
             let device = written(first, gb);
             let is_apart =
                 part.is_alternative || compares && place > 0 && self.is_comma(&spans, &part.text);
+            // 3060 + 3060
+            let between = spans.last().and_then(|last| self.text.get(last.end..part.text.start));
+            let is_plus = between.is_some_and(|between| between.contains('+'));
             match machines.last_mut().filter(|_| !is_apart) {
                 Some(machine) => match machine.iter_mut().find(|known| known.id == device.id) {
                     // GPU 0, GPU 1.
-                    Some(known) if part.number.is_some_and(|n| n >= known.count) => {
+                    Some(known) if is_plus || part.number.is_some_and(|n| n >= known.count) => {
                         known.count += device.count;
                     }
                     Some(known) if known.count == device.count => {}
@@ -489,7 +589,17 @@ impl Reading<'_> {
         is_named |= !macs.is_empty();
         for (span, options) in macs {
             match options.as_slice() {
-                [only] if !is_open => self.understood.push((span, "hw", only.clone())),
+                [only] if !is_open => {
+                    // As of a chip that is named alone: how much memory it has is open.
+                    let device =
+                        Catalog::bundled().devices.iter().find(|device| device.id == *only);
+                    let sizes = device.map_or(&[][..], |device| &device.memory_options_gb);
+                    if sizes.len() > 1 {
+                        let sizes = sizes.iter().rev().map(|gb| format!("{only}@{gb}"));
+                        self.choose(span.clone(), "hw", sizes.collect(), None);
+                    }
+                    self.understood.push((span, "hw", only.clone()));
+                }
                 _ => self.choose(span, "hw", options, None),
             }
         }
@@ -500,6 +610,13 @@ impl Reading<'_> {
                 self.understood.push((span, "hw", machine));
             }
         }
+        // As they are named: two 5090s or a Mac Studio.
+        let is_hw = |(_, key, _): &(_, &str, _)| *key == "hw";
+        let (mut named, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.understood).into_iter().partition(is_hw);
+        sort::by_key(&mut named, |(span, ..)| span.start);
+        self.understood = others;
+        self.understood.append(&mut named);
         // Memory of a card that is not named, and memory of the machine.
         let mut vram = std::mem::take(&mut self.vram);
         // No device has so much.
@@ -512,7 +629,10 @@ impl Reading<'_> {
         };
         for memory in left {
             let is_ram = is_named || self.is_cpu_only.is_some() || !vram.is_empty();
-            if is_ram || is_hosts(memory.gb) {
+            // A desktop that takes 1 GB is no machine with that.
+            if is_ram && memory.gb < 2.0 {
+                self.unused.push(memory.text);
+            } else if is_ram || is_hosts(memory.gb) {
                 self.understood.push((memory.text, "ram", format!("{}GiB", trimmed(memory.gb))));
             } else {
                 vram.push(memory);

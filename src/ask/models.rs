@@ -91,7 +91,7 @@ pub const KINDS: &[&str] = &[
 const NEEDS_MORE: &[&str] = &[
     "gpt", "k2", "command", "spark", "beam", "muse", "solar", "bloom", "intern", "dots", "yi",
     "opt", "ling", "arctic", "trinity", "seed", "step", "north", "fi", "phi", "mamba", "falcon",
-    "jais", "scout",
+    "jais", "scout", "zephyr",
 ];
 
 /// Of these, what nothing else is written as.
@@ -118,6 +118,15 @@ const OTHERS: &[&str] = &[
     "alpaca",
     "dolly",
     "orca",
+    "mathstral",
+    "phixtral",
+    "llada",
+    "smolvlm",
+];
+
+/// Kinds of models that a family need not have, which no device and no sentence has.
+const OTHER_KINDS: &[&str] = &[
+    "large", "medium", "lite", "omni", "vl", "vlm", "image", "audio", "ocr", "tts", "saba", "edit",
 ];
 
 /// Names that models are announced by, where the name of their repository has another version or none.
@@ -186,7 +195,15 @@ impl Names {
         if !(4..=16).contains(&length) || is_ordinary {
             return None;
         }
-        let most = if length < 7 { 1 } else { 2 };
+        // As it is heard: кодлама, тинилама.
+        if !token.raw.is_ascii() {
+            let heard = consonants(&token.text).filter(|heard| heard.len() > 3);
+            let alike = heard.and_then(|heard| self.heard.get(&heard));
+            if let Some(head) = alike {
+                return Some(head);
+            }
+        }
+        let most = if length < 9 { 1 } else { 2 };
         let near = self.heads.words().iter().filter(|head| head.len() > 3);
         let near = near.filter(|head| head.as_bytes()[0] == token.text.as_bytes()[0]);
         let near = near.filter_map(|head| Some((slips(&token.text, head, most)?, head)));
@@ -240,7 +257,7 @@ impl Names {
             && !(MEANS_NOTHING_ELSE.contains(&head.text.as_str()) && head.raw == head.text);
         let mut used: Vec<Token> = vec![head];
         let mut missing = None;
-        let mut version = None;
+        let (mut version, mut kind) = (None, None);
         if sized {
             match self.narrowed(&found, &used, first) {
                 Some((narrower, word)) => {
@@ -307,8 +324,13 @@ impl Names {
                 next += 1;
                 continue;
             }
-            if is_version || is_small && is_version_of_kind(tokens, next) {
+            if is_version || is_small && is_another_version(tokens, next, behind) {
                 version = Some(token.text.clone());
+                next += 1;
+                continue;
+            }
+            if kind.is_none() && is_another_kind(tokens, next, behind) {
+                kind = Some(token.text.clone());
                 next += 1;
                 continue;
             }
@@ -354,6 +376,7 @@ impl Names {
         }
         let options = self.chosen(found, &used);
         let note = version.map(|version| format!("no such version: {version}"));
+        let note = note.or(kind.map(|kind| format!("no such kind: {kind}")));
         Some(ModelMention { tokens, options, note, size: None })
     }
 
@@ -665,16 +688,57 @@ impl ModelName {
     }
 }
 
-/// Whether the number is a version that no model of that kind has, as in Mistral Small 5: it ends
-/// the name, or a size is behind it. A number of devices has their name behind it.
-fn is_version_of_kind(tokens: &[Token], at: usize) -> bool {
+/// Whether the number is a version that no model of that kind has, as in Mistral Small 5 or Grok 2,
+/// where the family's name ends before `family`: it ends the name, or a size is behind it. A number of
+/// devices has their name behind it.
+fn is_another_version(tokens: &[Token], at: usize, family: usize) -> bool {
     let is_behind_kind = KINDS.contains(&tokens[at - 1].text.as_str());
-    is_behind_kind
+    (is_behind_kind || at == family)
         && tokens.get(at + 1).is_none_or(|next| match next.kind {
             Kind::Size | Kind::Quant => true,
             Kind::Word => next.gap != ' ' || means(&next.raw, Meaning::Filler),
             _ => false,
         })
+}
+
+/// Whether the word makes another model of one, also where the family has none such: Pixtral Large,
+/// Qwen3-Omni; the family's name ends before `family`. Some of the kinds are words of a sentence too,
+/// unless they are written as a part of the name.
+fn is_another_kind(tokens: &[Token], at: usize, family: usize) -> bool {
+    let token = &tokens[at];
+    let is_kind = OTHER_KINDS.contains(&token.text.as_str())
+        || KINDS.contains(&token.text.as_str()) && !FREE.contains(&token.text.as_str());
+    match token.gap {
+        '-' if !token.is_glued => is_kind,
+        ' ' => {
+            let is_last = tokens.get(at + 1).is_none_or(|next| {
+                next.gap != ' ' || next.kind == Kind::Quant || means(&next.raw, Meaning::Filler)
+            });
+            OTHER_KINDS.contains(&token.text.as_str()) || is_kind && at == family && is_last
+        }
+        _ => false,
+    }
+}
+
+/// The consonants of a word as they are heard, without its vowels: `codellama` and `кодлама` are alike.
+pub fn consonants(word: &str) -> Option<String> {
+    let mut heard = String::new();
+    let mut last = ' ';
+    for letter in word.chars() {
+        let sound = match letter {
+            'c' | 'q' => 'k',
+            'w' => 'v',
+            'z' => 's',
+            'a' | 'e' | 'i' | 'o' | 'u' | 'y' => ' ',
+            letter if letter.is_ascii_lowercase() => letter,
+            _ => return None,
+        };
+        if sound != ' ' && sound != last {
+            heard.push(sound);
+        }
+        last = sound;
+    }
+    Some(heard)
 }
 
 /// A number that belongs to what follows it, or a word that begins something else.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::devices::{DeviceName, device_tokens, texts};
 use super::filters::narrowing;
 use super::lexer::{self, Kind};
-use super::models::{FREE, KINDS, ModelName};
+use super::models::{FREE, KINDS, ModelName, consonants};
 use super::table::Table;
 use super::words;
 use crate::catalog::{Catalog, Device, Model};
@@ -18,6 +18,8 @@ pub struct Names {
     pub(super) models: Vec<ModelName>,
     pub(super) model_words: Table<Vec<usize>>,
     pub(super) heads: Table<()>,
+    /// Families by the consonants of their names.
+    pub(super) heard: Table<String>,
     pub(super) devices: Vec<DeviceName>,
     pub(super) device_words: Table<Vec<usize>>,
     pub(super) first_words: Table<()>,
@@ -40,7 +42,7 @@ impl Names {
     fn of(catalog: &'static Catalog) -> Names {
         let models: Vec<ModelName> = catalog.models.iter().flat_map(ModelName::all).collect();
         let mut model_words: Table<Vec<usize>> = Table::new();
-        let mut heads = Table::new();
+        let (mut heads, mut heard) = (Table::new(), Table::new());
         let add = |table: &mut Table<Vec<usize>>, word: &str, at: usize| {
             let known = table.or_insert(word, Vec::new());
             if known.last() != Some(&at) {
@@ -58,6 +60,9 @@ impl Names {
                     && !FREE.contains(&word.text.as_str());
                 if is_head {
                     heads.or_insert(&word.text, ());
+                    if let Some(sounds) = consonants(&word.text) {
+                        heard.or_insert(&sounds, word.text.clone());
+                    }
                 }
                 // gptoss
                 let next = name.words.get(place + 1).filter(|next| next.kind == Kind::Word);
@@ -96,7 +101,7 @@ impl Names {
                 (words.collect(), at)
             })
             .collect();
-        Names { models, model_words, heads, devices, device_words, first_words, never }
+        Names { models, model_words, heads, heard, devices, device_words, first_words, never }
     }
 
     /// What `id` is the id of, as the catalogue or Hugging Face writes it. One without a hyphen or a

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::devices::DeviceMention;
 use super::grammar::{COUNTS, PendingMemory, Reading};
 use super::lexer::{Kind, Token};
 use super::names::{NAMES, OPTIONS};
@@ -246,7 +247,17 @@ impl Reading<'_> {
             return true;
         }
         if self.means(next, Meaning::Millisecond) {
-            self.set(next + 1, "tpot", format!("{}ms", trimmed(value)));
+            // Time to first token 500 ms.
+            let before = self.at.saturating_sub(6)..self.at;
+            let first = before.rev().find(|at| {
+                let raw = &self.tokens[*at].raw;
+                raw == "ttft" || raw == "first" || raw.starts_with("перв")
+            });
+            if let Some(first) = first {
+                self.is_read[first] = true;
+            }
+            let key = if first.is_some() { "ttft" } else { "tpot" };
+            self.set(next + 1, key, format!("{}ms", trimmed(value)));
             return true;
         }
         if self.means(next, Meaning::Second)
@@ -422,6 +433,18 @@ impl Reading<'_> {
 
     /// Memory of `gb`, whose words end at `end`.
     pub(super) fn memory(&mut self, gb: f64, end: usize) -> bool {
+        // RTX 3080 10 GB or 12 GB: the same one with other memory.
+        let is_other = self.at.checked_sub(1).is_some_and(|before| self.means(before, Meaning::Or));
+        if let Some(last) = self.parts.last().filter(|_| is_other) {
+            let (named, count) = (last.mention.memory_gb, last.count);
+            let other = self.device(last.mention.tokens.start, Some(gb));
+            let is_sold = |found: &DeviceMention| found.memory_gb == Some(gb) && named != Some(gb);
+            if let Some(found) = other.filter(|found| named.is_some() && is_sold(found)) {
+                let tokens = self.at..end;
+                self.part(DeviceMention { tokens, ..found }, count);
+                return true;
+            }
+        }
         // 24gb 3090, 128gb M4 Max.
         let skipped = self.skip(end, &["vram", "of", "version", "gb"]);
         let before = self.device(skipped, Some(gb)).filter(|mention| mention.memory_gb.is_some());

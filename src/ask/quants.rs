@@ -118,7 +118,7 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
                 "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit"
             )
             || part.kind == Kind::Number
-                && matches!(key.as_str(), "q" | "iq" | "fp" | "bf" | "nf" | "int")
+                && matches!(key.as_str(), "q" | "iq" | "fp" | "bf" | "nf" | "int" | "bnb")
             || part.kind == Kind::Number
                 && part.text.len() == 1
                 && key.len() == 2

@@ -114,7 +114,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (Gigabytes, "gb gib gig gigs giga gigabyte gigabytes g гб гиг* г гигабайт* gbs"),
     (Terabytes, "tb tib terabyte тб терабайт*"),
-    (Ram, "ram ддр озу оператив* ddr rdimm dimm sodimm рам рама оперы"),
+    (Ram, "ram ддр озу оператив* ddr rdimm dimm sodimm рам рама рамы оперы"),
     (Vram, "vram врам видеопамят* vmem"),
     (Memory, "memory mem памят* unified"),
     (
@@ -217,7 +217,9 @@ const MEANINGS: &[(Meaning, &str)] = &[
         i'd ll re ve d t s don won doesn isn didn aren couldn вот ну типа короче давай буду будем планирую \
         думаю собираюсь такой такая такую такое стоит имею имеем миллиард* купил посчитай посчитать \
         вопрос интересно вижу нету чистом идёт идет иметь дай дайте покажи show calculate calc estimate \
-        param* парам* silicon newer новее socket sockets выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean",
+        param* парам* silicon newer новее socket sockets выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean \
+        getting получаю worth add adding better let let's doable expect possibly имею* имеющ* добавить \
+        добавлю мощнее лучше жрет жрёт ради чё че скока ии норм",
     ),
 ];
 
@@ -290,6 +292,11 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("studio", "studi studio studios studiya"),
     ("mini", "min minis"),
     ("vllm", "vllm vlm"),
+    ("llamacpp", "lamacpp"),
+    ("exllama", "ekslam eksllam"),
+    ("hermes", "germes"),
+    ("nx", "nh"),
+    ("tensor", "tenzor"),
     ("ollama", "ollam olama olam ollamma"),
     ("sglang", "sglang"),
     ("q", "ku kyu"),
