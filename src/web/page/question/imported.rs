@@ -1,8 +1,7 @@
 //! What public/boot.js and public/hub.js ask of a model's files and of a list of them, as they read
 //! them.
 
-use std::cell::RefCell;
-
+use leptos::prelude::{ArcRwSignal, Get as _, Set as _};
 use leptos::wasm_bindgen::prelude::*;
 use serde_json::{Value, json};
 
@@ -11,12 +10,12 @@ use headroom::import::{Files, ImportError, Remark, Repository, read_all};
 
 thread_local! {
     /// What is to be known of how the last model was read: it stays within the app.
-    static REMARKS: RefCell<Vec<Remark>> = const { RefCell::new(Vec::new()) };
+    static REMARKS: ArcRwSignal<Vec<Remark>> = ArcRwSignal::new(Vec::new());
 }
 
-/// What is to be known of how the last model was read.
+/// What is to be known of how the last model was read, from wherever that was. Tracked.
 pub fn remarks() -> Vec<Remark> {
-    REMARKS.take()
+    REMARKS.with(ArcRwSignal::get)
 }
 
 /// What is read of files, of each its name, its beginning and its size, as JSON: `more`, how many
@@ -33,14 +32,14 @@ pub fn imported(
     let files: Vec<_> = files
         .map(|((name, bytes), size)| (name.as_str(), bytes.as_slice(), *size as u64))
         .collect();
-    let answer = match read_all(Catalog::bundled(), &files) {
-        Ok(Files::More(more)) => json!({ "more": more }),
+    let (answer, remarks) = match read_all(Catalog::bundled(), &files) {
+        Ok(Files::More(more)) => (json!({ "more": more }), Vec::new()),
         Ok(Files::Model(model)) => {
-            REMARKS.set(model.remarks);
-            json!({ "id": model.custom.to_id(), "quant": model.quant })
+            (json!({ "id": model.custom.to_id(), "quant": model.quant }), model.remarks)
         }
-        Err(error) => refused(&error),
+        Err(error) => (refused(&error), Vec::new()),
     };
+    REMARKS.with(|known| known.set(remarks));
     answer.to_string()
 }
 

@@ -51,7 +51,6 @@ pub struct Failure {
 enum Progress {
     Idle,
     Busy,
-    Done(Vec<Remark>),
     Failed(Failure),
     /// What reads could not be loaded.
     Missing,
@@ -78,9 +77,7 @@ impl Reader {
         spawn_local(async move {
             let files = files.into_iter().collect::<js_sys::Array>();
             let (next, found) = match answer(READER, &files).await {
-                Some(Answer { id: Some(id), quant, .. }) => {
-                    (Progress::Done(imported::remarks()), Some((id, quant)))
-                }
+                Some(Answer { id: Some(id), quant, .. }) => (Progress::Idle, Some((id, quant))),
                 Some(Answer { error: Some(error), .. }) => (Progress::Failed(error), None),
                 _ => (Progress::Missing, None),
             };
@@ -149,13 +146,11 @@ pub fn ReadFiles() -> impl IntoView {
             />
         </label>
         <Failed reader />
+        // Of a model that was dropped on the page or read from Hugging Face too.
         <ul class="field-note" data-testid="import-remarks">
-            {move || match progress.get() {
-                Progress::Done(remarks) => {
-                    let line = |said: &Remark| view! { <li>{remark(state, said)}</li> };
-                    remarks.iter().map(line).collect_view()
-                }
-                _ => Vec::new(),
+            {move || {
+                let line = |said: &Remark| view! { <li>{remark(state, said)}</li> };
+                imported::remarks().iter().map(line).collect_view()
             }}
         </ul>
     }
@@ -221,7 +216,7 @@ fn Failed(reader: Reader) -> impl IntoView {
     let failed = move || match progress.get() {
         Progress::Failed(failure) => Some(failed(state, failure)),
         Progress::Missing => Some(tr!(state, rest.missing).to_owned()),
-        Progress::Idle | Progress::Busy | Progress::Done(_) => None,
+        Progress::Idle | Progress::Busy => None,
     };
     view! {
         <Show when=move || failed().is_some()>
