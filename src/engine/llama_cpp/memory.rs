@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::bill_lines as lines;
 use super::gguf_file::GgufFile;
 use super::kv_cache::{self, CacheRow, LayerState};
+use super::layer_division::{OnHost, Share};
 use super::overhead::{self, Overhead, Platform};
 use super::placement::{Placement, Split};
 use super::settings::Settings;
 use super::tensor_split::Division;
-use super::weights;
+use super::weights::{self, LayerSums, WeightsByLayer};
 use crate::bill::{Line, device_bill, host_bill};
 use crate::catalog::{Device, DeviceKind};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
@@ -52,6 +53,15 @@ struct LayerGroup {
     /// The device, or the devices that share the layers; `None` for the host.
     group: Option<usize>,
     count: u64,
+}
+
+/// What each layer takes of a device that it is on.
+#[derive(Clone, Debug)]
+pub(super) struct ModelByLayer {
+    weights: WeightsByLayer,
+    states: LayerSums,
+    /// The least that computing takes, without the output layer and with it.
+    pub(super) least_compute: [Interval<Bytes>; 2],
 }
 
 /// The state that every repeating layer keeps between tokens.
@@ -130,6 +140,61 @@ impl<'a> GgufOnMachine<'a> {
         let (compute, host) = self.compute_around(placed, settings, &none);
         let state = self.state(placed, settings, states);
         self.loads_with(placed, &state, |i| compute[i], host)
+    }
+
+    /// What computing takes on each device under `placement`: see [`compute_intervals`].
+    ///
+    /// [`compute_intervals`]: super::compute_intervals
+    pub(super) fn computing(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+    ) -> Vec<Interval<Bytes>> {
+        self.compute(placed, settings).0
+    }
+
+    /// What each layer takes of a device that it is on, whose matrices are `divided`.
+    pub(super) fn by_layer(
+        &self,
+        divided: &Division,
+        settings: &Settings,
+        states: &[LayerState],
+    ) -> ModelByLayer {
+        let (file, architecture) = (self.file, self.file.architecture());
+        let states = states
+            .iter()
+            .enumerate()
+            .map(|(il, state)| (il as u64, false, state.kv + state.kv_padding + state.recurrent));
+        let states = states.filter(|_| settings.kv_on_devices);
+        ModelByLayer {
+            weights: file.totals.by_layer(architecture, &file.weights, divided),
+            states: LayerSums::new(architecture.layers.len() + 1, states),
+            least_compute: overhead::least_compute(architecture, settings),
+        }
+    }
+
+    /// The load of a device with `share` of the layers, of which those `on_host` are on none. It is
+    /// that of [`GgufOnMachine::loads`] if `more` is what else the device holds.
+    pub(super) fn load_of(
+        &self,
+        model: &ModelByLayer,
+        share: &Share,
+        on_host: OnHost,
+        more: [Interval<Bytes>; 2],
+    ) -> Load {
+        let Share { device, layers, .. } = share;
+        let on_host = (on_host.layers, on_host.experts);
+        let weights = model.weights.on_device(*device, layers, on_host);
+        let [computing, adapters] = more;
+        let used = Interval::independent([
+            self.file.size.of(weights),
+            Interval::exact(model.states.of(layers, 0)),
+            computing,
+            self.overheads[*device].bytes,
+            adapters,
+        ]);
+        let part = &self.hardware.parts[*device];
+        part.load(used, part.usable)
     }
 
     fn loads_with(
@@ -374,6 +439,13 @@ impl AddonLines {
             Some(lines) => lines,
             None => &mut self.host,
         }
+    }
+
+    /// The lines but those of `term`.
+    pub(super) fn without(mut self, term: Term) -> AddonLines {
+        let all = self.devices.iter_mut().chain([&mut self.host]);
+        all.for_each(|lines| lines.retain(|line| line.term != term));
+        self
     }
 
     /// Bytes on each device and on the host.

@@ -17,6 +17,7 @@ mod graph;
 mod graph_quirks;
 mod kv_cache;
 mod launch;
+mod layer_division;
 mod memory;
 mod overhead;
 mod placement;

@@ -47,12 +47,7 @@ pub fn compute_intervals(
     placement: &Placement,
     split: &Split,
 ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
-    let settings = settings.effective(architecture);
-    let mask = Bytes(2 * settings.n_ubatch) * settings.n_ctx;
-    let logits = match settings.logits {
-        LogitsBuffer::Server => Bytes(4 * architecture.gguf_vocab_size) * settings.n_ubatch,
-        LogitsBuffer::Batch => Bytes::ZERO,
-    };
+    let (mask, logits) = reserved(architecture, settings);
     let output = placement.output(architecture);
     // Attention whose cache is on the host is computed there.
     let least =
@@ -68,6 +63,29 @@ pub fn compute_intervals(
     };
     let host = Interval { low: split.host.scale(0.4), expected: split.host, high };
     (split.devices.iter().enumerate().map(device).collect(), host)
+}
+
+/// What other builds reserve: a second mask, and logits.
+fn reserved(architecture: &Architecture, settings: &Settings) -> (Bytes, Bytes) {
+    let settings = settings.effective(architecture);
+    let mask = Bytes(2 * settings.n_ubatch) * settings.n_ctx;
+    let logits = match settings.logits {
+        LogitsBuffer::Server => Bytes(4 * architecture.gguf_vocab_size) * settings.n_ubatch,
+        LogitsBuffer::Batch => Bytes::ZERO,
+    };
+    (mask, logits)
+}
+
+/// The least that [`compute_intervals`] gives a device without the output layer, and one with it.
+pub(super) fn least_compute(
+    architecture: &Architecture,
+    settings: &Settings,
+) -> [Interval<Bytes>; 2] {
+    let (mask, logits) = reserved(architecture, settings);
+    [Bytes::ZERO, logits].map(|logits| {
+        let (low, expected) = (Bytes::ZERO, Bytes::ZERO);
+        Interval { low, expected, high: logits.scale(1.15) + mask }
+    })
 }
 
 /// The weights that a driver may duplicate.

@@ -1,5 +1,6 @@
 //! A model under llama.cpp: placed, and billed at any context and number of users.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::addons::LlamaCppAddons;
@@ -8,13 +9,15 @@ use super::flags::Placed;
 use super::front_ends::{FrontEnd, physical_batch};
 use super::gguf_file::GgufFile;
 use super::kv_cache::LayerState;
-use super::memory::{GgufOnMachine, PlacedModel};
+use super::layer_division::{OnHost, Share};
+use super::memory::{GgufOnMachine, ModelByLayer, PlacedModel};
 use super::placement::Placement;
 use super::placement_solver::{
-    LayerSizes, LoadEstimator, PlacementRequest, Solution, place, solve,
+    LayerSizes, LoadEstimator, PlacementRequest, Solution, by_rows, place, solve,
 };
 use super::settings::{Settings, snapshots};
 use super::tensor_split::Division;
+use super::weights::LayerSums;
 use crate::engine::adapter::EngineAdapter;
 use crate::engine::layout::Layout;
 use crate::engine::model_files::Addons;
@@ -24,7 +27,7 @@ use crate::hardware::{Hardware, Load, Loads};
 use crate::report::{
     self, DeviceBill, HostBill, Notice, PlacementReason, SlidingWindowCache, SplitKind,
 };
-use crate::scenario::{Offload, Scenario};
+use crate::scenario::{Offload, Scenario, SplitMode};
 use crate::units::{Bytes, Interval};
 
 /// llama.cpp rounds the cells of a sequence up to a multiple of this.
@@ -49,6 +52,15 @@ struct PlacementEstimator<'a> {
     states: Vec<LayerState>,
     /// What computing is taken to need, if no graph is to be placed for it.
     assumed: Option<Compute>,
+    /// How single matrices are divided where layers may be moved.
+    divided: Division,
+    by_layer: OnceCell<ByLayer>,
+}
+
+/// What each layer takes.
+struct ByLayer {
+    model: ModelByLayer,
+    lora: Option<LayerSums>,
 }
 
 /// What computing takes on each device and on the host.
@@ -76,6 +88,30 @@ impl Compute {
     }
 }
 
+impl<'a> PlacementEstimator<'a> {
+    fn new(
+        gguf: &'a GgufOnMachine<'a>,
+        addons: &'a LlamaCppAddons<'a>,
+        (scenario, settings): (&Scenario, &'a Settings),
+        assumed: Option<Compute>,
+    ) -> PlacementEstimator<'a> {
+        let divided = match scenario.parallel.split {
+            SplitMode::Row => by_rows(&gguf.hardware.usable()),
+            _ => Division::Layers,
+        };
+        let states = gguf.states(settings);
+        let by_layer = OnceCell::new();
+        PlacementEstimator { gguf, addons, settings, states, assumed, divided, by_layer }
+    }
+
+    fn by_layer(&self) -> &ByLayer {
+        self.by_layer.get_or_init(|| ByLayer {
+            model: self.gguf.by_layer(&self.divided, self.settings, &self.states),
+            lora: self.addons.lora_by_layer(),
+        })
+    }
+}
+
 impl LoadEstimator for PlacementEstimator<'_> {
     fn loads(&self, placement: &Placement) -> Loads {
         if let Some(compute) = &self.assumed {
@@ -93,8 +129,28 @@ impl LoadEstimator for PlacementEstimator<'_> {
         self.assumed.is_some()
     }
 
-    fn copied(&self) -> Bytes {
-        self.gguf.file.totals.rotary_factors()
+    fn loads_and_computing(&self, placement: &Placement) -> (Loads, Vec<Interval<Bytes>>) {
+        let computing = self.gguf.computing(&self.gguf.place(placement), self.settings);
+        let beside = self.addons.beside_lora(placement, self.settings);
+        let sum = |(computing, beside)| Interval::independent([computing, beside]);
+        (self.loads(placement), computing.into_iter().zip(beside).map(sum).collect())
+    }
+
+    fn least_computing(&self, has_output: bool) -> Interval<Bytes> {
+        self.by_layer().model.least_compute[usize::from(has_output)]
+    }
+
+    fn load_of(&self, share: &Share, on_host: OnHost, computing: Interval<Bytes>) -> Load {
+        let ByLayer { model, lora } = self.by_layer();
+        let Some(compute) = &self.assumed else {
+            let values = lora.as_ref().map(|lora| lora.of(&share.layers, on_host.experts));
+            let adapters = values.map_or_else(Interval::default, |v| self.addons.lora_bytes(v));
+            return self.gguf.load_of(model, share, on_host, [computing, adapters]);
+        };
+        let mut load = self.gguf.load_of(model, share, on_host, [computing, Interval::default()]);
+        let assumed = compute.devices.get(share.device).copied().unwrap_or_default();
+        load.used = load.used + assumed;
+        load
     }
 
     fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
@@ -165,13 +221,7 @@ impl<'a> LlamaCppRun<'a> {
         let settings = with_speculation(file, addons, settings);
         let addons = LlamaCppAddons::new(file, addons, hardware)?;
         let memory = hardware.usable();
-        let estimator = PlacementEstimator {
-            gguf: &gguf,
-            addons: &addons,
-            settings: &settings,
-            states: gguf.states(&settings),
-            assumed: None,
-        };
+        let estimator = PlacementEstimator::new(&gguf, &addons, (scenario, &settings), None);
         let Solution { placement, reason } =
             solve(request(scenario, hardware), &file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
@@ -248,10 +298,8 @@ impl Run for LlamaCppRun<'_> {
             }
             Effort::OnDevices | Effort::Quick | Effort::Thorough => None,
         };
-        let states = gguf.states(&settings);
-        let (on, with) = (&gguf, &addons);
-        let estimator =
-            PlacementEstimator { gguf: on, addons: with, settings: &settings, states, assumed };
+        let question = (self.scenario, &settings);
+        let estimator = PlacementEstimator::new(&gguf, &addons, question, assumed);
         let memory = gguf.hardware.usable();
         let request = request(self.scenario, gguf.hardware);
         let offload = if effort == Effort::Bound { Offload::Auto } else { request.offload };

@@ -3,6 +3,8 @@
 //! Rules of `llama-model.cpp`, `llama-model-loader.cpp` and the CUDA backend's `get_alloc_size`,
 //! build b11434.
 
+use std::ops::Range;
+
 use super::gguf_tensor::{HOST_ALIGNMENT, Weight, padded};
 use super::graph_quirks::Family;
 use super::placement::{Placement, Split};
@@ -46,7 +48,7 @@ fn is_with_first_layer(architecture: &Architecture, role: Role) -> bool {
 }
 
 /// Whether `--n-cpu-moe`, which matches names, keeps the tensor on the host.
-fn is_with_experts(role: Role) -> bool {
+pub(super) fn is_with_experts(role: Role) -> bool {
     role.is_expert() || role == Role::FfnDownExpsScale
 }
 
@@ -228,6 +230,51 @@ impl WeightTotals {
         split
     }
 
+    /// The weights of each layer in devices' buffers, whose matrices are `divided`.
+    pub(super) fn by_layer(
+        &self,
+        architecture: &Architecture,
+        weights: &[Weight],
+        divided: &Division,
+    ) -> WeightsByLayer {
+        let everywhere = Placement::default();
+        let layers = architecture.layers.len();
+        let part = |(role, layer, bytes): (Role, Option<u64>, Bytes)| {
+            let il = everywhere.layer_of(architecture, role, layer)?;
+            Some((il, layer.is_some() && is_with_experts(role), bytes))
+        };
+        let sums = |parts: &mut dyn Iterator<Item = (Role, Option<u64>, Bytes)>| {
+            LayerSums::new(layers + 1, parts.filter_map(part))
+        };
+        let (rotary, n_layers) = (self.rotary_factors(), layers as u64);
+        let head = self.tied.as_ref().map(|table| table.with_role(Role::Output));
+        let Division::Rows(shares) = divided else {
+            let groups = self.groups.iter().filter(|group| !is_rotary_factors(group.role));
+            let groups = groups.map(|group| (group.role, group.layer, group.on_device));
+            let head = head.map(|head| (Role::Output, None, Bytes(head.on_device())));
+            let at_home = sums(&mut groups.chain(head));
+            return WeightsByLayer { at_home, divided: Vec::new(), rotary, layers: n_layers };
+        };
+        let family = Family::of(architecture);
+        let largest = (0..shares.len()).max_by_key(|i| shares[*i]).unwrap_or_default();
+        let loaded = weights.iter().filter(|w| w.is_loaded(family)).chain(&head);
+        let loaded = loaded.filter(|w| !is_rotary_factors(w.tensor.role));
+        let (mut whole, mut parts) = (Vec::new(), vec![Vec::new(); shares.len()]);
+        for weight in loaded {
+            let of = |bytes| (weight.tensor.role, weight.tensor.layer.map(u64::from), bytes);
+            match tensor_split::rows(weight, shares, largest) {
+                None => whole.push(of(Bytes(weight.on_device()))),
+                Some(rows) => {
+                    let each = parts.iter_mut().zip(rows);
+                    each.for_each(|(parts, bytes)| parts.push(of(bytes)));
+                }
+            }
+        }
+        let at_home = sums(&mut whole.into_iter());
+        let divided = parts.into_iter().map(|parts| sums(&mut parts.into_iter())).collect();
+        WeightsByLayer { at_home, divided, rotary, layers: n_layers }
+    }
+
     /// Returns the weights in one place by type, like [`bytes_by_type`].
     pub fn bytes_by_type(
         &self,
@@ -272,6 +319,78 @@ impl WeightTotals {
         self.visit(architecture, placement, |_, group, _| all += group.bytes);
         let once = self.groups.iter().map(|group| group.bytes).sum();
         (once, all - once)
+    }
+}
+
+/// Sums over layers, of which the output layer is the last; those of routed experts apart.
+#[derive(Clone, Debug)]
+pub(super) struct LayerSums {
+    plain: Vec<Bytes>,
+    experts: Vec<Bytes>,
+}
+
+impl LayerSums {
+    /// Sums `parts`: the layer, whether it is of its experts, and the bytes.
+    pub(super) fn new(
+        layers: usize,
+        parts: impl IntoIterator<Item = (u64, bool, Bytes)>,
+    ) -> LayerSums {
+        let none = vec![Bytes::ZERO; layers + 1];
+        let mut sums = LayerSums { plain: none.clone(), experts: none };
+        for (il, is_expert, bytes) in parts {
+            let of = if is_expert { &mut sums.experts } else { &mut sums.plain };
+            if let Some(sum) = of.get_mut(il as usize + 1) {
+                *sum += bytes;
+            }
+        }
+        for of in [&mut sums.plain, &mut sums.experts] {
+            let mut upto = Bytes::ZERO;
+            for sum in of {
+                upto += *sum;
+                *sum = upto;
+            }
+        }
+        sums
+    }
+
+    /// The sum over `layers`, without the experts of the first `host_experts` layers.
+    pub(super) fn of(&self, layers: &Range<u64>, host_experts: u64) -> Bytes {
+        let between = |sums: &[Bytes], start: u64, end: u64| {
+            let upto = |il: u64| sums.get(il as usize).or(sums.last()).copied().unwrap_or_default();
+            upto(end) - upto(start)
+        };
+        let Range { start, end } = *layers;
+        between(&self.plain, start, end)
+            + between(&self.experts, start.max(host_experts).min(end), end)
+    }
+}
+
+/// The weights of each layer in devices' buffers.
+#[derive(Clone, Debug)]
+pub(super) struct WeightsByLayer {
+    /// What lies where the layer does.
+    at_home: LayerSums,
+    /// Of matrices divided by rows, the part of each device.
+    divided: Vec<LayerSums>,
+    /// Bytes that each device with a repeating layer has.
+    rotary: Bytes,
+    layers: u64,
+}
+
+impl WeightsByLayer {
+    /// Bytes on device `i` with `layers`, where those from `first` on are on devices. That a device
+    /// gets no row of a matrix and then has all of it where the layer is its own is not counted.
+    pub(super) fn on_device(
+        &self,
+        i: usize,
+        layers: &Range<u64>,
+        (first, host_experts): (u64, u64),
+    ) -> Bytes {
+        let has_layer = layers.start < layers.end.min(self.layers);
+        let rotary = if has_layer { self.rotary } else { Bytes::ZERO };
+        let all = first..self.layers + 1;
+        let divided = self.divided.get(i).map(|rows| rows.of(&all, host_experts));
+        self.at_home.of(layers, host_experts) + divided.unwrap_or_default() + rotary
     }
 }
 
