@@ -3,8 +3,8 @@
 //! Devices hold layers in order, so a division is a list of cuts. Filling one device after the other
 //! with as many layers as leave it some room finds a division with that room wherever there is one,
 //! since fewer layers never take more; halving finds the most room. What is stored is a sum over
-//! layers. Only what computing takes needs a graph, one for all devices of a division: it is mostly
-//! the same wherever the cuts are, so a graph or two tell it.
+//! layers. Only what computing takes needs a graph, one for all devices of a division. It follows from
+//! the kinds of layers on a device, wherever the cuts are, so a graph or two tell it.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -46,10 +46,19 @@ pub struct Share {
 pub type Room = fn(&Load) -> i64;
 
 /// Divisions that are looked at with a graph of their own before the search gives up.
-const GRAPHS: usize = 8;
+const GRAPHS: usize = 6;
 
 /// How often the room that every device is left with is halved: to 1 in 4,096 of a device's memory.
 const HALVINGS: usize = 12;
+
+/// What a device holds beside what is stored of its layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// What computing takes.
+    pub computing: Interval<Bytes>,
+    /// Add-ons that do not follow the layers.
+    pub addons: Interval<Bytes>,
+}
 
 /// Finds divisions of one model's layers over the devices of one machine.
 pub struct Divider<'a, E> {
@@ -57,50 +66,39 @@ pub struct Divider<'a, E> {
     devices: usize,
     /// Number of layers with the output layer.
     layers: u64,
-    /// What computing was found to take.
     known: RefCell<Vec<Known>>,
 }
 
-/// What computing takes on a device with a run of layers, beside what is stored.
+/// What a graph told of a run of layers.
+#[derive(PartialEq, Eq)]
 struct Known {
     on_host: OnHost,
     share: Share,
-    computing: Interval<Bytes>,
+    /// The kinds of its layers.
+    kinds: Kinds,
+    beside: Beside,
 }
 
-/// What computing is taken to take on a device.
-#[derive(Clone, Default)]
-struct Guess {
-    /// Without layers, with some, and with the output layer among them.
-    kinds: [Interval<Bytes>; 3],
-    /// With layers for which it is known.
-    exact: Vec<(Range<u64>, Interval<Bytes>)>,
-}
+/// Kinds of layers on a device, in the order in which they come first.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Kinds(Vec<usize>);
 
-impl Guess {
-    fn of(&self, share: &Share) -> Interval<Bytes> {
-        let exact = self.exact.iter().find(|(layers, _)| *layers == share.layers);
-        exact.map_or(self.kinds[kind(share)], |(_, computing)| *computing)
+impl Kinds {
+    fn add(&mut self, kind: usize) -> bool {
+        let is_new = !self.0.contains(&kind);
+        if is_new {
+            self.0.push(kind);
+        }
+        is_new
+    }
+
+    fn is_like(&self, other: &Kinds) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().all(|kind| other.0.contains(kind))
     }
 }
 
-/// What computing depends on most.
-fn kind(share: &Share) -> usize {
-    if share.layers.is_empty() { 0 } else { 1 + usize::from(share.has_output) }
-}
-
-/// What is taken for known.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    /// That computing takes nothing.
-    Stored,
-    /// What it took in the last graph.
-    Last,
-    /// The least that it took in any graph.
-    Least,
-}
-
 impl<'a, E: LoadEstimator> Divider<'a, E> {
+    /// Divides `layers` layers, of which the output layer is the last, over `devices` devices.
     pub fn new(estimator: &'a E, devices: usize, layers: u64) -> Divider<'a, E> {
         Divider { estimator, devices, layers, known: RefCell::default() }
     }
@@ -121,31 +119,50 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         })
     }
 
+    /// What a layer adds to the kinds of its device. The output layer is of its own.
+    fn kind(&self, il: u64, on_host: OnHost) -> usize {
+        let all = self.layers as usize;
+        match il + 1 == self.layers {
+            true => all,
+            false => self.estimator.kind(il) + if il < on_host.experts { all + 2 } else { 0 },
+        }
+    }
+
+    /// What a device is before it has layers: the first one also computes what is on the host.
+    fn no_kinds(&self, device: usize) -> Kinds {
+        Kinds(if device == 0 { vec![self.layers as usize + 1] } else { Vec::new() })
+    }
+
+    fn kinds(&self, share: &Share, on_host: OnHost) -> Kinds {
+        let mut kinds = self.no_kinds(share.device);
+        share.layers.clone().for_each(|il| _ = kinds.add(self.kind(il, on_host)));
+        kinds
+    }
+
     /// Returns a division that leaves every device `room`, with the layers `on_host` left out; `first`
     /// if that is one. `None` if there is none.
     pub fn divide(&self, first: Placement, on_host: OnHost, room: Room) -> Option<Placement> {
-        let by_stored =
-            Loading { divider: self, on_host, room, guesses: self.guesses(on_host, By::Stored) };
         let place = |counts| Placement { device_layers: counts, ..first.clone() };
+        let stored = Rooms::new(self, on_host, room, false);
         if self.estimator.is_cheap() {
-            let is_first = by_stored.has_room(&first);
-            return if is_first { Some(first) } else { by_stored.level().map(place) };
+            let is_first = stored.has_room(&first);
+            return if is_first { Some(first) } else { stored.level().map(place) };
         }
-        by_stored.fill(0)?;
-        let by = |by| Loading { guesses: self.guesses(on_host, by), ..by_stored };
-        let by_guess = || by(By::Last).level().or_else(|| by(By::Least).level()).map(place);
-        let mut placement = match by(By::Last).has_room(&first) {
+        stored.fill(0)?;
+        let rooms = Rooms::new(self, on_host, room, true);
+        let mut placement = match rooms.has_room(&first) {
             true => first.clone(),
-            false => by_guess()?,
+            false => place(rooms.level()?),
         };
         for _ in 0..GRAPHS {
-            if self.is_known(&placement, on_host) {
-                return None;
-            }
+            let was_known = self.is_known(&placement, on_host);
             if self.look(&placement, on_host).iter().all(|load| room(load) >= 0) {
                 return Some(placement);
             }
-            placement = by_guess()?;
+            if was_known {
+                return None;
+            }
+            placement = place(Rooms::new(self, on_host, room, true).level()?);
         }
         None
     }
@@ -153,8 +170,7 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
     /// Whether some division leaves every device `room` if computing takes what is `known` of it, or
     /// nothing.
     pub fn may_divide(&self, on_host: OnHost, room: Room, known: bool) -> bool {
-        let guesses = self.guesses(on_host, if known { By::Last } else { By::Stored });
-        Loading { divider: self, on_host, room, guesses }.fill(0).is_some()
+        Rooms::new(self, on_host, room, known).fill(0).is_some()
     }
 
     /// Learns what computing takes under `placement`, unless a placement like it is known.
@@ -165,12 +181,16 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         }
     }
 
-    /// Loads of the devices under `placement`, whose computing is remembered.
+    /// Loads of the devices under `placement`, of which is remembered what is not stored.
     fn look(&self, placement: &Placement, on_host: OnHost) -> Vec<Load> {
-        let (loads, computing) = self.estimator.loads_and_computing(placement);
+        let (loads, beside) = self.estimator.loads_and_beside(placement);
         let mut known = self.known.borrow_mut();
-        for (share, computing) in self.shares(placement).zip(computing) {
-            known.push(Known { on_host, share, computing });
+        for (share, beside) in self.shares(placement).zip(beside) {
+            let kinds = self.kinds(&share, on_host);
+            let found = Known { on_host, share, kinds, beside };
+            if !known.contains(&found) {
+                known.push(found);
+            }
         }
         loads.devices
     }
@@ -183,68 +203,119 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         };
         self.shares(placement).all(is_known)
     }
-
-    /// What computing is taken to take on each device.
-    fn guesses(&self, on_host: OnHost, by: By) -> Vec<Guess> {
-        let none = |has_output| self.estimator.least_computing(has_output);
-        let least = Guess { kinds: [none(false), none(false), none(true)], exact: Vec::new() };
-        let mut guesses = vec![least; self.devices];
-        if by == By::Stored {
-            return guesses;
-        }
-        let known = self.known.borrow();
-        let mut alike: [Option<Interval<Bytes>>; 3] = [None; 3];
-        let choose = |before: Option<Interval<Bytes>>, now: Interval<Bytes>| match (by, before) {
-            (By::Least, Some(before)) if before.expected <= now.expected => Some(before),
-            _ => Some(now),
-        };
-        let mut own = vec![[None; 3]; self.devices];
-        for Known { on_host: other, share, computing } in known.iter() {
-            if !other.is_like(on_host) {
-                continue;
-            }
-            let kind = kind(share);
-            alike[kind] = choose(alike[kind], *computing);
-            own[share.device][kind] = choose(own[share.device][kind], *computing);
-            if *other == on_host {
-                guesses[share.device].exact.push((share.layers.clone(), *computing));
-            }
-        }
-        for (guess, own) in guesses.iter_mut().zip(own) {
-            for kind in 1..guess.kinds.len() {
-                if let Some(computing) = own[kind].or(alike[kind]) {
-                    guess.kinds[kind] = computing;
-                }
-            }
-            if let Some(computing) = own[0] {
-                guess.kinds[0] = computing;
-            }
-        }
-        guesses
-    }
 }
 
-/// The rooms of devices, if computing takes what is guessed.
-struct Loading<'a, E> {
+/// The rooms of devices, if computing takes what is known of it.
+struct Rooms<'a, E> {
     divider: &'a Divider<'a, E>,
     on_host: OnHost,
     room: Room,
-    guesses: Vec<Guess>,
+    /// What computing takes with layers for which it is known, by the first of them: whether they are
+    /// on the first device, and where they end.
+    exact: Vec<Vec<(bool, u64, Interval<Bytes>)>>,
+    /// The least that it took with these kinds, and no others.
+    sets: Vec<(Kinds, Interval<Bytes>)>,
+    /// The least that it took with each kind, and maybe others.
+    kinds: Vec<(usize, Interval<Bytes>)>,
+    /// Add-ons of each device, without the output layer and with it.
+    addons: Vec<[Interval<Bytes>; 2]>,
 }
 
-impl<E: LoadEstimator> Loading<'_, E> {
-    fn room(&self, share: &Share) -> i64 {
-        let computing = self.guesses[share.device].of(share);
-        (self.room)(&self.divider.estimator.load_of(share, self.on_host, computing))
+fn smaller(a: &mut Interval<Bytes>, b: Interval<Bytes>) {
+    if b.expected < a.expected {
+        *a = b;
+    }
+}
+
+impl<'a, E: LoadEstimator> Rooms<'a, E> {
+    fn new(divider: &'a Divider<'a, E>, on_host: OnHost, room: Room, known: bool) -> Rooms<'a, E> {
+        let mut rooms = Rooms {
+            divider,
+            on_host,
+            room,
+            exact: vec![Vec::new(); divider.layers as usize + 1],
+            sets: Vec::new(),
+            kinds: Vec::new(),
+            addons: vec![Default::default(); divider.devices],
+        };
+        let all = divider.known.borrow();
+        let alike = all.iter().filter(|one| known && one.on_host.is_like(on_host));
+        for Known { on_host: other, share, kinds, beside } in alike {
+            let Beside { computing, addons } = *beside;
+            if *other == on_host
+                && let Some(exact) = rooms.exact.get_mut(share.layers.start as usize)
+            {
+                exact.push((share.device == 0, share.layers.end, computing));
+            }
+            match rooms.sets.iter_mut().find(|(set, _)| set.is_like(kinds)) {
+                Some((_, least)) => smaller(least, computing),
+                None => rooms.sets.push((kinds.clone(), computing)),
+            }
+            for kind in &kinds.0 {
+                match rooms.kinds.iter_mut().find(|(one, _)| one == kind) {
+                    Some((_, least)) => smaller(least, computing),
+                    None => rooms.kinds.push((*kind, computing)),
+                }
+            }
+            let [without, with] = &mut rooms.addons[share.device];
+            *(if share.has_output { with } else { without }) = addons;
+        }
+        // Of devices that had the output layer nowhere, that of another is taken.
+        let most = rooms.addons.iter().map(|[_, with]| *with).max_by_key(|with| with.expected);
+        for [without, with] in &mut rooms.addons {
+            if with.expected == Bytes::ZERO {
+                let more = most.unwrap_or_default();
+                *with = if more.expected > without.expected { more } else { *without };
+            }
+        }
+        rooms
+    }
+
+    /// The room of a device with `share` of the layers, which are of these kinds; `at_least` is what
+    /// computing takes with one kind of them.
+    fn room(&self, share: &Share, kinds: &Kinds, at_least: Interval<Bytes>) -> i64 {
+        let Share { device, layers, .. } = share;
+        let mut exact = self.exact.get(layers.start as usize).into_iter().flatten();
+        let exact =
+            exact.find(|(is_first, end, _)| *is_first == (*device == 0) && *end == layers.end);
+        let computing = exact.map(|(_, _, computing)| *computing).or_else(|| {
+            let (_, computing) = self.sets.iter().find(|(set, _)| set.is_like(kinds))?;
+            Some(*computing)
+        });
+        let computing = computing.unwrap_or(at_least);
+        let least = self.divider.estimator.least_computing(share.has_output);
+        let computing = if computing.high < least.high { least } else { computing };
+        let addons = self.addons[share.device][usize::from(share.has_output)];
+        let beside = Beside { computing, addons };
+        (self.room)(&self.divider.estimator.load_of(share, self.on_host, beside))
+    }
+
+    /// What computing takes at least with layers of a kind.
+    fn of_kind(&self, kind: usize) -> Interval<Bytes> {
+        let known = self.kinds.iter().find(|(one, _)| *one == kind);
+        known.map(|(_, computing)| *computing).unwrap_or_default()
     }
 
     fn has_room(&self, placement: &Placement) -> bool {
-        self.divider.shares(placement).all(|share| self.room(&share) >= 0)
+        self.divider.shares(placement).all(|share| {
+            let kinds = self.divider.kinds(&share, self.on_host);
+            let each = kinds.0.iter().map(|kind| self.of_kind(*kind));
+            let at_least = each.max_by_key(|computing| computing.expected);
+            self.room(&share, &kinds, at_least.unwrap_or_default()) >= 0
+        })
     }
 
     /// The first layer on a device.
     fn start(&self) -> u64 {
         self.on_host.layers.min(self.divider.layers)
+    }
+
+    /// A device without layers.
+    fn empty(&self, device: usize, start: u64) -> (Kinds, Interval<Bytes>, i64) {
+        let kinds = self.divider.no_kinds(device);
+        let computing = kinds.0.first().map(|kind| self.of_kind(*kind)).unwrap_or_default();
+        let room = self.room(&self.divider.share(device, start..start), &kinds, computing);
+        (kinds, computing, room)
     }
 
     /// Layers on each device that leave it `least` bytes; `None` if there is no such division.
@@ -253,14 +324,22 @@ impl<E: LoadEstimator> Loading<'_, E> {
         let mut start = self.start();
         let mut counts = Vec::with_capacity(devices);
         for device in 0..devices {
-            let fits = |end| self.room(&self.divider.share(device, start..end)) >= least;
-            if !fits(start) {
+            let (mut kinds, mut computing, room) = self.empty(device, start);
+            if room < least {
                 return None;
             }
-            let (mut end, mut over) = (start, layers + 1);
-            while end + 1 < over {
-                let middle = end.midpoint(over);
-                *(if fits(middle) { &mut end } else { &mut over }) = middle;
+            let mut end = start;
+            while end < layers {
+                let kind = self.divider.kind(end, self.on_host);
+                if kinds.add(kind) {
+                    let more = self.of_kind(kind);
+                    computing = if more.expected > computing.expected { more } else { computing };
+                }
+                let share = self.divider.share(device, start..end + 1);
+                if self.room(&share, &kinds, computing) < least {
+                    break;
+                }
+                end += 1;
             }
             counts.push(end - start);
             start = end;
@@ -273,8 +352,7 @@ impl<E: LoadEstimator> Loading<'_, E> {
     fn level(&self) -> Option<Vec<u64>> {
         let mut best = self.fill(0)?;
         let start = self.start();
-        let empty = |device| self.room(&self.divider.share(device, start..start));
-        let most = (0..self.divider.devices).map(empty).min()?;
+        let most = (0..self.divider.devices).map(|device| self.empty(device, start).2).min()?;
         let (mut low, mut high) = (0_i64, most.saturating_add(1));
         for _ in 0..HALVINGS {
             let middle = low.midpoint(high);

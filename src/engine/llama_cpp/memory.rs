@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::bill_lines as lines;
 use super::gguf_file::GgufFile;
 use super::kv_cache::{self, CacheRow, LayerState};
-use super::layer_division::{OnHost, Share};
+use super::layer_division::{Beside, OnHost, Share};
 use super::overhead::{self, Overhead, Platform};
 use super::placement::{Placement, Split};
 use super::settings::Settings;
@@ -174,23 +174,24 @@ impl<'a> GgufOnMachine<'a> {
     }
 
     /// The load of a device with `share` of the layers, of which those `on_host` are on none. It is
-    /// that of [`GgufOnMachine::loads`] if `more` is what else the device holds.
+    /// that of [`GgufOnMachine::loads`] with what is `beside` the layers and `adapters` of them.
     pub(super) fn load_of(
         &self,
         model: &ModelByLayer,
         share: &Share,
         on_host: OnHost,
-        more: [Interval<Bytes>; 2],
+        beside: Beside,
+        adapters: Interval<Bytes>,
     ) -> Load {
         let Share { device, layers, .. } = share;
         let on_host = (on_host.layers, on_host.experts);
         let weights = model.weights.on_device(*device, layers, on_host);
-        let [computing, adapters] = more;
         let used = Interval::independent([
             self.file.size.of(weights),
             Interval::exact(model.states.of(layers, 0)),
-            computing,
+            beside.computing,
             self.overheads[*device].bytes,
+            beside.addons,
             adapters,
         ]);
         let part = &self.hardware.parts[*device];

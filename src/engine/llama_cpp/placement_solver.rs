@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use super::layer_division::{Divider, OnHost, Room, Share};
+use super::layer_division::{Beside, Divider, OnHost, Room, Share};
 use super::placement::Placement;
 use super::tensor_split::Division;
 use crate::engine::run::Effort;
@@ -151,14 +151,17 @@ pub trait LoadEstimator {
     /// compute.
     fn lower_bound(&self, placement: &Placement) -> Loads;
 
-    /// Returns the loads of `placement`, and of each device what is slow to compute.
-    fn loads_and_computing(&self, placement: &Placement) -> (Loads, Vec<Interval<Bytes>>);
+    /// Returns the loads of `placement`, and what devices hold that is slow to compute.
+    fn loads_and_beside(&self, placement: &Placement) -> (Loads, Vec<Beside>);
 
     /// Returns the least that computing takes on a device, with the output layer or without.
     fn least_computing(&self, has_output: bool) -> Interval<Bytes>;
 
-    /// Returns the load of a device with `share` of the layers, given what `computing` takes there.
-    fn load_of(&self, share: &Share, on_host: OnHost, computing: Interval<Bytes>) -> Load;
+    /// Returns the load of a device with `share` of the layers, given what it holds beside them.
+    fn load_of(&self, share: &Share, on_host: OnHost, beside: Beside) -> Load;
+
+    /// Returns a number that is the same for repeating layers that are equal.
+    fn kind(&self, il: u64) -> usize;
 
     /// Whether loads are as cheap as their bound.
     fn is_cheap(&self) -> bool {
@@ -570,15 +573,19 @@ mod tests {
             self(placement)
         }
 
-        fn loads_and_computing(&self, placement: &Placement) -> (Loads, Vec<Interval<Bytes>>) {
-            (self(placement), vec![Interval::default(); placement.device_layers.len()])
+        fn loads_and_beside(&self, placement: &Placement) -> (Loads, Vec<Beside>) {
+            (self(placement), vec![Beside::default(); placement.device_layers.len()])
+        }
+
+        fn kind(&self, _il: u64) -> usize {
+            0
         }
 
         fn least_computing(&self, _has_output: bool) -> Interval<Bytes> {
             Interval::default()
         }
 
-        fn load_of(&self, share: &Share, on_host: OnHost, _: Interval<Bytes>) -> Load {
+        fn load_of(&self, share: &Share, on_host: OnHost, _: Beside) -> Load {
             let Share { device, layers, .. } = share;
             // Which devices hold the layers before and after these does not matter to it.
             let mut device_layers = vec![0; device + 1];

@@ -9,7 +9,7 @@ use super::flags::Placed;
 use super::front_ends::{FrontEnd, physical_batch};
 use super::gguf_file::GgufFile;
 use super::kv_cache::LayerState;
-use super::layer_division::{OnHost, Share};
+use super::layer_division::{Beside, OnHost, Share};
 use super::memory::{GgufOnMachine, ModelByLayer, PlacedModel};
 use super::placement::Placement;
 use super::placement_solver::{
@@ -129,25 +129,30 @@ impl LoadEstimator for PlacementEstimator<'_> {
         self.assumed.is_some()
     }
 
-    fn loads_and_computing(&self, placement: &Placement) -> (Loads, Vec<Interval<Bytes>>) {
+    fn loads_and_beside(&self, placement: &Placement) -> (Loads, Vec<Beside>) {
         let computing = self.gguf.computing(&self.gguf.place(placement), self.settings);
-        let beside = self.addons.beside_lora(placement, self.settings);
-        let sum = |(computing, beside)| Interval::independent([computing, beside]);
-        (self.loads(placement), computing.into_iter().zip(beside).map(sum).collect())
+        let addons = self.addons.beside_lora(placement, self.settings);
+        let beside = |(computing, addons)| Beside { computing, addons };
+        (self.loads(placement), computing.into_iter().zip(addons).map(beside).collect())
+    }
+
+    fn kind(&self, il: u64) -> usize {
+        let kinds = self.gguf.file.graphs.kinds(self.gguf.file.architecture());
+        kinds.get(il as usize).copied().unwrap_or_default()
     }
 
     fn least_computing(&self, has_output: bool) -> Interval<Bytes> {
         self.by_layer().model.least_compute[usize::from(has_output)]
     }
 
-    fn load_of(&self, share: &Share, on_host: OnHost, computing: Interval<Bytes>) -> Load {
+    fn load_of(&self, share: &Share, on_host: OnHost, beside: Beside) -> Load {
         let ByLayer { model, lora } = self.by_layer();
         let Some(compute) = &self.assumed else {
             let values = lora.as_ref().map(|lora| lora.of(&share.layers, on_host.experts));
             let adapters = values.map_or_else(Interval::default, |v| self.addons.lora_bytes(v));
-            return self.gguf.load_of(model, share, on_host, [computing, adapters]);
+            return self.gguf.load_of(model, share, on_host, beside, adapters);
         };
-        let mut load = self.gguf.load_of(model, share, on_host, [computing, Interval::default()]);
+        let mut load = self.gguf.load_of(model, share, on_host, beside, Interval::default());
         let assumed = compute.devices.get(share.device).copied().unwrap_or_default();
         load.used = load.used + assumed;
         load
