@@ -61,7 +61,7 @@ impl<'a> Capacity<'a> {
         let most = self.run.max_context() / step;
         let known = self.scenario.context.div_ceil(step);
         let longest = self.largest(free, known, most, &|n| (n * step, users));
-        self.beyond(longest, most, &|n| self.headroom_placed_anew(n * step, users)) * step
+        self.beyond(longest, most, &|n| (n * step, users)) * step
     }
 
     /// The longest context in tokens per user that the expected estimate allows, at least `safe`, the
@@ -86,7 +86,7 @@ impl<'a> Capacity<'a> {
         let most = self.most_users();
         let context = self.scenario.context;
         let users = self.largest(free, self.scenario.users, most, &|n| (context, n));
-        self.beyond(users, most, &|n| self.headroom_placed_anew(context, n))
+        self.beyond(users, most, &|n| (context, n))
     }
 
     /// The longest context in tokens per user with which the model still runs with a part in RAM;
@@ -255,20 +255,6 @@ impl<'a> Capacity<'a> {
         last_true_near(from, to, near, 1, &fits)
     }
 
-    /// Free bytes by the high estimate on all devices together, with the layers placed anew;
-    /// negative if not everything fits on the devices.
-    fn headroom_placed_anew(&self, context: u64, users: u64) -> i64 {
-        let placed = self
-            .run
-            .placed_anew(context, users, Effort::OnDevices)
-            .filter(|run| !offloads(run.as_ref()));
-        let loads = placed.map(|run| run.loads(context, users));
-        match loads.filter(|loads| free(loads) >= 0) {
-            Some(loads) => loads.devices.iter().map(by_high).sum(),
-            None => -1,
-        }
-    }
-
     /// The largest number from `runs` to `most` with which the model runs with a part in RAM, where
     /// `at` says which context and users that is.
     fn most_offloaded(&self, runs: u64, most: u64, at: &dyn Fn(u64) -> (u64, u64)) -> u64 {
@@ -349,13 +335,33 @@ impl<'a> Capacity<'a> {
     }
 
     /// The largest number from `fitting` to `most` that fits if the layers are placed anew, which
-    /// is possible on several devices.
-    fn beyond(&self, fitting: u64, most: u64, left: &dyn Fn(u64) -> i64) -> u64 {
+    /// is possible on several devices; `at` says which context and users that is.
+    fn beyond(&self, fitting: u64, most: u64, at: &dyn Fn(u64) -> (u64, u64)) -> u64 {
         let several = self.run.hardware().parts.len() > 1 && self.scenario.offload == Offload::Auto;
-        match several && fitting < most {
-            true => largest_fitting(fitting.max(1), most, fitting + 1, left).max(fitting),
-            false => fitting,
+        if !several || fitting >= most {
+            return fitting;
         }
+        let placed = |n| {
+            let (context, users) = at(n);
+            self.run.placed_anew(context, users, Effort::OnDevices)
+        };
+        // What is stored says about where it ends, as for what is left in RAM.
+        let predicted = |run: &dyn Run, known: u64, guess: u64| {
+            let (context, users) = at(known.max(1));
+            let assumed = Effort::OnDevicesAssumed { context, users };
+            let is_placed = |n| {
+                let (context, users) = at(n);
+                run.placed_anew(context, users, assumed).is_some()
+            };
+            last_true_near(fitting, most, guess, guess / 64, &is_placed)
+        };
+        let mut near = predicted(self.asked(), fitting, fitting + 1);
+        if near > fitting
+            && let Some(there) = placed(near)
+        {
+            near = predicted(there.as_ref(), near, near);
+        }
+        last_true_near(fitting, most, near, 1, &|n| placed(n).is_some())
     }
 
     fn asked(&self) -> &dyn Run {

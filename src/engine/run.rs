@@ -18,8 +18,15 @@ pub enum Effort {
         /// Number of users.
         users: u64,
     },
-    /// With the whole model on the devices only.
+    /// With the whole model on the devices only, by the high estimates.
     OnDevices,
+    /// The same as if computing took what it takes this run with that context and so many users.
+    OnDevicesAssumed {
+        /// Tokens per user.
+        context: u64,
+        /// Number of users.
+        users: u64,
+    },
     /// By halving, which finds nearly all of them.
     Quick,
     /// Where halving finds none, one by one.

@@ -213,6 +213,14 @@ pub fn solve(
         false if request.is_free(memory) => in_proportion(&whole, memory, estimator, standard),
         false => None,
     };
+    let nothing = |placement| Solution { placement, reason: PlacementReason::NothingFits };
+    if let Effort::OnDevices | Effort::OnDevicesAssumed { .. } = request.effort {
+        if estimator.satisfies(Loads::fit, &whole) {
+            return Solution { placement: whole, reason: PlacementReason::Fits };
+        }
+        let rebalanced = |placement| Solution { placement, reason: PlacementReason::Rebalanced };
+        return other(SAFE).map_or_else(|| nothing(whole.clone()), rebalanced);
+    }
     if estimator.satisfies(Loads::fit_expectedly, &whole) {
         // The engine's own split is left only for one that is safe where it is not.
         if request.is_free(memory)
@@ -225,16 +233,13 @@ pub fn solve(
     }
     let ram = estimator.lower_bound(&whole).host.usable;
     if sizes.bytes() > memory.iter().copied().sum::<Bytes>() + ram {
-        return Solution { placement: whole, reason: PlacementReason::NothingFits };
+        return nothing(whole);
     }
     if let Some(placement) = other(SAFE).or_else(|| other(EXPECTED)) {
         return Solution { placement, reason: PlacementReason::Rebalanced };
     }
-    if request.effort == Effort::OnDevices {
-        return Solution { placement: whole, reason: PlacementReason::NothingFits };
-    }
     let search = HostSearch { request, sizes, memory, estimator, divider: &divider, is_free };
-    search.solve().unwrap_or(Solution { placement: whole, reason: PlacementReason::NothingFits })
+    search.solve().unwrap_or_else(|| nothing(whole))
 }
 
 /// The compute buffers of the devices, if they are taken for known.

@@ -297,7 +297,7 @@ impl Run for LlamaCppRun<'_> {
         let settings = self.settings(context, users);
         let assumed = match effort {
             Effort::Bound => Some(Compute::default()),
-            Effort::Assumed { context, users } => {
+            Effort::Assumed { context, users } | Effort::OnDevicesAssumed { context, users } => {
                 let bound = self.loads_lower_bound(context, users);
                 Some(Compute::of(&self.loads(context, users), &bound))
             }
