@@ -60,6 +60,17 @@ pub struct Beside {
     pub addons: Interval<Bytes>,
 }
 
+/// What is taken for known of computing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Nothing: what is stored alone counts.
+    Stored,
+    /// What graphs told that holds here, too.
+    Proof,
+    /// What graphs told, also of the device that computes what is on the host with other layers there.
+    Likeness,
+}
+
 /// Finds divisions of one model's layers over the devices of one machine.
 pub struct Divider<'a, E> {
     estimator: &'a E,
@@ -143,16 +154,17 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
     /// if that is one. `None` if there is none.
     pub fn divide(&self, first: Placement, on_host: OnHost, room: Room) -> Option<Placement> {
         let place = |counts| Placement { device_layers: counts, ..first.clone() };
-        let stored = Rooms::new(self, on_host, room, false);
+        let by = |by| Rooms::new(self, on_host, room, by);
+        let stored = by(By::Stored);
         if self.estimator.is_cheap() {
             let is_first = stored.has_room(&first);
             return if is_first { Some(first) } else { stored.level().map(place) };
         }
         stored.fill(0)?;
-        let rooms = Rooms::new(self, on_host, room, true);
-        let mut placement = match rooms.has_room(&first) {
+        let level = || by(By::Likeness).level().or_else(|| by(By::Proof).level()).map(place);
+        let mut placement = match by(By::Proof).has_room(&first) {
             true => first.clone(),
-            false => place(rooms.level()?),
+            false => level()?,
         };
         for _ in 0..GRAPHS {
             let was_known = self.is_known(&placement, on_host);
@@ -162,15 +174,14 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
             if was_known {
                 return None;
             }
-            placement = place(Rooms::new(self, on_host, room, true).level()?);
+            placement = level()?;
         }
         None
     }
 
-    /// Whether some division leaves every device `room` if computing takes what is `known` of it, or
-    /// nothing.
-    pub fn may_divide(&self, on_host: OnHost, room: Room, known: bool) -> bool {
-        Rooms::new(self, on_host, room, known).fill(0).is_some()
+    /// Whether some division leaves every device `room` if computing takes what is known of it.
+    pub fn may_divide(&self, on_host: OnHost, room: Room, by: By) -> bool {
+        Rooms::new(self, on_host, room, by).fill(0).is_some()
     }
 
     /// Learns what computing takes under `placement`, unless a placement like it is known.
@@ -228,7 +239,7 @@ fn smaller(a: &mut Interval<Bytes>, b: Interval<Bytes>) {
 }
 
 impl<'a, E: LoadEstimator> Rooms<'a, E> {
-    fn new(divider: &'a Divider<'a, E>, on_host: OnHost, room: Room, known: bool) -> Rooms<'a, E> {
+    fn new(divider: &'a Divider<'a, E>, on_host: OnHost, room: Room, by: By) -> Rooms<'a, E> {
         let mut rooms = Rooms {
             divider,
             on_host,
@@ -239,7 +250,14 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             addons: vec![Default::default(); divider.devices],
         };
         let all = divider.known.borrow();
-        let alike = all.iter().filter(|one| known && one.on_host.is_like(on_host));
+        let alike = all.iter().filter(|one| match by {
+            By::Stored => false,
+            By::Likeness => one.on_host.is_like(on_host),
+            // What is copied from the host is not the same with other layers there.
+            By::Proof => {
+                one.on_host.is_like(on_host) && (one.share.device > 0 || one.on_host == on_host)
+            }
+        });
         for Known { on_host: other, share, kinds, beside } in alike {
             let Beside { computing, addons } = *beside;
             if *other == on_host

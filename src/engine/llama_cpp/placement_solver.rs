@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use super::layer_division::{Beside, Divider, OnHost, Room, Share};
+use super::layer_division::{Beside, By, Divider, OnHost, Room, Share};
 use super::placement::Placement;
 use super::tensor_split::Division;
 use crate::engine::run::Effort;
@@ -324,7 +324,8 @@ impl<E: LoadEstimator> HostSearch<'_, E> {
     ) -> bool {
         if self.is_free {
             let on_host = leaves.on_host(n);
-            return self.divider.may_divide(on_host, standard.room, computing.is_some());
+            let by = if computing.is_some() { By::Likeness } else { By::Stored };
+            return self.divider.may_divide(on_host, standard.room, by);
         }
         let computing = computing.unwrap_or_default();
         let bound = self.estimator.lower_bound(&self.placed(leaves, n));
