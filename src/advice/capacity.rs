@@ -361,7 +361,11 @@ impl<'a> Capacity<'a> {
         {
             near = predicted(there.as_ref(), near, near);
         }
-        last_true_near(fitting, most, near, 1, &|n| placed(n).is_some())
+        let fits = |n| {
+            let (context, users) = at(n);
+            placed(n).is_some_and(|run| free(&run.loads(context, users)) >= 0)
+        };
+        last_true_near(fitting, most, near, 1, &fits)
     }
 
     fn asked(&self) -> &dyn Run {

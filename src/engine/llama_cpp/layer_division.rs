@@ -90,12 +90,28 @@ struct Known {
     beside: Beside,
 }
 
-/// Kinds of layers on a device, in the order in which they come first.
+/// What computing on a device depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The first device, which also computes what is on the host.
+    First,
+    /// A repeating layer.
+    Layer {
+        kind: usize,
+        has_host_experts: bool,
+        /// Whether it reads the cache of a layer before those of its device.
+        borrows: bool,
+    },
+    /// The output layer.
+    Output,
+}
+
+/// The kinds on a device, in the order in which they come first.
 #[derive(Clone, Default, PartialEq, Eq)]
-struct Kinds(Vec<usize>);
+struct Kinds(Vec<Kind>);
 
 impl Kinds {
-    fn add(&mut self, kind: usize) -> bool {
+    fn add(&mut self, kind: Kind) -> bool {
         let is_new = !self.0.contains(&kind);
         if is_new {
             self.0.push(kind);
@@ -104,7 +120,11 @@ impl Kinds {
     }
 
     fn is_like(&self, other: &Kinds) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().all(|kind| other.0.contains(kind))
+        self.0.len() == other.0.len() && self.is_within(other)
+    }
+
+    fn is_within(&self, other: &Kinds) -> bool {
+        self.0.iter().all(|kind| other.0.contains(kind))
     }
 }
 
@@ -130,24 +150,40 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         })
     }
 
-    /// What a layer adds to the kinds of its device. The output layer is of its own.
-    fn kind(&self, il: u64, on_host: OnHost) -> usize {
-        let all = self.layers as usize;
+    /// What a layer adds to the kinds of a device whose first layer is `start`.
+    fn kind(&self, il: u64, start: u64, on_host: OnHost) -> Kind {
         match il + 1 == self.layers {
-            true => all,
-            false => self.estimator.kind(il) + if il < on_host.experts { all + 2 } else { 0 },
+            true => Kind::Output,
+            false => Kind::Layer {
+                kind: self.estimator.kind(il),
+                has_host_experts: il < on_host.experts,
+                borrows: self.estimator.cache_layer(il) < start,
+            },
         }
     }
 
-    /// What a device is before it has layers: the first one also computes what is on the host.
+    /// What a device is before it has layers.
     fn no_kinds(&self, device: usize) -> Kinds {
-        Kinds(if device == 0 { vec![self.layers as usize + 1] } else { Vec::new() })
+        Kinds(if device == 0 { vec![Kind::First] } else { Vec::new() })
     }
 
     fn kinds(&self, share: &Share, on_host: OnHost) -> Kinds {
         let mut kinds = self.no_kinds(share.device);
-        share.layers.clone().for_each(|il| _ = kinds.add(self.kind(il, on_host)));
+        let Range { start, .. } = share.layers;
+        share.layers.clone().for_each(|il| _ = kinds.add(self.kind(il, start, on_host)));
         kinds
+    }
+
+    /// Layers whose caches others read: one on another device gets a copy.
+    fn lenders(&self) -> Vec<u64> {
+        let mut lenders = Vec::new();
+        for il in 0..self.layers - 1 {
+            let lender = self.estimator.cache_layer(il);
+            if lender != il && !lenders.contains(&lender) {
+                lenders.push(lender);
+            }
+        }
+        lenders
     }
 
     /// Returns a division that leaves every device `room`, with the layers `on_host` left out; `first`
@@ -221,15 +257,17 @@ struct Rooms<'a, E> {
     divider: &'a Divider<'a, E>,
     on_host: OnHost,
     room: Room,
+    by: By,
     /// What computing takes with layers for which it is known, by the first of them: whether they are
     /// on the first device, and where they end.
     exact: Vec<Vec<(bool, u64, Interval<Bytes>)>>,
     /// The least that it took with these kinds, and no others.
     sets: Vec<(Kinds, Interval<Bytes>)>,
     /// The least that it took with each kind, and maybe others.
-    kinds: Vec<(usize, Interval<Bytes>)>,
+    kinds: Vec<(Kind, Interval<Bytes>)>,
     /// Add-ons of each device, without the output layer and with it.
     addons: Vec<[Interval<Bytes>; 2]>,
+    lenders: Vec<u64>,
 }
 
 fn smaller(a: &mut Interval<Bytes>, b: Interval<Bytes>) {
@@ -244,10 +282,12 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             divider,
             on_host,
             room,
+            by,
             exact: vec![Vec::new(); divider.layers as usize + 1],
             sets: Vec::new(),
             kinds: Vec::new(),
             addons: vec![Default::default(); divider.devices],
+            lenders: divider.lenders(),
         };
         let all = divider.known.borrow();
         let alike = all.iter().filter(|one| match by {
@@ -289,37 +329,47 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         rooms
     }
 
-    /// The room of a device with `share` of the layers, which are of these kinds; `at_least` is what
-    /// computing takes with one kind of them.
-    fn room(&self, share: &Share, kinds: &Kinds, at_least: Interval<Bytes>) -> i64 {
+    /// What computing is taken to take on a device with these kinds: what it took with them, or else
+    /// with each of them and others; for a proof, at least what it took with some of them alone.
+    fn computing(&self, kinds: &Kinds) -> Interval<Bytes> {
+        if let Some((_, computing)) = self.sets.iter().find(|(set, _)| set.is_like(kinds)) {
+            return *computing;
+        }
+        let most = |each: &mut dyn Iterator<Item = Interval<Bytes>>| {
+            each.max_by_key(|computing| computing.expected).unwrap_or_default()
+        };
+        match self.by {
+            By::Stored => Interval::default(),
+            By::Proof => {
+                let some = self.sets.iter().filter(|(set, _)| set.is_within(kinds));
+                most(&mut some.map(|(_, computing)| *computing))
+            }
+            By::Likeness => {
+                let known = self.kinds.iter().filter(|(kind, _)| kinds.0.contains(kind));
+                most(&mut known.map(|(_, computing)| *computing))
+            }
+        }
+    }
+
+    /// The room of a device with `share` of the layers, if computing takes as much as that; unless it
+    /// is known.
+    fn room(&self, share: &Share, computing: Interval<Bytes>) -> i64 {
         let Share { device, layers, .. } = share;
         let mut exact = self.exact.get(layers.start as usize).into_iter().flatten();
         let exact =
             exact.find(|(is_first, end, _)| *is_first == (*device == 0) && *end == layers.end);
-        let computing = exact.map(|(_, _, computing)| *computing).or_else(|| {
-            let (_, computing) = self.sets.iter().find(|(set, _)| set.is_like(kinds))?;
-            Some(*computing)
-        });
-        let computing = computing.unwrap_or(at_least);
+        let computing = exact.map_or(computing, |(_, _, computing)| *computing);
         let least = self.divider.estimator.least_computing(share.has_output);
         let computing = if computing.high < least.high { least } else { computing };
-        let addons = self.addons[share.device][usize::from(share.has_output)];
+        let addons = self.addons[*device][usize::from(share.has_output)];
         let beside = Beside { computing, addons };
         (self.room)(&self.divider.estimator.load_of(share, self.on_host, beside))
-    }
-
-    /// What computing takes at least with layers of a kind.
-    fn of_kind(&self, kind: usize) -> Interval<Bytes> {
-        let known = self.kinds.iter().find(|(one, _)| *one == kind);
-        known.map(|(_, computing)| *computing).unwrap_or_default()
     }
 
     fn has_room(&self, placement: &Placement) -> bool {
         self.divider.shares(placement).all(|share| {
             let kinds = self.divider.kinds(&share, self.on_host);
-            let each = kinds.0.iter().map(|kind| self.of_kind(*kind));
-            let at_least = each.max_by_key(|computing| computing.expected);
-            self.room(&share, &kinds, at_least.unwrap_or_default()) >= 0
+            self.room(&share, self.computing(&kinds)) >= 0
         })
     }
 
@@ -328,33 +378,38 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         self.on_host.layers.min(self.divider.layers)
     }
 
-    /// A device without layers.
-    fn empty(&self, device: usize, start: u64) -> (Kinds, Interval<Bytes>, i64) {
-        let kinds = self.divider.no_kinds(device);
-        let computing = kinds.0.first().map(|kind| self.of_kind(*kind)).unwrap_or_default();
-        let room = self.room(&self.divider.share(device, start..start), &kinds, computing);
-        (kinds, computing, room)
+    /// The room of a device without layers.
+    fn empty(&self, device: usize, start: u64) -> i64 {
+        let computing = self.computing(&self.divider.no_kinds(device));
+        self.room(&self.divider.share(device, start..start), computing)
     }
 
     /// Layers on each device that leave it `least` bytes; `None` if there is no such division.
     fn fill(&self, least: i64) -> Option<Vec<u64>> {
+        // A device may be better left before a layer whose cache those after it read.
+        let mut stops = self.lenders.iter().map(|lender| Some(*lender));
+        self.fill_up(least, None).or_else(|| stops.find_map(|stop| self.fill_up(least, stop)))
+    }
+
+    /// The same with as many layers on each device as there is room for, but no device that has
+    /// layers before `stop` has that one.
+    fn fill_up(&self, least: i64, stop: Option<u64>) -> Option<Vec<u64>> {
         let Divider { devices, layers, .. } = *self.divider;
         let mut start = self.start();
         let mut counts = Vec::with_capacity(devices);
         for device in 0..devices {
-            let (mut kinds, mut computing, room) = self.empty(device, start);
-            if room < least {
+            if self.empty(device, start) < least {
                 return None;
             }
+            let mut kinds = self.divider.no_kinds(device);
+            let mut computing = Interval::default();
             let mut end = start;
-            while end < layers {
-                let kind = self.divider.kind(end, self.on_host);
+            while end < layers && (stop != Some(end) || end == start) {
+                let kind = self.divider.kind(end, start, self.on_host);
                 if kinds.add(kind) {
-                    let more = self.of_kind(kind);
-                    computing = if more.expected > computing.expected { more } else { computing };
+                    computing = self.computing(&kinds);
                 }
-                let share = self.divider.share(device, start..end + 1);
-                if self.room(&share, &kinds, computing) < least {
+                if self.room(&self.divider.share(device, start..end + 1), computing) < least {
                     break;
                 }
                 end += 1;
@@ -370,7 +425,7 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
     fn level(&self) -> Option<Vec<u64>> {
         let mut best = self.fill(0)?;
         let start = self.start();
-        let most = (0..self.divider.devices).map(|device| self.empty(device, start).2).min()?;
+        let most = (0..self.divider.devices).map(|device| self.empty(device, start)).min()?;
         let (mut low, mut high) = (0_i64, most.saturating_add(1));
         for _ in 0..HALVINGS {
             let middle = low.midpoint(high);

@@ -163,6 +163,11 @@ pub trait LoadEstimator {
     /// Returns a number that is the same for repeating layers that are equal.
     fn kind(&self, il: u64) -> usize;
 
+    /// Returns the layer whose cache layer `il` uses: mostly its own.
+    fn cache_layer(&self, il: u64) -> u64 {
+        il
+    }
+
     /// Whether loads are as cheap as their bound.
     fn is_cheap(&self) -> bool {
         false
@@ -406,10 +411,8 @@ impl<E: LoadEstimator> HostSearch<'_, E> {
     fn tried(&self, leaves: Leaves, standard: Standard) -> Option<Solution> {
         let high = if self.request.effort == Effort::Thorough { self.most(leaves) } else { 0 };
         // Where the RAM is too small for the least of it, no graph need be placed.
-        let runs = |n: &u64| {
-            let bound = self.estimator.lower_bound(&self.placed(leaves, *n));
-            self.request.is_shared || bound.host.fits_expectedly()
-        };
+        let runs =
+            |n: &u64| self.estimator.lower_bound(&self.placed(leaves, *n)).host.fits_expectedly();
         let mut placements =
             (1..=high).filter(runs).filter_map(|n| self.relieving(leaves, n, standard));
         let fits = |placement: &Placement| self.estimator.satisfies(standard.machine, placement);

@@ -8,6 +8,7 @@ use super::checks;
 use super::flags::Placed;
 use super::front_ends::{FrontEnd, physical_batch};
 use super::gguf_file::GgufFile;
+use super::graph;
 use super::kv_cache::LayerState;
 use super::layer_division::{Beside, OnHost, Share};
 use super::memory::{GgufOnMachine, ModelByLayer, PlacedModel};
@@ -139,6 +140,10 @@ impl LoadEstimator for PlacementEstimator<'_> {
     fn kind(&self, il: u64) -> usize {
         let kinds = self.gguf.file.graphs.kinds(self.gguf.file.architecture());
         kinds.get(il as usize).copied().unwrap_or_default()
+    }
+
+    fn cache_layer(&self, il: u64) -> u64 {
+        graph::cache_layer(self.gguf.file.architecture(), il as usize) as u64
     }
 
     fn least_computing(&self, has_output: bool) -> Interval<Bytes> {
