@@ -156,8 +156,13 @@ fn a_line_of_a_batch_places_few_graphs() {
     let (graphs, tensors) = (placed_graphs(), placed_tensors());
     let mut cells = 0;
     for line in mixed::lines(LINES as usize) {
+        let before = (placed_graphs(), placed_tensors());
         let (scenario, _) = Scenario::from_query(&line);
         cells += ranking::report_with(&prepared, &scenario, Vec::new()).cells.len() as u64;
+        if env::var_os("HEADROOM_QUESTIONS").is_some() {
+            let (graphs, tensors) = (placed_graphs() - before.0, placed_tensors() - before.1);
+            println!("{tensors:>9} tensors, {graphs:>3} graphs: {line}");
+        }
     }
     let (graphs, tensors) = (placed_graphs() - graphs, placed_tensors() - tensors);
     println!("{LINES} lines, {cells} answered: {graphs} graphs of {tensors} tensors");

@@ -293,9 +293,13 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         let alike = all.iter().filter(|one| match by {
             By::Stored => false,
             By::Likeness => one.on_host.is_like(on_host),
-            // What is copied from the host is not the same with other layers there.
+            // What the first device copies from the host is not the same with other layers there.
             By::Proof => {
-                one.on_host.is_like(on_host) && (one.share.device > 0 || one.on_host == on_host)
+                let is_copied_alike = |one: &Known| {
+                    let copied = |on_host| divider.estimator.copied(on_host);
+                    one.on_host == on_host || copied(one.on_host) == copied(on_host)
+                };
+                one.on_host.is_like(on_host) && (one.share.device > 0 || is_copied_alike(one))
             }
         });
         for Known { on_host: other, share, kinds, beside } in alike {

@@ -11,6 +11,7 @@ use crate::engine::split_by_memory::split_by_memory;
 use crate::hardware::{Load, Loads};
 use crate::report::PlacementReason;
 use crate::scenario::{Offload, SplitMode};
+use crate::sort;
 use crate::units::{Bytes, Interval};
 
 /// Layers on each device when `layers` of them are split in proportion to `shares`. As in
@@ -100,6 +101,22 @@ impl LayerSizes {
         self.layers.iter().chain(&self.experts).copied().sum::<Bytes>() + self.output
     }
 
+    /// The sizes that there are among the layers on the host, or their experts, in any order, and that
+    /// of the last one: a copy on a device reuses the memory of the one before it.
+    pub fn distinct(&self, on_host: OnHost) -> Vec<(Bytes, Bytes)> {
+        let layers = self.layers.iter().zip(&self.experts).enumerate();
+        let on_host = layers.map_while(|(il, (layer, experts))| match il as u64 {
+            il if il < on_host.layers => Some((*layer, *experts)),
+            il if il < on_host.experts => Some((Bytes::ZERO, *experts)),
+            _ => None,
+        });
+        let mut sizes: Vec<(Bytes, Bytes)> = on_host.collect();
+        let last = sizes.last().copied();
+        sort::distinct(&mut sizes);
+        sizes.extend(last);
+        sizes
+    }
+
     /// One past the last layer with routed experts.
     fn expert_layers(&self) -> u64 {
         let last = self.experts.iter().rposition(|bytes| *bytes > Bytes::ZERO);
@@ -162,6 +179,9 @@ pub trait LoadEstimator {
 
     /// Returns a number that is the same for repeating layers that are equal.
     fn kind(&self, il: u64) -> usize;
+
+    /// Returns a number that is the same where a device copies the same weights from the host.
+    fn copied(&self, on_host: OnHost) -> u64;
 
     /// Returns the layer whose cache layer `il` uses: mostly its own.
     fn cache_layer(&self, il: u64) -> u64 {
@@ -588,6 +608,10 @@ mod tests {
 
         fn kind(&self, _il: u64) -> usize {
             0
+        }
+
+        fn copied(&self, on_host: OnHost) -> u64 {
+            on_host.layers.max(on_host.experts)
         }
 
         fn least_computing(&self, _has_output: bool) -> Interval<Bytes> {

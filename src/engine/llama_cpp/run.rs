@@ -1,6 +1,7 @@
 //! A model under llama.cpp: placed, and billed at any context and number of users.
 
 use std::cell::OnceCell;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::addons::LlamaCppAddons;
@@ -140,6 +141,17 @@ impl LoadEstimator for PlacementEstimator<'_> {
     fn kind(&self, il: u64) -> usize {
         let kinds = self.gguf.file.graphs.kinds(self.gguf.file.architecture());
         kinds.get(il as usize).copied().unwrap_or_default()
+    }
+
+    fn copied(&self, on_host: OnHost) -> u64 {
+        let file = self.gguf.file;
+        let kinds = file.graphs.kinds(file.architecture());
+        let layers = on_host.layers.max(on_host.experts).min(kinds.len() as u64) as usize;
+        let firsts = kinds[..layers].iter().enumerate().filter(|(il, kind)| il == *kind).count();
+        let mut hasher = DefaultHasher::new();
+        (firsts, kinds.get(layers.wrapping_sub(1))).hash(&mut hasher);
+        (on_host.layers > kinds.len() as u64, file.sizes.distinct(on_host)).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn cache_layer(&self, il: u64) -> u64 {
