@@ -51,6 +51,10 @@ const GRAPHS: usize = 6;
 /// How often the room that every device is left with is halved: to 1 in 4,096 of a device's memory.
 const HALVINGS: usize = 12;
 
+/// By how much less computing may take with other layers of the same kinds: their order leaves other
+/// gaps, up to 4 % in Jamba, and a single one leaves none.
+const ELSEWHERE: f64 = 0.125;
+
 /// What a device holds beside what is stored of its layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Beside {
@@ -336,19 +340,19 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
     /// What computing is taken to take on a device with these kinds: what it took with them, or else
     /// with each of them and others; for a proof, at least what it took with some of them alone.
     fn computing(&self, kinds: &Kinds) -> Interval<Bytes> {
-        if let Some((_, computing)) = self.sets.iter().find(|(set, _)| set.is_like(kinds)) {
-            return *computing;
-        }
         let most = |each: &mut dyn Iterator<Item = Interval<Bytes>>| {
             each.max_by_key(|computing| computing.expected).unwrap_or_default()
         };
-        match self.by {
-            By::Stored => Interval::default(),
-            By::Proof => {
+        let same = self.sets.iter().find(|(set, _)| set.is_like(kinds));
+        match (self.by, same) {
+            (By::Stored, _) => Interval::default(),
+            (By::Proof, _) => {
                 let some = self.sets.iter().filter(|(set, _)| set.is_within(kinds));
-                most(&mut some.map(|(_, computing)| *computing))
+                let least = |bytes: Bytes| bytes.scale(1.0 - ELSEWHERE);
+                most(&mut some.map(|(_, computing)| computing.map(least)))
             }
-            By::Likeness => {
+            (By::Likeness, Some((_, computing))) => *computing,
+            (By::Likeness, None) => {
                 let known = self.kinds.iter().filter(|(kind, _)| kinds.0.contains(kind));
                 most(&mut known.map(|(_, computing)| *computing))
             }
@@ -439,5 +443,151 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             }
         }
         Some(best)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hardware::Loads;
+
+    /// Layers of different sizes, of which some share one cache: where one reads it on another device,
+    /// computing takes a copy.
+    struct Layers {
+        sizes: Vec<u64>,
+        memory: Vec<u64>,
+        lender: u64,
+        copy: u64,
+    }
+
+    impl Layers {
+        fn cache_of(&self, il: u64) -> u64 {
+            let borrows = il > self.lender && il + 1 < self.sizes.len() as u64;
+            if borrows && il.is_multiple_of(2) { self.lender } else { il }
+        }
+
+        fn computing(&self, layers: &Range<u64>) -> u64 {
+            let copies = layers.clone().any(|il| self.cache_of(il) < layers.start);
+            let output = u64::from(layers.end == self.sizes.len() as u64 && !layers.is_empty());
+            u64::from(!layers.is_empty()) + 3 * output + if copies { self.copy } else { 0 }
+        }
+
+        fn load(&self, device: usize, layers: &Range<u64>, computing: u64) -> Load {
+            let stored: u64 = layers.clone().map(|il| self.sizes[il as usize]).sum();
+            Load::new(Interval::exact(Bytes(stored + computing)), Bytes(self.memory[device]))
+        }
+    }
+
+    impl LoadEstimator for Layers {
+        fn loads(&self, placement: &Placement) -> Loads {
+            let mut start = 0;
+            let devices = placement.device_layers.iter().enumerate().map(|(device, count)| {
+                let layers = start..start + count;
+                start = layers.end;
+                self.load(device, &layers, self.computing(&layers))
+            });
+            let devices = devices.collect();
+            Loads { devices, host: Load::new(Interval::default(), Bytes::ZERO) }
+        }
+
+        fn lower_bound(&self, placement: &Placement) -> Loads {
+            self.loads(placement)
+        }
+
+        fn loads_and_beside(&self, placement: &Placement) -> (Loads, Vec<Beside>) {
+            let mut start = 0;
+            let beside = placement.device_layers.iter().map(|count| {
+                let layers = start..start + count;
+                start = layers.end;
+                let computing = Interval::exact(Bytes(self.computing(&layers)));
+                Beside { computing, ..Beside::default() }
+            });
+            (self.loads(placement), beside.collect())
+        }
+
+        fn least_computing(&self, _has_output: bool) -> Interval<Bytes> {
+            Interval::default()
+        }
+
+        fn load_of(&self, share: &Share, _on_host: OnHost, beside: Beside) -> Load {
+            self.load(share.device, &share.layers, beside.computing.expected.0)
+        }
+
+        fn kind(&self, il: u64) -> usize {
+            usize::from(self.cache_of(il) != il)
+        }
+
+        fn copied(&self, _on_host: OnHost) -> u64 {
+            0
+        }
+
+        fn cache_layer(&self, il: u64) -> u64 {
+            self.cache_of(il)
+        }
+    }
+
+    /// Every division of `layers` over `devices`.
+    fn all_divisions(layers: u64, devices: usize) -> Vec<Vec<u64>> {
+        if devices == 1 {
+            return vec![vec![layers]];
+        }
+        let first = 0..=layers;
+        let with = |count| {
+            let rest = all_divisions(layers - count, devices - 1).into_iter();
+            rest.map(move |rest| std::iter::once(count).chain(rest).collect())
+        };
+        first.flat_map(with).collect()
+    }
+
+    #[test]
+    fn a_division_is_found_wherever_there_is_one() {
+        let mut state = 7u64;
+        let mut draw = move |n: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        let (mut found, mut missing) = (0, 0);
+        for _ in 0..400 {
+            let layers = 6 + draw(4);
+            let sizes: Vec<u64> = (0..layers).map(|_| 2 + draw(9)).collect();
+            let devices = 2 + draw(3) as usize;
+            let fair = sizes.iter().sum::<u64>() / devices as u64;
+            let memory = (0..devices).map(|_| fair / 2 + draw(fair + 4)).collect();
+            let (lender, copy) = (draw(layers), draw(12));
+            let estimator = Layers { sizes, memory, lender, copy };
+            let divider = Divider::new(&estimator, devices, layers);
+            let room: Room = |load| load.usable.minus(load.used.expected);
+            let place = |device_layers| Placement { device_layers, ..Placement::default() };
+            let fits = |placement: &Placement| {
+                estimator.loads(placement).devices.iter().all(|load| room(load) >= 0)
+            };
+            let mut first = vec![0; devices];
+            first[0] = layers;
+            let solved = divider.divide(place(first), OnHost::default(), room);
+            let exists = all_divisions(layers, devices).into_iter().map(place).any(|p| fits(&p));
+            assert_eq!(solved.is_some(), exists, "{:?} {:?}", estimator.sizes, estimator.memory);
+            assert!(solved.is_none_or(|placement| fits(&placement)));
+            *(if exists { &mut found } else { &mut missing }) += 1;
+        }
+        assert!(found > 50 && missing > 50, "{found} have one, {missing} have none");
+    }
+
+    #[test]
+    fn devices_are_left_with_room_as_even_as_can_be() {
+        let sizes = vec![4; 12];
+        let estimator = Layers { sizes, memory: vec![40, 20, 60], lender: 11, copy: 0 };
+        let divider = Divider::new(&estimator, 3, 12);
+        let room: Room = |load| load.usable.minus(load.used.expected);
+        let first = Placement { device_layers: vec![0, 12, 0], ..Placement::default() };
+        let placement = divider.divide(first, OnHost::default(), room).unwrap();
+        let least = |placement: &Placement| {
+            estimator.loads(placement).devices.iter().map(room).min().unwrap()
+        };
+        let best = all_divisions(12, 3)
+            .into_iter()
+            .map(|device_layers| least(&Placement { device_layers, ..Placement::default() }));
+        assert_eq!(least(&placement), best.max().unwrap(), "{placement:?}");
     }
 }
