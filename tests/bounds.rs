@@ -58,7 +58,7 @@ const DEAR_REPORTS: &[&str] = &[
 /// and the megabytes that it needs: of many users each has tensors of its own in sparse attention.
 /// They must not grow.
 const TOO_DEAR: &[(&str, u64, usize)] =
-    &[("model=minimax-m3&hw=h200-sxm*8&users=256&quant=Q4_K_M", 6, 121)];
+    &[("model=minimax-m3&hw=h200-sxm*8&users=256&quant=Q4_K_M", 6, 50)];
 
 /// What an answer cost.
 struct Cost {

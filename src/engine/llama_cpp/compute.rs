@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::ggml::{BufferSizes, BufferType, ContextRange, Graph};
+use super::ggml::{BufferSizes, BufferType, ContextRange, Graph, Outline};
 use super::gguf_tensor::{DEVICE_ALIGNMENT, HOST_ALIGNMENT, Weight};
 use super::graph::{self, Batch};
 use super::kv_cache;
@@ -60,14 +60,19 @@ pub(super) fn pass(
     (span, is_needed): (ContextRange, bool),
 ) -> BufferSizes {
     let build = |batch: &Batch| graph::build(model, batch, placement, SPARE.take());
+    let step = if span.on > 0 { 1 } else { -1 };
+    let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
+    let next = || build(&Batch { cells: batch.cells.with(full), ..*batch }).outlined();
+    // The neighbour comes first, so that no two large graphs are there at once.
+    let has_span = span != ContextRange::HERE;
+    let neighbour = (has_span && is_needed).then(next);
     let mut graph = build(batch);
-    if span != ContextRange::HERE && (is_needed || graph.is_small()) {
-        let step = if span.on > 0 { 1 } else { -1 };
-        let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
-        let neighbour = Batch { cells: batch.cells.with(full), ..*batch };
-        let neighbour = build(&neighbour);
+    let neighbour = neighbour.or_else(|| (has_span && graph.is_small()).then(next));
+    if let Some(neighbour) = neighbour {
         graph.grow(&neighbour, step, span);
-        keep(neighbour);
+        if let Outline::Whole(neighbour) = neighbour {
+            keep(*neighbour);
+        }
     }
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });

@@ -15,6 +15,8 @@ mod allocate;
 mod schedule;
 mod size;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use allocate::Life;
 pub(super) use size::ContextRange;
 use size::Size;
@@ -41,7 +43,7 @@ const NO_TENSOR: u32 = u32::MAX;
 const MAX_SOURCES: usize = 7;
 
 /// How a tensor gets its memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     /// Set from outside before the graph runs.
     Input,
@@ -66,7 +68,7 @@ enum Kind {
 }
 
 /// Where the scheduler prefers to run an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum BackendPreference {
     /// On the backend of its weights.
     Weights,
@@ -92,7 +94,7 @@ impl BackendPreference {
 }
 
 /// The properties of a tensor that scheduling reads often; sizes are in [`Extent`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Tensor {
     kind: Kind,
     preference: BackendPreference,
@@ -112,7 +114,7 @@ struct Tensor {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Extent {
+pub(super) struct Extent {
     /// Dimensions, innermost first.
     shape: [u64; 4],
     /// Bytes to allocate.
@@ -172,6 +174,14 @@ pub(super) struct Graph {
     steps: Vec<u32>,
     copies: Vec<u32>,
     lives: Vec<Life>,
+}
+
+/// A graph of a neighbouring context.
+pub(super) enum Outline {
+    /// All of it.
+    Whole(Box<Graph>),
+    /// A hash of how it is built, and the sizes of its tensors.
+    Sizes(u64, Vec<Extent>),
 }
 
 fn product(numbers: impl IntoIterator<Item = u64>) -> u64 {
@@ -384,12 +394,33 @@ impl Graph {
         }
     }
 
+    /// What [`Graph::grow`] needs of a graph, in a third of its memory if it is large.
+    pub(super) fn outlined(self) -> Outline {
+        match self.is_small() {
+            true => Outline::Whole(Box::new(self)),
+            false => Outline::Sizes(self.build(), self.extents),
+        }
+    }
+
+    /// A number that graphs share that are built in the same way.
+    fn build(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.tensors, &self.order, &self.inputs, &self.outputs).hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// Derives the growth of tensors from `next`, the graph one step of context further on (-1:
     /// back), valid within `span`. If the graphs are built differently or blocks do not stay
     /// aligned, the graph remains valid for its own context only.
-    pub(super) fn grow(&mut self, next: &Graph, step: i64, span: ContextRange) {
-        let is_same = (&self.tensors, &self.order, &self.inputs, &self.outputs)
-            == (&next.tensors, &next.order, &next.inputs, &next.outputs);
+    pub(super) fn grow(&mut self, next: &Outline, step: i64, span: ContextRange) {
+        let (is_same, extents) = match next {
+            Outline::Whole(next) => {
+                let is_same = (&self.tensors, &self.order, &self.inputs, &self.outputs)
+                    == (&next.tensors, &next.order, &next.inputs, &next.outputs);
+                (is_same, &next.extents)
+            }
+            Outline::Sizes(build, extents) => (self.build() == *build, extents),
+        };
         if !is_same {
             return;
         }
@@ -403,7 +434,7 @@ impl Graph {
             }
             (bytes % MOST_ALIGNMENT == 0).then_some(Growth { bytes, shape })
         };
-        for extents in self.extents.iter().zip(&next.extents) {
+        for extents in self.extents.iter().zip(extents) {
             match growth(extents) {
                 Some(growth) => self.growth.push(growth),
                 None => return self.growth.clear(),
