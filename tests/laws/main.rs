@@ -80,6 +80,9 @@ const MENDED: &[&str] = &[
     "model=lfm2.5-2.6b&hw=rx-9050-8gb&quant=IQ2_KS&engine=llama.cpp&ctx=107777&users=11",
     // A layer that reads the cache of one on another device gets a copy of it.
     "model=gemma-3n-e4b-it&hw=gtx-1070*4&quant=Q4_1&engine=ik_llama.cpp&ubatch=1",
+    // Of several machines with one memory each, the fullest counts.
+    "model=mistral-7b-v0.1&hw=nvidia-n1x*2&quant=UD-Q4_K_M&engine=llama.cpp&users=15",
+    "model=ornith-1.5-35b-a3b&hw=apple-a18-pro-macbook-neo*6&quant=UD-IQ1_M&engine=ik_llama.cpp&users=5",
     // Layers of the same kinds leave other gaps in another order.
     "model=ai21-jamba2-mini&hw=rtx-2080-ti*6&quant=UD-IQ4_NL_XL&engine=llama.cpp",
     "model=e5-mistral-7b-instruct&hw=rtx-3070-laptop*32&quant=UD-Q4_K_L&engine=lmstudio",

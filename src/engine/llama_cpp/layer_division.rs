@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::placement::Placement;
 use super::placement_solver::LoadEstimator;
-use crate::hardware::Load;
+use crate::hardware::{Load, Loads};
 use crate::units::{Bytes, Interval};
 
 /// What stays on the host: the first layers, and the experts of the first layers.
@@ -193,6 +193,17 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
     /// Returns a division that leaves every device `room`, with the layers `on_host` left out; `first`
     /// if that is one. `None` if there is none.
     pub fn divide(&self, first: Placement, on_host: OnHost, room: Room) -> Option<Placement> {
+        self.divide_well(first, on_host, room, |_| Some(true))
+    }
+
+    /// The same, and the loads are `good`; where `good` is none, those of no division are.
+    pub fn divide_well(
+        &self,
+        first: Placement,
+        on_host: OnHost,
+        room: Room,
+        good: impl Fn(&Loads) -> Option<bool>,
+    ) -> Option<Placement> {
         let place = |counts| Placement { device_layers: counts, ..first.clone() };
         let by = |by| Rooms::new(self, on_host, room, by);
         let stored = by(By::Stored);
@@ -208,13 +219,15 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         };
         for _ in 0..GRAPHS {
             let was_known = self.is_known(&placement, on_host);
-            if self.look(&placement, on_host).iter().all(|load| room(load) >= 0) {
+            let loads = self.look(&placement, on_host);
+            if loads.devices.iter().all(|load| room(load) >= 0) && good(&loads)? {
                 return Some(placement);
             }
-            if was_known {
+            let next = level()?;
+            if was_known && next == placement {
                 return None;
             }
-            placement = level()?;
+            placement = next;
         }
         None
     }
@@ -232,8 +245,8 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         }
     }
 
-    /// Loads of the devices under `placement`, of which is remembered what is not stored.
-    fn look(&self, placement: &Placement, on_host: OnHost) -> Vec<Load> {
+    /// Loads under `placement`, of which is remembered what is not stored.
+    fn look(&self, placement: &Placement, on_host: OnHost) -> Loads {
         let (loads, beside) = self.estimator.loads_and_beside(placement);
         let mut known = self.known.borrow_mut();
         for (share, beside) in self.shares(placement).zip(beside) {
@@ -243,7 +256,7 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
                 known.push(found);
             }
         }
-        loads.devices
+        loads
     }
 
     /// Whether all of `placement` was looked at.
@@ -449,7 +462,6 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hardware::Loads;
 
     /// Layers of different sizes, of which some share one cache: where one reads it on another device,
     /// computing takes a copy.

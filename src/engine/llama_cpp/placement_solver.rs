@@ -234,7 +234,7 @@ pub fn solve(
     let divider = Divider::new(estimator, memory.len(), all);
     let is_free = request.is_free(memory) && moves_layers(&whole);
     let other = |standard| match is_free {
-        true => divided(&divider, &whole, memory, estimator, standard),
+        true => divided(&divider, &whole, memory, (estimator, request.is_shared), standard),
         false if request.is_free(memory) => in_proportion(&whole, memory, estimator, standard),
         false => None,
     };
@@ -492,11 +492,16 @@ fn divided<E: LoadEstimator>(
     divider: &Divider<'_, E>,
     whole: &Placement,
     memory: &[Bytes],
-    estimator: &E,
+    (estimator, is_shared): (&E, bool),
     standard: Standard,
 ) -> Option<Placement> {
     let fits = |placement: &Placement| estimator.satisfies(standard.machine, placement);
-    let placement = divider.divide(whole.clone(), OnHost::default(), standard.room);
+    // In a memory that each device shares with its host, the fullest counts.
+    let good = |loads: &Loads| match (standard.machine)(loads) {
+        false if !is_shared => None,
+        is_good => Some(is_good),
+    };
+    let placement = divider.divide_well(whole.clone(), OnHost::default(), standard.room, good);
     placement.filter(fits).or_else(|| on_one_device(whole, memory).filter(fits))
 }
 

@@ -155,7 +155,11 @@ impl LoadEstimator for PlacementEstimator<'_> {
     }
 
     fn cache_layer(&self, il: u64) -> u64 {
-        graph::cache_layer(self.gguf.file.architecture(), il as usize) as u64
+        let architecture = self.gguf.file.architecture();
+        match il < architecture.n_layers() {
+            true => graph::cache_layer(architecture, il as usize) as u64,
+            false => il,
+        }
     }
 
     fn least_computing(&self, has_output: bool) -> Interval<Bytes> {
