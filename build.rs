@@ -39,6 +39,7 @@ fn main() {
         check_sources(&model.id, &[model.confidence], &models.sources);
     }
     encode("left_out", &models.left_out);
+    encode("never_released", &models.never_released);
     let builds: record::Builds = read("src/catalog/data/builds.json");
     for model in &builds.models {
         for file in &model.files {

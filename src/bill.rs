@@ -40,6 +40,12 @@ impl Line {
         Line { term, bytes, exact: false, formula, inputs: Vec::new(), source: source.into() }
     }
 
+    /// Creates a line for up to `most` bytes that are kept once prompts have been computed.
+    pub(crate) fn kept(most: Bytes, source: &'static str) -> Line {
+        let bytes = Interval { low: Bytes::ZERO, expected: Bytes::ZERO, high: most };
+        Line::fitted(Term::Kept, bytes, "kept", source)
+    }
+
     /// Sets the inputs of the formula.
     pub(crate) fn with(mut self, inputs: &[(&'static str, u64)]) -> Line {
         self.inputs = inputs.iter().map(|(name, value)| (*name, *value as f64)).collect();
@@ -72,7 +78,8 @@ pub(crate) struct DeviceLines {
 
 impl DeviceLines {
     fn load(&self, part: &InstalledDevice<'_>) -> Load {
-        part.load(Interval::independent(self.lines.iter().map(|line| line.bytes)), self.usable)
+        let needed = self.lines.iter().filter(|line| line.term != Term::Kept);
+        part.load(Interval::independent(needed.map(|line| line.bytes)), self.usable)
     }
 }
 

@@ -485,7 +485,7 @@ fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
                 "device_bytes": cell.device_bytes,
                 "quality": step.quality(Catalog::bundled()),
                 "is_other_model": step.changes.iter().any(Change::is_other_model),
-                "rent": step.rent(Catalog::bundled()).map(|offer| json!({
+                "rent": step.rent().map(|offer| json!({
                     "usd_per_hour": offer.usd_per_hour,
                     "provider": offer.provider,
                     "name": offer.name,

@@ -53,7 +53,10 @@ impl Bytes {
 
     /// This many bytes scaled by a ratio, rounded to the nearest byte.
     pub fn scale(self, ratio: f64) -> Bytes {
-        Bytes((self.0 as f64 * ratio).round().max(0.0) as u64)
+        match self.0 {
+            0 => Bytes::ZERO,
+            bytes => Bytes((bytes as f64 * ratio).round().max(0.0) as u64),
+        }
     }
 
     /// `self - other`, signed: negative where `other` is larger.
@@ -156,7 +159,10 @@ impl Interval<Bytes> {
             (expected + value.expected, low, high + square(value.high, value.expected))
         };
         let (expected, low, high) = values.into_iter().fold((Bytes::ZERO, 0.0, 0.0), sum);
-        let spread = |square: f64| Bytes(square.sqrt().round() as u64);
+        let spread = |square: f64| match square > 0.0 {
+            true => Bytes(square.sqrt().round() as u64),
+            false => Bytes::ZERO,
+        };
         Interval { low: expected - spread(low), expected, high: expected + spread(high) }
     }
 

@@ -83,8 +83,10 @@ fn assert_is_a_question(asked: &Asked) {
             _ if asked.query.contains(&format!("{key}=*")) => {}
             "model" => assert!(scenario.models.iter().all(|id| catalog.model(id).is_some())),
             "hw" => {
+                let is_known =
+                    |id: &str| catalog.device(id).is_some() || catalog.instance(id).is_some();
                 let mut devices = scenario.machines.iter().flat_map(|machine| &machine.devices);
-                assert!(devices.all(|device| catalog.device(&device.id).is_some()));
+                assert!(devices.all(|device| is_known(&device.id)));
             }
             "quant" => {
                 assert!(setting.text(&scenario).split(',').all(|q| Quant::parse(q).is_some()))
@@ -162,8 +164,7 @@ fn machines_of_clouds_and_overrides_are_understood() {
 
 #[test]
 fn names_that_were_never_released_are_told_as_such() {
-    let catalog = Catalog::bundled();
-    for never in &catalog.never_released {
+    for never in Catalog::never_released() {
         let asked = ask(&never.name);
         let choice = asked.choices.iter().find(|choice| choice.key == "model");
         let note = choice.and_then(|choice| choice.note.as_deref()).unwrap_or_default();

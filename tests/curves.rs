@@ -34,7 +34,7 @@ fn bill(cell: &Cell, device: Option<usize>) -> (&[BillItem], Interval<Bytes>, By
     match device {
         Some(i) => {
             let bill = &cell.devices[i];
-            (&bill.items, bill.used_bytes, bill.usable_bytes)
+            (&bill.items, bill.needed_bytes(), bill.usable_bytes)
         }
         None => (&cell.host.items, cell.host.used_bytes, cell.host.ram_bytes),
     }

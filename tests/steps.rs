@@ -195,12 +195,16 @@ fn keeps_its_promise(scenario: &Scenario, step: &Step) -> Result<(), &'static st
 }
 
 /// Whether `a` is as good as `b` in everything that a reader may care about, and better in something.
+///
+/// Another model gives up the one that was asked for, a rented machine costs money and another engine
+/// has to be set up: none of them stands for another.
 fn beats(a: &Step, b: &Step) -> bool {
     let respects = |step: &Step| {
         let Scenario { context, users, kv, machines, .. } = &step.scenario;
         let speed = &step.cell.speed;
         let devices: u32 = machines[0].devices.iter().map(|device| device.count).sum();
         let is = |verdict: Verdict| f64::from(step.cell.verdict <= verdict);
+        let changes = |is: fn(&Change) -> bool| step.changes.iter().any(is);
         [
             is(Verdict::Fits) + is(Verdict::Tight) + is(Verdict::Offload),
             speed.decode_tps.map_or(0.0, |tps| tps.expected),
@@ -214,10 +218,10 @@ fn beats(a: &Step, b: &Step) -> bool {
             kv.key.bits_per_value() + kv.value.bits_per_value(),
             -f64::from(devices),
             -(step.changes.len() as f64),
-            f64::from(!step.changes.iter().any(|change| {
-                change.is_other_model() || matches!(change, Change::Rent(_) | Change::Engine(_))
-            })),
-            f64::from(step.changes.iter().any(|change| matches!(change, Change::Newer(_)))),
+            -f64::from(changes(Change::is_other_model)),
+            -f64::from(changes(|change| matches!(change, Change::Rent(_)))),
+            -f64::from(changes(|change| matches!(change, Change::Engine(_)))),
+            f64::from(changes(|change| matches!(change, Change::Newer(_)))),
         ]
     };
     let (a, b) = (respects(a), respects(b));

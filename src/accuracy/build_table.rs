@@ -156,13 +156,14 @@ fn groups(cases: &[Comparison]) -> Vec<Group> {
 }
 
 fn row(case: &Comparison, notes: &Notes) -> Row {
-    let predicted = [case.predicted.low, case.predicted.expected, case.predicted.high];
     Row {
         engine: case.engine.clone(),
         figure: case.figure,
         family: case.family.clone(),
         subject: case.subject.clone(),
-        predicted: predicted.map(rounded),
+        low: rounded(case.predicted.low),
+        expected: rounded(case.predicted.expected),
+        high: rounded(case.predicted.high),
         measured: rounded(case.measured),
         error: rounded(case.error()),
         covered: case.covered(),

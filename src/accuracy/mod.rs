@@ -203,10 +203,13 @@ pub struct Summary {
     /// Number of comparisons within their interval.
     pub covered: usize,
     /// Median relative error.
+    #[serde(with = "crate::decimal")]
     pub median: f64,
     /// 90th percentile of the relative error.
+    #[serde(with = "crate::decimal")]
     pub p90: f64,
     /// Median width of the interval, as a share of the prediction.
+    #[serde(with = "crate::decimal")]
     pub width: f64,
 }
 

@@ -1,14 +1,15 @@
 //! The data of the accuracy page: every memory figure and the worst speeds with their predictions,
 //! summaries of groups, and the cases that are not compared.
 //!
-//! It is built natively from the cases, written as JSON and fetched by the page on demand, so that
-//! the cases do not add to the size of the app.
+//! It is built natively from the cases, encoded and fetched by the page on demand, so that the cases do
+//! not add to the size of the app; nor does reading JSON.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Figure, Subject, Summary};
+use crate::decimal::Decimal;
 
 /// The data of the accuracy page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,12 +19,26 @@ pub struct Table {
     /// Figures of speed.
     pub speed: Part,
     /// Reported runs and failures, by engine.
-    #[serde(default)]
     pub verdicts: Vec<Verdicts>,
     /// Cases that are not compared.
     pub left_out: Vec<LeftOut>,
     /// Sentences by key.
     pub reasons: BTreeMap<String, Reason>,
+}
+
+impl Table {
+    /// Decodes what [`Table::encode`] encoded; `None` if `bytes` are anything else.
+    pub fn decode(bytes: &[u8]) -> Option<Table> {
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// Encodes the table for the page.
+    ///
+    /// # Errors
+    /// A number has too many digits.
+    pub fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_allocvec(self)
+    }
 }
 
 /// How many of the reported runs and failures under an engine are called rightly.
@@ -56,21 +71,18 @@ pub struct Group {
     /// The kind of figure.
     pub figure: Figure,
     /// The device family, if the group is limited to one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
     /// Whether the figures were transcribed instead of copied from logs.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_hand: bool,
     /// Errors and coverage of the group.
     pub summary: Summary,
     /// Its figures, but for those that a group of one device family has.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub points: Vec<Point>,
 }
 
 /// A measured figure and what was expected, without what they are of.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(into = "(f64, f64, u8)", from = "(f64, f64, u8)")]
+#[serde(into = "(Decimal, Decimal, u8)", from = "(Decimal, Decimal, u8)")]
 pub struct Point {
     /// The measured figure.
     pub measured: f64,
@@ -87,15 +99,15 @@ impl Point {
     }
 }
 
-impl From<Point> for (f64, f64, u8) {
-    fn from(Point { measured, expected, covered }: Point) -> (f64, f64, u8) {
-        (measured, expected, u8::from(covered))
+impl From<Point> for (Decimal, Decimal, u8) {
+    fn from(Point { measured, expected, covered }: Point) -> (Decimal, Decimal, u8) {
+        (Decimal(measured), Decimal(expected), u8::from(covered))
     }
 }
 
-impl From<(f64, f64, u8)> for Point {
-    fn from((measured, expected, covered): (f64, f64, u8)) -> Point {
-        Point { measured, expected, covered: covered != 0 }
+impl From<(Decimal, Decimal, u8)> for Point {
+    fn from((measured, expected, covered): (Decimal, Decimal, u8)) -> Point {
+        Point { measured: measured.0, expected: expected.0, covered: covered != 0 }
     }
 }
 
@@ -107,25 +119,31 @@ pub struct Row {
     /// The kind of figure.
     pub figure: Figure,
     /// The device family of a speed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
     /// Model, devices and settings of the case.
     pub subject: Subject,
-    /// Low, expected and high prediction.
-    pub predicted: [f64; 3],
+    /// The low prediction.
+    #[serde(with = "crate::decimal")]
+    pub low: f64,
+    /// The expected one.
+    #[serde(with = "crate::decimal")]
+    pub expected: f64,
+    /// The high one.
+    #[serde(with = "crate::decimal")]
+    pub high: f64,
     /// The measured figure.
+    #[serde(with = "crate::decimal")]
     pub measured: f64,
     /// Relative error of the prediction.
+    #[serde(with = "crate::decimal")]
     pub error: f64,
     /// Whether the measured figure is within the interval.
     pub covered: bool,
     /// Whether the figure was transcribed instead of copied from a log.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_hand: bool,
     /// URL of the measurement; empty if unknown.
     pub source: String,
     /// Reason of the error, a key of [`Table::reasons`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 

@@ -63,6 +63,9 @@ const ENGINES: &[(&str, Engine)] = &[
     ("tabbyapi", Engine::ExLlamaV3),
 ];
 
+/// Who rents machines by name.
+const CLOUDS: &[&str] = &["aws", "amazon", "gcp", "gce", "azure"];
+
 /// Numbers that are written as words.
 pub const COUNTS: &[(&str, f64)] = &[
     ("one", 1.0),
@@ -266,7 +269,11 @@ impl Reading<'_> {
         if is_inside {
             return false;
         }
-        if let Some(instance) = self.instance_at(self.at) {
+        // AWS g5.xlarge, and no g5 of AWS.
+        let is_cloud = CLOUDS.contains(&self.tokens[self.at].text.as_str());
+        let instance = self.instance_at(self.at + usize::from(is_cloud));
+        if let Some(instance) = instance {
+            self.at = instance.0.start;
             return self.take_mac(instance);
         }
         let rest = &self.text[start..];

@@ -100,6 +100,17 @@ impl Reading<'_> {
             .token(next)
             .and_then(Token::number)
             .filter(|_| self.means(next + 1, Meaning::Gigabytes) && self.is_unit(next + 1));
+        // Xeon Gold 6248 dual, 256 GB.
+        let is_twice = self.tokens[at].is("dual") && at == self.at && memory.is_some();
+        if let Some(last) = self.parts.last_mut().filter(|_| is_twice)
+            && last.text.end == self.tokens[at - 1].end
+            && last.mention.options.iter().all(|device| device.kind == DeviceKind::Cpu)
+        {
+            last.count *= count;
+            last.text.end = self.tokens[at].end;
+            self.at += 1;
+            return true;
+        }
         if let Some(gb) = memory {
             let after = self.skip(next + 2, &["vram"]);
             if let Some(mention) =

@@ -11,8 +11,8 @@ use crate::sort;
 
 /// Words that a name has or lacks without being another model.
 pub const FREE: &[&str] = &[
-    "instruct", "chat", "it", "hf", "meta", "nvidia", "c4ai", "bf16", "inst", "pt", "ai21", "ai",
-    "e",
+    "instruct", "chat", "it", "hf", "meta", "nvidia", "c4ai", "bf16", "bf", "inst", "pt", "ai21",
+    "ai", "e",
 ];
 
 /// Words of models' names that do not begin one, since they say what kind of model it is.
@@ -94,6 +94,9 @@ const NEEDS_MORE: &[&str] = &[
     "jais", "scout",
 ];
 
+/// Of these, what nothing else is written as.
+const MEANS_NOTHING_ELSE: &[&str] = &["phi", "mamba", "falcon", "jais"];
+
 /// Names of what the catalogue has not, which are no slips in those that it has.
 const OTHERS: &[&str] = &[
     "llava",
@@ -106,6 +109,8 @@ const OTHERS: &[&str] = &[
     "whisper",
     "flux",
     "sdxl",
+    "groq",
+    "cerebras",
     "yandexgpt",
     "saiga",
     "vikhr",
@@ -126,6 +131,9 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("magistral-small-1-24b", "magistral-small-2506"),
     ("magistral-small-1.1-24b", "magistral-small-2507"),
 ];
+
+/// What the name of another kind of a family costs: Devstral Small where Devstral was said.
+const ANOTHER_KIND: u32 = 2;
 
 /// Costs of words that a model's name has and the text has not.
 fn cost(word: &Token) -> u32 {
@@ -228,7 +236,8 @@ impl Names {
         };
         let head = Token { text: head.to_owned(), kind: Kind::Word, ..tokens[start].clone() };
         let mut found = self.model_words.get(&head.text)?.clone();
-        let needs_more = NEEDS_MORE.contains(&head.text.as_str());
+        let needs_more = NEEDS_MORE.contains(&head.text.as_str())
+            && !(MEANS_NOTHING_ELSE.contains(&head.text.as_str()) && head.raw == head.text);
         let mut used: Vec<Token> = vec![head];
         let mut missing = None;
         let mut version = None;
@@ -469,7 +478,7 @@ impl Names {
             Some((next, *never))
         });
         let (next, never) = found.max_by_key(|(next, never)| (*next, usize::MAX - never))?;
-        let never = &Catalog::bundled().never_released[never];
+        let never = &Catalog::never_released()[never];
         let nearest = never.nearest.iter().filter_map(|id| Catalog::bundled().model(id));
         let mut options: Vec<&'static str> = nearest.map(|model| model.id.as_str()).collect();
         // Of several sizes the one that was asked for first.
@@ -532,7 +541,9 @@ impl Names {
         let unused = |at: usize| self.models[at].words.iter().filter(move |word| !is_used(word));
         let id = |at: &usize| self.models[*at].model.id.as_str();
         let least = found.iter().map(|at| self.cost(*at, used)).min();
-        found.retain(|at| Some(self.cost(*at, used)) == least);
+        let is_bare = used.len() == 1;
+        let most = if is_bare { Some(ANOTHER_KIND) } else { least };
+        found.retain(|at| Some(self.cost(*at, used)) <= most.max(least));
         // A name as it is written, with its version.
         let is_versioned = used.iter().any(|word| matches!(word.kind, Kind::Number | Kind::Code));
         let exact: Vec<usize> =
@@ -556,6 +567,13 @@ impl Names {
         };
         sort::by_key(&mut found, newest);
         let Some(best) = found.first().copied() else { return Vec::new() };
+        // Not a year older, by `YYYY-MM-DD`.
+        let release = |at: usize| self.models[at].model.release.as_str();
+        let year_before = release(best).get(..4).and_then(|year| year.parse().ok());
+        let year_before = year_before.map_or(String::new(), |year: u32| {
+            format!("{}{}", year.saturating_sub(1), release(best).get(4..).unwrap_or_default())
+        });
+        let is_of_its_time = |at: usize| release(at) > year_before.as_str();
         let version = |at: usize| -> Vec<&str> {
             let versions = self.models[at].words.iter().filter(|word| {
                 matches!(word.kind, Kind::Number | Kind::Code) && word.text.len() < 4
@@ -567,8 +585,10 @@ impl Names {
             let sizes = self.models[at].words.iter().filter(|word| word.kind == Kind::Size);
             sizes.chain(told).map(|word| word.text.as_str()).collect()
         };
-        let (of_version, mut others): (Vec<usize>, Vec<usize>) =
-            found.iter().partition(|at| version(**at) == version(best));
+        // Of a family alone all that is new.
+        let (of_version, mut others): (Vec<usize>, Vec<usize>) = found.iter().partition(|at| {
+            if is_bare { is_of_its_time(**at) } else { version(**at) == version(best) }
+        });
         let mut seen: Vec<Vec<&str>> = Vec::new();
         let mut options = Vec::new();
         for at in of_version {
@@ -579,12 +599,19 @@ impl Names {
         }
         if options.len() > 1 {
             let larger = |at: &usize| std::cmp::Reverse((size(*at) * 1000.0) as u64);
-            sort::by_key(&mut options, larger);
+            sort::by_key(&mut options, |at| (is_bare.then(|| newest(at).0), larger(at)));
             sort::by_key(&mut others, |at| newest(at));
             options.append(&mut others);
-            options.truncate(OPTIONS);
         }
-        options.iter().map(id).collect()
+        // A model may go by several names.
+        let mut ids: Vec<&str> = Vec::new();
+        for option in options.iter().map(id) {
+            if !ids.contains(&option) {
+                ids.push(option);
+            }
+        }
+        ids.truncate(OPTIONS);
+        ids
     }
 
     /// The models nearest in size.

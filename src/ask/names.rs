@@ -89,7 +89,7 @@ impl Names {
         for word in ["pro", "orin", "thor", "xavier", "ai"] {
             first_words.or_insert(word, ());
         }
-        let never = catalog.never_released.iter().enumerate();
+        let never = Catalog::never_released().iter().enumerate();
         let never = never
             .map(|(at, never)| {
                 let words = lexer::of_name(&never.name).into_iter().map(|word| word.text);

@@ -100,6 +100,43 @@ impl Reading<'_> {
         (is_tokens && per).then_some(by + 2)
     }
 
+    /// Takes a rate up to `end` as the least that is wanted; not one that somebody says he has.
+    fn take_rate(&mut self, end: usize, value: f64) {
+        if self.is_had(self.at) {
+            let span = self.take(end);
+            self.unused.push(span);
+            return;
+        }
+        self.set(end, "min_tps", trimmed(value));
+    }
+
+    /// Whether the words before `at` say that this is so: I get only 12, получаю 12.
+    fn is_had(&self, at: usize) -> bool {
+        let raw = |at: usize| self.token(at).map_or("", |token| token.raw.as_str());
+        let is_soft = |word: &str| {
+            matches!(
+                word,
+                "only" | "just" | "about" | "around" | "like" | "всего" | "около" | "где-то"
+            )
+        };
+        let mut before = (0..at).rev().skip_while(|at| is_soft(raw(*at)));
+        let Some(verb) = before.next() else { return false };
+        let who = before.find(|at| !is_soft(raw(*at)) && !matches!(raw(*at), "currently" | "now"));
+        let who = who.map_or("", raw);
+        match raw(verb) {
+            "получаю" | "получаем" => true,
+            "get" | "see" | "got" => {
+                let asks = before.next().map_or("", raw);
+                matches!(who, "i" | "we")
+                    && !matches!(asks, "can" | "could" | "will" | "would" | "do" | "should" | "if")
+            }
+            "getting" | "seeing" => {
+                matches!(who, "i" | "we" | "m" | "im" | "am" | "i'm" | "are" | "re")
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn skip(&self, mut at: usize, words: &[&str]) -> usize {
         while self.token(at).is_some_and(|token| words.contains(&token.raw.as_str())) {
             at += 1;
@@ -124,7 +161,7 @@ impl Reading<'_> {
         let range = self.token(next).filter(|last| matches!(last.gap, '-' | '–'));
         let range = range.and_then(Token::number).and_then(|_| self.rate(next + 1));
         if let Some(end) = range {
-            self.set(end, "min_tps", trimmed(value));
+            self.take_rate(end, value);
             return true;
         }
         if self.power(value, next) {
@@ -132,7 +169,7 @@ impl Reading<'_> {
         }
         let is_apart = self.token(next).is_some_and(|unit| matches!(unit.gap, ',' | ';' | '?'));
         if let Some(end) = self.rate(next).filter(|_| !is_apart) {
-            self.set(end, "min_tps", trimmed(value));
+            self.take_rate(end, value);
             return true;
         }
         let both =

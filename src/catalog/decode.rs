@@ -13,11 +13,7 @@ pub(super) fn bundled() -> Catalog {
     let models: Models = decode(include_bytes!(concat!(env!("OUT_DIR"), "/models.postcard")));
     let mut builds = builds();
     let devices: Devices = decode(include_bytes!(concat!(env!("OUT_DIR"), "/devices.postcard")));
-    let mut catalog = Catalog {
-        generated: models.generated,
-        never_released: models.never_released.into_iter().flat_map(never_released).collect(),
-        ..Catalog::default()
-    };
+    let mut catalog = Catalog { generated: models.generated, ..Catalog::default() };
     let (mut all, mut taken) = (Vec::new(), BTreeSet::new());
     for record in models.models {
         let files = builds.remove(&record.id).unwrap_or_default();
@@ -26,17 +22,8 @@ pub(super) fn bundled() -> Catalog {
         all.push(model);
     }
     catalog.models = all.into();
-    catalog.instances = instances();
     let table = &devices.sources;
     catalog.devices = devices.devices.into_iter().map(|d| device(d, table)).collect();
-    for never in &mut catalog.never_released {
-        // From Hugging Face ids to those of the catalogue; some are not in it.
-        never.nearest = std::mem::take(&mut never.nearest)
-            .iter()
-            .filter_map(|id| catalog.models.iter().find(|m| m.hf_id == *id))
-            .map(|model| model.id.clone())
-            .collect();
-    }
     catalog
 }
 
@@ -61,8 +48,8 @@ fn builds() -> BTreeMap<String, Vec<PublishedFile>> {
     models.into_iter().map(of_model).collect()
 }
 
-/// Returns the machines that clouds rent by name.
-fn instances() -> Vec<Instance> {
+/// Returns the machines that clouds rent by name, which few questions are of: they are decoded apart.
+pub(super) fn instances() -> Vec<Instance> {
     let Instances { providers } =
         decode(include_bytes!(concat!(env!("OUT_DIR"), "/instances.postcard")));
     let of_cloud = |cloud: record::Provider| {
@@ -95,13 +82,19 @@ fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
     postcard::from_bytes(bytes).expect("build.rs encoded it from the same types")
 }
 
-/// Returns one entry per name.
-fn never_released(record: record::NeverReleased) -> impl Iterator<Item = NeverReleased> {
-    record.names.into_iter().map(move |name| NeverReleased {
-        name,
-        why: record.why.clone(),
-        nearest: record.nearest.clone(),
-    })
+/// Returns the names of models that were never released, one entry each, with the ids of those of
+/// `models` that are nearest; some are not in it.
+pub(super) fn never_released(models: &[Model]) -> Vec<NeverReleased> {
+    let all: Vec<record::NeverReleased> =
+        decode(include_bytes!(concat!(env!("OUT_DIR"), "/never_released.postcard")));
+    let of_record = |record: record::NeverReleased| {
+        let known = |id: &String| models.iter().find(|model| model.hf_id == *id);
+        let nearest = record.nearest.iter().filter_map(known).map(|model| model.id.clone());
+        let (nearest, why) = (nearest.collect::<Vec<_>>(), record.why);
+        let entry = move |name| NeverReleased { name, why: why.clone(), nearest: nearest.clone() };
+        record.names.into_iter().map(entry)
+    };
+    all.into_iter().flat_map(of_record).collect()
 }
 
 fn model(m: record::Model, table: &[String], taken: &BTreeSet<String>) -> Model {

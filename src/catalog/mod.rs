@@ -355,10 +355,6 @@ pub struct Catalog {
     pub models: Arc<[Model]>,
     /// All devices.
     pub devices: Arc<[Device]>,
-    /// Machines that clouds rent by name.
-    pub instances: Vec<Instance>,
-    /// Plausible model names that were never released.
-    pub never_released: Vec<NeverReleased>,
     described: Described,
 }
 
@@ -367,6 +363,19 @@ impl Catalog {
     pub fn bundled() -> &'static Catalog {
         static CATALOG: LazyLock<Catalog> = LazyLock::new(decode::bundled);
         &CATALOG
+    }
+
+    /// Machines that clouds rent by name.
+    pub fn instances() -> &'static [Instance] {
+        static INSTANCES: LazyLock<Vec<Instance>> = LazyLock::new(decode::instances);
+        &INSTANCES
+    }
+
+    /// Plausible model names that were never released.
+    pub fn never_released() -> &'static [NeverReleased] {
+        static NEVER_RELEASED: LazyLock<Vec<NeverReleased>> =
+            LazyLock::new(|| decode::never_released(&Catalog::bundled().models));
+        &NEVER_RELEASED
     }
 
     /// Released models whose tensors are not known well enough, with the reasons.
@@ -424,10 +433,12 @@ impl Catalog {
 
     /// Finds the machine that a cloud rents by this name, in any case; Azure's with or without
     /// `Standard_`.
-    pub fn instance(&self, name: &str) -> Option<&Instance> {
+    pub fn instance(&self, name: &str) -> Option<&'static Instance> {
         let wanted = plain(name.trim());
         let is_it = |instance: &&Instance| plain(&instance.name).eq_ignore_ascii_case(wanted);
-        self.instances.iter().find(is_it)
+        // What is the id of a device needs no decoding of the machines.
+        let is_device = self.devices.iter().any(|device| device.id == wanted);
+        if is_device { None } else { Catalog::instances().iter().find(is_it) }
     }
 
     /// Finds the models whose name, id, family or publisher matches every word of `text`, best

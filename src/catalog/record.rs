@@ -21,7 +21,8 @@ pub struct Models {
     /// Released models whose tensors are not known well enough; encoded apart, as no answer needs them.
     #[serde(with = "text_only")]
     pub left_out: Vec<LeftOut>,
-    /// Plausible model names that were never released.
+    /// Plausible model names that were never released; encoded apart, as few questions have one.
+    #[serde(with = "text_only")]
     pub never_released: Vec<NeverReleased>,
 }
 

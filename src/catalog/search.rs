@@ -196,8 +196,7 @@ pub(super) fn suggest_model(catalog: &Catalog, unknown: &str) -> Suggestion {
     let name = unknown.rsplit('/').next().unwrap_or(unknown);
     let wanted = words(name);
     // The longest name that `unknown` begins with: `qwen3-72b-instruct` is meant by `Qwen3-72B`.
-    let never = catalog
-        .never_released
+    let never = Catalog::never_released()
         .iter()
         .filter(|never| wanted.starts_with(&words(&never.name)))
         .max_by_key(|never| never.name.len());

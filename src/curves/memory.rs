@@ -78,8 +78,10 @@ impl CellCurves<'_> {
             let (mut devices, host) = self.run.bills(context, users.min(self.most_seated));
             let (items, used) = match device {
                 Some(i) if i < devices.len() => {
-                    let bill = devices.swap_remove(i);
-                    (bill.items, bill.used_bytes)
+                    let mut bill = devices.swap_remove(i);
+                    let needed = bill.needed_bytes();
+                    bill.items.retain(|item| item.term != Term::Kept);
+                    (bill.items, needed)
                 }
                 _ => (host.items, host.used_bytes),
             };

@@ -234,6 +234,7 @@ impl ExlRun<'_> {
     fn device_lines(&self, context: u64, users: u64) -> Vec<DeviceLines> {
         let of = |(i, part): (usize, &InstalledDevice<'_>)| {
             let (kv, state) = self.kv(self.split.range(i), context, users);
+            let unpacked = self.unpacked(self.split.range(i), context, users);
             DeviceLines {
                 usable: part.usable,
                 layers: self.split.layers[i],
@@ -249,11 +250,12 @@ impl ExlRun<'_> {
                     Line::exact(Term::RecurrentState, state, "sum(layers) * users", SOURCE),
                     Line::fitted(
                         Term::Compute,
-                        SCRATCH + self.unpacked(self.split.range(i), context, users),
+                        SCRATCH + unpacked,
                         "measured + layer of the cache",
                         SOURCE,
                     ),
                     Line::fitted(Term::Overhead, CONTEXT, "CUDA context", SOURCE),
+                    Line::kept(unpacked.expected * FRAGMENTS, "blocks that PyTorch keeps"),
                 ],
             }
         };
@@ -268,6 +270,11 @@ impl ExlRun<'_> {
         vec![Line::exact(Term::Weights, self.split.host, "embedding", SOURCE)]
     }
 }
+
+/// Copies of a layer's cache in 16 bits that PyTorch's allocator keeps at most, as each longer one needs
+/// a block of its own: two reports of TabbyAPI at 262,144 tokens hold 4.0 GiB more than is expected
+/// (github.com/0xSero/local-ai-registry/pull/56).
+const FRAGMENTS: u64 = 4;
 
 /// Scratch memory for a chunk of 2048 tokens and unpacked weights: measured with ExLlama's
 /// predecessors on Llama-2-13B as the excess over file and cache (1.0 to 1.5 GB), less the CUDA

@@ -190,6 +190,11 @@ fn scores(architecture: &Architecture) -> u64 {
 const RUNTIME: Interval<Bytes> =
     Interval { low: Bytes::ZERO, expected: Bytes::mib(250), high: Bytes::mib(1_024) };
 
+/// Buffers that arrays have left and a server's own memory: the footprints of those servers lie up to so
+/// much above the peak with the logits of a step (`xtask/data/fit_memory.py`). MLX gives the buffers
+/// back where memory is short.
+const KEPT: Bytes = Bytes::mib(2_560);
+
 impl MlxRun<'_> {
     /// Activations of a prefill step at this context.
     fn activations(&self, context: u64) -> Interval<Bytes> {
@@ -248,6 +253,7 @@ impl MlxRun<'_> {
                     .with(&[("users", users)]),
                 Line::fitted(Term::Compute, self.activations(context), "prefill step", SOURCE),
                 Line::fitted(Term::Overhead, RUNTIME, "measured", SOURCE),
+                Line::kept(KEPT, "footprints of servers, above what is expected"),
             ],
         };
         let shares = std::slice::from_mut(&mut share);

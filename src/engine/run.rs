@@ -46,7 +46,7 @@ pub trait Run {
     fn loads(&self, context: u64, users: u64) -> Loads {
         let (devices, host) = self.bills(context, users);
         let load = |(bill, part): (&DeviceBill, &InstalledDevice<'_>)| {
-            part.load(bill.used_bytes, bill.usable_bytes)
+            part.load(bill.needed_bytes(), bill.usable_bytes)
         };
         let devices: Vec<Load> = devices.iter().zip(&self.hardware().parts).map(load).collect();
         Loads { host: self.hardware().host_load(host.used_bytes, &devices), devices }

@@ -14,10 +14,11 @@ use crate::advice::{self, Capacity, Seated, headroom};
 use crate::catalog::{Catalog, FileTypes, Model};
 use crate::economy;
 use crate::engine::{self, Effort, ModelFiles, Run};
-use crate::hardware::{Hardware, Load};
+use crate::hardware::{Hardware, Load, Loads};
 use crate::quant::Quant;
 use crate::report::{
-    self, BillItem, Cell, Notice, PlacementReason, Report, Summary, Term, Verdict, find_model,
+    self, BillItem, Cell, Notice, Overview, PlacementReason, Report, Summary, Term, Verdict,
+    find_model,
 };
 use crate::scenario::{Engine, Machine, Offload, Problem, Scenario, Selected};
 use crate::units::{Bytes, Interval};
@@ -292,6 +293,18 @@ pub fn summary(
         SpeedInput { catalog, scenario, engine, file, work, run, verdict, max_users, corrections };
     let runs = verdict != Verdict::No;
     let speed = runs.then(|| input.cell_speed().ok()).flatten();
+    let decode_tps = speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected);
+    Some(summary_of(file, hardware, &loads, verdict, decode_tps))
+}
+
+/// The summary of what `loads` says of `file`.
+fn summary_of(
+    file: &ModelFiles<'_>,
+    hardware: &Hardware<'_>,
+    loads: &Loads,
+    verdict: Verdict,
+    decode_tps: Option<f64>,
+) -> Summary {
     let used = |loads: &[Load]| loads.iter().map(|load| load.used.expected).sum::<Bytes>();
     let on_devices = used(&loads.devices);
     let shared = hardware.shared_use(loads.devices.iter().map(|load| load.used)).expected;
@@ -300,13 +313,74 @@ pub fn summary(
         true => (in_ram, Bytes::ZERO),
         false => (on_devices, in_ram),
     };
-    Some(Summary {
+    Summary {
         quant: file.quant(),
         verdict,
         device_bytes,
         ram_bytes,
-        headroom_bytes: headroom(&loads, verdict),
-        decode_tps: speed.map(|cell| cell.setup.decode_tps(scenario.context as f64).expected),
+        headroom_bytes: headroom(loads, verdict),
+        decode_tps,
+    }
+}
+
+/// What a table shows of the [`cells`] of `files` on one machine, in their order.
+pub fn overviews(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    files: &[FileFor<'_>],
+    machine: &Machine,
+) -> Vec<Result<Overview, Notice>> {
+    match MachineFor::new(catalog, scenario, machine) {
+        Ok(machine) => {
+            files.iter().map(|file| overview(catalog, scenario, file, &machine)).collect()
+        }
+        Err(notice) => files.iter().map(|_| Err(notice.clone())).collect(),
+    }
+}
+
+/// What a table shows of the [`cell`].
+///
+/// # Errors
+/// The engine does not load the model or the format, has no backend for a device, or refuses a
+/// setting.
+fn overview(
+    catalog: &Catalog,
+    scenario: &Scenario,
+    FileFor { engine, requested_quant, opened }: &FileFor<'_>,
+    machine: &MachineFor<'_>,
+) -> Result<Overview, Notice> {
+    let OpenedFile { file, work } = &**opened;
+    let file = file.as_ref().map_err(Clone::clone)?;
+    let (engine, corrections) = (*engine, machine.corrections(*engine));
+    let hardware = &machine.hardware;
+    let run = engine::run(engine, file, hardware, scenario)?;
+    let run = run.as_ref();
+    let Seated { loads, verdict, .. } = Seated::new(scenario, run);
+    let capacity = Capacity::new(scenario, run, &loads, verdict);
+    // How many there is room for matters where all together are too many: some of them run.
+    let max_users = match (verdict, scenario.users) {
+        (Verdict::No, 1) => 0,
+        (Verdict::No, _) => capacity.offload_max_users().unwrap_or_else(|| capacity.max_users()),
+        (_, users) => users,
+    };
+    let input =
+        SpeedInput { catalog, scenario, engine, file, work, run, verdict, max_users, corrections };
+    let decode = input.cell_speed().ok().map(|cell| cell.decode());
+    let tps = decode.filter(|_| verdict != Verdict::No).map(|decode| decode.tps.expected);
+    let has_devices = !loads.devices.is_empty();
+    let on_devices = loads.devices.iter().map(|load| load.usable);
+    let (params, copies) = (file.model().count(), capacity.copies());
+    Ok(Overview {
+        summary: summary_of(file, hardware, &loads, verdict, tps),
+        requested_quant: *requested_quant,
+        params_total: params.text,
+        params_active: params.active,
+        weights_bytes: file.bytes(),
+        usable_bytes: if has_devices { on_devices.sum() } else { hardware.host.ram },
+        has_devices,
+        decode,
+        copies: copies.count,
+        copy_devices: copies.devices,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Device, DeviceKind};
 use crate::engine::{self, File, Layout, ModelFiles, PlacedLayers, Run};
 use crate::hardware::{CPU_SHARE, Hardware, Host};
 use crate::quant::Quant;
-use crate::report::{Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
+use crate::report::{DecodeRate, Measurements, NoSpeed, Speed, SpeedBasis, Verdict};
 use crate::scenario::{
     self, CacheTypes, GpuBackend, HeadKind, Measurement, Reading, Scenario, Selected, Serving,
     setting,
@@ -398,10 +398,11 @@ impl CellSpeed {
     fn speed(&self, scenario: &Scenario, service: &Service) -> Speed {
         let CellSpeed { setup, load, context, .. } = self;
         let depth = *context as f64;
+        let decode = self.decode();
         let cached = load.cached_prefix;
         let fresh = load.prompt - cached;
         Speed {
-            decode_tps: Some(setup.decode_tps(depth)),
+            decode_tps: Some(decode.tps),
             decode_tps_empty: Some(setup.decode_tps(0.0)),
             plain_tps: setup.draft.is_some().then(|| setup.batch_tps(1.0, depth)),
             prefill_tps: Some(setup.prefill_tps(fresh, cached)),
@@ -410,11 +411,21 @@ impl CellSpeed {
             throughput_tps: Some(service.throughput),
             running: Some((service.running * load.copies.min(load.users)).min(load.users) as u64),
             slo_users: self.users_within_targets(scenario),
-            decode_limit: Some(setup.token(1.0, depth).bottleneck()),
+            decode_limit: decode.limit,
             prefill_limit: Some(setup.prefill(fresh, cached).bottleneck()),
             serving_limit: Some(service.bottleneck),
             speed_basis: self.basis(),
             no_speed: None,
+        }
+    }
+
+    /// Returns the speed of decoding for a single user at the full requested context.
+    pub(super) fn decode(&self) -> DecodeRate {
+        let (setup, depth) = (&self.setup, self.context as f64);
+        DecodeRate {
+            tps: setup.decode_tps(depth),
+            limit: Some(setup.token(1.0, depth).bottleneck()),
+            is_calibrated: setup.weakest().is_some() && setup.is_calibrated(),
         }
     }
 

@@ -22,7 +22,7 @@ impl Load {
         Load { used, usable, most: usable, safe: usable }
     }
 
-    /// Whether even the high estimate fits.
+    /// Whether even the high estimate of what is needed fits.
     pub fn fits(&self) -> bool {
         self.used.high <= self.safe
     }

@@ -207,7 +207,8 @@ export type DeviceBill = {
   usable_basis: string;
   /** Memory that the engine can use: the driver's figure minus what is withheld. */
   usable_bytes: Bytes;
-  /** What the items add up to: see `sum_of_items`. */
+  /** What the items add up to: see `sum_of_items`. What is kept after prompts (`Term::Kept`) is in
+   * its high end, as a monitor shows it. */
   used_bytes: Interval;
   /** Memory withheld from the engine, for the desktop and the user's reserve. Not part of the
    * items. */
@@ -713,7 +714,7 @@ export type SplitKind = ("none" | "layers" | "rows" | "tensors");
 export type Suggestion = string;
 
 /** Purpose of a line of a bill. */
-export type Term = ("weights" | "tied_output" | "kv_cache" | "recurrent_state" | "compute" | "cuda_graphs" | "overhead" | "operating_system" | "projector" | "projector_compute" | "lora" | "draft" | "prompt_cache" | "checkpoints" | "display" | "reserve");
+export type Term = ("weights" | "tied_output" | "kv_cache" | "recurrent_state" | "compute" | "cuda_graphs" | "overhead" | "operating_system" | "projector" | "projector_compute" | "lora" | "draft" | "prompt_cache" | "checkpoints" | "display" | "reserve" | "kept");
 
 /** Measured times on a machine divided by the estimated ones. */
 export type Tuning = {

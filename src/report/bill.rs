@@ -16,7 +16,8 @@ pub struct DeviceBill {
     pub usable_bytes: Bytes,
     /// Source of the usable figure.
     pub usable_basis: String,
-    /// What the items add up to: see `sum_of_items`.
+    /// What the items add up to: see `sum_of_items`. What is kept after prompts (`Term::Kept`) is in
+    /// its high end, as a monitor shows it.
     pub used_bytes: Interval<Bytes>,
     /// Number of repeating layers on this device.
     pub layers: u64,
@@ -94,6 +95,9 @@ pub enum Term {
     Display,
     /// Memory that the user keeps free.
     Reserve,
+    /// What the process may keep once it has computed prompts: pools, workspaces, buffers for the next
+    /// prompts. Monitors show it; it decides no verdict, as most runs do without or give it back.
+    Kept,
 }
 
 /// What the `items` of a bill add up to: estimates that have nothing to do with each other, so their
@@ -104,14 +108,23 @@ pub fn sum_of_items(items: &[BillItem]) -> Interval<Bytes> {
 }
 
 /// What `items` and `more` beside them add up to: see [`sum_of_items`].
-pub(crate) fn sum_with(items: &[BillItem], more: Interval<Bytes>) -> Interval<Bytes> {
+pub(crate) fn sum_with<'a>(
+    items: impl IntoIterator<Item = &'a BillItem>,
+    more: Interval<Bytes>,
+) -> Interval<Bytes> {
     let is_of_file = |item: &&BillItem| matches!(item.term, Term::Weights | Term::TiedOutput);
-    let (of_file, others): (Vec<_>, Vec<_>) = items.iter().partition(is_of_file);
+    let (of_file, others): (Vec<_>, Vec<_>) = items.into_iter().partition(is_of_file);
     let of_file = of_file.into_iter().map(|item| item.bytes).sum();
     Interval::independent(others.into_iter().map(|item| item.bytes).chain([of_file, more]))
 }
 
 impl DeviceBill {
+    /// What the items add up to but for what is kept after prompts: what decides whether it fits.
+    pub fn needed_bytes(&self) -> Interval<Bytes> {
+        let needed = self.items.iter().filter(|item| item.term != Term::Kept);
+        sum_with(needed, Interval::default())
+    }
+
     /// Usable minus expected bytes; negative if they do not fit.
     pub fn headroom_bytes(&self) -> i64 {
         self.usable_bytes.minus(self.used_bytes.expected)

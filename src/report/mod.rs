@@ -5,6 +5,7 @@ mod cache_layout;
 mod cell;
 mod economy;
 mod notice;
+mod overview;
 mod placement;
 mod quality;
 mod speed;
@@ -17,6 +18,7 @@ pub use cache_layout::{CacheLayout, SlidingWindowCache};
 pub use cell::{Cell, Verdict};
 pub use economy::{Economy, Hosted, InOut, Input, Machine, Money, PerMtok, PowerDraw};
 pub use notice::{Adjustment, EngineRefusal, Notice, RefusalReason, find_model};
+pub use overview::{DecodeRate, Overview};
 pub use placement::{
     Duplicate, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind,
 };

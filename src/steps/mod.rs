@@ -86,13 +86,13 @@ impl Step {
     }
 
     /// The offer of a cloud to rent the machine of the step for the least, where it rents one.
-    pub fn rent<'a>(&self, catalog: &'a Catalog) -> Option<&'a Instance> {
+    pub fn rent(&self) -> Option<&'static Instance> {
         let rented = self.changes.iter().find_map(|change| match change {
             Change::Rent(devices) => Some(devices),
             _ => None,
         })?;
-        let offers = priced(catalog)
-            .filter(|(offer, _)| offer.device == rented.id && offer.count == rented.count);
+        let offers =
+            priced().filter(|(offer, _)| offer.device == rented.id && offer.count == rented.count);
         offers.min_by_key(|(_, cents)| *cents).map(|(offer, _)| offer)
     }
 
@@ -107,9 +107,9 @@ impl Step {
 }
 
 /// The machines that clouds rent, with their price in hundredths of a cent an hour.
-fn priced(catalog: &Catalog) -> impl Iterator<Item = (&Instance, u64)> {
+fn priced() -> impl Iterator<Item = (&'static Instance, u64)> {
     let priced = |offer: &'_ Instance| offer.usd_per_hour.map(|usd| (usd * 1e4) as u64);
-    catalog.instances.iter().filter_map(move |offer| Some((offer, priced(offer)?)))
+    Catalog::instances().iter().filter_map(move |offer| Some((offer, priced(offer)?)))
 }
 
 /// Returns what to change about the cell at `at` of `scenario`, the least change first; empty where
@@ -356,7 +356,7 @@ impl<'a> Search<'a> {
     fn rented(&self) -> Option<Step> {
         /// Machines that are looked at.
         const TRIED: usize = 4;
-        let mut priced: Vec<_> = priced(self.catalog).collect();
+        let mut priced: Vec<_> = priced().collect();
         sort::by_key(&mut priced, |(_, price)| *price);
         let mut seen: Vec<DeviceCount> = Vec::new();
         for (machine, _) in priced {

@@ -3,19 +3,19 @@
 use std::cmp::Reverse;
 
 use headroom::advice::{is_fast_enough, preference};
-use headroom::report::{Cell, Notice, Verdict};
+use headroom::report::{Notice, Overview, Verdict};
 use headroom::scenario::{Engine, Scenario, Selected};
 
 /// The answers for one model on one machine: each quantisation x engine, or a single error as of
-/// an unknown model. See [`headroom::estimate::cells`].
-pub type Row = Vec<Result<Cell, Notice>>;
+/// an unknown model. See [`headroom::estimate::overviews`].
+pub type Row = Vec<Result<Overview, Notice>>;
 
 /// The entry for the cell at `at` in the row of its model and machine.
 pub fn entry<'a>(
     row: &'a Row,
     scenario: &Scenario,
     at: Selected,
-) -> Option<&'a Result<Cell, Notice>> {
+) -> Option<&'a Result<Overview, Notice>> {
     match row.as_slice() {
         [whole @ Err(_)] => Some(whole),
         _ if at.engine >= scenario.engines.len() => None,
@@ -90,7 +90,7 @@ pub struct Among {
 
 impl Among {
     /// Those of `cells` where the model fits on the devices.
-    fn count<'a>(cells: impl Iterator<Item = &'a Option<&'a Cell>>) -> Among {
+    fn count<'a>(cells: impl Iterator<Item = &'a Option<&'a Overview>>) -> Among {
         cells.fold(Among::default(), |Among { fit, of }, cell| Among {
             fit: fit + u64::from(cell.is_some_and(runs_whole)),
             of: of + 1,
@@ -100,14 +100,14 @@ impl Among {
 
 /// Chooses what to say of the cells shown, those without a figure as `None`; `floor` is the decode
 /// rate that is fast enough, in tokens per second. `None` if no cell has a figure.
-pub fn choose(shown: &[(Selected, Option<&Cell>)], floor: f64) -> Option<Answer> {
+pub fn choose(shown: &[(Selected, Option<&Overview>)], floor: f64) -> Option<Answer> {
     let cells = || shown.iter().filter_map(|(at, cell)| Some((*at, (*cell)?)));
-    let rank = |(at, cell): (Selected, &Cell)| {
+    let rank = |(at, cell): (Selected, &Overview)| {
         let weights = Reverse(cell.weights_bytes.0);
         let place = (at.machine, at.quant, at.engine);
-        (preference(cell.into(), floor), at.engine, weights, place)
+        (preference(cell.summary, floor), at.engine, weights, place)
     };
-    let mut best: Vec<(Selected, &Cell)> = Vec::new();
+    let mut best: Vec<(Selected, &Overview)> = Vec::new();
     for (at, cell) in cells() {
         match best.iter_mut().rev().find(|(of, _)| of.model == at.model) {
             None => best.push((at, cell)),
@@ -116,8 +116,8 @@ pub fn choose(shown: &[(Selected, Option<&Cell>)], floor: f64) -> Option<Answer>
         }
     }
     // Whether it runs as a person would want it to, or at all.
-    let well = |cell: &Cell| match cell.verdict {
-        Verdict::Fits if is_fast_enough(cell, floor) => 2,
+    let well = |cell: &Overview| match cell.summary.verdict {
+        Verdict::Fits if is_fast_enough(cell.summary, floor) => 2,
         Verdict::No => 0,
         _ => 1,
     };
@@ -126,7 +126,7 @@ pub fn choose(shown: &[(Selected, Option<&Cell>)], floor: f64) -> Option<Answer>
     let larger = cells()
         .filter(|(at, _)| Selected { quant: at.quant, ..lead } == *at)
         .filter(|(_, larger)| {
-            let worse = larger.verdict > cell.verdict && !runs_whole(larger);
+            let worse = larger.summary.verdict > cell.summary.verdict && !runs_whole(larger);
             worse && larger.weights_bytes > cell.weights_bytes
         })
         .min_by_key(|(_, larger)| larger.weights_bytes)
@@ -142,58 +142,43 @@ pub fn choose(shown: &[(Selected, Option<&Cell>)], floor: f64) -> Option<Answer>
     Some(Answer { lead, larger, other, machines, engines })
 }
 
-fn runs_whole(cell: &Cell) -> bool {
-    matches!(cell.verdict, Verdict::Fits | Verdict::Tight)
+fn runs_whole(cell: &Overview) -> bool {
+    matches!(cell.summary.verdict, Verdict::Fits | Verdict::Tight)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use headroom::quant::{Mix, Quant};
-    use headroom::report::{Economy, EngineRefusal, HostBill, Placement, RefusalReason, Speed};
-    use headroom::units::{Bytes, GB, Interval};
+    use headroom::report::{EngineRefusal, RefusalReason, Summary};
+    use headroom::units::{Bytes, GB};
 
     /// A cell of a model of `params` billions, `weights` GB large.
-    fn cell(params: u64, weights: u64, verdict: Verdict, headroom_gb: i64) -> Result<Cell, Notice> {
+    fn cell(
+        params: u64,
+        weights: u64,
+        verdict: Verdict,
+        headroom_gb: i64,
+    ) -> Result<Overview, Notice> {
         let bytes = Bytes(weights * GB);
-        let none = Interval::exact(Bytes::ZERO);
-        Ok(Cell {
-            model: String::new(),
-            hardware: String::new(),
-            quant: Quant::Gguf(Mix::Q4_K_M),
+        Ok(Overview {
+            summary: Summary {
+                quant: Quant::Gguf(Mix::Q4_K_M),
+                verdict,
+                device_bytes: bytes,
+                ram_bytes: Bytes::ZERO,
+                headroom_bytes: headroom_gb * GB as i64,
+                decode_tps: None,
+            },
             requested_quant: None,
-            placement: Placement::default(),
-            quality: None,
-            engine: Engine::LlamaCpp,
             params_total: params * GB,
             params_active: params * GB,
             weights_bytes: bytes,
-            loaded_bytes: bytes,
-            kv_bytes: Bytes::ZERO,
-            recurrent_bytes: Bytes::ZERO,
-            compute_bytes: none,
-            addon_bytes: none,
-            overhead_bytes: none,
-            total_bytes: Interval::exact(bytes),
-            device_bytes: Interval::exact(bytes),
-            devices: Vec::new(),
-            host: HostBill { ram_bytes: Bytes::ZERO, used_bytes: none, items: Vec::new() },
-            verdict,
-            headroom_bytes: headroom_gb * GB as i64,
-            max_context: 0,
-            expected_max_context: 0,
-            offload_max_context: None,
-            trained_context: None,
-            max_users: 0,
-            expected_max_users: 0,
-            offload_max_users: None,
+            usable_bytes: bytes,
+            has_devices: true,
+            decode: None,
             copies: 0,
             copy_devices: 0,
-            cache_layout: Default::default(),
-            speed: Speed::default(),
-            economy: Economy::default(),
-            flags: Vec::new(),
-            command: String::new(),
         })
     }
 
@@ -223,7 +208,7 @@ mod tests {
         assert_eq!(entry(&vec![unknown()], &scenario, at(0, 1, 2)), Some(&unknown()));
     }
 
-    fn unknown() -> Result<Cell, Notice> {
+    fn unknown() -> Result<Overview, Notice> {
         Err(Notice::UnknownDevice { id: "x".to_owned(), nearest: Vec::new() })
     }
 
@@ -249,9 +234,9 @@ mod tests {
     #[test]
     fn what_spills_or_is_slow_is_answered_by_the_fastest() {
         use Verdict::{Fits, Offload};
-        let fast = |mut answer: Result<Cell, Notice>, tps: f64| {
+        let fast = |mut answer: Result<Overview, Notice>, tps: f64| {
             if let Ok(cell) = &mut answer {
-                cell.speed.decode_tps = Some(Interval::exact(tps));
+                cell.summary.decode_tps = Some(tps);
             }
             answer
         };

@@ -1,13 +1,11 @@
 // The accuracy page: reached from the answer, shows its errors first, filters, sorts, and leads
-// back. What it shows is the file that lies beside the page.
+// back. What it shows is written as text in docs.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 
 import { assertAccessible, pageTest } from "./harness.mjs";
-import { dist } from "./server.mjs";
 
-const table = JSON.parse(await readFile(join(dist, "accuracy.json"), "utf8"));
+const table = JSON.parse(await readFile(new URL("../../docs/accuracy.json", import.meta.url), "utf8"));
 
 pageTest("leads from a bill to that engine's errors and back", {}, async (headroom) => {
   await headroom.open("?model=qwen3-32b&hw=h100-sxm&engine=vllm&quant=FP8");

@@ -88,9 +88,9 @@ pageTest("a slider's steps are one write of the address, and none is lost", { is
     const slider = document.querySelector("[data-testid=context-slider]");
     slider.value = "70";
     slider.dispatchEvent(new Event("input", { bubbles: true }));
-    location.assign("accuracy.json");
+    location.assign("embed.js");
   });
-  await page.waitForURL(/accuracy\.json/u);
+  await page.waitForURL(/embed\.js/u);
   await page.goBack();
   assert.match(headroom.query, /ctx=440832/u);
 });

@@ -1,8 +1,10 @@
 //! Laws of answers: figures that agree with each other, and with the answers to questions nearby.
 
 use headroom::catalog::{Catalog, DeviceKind};
+use headroom::estimate;
 use headroom::report::{
-    BillItem, Cell, NoSpeed, Notice, PlacementReason, Suggestion, Term, Verdict, sum_of_items,
+    BillItem, Cell, NoSpeed, Notice, Overview, PlacementReason, Suggestion, Term, Verdict,
+    sum_of_items,
 };
 use headroom::scenario::{Bounds, Engine, Offload};
 use headroom::units::{Bytes, Interval};
@@ -16,6 +18,7 @@ pub const LAWS: &[Law] = &[
     ("an interval is ordered", intervals_are_ordered),
     ("a bill is the sum of its lines", bills_add_up),
     ("the verdict and the headroom are those of the bill", the_verdict_is_the_bill_s),
+    ("what a table shows of a cell is the cell's", overviews_are_those_of_the_cells),
     ("what does not run has no copies and no speed", no_is_no),
     ("what fits has a copy, a user and its context", fits_is_counted),
     ("as many users as fit do fit, and one more does not", most_users_fit),
@@ -107,13 +110,27 @@ fn the_verdict_is_the_bill_s(question: &Question) -> Result<(), String> {
                 format!("{:?} with {} left, bill {left}", cell.verdict, cell.headroom_bytes)
             })?;
         }
-        let high = cell.devices.iter().map(|b| b.usable_bytes.minus(b.used_bytes.high)).min();
+        let high = cell.devices.iter().map(|b| b.usable_bytes.minus(b.needed_bytes().high)).min();
         if matches!(cell.verdict, Verdict::Fits | Verdict::Tight) {
             let fits = high.is_some_and(|high| high >= 0);
             check(fits || cell.verdict == Verdict::Tight, || format!("fits with {high:?} left"))?;
         }
     }
     Ok(())
+}
+
+fn overviews_are_those_of_the_cells(question: &Question) -> Result<(), String> {
+    let (catalog, scenario) = (Catalog::bundled(), question.scenario());
+    let mut overviews = Vec::new();
+    for model in &scenario.models {
+        let Ok(files) = estimate::files(catalog, &scenario, model, None) else { continue };
+        for machine in &scenario.machines {
+            let of_machine = estimate::overviews(catalog, &scenario, &files, machine);
+            overviews.extend(of_machine.into_iter().flatten());
+        }
+    }
+    let cells: Vec<Overview> = question.cells().iter().map(Overview::from).collect();
+    check(cells == overviews, || format!("cells {cells:?}, overviews {overviews:?}"))
 }
 
 fn no_is_no(question: &Question) -> Result<(), String> {

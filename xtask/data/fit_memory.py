@@ -120,6 +120,43 @@ def left_out_bounds(comparisons):
               f"left out; shipped bounds cover {inside}, median width {100 * width:.0f} %")
 
 
+LLAMA_CPP = ("llama.cpp", "ollama", "lmstudio", "koboldcpp", "ik_llama.cpp")
+
+
+def kept():
+    """How far reported use lies above what is expected at the load, and above its spread, with a thread's
+    device left out of the bound: what is kept after prompts (`Term::Kept`)."""
+    cases = json.loads((ROOT / "tests/data/cases.json").read_text())["cases"]
+    cases = [c for c in cases if c.get("figure") in ("used_mib", "each_device_mib") and c.get("source")]
+    queries = "\n".join(c["query"] for c in cases) + "\n"
+    command = ["cargo", "run", "--quiet", "--bin", "headroom", "estimate", "--batch", "-"]
+    answers = subprocess.run(command, cwd=ROOT, input=queries, capture_output=True, text=True, check=True)
+    groups = defaultdict(list)
+    for case, line_ in zip(cases, answers.stdout.splitlines()):
+        cells = json.loads(line_)["cells"]
+        if not cells:
+            continue
+        bill = max(cells[0]["devices"], key=lambda bill: bill["used_bytes"]["expected"])
+        engine = cells[0]["engine"]
+        kind = "MLX" if engine == "mlx" else "CUDA" if engine in LLAMA_CPP else engine
+        if kind == "CUDA" and not any(i["term"] == "kept" for i in bill["items"]):
+            continue
+        highs = [(i["bytes"]["high"] - i["bytes"]["expected"]) / MIB for i in bill["items"] if i["term"] != "kept"]
+        over = case["value"] - case.get("printed", 0) - bill["used_bytes"]["expected"] / MIB
+        spread_ = math.hypot(*highs)
+        needed = math.sqrt(max(0, over * abs(over) - spread_ ** 2))
+        groups[kind, bill["device"], case["source"]].append(needed)
+    print("\nKept after prompts, MiB: what the spread of the rest leaves unexplained")
+    for kind in sorted({key[0] for key in groups}):
+        own = {key: values for key, values in groups.items() if key[0] == kind}
+        rows = sorted(v for values in own.values() for v in values)
+        bound = lambda values: values[min(len(values) - 1, int(.9 * len(values)))]
+        others = lambda key: sorted(v for k, values in own.items() if k != key for v in values)
+        inside = sum(v <= bound(others(key)) for key, values in own.items() for v in values) if len(own) > 1 else 0
+        print(f"  {kind}: {len(rows)} figures of {len(own)} groups, nine of ten below {bound(rows):.0f}; left out "
+              f"{inside} inside; " + ", ".join(f"{v:.0f}" for v in rows[:-9:-1]))
+
+
 def coverage(comparisons):
     print("\nCoverage of the shipped intervals by source, worst first")
     groups = defaultdict(list)
@@ -207,6 +244,7 @@ def main():
     overhead(processes, "vulkan", lambda p: 0, "nothing")
     left_out_bounds(comparisons)
     coverage(comparisons)
+    kept()
     serving()
 
 

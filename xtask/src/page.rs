@@ -183,6 +183,11 @@ impl AppFiles {
     }
 }
 
+/// What wasm-opt is told beyond its level. Rust's stack begins at the bottom of the memory and nothing
+/// points into its last kilobyte, so offsets can be a part of loads; and a function with one caller
+/// compresses better where it is than within it: together 9 kB of 1,029 after brotli.
+const FOR_SIZE: [&str; 3] = ["--low-memory-unused", "--one-caller-inline-max-function-size", "1"];
+
 /// Compiles the app and makes its script. A release is divided by the list `rest.txt` beside its
 /// manifest, if there is one.
 fn build_app(app: &RustApp, folder: &Path, config: &Config, purpose: Purpose) -> Result<AppFiles> {
@@ -228,6 +233,7 @@ fn build_app(app: &RustApp, folder: &Path, config: &Config, purpose: Purpose) ->
             fs::rename(part, &whole)?;
             run(command(&optimiser)
                 .arg(format!("-O{level}"))
+                .args(FOR_SIZE)
                 .arg(&whole)
                 .arg("--output")
                 .arg(part))?;

@@ -19,7 +19,7 @@ use super::overhead::compute_intervals;
 use super::placement::{Placement, Split};
 use super::settings::Settings;
 use super::tensor_split::Division;
-use super::weights::{LayerSums, is_with_experts};
+use super::weights::{RunningSums, is_with_experts};
 use crate::architecture::{Architecture, Role, Tensor, tensors};
 use crate::bill::Line;
 use crate::engine::addons::{adapted, head_line, tower, warm_up};
@@ -207,7 +207,7 @@ impl<'a> LlamaCppAddons<'a> {
     }
 
     /// Values for each rank of the adapters in each layer; `None` without adapters.
-    pub(super) fn lora_by_layer(&self) -> Option<LayerSums> {
+    pub(super) fn lora_by_layer(&self) -> Option<RunningSums> {
         self.addons.lora?;
         let architecture = self.file.architecture();
         let everywhere = Placement::default();
@@ -215,7 +215,7 @@ impl<'a> LlamaCppAddons<'a> {
             let il = everywhere.layer_of(architecture, role, layer)?;
             Some((il, layer.is_some() && is_with_experts(role), Bytes(values)))
         };
-        Some(LayerSums::new(architecture.layers.len() + 1, self.adapted().filter_map(part)))
+        Some(RunningSums::new(architecture.layers.len() + 1, self.adapted().filter_map(part)))
     }
 
     /// Bytes of adapters with so many values for each rank.

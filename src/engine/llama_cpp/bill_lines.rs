@@ -8,7 +8,7 @@ use super::file_size::FileSize;
 use super::kv_cache::{CacheRow, LayerState};
 use super::overhead::Overhead;
 use super::settings::Settings;
-use crate::bill::input;
+use crate::bill::{Line, input};
 use crate::quant::GgmlType;
 use crate::report::{BillItem, Term};
 use crate::units::{Bytes, Interval};
@@ -139,8 +139,15 @@ pub(super) fn overhead(overhead: &Overhead) -> BillItem {
         exact: false,
         formula: "runtime".to_owned(),
         inputs: Vec::new(),
-        source: overhead.source.clone(),
+        source: overhead.source.to_owned(),
     }
+}
+
+/// What the driver and its libraries may keep once prompts have been computed.
+pub(super) fn kept(overhead: &Overhead) -> Option<BillItem> {
+    let line =
+        Line::kept(overhead.kept, "nvidia-smi in reports, above what is expected at the load");
+    (overhead.kept > Bytes::ZERO).then(|| line.item())
 }
 
 fn source(files: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::ggml::{BufferSizes, BufferType, ContextRange, Graph, Outline};
+use super::ggml::{Backend, BufferSizes, BufferType, ContextRange, Graph};
 use super::gguf_tensor::{DEVICE_ALIGNMENT, HOST_ALIGNMENT, Weight};
 use super::graph::{self, Batch};
 use super::kv_cache;
@@ -59,20 +59,29 @@ pub(super) fn pass(
     copies: u64,
     (span, is_needed): (ContextRange, bool),
 ) -> BufferSizes {
-    let build = |batch: &Batch| graph::build(model, batch, placement, SPARE.take());
-    let step = if span.on > 0 { 1 } else { -1 };
-    let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
-    let next = || build(&Batch { cells: batch.cells.with(full), ..*batch }).outlined();
-    // The neighbour comes first, so that no two large graphs are there at once.
-    let has_span = span != ContextRange::HERE;
-    let neighbour = (has_span && is_needed).then(next);
-    let mut graph = build(batch);
-    let neighbour = neighbour.or_else(|| (has_span && graph.is_small()).then(next));
-    if let Some(neighbour) = neighbour {
-        graph.grow(&neighbour, step, span);
-        if let Outline::Whole(neighbour) = neighbour {
-            keep(*neighbour);
-        }
+    let mut kept = KEPT.take();
+    let key = (std::ptr::from_ref(model.architecture) as usize, model.is_whole);
+    let is_known = |known: &Kept| known.key == key && known.placement == *placement;
+    let known = kept.iter().rposition(is_known).and_then(|at| {
+        let mut graph = kept.remove(at).graph.once_more(0);
+        graph = graph::build(model, batch, placement, graph);
+        graph.take_on().then_some(graph)
+    });
+    let mut graph = known.unwrap_or_else(|| {
+        let memory = if kept.len() < MOST_KEPT { Graph::default() } else { kept.remove(0).graph };
+        graph::build(
+            model,
+            batch,
+            placement,
+            memory.emptied(placement.device_layers.len() as Backend),
+        )
+    });
+    if span != ContextRange::HERE && (is_needed || graph.is_small()) {
+        let step = if span.on > 0 { 1 } else { -1 };
+        let full = batch.cells.full.saturating_add_signed(step * kv_cache::CELL_STEP as i64);
+        let neighbour = Batch { cells: batch.cells.with(full), ..*batch };
+        graph = graph::build(model, &neighbour, placement, graph.once_more(step));
+        graph.grow(span);
     }
     let mut types = vec![BufferType { alignment: DEVICE_ALIGNMENT }; placement.device_layers.len()];
     types.push(BufferType { alignment: HOST_ALIGNMENT });
@@ -82,13 +91,28 @@ pub(super) fn pass(
         let (graphs, tensors) = PLACED.get();
         (graphs + 1, tensors + graph.len() as u64)
     });
-    keep(graph);
+    if graph.is_small() {
+        kept.push(Kept { key, placement: placement.clone(), graph });
+    }
+    KEPT.set(kept);
     sizes
 }
 
+/// A graph that was placed. For another batch it mostly is the same but for sizes: whether it is, is
+/// found out while it is built once more, so the rest only tells where that is worth trying.
+struct Kept {
+    /// Address of the architecture, and whether each layer is built.
+    key: (usize, bool),
+    placement: Placement,
+    graph: Graph,
+}
+
+/// Number of graphs that are kept: a search goes to and fro between a few placements. Beyond it the
+/// oldest one's memory is reused.
+const MOST_KEPT: usize = 4;
+
 thread_local! {
-    /// The allocations of a finished graph, reused for the next one. It carries no other state.
-    static SPARE: Cell<Graph> = Cell::default();
+    static KEPT: Cell<Vec<Kept>> = const { Cell::new(Vec::new()) };
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -107,12 +131,6 @@ pub fn placed_tensors() -> u64 {
 #[cfg(not(target_arch = "wasm32"))]
 pub fn placed_graphs() -> u64 {
     PLACED.get().0
-}
-
-fn keep(graph: Graph) {
-    if graph.is_small() {
-        SPARE.set(graph);
-    }
 }
 
 /// The buffers of `sizes`, `steps` steps of context further on.

@@ -15,6 +15,7 @@ use super::compute::{pass, split};
 use super::ggml::{BufferSizes, ContextRange};
 use super::gguf_tensor::Weight;
 use super::graph::{self, Batch};
+use super::key_hash::KeyHash;
 use super::kv_cache::CELL_STEP;
 use super::placement::{Placement, Split};
 use super::settings::{MAX_CONTEXT, Settings};
@@ -29,7 +30,8 @@ const MOST: usize = 512;
 /// The simulated graphs of one model, for any quantisation, machine and settings.
 #[derive(Default)]
 pub struct GraphCache {
-    kinds: OnceLock<Vec<usize>>,
+    /// The kind of each layer, and the first layer of each kind.
+    kinds: OnceLock<(Vec<usize>, Vec<usize>)>,
     known: Mutex<Known>,
 }
 
@@ -46,10 +48,10 @@ type Copied = (u64, Option<(Quant, bool)>);
 struct Known {
     /// The class of each placement that was asked for, as an index, by what else it depends on: the
     /// copies of inputs, and the types of weights that a device may get copies of.
-    placements: HashMap<Copied, HashMap<Placement, usize>>,
-    classes: HashMap<Class, usize>,
+    placements: HashMap<Copied, HashMap<Placement, usize, KeyHash>, KeyHash>,
+    classes: HashMap<Class, usize, KeyHash>,
     /// For each class, graphs by the shape of the batch, without the number of cells.
-    graphs: Vec<HashMap<Batch, Vec<Graph>>>,
+    graphs: Vec<HashMap<Batch, Vec<Graph>, KeyHash>>,
     /// How many graphs there are.
     count: usize,
     /// Numbers of sequences with which several contexts were asked for, and the first one.
@@ -84,15 +86,18 @@ const ENDS: usize = 8;
 struct Run {
     device: Option<usize>,
     has_host_experts: bool,
-    /// Its first and its last layers, at most [`ENDS`] of each. A layer is a hash of its equal
-    /// layers in the model, and of where its cache is.
-    ends: Vec<u64>,
+    /// Its first and its last layers, at most [`ENDS`] of each.
+    ends: Vec<LayerKind>,
     /// Which layers follow each other between these.
-    pairs: Vec<(u64, u64)>,
-    /// Hashes of the weights of its layers that a device may get copies of, in any order, and of
-    /// those of its last layer: a copy reuses the memory of the one before it.
-    copied: Vec<u64>,
+    pairs: Vec<(LayerKind, LayerKind)>,
+    /// The kinds of its layers with hashes of the weights that a device may get copies of, in any
+    /// order, and that of its last layer: a copy reuses the memory of the one before it.
+    copied: Vec<(usize, u64)>,
 }
+
+/// The first layer of the model that equals a layer, and where its cache is if that is another
+/// layer's.
+type LayerKind = (usize, Option<Option<usize>>);
 
 /// The buffers of one simulated graph.
 struct Graph {
@@ -114,7 +119,20 @@ impl Graph {
 impl GraphCache {
     /// Returns for each repeating layer the index of the first layer equal to it.
     pub fn kinds(&self, architecture: &Architecture) -> &[usize] {
-        self.kinds.get_or_init(|| graph::kinds(architecture))
+        &self.all_kinds(architecture).0
+    }
+
+    /// Returns the index of the first layer of each kind, in order.
+    pub fn firsts(&self, architecture: &Architecture) -> &[usize] {
+        &self.all_kinds(architecture).1
+    }
+
+    fn all_kinds(&self, architecture: &Architecture) -> &(Vec<usize>, Vec<usize>) {
+        self.kinds.get_or_init(|| {
+            let kinds = graph::kinds(architecture);
+            let firsts = (0..kinds.len()).filter(|il| kinds[*il] == *il).collect();
+            (kinds, firsts)
+        })
     }
 
     /// Returns the compute buffers with `copies` of each input. `types` are the quantisation that
@@ -147,7 +165,7 @@ impl GraphCache {
             let class = class(architecture, self.kinds(architecture), hashes, placement, copies);
             let index = *classes.entry(class).or_insert(graphs.len());
             if index == graphs.len() {
-                graphs.push(HashMap::new());
+                graphs.push(HashMap::default());
             }
             placements.insert(placement.clone(), index);
             index
@@ -206,20 +224,14 @@ fn class(
     let place = |il: usize| (devices[il], (il as u64) < placement.host_expert_layers);
     let layer = |il: usize| {
         let cache = graph::cache_layer(architecture, il);
-        let mut hasher = DefaultHasher::new();
-        (kinds[il], (cache != il).then(|| place(cache).0)).hash(&mut hasher);
-        hasher.finish()
+        (kinds[il], (cache != il).then(|| place(cache).0))
     };
     // Of layers that differ otherwise, equal weights are not the same.
-    let copied = |il: usize| {
-        let mut hasher = DefaultHasher::new();
-        (kinds[il], weights.get(il + 1)).hash(&mut hasher);
-        hasher.finish()
-    };
+    let copied = |il: usize| (kinds[il], weights.get(il + 1).copied().unwrap_or_default());
     let layers: Vec<usize> = (0..kinds.len()).collect();
     let runs = layers.chunk_by(|a, b| place(*a) == place(*b)).map(|run| {
         let (device, has_host_experts) = place(run[0]);
-        let layers: Vec<u64> = run.iter().map(|il| layer(*il)).collect();
+        let layers: Vec<LayerKind> = run.iter().map(|il| layer(*il)).collect();
         // With indexers layers have inputs of their own, which add up; between Mamba layers the
         // copies of differing weights leave gaps that depend on them all.
         let most = if varied { layers.len() } else { ENDS };
@@ -227,9 +239,9 @@ fn class(
         let last = layers.len().saturating_sub(most).max(first);
         let ends = layers[..first].iter().chain(&layers[last..]).copied().collect();
         let pairs = layers[first.saturating_sub(1)..last].windows(2);
-        let mut pairs: Vec<(u64, u64)> = pairs.map(|pair| (pair[0], pair[1])).collect();
+        let mut pairs: Vec<(LayerKind, LayerKind)> = pairs.map(|pair| (pair[0], pair[1])).collect();
         sort::distinct(&mut pairs);
-        let mut copied: Vec<u64> = match device.is_none() || has_host_experts {
+        let mut copied: Vec<(usize, u64)> = match device.is_none() || has_host_experts {
             true => run.iter().map(|il| copied(*il)).collect(),
             false => Vec::new(),
         };

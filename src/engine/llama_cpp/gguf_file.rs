@@ -33,7 +33,7 @@ pub struct GgufFile<'a> {
     /// How large the file may be, relative to what is listed.
     pub size: FileSize<'a>,
     /// The weights, summed by layer and type.
-    pub totals: WeightTotals,
+    pub totals: Box<WeightTotals>,
     /// Sizes of the layers to place.
     pub sizes: LayerSizes,
     /// The weights that a driver may duplicate.
@@ -117,7 +117,7 @@ impl<'a> GgufFile<'a> {
             model,
             quant,
             size,
-            totals: WeightTotals::new(architecture, &weights),
+            totals: Box::new(WeightTotals::new(architecture, &weights)),
             sizes: sizes(architecture, &weights),
             driver_copies: DriverCopies::of(&weights),
             weights,

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bill_lines as lines;
 use super::gguf_file::GgufFile;
+use super::key_hash::KeyHash;
 use super::kv_cache::{self, CacheRow, LayerState};
 use super::layer_division::{Beside, OnHost, Share};
-use super::overhead::{self, Overhead, Platform};
+use super::overhead::{self, ComputeSpread, Overhead, Platform};
 use super::placement::{Placement, Split};
 use super::settings::Settings;
 use super::tensor_split::Division;
-use super::weights::{self, LayerSums, WeightsByLayer};
+use super::weights::{self, RunningSums, WeightsByLayer};
 use crate::bill::{Line, device_bill, host_bill};
 use crate::catalog::{Device, DeviceKind};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
@@ -50,6 +51,8 @@ pub struct PlacedModel {
 struct LayerGroup {
     /// Index of the first layer.
     first: usize,
+    /// The kind of layer that they are, in the order of [`GgufOnMachine::states`].
+    kind: usize,
     /// The device, or the devices that share the layers; `None` for the host.
     group: Option<usize>,
     count: u64,
@@ -59,7 +62,7 @@ struct LayerGroup {
 #[derive(Clone, Debug)]
 pub(super) struct ModelByLayer {
     weights: WeightsByLayer,
-    states: LayerSums,
+    states: RunningSums,
     /// The least that computing takes, without the output layer and with it.
     pub(super) least_compute: [Interval<Bytes>; 2],
 }
@@ -105,26 +108,19 @@ impl<'a> GgufOnMachine<'a> {
         self.file.placements.of(placement, || PlacedModel::new(self.file, placement.clone()))
     }
 
-    /// The state that each repeating layer keeps between tokens.
+    /// The state that a repeating layer of each kind keeps between tokens, in the order in which the
+    /// kinds begin.
     pub fn states(&self, settings: &Settings) -> Vec<LayerState> {
         let architecture = self.file.architecture();
-        let kinds = self.file.graphs.kinds(architecture);
-        let firsts = (0..kinds.len()).filter(|il| kinds[*il] == *il);
-        let mut firsts = kv_cache::states(architecture, settings, firsts).into_iter();
-        let mut states: Vec<LayerState> = Vec::with_capacity(kinds.len());
-        for (il, kind) in kinds.iter().enumerate() {
-            let state = if *kind == il { firsts.next() } else { states.get(*kind).copied() };
-            states.push(state.unwrap_or_default());
-        }
-        states
+        let firsts = self.file.graphs.firsts(architecture).iter().copied();
+        kv_cache::states(architecture, settings, firsts)
     }
 
-    /// Returns expected use and usable capacity of every device and of the host, given the `states` of
-    /// the layers.
+    /// Returns expected use and usable capacity of every device and of the host, given the
+    /// [`GgufOnMachine::states`].
     pub fn loads(&self, placed: &PlacedModel, settings: &Settings, states: &[LayerState]) -> Loads {
-        let (compute, host_compute) = self.compute(placed, settings);
-        let state = self.state(placed, settings, states);
-        self.loads_with(placed, &state, |i| compute[i], host_compute)
+        let compute = self.file.compute(settings, &placed.placement);
+        self.loads_with(placed, settings, states, Some(&compute))
     }
 
     /// Returns the loads without graph-dependent compute buffers: a lower bound of
@@ -135,11 +131,7 @@ impl<'a> GgufOnMachine<'a> {
         settings: &Settings,
         states: &[LayerState],
     ) -> Loads {
-        let groups = placed.placement.device_layers.len();
-        let none = Split { devices: vec![Bytes::ZERO; groups], host: Bytes::ZERO };
-        let (compute, host) = self.compute_around(placed, settings, &none);
-        let state = self.state(placed, settings, states);
-        self.loads_with(placed, &state, |i| compute[i], host)
+        self.loads_with(placed, settings, states, None)
     }
 
     /// What computing takes on each device under `placement`: see [`compute_intervals`].
@@ -153,7 +145,8 @@ impl<'a> GgufOnMachine<'a> {
         self.compute(placed, settings).0
     }
 
-    /// What each layer takes of a device that it is on, whose matrices are `divided`.
+    /// What each layer takes of a device that it is on, whose matrices are `divided`, given the
+    /// [`GgufOnMachine::states`].
     pub(super) fn by_layer(
         &self,
         divided: &Division,
@@ -161,14 +154,16 @@ impl<'a> GgufOnMachine<'a> {
         states: &[LayerState],
     ) -> ModelByLayer {
         let (file, architecture) = (self.file, self.file.architecture());
-        let states = states
-            .iter()
-            .enumerate()
-            .map(|(il, state)| (il as u64, false, state.kv + state.kv_padding + state.recurrent));
+        let firsts = file.graphs.firsts(architecture);
+        let kinds = file.graphs.kinds(architecture).iter().enumerate();
+        let states = kinds.filter_map(|(il, first)| {
+            let state = states.get(firsts.binary_search(first).ok()?)?;
+            Some((il as u64, false, state.kv + state.kv_padding + state.recurrent))
+        });
         let states = states.filter(|_| settings.kv_on_devices);
         ModelByLayer {
             weights: file.totals.by_layer(architecture, &file.weights, divided),
-            states: LayerSums::new(architecture.layers.len() + 1, states),
+            states: RunningSums::new(architecture.layers.len() + 1, states),
             least_compute: overhead::least_compute(architecture, settings),
         }
     }
@@ -201,15 +196,26 @@ impl<'a> GgufOnMachine<'a> {
     fn loads_with(
         &self,
         placed: &PlacedModel,
-        state: &Split,
-        compute: impl Fn(usize) -> Interval<Bytes>,
-        host_compute: Interval<Bytes>,
+        settings: &Settings,
+        states: &[LayerState],
+        buffers: Option<&Split>,
     ) -> Loads {
+        let placement = &placed.placement;
+        let spread = ComputeSpread::new(self.file.architecture(), settings, placement);
+        let kept = |device| self.kept(placed, settings, states, device);
+        let compute = |i: usize| {
+            let group = placement.group_of(i);
+            let buffer = buffers.map_or(Bytes::ZERO, |split| split.devices[group]);
+            match placement.leaves_out(i) {
+                true => Interval::default(),
+                false => spread.on_device(group, buffer),
+            }
+        };
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
                 let used = Interval::independent([
                     self.file.size.of(placed.model.devices[i]),
-                    Interval::exact(state.devices[i]),
+                    Interval::exact(kept(Some(i))),
                     compute(i),
                     self.overhead(placed, i),
                 ]);
@@ -219,31 +225,45 @@ impl<'a> GgufOnMachine<'a> {
             .collect();
         let host = Interval::independent([
             self.file.size.of(placed.model.host),
-            Interval::exact(state.host),
-            host_compute,
+            Interval::exact(kept(None)),
+            spread.on_host(buffers.map_or(Bytes::ZERO, |split| split.host)),
             self.hardware.host.system,
         ]);
         Loads { host: self.hardware.host_load(host, &devices), devices }
     }
 
-    /// Bytes of KV cache and recurrent state on each device and on the host. They are in the same
+    /// Bytes of KV cache and recurrent state on a device (`None` for the host). They are in the same
     /// place as the layer.
-    fn state(&self, placed: &PlacedModel, settings: &Settings, states: &[LayerState]) -> Split {
-        let placement = &placed.placement;
-        let none = vec![Bytes::ZERO; placement.devices()];
-        let mut split = Split { devices: none, host: Bytes::ZERO };
-        for LayerGroup { first, group, count } in &placed.layers {
-            let state = states.get(*first).copied().unwrap_or_default();
-            let Some(group) = group.filter(|_| settings.kv_on_devices) else {
-                split.host += (state.kv + state.recurrent) * *count;
-                continue;
-            };
-            for device in placement.members(group) {
-                let state = placed.part(*first, Some(device)).of_state(state);
-                split.devices[device] += (state.kv + state.kv_padding + state.recurrent) * *count;
+    fn kept(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+        states: &[LayerState],
+        device: Option<usize>,
+    ) -> Bytes {
+        let group = device.map(|device| placed.placement.group_of(device));
+        let (layers, kv_on_devices) = (&placed.layers, settings.kv_on_devices);
+        let layers = match (device, kv_on_devices) {
+            (Some(_), false) => &[],
+            (None, false) => layers.as_slice(),
+            // They are in the order of their places, the host's first.
+            (_, true) => {
+                let from = layers.partition_point(|layers| layers.group < group);
+                let until = layers.partition_point(|layers| layers.group <= group);
+                &layers[from..until]
             }
-        }
-        split
+        };
+        let of_layers = |LayerGroup { first, kind, count, .. }: &LayerGroup| {
+            let state = states.get(*kind).copied().unwrap_or_default();
+            match device {
+                None => (state.kv + state.recurrent) * *count,
+                Some(_) => {
+                    let state = placed.part(*first, device).of_state(state);
+                    (state.kv + state.kv_padding + state.recurrent) * *count
+                }
+            }
+        };
+        layers.iter().map(of_layers).sum()
     }
 
     /// Returns the bill of every device and of the host, with the lines of `addons`.
@@ -263,6 +283,7 @@ impl<'a> GgufOnMachine<'a> {
             let mut items = self.items(placed, settings, &caches, Some(i), compute[i]);
             if !placed.placement.leaves_out(i) {
                 items.push(lines::overhead(&self.overheads[i]));
+                items.extend(lines::kept(&self.overheads[i]));
             }
             items.extend(addons.take(Some(i)));
             let group = placed.placement.group_of(i);
@@ -289,7 +310,9 @@ impl<'a> GgufOnMachine<'a> {
         let padding = sum(&placed.model) - tied - once - copies;
 
         let states = kv_cache::layer_states(architecture, settings);
-        let state = sum(&self.state(placed, settings, &states));
+        let of_kinds = self.states(settings);
+        let all = (0..placement.devices()).map(Some).chain([None]);
+        let state: Bytes = all.map(|place| self.kept(placed, settings, &of_kinds, place)).sum();
         let plain = states.iter().map(|state| state.kv + state.recurrent).sum::<Bytes>();
         let places = placement.layer_devices(architecture);
         let rows = states.iter().zip(places).enumerate().filter_map(|(il, (state, place))| {
@@ -343,19 +366,9 @@ impl<'a> GgufOnMachine<'a> {
         placed: &PlacedModel,
         settings: &Settings,
     ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
-        let split = self.file.compute(settings, &placed.placement);
-        self.compute_around(placed, settings, &split)
-    }
-
-    /// Compute buffers that other builds may reserve, given those of this one.
-    fn compute_around(
-        &self,
-        placed: &PlacedModel,
-        settings: &Settings,
-        split: &Split,
-    ) -> (Vec<Interval<Bytes>>, Interval<Bytes>) {
         let (architecture, placement) = (self.file.architecture(), &placed.placement);
-        let (groups, host) = overhead::compute_intervals(architecture, settings, placement, split);
+        let split = self.file.compute(settings, placement);
+        let (groups, host) = overhead::compute_intervals(architecture, settings, placement, &split);
         let of = |i| match placement.leaves_out(i) {
             true => Interval::default(),
             false => groups[placement.group_of(i)],
@@ -494,7 +507,7 @@ impl CachePart {
 /// The weights of one file in the places where they were asked for: a search comes back to them
 /// with another context.
 #[derive(Debug, Default)]
-pub struct PlacedModels(Mutex<HashMap<Placement, Arc<PlacedModel>>>);
+pub struct PlacedModels(Mutex<HashMap<Placement, Arc<PlacedModel>, KeyHash>>);
 
 /// Number of placements that are remembered; beyond it they are forgotten.
 const MOST_PLACED: usize = 256;
@@ -528,6 +541,7 @@ impl PlacedModel {
         let cache = weights::cache_parts(architecture, weights, &placement);
         let mut layers: Vec<LayerGroup> = Vec::new();
         let kinds = file.graphs.kinds(architecture);
+        let firsts = file.graphs.firsts(architecture);
         let places = placement.layer_devices(architecture);
         for (il, (kind, group)) in kinds.iter().zip(places).enumerate() {
             let same = |layers: &&mut LayerGroup| {
@@ -537,7 +551,10 @@ impl PlacedModel {
             };
             match layers.iter_mut().find(same) {
                 Some(layers) => layers.count += 1,
-                None => layers.push(LayerGroup { first: il, group, count: 1 }),
+                None => {
+                    let kind = firsts.iter().position(|first| first == kind).unwrap_or_default();
+                    layers.push(LayerGroup { first: il, kind, group, count: 1 });
+                }
             }
         }
         PlacedModel { placement, model, cache, layers }

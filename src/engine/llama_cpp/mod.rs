@@ -15,6 +15,7 @@ mod gguf_file;
 mod gguf_tensor;
 mod graph;
 mod graph_quirks;
+mod key_hash;
 mod kv_cache;
 mod launch;
 mod layer_division;

@@ -78,7 +78,8 @@ impl Placement {
     pub fn layer_devices(&self, architecture: &Architecture) -> Vec<Option<usize>> {
         let layers = architecture.n_layers() + 1;
         let on_devices = self.device_layers.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
-        let mut devices = vec![None; layers.saturating_sub(on_devices) as usize];
+        let mut devices = Vec::with_capacity(layers as usize);
+        devices.resize(layers.saturating_sub(on_devices) as usize, None);
         for (device, count) in self.device_layers.iter().enumerate() {
             let end = (devices.len() as u64).saturating_add(*count).min(layers);
             devices.resize(end as usize, Some(device));

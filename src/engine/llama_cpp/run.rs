@@ -19,7 +19,7 @@ use super::placement_solver::{
 };
 use super::settings::{Settings, snapshots};
 use super::tensor_split::Division;
-use super::weights::LayerSums;
+use super::weights::RunningSums;
 use crate::engine::adapter::EngineAdapter;
 use crate::engine::layout::Layout;
 use crate::engine::model_files::Addons;
@@ -62,7 +62,7 @@ struct PlacementEstimator<'a> {
 /// What each layer takes.
 struct ByLayer {
     model: ModelByLayer,
-    lora: Option<LayerSums>,
+    lora: Option<RunningSums>,
 }
 
 /// What computing takes on each device and on the host.

@@ -134,8 +134,19 @@ fn visit_buffers(
 pub struct WeightTotals {
     /// Groups in file order.
     groups: Vec<WeightGroup>,
+    /// Sums over the repeating layers before each, and over all of them.
+    upto: Vec<LayerSums>,
     /// The embedding table, if it is also the output head.
     tied: Option<Weight>,
+}
+
+/// Bytes of layers, of which the routed experts are apart.
+#[derive(Clone, Copy, Debug, Default)]
+struct LayerSums {
+    on_host: Bytes,
+    on_device: Bytes,
+    experts_on_host: Bytes,
+    experts_on_device: Bytes,
 }
 
 /// Weights of one type in one place.
@@ -145,6 +156,8 @@ struct WeightGroup {
     role: Role,
     layer: Option<u64>,
     ty: GgmlType,
+    /// What equals in its weights: the type and all that determines their place.
+    key: (GgmlType, bool, (bool, bool)),
     bytes: Bytes,
     on_host: Bytes,
     on_device: Bytes,
@@ -154,13 +167,10 @@ impl WeightTotals {
     /// Groups and sums `weights`.
     pub fn new(architecture: &Architecture, weights: &[Weight]) -> WeightTotals {
         let family = Family::of(architecture);
-        // The properties that determine a weight's place.
+        // The properties that determine a weight's place beside its layer.
         let place = |role: Role, layer: Option<u64>| match layer {
-            Some(_) => is_with_experts(role),
-            None => is_input(role),
-        };
-        let first = |role: Role, layer: Option<u64>| {
-            layer.is_none() && is_with_first_layer(architecture, role)
+            Some(_) => (is_with_experts(role), false),
+            None => (is_input(role), is_with_first_layer(architecture, role)),
         };
         let mut groups: Vec<WeightGroup> = Vec::new();
         for weight in weights.iter().filter(|w| w.is_loaded(family)) {
@@ -170,13 +180,9 @@ impl WeightTotals {
             let on_host = Bytes(padded(bytes.0, HOST_ALIGNMENT));
             let on_device = Bytes(weight.on_device_of(bytes));
             // Layers are consecutive, so a matching group is near the end.
+            let key = (weight.ty, is_rotary_factors(role), place(role, layer));
             let mut of_layer = groups.iter_mut().rev().take_while(|group| group.layer == layer);
-            let same = of_layer.find(|group| {
-                group.ty == weight.ty
-                    && is_rotary_factors(group.role) == is_rotary_factors(role)
-                    && place(group.role, layer) == place(role, layer)
-                    && first(group.role, layer) == first(role, layer)
-            });
+            let same = of_layer.find(|group| group.key == key);
             match same {
                 Some(group) => {
                     group.bytes += bytes;
@@ -185,11 +191,29 @@ impl WeightTotals {
                 }
                 None => {
                     let ty = weight.ty;
-                    groups.push(WeightGroup { role, layer, ty, bytes, on_host, on_device });
+                    groups.push(WeightGroup { role, layer, ty, key, bytes, on_host, on_device });
                 }
             }
         }
-        WeightTotals { groups, tied: tied_table(architecture, weights).copied() }
+        let mut upto = vec![LayerSums::default(); architecture.layers.len() + 1];
+        for WeightGroup { role, layer, on_host, on_device, .. } in &groups {
+            let Some(sums) = layer.and_then(|il| upto.get_mut(il as usize + 1)) else { continue };
+            let (host, device) = match is_with_experts(*role) {
+                true => (&mut sums.experts_on_host, &mut sums.experts_on_device),
+                false => (&mut sums.on_host, &mut sums.on_device),
+            };
+            *host += *on_host;
+            *device += *on_device;
+        }
+        let mut before = LayerSums::default();
+        for sums in &mut upto {
+            sums.on_host += before.on_host;
+            sums.on_device += before.on_device;
+            sums.experts_on_host += before.experts_on_host;
+            sums.experts_on_device += before.experts_on_device;
+            before = *sums;
+        }
+        WeightTotals { groups, upto, tied: tied_table(architecture, weights).copied() }
     }
 
     /// Bytes of the rotary factors, of which each device with a layer has a copy.
@@ -223,10 +247,40 @@ impl WeightTotals {
             return model_bytes(architecture, weights, placement);
         }
         let mut split = self.tied_output(architecture, weights, placement);
-        self.visit(architecture, placement, |device, _, bytes| match device {
-            Some(device) => split.devices[device] += bytes,
-            None => split.host += bytes,
+        let layers = architecture.layers.len();
+        let is_elsewhere = |group: &&WeightGroup| group.layer.is_none_or(|il| il >= layers as u64);
+        let elsewhere = self.groups.iter().filter(is_elsewhere);
+        let elsewhere = elsewhere.map(|group| (group.role, group.layer, group));
+        visit_places(architecture, placement, elsewhere, |place, group| match place {
+            Some(device) => split.devices[device] += group.on_device,
+            None => split.host += group.on_host,
         });
+        let experts_from = usize::try_from(placement.host_expert_layers).unwrap_or(usize::MAX);
+        let mut from = 0;
+        let mut add = |until: usize, device: Option<usize>| {
+            let (experts_from, until) = (experts_from.clamp(from, until), until);
+            let at = |il: usize| self.upto.get(il).copied().unwrap_or_default();
+            let (a, b, end) = (at(from), at(experts_from), at(until));
+            match device {
+                Some(device) => {
+                    let experts = end.experts_on_device - b.experts_on_device;
+                    split.devices[device] += end.on_device - a.on_device + experts;
+                    split.host += b.experts_on_host - a.experts_on_host;
+                }
+                None => {
+                    let experts = end.experts_on_host - a.experts_on_host;
+                    split.host += end.on_host - a.on_host + experts;
+                }
+            }
+            from = until;
+        };
+        let on_devices = placement.device_layers.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
+        let mut until = (layers as u64 + 1).saturating_sub(on_devices);
+        add(layers.min(until as usize), None);
+        for (device, count) in placement.device_layers.iter().enumerate() {
+            until = until.saturating_add(*count);
+            add(layers.min(usize::try_from(until).unwrap_or(layers)), Some(device));
+        }
         split
     }
 
@@ -244,7 +298,7 @@ impl WeightTotals {
             Some((il, layer.is_some() && is_with_experts(role), bytes))
         };
         let sums = |parts: &mut dyn Iterator<Item = (Role, Option<u64>, Bytes)>| {
-            LayerSums::new(layers + 1, parts.filter_map(part))
+            RunningSums::new(layers + 1, parts.filter_map(part))
         };
         let (rotary, n_layers) = (self.rotary_factors(), layers as u64);
         let head = self.tied.as_ref().map(|table| table.with_role(Role::Output));
@@ -324,19 +378,19 @@ impl WeightTotals {
 
 /// Sums over layers, of which the output layer is the last; those of routed experts apart.
 #[derive(Clone, Debug)]
-pub(super) struct LayerSums {
+pub(super) struct RunningSums {
     plain: Vec<Bytes>,
     experts: Vec<Bytes>,
 }
 
-impl LayerSums {
+impl RunningSums {
     /// Sums `parts`: the layer, whether it is of its experts, and the bytes.
     pub(super) fn new(
         layers: usize,
         parts: impl IntoIterator<Item = (u64, bool, Bytes)>,
-    ) -> LayerSums {
+    ) -> RunningSums {
         let none = vec![Bytes::ZERO; layers + 1];
-        let mut sums = LayerSums { plain: none.clone(), experts: none };
+        let mut sums = RunningSums { plain: none.clone(), experts: none };
         for (il, is_expert, bytes) in parts {
             let of = if is_expert { &mut sums.experts } else { &mut sums.plain };
             if let Some(sum) = of.get_mut(il as usize + 1) {
@@ -369,9 +423,9 @@ impl LayerSums {
 #[derive(Clone, Debug)]
 pub(super) struct WeightsByLayer {
     /// What lies where the layer does.
-    at_home: LayerSums,
+    at_home: RunningSums,
     /// Of matrices divided by rows, the part of each device.
-    divided: Vec<LayerSums>,
+    divided: Vec<RunningSums>,
     /// Bytes that each device with a repeating layer has.
     rotary: Bytes,
     layers: u64,

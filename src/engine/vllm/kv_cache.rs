@@ -138,6 +138,14 @@ impl KvLayout {
         Bytes(self.block_bytes) * self.blocks(context) * users
     }
 
+    /// Bytes on one rank where prefixes are not cached (`--no-enable-prefix-caching`, and images of their
+    /// own): a recurrent state then takes a block.
+    pub fn least_bytes(&self, context: u64, users: u64) -> Bytes {
+        let states = self.groups.iter().filter(|group| group.kind == Kind::State).count() as u64;
+        let spare = states * (self.settings.release.state_blocks() - 1);
+        self.bytes(context, users) - Bytes(self.block_bytes) * spare * users
+    }
+
     /// Number of blocks in a pool of `pool` bytes.
     pub fn pool_blocks(&self, pool: Bytes) -> u64 {
         pool.0.checked_div(self.block_bytes).unwrap_or(0)

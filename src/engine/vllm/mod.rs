@@ -317,8 +317,14 @@ impl<'a> VllmRun<'a> {
     fn cache(&self, layout: &KvLayout, context: u64, users: u64) -> Line {
         let (context, users) = self.base.held((context, users), |c, n| layout.bytes(c, n));
         let kv = layout.bytes(context, users);
+        let least = layout.least_bytes(context, users);
+        let formula = "blocks * block_bytes * users";
         let kv = match layout.is_exact() {
-            true => Line::exact(Term::KvCache, kv, "blocks * block_bytes * users", SOURCE),
+            true if least == kv => Line::exact(Term::KvCache, kv, formula, SOURCE),
+            true => {
+                let kv = Interval { low: least, expected: kv, high: kv };
+                Line::fitted(Term::KvCache, kv, formula, SOURCE)
+            }
             false => {
                 // From 0.26 on there are runs with two batches in flight, too.
                 let high = if self.release.batches_in_flight() > 1 { 1.95 } else { 1.1 };

@@ -25,6 +25,10 @@ use crate::data::Data;
 /// The function of public/boot.js that loads the rest at once.
 const LOAD: &str = "__wbg_headroomRest_";
 
+/// What the names of exports have that nothing calls: classes of streams, which the server functions
+/// of leptos bring along.
+const UNCALLED: &str = "intounderlying";
+
 /// The module that the rest imports from: the first part.
 const FIRST: &str = "first";
 
@@ -83,6 +87,10 @@ pub fn mark(app: &[u8]) -> Result<Vec<u8>> {
 /// It is not an app that imports [`LOAD`].
 pub fn divide(app: &[u8], keys: &BTreeSet<u32>, data: &Data) -> Result<(Vec<u8>, Vec<u8>)> {
     let (mut first, mut rest) = (Module::from_buffer(app)?, Module::from_buffer(app)?);
+    for part in [&mut first, &mut rest] {
+        let uncalled = part.exports.iter().filter(|export| export.name.contains(UNCALLED));
+        ids(uncalled, |export| export.id()).into_iter().for_each(|id| part.exports.delete(id));
+    }
     let plan = Plan::new(&first, keys);
     ensure!(!plan.stubs.is_empty(), "no function is of the rest: the list is of another app");
     let names = plan.names(&first);
@@ -390,6 +398,17 @@ mod tests {
         assert_eq!(names(&rest), ["later"].into());
         let later = first.exports.iter().find(|export| export.name == "later").unwrap();
         assert!(matches!(later.item, ExportItem::Function(_)));
+    }
+
+    #[test]
+    fn what_nothing_calls_is_of_neither() {
+        let mut module = Module::from_buffer(&app()).unwrap();
+        let later = module.exports.iter_mut().find(|export| export.name == "later").unwrap();
+        later.name = "intounderlyingsource_pull".to_owned();
+        let keys = [key_of("app[1f]::panel")].into();
+        let (first, rest) = divide(&module.emit_wasm(), &keys, &Data::default()).unwrap();
+        let [first, rest] = [first, rest].map(|part| Module::from_buffer(&part).unwrap());
+        assert!(!names(&first).contains("later") && !names(&rest).contains("later"));
     }
 
     #[test]

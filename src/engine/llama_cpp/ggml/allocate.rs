@@ -17,22 +17,17 @@ pub(super) struct Life {
 impl Graph {
     /// Allocates every tensor in order and returns the high-water mark of each buffer.
     ///
-    /// `copied` are the copies that the splits make. A pipeline keeps several of them and of the
-    /// inputs, for batches in flight at the same time, and never releases any.
-    pub(super) fn allocate(
-        &mut self,
-        types: &[BufferType],
-        copied: &[u32],
-        copies: u64,
-    ) -> BufferSizes {
+    /// A pipeline keeps several of the copies that the splits make and of the inputs, for batches in
+    /// flight at the same time, and never releases any.
+    pub(super) fn allocate(&mut self, types: &[BufferType], copies: u64) -> BufferSizes {
         let mut arenas: Vec<Arena> = types.iter().map(|ty| Arena::new(ty.alignment)).collect();
         let span = &mut { self.span };
         let mut lives = std::mem::take(&mut self.lives);
         lives.clear();
         lives.resize(self.tensors.len(), Life::default());
         let pipeline = copies > 1;
-        let copied = if pipeline { copied } else { &[] };
-        for &id in self.inputs.iter().chain(copied) {
+        let copied = if pipeline { self.copied.as_slice() } else { &[] };
+        for &id in self.inputs.iter().chain(copied.iter().map(|(_, copy)| copy)) {
             let tensor = self.at(id);
             let size = self.size(id);
             let arena = &mut arenas[usize::from(tensor.backend)];
@@ -52,7 +47,7 @@ impl Graph {
                 lives[tensor.owner as usize].views += 1;
             }
             for source in tensor.sources() {
-                lives[source as usize].readers += 1;
+                lives[*source as usize].readers += 1;
             }
         }
         for &id in &self.order {
@@ -67,7 +62,7 @@ impl Graph {
                 let offset = reused.unwrap_or_else(|| arena.take(span, self.size(id)));
                 lives[id as usize].offset = Some(offset);
             }
-            for source in tensor.sources() {
+            for &source in tensor.sources() {
                 let life = &mut lives[source as usize];
                 life.readers -= 1;
                 if life.readers > 0 || life.views > 0 {
@@ -100,7 +95,7 @@ impl Graph {
         lives: &mut [Life],
         arenas: &mut [Arena],
     ) -> Option<Size> {
-        let source = self.at(id).sources().find(|source| {
+        let source = self.at(id).sources().iter().copied().find(|source| {
             let life = &lives[*source as usize];
             life.offset.is_some()
                 && (life.readers, life.views) == (1, 0)
@@ -127,15 +122,14 @@ struct Arena {
 
 impl Arena {
     fn new(alignment: u64) -> Arena {
-        let alignment = Size::fixed(alignment.max(1)).at;
+        let alignment = Size::fixed(alignment.next_power_of_two()).at;
         Arena { alignment, gaps: Vec::new(), tail: Size::default(), high: Size::default() }
     }
 
     /// Bytes that a block of `size` takes; slopes are multiples of the alignment.
     fn padded(&self, size: Size) -> Size {
-        let over = size.at % self.alignment;
-        let more = if over == 0 { 0 } else { self.alignment - over };
-        Size { at: size.at.saturating_add(more), ..size }
+        let mask = self.alignment - 1;
+        Size { at: size.at.checked_add(mask).map_or(i64::MAX, |at| at & !mask), ..size }
     }
 
     /// Allocates a block and returns its offset: in the smallest gap that holds it, the last of
@@ -196,7 +190,7 @@ impl Arena {
         }
         if span.equal(end, self.tail) {
             self.tail = start;
-            self.gaps.drain(joined);
+            self.gaps.truncate(joined.start);
             return;
         }
         let gap = (start, end - start);

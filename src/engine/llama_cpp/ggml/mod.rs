@@ -9,13 +9,15 @@
 //! If sizes grow linearly with the context, one pass determines the buffers of a whole range of
 //! contexts: all those at which every comparison of sizes has the same result ([`Graph::grow`]).
 //!
+//! A graph that is built once more, a step of context further on or for another batch
+//! ([`Graph::once_more`]), is only compared with what is there, and tells sizes. Layers that are like
+//! one before them are not built at all, but repeated ([`Graph::repeat`]).
+//!
 //! Rules of `ggml.c`, `ggml-alloc.c` and `ggml-backend.cpp` (ggml 0.26, llama.cpp b11434).
 
 mod allocate;
 mod schedule;
 mod size;
-
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use allocate::Life;
 pub(super) use size::ContextRange;
@@ -36,14 +38,14 @@ pub(super) struct BufferType {
 }
 
 /// A multiple of all alignments.
-const MOST_ALIGNMENT: i64 = 128;
+const MOST_ALIGNMENT: u64 = 128;
 
 const UNASSIGNED: Backend = Backend::MAX;
 const NO_TENSOR: u32 = u32::MAX;
 const MAX_SOURCES: usize = 7;
 
 /// How a tensor gets its memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Set from outside before the graph runs.
     Input,
@@ -68,7 +70,7 @@ enum Kind {
 }
 
 /// Where the scheduler prefers to run an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BackendPreference {
     /// On the backend of its weights.
     Weights,
@@ -94,7 +96,7 @@ impl BackendPreference {
 }
 
 /// The properties of a tensor that scheduling reads often; sizes are in [`Extent`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tensor {
     kind: Kind,
     preference: BackendPreference,
@@ -108,13 +110,15 @@ struct Tensor {
     reads_weights: bool,
     /// Whether it is in the order, or in no need of that.
     is_visited: bool,
+    /// Whether its preference does not follow from its shape.
+    is_exempt: bool,
     /// The tensor whose bytes a view or a store uses; for all others the tensor itself.
     owner: u32,
     sources: [u32; MAX_SOURCES],
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Extent {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Extent {
     /// Dimensions, innermost first.
     shape: [u64; 4],
     /// Bytes to allocate.
@@ -122,16 +126,9 @@ pub(super) struct Extent {
 }
 
 impl Tensor {
-    fn sources(&self) -> impl Iterator<Item = u32> {
-        self.sources.iter().take(usize::from(self.reads)).copied()
+    fn sources(&self) -> &[u32] {
+        self.sources.get(..usize::from(self.reads)).unwrap_or_default()
     }
-}
-
-/// Growth of a tensor per step of context.
-#[derive(Clone, Copy, Debug, Default)]
-struct Growth {
-    bytes: i64,
-    shape: [i64; 4],
 }
 
 /// The compute buffer of each backend, the host's last, at the context of the graph and in a range
@@ -160,32 +157,72 @@ impl BufferSizes {
 pub(super) struct Graph {
     tensors: Vec<Tensor>,
     extents: Vec<Extent>,
-    /// Growth of each tensor, if known.
-    growth: Vec<Growth>,
-    /// The range of contexts for which the growth holds.
+    /// The extents a step of context further on (-1: back), if known.
+    next: Vec<Extent>,
+    step: i64,
+    /// The range of contexts for which the growth from one to the other holds.
     span: ContextRange,
+    /// Where the graph is built once more for `next`: how far it is the same graph.
+    again: Option<Again>,
+    /// What was asked to be in the order, one after the other.
+    roots: Vec<u32>,
+    /// The tensors whose preference was set, one after the other.
+    exempt: Vec<u32>,
+    /// The stretches that were repeated, each with where and for what.
+    repeats: Vec<(Stretch, u32, Id)>,
+    /// Number of the host's backend.
+    host: Backend,
     order: Vec<u32>,
     /// Inputs and blanks.
     inputs: Vec<u32>,
     outputs: Vec<u32>,
     /// Backends that compute nothing here, each with the one whose buffer theirs equals.
     alike: Vec<(Backend, Backend)>,
+    /// How many of the tensors are not the scheduler's, and whether those are there.
+    built: usize,
+    is_scheduled: bool,
+    /// The tensors that have copies, with the copy.
+    copied: Vec<(u32, u32)>,
+    /// Where a tensor reads a copy: the tensor, which of its sources, and what it reads otherwise.
+    diverted: Vec<(u32, u8, u32)>,
     /// Scratch memory of scheduling and allocation.
     steps: Vec<u32>,
     copies: Vec<u32>,
     lives: Vec<Life>,
 }
 
-/// A graph of a neighbouring context.
-pub(super) enum Outline {
-    /// All of it.
-    Whole(Box<Graph>),
-    /// A hash of how it is built, and the sizes of its tensors.
-    Sizes(u64, Vec<Extent>),
+/// A graph that is built once more.
+#[derive(Clone, Copy, Debug, Default)]
+struct Again {
+    /// Whether it has turned out to be another one.
+    differs: bool,
+    /// How many there are so far of what the graph lists.
+    roots: usize,
+    exempt: usize,
+    repeats: usize,
+    outputs: usize,
+    alike: usize,
 }
 
-fn product(numbers: impl IntoIterator<Item = u64>) -> u64 {
-    numbers.into_iter().fold(1u64, u64::saturating_mul)
+/// How far a graph is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    tensors: u32,
+    roots: usize,
+}
+
+/// Tensors that one after the other were added for `x`, and can be for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    from: Mark,
+    to: Mark,
+    x: Id,
+    /// What comes out of them.
+    out: Id,
+}
+
+fn product([a, b, c, d]: [u64; 4]) -> u64 {
+    a.saturating_mul(b.saturating_mul(c).saturating_mul(d))
 }
 
 impl Graph {
@@ -200,16 +237,24 @@ impl Graph {
         self.tensors.len() < 1 << 14
     }
 
-    /// Returns an empty graph that reuses this one's memory.
-    pub(super) fn emptied(mut self) -> Graph {
+    /// Returns an empty graph of `host` devices that reuses this one's memory.
+    pub(super) fn emptied(mut self, host: Backend) -> Graph {
+        self.host = host;
         self.tensors.clear();
         self.extents.clear();
-        self.growth.clear();
+        self.next.clear();
         self.span = ContextRange::HERE;
+        self.again = None;
+        self.roots.clear();
+        self.exempt.clear();
+        self.repeats.clear();
         self.order.clear();
         self.inputs.clear();
         self.outputs.clear();
         self.alike.clear();
+        self.is_scheduled = false;
+        self.copied.clear();
+        self.diverted.clear();
         self
     }
 
@@ -217,40 +262,110 @@ impl Graph {
         &self.tensors[id as usize]
     }
 
-    fn at_mut(&mut self, id: Id) -> &mut Tensor {
-        &mut self.tensors[id.0 as usize]
+    /// The extents of the graph that is being built.
+    fn extents(&self) -> &Vec<Extent> {
+        if self.again.is_some() { &self.next } else { &self.extents }
+    }
+
+    fn extents_mut(&mut self) -> &mut Vec<Extent> {
+        if self.again.is_some() { &mut self.next } else { &mut self.extents }
     }
 
     fn extent(&self, x: Id) -> Extent {
-        self.extents[x.0 as usize]
+        self.extents()[x.0 as usize]
     }
 
     fn extent_mut(&mut self, x: Id) -> &mut Extent {
-        &mut self.extents[x.0 as usize]
+        &mut self.extents_mut()[x.0 as usize]
     }
 
-    fn push(&mut self, kind: Kind, shape: [u64; 4], width: u8, sources: &[Id]) -> Id {
-        let id = self.tensors.len() as u32;
+    /// Adds a tensor. A graph that is built once more has it already, or is another one.
+    fn push(
+        &mut self,
+        kind: Kind,
+        shape: [u64; 4],
+        width: u8,
+        sources: &[Id],
+        owner: Option<u32>,
+    ) -> Id {
+        let rows = shape[1].saturating_mul(shape[2]).saturating_mul(shape[3]);
+        let bytes = shape[0].saturating_mul(rows).saturating_mul(u64::from(width));
+        let extents = self.extents_mut();
+        let id = extents.len() as u32;
+        extents.push(Extent { shape, bytes });
+        let owner = owner.unwrap_or(id);
+        let preference = BackendPreference::of(rows);
+        let reads = sources.len().min(MAX_SOURCES);
+        if let Some(again) = self.again
+            && let Some(known) = self.tensors.get(id as usize)
+        {
+            let is_read = |(known, source): (&u32, &Id)| *known == source.0;
+            let is_same = known.kind == kind
+                && known.width == width
+                && known.owner == owner
+                && (known.is_exempt || known.preference == preference || !self.may_copy(known))
+                && usize::from(known.reads) == reads
+                && known.sources.iter().zip(sources).all(is_read);
+            self.again = Some(Again { differs: again.differs || !is_same, ..again });
+            return Id(id);
+        }
         let mut list = [NO_TENSOR; MAX_SOURCES];
         let mut reads_weights = false;
         for (slot, source) in list.iter_mut().zip(sources) {
             *slot = source.0;
-            reads_weights |= self.at(source.0).kind == Kind::Weight;
+            reads_weights |= self.tensors[source.0 as usize].kind == Kind::Weight;
         }
         self.tensors.push(Tensor {
             kind,
-            preference: BackendPreference::of(product([shape[1], shape[2], shape[3]])),
+            preference,
             backend: UNASSIGNED,
             width,
-            reads: sources.len().min(MAX_SOURCES) as u8,
+            reads: reads as u8,
             reads_weights,
-            is_visited: false,
-            owner: id,
+            is_visited: matches!(kind, Kind::Weight | Kind::State),
+            is_exempt: false,
+            owner,
             sources: list,
         });
-        let bytes = product(shape).saturating_mul(u64::from(width));
-        self.extents.push(Extent { shape, bytes });
         Id(id)
+    }
+
+    /// Sets where `id` is, unless the graph is built once more: then it has to be there.
+    fn set_backend(&mut self, id: Id, backend: Backend) {
+        let tensor = &mut self.tensors[id.0 as usize];
+        match &mut self.again {
+            Some(again) => again.differs |= tensor.backend != backend,
+            None => tensor.backend = backend,
+        }
+    }
+
+    /// Sets what `id` prefers, unless the graph is built once more: then it has to be that.
+    fn set_preference(&mut self, id: Id, preference: BackendPreference) {
+        let tensor = self.at(id.0);
+        let either = [preference, tensor.preference];
+        let matters = either[0] != either[1]
+            && (either.contains(&BackendPreference::Neighbours) || self.may_copy(tensor));
+        match &mut self.again {
+            Some(again) => {
+                again.differs |= matters || self.exempt.get(again.exempt) != Some(&id.0);
+                again.exempt += 1;
+            }
+            None => {
+                self.exempt.push(id.0);
+                let tensor = &mut self.tensors[id.0 as usize];
+                (tensor.preference, tensor.is_exempt) = (preference, true);
+            }
+        }
+    }
+
+    /// Whether it depends on the number of rows where `tensor` is computed: of a weight on the host
+    /// a device may get a copy.
+    fn may_copy(&self, tensor: &Tensor) -> bool {
+        let is_on_host =
+            |source: &Tensor| source.kind == Kind::Weight && source.backend == self.host;
+        tensor.reads_weights
+            && self.host > 0
+            && tensor.sources().iter().any(|source| is_on_host(self.at(*source)))
     }
 
     /// The dimensions of `x`.
@@ -260,26 +375,26 @@ impl Graph {
 
     /// Adds an input with `width` bytes per element.
     pub(super) fn input(&mut self, shape: [u64; 4], width: u8) -> Id {
-        self.push(Kind::Input, shape, width, &[])
+        self.push(Kind::Input, shape, width, &[], None)
     }
 
     /// Adds memory for an operation to fill, with `width` bytes per element.
     pub(super) fn blank(&mut self, shape: [u64; 4], width: u8) -> Id {
-        self.push(Kind::Blank, shape, width, &[])
+        self.push(Kind::Blank, shape, width, &[], None)
     }
 
     /// Adds a weight on `backend`, of which a copy takes `bytes`.
     pub(super) fn weight(&mut self, backend: Backend, bytes: u64) -> Id {
-        let id = self.push(Kind::Weight, [1; 4], 1, &[]);
-        self.at_mut(id).backend = backend;
+        let id = self.push(Kind::Weight, [1; 4], 1, &[], None);
+        self.set_backend(id, backend);
         self.extent_mut(id).bytes = bytes;
         id
     }
 
     /// Adds a cache or state on `backend`.
     pub(super) fn state(&mut self, backend: Backend) -> Id {
-        let id = self.push(Kind::State, [1; 4], 1, &[]);
-        self.at_mut(id).backend = backend;
+        let id = self.push(Kind::State, [1; 4], 1, &[], None);
+        self.set_backend(id, backend);
         id
     }
 
@@ -287,8 +402,7 @@ impl Graph {
     pub(super) fn view(&mut self, x: Id, shape: [u64; 4]) -> Id {
         let Tensor { kind, width, owner, .. } = *self.at(x.0);
         let seen = self.extent(x);
-        let id = self.push(Kind::View, shape, width, &[x]);
-        self.at_mut(id).owner = owner;
+        let id = self.push(Kind::View, shape, width, &[x], Some(owner));
         if kind == Kind::View && product(seen.shape) == product(shape) {
             self.extent_mut(id).bytes = seen.bytes;
         }
@@ -299,7 +413,8 @@ impl Graph {
     /// another shape.
     pub(super) fn part(&mut self, x: Id, width: u64, shape: [u64; 4]) -> Id {
         let [row, columns @ ..] = self.shape(x);
-        let gaps = row.saturating_mul(product(columns).saturating_sub(1));
+        let [a, b, c] = columns;
+        let gaps = row.saturating_mul(product([a, b, c, 1]).saturating_sub(1));
         let bytes = gaps.saturating_add(width).saturating_mul(u64::from(self.at(x.0).width));
         self.spread_view(x, shape, bytes)
     }
@@ -322,21 +437,19 @@ impl Graph {
     /// Adds a write of `sources` into `target` (`set_rows`, and `cpy` into a cache).
     pub(super) fn store(&mut self, target: Id, sources: &[Id]) -> Id {
         let owner = self.at(target.0).owner;
-        let id = self.push(Kind::Store, [1; 4], 1, sources);
-        self.at_mut(id).owner = owner;
-        id
+        self.push(Kind::Store, [1; 4], 1, sources, Some(owner))
     }
 
     /// Adds an operation that may overwrite a source of the same shape: element-wise arithmetic,
     /// RMS norm, softmax. The result has the shape of the first source.
     pub(super) fn in_place(&mut self, sources: &[Id]) -> Id {
         let width = self.at(sources[0].0).width;
-        self.push(Kind::InPlace, self.shape(sources[0]), width, sources)
+        self.push(Kind::InPlace, self.shape(sources[0]), width, sources, None)
     }
 
     /// Adds an operation whose result has memory of its own, with `width` bytes per element.
     pub(super) fn fresh(&mut self, shape: [u64; 4], width: u8, sources: &[Id]) -> Id {
-        self.push(Kind::Fresh, shape, width, sources)
+        self.push(Kind::Fresh, shape, width, sources, None)
     }
 
     /// Adds the product of `weight` and `x`: `rows` values for each column of `x`, in f32.
@@ -348,13 +461,13 @@ impl Graph {
 
     /// Sets the number of rows by which the scheduler decides about host weights.
     pub(super) fn with_rows(&mut self, id: Id, rows: u64) -> Id {
-        self.at_mut(id).preference = BackendPreference::of(rows);
+        self.set_preference(id, BackendPreference::of(rows));
         id
     }
 
     /// Lets `id` run on the backend of its neighbours, wherever its weights are.
     pub(super) fn with_neighbours(&mut self, id: Id) -> Id {
-        self.at_mut(id).preference = BackendPreference::Neighbours;
+        self.set_preference(id, BackendPreference::Neighbours);
         id
     }
 
@@ -367,88 +480,201 @@ impl Graph {
 
     /// Marks `x` as a result of the graph, which is neither released nor overwritten.
     pub(super) fn output(&mut self, x: Id) {
-        self.outputs.push(x.0);
+        match &mut self.again {
+            Some(again) => {
+                again.differs |= self.outputs.get(again.outputs) != Some(&x.0);
+                again.outputs += 1;
+            }
+            None => self.outputs.push(x.0),
+        }
     }
 
     /// Gives `backend`, of which nothing is in the graph, the buffer of `other`.
     pub(super) fn is_like(&mut self, backend: Backend, other: Backend) {
-        self.alike.push((backend, other));
+        match &mut self.again {
+            Some(again) => {
+                again.differs |= self.alike.get(again.alike) != Some(&(backend, other));
+                again.alike += 1;
+            }
+            None => self.alike.push((backend, other)),
+        }
     }
 
     /// Appends `x` to the order, after those of its dependencies that are not yet in it.
     pub(super) fn expand(&mut self, x: Id) {
-        if std::mem::replace(&mut self.at_mut(x).is_visited, true) {
+        match &mut self.again {
+            Some(again) => {
+                again.differs |= self.roots.get(again.roots) != Some(&x.0);
+                again.roots += 1;
+            }
+            None => {
+                self.roots.push(x.0);
+                self.visit(x.0);
+            }
+        }
+    }
+
+    fn visit(&mut self, x: u32) {
+        let tensor = &mut self.tensors[x as usize];
+        if std::mem::replace(&mut tensor.is_visited, true) {
             return;
         }
-        let tensor = *self.at(x.0);
-        let kind = tensor.kind;
-        for source in tensor.sources() {
-            if !self.at(source).is_visited {
-                self.expand(Id(source));
+        let (kind, reads) = (tensor.kind, usize::from(tensor.reads));
+        for slot in 0..reads {
+            let source = self.tensors[x as usize].sources[slot];
+            if !self.tensors[source as usize].is_visited {
+                self.visit(source);
             }
         }
         match kind {
-            Kind::Input | Kind::Blank => self.inputs.push(x.0),
+            Kind::Input | Kind::Blank => self.inputs.push(x),
             Kind::Weight | Kind::State => {}
-            _ => self.order.push(x.0),
+            _ => self.order.push(x),
         }
     }
 
-    /// What [`Graph::grow`] needs of a graph, in a third of its memory if it is large.
-    pub(super) fn outlined(self) -> Outline {
-        match self.is_small() {
-            true => Outline::Whole(Box::new(self)),
-            false => Outline::Sizes(self.build(), self.extents),
+    /// How far the graph is built.
+    pub(super) fn mark(&self) -> Mark {
+        let roots = self.again.map_or(self.roots.len(), |again| again.roots);
+        Mark { tensors: self.extents().len() as u32, roots }
+    }
+
+    /// Returns what was added for `x` since `from`, with the result `out`; `None` if it reads
+    /// anything else than itself, `x` and what was there at `shared`.
+    pub(super) fn stretch(&self, shared: Mark, from: Mark, x: Id, out: Id) -> Option<Stretch> {
+        let to = self.mark();
+        let x_owner = self.at(x.0).owner;
+        let is_known = |id: &u32| *id >= from.tensors || *id < shared.tensors || *id == x.0;
+        let mut tensors = self.tensors.get(from.tensors as usize..to.tensors as usize)?.iter();
+        let is_closed = tensors.all(|tensor| {
+            (is_known(&tensor.owner) || tensor.owner == x_owner)
+                && tensor.sources().iter().all(is_known)
+        });
+        let is_closed = is_closed && self.roots.get(from.roots..to.roots)?.iter().all(is_known);
+        (is_closed && is_known(&out.0)).then_some(Stretch { from, to, x, out })
+    }
+
+    /// Adds the tensors of a stretch once more, for `x`, and returns their result; `None` if `x` is
+    /// another kind of tensor than what they were added for.
+    pub(super) fn repeat(&mut self, of: Stretch, x: Id) -> Option<Id> {
+        let (one, other) = (*self.at(of.x.0), *self.at(x.0));
+        let is_own = |tensor: Tensor, id: Id| tensor.owner == id.0;
+        if (one.kind, one.width, is_own(one, of.x)) != (other.kind, other.width, is_own(other, x))
+            || self.extent(of.x) != self.extent(x)
+        {
+            return None;
         }
-    }
-
-    /// A number that graphs share that are built in the same way.
-    fn build(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&self.tensors, &self.order, &self.inputs, &self.outputs).hash(&mut hasher);
-        hasher.finish()
-    }
-
-    /// Derives the growth of tensors from `next`, the graph one step of context further on (-1:
-    /// back), valid within `span`. If the graphs are built differently or blocks do not stay
-    /// aligned, the graph remains valid for its own context only.
-    pub(super) fn grow(&mut self, next: &Outline, step: i64, span: ContextRange) {
-        let (is_same, extents) = match next {
-            Outline::Whole(next) => {
-                let is_same = (&self.tensors, &self.order, &self.inputs, &self.outputs)
-                    == (&next.tensors, &next.order, &next.inputs, &next.outputs);
-                (is_same, &next.extents)
-            }
-            Outline::Sizes(build, extents) => (self.build() == *build, extents),
+        let (first, start) = (of.from.tensors, self.extents().len() as u32);
+        let moved = |id: u32| match id {
+            id if id >= first => id - first + start,
+            id if id == of.x.0 => x.0,
+            id => id,
         };
-        if !is_same {
-            return;
-        }
-        let more =
-            |from: u64, to: u64| Some(step * (i64::try_from(to).ok()? - i64::try_from(from).ok()?));
-        let growth = |(extent, next): (&Extent, &Extent)| {
-            let bytes = more(extent.bytes, next.bytes)?;
-            let mut shape = [0; 4];
-            for (i, by) in shape.iter_mut().enumerate() {
-                *by = more(extent.shape[i], next.shape[i])?;
+        let stretch = first as usize..of.to.tensors as usize;
+        let repeat = (of, start, x);
+        if let Some(again) = &mut self.again {
+            if self.repeats.get(again.repeats) != Some(&repeat) {
+                again.differs = true;
+                return None;
             }
-            (bytes % MOST_ALIGNMENT == 0).then_some(Growth { bytes, shape })
-        };
-        for extents in self.extents.iter().zip(extents) {
-            match growth(extents) {
-                Some(growth) => self.growth.push(growth),
-                None => return self.growth.clear(),
-            }
+            again.repeats += 1;
+            again.roots += of.to.roots - of.from.roots;
+            self.next.extend_from_within(stretch);
+            return Some(Id(moved(of.out.0)));
         }
-        self.span = span;
+        self.repeats.push(repeat);
+        for at in stretch.clone() {
+            let mut tensor = self.tensors[at];
+            tensor.owner = match tensor.owner {
+                owner if owner < first && owner == one.owner => other.owner,
+                owner => moved(owner),
+            };
+            let sources = tensor.sources.iter_mut().take(usize::from(tensor.reads));
+            sources.for_each(|source| *source = moved(*source));
+            tensor.is_visited = matches!(tensor.kind, Kind::Weight | Kind::State);
+            self.tensors.push(tensor);
+        }
+        self.extents.extend_from_within(stretch);
+        for at in of.from.roots..of.to.roots {
+            self.expand(Id(moved(self.roots[at])));
+        }
+        Some(Id(moved(of.out.0)))
     }
 
-    fn growth(&self, id: u32) -> Growth {
-        self.growth.get(id as usize).copied().unwrap_or_default()
+    /// Returns the graph to be built once more: `step` steps of context further on, or for another
+    /// batch.
+    pub(super) fn once_more(mut self, step: i64) -> Graph {
+        if !self.is_scheduled {
+            self.built = self.tensors.len();
+        }
+        self.divert();
+        self.next.clear();
+        self.again = Some(Again::default());
+        self.step = step;
+        self
+    }
+
+    /// Lets tensors that read copies read what they read otherwise, or the other way round.
+    fn divert(&mut self) {
+        for (id, slot, other) in &mut self.diverted {
+            let source = &mut self.tensors[*id as usize].sources[usize::from(*slot)];
+            std::mem::swap(source, other);
+        }
+    }
+
+    /// Whether what was built once more was the same graph.
+    fn is_same_again(&mut self) -> bool {
+        self.divert();
+        self.again.take().is_some_and(|again| {
+            !again.differs
+                && again.roots == self.roots.len()
+                && again.exempt == self.exempt.len()
+                && again.repeats == self.repeats.len()
+                && again.outputs == self.outputs.len()
+                && again.alike == self.alike.len()
+                && self.next.len() == self.built
+        })
+    }
+
+    /// Takes the batch that the graph was built once more for as its own, and returns whether it was
+    /// the same graph; if not, it is of no more use.
+    pub(super) fn take_on(&mut self) -> bool {
+        let is_same = self.is_same_again();
+        std::mem::swap(&mut self.extents, &mut self.next);
+        self.extents.extend_from_slice(self.next.get(self.built..).unwrap_or_default());
+        self.next.clear();
+        self.span = ContextRange::HERE;
+        is_same
+    }
+
+    /// Takes the growth of tensors from the graph that was built once more, valid within `span`. If
+    /// that was another one, or blocks do not stay aligned, the graph remains valid for its own
+    /// context only.
+    pub(super) fn grow(&mut self, span: ContextRange) {
+        let is_same = self.is_same_again();
+        let is_aligned = |(extent, next): (&Extent, &Extent)| {
+            extent.bytes == next.bytes
+                || (extent.bytes.max(next.bytes) <= i64::MAX as u64
+                    && extent.bytes.abs_diff(next.bytes).is_multiple_of(MOST_ALIGNMENT))
+        };
+        match is_same && self.extents.iter().zip(&self.next).all(is_aligned) {
+            true => self.span = span,
+            false => {
+                self.next.clear();
+                self.tensors.truncate(self.extents.len());
+            }
+        }
+    }
+
+    /// `here`, with what it grows by until `next` a step.
+    fn sized(&self, here: u64, next: u64) -> Size {
+        Size { slope: self.step * next.wrapping_sub(here) as i64, ..Size::fixed(here) }
     }
 
     fn size(&self, id: u32) -> Size {
-        Size { slope: self.growth(id).bytes, ..Size::fixed(self.extent(Id(id)).bytes) }
+        let here = self.extents[id as usize].bytes;
+        let next = self.next.get(id as usize).map_or(here, |next| next.bytes);
+        self.sized(here, next)
     }
 
     /// Whether two tensors have the same shape at any context in `span`.
@@ -456,19 +682,18 @@ impl Graph {
         if self.at(a).width != self.at(b).width {
             return false;
         }
-        let [one, other] = [a, b].map(|id| self.shape(Id(id)));
-        if !self.growth.is_empty() {
-            let size = |id: u32, i: usize| Size {
-                slope: self.growth(id).shape[i],
-                ..Size::fixed(self.shape(Id(id))[i])
+        let [one, other] = [a, b].map(|id| self.extents[id as usize].shape);
+        if let [Some(next), Some(other_next)] = [a, b].map(|id| self.next.get(id as usize))
+            && (next.shape, other_next.shape) != (one, other)
+        {
+            let size = |i: usize| {
+                let here = self.sized(one[i], next.shape[i]);
+                (here, self.sized(other[i], other_next.shape[i]))
             };
             // One dimension that stays different is enough.
-            let differs = (0..4).any(|i| {
-                let (a, b) = (size(a, i), size(b, i));
-                a.slope == b.slope && a.at != b.at
-            });
+            let differs = (0..4).map(size).any(|(a, b)| a.slope == b.slope && a.at != b.at);
             if !differs {
-                (0..4).for_each(|i| _ = span.equal(size(a, i), size(b, i)));
+                (0..4).map(size).for_each(|(a, b)| _ = span.equal(a, b));
             }
         }
         one == other
@@ -479,9 +704,24 @@ impl Graph {
     /// Where batches are to form a pipeline through several devices, `copies` of each input are
     /// kept; otherwise one.
     pub(super) fn buffers(&mut self, types: &[BufferType], copies: u64) -> BufferSizes {
-        self.assign(types.len() as u8 - 1);
-        let copied = self.split(types.len());
-        let mut sizes = self.allocate(types, &copied, copies);
+        if !self.is_scheduled {
+            self.built = self.tensors.len();
+            self.assign(types.len() as u8 - 1);
+            self.split(types.len());
+            self.is_scheduled = true;
+        }
+        let grows = !self.next.is_empty();
+        if grows {
+            // What the scheduler added has no memory of its own, and so does not grow.
+            self.next.extend_from_slice(self.extents.get(self.built..).unwrap_or_default());
+        }
+        for (source, copy) in self.copied.iter().map(|(of, copy)| (*of as usize, *copy as usize)) {
+            self.extents[copy] = self.extents[source];
+            if grows {
+                self.next[copy] = self.next[source];
+            }
+        }
+        let mut sizes = self.allocate(types, copies);
         for (backend, other) in &self.alike {
             sizes.buffers[usize::from(*backend)] = sizes.buffers[usize::from(*other)];
         }

@@ -1,6 +1,6 @@
 //! The scheduler: the backend of each operation, and the copies it needs.
 
-use super::{Backend, BackendPreference, Graph, Growth, Id, Kind, NO_TENSOR, Tensor, UNASSIGNED};
+use super::{Backend, BackendPreference, Graph, Id, Kind, NO_TENSOR, Tensor, UNASSIGNED};
 
 /// Which backends propagate to neighbouring operations.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,24 +25,26 @@ impl Graph {
                 tensor.backend = host;
             }
         }
-        for i in 0..self.order.len() {
-            let id = self.order[i];
-            self.tensors[id as usize].backend = self.preferred_backend(self.at(id), host);
-        }
         let order = std::mem::take(&mut self.order);
+        for &id in &order {
+            self.tensors[id as usize].backend = self.preferred_backend(id, host);
+        }
         // Once every operation has a backend, further propagation changes nothing.
         _ = self.spread(host, Spread::Devices, order.iter())
             && self.spread(host, Spread::Devices, order.iter().rev())
             && self.spread(host, Spread::All, order.iter())
             && self.spread(host, Spread::All, order.iter().rev());
+        let has_blanks = self.inputs.iter().any(|input| self.at(*input).kind == Kind::Blank);
         for &id in &order {
-            let tensor = self.at(id);
-            if tensor.backend == UNASSIGNED {
-                self.tensors[id as usize].backend = self.at(tensor.owner).backend;
+            let Tensor { backend, owner, .. } = *self.at(id);
+            if backend == UNASSIGNED {
+                self.tensors[id as usize].backend = self.at(owner).backend;
             }
-            let tensor = *self.at(id);
-            let backend = tensor.backend;
-            for source in tensor.sources() {
+            if !has_blanks {
+                continue;
+            }
+            let Tensor { backend, sources, reads, .. } = *self.at(id);
+            for source in sources.into_iter().take(usize::from(reads)) {
                 let source = &mut self.tensors[source as usize];
                 if source.backend == UNASSIGNED && source.kind == Kind::Blank {
                     source.backend = backend;
@@ -53,22 +55,25 @@ impl Graph {
     }
 
     /// The backend that stored values or weights draw an operation to.
-    fn preferred_backend(&self, tensor: &Tensor, host: Backend) -> Backend {
-        let owner = self.at(tensor.owner);
-        if matches!(owner.kind, Kind::State | Kind::Weight) {
-            return owner.backend;
+    fn preferred_backend(&self, id: u32, host: Backend) -> Backend {
+        let tensor = self.at(id);
+        if tensor.owner != id {
+            let owner = self.at(tensor.owner);
+            if matches!(owner.kind, Kind::State | Kind::Weight) {
+                return owner.backend;
+            }
         }
         if tensor.preference == BackendPreference::Neighbours || !tensor.reads_weights {
             return UNASSIGNED;
         }
-        match tensor.sources().find(|source| self.at(*source).kind == Kind::Weight) {
+        let mut sources = tensor.sources().iter().map(|source| self.at(*source));
+        match sources.find(|source| source.kind == Kind::Weight) {
             Some(weight)
-                if self.at(weight).backend == host
-                    && tensor.preference == BackendPreference::Device =>
+                if weight.backend == host && tensor.preference == BackendPreference::Device =>
             {
                 0
             }
-            Some(weight) => self.at(weight).backend,
+            Some(weight) => weight.backend,
             None => UNASSIGNED,
         }
     }
@@ -101,13 +106,13 @@ impl Graph {
     }
 
     /// Cuts the order into splits of one backend each, with copies of the inputs from other
-    /// backends at the start of each, and returns the copies.
+    /// backends at the start of each.
     ///
     /// A host weight starts a split of its own, so that its copy can reuse the memory of the
     /// previous one.
-    pub(super) fn split(&mut self, backends: usize) -> Vec<u32> {
+    pub(super) fn split(&mut self, backends: usize) {
         if backends == 1 {
-            return Vec::new();
+            return;
         }
         let order = std::mem::take(&mut self.order);
         let mut copies = Copies::new(std::mem::take(&mut self.copies), self.tensors.len());
@@ -117,19 +122,25 @@ impl Graph {
         let (mut start, mut current) = (0, UNASSIGNED);
         let mut inputs: Vec<(u32, u32)> = Vec::new();
         for (i, &id) in order.iter().enumerate() {
-            let tensor = *self.at(id);
+            let tensor = self.at(id);
             if tensor.kind == Kind::View {
                 continue;
             }
-            let backend = tensor.backend;
-            let foreign = |source: u32| self.at(source).backend != backend;
-            let needs_weight = tensor.reads_weights
-                && tensor.sources().any(|s| self.at(s).kind == Kind::Weight && foreign(s));
-            if backend != current || (needs_weight && !inputs.is_empty()) {
+            let (backend, reads) = (tensor.backend, usize::from(tensor.reads));
+            let starts = |source: &u32| {
+                let source = self.at(*source);
+                source.kind == Kind::Weight && source.backend != backend
+            };
+            if backend != current
+                || (tensor.reads_weights
+                    && !inputs.is_empty()
+                    && tensor.sources().iter().any(starts))
+            {
                 self.close_split(&mut steps, &mut inputs, &order[start..i]);
                 (start, current) = (i, backend);
             }
-            for (slot, source) in tensor.sources().enumerate() {
+            for slot in 0..reads {
+                let source = self.tensors[id as usize].sources[slot];
                 if self.at(source).backend == backend {
                     continue;
                 }
@@ -140,30 +151,23 @@ impl Graph {
                     copy
                 });
                 self.tensors[id as usize].sources[slot] = copy;
+                self.diverted.push((id, slot as u8, source));
             }
         }
         self.close_split(&mut steps, &mut inputs, &order[start..]);
         (self.order, self.steps, self.copies) = (steps, order, copies.latest);
-        copies.made.into_iter().map(|made| made.copy).collect()
     }
 
     fn copy(&mut self, source: u32, backend: Backend) -> u32 {
-        let extent = self.extent(Id(source));
-        let copy = self.push(Kind::Copy, extent.shape, self.at(source).width, &[]);
-        self.at_mut(copy).backend = backend;
-        *self.extent_mut(copy) = extent;
-        if !self.growth.is_empty() {
-            // Tensors added after the growth was determined do not grow: they have no memory of
-            // their own.
-            self.growth.resize(copy.0 as usize, Growth::default());
-            self.growth.push(self.growth(source));
-        }
+        let copy = self.push(Kind::Copy, [1; 4], self.at(source).width, &[], None);
+        self.set_backend(copy, backend);
+        self.copied.push((source, copy.0));
         copy.0
     }
 
     fn close_split(&mut self, steps: &mut Vec<u32>, inputs: &mut Vec<(u32, u32)>, ops: &[u32]) {
         for (source, copy) in inputs.drain(..) {
-            let keep = self.push(Kind::Keep, [1; 4], 1, &[Id(source)]);
+            let keep = self.push(Kind::Keep, [1; 4], 1, &[Id(source)], None);
             steps.extend([keep.0, copy]);
         }
         steps.extend_from_slice(ops);

@@ -12,7 +12,9 @@ mod per_layer;
 mod recurrent;
 mod sparse;
 
-use super::ggml::{Backend, Graph, Id};
+use std::ops::Range;
+
+use super::ggml::{Backend, Graph, Id, Stretch};
 use super::graph_quirks::{Family, OutputRows, ParallelSum};
 use super::kv_cache::Cells;
 use super::weights::{final_norm, is_rotary_factors};
@@ -85,14 +87,14 @@ pub(super) struct Model<'a> {
     pub is_whole: bool,
 }
 
-/// Builds the graph for `batch`, reusing the memory of another graph.
+/// Builds the graph for `batch` into `graph`, which is empty or to be built once more.
 pub(super) fn build(
     model: &Model<'_>,
     batch: &Batch,
     placement: &Placement,
-    memory: Graph,
+    graph: Graph,
 ) -> Graph {
-    Builder::new(model, batch, placement, memory.emptied()).model()
+    Builder::new(model, batch, placement, graph).model()
 }
 
 /// Returns for each repeating layer the index of the first layer equal to it.
@@ -117,9 +119,10 @@ struct Builder<'a> {
     family: Family,
     batch: &'a Batch,
     placement: &'a Placement,
-    /// Weights on the host of a machine with devices: those outside the layers, then those of each
-    /// layer, with the bytes that a copy takes on a device.
-    host_weights: Vec<Vec<(Role, u64)>>,
+    /// The weights, if some are on the host of a machine with devices.
+    weights: &'a [Weight],
+    /// Where in them those outside of the layers are, and those of each layer.
+    weights_of: Vec<Range<usize>>,
     host: Backend,
     /// The backend of each repeating layer and of the output layer.
     places: Vec<Backend>,
@@ -160,6 +163,7 @@ impl<'a> Builder<'a> {
         let rotary_factors =
             factors.map(|t| graph.weight(host, t.shape.elements().saturating_mul(u64::from(F32))));
         let inputs = Inputs::new(&mut graph, architecture, batch);
+        let may_copy = !placement.device_layers.is_empty();
         Builder {
             graph,
             architecture,
@@ -167,7 +171,8 @@ impl<'a> Builder<'a> {
             family,
             batch,
             placement,
-            host_weights: host_weights(architecture, weights, placement, &devices),
+            weights: if may_copy { weights } else { &[] },
+            weights_of: if may_copy { weights_of(architecture, weights) } else { Vec::new() },
             host,
             places,
             is_whole,
@@ -187,9 +192,23 @@ impl<'a> Builder<'a> {
         let mut x = self.embedding();
         let per_layer = self.per_layer_inputs(x);
         x = self.widen(x);
-        let built = self.distinct_layers();
+        let kinds = self.kinds();
+        let built = self.distinct_layers(&kinds);
+        let shared = self.graph.mark();
+        let repeats = !self.is_whole && !self.is_widened() && per_layer.is_none();
+        let mut stretches: Vec<(usize, Stretch)> = Vec::new();
         for (i, il) in built.iter().copied().enumerate() {
             let last = i + 1 == built.len();
+            let is_like = |(like, _): &&(usize, Stretch)| {
+                (kinds[*like], self.places[*like]) == (kinds[il], self.places[il])
+                    && self.host_weights(Some(*like)).eq(self.host_weights(Some(il)))
+            };
+            let like = stretches.iter().rev().find(is_like).filter(|_| !last);
+            if let Some(out) = like.and_then(|(_, stretch)| self.graph.repeat(*stretch, x)) {
+                x = out;
+                continue;
+            }
+            let (from, before, picked) = (self.graph.mark(), x, self.picked);
             x = if self.family.encoder {
                 self.encoder_layer(il, x, last)
             } else if self.is_widened() {
@@ -197,6 +216,13 @@ impl<'a> Builder<'a> {
             } else {
                 self.layer(il, x, last, per_layer)
             };
+            // Tokens that are picked are for later layers, too, as is a cache that is elsewhere.
+            let is_alone = self.picked == picked
+                && self.places[cache_layer(self.architecture, il)] == self.places[il];
+            if repeats && is_alone {
+                let stretch = self.graph.stretch(shared, from, before, x);
+                stretches.extend(stretch.map(|stretch| (il, stretch)));
+            }
         }
         if self.family.encoder {
             self.graph.expand(x);
@@ -229,13 +255,12 @@ impl<'a> Builder<'a> {
     ///
     /// Blocks have an even number of layers because the residual stream alternates between two
     /// places.
-    fn distinct_layers(&mut self) -> Vec<usize> {
+    fn distinct_layers(&mut self, kinds: &[usize]) -> Vec<usize> {
         let layers = self.architecture.layers.len();
         if self.is_whole || self.borrows_caches() {
             return (0..layers).collect();
         }
-        let kinds = self.kinds();
-        let layers = self.on_distinct_devices(&kinds);
+        let layers = self.on_distinct_devices(kinds);
         let devices = layers.chunk_by(|a, b| self.places[*a] == self.places[*b]);
         let devices = devices.filter(|run| self.places[run[0]] != self.host).count();
         let leaves_gaps =
@@ -352,13 +377,27 @@ impl<'a> Builder<'a> {
             return 0;
         }
         let hash = |sum: u64, bytes: u64| sum.wrapping_mul(31).wrapping_add(bytes);
-        self.host_weights(Some(il)).iter().fold(0, |sum, (_, bytes)| hash(sum, *bytes))
+        self.host_weights(Some(il)).fold(0, |sum, (_, bytes)| hash(sum, bytes))
     }
 
-    /// The host weights of a layer (or those outside the layers), with the bytes that a copy takes.
-    fn host_weights(&self, il: Option<usize>) -> &[(Role, u64)] {
-        let slot = il.map_or(0, |il| il + 1);
-        self.host_weights.get(slot).map_or(&[], Vec::as_slice)
+    /// The host weights of a layer (or those outside the layers), with the bytes that a copy takes on
+    /// a device.
+    fn host_weights(&self, il: Option<usize>) -> impl Iterator<Item = (Role, u64)> {
+        let range = match il {
+            // Of a layer on a device none is on the host, but for its experts.
+            Some(il)
+                if self.place(il) == (self.places[il], false) && self.places[il] != self.host =>
+            {
+                0..0
+            }
+            Some(il) => self.weights_of.get(il + 1).cloned().unwrap_or_default(),
+            None => self.weights_of.first().cloned().unwrap_or_default(),
+        };
+        let weights = self.weights.get(range).unwrap_or_default().iter();
+        let layer = il.map(|il| il as u64);
+        weights
+            .filter(move |weight| weight.tensor.layer.map(u64::from) == layer)
+            .map(|weight| (weight.tensor.role, weight.on_device()))
     }
 
     /// Adds a weight; its size is looked up only if a device may get a copy of it.
@@ -380,8 +419,8 @@ impl<'a> Builder<'a> {
         if let Some((_, weight)) = self.copied.1.iter().find(|(known, _)| *known == role) {
             return *weight;
         }
-        let known = self.host_weights(il).iter().find(|(role, _)| *role == stored);
-        let bytes = known.map_or(0, |(_, bytes)| *bytes);
+        let known = self.host_weights(il).find(|(role, _)| *role == stored);
+        let bytes = known.map_or(0, |(_, bytes)| bytes);
         let weight = self.graph.weight(backend, bytes);
         self.copied.1.push((role, weight));
         weight
@@ -625,28 +664,15 @@ pub(super) fn cache_layer(architecture: &Architecture, il: usize) -> usize {
     layers[..il].iter().rposition(has_cache).unwrap_or(il)
 }
 
-/// Collects [`Builder::host_weights`].
-fn host_weights(
-    architecture: &Architecture,
-    weights: &[Weight],
-    placement: &Placement,
-    devices: &[Option<usize>],
-) -> Vec<Vec<(Role, u64)>> {
-    if placement.device_layers.is_empty() {
-        return Vec::new();
-    }
-    let mut slots = vec![Vec::new(); architecture.layers.len() + 1];
-    let layers = &devices[..architecture.layers.len()];
-    // An MTP layer of the file is none of these.
-    let on_host = |il: usize| {
-        let has_host_experts = (il as u64) < placement.host_expert_layers;
-        layers.get(il).is_some_and(|device| device.is_none() || has_host_experts)
-    };
-    for weight in weights {
-        let layer = weight.tensor.layer.map(|il| il as usize);
-        if layer.is_none_or(on_host) {
-            slots[layer.map_or(0, |il| il + 1)].push((weight.tensor.role, weight.on_device()));
+/// Where in `weights` the first and the last outside of the layers are, and those of each layer.
+fn weights_of(architecture: &Architecture, weights: &[Weight]) -> Vec<Range<usize>> {
+    let mut ranges = vec![0..0; architecture.layers.len() + 1];
+    for (i, weight) in weights.iter().enumerate() {
+        // An MTP layer of the file is none of these.
+        if let Some(range) = ranges.get_mut(weight.tensor.layer.map_or(0, |il| il as usize + 1)) {
+            let start = if range.end == 0 { i } else { range.start };
+            *range = start..i + 1;
         }
     }
-    slots
+    ranges
 }

@@ -16,11 +16,11 @@ use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::Bar;
 use crate::page::bill::{Place, places};
 use crate::page::panels::accuracy::{self, AccuracyLink};
-use crate::page::panels::speed::{CellSpeed, Decode};
+use crate::page::panels::speed::CellSpeed;
 use crate::page::question::empty::Empty;
 use crate::page::widgets::icons::VerdictIcon;
 use headroom::advice::is_fast_enough;
-use headroom::report::{Cell, Verdict};
+use headroom::report::{Cell, DecodeRate, Summary, Verdict};
 use headroom::scenario::Selected;
 
 use steps::{Steps, StepsAwaited};
@@ -44,7 +44,7 @@ pub fn AnswerLine() -> impl IntoView {
         command.track();
         copied.set(false);
     });
-    let decode = Signal::derive(move || cell.with(|cell| cell.as_ref().and_then(Decode::of)));
+    let decode = Signal::derive(move || cell.with(|cell| cell.as_ref().and_then(DecodeRate::of)));
     // The memory with the least room, as it is the one that decides.
     let place = memo(move || {
         let places = cell.with(|cell| cell.as_ref().map(places)).unwrap_or_default();
@@ -203,9 +203,10 @@ fn lead(state: State, answer: Answer) -> Option<String> {
 
 /// What follows the verdict: why nothing larger, what else, or what would help.
 fn then(state: State, answer: Answer) -> String {
-    let larger = answer.larger.and_then(|at| state.cell(at)).map(|cell| match cell.verdict {
+    let summary = |at| state.with_answer(at, |answer| answer.as_ref().ok().map(|o| o.summary))?;
+    let larger = answer.larger.and_then(summary).map(|cell| match cell.verdict {
         Verdict::Offload => {
-            let amount = state.quantity(cell.ram_bytes()).to_string();
+            let amount = state.quantity(cell.ram_bytes).to_string();
             tr!(state, answer.larger_offload, quant = cell.quant.to_string(), amount = amount)
         }
         _ => {
@@ -213,18 +214,19 @@ fn then(state: State, answer: Answer) -> String {
             tr!(state, answer.larger_no, quant = cell.quant.to_string(), amount = amount)
         }
     });
-    let other =
-        answer.other.and_then(|at| parts(state, at)).map(|Parts { model, cell, .. }| {
-            match cell.verdict {
-                Verdict::Fits => tr!(state, answer.other_slow, model = model),
-                Verdict::Tight => tr!(state, answer.other_tight, model = model),
-                Verdict::Offload => tr!(state, answer.other_offload, model = model),
-                Verdict::No => tr!(state, answer.other_no, model = model),
-            }
-        });
+    let other = answer.other.and_then(|at| {
+        let id = state.outline.with(|s| s.models.get(at.model).cloned())?;
+        let model = state.model_name(&id);
+        Some(match summary(at)?.verdict {
+            Verdict::Fits => tr!(state, answer.other_slow, model = model),
+            Verdict::Tight => tr!(state, answer.other_tight, model = model),
+            Verdict::Offload => tr!(state, answer.other_offload, model = model),
+            Verdict::No => tr!(state, answer.other_no, model = model),
+        })
+    });
     let floor = state.outline.with(|s| s.serving.decode_floor());
-    let is_slow = |cell: &Cell| cell.verdict != Verdict::No && !is_fast_enough(cell, floor);
-    let slow = state.cell(answer.lead).is_some_and(|cell| is_slow(&cell));
+    let is_slow = |cell: Summary| cell.verdict != Verdict::No && !is_fast_enough(cell, floor);
+    let slow = summary(answer.lead).is_some_and(is_slow);
     let slow = slow.then(|| tr!(state, answer.slow, n = state.number(Style::Plain, floor)));
     let among = |Among { fit, of }: Among, words: fn(State, String, String) -> String| {
         (of > 1).then(|| words(state, state.whole(fit), state.whole(of)))

@@ -181,7 +181,7 @@ fn words_of(state: State, change: &Change, step: &Step) -> String {
         }
         Change::Rent(_) => {
             let machine = step.scenario.machines.first().map(|m| state.machine_name(m));
-            let offer = step.rent(state.catalog);
+            let offer = step.rent();
             tr!(
                 state,
                 steps.rent,

@@ -137,9 +137,9 @@ pub fn mark_root(name: &str, value: Option<&str>) {
     }
 }
 
-/// The text of a file beside the page; `None` where it cannot be had. A copy kept from an earlier
+/// The bytes of a file beside the page; `None` where it cannot be had. A copy kept from an earlier
 /// visit is asked for again, since another release has another file under the same name.
-pub async fn fetch(name: &str) -> Option<String> {
+pub async fn fetch(name: &str) -> Option<Vec<u8>> {
     let options = web_sys::RequestInit::new();
     options.set_cache(web_sys::RequestCache::NoCache);
     let answer = JsFuture::from(window().fetch_with_str_and_init(name, &options)).await.ok()?;
@@ -147,5 +147,6 @@ pub async fn fetch(name: &str) -> Option<String> {
     if !answer.ok() {
         return None;
     }
-    JsFuture::from(answer.text().ok()?).await.ok()?.as_string()
+    let buffer = JsFuture::from(answer.array_buffer().ok()?).await.ok()?;
+    Some(js_sys::Uint8Array::new(&buffer).to_vec())
 }

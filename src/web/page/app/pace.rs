@@ -3,15 +3,17 @@
 
 use leptos::prelude::*;
 
-/// Cells that are answered in a frame; of rows that are drawn, so many more. Each takes about a
-/// millisecond, and between frames the page answers the hand.
-const ROOM: usize = 48;
+/// Cells that are answered in a frame; of rows that are drawn, so many more. Between frames the page
+/// answers the hand.
+const ROOM: usize = 96;
 
 /// How much more is answered in this frame.
 #[derive(Clone, Copy)]
 pub struct RowScheduler {
     frame: StoredValue<Frame>,
     next: Trigger,
+    /// Rows that wait go on waiting.
+    holds: StoredValue<bool>,
 }
 
 /// A frame in which rows are answered.
@@ -25,7 +27,17 @@ struct Frame {
 
 impl RowScheduler {
     pub fn new() -> RowScheduler {
-        RowScheduler { frame: StoredValue::new(Frame::default()), next: Trigger::new() }
+        let (frame, holds) = (StoredValue::new(Frame::default()), StoredValue::new(false));
+        RowScheduler { frame, next: Trigger::new(), holds }
+    }
+
+    /// Whether rows that wait are held back: while a slider moves the next step would take them
+    /// anyway.
+    pub fn hold(self, holds: bool) {
+        self.holds.set_value(holds);
+        if !holds {
+            self.go_on();
+        }
     }
 
     /// Makes the caller read again once more rows can be answered.
@@ -37,7 +49,7 @@ impl RowScheduler {
     /// `is_drawn` there is more room.
     pub fn takes_row(self, cells: usize, is_drawn: bool) -> bool {
         let mut frame = self.frame.get_value();
-        if frame.taken == 0 && !frame.more {
+        if frame.taken == 0 {
             request_animation_frame(move || self.end_frame());
         }
         let takes = frame.taken < if is_drawn { 2 * ROOM } else { ROOM };
@@ -50,9 +62,19 @@ impl RowScheduler {
     }
 
     fn end_frame(self) {
-        let Some(Frame { more, .. }) = self.frame.try_get_value() else { return };
-        self.frame.set_value(Frame::default());
-        if more {
+        let ended = |frame: &mut Frame| *frame = Frame { taken: 0, more: frame.more };
+        if self.frame.try_update_value(ended).is_some() {
+            self.go_on();
+        }
+    }
+
+    fn go_on(self) {
+        let goes_on = |frame: &mut Frame| {
+            let waits = frame.taken == 0 && frame.more && !self.holds.get_value();
+            frame.more &= !waits;
+            waits
+        };
+        if self.frame.try_update_value(goes_on) == Some(true) {
             self.next.notify();
         }
     }

@@ -22,7 +22,7 @@ use crate::quantity::Units;
 use headroom::catalog::Catalog;
 use headroom::estimate::{self, Files};
 use headroom::quant::Quant;
-use headroom::report::{Cell, Notice};
+use headroom::report::{Cell, Notice, Overview};
 use headroom::scenario::{
     Bounds, Engine, Lang, Layout, Machine, Problem, Scenario, Selected, Serving, Theme, Unit,
 };
@@ -206,6 +206,7 @@ impl State {
 
     fn settle(self) {
         self.sliding.set_value(None);
+        self.rows.pace.hold(false);
         self.rested.set(self.scenario.get_untracked());
     }
 
@@ -227,6 +228,7 @@ impl State {
                     history::write(state, step);
                 }
                 None => {
+                    state.rows.pace.hold(true);
                     let timer = Timeout::new(REST, move || state.rest());
                     state.sliding.set_value(Some(SendWrapper::new(timer)));
                 }
@@ -254,21 +256,21 @@ impl State {
         self.settle();
     }
 
-    /// Reads the answer at `at`, followed.
+    /// Reads what the table shows at `at`, followed.
     pub fn with_answer<T>(
         self,
         at: Selected,
-        read: impl FnOnce(&Result<Cell, Notice>) -> T,
+        read: impl FnOnce(&Result<Overview, Notice>) -> T,
     ) -> Option<T> {
         self.outline.with(|s| {
-            let row = self.rows.at(s, at, true)?;
+            let row = self.rows.drawn(s, at)?;
             answer::entry(&row, s, at).map(read)
         })
     }
 
-    /// A copy of the cell at `at`, followed.
+    /// The cell at `at` with its bill and its limits, followed.
     pub fn cell(self, at: Selected) -> Option<Cell> {
-        self.with_answer(at, |answer| answer.as_ref().ok().cloned())?
+        self.outline.with(|s| self.rows.cell(s, at))
     }
 
     /// What the reader should know of the question itself. Of what was not understood only the
@@ -465,6 +467,7 @@ struct Rows {
     pace: RowScheduler,
     files: StoredValue<HashMap<String, ArcMemo<Arc<ModelFiles>>>>,
     rows: StoredValue<HashMap<String, HashMap<Machine, AgedRow>>>,
+    open: StoredValue<OpenCells>,
     /// Owns the memos.
     owner: StoredValue<Owner>,
 }
@@ -479,7 +482,10 @@ struct AgedRow {
 }
 
 /// A cell of the table, and its answer once there is one.
-type Answered<'a> = (Selected, Option<&'a Result<Cell, Notice>>);
+type Answered<'a> = (Selected, Option<&'a Result<Overview, Notice>>);
+
+/// Cells that were opened, by what each is of, and the age of the settings that they answer.
+type OpenCells = (u64, Vec<((String, Machine, Quant, Engine), Option<Cell>)>);
 
 type ModelFiles = Result<Files<'static>, Notice>;
 
@@ -523,6 +529,7 @@ impl Rows {
             pace: RowScheduler::new(),
             files: StoredValue::new(HashMap::new()),
             rows: StoredValue::new(HashMap::new()),
+            open: StoredValue::new(OpenCells::default()),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
         };
         effect(move || rows.forget());
@@ -554,8 +561,9 @@ impl Rows {
         let shown = entry::shown(scenario, layout);
         // The cells of a row follow one another.
         let of_row = |a: &Selected, b: &Selected| (a.model, a.machine) == (b.model, b.machine);
-        let rows = shown.chunk_by(of_row).map(|cells| (self.at(scenario, cells[0], false), cells));
-        let rows: Vec<_> = rows.collect();
+        let age = self.follow();
+        let row = |at: Selected| self.row(scenario, at, age, false);
+        let rows: Vec<_> = shown.chunk_by(of_row).map(|cells| (row(cells[0]), cells)).collect();
         let cells = rows.iter().flat_map(|(row, cells)| {
             let answer = |at| answer::entry(row.as_ref()?, scenario, at);
             cells.iter().map(move |at| (*at, answer(*at)))
@@ -563,12 +571,21 @@ impl Rows {
         read(&cells.collect::<Vec<_>>())
     }
 
-    /// The row that the cell at `at` is in, followed. Where it is not its turn yet, the row is what it
-    /// was; none where it was of other columns. Rows that are drawn have more room.
-    fn at(self, scenario: &Scenario, at: Selected, is_drawn: bool) -> Option<Arc<Row>> {
-        let (id, machine) = (scenario.models.get(at.model)?, scenario.machines.get(at.machine)?);
+    /// Makes the caller read again when answers change. The age of the settings.
+    fn follow(self) -> u64 {
         self.pace.track();
-        let age = self.age.get();
+        self.age.get()
+    }
+
+    /// The row that the drawn cell at `at` is in, followed.
+    fn drawn(self, scenario: &Scenario, at: Selected) -> Option<Arc<Row>> {
+        self.row(scenario, at, self.follow(), true)
+    }
+
+    /// The row that the cell at `at` is in, for settings of this `age`. Where it is not its turn yet,
+    /// the row is what it was; none where it was of other columns. Rows that are drawn have more room.
+    fn row(self, scenario: &Scenario, at: Selected, age: u64, is_drawn: bool) -> Option<Arc<Row>> {
+        let (id, machine) = (scenario.models.get(at.model)?, scenario.machines.get(at.machine)?);
         let known = self.rows.with_value(|rows| rows.get(id)?.get(machine).cloned());
         if let Some(known) = &known
             && known.age == age
@@ -598,7 +615,7 @@ impl Rows {
                 })],
                 Some(_) => match &**self.files(id).read_untracked() {
                     Err(notice) => vec![Err(notice.clone())],
-                    Ok(files) => estimate::cells(self.catalog, s, files, machine),
+                    Ok(files) => estimate::overviews(self.catalog, s, files, machine),
                 },
             };
             (Some(Arc::new(row)), Some(columns))
@@ -610,6 +627,35 @@ impl Rows {
             });
         }
         row
+    }
+
+    /// The cell at `at`, followed.
+    fn cell(self, scenario: &Scenario, at: Selected) -> Option<Cell> {
+        let age = self.age.get();
+        let (id, machine) = (scenario.models.get(at.model)?, scenario.machines.get(at.machine)?);
+        let (quant, engine) = (*scenario.quants.get(at.quant)?, *scenario.engines.get(at.engine)?);
+        let of = (id.clone(), machine.clone(), quant, engine);
+        let known = self.open.with_value(|(of_age, cells)| {
+            let known = cells.iter().find(|(known, _)| *of_age == age && *known == of);
+            known.map(|(_, cell)| cell.clone())
+        });
+        if let Some(cell) = known {
+            return cell;
+        }
+        let cell = self.settings.with_untracked(|s| {
+            self.catalog.model(id)?;
+            let files = self.files(id);
+            let files = files.read_untracked();
+            let file = (**files).as_ref().ok()?.get(at.quant * s.engines.len() + at.engine)?;
+            estimate::cells(self.catalog, s, std::slice::from_ref(file), machine).pop()?.ok()
+        });
+        self.open.update_value(|(of_age, cells)| {
+            if *of_age != age {
+                (*of_age, *cells) = (age, Vec::new());
+            }
+            cells.push((of, cell.clone()));
+        });
+        cell
     }
 
     /// The memo of a model's files, made on first use.

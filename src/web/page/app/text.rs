@@ -74,6 +74,7 @@ pub fn term(state: State, term: Term) -> &'static str {
         Term::Checkpoints => tr!(state, terms.checkpoints),
         Term::Display => tr!(state, terms.display),
         Term::Reserve => tr!(state, terms.reserve),
+        Term::Kept => tr!(state, terms.kept),
     }
 }
 
@@ -91,6 +92,7 @@ pub fn about(state: State, term: Term) -> &'static str {
         Term::Lora => tr!(state, glossary.lora),
         Term::Draft => tr!(state, glossary.draft),
         Term::PromptCache | Term::Checkpoints => tr!(state, glossary.prompt_cache),
+        Term::Kept => tr!(state, glossary.kept),
         Term::OperatingSystem | Term::Display | Term::Reserve => "",
     }
 }
@@ -119,6 +121,7 @@ pub fn term_key(term: Term) -> &'static str {
         Term::Checkpoints => "checkpoints",
         Term::Display => "display",
         Term::Reserve => "reserve",
+        Term::Kept => "kept",
     }
 }
 

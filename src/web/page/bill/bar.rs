@@ -48,7 +48,7 @@ fn draw(state: State, place: &Place) -> impl IntoView + use<> {
     view! {
         <div class="bar" role="img" aria-label=words(state, place)>
             <div class="bar-vessel" style:inline-size=percent(usable)></div>
-            <div class="bar-stack">{place.items.iter().map(segment).collect_view()}</div>
+            <div class="bar-stack">{place.drawn().map(segment).collect_view()}</div>
             <div
                 class="bar-doubt"
                 class:bar-sure={ used.low == used.high }
@@ -79,7 +79,7 @@ fn words(state: State, place: &Place) -> String {
     let item = |item: &BillItem| {
         format!("{} {}", text::term(state, item.term), state.quantity(item.bytes.expected))
     };
-    let mut parts: Vec<String> = place.items.iter().map(item).collect();
+    let mut parts: Vec<String> = place.drawn().map(item).collect();
     let headroom = place.headroom;
     parts.push(match headroom >= 0 {
         true => format!("{} {}", tr!(state, bill.free), state.amount(headroom)),

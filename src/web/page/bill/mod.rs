@@ -15,7 +15,7 @@ use crate::page::app::state::{Quantity, State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::Bar;
 use crate::page::bill::placement::PlacementSection;
-use headroom::report::{BillItem, Cell, DeviceBill, HostBill, Verdict};
+use headroom::report::{BillItem, Cell, DeviceBill, HostBill, Term, Verdict};
 use headroom::units::{Bytes, Interval};
 
 /// One memory of the open cell: a device, several that are filled alike, or the host's RAM.
@@ -31,7 +31,7 @@ pub struct Place {
     pub usable: Bytes,
     /// Where that figure comes from.
     pub basis: String,
-    /// What is used.
+    /// What is needed.
     pub used: Interval<Bytes>,
     /// What is left; negative where that much is missing.
     pub headroom: i64,
@@ -51,7 +51,7 @@ impl Place {
             capacity: bill.capacity_bytes,
             usable: bill.usable_bytes,
             basis: bill.usable_basis.clone(),
-            used: bill.used_bytes,
+            used: bill.needed_bytes(),
             headroom: bill.headroom_bytes(),
             layers: bill.layers,
             items: bill.items.clone(),
@@ -77,6 +77,11 @@ impl Place {
     /// What is shown in the moment before a place is taken out.
     pub fn none() -> Place {
         Place::of_host(&NO_HOST)
+    }
+
+    /// The lines that a bar draws: those of what is needed.
+    pub fn drawn(&self) -> impl Iterator<Item = &BillItem> {
+        self.items.iter().filter(|item| item.term != Term::Kept)
     }
 
     /// What the bar has to show: what can be used, or what would be if that is more.

@@ -25,7 +25,7 @@ use scatter::Scatter;
 use summary::Summaries;
 
 /// Where the figures lie, beside the page.
-const FILE: &str = "accuracy.json";
+const FILE: &str = "accuracy.postcard";
 
 /// What has come of fetching them.
 #[derive(Clone, Copy, PartialEq)]
@@ -148,8 +148,7 @@ pub fn AccuracyPage() -> impl IntoView {
     let fetch = move || {
         fetched.set(Fetched::Waiting);
         spawn_local(async move {
-            let text = browser::fetch(FILE).await;
-            let read = text.and_then(|text| serde_json::from_str(&text).ok());
+            let read = browser::fetch(FILE).await.and_then(|file| Table::decode(&file));
             let came = if read.is_some() { Fetched::Done } else { Fetched::Failed };
             _ = table.try_set_value(read.unwrap_or_default());
             _ = fetched.try_set(came);

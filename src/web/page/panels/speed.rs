@@ -11,53 +11,32 @@ use crate::page::panels::serving::limit_words;
 use crate::page::question::measure::Measure;
 use crate::page::question::setting::Field;
 use crate::page::widgets::term::Term;
-use headroom::report::{Cell, NoSpeed, Speed, SpeedBasis};
+use headroom::report::{Cell, DecodeRate, NoSpeed, Speed, SpeedBasis};
 use headroom::scenario::Scenario;
 use headroom::speed;
-use headroom::units::Interval;
 
-/// The decode rate of a cell, as far as the table shows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Decode {
-    /// Tokens a second, with the context full.
-    pub tps: Interval<f64>,
-    /// What binds it.
-    limit: Option<speed::Bottleneck>,
-    /// The engine was measured on such devices.
-    calibrated: bool,
-}
-
-impl Decode {
-    /// That of `cell`, if it has any.
-    pub fn of(cell: &Cell) -> Option<Decode> {
-        let Speed { decode_tps, decode_limit: limit, speed_basis, .. } = &cell.speed;
-        let calibrated = speed_basis.as_ref().is_some_and(|basis| basis.calibrated);
-        Some(Decode { tps: (*decode_tps)?, limit: *limit, calibrated })
-    }
-
-    /// In sentences, for the cell's title.
-    pub fn in_words(self, state: State) -> String {
-        let Decode { tps, limit, calibrated } = self;
-        let rate = tr!(
-            state,
-            speed.cell_title,
-            expected = rate(state, tps.expected),
-            low = rate(state, tps.low),
-            high = rate(state, tps.high)
-        );
-        let limit = limit.map(|limit| tr!(state, speed.binds, limit = limit_words(state, limit)));
-        let mark = (!calibrated).then(|| tr!(state, speed.mark).to_owned());
-        [Some(rate), limit, mark].into_iter().flatten().collect::<Vec<_>>().join("\n")
-    }
+/// The decode rate of a cell in sentences, for its title.
+pub fn decode_words(state: State, decode: DecodeRate) -> String {
+    let DecodeRate { tps, limit, is_calibrated } = decode;
+    let rate = tr!(
+        state,
+        speed.cell_title,
+        expected = rate(state, tps.expected),
+        low = rate(state, tps.low),
+        high = rate(state, tps.high)
+    );
+    let limit = limit.map(|limit| tr!(state, speed.binds, limit = limit_words(state, limit)));
+    let mark = (!is_calibrated).then(|| tr!(state, speed.mark).to_owned());
+    [Some(rate), limit, mark].into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// The decode rate in a cell: what is expected, marked where it is not calibrated, and from where
 /// to where it may lie.
 #[component]
-pub fn CellSpeed(#[prop(into)] decode: Signal<Option<Decode>>) -> impl IntoView {
+pub fn CellSpeed(#[prop(into)] decode: Signal<Option<DecodeRate>>) -> impl IntoView {
     let state = use_state();
     let measured = move |tps: f64| state.number(Style::Measured, tps);
-    let calibrated = move || decode.get().map(|decode| decode.calibrated.to_string());
+    let calibrated = move || decode.get().map(|decode| decode.is_calibrated.to_string());
     view! {
         <Show when=move || decode.get().is_some()>
             <span class="cell-speed" data-testid="cell-speed" data-calibrated=calibrated>
@@ -70,7 +49,7 @@ pub fn CellSpeed(#[prop(into)] decode: Signal<Option<Decode>>) -> impl IntoView 
                 </span>
                 " "
                 <span class="speed-range">
-                    {move || decode.get().map(|Decode { tps, .. }| {
+                    {move || decode.get().map(|DecodeRate { tps, .. }| {
                         format!("{}–{}", measured(tps.low), measured(tps.high))
                     })}
                 </span>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::entry::AxisEntry;
 use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
+use crate::page::app::rest::WithRest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::own_device::OwnDevice;
@@ -68,8 +69,10 @@ pub fn Hardware() -> impl IntoView {
             <AddMachine search own />
             </div>
         </div>
-        <OwnDevice opened=own />
-        <ThisComputer />
+        <WithRest>
+            <OwnDevice opened=own />
+            <ThisComputer />
+        </WithRest>
     }
 }
 

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::edit;
 use crate::page::app::numbers::Style;
+use crate::page::app::rest::WithRest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::kept_models::KeptModels;
@@ -44,8 +45,10 @@ pub fn Models() -> impl IntoView {
                     </For>
                 </ul>
                 <AddModel replaces_example=true testid="model-pick" />
-                <ReadFiles />
-                <KeptModels />
+                <WithRest>
+                    <ReadFiles />
+                    <KeptModels />
+                </WithRest>
             </div>
         </div>
     }

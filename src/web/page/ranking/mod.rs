@@ -8,12 +8,12 @@ use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
-use crate::page::panels::speed::{CellSpeed, Decode};
+use crate::page::panels::speed::CellSpeed;
 use crate::page::question::setting::Field;
 use crate::page::widgets::icons::VerdictIcon;
 use headroom::engine::usual_formats;
 use headroom::ranking::{Open, Ranked};
-use headroom::report::{Cell, Verdict};
+use headroom::report::{Cell, DecodeRate, Verdict};
 use headroom::scenario::{Engine, Filter, Scenario, Selected};
 use work::Work;
 
@@ -205,7 +205,7 @@ fn Row(row: Ranked, cell: Cell, query: String, open: Memo<Option<Open>>) -> impl
     let state = use_state();
     let Ranked { scenario, release, price, is_superseded, .. } = row;
     let verdict = cell.verdict;
-    let decode = Decode::of(&cell);
+    let decode = DecodeRate::of(&cell);
     let (model, quant, device_bytes) = (cell.model.clone(), cell.quant, cell.device_bytes.expected);
     let context = cell.longest_context();
     let machine = scenario.machines.first().cloned().unwrap_or_default();

@@ -11,14 +11,13 @@ use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
-use crate::page::panels::speed::{self, CellSpeed, Decode, MarkNote, SpeedFilter};
+use crate::page::panels::speed::{self, CellSpeed, MarkNote, SpeedFilter};
 use crate::page::question::axes::{Axes, axis_name};
 use crate::page::question::models::AddModel;
 use crate::page::widgets::icons::{Cross, VerdictIcon};
 use headroom::letters::lowercase;
-use headroom::report::{Cell, Notice, RefusalReason, Verdict};
+use headroom::report::{Notice, Overview, RefusalReason, Summary, Verdict};
 use headroom::scenario::{Axis, Layout, Scenario, Selected};
-use headroom::units::Bytes;
 use order::{Order, OrderField, SortHeader, ordered, sorted};
 use window::Window;
 
@@ -204,7 +203,7 @@ fn RowHeader(entry: AxisEntry, spot: CellPath, cols: Memo<Vec<AxisEntry>>) -> im
     let name = memo(move || entry.with_value(|entry| state.entry_name(entry)));
     // A figure of the row itself, from the first of its cells that has one.
     let detail = memo(move || {
-        let read = |cell: &Cell| detail(state, entry.with_value(AxisEntry::axis), cell);
+        let read = |cell: &Overview| detail(state, entry.with_value(AxisEntry::axis), cell);
         cols.get().into_iter().find_map(|col| {
             let at = state.outline.with(|s| spot.and(col).at(s))?;
             state.with_answer(at, |answer| answer.as_ref().ok().map(read))?
@@ -233,7 +232,7 @@ fn RowHeader(entry: AxisEntry, spot: CellPath, cols: Memo<Vec<AxisEntry>>) -> im
 }
 
 /// What is said of an entry beside its name.
-fn detail(state: State, axis: Axis, cell: &Cell) -> String {
+fn detail(state: State, axis: Axis, cell: &Overview) -> String {
     match axis {
         Axis::Model => {
             let compact = |n: u64| state.number(Style::Compact, n as f64);
@@ -244,10 +243,10 @@ fn detail(state: State, axis: Axis, cell: &Cell) -> String {
             }
         }
         Axis::Hardware => {
-            let usable = state.quantity(Bytes(usable(cell))).to_string();
-            match cell.devices.is_empty() {
-                true => tr!(state, bill.of_ram, amount = usable),
-                false => tr!(state, bill.of_usable, amount = usable),
+            let usable = state.quantity(cell.usable_bytes).to_string();
+            match cell.has_devices {
+                true => tr!(state, bill.of_usable, amount = usable),
+                false => tr!(state, bill.of_ram, amount = usable),
             }
         }
         Axis::Quant | Axis::Engine => String::new(),
@@ -281,53 +280,26 @@ fn Row(
     }
 }
 
-/// Bytes that can be used on the machine's devices; of its RAM where it has none.
-fn usable(cell: &Cell) -> u64 {
-    match cell.devices.is_empty() {
-        true => cell.host.ram_bytes.0,
-        false => cell.devices.iter().map(|device| device.usable_bytes.0).sum(),
+/// What a cell says beside its verdict: what is missing, or is in RAM.
+fn beside(state: State, of: &Overview) -> Option<String> {
+    let Summary { verdict, ram_bytes, headroom_bytes, .. } = of.summary;
+    match verdict {
+        Verdict::No => Some(tr!(state, bill.short, amount = state.amount(headroom_bytes))),
+        Verdict::Offload => Some(state.quantity(ram_bytes).to_string()),
+        Verdict::Fits | Verdict::Tight => None,
     }
 }
 
-/// What a cell shows.
-#[derive(Clone, Debug, PartialEq)]
-struct Shown {
-    verdict: Verdict,
-    used: Bytes,
-    headroom: i64,
-    in_ram: Bytes,
-    /// The format, where it stands for another.
-    format: Option<String>,
-    /// How full the devices are, 1 at the brim.
-    fill: f64,
-    /// How fast it decodes.
-    decode: Option<Decode>,
+/// The format of a cell, where it stands for another, and not under another name.
+fn other_format(of: &Overview) -> Option<String> {
+    let quant = of.summary.quant;
+    let other = of.requested_quant.filter(|asked| !quant.is_also_called(*asked));
+    other.map(|_| quant.to_string())
 }
 
-impl Shown {
-    fn new(cell: &Cell) -> Shown {
-        Shown {
-            verdict: cell.verdict,
-            used: cell.device_bytes.expected,
-            headroom: cell.headroom_bytes,
-            in_ram: cell.ram_bytes(),
-            // Not where only the name is another.
-            format: cell
-                .requested_quant
-                .filter(|asked| !cell.quant.is_also_called(*asked))
-                .map(|_| cell.quant.to_string()),
-            fill: cell.device_bytes.expected.0 as f64 / usable(cell).max(1) as f64,
-            decode: Decode::of(cell),
-        }
-    }
-
-    /// What is said beside the verdict: what is missing, or is in RAM.
-    fn beside(&self) -> i64 {
-        match self.verdict {
-            Verdict::Offload => self.in_ram.0 as i64,
-            _ => self.headroom,
-        }
-    }
+/// How full the devices of a cell are, 1 at the brim.
+fn fill(of: &Overview) -> f64 {
+    of.summary.device_bytes.0 as f64 / of.usable_bytes.0.max(1) as f64
 }
 
 /// One cell: total memory and verdict; a click opens its bill.
@@ -338,16 +310,11 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
         let spot = spot.clone();
         state.slice(move |s| spot.at(s))
     };
-    let cell = memo(move || {
-        state.with_answer(place.get()?, |answer| match answer {
-            Ok(cell) => Ok(Shown::new(cell)),
-            Err(notice) => Err(notice.clone()),
-        })
-    });
+    let cell = memo(move || state.with_answer(place.get()?, Clone::clone));
     // What is drawn changes with nearly every answer, so a memo between would only be one more to
     // follow; and a view that is made anew sets every attribute anew.
     let is_answered = move || cell.with(|cell| matches!(cell, Some(Ok(_))));
-    let verdict = memo(move || of(cell, |shown| shown.verdict));
+    let verdict = memo(move || of(cell, |shown| shown.summary.verdict));
     let open = memo(move || place.get().is_some_and(|at| state.selected.get() == Some(at)));
     let key = move |axis: Axis| {
         let at = place.get()?;
@@ -358,22 +325,15 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
             Axis::Engine => s.engines.get(at.engine).map(ToString::to_string),
         })
     };
-    let used = move || of(cell, |shown| shown.used).map(|used| state.quantity(used));
-    let beside = move || {
-        let (verdict, amount) = of(cell, |shown| (shown.verdict, shown.beside()))?;
-        match verdict {
-            Verdict::No => Some(tr!(state, bill.short, amount = state.amount(amount))),
-            Verdict::Offload => Some(state.amount(amount)),
-            Verdict::Fits | Verdict::Tight => None,
-        }
-    };
+    let bytes = move || of(cell, |shown| shown.summary.device_bytes);
+    let used = move || bytes().map(|used| state.quantity(used));
     let decode = move || of(cell, |shown| shown.decode).flatten();
     let tps = move || decode().map(|decode| decode.tps.expected);
     let slow = move || !state.outline.with(|s| speed::is_enough(s, tps()));
     let title = move || {
-        let bytes = state.bytes(of(cell, |shown| shown.used)?);
+        let bytes = state.bytes(bytes()?);
         Some(match decode() {
-            Some(decode) => format!("{bytes}\n{}", decode.in_words(state)),
+            Some(decode) => format!("{bytes}\n{}", speed::decode_words(state, decode)),
             None => bytes,
         })
     };
@@ -406,7 +366,7 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
                 data-machine=move || key(Axis::Hardware)
                 data-engine=move || key(Axis::Engine)
                 data-verdict=move || verdict.get().map(text::verdict_key)
-                data-bytes=move || of(cell, |shown| shown.used.0.to_string())
+                data-bytes=move || bytes().map(|bytes| bytes.0.to_string())
                 data-tps=move || tps().map(|tps| tps.to_string())
                 data-slow=move || slow().then_some("true")
                 title=title
@@ -422,7 +382,7 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
                 <Show when=is_answered>
                     <span class="figure">
                         <span class="cell-format">
-                            {move || of(cell, |shown| shown.format.clone()).flatten()}
+                            {move || of(cell, other_format).flatten()}
                         </span>
                         " "
                         <span class="figure-number">{move || used().map(|used| used.number)}</span>
@@ -432,7 +392,7 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
                     <span
                         class="gauge"
                         style:--fill=move || {
-                            let fill = of(cell, |shown| shown.fill.min(1.0)).unwrap_or_default();
+                            let fill = of(cell, |shown| fill(shown).min(1.0)).unwrap_or_default();
                             format!("{}%", fill * 100.0)
                         }
                     ></span>
@@ -440,7 +400,9 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
                         {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
                         <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>
                         " "
-                        <span class="cell-beside">{beside}</span>
+                        <span class="cell-beside">
+                            {move || of(cell, |shown| beside(state, shown)).flatten()}
+                        </span>
                     </span>
                     <CellSpeed decode=Signal::derive(decode) />
                 </Show>
@@ -450,7 +412,10 @@ fn CellButton(spot: CellPath, col: AxisEntry) -> impl IntoView {
 }
 
 /// A part of what a cell shows, followed.
-fn of<T>(cell: Memo<Option<Result<Shown, Notice>>>, part: impl FnOnce(&Shown) -> T) -> Option<T> {
+fn of<T>(
+    cell: Memo<Option<Result<Overview, Notice>>>,
+    part: impl FnOnce(&Overview) -> T,
+) -> Option<T> {
     cell.with(|cell| cell.as_ref()?.as_ref().ok().map(part))
 }
 
@@ -462,7 +427,7 @@ fn Copies(spot: CellPath, cols: Memo<Vec<AxisEntry>>) -> impl IntoView {
         let copies = |col: AxisEntry| {
             let at = state.outline.with(|s| spot.and(col.clone()).at(s));
             let copies = at.and_then(|at| {
-                let copies = |cell: &Cell| (cell.copies, cell.copy_devices);
+                let copies = |cell: &Overview| (cell.copies, cell.copy_devices);
                 state.with_answer(at, |answer| answer.as_ref().ok().map(copies))
             });
             (col, copies.flatten())

@@ -9,7 +9,7 @@ use crate::page::app::text::{tr, words};
 use crate::page::panels::speed;
 use crate::page::widgets::field::Select;
 use headroom::letters::lowercase;
-use headroom::report::Cell;
+use headroom::report::Overview;
 use headroom::scenario::Axis;
 use headroom::sort;
 
@@ -111,7 +111,7 @@ pub fn OrderField(order: RwSignal<Order>, cols: Memo<Vec<AxisEntry>>) -> impl In
 /// The expected decode rate of the cell at `spot`.
 fn decode(state: State, spot: &CellPath) -> Option<f64> {
     let at = state.outline.with(|s| spot.at(s))?;
-    let tps = |cell: &Cell| cell.speed.decode_tps.map(|tps| tps.expected);
+    let tps = |cell: &Overview| cell.decode.map(|decode| decode.tps.expected);
     state.with_answer(at, |answer| answer.as_ref().ok().and_then(tps)).flatten()
 }
 
@@ -138,7 +138,7 @@ pub fn ordered(state: State, group: &CellPath, axis: Axis, order: &Order) -> Vec
         Order::Memory(col) => sort::by_key(&mut rows, |row| {
             let at = state.outline.with(|s| group.and(row.clone()).and(col.clone()).at(s));
             let bytes = at.and_then(|at| {
-                let bytes = |cell: &Cell| cell.device_bytes.expected.0;
+                let bytes = |cell: &Overview| cell.summary.device_bytes.0;
                 state.with_answer(at, |answer| answer.as_ref().ok().map(bytes))
             });
             bytes.flatten().unwrap_or(u64::MAX)

@@ -71,8 +71,9 @@ pub fn Cases(shown: Shown) -> impl IntoView {
 fn case(shown: Shown, row: &Row) -> impl IntoView + use<> {
     let state = shown.state;
     let figure = row.figure;
-    let [low, expected, high] = row.predicted.map(|value| amount(state, figure, value));
-    let exact = row.predicted[0] == row.predicted[2];
+    let [low, expected, high] =
+        [row.low, row.expected, row.high].map(|value| amount(state, figure, value));
+    let exact = row.low == row.high;
     let between = (!exact).then(|| tr!(state, accuracy.between, low = low, high = high));
     let subject = &row.subject;
     let users = subject.users.filter(|users| *users > 1);
@@ -84,7 +85,7 @@ fn case(shown: Shown, row: &Row) -> impl IntoView + use<> {
         Some(subject.version.clone()),
     ];
     let what: Vec<String> = what.into_iter().flatten().filter(|part| !part.is_empty()).collect();
-    let mark = match (row.covered, row.measured > row.predicted[1]) {
+    let mark = match (row.covered, row.measured > row.expected) {
         (true, _) => tr!(state, accuracy.within),
         (false, true) => tr!(state, accuracy.above),
         (false, false) => tr!(state, accuracy.below),
