@@ -75,12 +75,56 @@ pub enum By {
     Likeness,
 }
 
+/// The RAM of machines that share one with a device each: the fullest device has to leave room for
+/// what their hosts take.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedRam {
+    usable: Bytes,
+    /// What the host takes without computing.
+    stored: Bytes,
+    /// What it took beyond that, at least.
+    beyond: Option<Bytes>,
+}
+
+impl SharedRam {
+    /// The RAM under `bound`, loads without what computing takes.
+    pub fn new(bound: &Loads) -> SharedRam {
+        SharedRam { usable: bound.host.usable, stored: of_host(bound), beyond: None }
+    }
+
+    /// Bytes left to the fullest device.
+    fn left(self, by: By) -> Bytes {
+        let beyond = self.beyond.unwrap_or_default();
+        let beyond = match by {
+            By::Stored => Bytes::ZERO,
+            By::Proof => beyond.scale(1.0 - ELSEWHERE),
+            By::Likeness => beyond,
+        };
+        self.usable - self.stored - beyond
+    }
+
+    /// Learns what the host took with `loads`, and returns whether they leave enough.
+    fn learn(&mut self, loads: &Loads) -> bool {
+        let beyond = of_host(loads) - self.stored;
+        self.beyond = Some(self.beyond.map_or(beyond, |least| least.min(beyond)));
+        loads.host.fits_expectedly()
+    }
+}
+
+/// What a host takes itself of a memory that each device shares with one.
+fn of_host(loads: &Loads) -> Bytes {
+    let fullest = loads.devices.iter().map(|load| load.used.expected).max();
+    loads.host.used.expected - fullest.unwrap_or_default()
+}
+
 /// Finds divisions of one model's layers over the devices of one machine.
 pub struct Divider<'a, E> {
     estimator: &'a E,
     devices: usize,
     /// Number of layers with the output layer.
     layers: u64,
+    /// Layers whose caches others read: one on another device gets a copy.
+    lenders: Vec<u64>,
     known: RefCell<Vec<Known>>,
 }
 
@@ -115,12 +159,10 @@ enum Kind {
 struct Kinds(Vec<Kind>);
 
 impl Kinds {
-    fn add(&mut self, kind: Kind) -> bool {
-        let is_new = !self.0.contains(&kind);
-        if is_new {
+    fn add(&mut self, kind: Kind) {
+        if !self.0.contains(&kind) {
             self.0.push(kind);
         }
-        is_new
     }
 
     fn is_like(&self, other: &Kinds) -> bool {
@@ -135,7 +177,14 @@ impl Kinds {
 impl<'a, E: LoadEstimator> Divider<'a, E> {
     /// Divides `layers` layers, of which the output layer is the last, over `devices` devices.
     pub fn new(estimator: &'a E, devices: usize, layers: u64) -> Divider<'a, E> {
-        Divider { estimator, devices, layers, known: RefCell::default() }
+        let mut lenders = Vec::new();
+        for il in 0..layers.saturating_sub(1) {
+            let lender = estimator.cache_layer(il);
+            if lender != il && !lenders.contains(&lender) {
+                lenders.push(lender);
+            }
+        }
+        Divider { estimator, devices, layers, lenders, known: RefCell::default() }
     }
 
     fn share(&self, device: usize, layers: Range<u64>) -> Share {
@@ -174,56 +223,54 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
     fn kinds(&self, share: &Share, on_host: OnHost) -> Kinds {
         let mut kinds = self.no_kinds(share.device);
         let Range { start, .. } = share.layers;
-        share.layers.clone().for_each(|il| _ = kinds.add(self.kind(il, start, on_host)));
+        share.layers.clone().for_each(|il| kinds.add(self.kind(il, start, on_host)));
         kinds
-    }
-
-    /// Layers whose caches others read: one on another device gets a copy.
-    fn lenders(&self) -> Vec<u64> {
-        let mut lenders = Vec::new();
-        for il in 0..self.layers - 1 {
-            let lender = self.estimator.cache_layer(il);
-            if lender != il && !lenders.contains(&lender) {
-                lenders.push(lender);
-            }
-        }
-        lenders
     }
 
     /// Returns a division that leaves every device `room`, with the layers `on_host` left out; `first`
     /// if that is one. `None` if there is none.
     pub fn divide(&self, first: Placement, on_host: OnHost, room: Room) -> Option<Placement> {
-        self.divide_well(first, on_host, room, |_| Some(true))
+        self.divide_well(first, on_host, (room, None), |_| true)
     }
 
-    /// The same, and the loads are `good`; where `good` is none, those of no division are.
+    /// The same, with `ram` and loads that are `good`, which those of all divisions are or none.
     pub fn divide_well(
         &self,
         first: Placement,
         on_host: OnHost,
-        room: Room,
-        good: impl Fn(&Loads) -> Option<bool>,
+        (room, mut ram): (Room, Option<SharedRam>),
+        good: impl Fn(&Loads) -> bool,
     ) -> Option<Placement> {
         let place = |counts| Placement { device_layers: counts, ..first.clone() };
-        let by = |by| Rooms::new(self, on_host, room, by);
-        let stored = by(By::Stored);
+        let by = |ram: Option<SharedRam>, by| {
+            let left = ram.map(|ram| ram.left(by));
+            Rooms { left, ..Rooms::new(self, on_host, room, by) }
+        };
+        let stored = by(ram, By::Stored);
         if self.estimator.is_cheap() {
             let is_first = stored.has_room(&first);
             return if is_first { Some(first) } else { stored.level().map(place) };
         }
-        stored.fill(0)?;
-        let level = || by(By::Likeness).level().or_else(|| by(By::Proof).level()).map(place);
-        let mut placement = match by(By::Proof).has_room(&first) {
+        stored.fill(0).ok()?;
+        let level = |ram| {
+            let likely = by(ram, By::Likeness).level();
+            likely.or_else(|| by(ram, By::Proof).level()).map(place)
+        };
+        let mut placement = match by(ram, By::Proof).has_room(&first) {
             true => first.clone(),
-            false => level()?,
+            false => level(ram)?,
         };
         for _ in 0..GRAPHS {
             let was_known = self.is_known(&placement, on_host);
             let loads = self.look(&placement, on_host);
-            if loads.devices.iter().all(|load| room(load) >= 0) && good(&loads)? {
+            if !good(&loads) {
+                return None;
+            }
+            let is_left = ram.as_mut().is_none_or(|ram| ram.learn(&loads));
+            if is_left && loads.devices.iter().all(|load| room(load) >= 0) {
                 return Some(placement);
             }
-            let next = level()?;
+            let next = level(ram)?;
             if was_known && next == placement {
                 return None;
             }
@@ -234,7 +281,7 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
 
     /// Whether some division leaves every device `room` if computing takes what is known of it.
     pub fn may_divide(&self, on_host: OnHost, room: Room, by: By) -> bool {
-        Rooms::new(self, on_host, room, by).fill(0).is_some()
+        Rooms::new(self, on_host, room, by).fill(0).is_ok()
     }
 
     /// Learns what computing takes under `placement`, unless a placement like it is known.
@@ -275,16 +322,17 @@ struct Rooms<'a, E> {
     on_host: OnHost,
     room: Room,
     by: By,
-    /// What computing takes with layers for which it is known, by the first of them: whether they are
-    /// on the first device, and where they end.
-    exact: Vec<Vec<(bool, u64, Interval<Bytes>)>>,
+    /// What computing takes with layers for which it is known, and whether they are on the first
+    /// device.
+    exact: Vec<(bool, Range<u64>, Interval<Bytes>)>,
     /// The least that it took with these kinds, and no others.
     sets: Vec<(Kinds, Interval<Bytes>)>,
     /// The least that it took with each kind, and maybe others.
     kinds: Vec<(Kind, Interval<Bytes>)>,
     /// Add-ons of each device, without the output layer and with it.
     addons: Vec<[Interval<Bytes>; 2]>,
-    lenders: Vec<u64>,
+    /// What is left to each device of a RAM that it shares with its host.
+    left: Option<Bytes>,
 }
 
 fn smaller(a: &mut Interval<Bytes>, b: Interval<Bytes>) {
@@ -300,11 +348,11 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             on_host,
             room,
             by,
-            exact: vec![Vec::new(); divider.layers as usize + 1],
+            exact: Vec::new(),
             sets: Vec::new(),
             kinds: Vec::new(),
             addons: vec![Default::default(); divider.devices],
-            lenders: divider.lenders(),
+            left: None,
         };
         let all = divider.known.borrow();
         let alike = all.iter().filter(|one| match by {
@@ -321,10 +369,8 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         });
         for Known { on_host: other, share, kinds, beside } in alike {
             let Beside { computing, addons } = *beside;
-            if *other == on_host
-                && let Some(exact) = rooms.exact.get_mut(share.layers.start as usize)
-            {
-                exact.push((share.device == 0, share.layers.end, computing));
+            if *other == on_host {
+                rooms.exact.push((share.device == 0, share.layers.clone(), computing));
             }
             match rooms.sets.iter_mut().find(|(set, _)| set.is_like(kinds)) {
                 Some((_, least)) => smaller(least, computing),
@@ -376,15 +422,16 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
     /// is known.
     fn room(&self, share: &Share, computing: Interval<Bytes>) -> i64 {
         let Share { device, layers, .. } = share;
-        let mut exact = self.exact.get(layers.start as usize).into_iter().flatten();
-        let exact =
-            exact.find(|(is_first, end, _)| *is_first == (*device == 0) && *end == layers.end);
+        let mut exact = self.exact.iter();
+        let exact = exact.find(|(is_first, run, _)| *is_first == (*device == 0) && run == layers);
         let computing = exact.map_or(computing, |(_, _, computing)| *computing);
         let least = self.divider.estimator.least_computing(share.has_output);
         let computing = if computing.high < least.high { least } else { computing };
         let addons = self.addons[*device][usize::from(share.has_output)];
         let beside = Beside { computing, addons };
-        (self.room)(&self.divider.estimator.load_of(share, self.on_host, beside))
+        let load = self.divider.estimator.load_of(share, self.on_host, beside);
+        let left = self.left.map_or(i64::MAX, |left| left.minus(load.used.expected));
+        (self.room)(&load).min(left)
     }
 
     fn has_room(&self, placement: &Placement) -> bool {
@@ -405,58 +452,132 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         self.room(&self.divider.share(device, start..start), computing)
     }
 
-    /// Layers on each device that leave it `least` bytes; `None` if there is no such division.
-    fn fill(&self, least: i64) -> Option<Vec<u64>> {
+    /// Layers on each device that leave it `least` bytes.
+    fn fill(&self, least: i64) -> Result<Filled, Short> {
         // A device may be better left before a layer whose cache those after it read.
-        let mut stops = self.lenders.iter().map(|lender| Some(*lender));
-        self.fill_up(least, None).or_else(|| stops.find_map(|stop| self.fill_up(least, stop)))
+        let mut short = match self.fill_up(least, None) {
+            Err(short) => short,
+            filled => return filled,
+        };
+        for stop in &self.divider.lenders {
+            match self.fill_up(least, Some(*stop)) {
+                Err(other) => short.next = short.next.max(other.next),
+                filled => return filled,
+            }
+        }
+        Err(short)
     }
 
     /// The same with as many layers on each device as there is room for, but no device that has
     /// layers before `stop` has that one.
-    fn fill_up(&self, least: i64, stop: Option<u64>) -> Option<Vec<u64>> {
+    fn fill_up(&self, least: i64, stop: Option<u64>) -> Result<Filled, Short> {
         let Divider { devices, layers, .. } = *self.divider;
         let mut start = self.start();
-        let mut counts = Vec::with_capacity(devices);
+        let mut filled = Filled { counts: Vec::with_capacity(devices), room: i64::MAX };
+        let mut short = Short { next: i64::MIN };
         for device in 0..devices {
-            if self.empty(device, start) < least {
-                return None;
+            let limit = stop.filter(|stop| *stop > start).unwrap_or(layers).min(layers);
+            let (end, room, next) = self.reach(device, start..limit, least);
+            let room = if end > start { room } else { self.empty(device, start) };
+            short.next = short.next.max(next);
+            if room < least {
+                return Err(Short { next: short.next.max(room) });
             }
-            let mut kinds = self.divider.no_kinds(device);
-            let mut computing = Interval::default();
-            let mut end = start;
-            while end < layers && (stop != Some(end) || end == start) {
-                let kind = self.divider.kind(end, start, self.on_host);
-                if kinds.add(kind) {
-                    computing = self.computing(&kinds);
-                }
-                if self.room(&self.divider.share(device, start..end + 1), computing) < least {
-                    break;
-                }
-                end += 1;
-            }
-            counts.push(end - start);
+            filled.counts.push(end - start);
+            filled.room = filled.room.min(room);
             start = end;
         }
-        (start == layers).then_some(counts)
+        if start == layers { Ok(filled) } else { Err(short) }
+    }
+
+    /// Where the first of `layers` end that leave `device` `least` bytes, the room with these, and that
+    /// with one more.
+    fn reach(&self, device: usize, layers: Range<u64>, least: i64) -> (u64, i64, i64) {
+        let Range { start, end: limit } = layers;
+        let room =
+            |end: u64, computing| self.room(&self.divider.share(device, start..end), computing);
+        let (mut end, mut left, mut next) = (start, i64::MAX, i64::MIN);
+        // What is known counts for more and for fewer layers, too.
+        let (mut most, mut surely) = (limit, None);
+        for (is_first, run, computing) in &self.exact {
+            if *is_first == (device == 0)
+                && run.start == start
+                && !run.is_empty()
+                && run.end <= limit
+            {
+                match room(run.end, *computing) {
+                    left if left >= least => surely = surely.max(Some((run.end, left))),
+                    left if run.end <= most => (most, next) = (run.end - 1, left),
+                    _ => {}
+                }
+            }
+        }
+        let mut kinds = self.divider.no_kinds(device);
+        while end < most {
+            // Computing takes the same up to the next kind of layer.
+            let mut upto = end;
+            while upto < most {
+                let kind = self.divider.kind(upto, start, self.on_host);
+                if upto > end && !kinds.0.contains(&kind) {
+                    break;
+                }
+                kinds.add(kind);
+                upto += 1;
+            }
+            let computing = self.computing(&kinds);
+            let there = room(upto, computing);
+            if there >= least {
+                (end, left) = (upto, there);
+                continue;
+            }
+            next = there;
+            while end + 1 < upto {
+                let middle = end.midpoint(upto);
+                match room(middle, computing) {
+                    there if there >= least => (end, left) = (middle, there),
+                    there => (upto, next) = (middle, there),
+                }
+            }
+            break;
+        }
+        match surely {
+            Some((known, room)) if known > end && known <= most => (known, room, next),
+            _ => (end, left, next),
+        }
     }
 
     /// Layers on each device so that the fullest has as much room as possible; `None` if it has less
     /// than none.
     fn level(&self) -> Option<Vec<u64>> {
-        let mut best = self.fill(0)?;
+        let mut best = self.fill(0).ok()?;
         let start = self.start();
         let most = (0..self.divider.devices).map(|device| self.empty(device, start)).min()?;
-        let (mut low, mut high) = (0_i64, most.saturating_add(1));
+        let mut high = most.saturating_add(1);
         for _ in 0..HALVINGS {
-            let middle = low.midpoint(high);
+            if best.room.saturating_add(1) >= high {
+                break;
+            }
+            let middle = best.room.midpoint(high);
             match self.fill(middle) {
-                Some(counts) => (low, best) = (middle, counts),
-                None => high = middle,
+                Ok(filled) => best = filled,
+                Err(Short { next }) => high = next.saturating_add(1).min(middle),
             }
         }
-        Some(best)
+        Some(best.counts)
     }
+}
+
+/// Layers on each device.
+struct Filled {
+    counts: Vec<u64>,
+    /// The room of the fullest device.
+    room: i64,
+}
+
+/// Devices that do not hold all layers.
+struct Short {
+    /// The most room that would let one of them hold more.
+    next: i64,
 }
 
 #[cfg(test)]

@@ -120,7 +120,8 @@ pub(super) fn least_compute(
 
 /// Bytes of the f16 copy of the widest layer's cache that flash attention makes of a quantised one.
 fn unpacked(architecture: &Architecture, settings: &Settings) -> Bytes {
-    if !settings.unpacks_cache || !settings.flash_attention {
+    let is_f16 = settings.kv.k == GgmlType::F16 && settings.kv.v == GgmlType::F16;
+    if is_f16 || !settings.unpacks_cache || !settings.flash_attention {
         return Bytes::ZERO;
     }
     let values = |ty: GgmlType, width: u64| if ty == GgmlType::F16 { 0 } else { width };

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use super::layer_division::{Beside, By, Divider, OnHost, Room, Share};
+use super::layer_division::{Beside, By, Divider, OnHost, Room, Share, SharedRam};
 use super::placement::Placement;
 use super::tensor_split::Division;
 use crate::engine::run::Effort;
@@ -496,12 +496,15 @@ fn divided<E: LoadEstimator>(
     standard: Standard,
 ) -> Option<Placement> {
     let fits = |placement: &Placement| estimator.satisfies(standard.machine, placement);
-    // In a memory that each device shares with its host, the fullest counts.
-    let good = |loads: &Loads| match (standard.machine)(loads) {
-        false if !is_shared => None,
-        is_good => Some(is_good),
+    let bound = |whole| match estimator.is_cheap() {
+        true => estimator.loads(whole),
+        false => estimator.lower_bound(whole),
     };
-    let placement = divider.divide_well(whole.clone(), OnHost::default(), standard.room, good);
+    let ram = is_shared.then(|| SharedRam::new(&bound(whole)));
+    // In a memory of its own the host takes about as much, however layers are divided.
+    let good = |loads: &Loads| is_shared || loads.host.fits_expectedly();
+    let held = (standard.room, ram);
+    let placement = divider.divide_well(whole.clone(), OnHost::default(), held, good);
     placement.filter(fits).or_else(|| on_one_device(whole, memory).filter(fits))
 }
 

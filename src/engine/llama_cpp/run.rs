@@ -413,3 +413,75 @@ impl Run for LlamaCppRun<'_> {
         self.front_end.max_users
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::engine;
+    use crate::engine::model_files::File;
+    use crate::scenario::Engine;
+
+    /// A division is searched by sums over layers: they are what the placement has, but for rounding,
+    /// wherever the layers lie.
+    #[test]
+    fn a_device_s_load_is_the_sum_over_its_layers() {
+        let catalog = Catalog::bundled();
+        let queries = [
+            // Layers of one kind, of two by turns, without caches, with borrowed ones, with adapters
+            // and projectors, with quantised and host caches; on the host, and their experts.
+            "model=qwen2.5-7b-instruct&quant=Q4_K_M&lora=64*4",
+            "model=gemma-3-27b-it&quant=Q5_K_M&mmproj=on&kv=q8_0",
+            "model=gemma-3n-e4b-it&quant=Q8_0&users=3",
+            "model=granite-4.0-h-1b&quant=Q4_K_M&ctx=65536",
+            "model=nvidia-nemotron-3-super-120b-a12b-bf16&quant=IQ4_NL",
+            "model=qwen3-30b-a3b&quant=Q4_K_M&kv_offload=off",
+            "model=deepseek-v3.2&quant=Q4_K_M&users=2",
+        ];
+        for query in queries {
+            let (scenario, _) = Scenario::from_query(&format!("{query}&hw=rtx-4090,rtx-3060*2"));
+            let hardware = Hardware::resolve(catalog, &scenario, &scenario.machines[0]).unwrap();
+            let model = catalog.model(&scenario.models[0]).unwrap();
+            let quant = scenario.quants[0];
+            let files = engine::files(catalog, Engine::LlamaCpp, model, quant, &scenario).unwrap();
+            let File::Gguf(file) = &files.file else { panic!("{query} is no GGUF") };
+            let front_end = &engine::llama_cpp::LLAMA_SERVER;
+            let run = LlamaCppRun::new(front_end, file, &files.addons, &hardware, &scenario);
+            let run = run.unwrap();
+            let settings = run.settings(scenario.context, scenario.users);
+            let question = (&scenario, &settings);
+            let estimator = PlacementEstimator::new(&run.gguf, &run.addons, question, None);
+            let layers = run.n_layers();
+            for (counts, experts) in [
+                (vec![layers / 2, layers / 4, layers + 1 - layers / 2 - layers / 4], 0),
+                (vec![3, layers - 3, 1], layers / 3),
+                (vec![5, 0, layers / 3], 0),
+                (vec![layers + 1, 0, 0], 2),
+            ] {
+                let on_host = OnHost {
+                    layers: layers + 1 - counts.iter().sum::<u64>(),
+                    experts: experts.min(file.sizes.experts.len() as u64),
+                };
+                let placement = Placement {
+                    device_layers: counts.clone(),
+                    host_expert_layers: on_host.experts,
+                    ..Placement::default()
+                };
+                let (loads, beside) = estimator.loads_and_beside(&placement);
+                let mut start = on_host.layers;
+                for (device, count) in counts.iter().enumerate() {
+                    let layers = start..start + count;
+                    start = layers.end;
+                    let has_output = *count > 0 && start == run.n_layers() + 1;
+                    let share = Share { device, layers, has_output };
+                    let load = estimator.load_of(&share, on_host, beside[device]);
+                    let whole = loads.devices[device];
+                    let off = |bytes: fn(&Load) -> Bytes| bytes(&load).0.abs_diff(bytes(&whole).0);
+                    let most = off(|load| load.used.high).max(off(|load| load.used.low));
+                    let is_same = off(|load| load.used.expected) == 0 && most <= 4;
+                    assert!(is_same, "{query}: {share:?} of {counts:?}: {load:?} {whole:?}");
+                }
+            }
+        }
+    }
+}
