@@ -315,10 +315,12 @@ impl<'a> Capacity<'a> {
     /// takes; negative if the model does not run.
     fn offload_headroom(&self, context: u64, users: u64, effort: Effort) -> i64 {
         let as_it_lies = || self.run.loads(context, users);
-        // On several devices each placement that is looked at has a graph of its own, so what is
-        // stored is asked first.
+        // In a memory that devices share with their hosts the search asks what computing takes before
+        // what is stored there.
+        let hardware = self.run.hardware();
         let is_ruled_out = effort == Effort::Quick
-            && self.run.hardware().parts.len() > 1
+            && hardware.parts.len() > 1
+            && hardware.host.shared
             && self.run.placed_anew(context, users, Effort::Bound).is_none();
         let (loads, is_placed) = match self.scenario.offload {
             Offload::Auto if is_ruled_out => (as_it_lies(), false),

@@ -123,6 +123,9 @@ pub struct Divider<'a, E> {
     devices: usize,
     /// Number of layers with the output layer.
     layers: u64,
+    /// The kind of each repeating layer, the layer whose cache it uses, and where the layers after it
+    /// that are of its kind and use their own end.
+    kinds: Vec<(usize, u64, u64)>,
     /// Layers whose caches others read: one on another device gets a copy.
     lenders: Vec<u64>,
     known: RefCell<Vec<Known>>,
@@ -135,6 +138,8 @@ struct Known {
     share: Share,
     /// The kinds of its layers.
     kinds: Kinds,
+    /// What is copied from the host: see [`LoadEstimator::copied`].
+    copied: u64,
     beside: Beside,
 }
 
@@ -177,14 +182,22 @@ impl Kinds {
 impl<'a, E: LoadEstimator> Divider<'a, E> {
     /// Divides `layers` layers, of which the output layer is the last, over `devices` devices.
     pub fn new(estimator: &'a E, devices: usize, layers: u64) -> Divider<'a, E> {
+        let repeating = layers.saturating_sub(1);
         let mut lenders = Vec::new();
-        for il in 0..layers.saturating_sub(1) {
-            let lender = estimator.cache_layer(il);
-            if lender != il && !lenders.contains(&lender) {
-                lenders.push(lender);
+        let mut kinds: Vec<(usize, u64, u64)> = Vec::with_capacity(repeating as usize);
+        for il in (0..repeating).rev() {
+            let (kind, cache) = (estimator.kind(il), estimator.cache_layer(il));
+            if cache != il && !lenders.contains(&cache) {
+                lenders.push(cache);
             }
+            let end = match kinds.last() {
+                Some((next, at, end)) if (*next, *at, cache) == (kind, il + 1, il) => *end,
+                _ => il + 1,
+            };
+            kinds.push((kind, cache, end));
         }
-        Divider { estimator, devices, layers, lenders, known: RefCell::default() }
+        kinds.reverse();
+        Divider { estimator, devices, layers, kinds, lenders, known: RefCell::default() }
     }
 
     fn share(&self, device: usize, layers: Range<u64>) -> Share {
@@ -203,16 +216,15 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         })
     }
 
-    /// What a layer adds to the kinds of a device whose first layer is `start`.
-    fn kind(&self, il: u64, start: u64, on_host: OnHost) -> Kind {
-        match il + 1 == self.layers {
-            true => Kind::Output,
-            false => Kind::Layer {
-                kind: self.estimator.kind(il),
-                has_host_experts: il < on_host.experts,
-                borrows: self.estimator.cache_layer(il) < start,
-            },
-        }
+    /// What a layer adds to the kinds of a device whose first layer is `start`, and where layers that
+    /// add the same end.
+    fn kind(&self, il: u64, start: u64, on_host: OnHost) -> (Kind, u64) {
+        let Some((kind, cache, end)) = self.kinds.get(il as usize).copied() else {
+            return (Kind::Output, il + 1);
+        };
+        let has_host_experts = il < on_host.experts;
+        let end = if has_host_experts { end.min(on_host.experts) } else { end };
+        (Kind::Layer { kind, has_host_experts, borrows: cache < start }, end)
     }
 
     /// What a device is before it has layers.
@@ -222,8 +234,13 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
 
     fn kinds(&self, share: &Share, on_host: OnHost) -> Kinds {
         let mut kinds = self.no_kinds(share.device);
-        let Range { start, .. } = share.layers;
-        share.layers.clone().for_each(|il| kinds.add(self.kind(il, start, on_host)));
+        let Range { start, end } = share.layers;
+        let mut il = start;
+        while il < end {
+            let (kind, upto) = self.kind(il, start, on_host);
+            kinds.add(kind);
+            il = upto;
+        }
         kinds
     }
 
@@ -296,9 +313,10 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
     fn look(&self, placement: &Placement, on_host: OnHost) -> Loads {
         let (loads, beside) = self.estimator.loads_and_beside(placement);
         let mut known = self.known.borrow_mut();
+        let copied = self.estimator.copied(on_host);
         for (share, beside) in self.shares(placement).zip(beside) {
             let kinds = self.kinds(&share, on_host);
-            let found = Known { on_host, share, kinds, beside };
+            let found = Known { on_host, share, kinds, copied, beside };
             if !known.contains(&found) {
                 known.push(found);
             }
@@ -355,19 +373,20 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             left: None,
         };
         let all = divider.known.borrow();
+        let copied = match by {
+            By::Proof if !all.is_empty() => divider.estimator.copied(on_host),
+            _ => 0,
+        };
         let alike = all.iter().filter(|one| match by {
             By::Stored => false,
             By::Likeness => one.on_host.is_like(on_host),
             // What the first device copies from the host is not the same with other layers there.
             By::Proof => {
-                let is_copied_alike = |one: &Known| {
-                    let copied = |on_host| divider.estimator.copied(on_host);
-                    one.on_host == on_host || copied(one.on_host) == copied(on_host)
-                };
-                one.on_host.is_like(on_host) && (one.share.device > 0 || is_copied_alike(one))
+                let is_copied_alike = one.on_host == on_host || one.copied == copied;
+                one.on_host.is_like(on_host) && (one.share.device > 0 || is_copied_alike)
             }
         });
-        for Known { on_host: other, share, kinds, beside } in alike {
+        for Known { on_host: other, share, kinds, beside, .. } in alike {
             let Beside { computing, addons } = *beside;
             if *other == on_host {
                 rooms.exact.push((share.device == 0, share.layers.clone(), computing));
@@ -517,12 +536,12 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             // Computing takes the same up to the next kind of layer.
             let mut upto = end;
             while upto < most {
-                let kind = self.divider.kind(upto, start, self.on_host);
+                let (kind, same) = self.divider.kind(upto, start, self.on_host);
                 if upto > end && !kinds.0.contains(&kind) {
                     break;
                 }
                 kinds.add(kind);
-                upto += 1;
+                upto = same.min(most);
             }
             let computing = self.computing(&kinds);
             let there = room(upto, computing);

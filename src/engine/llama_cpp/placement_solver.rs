@@ -55,6 +55,11 @@ impl PlacementRequest<'_> {
     fn is_free(&self, memory: &[Bytes]) -> bool {
         self.shares.is_none() && memory.len() > 1
     }
+
+    /// Whether any placement will do that fits by the expected estimates.
+    fn runs_at_all(&self) -> bool {
+        matches!(self.effort, Effort::Quick | Effort::Assumed { .. })
+    }
 }
 
 /// What the loads of a placement are held to.
@@ -249,6 +254,7 @@ pub fn solve(
     if estimator.satisfies(Loads::fit_expectedly, &whole) {
         // The engine's own split is left only for one that is safe where it is not.
         if request.is_free(memory)
+            && !request.runs_at_all()
             && !estimator.satisfies(Loads::fit, &whole)
             && let Some(placement) = other(SAFE)
         {
@@ -260,7 +266,9 @@ pub fn solve(
     if sizes.bytes() > memory.iter().copied().sum::<Bytes>() + ram {
         return nothing(whole);
     }
-    if let Some(placement) = other(SAFE).or_else(|| other(EXPECTED)) {
+    let is_enough = request.runs_at_all();
+    let safe = if is_enough { None } else { other(SAFE) };
+    if let Some(placement) = safe.or_else(|| other(EXPECTED)) {
         return Solution { placement, reason: PlacementReason::Rebalanced };
     }
     let search = HostSearch { request, sizes, memory, estimator, divider: &divider, is_free };
@@ -364,9 +372,11 @@ impl<E: LoadEstimator> HostSearch<'_, E> {
             self.least(Leaves::Experts, standard, experts)
                 .or_else(|| self.least(Leaves::Layers, standard, layers))
         };
-        found(SAFE)
-            .or_else(|| self.tried(Leaves::Layers, SAFE))
-            .or_else(|| found(EXPECTED))
+        // What is safe is what is expected, too.
+        let is_enough = self.request.runs_at_all();
+        let safe = || found(SAFE).or_else(|| self.tried(Leaves::Layers, SAFE));
+        let safe = if is_enough { None } else { safe() };
+        safe.or_else(|| found(EXPECTED))
             .or_else(|| self.tried(Leaves::Experts, EXPECTED))
             .or_else(|| self.tried(Leaves::Layers, EXPECTED))
     }
