@@ -83,6 +83,10 @@ const MENDED: &[&str] = &[
     // Of several machines with one memory each, the fullest counts.
     "model=mistral-7b-v0.1&hw=nvidia-n1x*2&quant=UD-Q4_K_M&engine=llama.cpp&users=15",
     "model=ornith-1.5-35b-a3b&hw=apple-a18-pro-macbook-neo*6&quant=UD-IQ1_M&engine=ik_llama.cpp&users=5",
+    "model=olmo-2-0425-1b-instruct&hw=rtx-2000-ada,apple-m1*5,cpu-ddr4-3600-dual*2&quant=UD-IQ2_XXS&engine=llama.cpp",
+    "model=llama-3_3-nemotron-super-49b-v1_5&hw=apple-m1-pro-14c*3,instinct-mi350p,rtx-pro-3000-blackwell-laptop&quant=APEX-Compact&engine=llama.cpp&ctx=4147&users=52",
+    // vLLM's V0 engine divides prompts beyond a context, not in all answers to a longer one.
+    "model=stablelm-2-12b&hw=rtx-pro-5000-blackwell-72gb&quant=FP8-MXFP4&engine=vllm&vllm=0.6",
     // Layers of the same kinds leave other gaps in another order.
     "model=ai21-jamba2-mini&hw=rtx-2080-ti*6&quant=UD-IQ4_NL_XL&engine=llama.cpp",
     "model=e5-mistral-7b-instruct&hw=rtx-3070-laptop*32&quant=UD-Q4_K_L&engine=lmstudio",

@@ -6,8 +6,7 @@
 
 mod kv_cache;
 
-use kv_cache::BatchedTokens;
-pub use kv_cache::{KvLayout, Settings as KvSettings};
+pub use kv_cache::{BatchedTokens, KvLayout, Settings as KvSettings};
 
 use std::ops::Range;
 
