@@ -307,17 +307,24 @@ impl WeightTotals {
             let groups = groups.map(|group| (group.role, group.layer, group.on_device));
             let head = head.map(|head| (Role::Output, None, Bytes(head.on_device())));
             let at_home = sums(&mut groups.chain(head));
-            return WeightsByLayer { at_home, divided: Vec::new(), rotary, layers: n_layers };
+            let (divided, small) = (Vec::new(), Vec::new());
+            return WeightsByLayer { at_home, divided, small, rotary, layers: n_layers };
         };
         let family = Family::of(architecture);
-        let largest = (0..shares.len()).max_by_key(|i| shares[*i]).unwrap_or_default();
         let loaded = weights.iter().filter(|w| w.is_loaded(family)).chain(&head);
         let loaded = loaded.filter(|w| !is_rotary_factors(w.tensor.role));
-        let (mut whole, mut parts) = (Vec::new(), vec![Vec::new(); shares.len()]);
+        let none = || vec![Vec::new(); shares.len()];
+        let (mut whole, mut parts, mut small) = (Vec::new(), none(), none());
         for weight in loaded {
             let of = |bytes| (weight.tensor.role, weight.tensor.layer.map(u64::from), bytes);
-            match tensor_split::rows(weight, shares, largest) {
-                None => whole.push(of(Bytes(weight.on_device()))),
+            let on_device = Bytes(weight.on_device());
+            match tensor_split::rows_anywhere(weight, shares) {
+                None => whole.push(of(on_device)),
+                Some(rows) if rows.contains(&Bytes::ZERO) => {
+                    let at_home = |rows| if rows == Bytes::ZERO { on_device } else { rows };
+                    let each = small.iter_mut().zip(rows);
+                    each.for_each(|(small, rows)| small.push(of(at_home(rows))));
+                }
                 Some(rows) => {
                     let each = parts.iter_mut().zip(rows);
                     each.for_each(|(parts, bytes)| parts.push(of(bytes)));
@@ -325,8 +332,9 @@ impl WeightTotals {
             }
         }
         let at_home = sums(&mut whole.into_iter());
-        let divided = parts.into_iter().map(|parts| sums(&mut parts.into_iter())).collect();
-        WeightsByLayer { at_home, divided, rotary, layers: n_layers }
+        let each = |of: Vec<Vec<_>>| of.into_iter().map(|of| sums(&mut of.into_iter())).collect();
+        let (divided, small) = (each(parts), each(small));
+        WeightsByLayer { at_home, divided, small, rotary, layers: n_layers }
     }
 
     /// Returns the weights in one place by type, like [`bytes_by_type`].
@@ -426,14 +434,17 @@ pub(super) struct WeightsByLayer {
     at_home: RunningSums,
     /// Of matrices divided by rows, the part of each device.
     divided: Vec<RunningSums>,
+    /// Of those of which some device gets no row and has all where the layer is its own, what each
+    /// device has of its layers.
+    small: Vec<RunningSums>,
     /// Bytes that each device with a repeating layer has.
     rotary: Bytes,
     layers: u64,
 }
 
 impl WeightsByLayer {
-    /// Bytes on device `i` with `layers`, where those from `first` on are on devices. That a device
-    /// gets no row of a matrix and then has all of it where the layer is its own is not counted.
+    /// Bytes on device `i` with `layers`, where those from `first` on are on devices. Rows of small
+    /// matrices of other devices' layers are not counted.
     pub(super) fn on_device(
         &self,
         i: usize,
@@ -444,7 +455,9 @@ impl WeightsByLayer {
         let rotary = if has_layer { self.rotary } else { Bytes::ZERO };
         let all = first..self.layers + 1;
         let divided = self.divided.get(i).map(|rows| rows.of(&all, host_experts));
-        self.at_home.of(layers, host_experts) + divided.unwrap_or_default() + rotary
+        let small = self.small.get(i).map(|rows| rows.of(layers, host_experts));
+        let rows = divided.unwrap_or_default() + small.unwrap_or_default();
+        self.at_home.of(layers, host_experts) + rows + rotary
     }
 }
 
