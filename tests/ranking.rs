@@ -135,6 +135,25 @@ fn filters_and_order_are_kept() {
 }
 
 #[test]
+fn a_model_for_one_task_is_ranked_where_it_is_named() {
+    let has = |query: &str, id: &str| rows(query).iter().any(|row| row.scenario.models == [id]);
+    assert!(!has("model=*&hw=rtx-3090", "qwen-agentworld-35b-a3b"));
+    assert!(!has("model=*&hw=rtx-3090", "llama-guard-3-8b"));
+    assert!(has("model=*&hw=rtx-3090&family=guard", "llama-guard-3-8b"));
+}
+
+#[test]
+fn what_a_desktop_holds_comes_before_what_takes_a_server() {
+    let machines = rows("model=gpt-oss-120b&hw=*");
+    let whole = machines.iter().filter(|row| row.summary.verdict != Verdict::Offload);
+    let takes_server: Vec<bool> = whole.map(Ranked::needs_server).collect();
+    assert!(takes_server.is_sorted() && takes_server.contains(&true) && !takes_server[0]);
+    // Of models on one machine the number of its cards tells nothing.
+    let models = rows("model=*&hw=rtx-3090*8&sort=price");
+    assert!(models.iter().all(Ranked::needs_server));
+}
+
+#[test]
 fn a_report_of_an_open_question_has_the_first_rows() {
     let (scenario, problems) = Scenario::from_query("model=*&hw=rtx-4090");
     let answer = report(Catalog::bundled(), &scenario, problems);

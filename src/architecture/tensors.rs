@@ -1,5 +1,7 @@
 //! The list of a model's tensors: role, layer and shape. The only source of sizes.
 
+use std::ops::Range;
+
 use super::{
     Architecture, Attention, Compressed, Dense, Ffn, GatedDeltaNet, Indexer, Kda, KvSource, Layer,
     Lightning, Mamba1, Mamba2, Mixer, Mla, Moe, Mtp, NormKind, OutputGate, QkNorm, Role,
@@ -155,11 +157,14 @@ struct List<'a> {
     tensors: Vec<Tensor>,
     layer: Option<u32>,
     group: Group,
+    /// The repeating layers that differ, each with the place of its tensors.
+    kinds: Vec<(&'a Layer, Range<usize>)>,
 }
 
 impl<'a> List<'a> {
     fn new(architecture: &'a Architecture) -> Self {
-        List { architecture, tensors: Vec::new(), layer: None, group: Group::Text }
+        let (tensors, kinds) = (Vec::new(), Vec::new());
+        List { architecture, tensors, layer: None, group: Group::Text, kinds }
     }
 
     fn add(&mut self, role: Role, shape: Shape, place: Place) {
@@ -246,11 +251,17 @@ impl<'a> List<'a> {
         }
     }
 
-    fn layer(&mut self, index: u32, layer: &Layer) {
+    fn layer(&mut self, index: u32, layer: &'a Layer) {
         self.layer = Some(index);
         let first = self.tensors.len();
+        if let Some((_, same)) = self.kinds.iter().find(|(kind, _)| *kind == layer) {
+            self.tensors.extend_from_within(same.clone());
+            self.tensors[first..].iter_mut().for_each(|tensor| tensor.layer = Some(index));
+            return;
+        }
         self.block(layer);
         self.sort(first);
+        self.kinds.push((layer, first..self.tensors.len()));
     }
 
     /// Sorts the tensors from `first` on by file order.

@@ -99,8 +99,7 @@ impl Mix {
     /// Returns the type of each of `tensors` (those of the GGUF file), in their order. The types do
     /// not depend on the order.
     pub fn types(self, context: MixContext, tensors: &[Tensor]) -> Vec<GgmlType> {
-        let chooser = Chooser::new(self.recipe(), context, tensors);
-        tensors.iter().map(|tensor| chooser.type_of(tensor)).collect()
+        Chooser::new(self.recipe(), context, tensors).types().collect()
     }
 
     /// Total bytes of `tensors` (those of the GGUF file), each padded to a multiple of `alignment`
@@ -112,16 +111,19 @@ impl Mix {
         alignment: u64,
     ) -> Bytes {
         let chooser = Chooser::new(self.recipe(), context, tensors);
-        let bytes = |tensor| chooser.type_of(tensor).bytes(tensor.shape.elements());
+        let sizes = tensors.iter().zip(chooser.types());
+        let sizes = sizes.map(|(tensor, ty)| ty.bytes(tensor.shape.elements()));
         let padded = |bytes: u64| bytes.checked_next_multiple_of(alignment).unwrap_or(bytes);
-        tensors.iter().map(|tensor| Bytes(padded(bytes(tensor)))).sum()
+        sizes.map(|bytes| Bytes(padded(bytes))).sum()
     }
 }
 
 /// Chooses the types of a model's tensors by a recipe.
-struct Chooser {
+struct Chooser<'a> {
     recipe: &'static Recipe,
     context: MixContext,
+    /// The tensors, each with how it is stored.
+    tensors: Vec<(&'a Tensor, Storage)>,
     /// Whether the head is the embedding table.
     tied: bool,
     layers: Vec<LayerCensus>,
@@ -167,14 +169,15 @@ fn layer_of(tensor: &Tensor) -> usize {
     tensor.layer.map_or(0, |layer| layer as usize).min(MAX_LAYERS - 1)
 }
 
-impl Chooser {
-    fn new(recipe: &'static Recipe, context: MixContext, tensors: &[Tensor]) -> Chooser {
-        let count = tensors.iter().map(|tensor| layer_of(tensor) + 1).max().unwrap_or(0);
+impl<'a> Chooser<'a> {
+    fn new(recipe: &'static Recipe, context: MixContext, tensors: &'a [Tensor]) -> Chooser<'a> {
+        let tensors: Vec<_> = tensors.iter().map(|tensor| (tensor, storage(tensor))).collect();
+        let count = tensors.iter().map(|(tensor, _)| layer_of(tensor) + 1).max().unwrap_or(0);
         let mut layers = vec![LayerCensus::default(); count];
         let mut tied = true;
-        for tensor in tensors {
+        for (tensor, storage) in &tensors {
             tied &= tensor.role != Role::Output;
-            if let Storage::Picked(part) = storage(tensor)
+            if let Storage::Picked(part) = *storage
                 && let Some(part) = counted(part)
             {
                 layers[layer_of(tensor)].here[part] |= 1 << place(tensor.role);
@@ -187,12 +190,17 @@ impl Chooser {
                 *sum += here.count_ones() as u16;
             }
         }
-        Chooser { recipe, context, tied, layers, values: sum[0].into() }
+        Chooser { recipe, context, tensors, tied, layers, values: sum[0].into() }
     }
 
-    fn type_of(&self, tensor: &Tensor) -> GgmlType {
+    /// The types of the tensors, in their order.
+    fn types(&self) -> impl Iterator<Item = GgmlType> {
+        self.tensors.iter().map(|(tensor, storage)| self.type_of(tensor, *storage))
+    }
+
+    fn type_of(&self, tensor: &Tensor, storage: Storage) -> GgmlType {
         let base = self.recipe.base;
-        match storage(tensor) {
+        match storage {
             Storage::Full => GgmlType::F32,
             Storage::Half if base == GgmlType::F32 || base == GgmlType::F16 => base,
             Storage::Half => GgmlType::BF16,

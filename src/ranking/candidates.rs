@@ -35,6 +35,10 @@ const REASONING: &[&str] = &[
     "phi-4-mini-flash",
 ];
 
+/// Names of models for one task: judging texts, translating, proving, playing an environment or
+/// pressing a screen's buttons.
+const ONE_TASK: &[&str] = &["guard", "translate", "prover", "-math", "agentworld", "ui-tars"];
+
 /// What a model is made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kinds(u8);
@@ -54,7 +58,16 @@ impl Kinds {
         ];
         let main = if is_named(CODE) { ModelKind::Code } else { ModelKind::General };
         let kinds = kinds.into_iter().filter_map(|(is_it, kind)| is_it.then_some(kind));
-        kinds.fold(with(Kinds(0), main), with)
+        let one_task = if is_named(ONE_TASK) { Kinds::ONE_TASK } else { 0 };
+        kinds.fold(with(Kinds(one_task), main), with)
+    }
+
+    /// The bit of models for one task, beyond those of [`ModelKind`].
+    const ONE_TASK: u8 = 1 << 7;
+
+    /// Whether it is for one task, so that it answers no general question.
+    pub fn is_for_one_task(self) -> bool {
+        self.0 & Kinds::ONE_TASK != 0
     }
 
     /// Whether `kind` is one of them.
@@ -106,7 +119,7 @@ pub fn models<'a>(catalog: &'a Catalog, bases: &[bool], scenario: &Scenario) -> 
             && family.as_ref().is_none_or(|part| part.is_in(names))
             && license.as_ref().is_none_or(|part| part.is_in([model.license.as_str()]))
             && since.is_none_or(|since| Month::read(&model.release).is_some_and(|at| at >= since))
-            && (family.is_some() || !is_base)
+            && (family.is_some() || !is_base && !kinds.is_for_one_task())
     };
     let models = catalog.models.iter().zip(bases);
     let models = models.filter_map(|(model, base)| is_asked(model, *base).then_some(model));

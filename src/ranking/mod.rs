@@ -28,6 +28,9 @@ pub use candidates::{DEVICE_COUNTS, Kinds};
 use lineage::Lineage;
 pub use lineage::{size_class, successor};
 
+/// Cards that the boards of desktop computers and workstations seat at most, two slots each.
+const DESKTOP_CARDS: u32 = 4;
+
 /// Rows of a ranking that a report holds.
 const REPORTED: usize = 20;
 
@@ -163,6 +166,13 @@ impl Ranked {
         let Prepared { catalog, files, .. } = prepared;
         let model = self.scenario.models.first()?;
         estimate::row_with(files, catalog, &self.scenario, model).pop()?.ok()
+    }
+
+    /// Whether it takes more cards than a desktop board seats, so that a server has to be bought with
+    /// them.
+    pub fn needs_server(&self) -> bool {
+        let devices = self.scenario.machines.iter().flat_map(|machine| &machine.devices);
+        devices.map(|device| device.count).sum::<u32>() > DESKTOP_CARDS
     }
 
     fn names(&self) -> (&str, String) {
@@ -444,10 +454,13 @@ impl<'a> Ranking<'a> {
             RankBy::Memory if self.open == Open::Machines => memory().then_with(faster),
             RankBy::Memory => a.summary.device_bytes.cmp(&b.summary.device_bytes),
         };
-        // What lies wholly on the devices comes before what does not, if speed is not all.
+        // What lies wholly on the devices comes before what does not, if speed is not all; and what a
+        // desktop holds before what costs a server too, of which the price is not known.
         let in_part = |row: &Ranked| row.summary.verdict == Verdict::Offload;
+        let needs_server = |row: &Ranked| self.open == Open::Machines && row.needs_server();
+        let set_back = |row: &Ranked| (in_part(row), needs_server(row));
         let order = match by {
-            RankBy::Size | RankBy::Price => in_part(a).cmp(&in_part(b)).then(order),
+            RankBy::Size | RankBy::Price => set_back(a).cmp(&set_back(b)).then(order),
             _ => order,
         };
         order.then_with(|| a.names().cmp(&b.names()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::compute_cache::GraphCache;
 use super::file_size::FileSize;
-use super::gguf_tensor::Weight;
+use super::gguf_tensor::{Weight, is_loaded};
 use super::graph_quirks::Family;
 use super::memory::PlacedModels;
 use super::overhead::DriverCopies;
@@ -192,7 +192,7 @@ pub(super) fn least_bytes(model: &Model, mix: Mix) -> Bytes {
     let family = Family::of(model.architecture());
     let layers = model.tensors().iter().filter(|tensor| tensor.layer.is_some());
     let elements = layers
-        .filter(|tensor| Weight::new(**tensor, smallest).is_loaded(family))
+        .filter(|tensor| is_loaded(tensor, family))
         .map(|tensor| tensor.shape.elements())
         .fold(0u64, u64::saturating_add);
     let blocks = elements / smallest.block_elements();

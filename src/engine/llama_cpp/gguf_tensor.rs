@@ -82,9 +82,14 @@ impl Weight {
 
     /// Whether it is loaded for text generation, unlike MTP layers and vision towers.
     pub(super) fn is_loaded(&self, family: Family) -> bool {
-        let stray = family.loads_mtp_router_bias && self.tensor.role == Role::ExpProbsBias;
-        self.tensor.in_gguf && (self.tensor.group == Group::Text || stray)
+        is_loaded(&self.tensor, family)
     }
+}
+
+/// Whether `tensor` is loaded for text generation, unlike MTP layers and vision towers.
+pub(super) fn is_loaded(tensor: &Tensor, family: Family) -> bool {
+    let stray = family.loads_mtp_router_bias && tensor.role == Role::ExpProbsBias;
+    tensor.in_gguf && (tensor.group == Group::Text || stray)
 }
 
 /// Bytes that a CUDA device adds to a tensor with rows of `row` values.

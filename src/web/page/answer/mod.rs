@@ -61,9 +61,16 @@ pub fn AnswerLine() -> impl IntoView {
     // How far its speed is from what was measured, with the way to all of it.
     let error = move || {
         cell.with(|cell| {
-            let speed = cell.as_ref()?.speed.speed_basis.as_ref()?.decode;
+            let basis = cell.as_ref()?.speed.speed_basis.as_ref()?;
+            let speed = (!basis.mixed).then_some(basis.decode)?;
             let pct = state.number(Style::Plain, (speed.median_pct? * 10.0).round() / 10.0);
             Some(tr!(state, answer.error, pct = pct, n = state.whole(u64::from(speed.n))))
+        })
+    };
+    let host = move || {
+        cell.with(|cell| {
+            let host = cell.as_ref()?.speed.speed_basis.as_ref()?.host_assumed.as_deref()?;
+            Some(tr!(state, answer.host, host = state.device_name(host)))
         })
     };
     let accuracy = move || {
@@ -81,6 +88,7 @@ pub fn AnswerLine() -> impl IntoView {
                 <p class="answer-figures">
                     <CellSpeed decode />
                     <span class="answer-used">{used}</span>
+                    {move || host().map(|host| view! { <span class="speed-range">{host}</span> })}
                     <Show when=move || error().is_some()>
                         <AccuracyLink to=Signal::derive(accuracy) testid="answer-accuracy">
                             {error}

@@ -5,8 +5,11 @@ use leptos::prelude::*;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
 use crate::page::bill::Place;
-use headroom::report::BillItem;
+use headroom::report::{BillItem, Term};
 use headroom::units::Bytes;
+
+/// The share of a bar from which on a part of it has room for its name.
+const NAMED: f64 = 0.12;
 
 /// The bar of `place`, with the same in words for those who don't see it.
 #[component]
@@ -17,19 +20,26 @@ pub fn Bar(place: Memo<Place>) -> impl IntoView {
 
 fn draw(state: State, place: &Place) -> impl IntoView + use<> {
     let length = place.length();
-    let percent = |bytes: Bytes| format!("{}%", bytes.0 as f64 / length.0.max(1) as f64 * 100.0);
+    let share = |bytes: Bytes| bytes.0 as f64 / length.0.max(1) as f64;
+    let percent = |bytes: Bytes| format!("{}%", share(bytes) * 100.0);
     let segment = |item: &BillItem| {
-        let title =
-            format!("{}: {}", text::term(state, item.term), state.quantity(item.bytes.expected));
+        let bytes = item.bytes.expected;
+        let title = format!("{}: {}", text::term(state, item.term), state.quantity(bytes));
+        // On others' textures a name could not be read.
+        let is_plain = matches!(item.term, Term::Weights | Term::KvCache);
         view! {
             <span
                 class="segment"
                 data-term=text::item_key(item)
-                title=title
-                style:inline-size=percent(item.bytes.expected)
-            ></span>
+                title=title.clone()
+                style:inline-size=percent(bytes)
+            >
+                {(is_plain && share(bytes) > NAMED).then_some(title.clone())}
+            </span>
         }
     };
+    let free = Bytes(place.headroom.try_into().unwrap_or_default());
+    let free = (share(free) > NAMED).then(|| free_words(state, place));
     let mark = |bytes: Bytes| {
         let text = state.quantity(bytes);
         let text =
@@ -47,7 +57,7 @@ fn draw(state: State, place: &Place) -> impl IntoView + use<> {
     let (usable, used) = (place.usable, place.used);
     view! {
         <div class="bar" role="img" aria-label=words(state, place)>
-            <div class="bar-vessel" style:inline-size=percent(usable)></div>
+            <div class="bar-vessel" style:inline-size=percent(usable)>{free}</div>
             <div class="bar-stack">{place.drawn().map(segment).collect_view()}</div>
             <div
                 class="bar-doubt"
@@ -74,6 +84,11 @@ pub fn ruler_text(number: &str, unit: &str) -> String {
     format!("{short}\u{a0}{unit}")
 }
 
+/// Says how much room is left.
+fn free_words(state: State, place: &Place) -> String {
+    format!("{} {}", tr!(state, bill.free), state.amount(place.headroom))
+}
+
 /// The bar in words.
 fn words(state: State, place: &Place) -> String {
     let item = |item: &BillItem| {
@@ -82,7 +97,7 @@ fn words(state: State, place: &Place) -> String {
     let mut parts: Vec<String> = place.drawn().map(item).collect();
     let headroom = place.headroom;
     parts.push(match headroom >= 0 {
-        true => format!("{} {}", tr!(state, bill.free), state.amount(headroom)),
+        true => free_words(state, place),
         false => tr!(state, bill.short, amount = state.amount(headroom)),
     });
     tr!(state, bill.bar, device = place.title(state), parts = parts.join(", "))

@@ -26,7 +26,10 @@ pub fn RankingView() -> impl IntoView {
     let state = use_state();
     let open = state.slice(Open::of);
     let work = Work::follow(state);
-    let whole = memo(move || work.places(|row| row.summary.verdict != Verdict::Offload));
+    let is_server = move |row: &Ranked| open.get() == Some(Open::Machines) && row.needs_server();
+    let is_whole = |row: &Ranked| row.summary.verdict != Verdict::Offload;
+    let whole = memo(move || work.places(move |row| is_whole(row) && !is_server(row)));
+    let server = memo(move || work.places(move |row| is_whole(row) && is_server(row)));
     let part = memo(move || work.places(|row| row.summary.verdict == Verdict::Offload));
     let lead = move || {
         let (n, name) = (work.count(), subject(state));
@@ -61,6 +64,14 @@ pub fn RankingView() -> impl IntoView {
                     title=words!(state, ranking.whole)
                     about=words!(state, ranking.whole_about)
                     testid="ranking-whole"
+                />
+                <Group
+                    rows=server
+                    work
+                    open
+                    title=words!(state, ranking.server)
+                    about=words!(state, ranking.server_about)
+                    testid="ranking-server"
                 />
                 <Group
                     rows=part

@@ -69,7 +69,7 @@ impl Work {
     }
 
     /// Where the rows that are of a group stand, followed.
-    pub fn places(self, is_of: fn(&Ranked) -> bool) -> Vec<usize> {
+    pub fn places(self, is_of: impl Fn(&Ranked) -> bool) -> Vec<usize> {
         let rows = self.rows.get();
         rows.iter().enumerate().filter(|(_, row)| is_of(&row.ranked)).map(|(at, _)| at).collect()
     }
