@@ -9,7 +9,9 @@ use super::case::CaseHeader;
 use super::{Comparison, Figure};
 use crate::catalog::{Catalog, Model};
 use crate::engine::vllm::{BatchedTokens, KvLayout, KvSettings};
-use crate::engine::{Batch, Captures, Release, cuda_graphs, loaded, non_torch, peak};
+use crate::engine::{
+    Batch, Captures, Release, cuda_graphs, loaded, non_torch, peak, sglang_scales,
+};
 use crate::engine::{Checkpoint, LayerCache, layer_caches, mtp_caches};
 use crate::estimate;
 use crate::quant::Quant;
@@ -97,7 +99,7 @@ impl Profile {
         let architecture = model.architecture();
         let batch = Batch { tokens, sequences, ranks: self.ranks, release };
         let activations = peak(architecture, batch);
-        let weights = loaded(checkpoint, self.ranks, self.capability, release);
+        let weights = loaded(checkpoint, self.ranks, self.capability, release, 1);
         let outside = non_torch(self.ranks);
         let captures = Captures {
             eager: self.eager,
@@ -181,7 +183,11 @@ impl Profile {
 
     /// Compares the weights of a rank and the tokens of the pool, of SGLang and TensorRT-LLM.
     fn pools(&self, checkpoint: &Checkpoint<'_>) -> Vec<Comparison> {
-        let weights = loaded(checkpoint, self.ranks, self.capability, Release::CURRENT);
+        let wider = match self.header.engine.as_str() {
+            "sglang" => sglang_scales(checkpoint.quant, self.capability),
+            _ => 1,
+        };
+        let weights = loaded(checkpoint, self.ranks, self.capability, Release::CURRENT, wider);
         let caches = layer_caches(checkpoint.architecture(), self.ranks);
         let plain = |cache: &LayerCache| cache.window.is_none() && cache.ratio <= 1;
         let token: u64 = caches.iter().map(|cache| cache.entry() * self.kv_bytes).sum();

@@ -30,7 +30,7 @@ pub use addons::{
 pub use checkpoint::activation::{Batch, Captures, cuda_graphs, non_torch, peak};
 pub use checkpoint::{
     Checkpoint, CheckpointBase, FusedWeight, Indivisible, Release, StoredTensor, allocated,
-    divides, loaded, rank, rank_of,
+    divides, loaded, rank, rank_of, sglang_scales,
 };
 pub use command::{
     CheckpointSource, Command, Launch, Shell, TextFile, command, gguf_file, launch, published_gguf,

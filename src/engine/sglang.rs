@@ -9,6 +9,7 @@ use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
 use super::checkpoint::activation::{Batch, Captures, cuda_graphs, non_torch, peak};
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
+use super::checkpoint::loaded_weights::sglang_scales;
 use super::checkpoint::ranks::{self, Ranks};
 use super::checkpoint::{
     CheckpointBase, Release, cache_type, nearest_format, usable_device, visible,
@@ -202,13 +203,14 @@ impl<'a> SglangRun<'a> {
         let mut defaults = Defaults::new(visible(first), ranks.tensor);
         defaults.chunk = scenario.max_num_batched_tokens.unwrap_or(defaults.chunk);
         let capability = first.device.compute_capability();
+        let wider = sglang_scales(checkpoint.quant, capability);
         Ok(SglangRun {
             base,
             ranks: ranks.clone(),
             defaults,
             cache_type,
             caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
-            weights: ranks::weights(checkpoint, &ranks, capability),
+            weights: ranks::weights(checkpoint, &ranks, capability, wider),
             addons: CheckpointAddons::new(&Sglang, base)?,
         })
     }

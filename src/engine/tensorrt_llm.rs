@@ -121,7 +121,7 @@ impl EngineAdapter for TensorRtLlm {
             ranks: ranks.clone(),
             cache_type: cache_type(scenario.kv, &[CacheType::Nvfp4])?,
             caches: layer_caches(checkpoint.architecture(), ranks.shard_counts.attention),
-            weights: ranks::weights(checkpoint, &ranks, first.device.compute_capability()),
+            weights: ranks::weights(checkpoint, &ranks, first.device.compute_capability(), 1),
             addons: CheckpointAddons::new(&TensorRtLlm, base)?,
         }))
     }

@@ -84,6 +84,12 @@ impl Kinds {
     pub fn special(self) -> Kinds {
         Kinds(self.0 & !(bit(ModelKind::General) | bit(ModelKind::Reasoning)))
     }
+
+    /// The specialities for which others are given up: a model for code answers less of the rest, one
+    /// that sees or hears answers it as well.
+    pub fn narrow(self) -> Kinds {
+        Kinds(self.special().0 & !(bit(ModelKind::Vision) | bit(ModelKind::Audio)))
+    }
 }
 
 const fn bit(kind: ModelKind) -> u8 {

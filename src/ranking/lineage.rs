@@ -76,7 +76,7 @@ pub fn successor<'a>(catalog: &'a Catalog, model: &Model) -> Option<&'a Model> {
     let takes_its_place = |other: &&Model| {
         let entry = Entry::of(other);
         // A model for code takes no general one's place.
-        let is_general = own.kinds.have(entry.kinds.special());
+        let is_general = own.kinds.have(entry.kinds.narrow());
         entry.takes_the_place_of(&own) && is_general && is_base(catalog, other) == continues
     };
     let age = |other: &&Model| {

@@ -10,7 +10,8 @@
 //! Each time is known as well as what it is made of: prompts, or steps. Under load, where both were
 //! measured together, all of it is as uncertain as throughput.
 
-use super::roofline::Bottleneck;
+use super::calibration::Engine;
+use super::roofline::{Bottleneck, Stage};
 use super::speed_model::{Figure, SpeedModel};
 use crate::scenario::Arrival;
 use crate::units::Interval;
@@ -188,7 +189,8 @@ impl SpeedModel<'_> {
 
     /// Prefill rate of a prompt of `tokens` after `depth` earlier tokens, in tokens per second.
     pub fn prefill_tps(&self, tokens: f64, depth: f64) -> Interval<f64> {
-        around(tokens / self.prefill(tokens, depth).total(), self.prefill_factor(tokens))
+        let seconds = self.soc_request_s() + self.prefill(tokens, depth).total();
+        around(tokens / seconds, self.prefill_rate_factor(tokens))
     }
 
     /// Seconds from request to first token of a single user.
@@ -200,6 +202,16 @@ impl SpeedModel<'_> {
     /// Seconds from a request to the start of its computation.
     fn request_s(&self) -> f64 {
         let seconds = self.stages.first().map_or(0.0, |s| s.calibration.prefill.request_ms * 1e-3);
+        self.soc_request_s() + seconds * self.correction.prompt.unwrap_or(1.0)
+    }
+
+    /// What of it is so long on NVIDIA's systems on a chip, with serving engines, that the rates which
+    /// people read off first tokens have it in them.
+    fn soc_request_s(&self) -> f64 {
+        let is_slow = |stage: &Stage<'_>| {
+            stage.chip.is_soc && !stage.calibration.engines.contains(&Engine::LlamaCpp)
+        };
+        let seconds = if self.stages.first().is_some_and(is_slow) { SOC_REQUEST_S } else { 0.0 };
         seconds * self.correction.prompt.unwrap_or(1.0)
     }
 
@@ -214,6 +226,12 @@ impl SpeedModel<'_> {
         self.interval_factor(Figure::of_prompt(tokens))
     }
 }
+
+/// Seconds that a request takes beside its prompt on NVIDIA's systems on a chip with serving engines, by
+/// what four prompts of 2,048 and 8,192 tokens took longer than their work on GB10: 0.30, 0.37, 0.26 and
+/// 0.36 s (vLLM 0.27 and 0.28, `tests/data/cases.json`). First tokens of short prompts took 0.22 to 0.28
+/// (github.com/guoqingbao/xinfer/pull/481).
+const SOC_REQUEST_S: f64 = 0.28;
 
 /// Returns the interval around `expected` with a half-width of `factor`.
 pub fn around(expected: f64, factor: f64) -> Interval<f64> {

@@ -55,6 +55,15 @@ impl AxisEntry {
         AxisEntry::all(axis, scenario).into_iter().nth(*index(axis, &mut { at }))
     }
 
+    /// Whether the row of answers that `at` is in, of one model on one machine, has cells in it.
+    pub fn has(&self, scenario: &Scenario, at: Selected) -> bool {
+        match self {
+            AxisEntry::Model(id) => scenario.models.get(at.model) == Some(id),
+            AxisEntry::Hardware(machine) => *machine == at.machine,
+            AxisEntry::Quant(_) | AxisEntry::Engine(_) => true,
+        }
+    }
+
     /// The axis that it is on.
     pub fn axis(&self) -> Axis {
         match self {

@@ -5,7 +5,7 @@ use super::file::{Checkpoint, SizeBasis};
 use super::tensor_parallel::{FusedWeight, rank};
 use super::torch_allocator::allocated;
 use crate::architecture::{Architecture, Mixer};
-use crate::quant::Format;
+use crate::quant::{Format, Quant};
 use crate::scenario::Scenario;
 use crate::units::{Bytes, Interval};
 
@@ -42,6 +42,12 @@ impl Release {
         self.0 >= 19
     }
 
+    /// Whether the caches of DeepSeek-V4 are packed in tuples with a page of every size. The planner of
+    /// 0.26 takes the pages of the largest group instead.
+    pub fn packs_tuples(self) -> bool {
+        self.0 <= 25
+    }
+
     /// Blocks of recurrent state per sequence: two if prefix caching aligns states with blocks
     /// (`mamba_cache_mode = "align"`), else one.
     pub fn state_blocks(self) -> u64 {
@@ -59,8 +65,24 @@ impl Release {
     }
 }
 
+/// Times the bytes of the checkpoint that SGLang holds scales of routed experts in. Those of DeepSeek-V4's
+/// MXFP4 experts, a byte for each 32 weights, are FP32 where Marlin computes: on devices before Blackwell.
+/// 125.65 GiB a rank of V4-Pro on eight H200 (github.com/SemiAnalysisAI/InferenceX/issues/2128). Source:
+/// `srt/layers/quantization/mxfp4_marlin_moe.py`, `create_weights`.
+pub fn sglang_scales(quant: Quant, capability: Option<u32>) -> u64 {
+    let marlin = capability.is_some_and(|capability| capability < 100);
+    if marlin && quant.format() == Some(Format::Fp8Mxfp4) { 4 } else { 1 }
+}
+
+/// Holds the scales of routed experts among `fused` in `wider` times their bytes.
+pub fn widen_scales(fused: &mut [FusedWeight], wider: u64) {
+    for weight in fused.iter_mut().filter(|weight| weight.expert) {
+        weight.scale_bytes = weight.scale_bytes * wider;
+    }
+}
+
 /// Memory that vLLM prints as model loading, on one of `ranks` ranks. `capability` is the device's
-/// compute capability times ten.
+/// compute capability times ten, and scales of routed experts are held in `wider` times their bytes.
 ///
 /// A GPTQ or AWQ checkpoint is repacked for Marlin in the same bits, and FP8 stays FP8 (on devices
 /// without FP8 arithmetic as weights only). Sources: vLLM 0.33
@@ -71,8 +93,11 @@ pub fn loaded(
     ranks: u64,
     capability: Option<u32>,
     release: Release,
+    wider: u64,
 ) -> Interval<Bytes> {
-    of_rank(checkpoint, rank(checkpoint, ranks), ranks, capability, release)
+    let mut fused = rank(checkpoint, ranks);
+    widen_scales(&mut fused, wider);
+    of_rank(checkpoint, fused, ranks, capability, release)
 }
 
 /// Memory that vLLM prints as model loading, on a rank that holds `fused`, with the columns of each
@@ -101,10 +126,11 @@ pub fn of_rank(
         // Of what a page or a log says that a checkpoint holds, not all has to be loaded, and some
         // may be loaded twice.
         (_, SizeBasis::Published(_)) => (0.99, 1.006),
-        (
-            Some(Format::Fp8Block | Format::Fp8Mxfp4 | Format::Mxfp4 | Format::Int4Experts),
-            SizeBasis::Method,
-        ) => (0.985, 1.05),
+        // gpt-oss alone, of which every tensor is known: 0.997 to 1.001, and 1.021 of the first release.
+        (Some(Format::Mxfp4), SizeBasis::Method) => (0.985, 1.025),
+        (Some(Format::Fp8Block | Format::Fp8Mxfp4 | Format::Int4Experts), SizeBasis::Method) => {
+            (0.985, 1.05)
+        }
         (_, SizeBasis::Method) => (0.97, 1.075),
     };
     let (least, most) = checkpoint.spread;

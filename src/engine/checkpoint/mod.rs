@@ -14,7 +14,7 @@ pub use base::CheckpointBase;
 pub(super) use base::{cache_type, nearest_format, usable_device, visible};
 pub use file::{Checkpoint, StoredTensor};
 pub(super) use layer_split::LayerSplit;
-pub use loaded_weights::{Release, loaded};
+pub use loaded_weights::{Release, loaded, sglang_scales};
 pub(super) use tensor_parallel::stage;
 pub use tensor_parallel::{FusedWeight, Indivisible, divides, rank, rank_of};
 pub use torch_allocator::allocated;

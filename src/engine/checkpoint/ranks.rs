@@ -242,14 +242,17 @@ impl Ranks {
     }
 }
 
-/// Weights on one rank of each stage; `capability` is that of the devices.
+/// Weights on one rank of each stage; `capability` is that of the devices, and scales of routed
+/// experts are held in `wider` times the bytes that the checkpoint has.
 pub(in crate::engine) fn weights(
     checkpoint: &Checkpoint<'_>,
     ranks: &Ranks,
     capability: Option<u32>,
+    wider: u64,
 ) -> Vec<Interval<Bytes>> {
     let of = |layers| {
-        let fused = stage(checkpoint, ranks.shard_counts, layers);
+        let mut fused = stage(checkpoint, ranks.shard_counts, layers);
+        loaded_weights::widen_scales(&mut fused, wider);
         loaded_weights::of_rank(
             checkpoint,
             fused,

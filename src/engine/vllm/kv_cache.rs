@@ -263,6 +263,12 @@ fn several(
 /// keys in blocks of 256 tokens; windows in blocks of 64; the compressors' states, in FP32, as
 /// windows of a few tokens. Groups have as many layers as fit the largest page.
 ///
+/// Up to release 0.25 a block is made of tuples, each with a page of every size that the compressed
+/// caches have: as many as the deepest group is layers deep, with windows divided into the groups that
+/// leave the fewest places empty. A log of 0.22 asks 6.66 GiB for 30,000 tokens, and 5.44 GiB for 13,528
+/// (github.com/vllm-project/vllm/issues/44376): 22 tuples of 47,808 bytes. Source: `_approximate_gcd`
+/// and `_get_kv_cache_config_deepseek_v4` of `v1/core/kv_cache_utils.py`.
+///
 /// An entry has 584 bytes in FP8: 448 values, a BF16 rotary part and scales. A log prints the pages
 /// of V4-Flash: 1,002,240 bytes for its 62 compressed caches, 37,440 for each window, 32,832 and
 /// 8,640 for each state (github.com/vllm-project/vllm/issues/54703).
@@ -281,19 +287,29 @@ fn compressed_groups(caches: &[LayerCache], settings: Settings) -> (Vec<Group>, 
         let entries = COMPRESSED_BLOCK / cache.ratio;
         aligned(entries * entry(cache)) + aligned(entries * index(cache))
     };
-    let block_bytes = compressed().map(page).sum::<u64>().max(1);
+    let mut ratios: Vec<u64> = compressed().map(|cache| cache.ratio).collect();
+    ratios.sort_unstable();
+    ratios.dedup();
+    let windows = caches.iter().filter_map(|cache| Some((cache, cache.window?)));
+    let block_bytes = match settings.release.packs_tuples() {
+        false => compressed().map(page).sum::<u64>().max(1),
+        true => {
+            let of = |ratio: u64| compressed().filter(move |cache| cache.ratio == ratio);
+            let mut depths: Vec<u64> =
+                ratios.iter().map(|ratio| of(*ratio).count() as u64).collect();
+            depths.push(windows.clone().count() as u64);
+            let tuple: u64 = ratios.iter().filter_map(|ratio| of(*ratio).next().map(page)).sum();
+            tuples(&depths) * tuple.max(1)
+        }
+    };
     let mut groups = vec![Group { kind: Kind::Full, block: COMPRESSED_BLOCK }];
     let mut add = |kind, block, bytes: u64| {
         let count = bytes.div_ceil(block_bytes) as usize;
         groups.extend(std::iter::repeat_n(Group { kind, block }, count));
     };
-    let windows = caches.iter().filter_map(|cache| Some((cache, cache.window?)));
     let longest = windows.clone().map(|(_, window)| window).max().unwrap_or(0);
     let bytes = windows.map(|(cache, _)| aligned(COMPRESSED_WINDOW_BLOCK * entry(cache)));
     add(Kind::Window(longest), COMPRESSED_WINDOW_BLOCK, bytes.sum());
-    let mut ratios: Vec<u64> = compressed().map(|cache| cache.ratio).collect();
-    ratios.sort_unstable();
-    ratios.dedup();
     for ratio in ratios {
         // Those that compress few tokens overlap with the entry before.
         let (overlap, block) = if ratio <= 4 { (2, 4) } else { (1, 8) };
@@ -303,6 +319,17 @@ fn compressed_groups(caches: &[LayerCache], settings: Settings) -> (Vec<Group>, 
         add(Kind::Window(ratio * overlap), block, bytes.sum());
     }
     (groups, block_bytes)
+}
+
+/// Tuples in a block whose groups are `depths` layers deep, the last of which is that of the windows:
+/// as many as leave the fewest places empty, but no fewer than the compressed caches need.
+fn tuples(depths: &[u64]) -> u64 {
+    let (least, most) = match depths.split_last() {
+        Some((windows, others)) => (others.iter().copied().max().unwrap_or(1), *windows),
+        None => (1, 1),
+    };
+    let empty = |size: u64| depths.iter().map(|n| n.next_multiple_of(size.max(1)) - n).sum::<u64>();
+    (least.max(1)..=most.max(least).max(1)).min_by_key(|size| empty(*size)).unwrap_or(1)
 }
 
 /// The tokens of a step.
@@ -444,8 +471,14 @@ mod tests {
         let mut caches = vec![layer(4, 128); 21];
         caches.extend([layer(128, 0); 20]);
         caches.extend([layer(1, 0); 2]);
-        let fp8 = Settings { cache_type: CacheType::Fp8, ..settings(22) };
-        let layout = KvLayout::new(&caches, fp8);
+        let fp8 = |release| Settings { cache_type: CacheType::Fp8, ..settings(release) };
+        let whole_prompts = Settings { batched: BatchedTokens::Most(16_384), ..fp8(22) };
+        let tuples = KvLayout::new(&caches, whole_prompts);
+        assert_eq!((tuples.block_bytes().0, tuples.groups()), (1_051_776, 5));
+        // 6.66 GiB are asked for 30,000 tokens; 5.44 GiB are said to be enough for 13,528.
+        let gib = |tokens| (tuples.bytes(tokens, 1).to_gib() * 100.0).round();
+        assert_eq!((gib(30_000), gib(13_528)), (666.0, 544.0));
+        let layout = KvLayout::new(&caches, fp8(28));
         assert_eq!((layout.block_bytes().0, layout.groups()), (1_002_240, 5));
         // 32.08 GiB held 8.3 sequences of 262,144 tokens, with one batch in flight.
         let pool = Bytes((32.08 * GIB as f64) as u64);

@@ -3,6 +3,9 @@
 
 use leptos::prelude::*;
 
+use crate::entry::AxisEntry;
+use headroom::scenario::{Scenario, Selected};
+
 /// Cells that are answered in a frame; of rows that are drawn, so many more. Between frames the page
 /// answers the hand.
 const ROOM: usize = 96;
@@ -12,8 +15,21 @@ const ROOM: usize = 96;
 pub struct RowScheduler {
     frame: StoredValue<Frame>,
     next: Trigger,
-    /// Rows that wait go on waiting.
+    /// Rows that are not on the screen wait.
     holds: StoredValue<bool>,
+    /// What each line on the screen is of, where not all of the table is drawn.
+    seen: StoredValue<Vec<Vec<AxisEntry>>>,
+}
+
+/// How near a row is to the reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Nearness {
+    /// On the screen.
+    Seen,
+    /// Drawn above or below it.
+    Drawn,
+    /// Not drawn.
+    Beyond,
 }
 
 /// A frame in which rows are answered.
@@ -28,11 +44,27 @@ struct Frame {
 impl RowScheduler {
     pub fn new() -> RowScheduler {
         let (frame, holds) = (StoredValue::new(Frame::default()), StoredValue::new(false));
-        RowScheduler { frame, next: Trigger::new(), holds }
+        RowScheduler { frame, next: Trigger::new(), holds, seen: StoredValue::new(Vec::new()) }
     }
 
-    /// Whether rows that wait are held back: while a slider moves the next step would take them
-    /// anyway.
+    /// Says what the lines on the screen are of; none where the whole table is drawn.
+    pub fn see(self, lines: Vec<Vec<AxisEntry>>) {
+        self.seen.set_value(lines);
+    }
+
+    /// How near the row of the cell at `at` is, if it is asked for by a line that `is_drawn`.
+    pub fn nearness(self, scenario: &Scenario, at: Selected, is_drawn: bool) -> Nearness {
+        let shows = |line: &Vec<AxisEntry>| line.iter().all(|entry| entry.has(scenario, at));
+        let is_seen = |lines: &Vec<Vec<AxisEntry>>| lines.is_empty() || lines.iter().any(shows);
+        match is_drawn {
+            _ if self.seen.with_value(is_seen) => Nearness::Seen,
+            true => Nearness::Drawn,
+            false => Nearness::Beyond,
+        }
+    }
+
+    /// Whether rows that are not on the screen are held back: while a slider moves the next step would
+    /// take them anyway.
     pub fn hold(self, holds: bool) {
         self.holds.set_value(holds);
         if !holds {
@@ -45,14 +77,20 @@ impl RowScheduler {
         self.next.track();
     }
 
-    /// Whether one more row, of so many cells, may be answered in this frame. Where it
-    /// `is_drawn` there is more room.
-    pub fn takes_row(self, cells: usize, is_drawn: bool) -> bool {
+    /// Whether one more row, of so many cells, may be answered in this frame. There is more room for
+    /// those that are nearer.
+    pub fn takes_row(self, cells: usize, nearness: Nearness) -> bool {
         let mut frame = self.frame.get_value();
         if frame.taken == 0 {
             request_animation_frame(move || self.end_frame());
         }
-        let takes = frame.taken < if is_drawn { 2 * ROOM } else { ROOM };
+        let room = match nearness {
+            Nearness::Seen => 2 * ROOM,
+            _ if self.holds.get_value() => 0,
+            Nearness::Drawn => 2 * ROOM,
+            Nearness::Beyond => ROOM,
+        };
+        let takes = frame.taken < room;
         match takes {
             true => frame.taken += cells.max(1),
             false => frame.more = true,

@@ -56,7 +56,7 @@ pub struct State {
     /// What reading the link could not use.
     problems: RwSignal<Vec<Problem>>,
     /// The answers so far.
-    rows: Rows,
+    pub rows: Rows,
     /// What the table's rows and columns are.
     pub layout: Memo<Layout>,
     /// What the answer sentence speaks of.
@@ -454,7 +454,7 @@ impl State {
 /// The answers so far, by model and machine, so that a change of one leaves the others alone; and a
 /// memo for the files of each model, which every machine is given.
 #[derive(Clone, Copy)]
-struct Rows {
+pub struct Rows {
     catalog: &'static Catalog,
     outline: RwSignal<Scenario>,
     /// What every answer depends on: the question without its models and machines and without
@@ -464,7 +464,7 @@ struct Rows {
     age: Memo<u64>,
     /// What files depend on: of the settings, not those that often change and never matter.
     file_settings: Memo<Scenario>,
-    pace: RowScheduler,
+    pub pace: RowScheduler,
     files: StoredValue<HashMap<String, ArcMemo<Arc<ModelFiles>>>>,
     rows: StoredValue<HashMap<String, HashMap<Machine, AgedRow>>>,
     open: StoredValue<OpenCells>,
@@ -598,7 +598,8 @@ impl Rows {
             let is_open = scenario
                 .selected
                 .is_some_and(|open| (open.model, open.machine) == (at.model, at.machine));
-            if !is_open && !self.pace.takes_row(cells, is_drawn) {
+            let nearness = || self.pace.nearness(scenario, at, is_drawn);
+            if !is_open && !self.pace.takes_row(cells, nearness()) {
                 return (
                     known.filter(|known| known.columns == columns).map(|known| known.row),
                     None,

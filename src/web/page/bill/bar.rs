@@ -9,7 +9,7 @@ use headroom::report::{BillItem, Term};
 use headroom::units::Bytes;
 
 /// The share of a bar from which on a part of it has room for its name.
-const NAMED: f64 = 0.12;
+const NAMED: f64 = 0.1;
 
 /// The bar of `place`, with the same in words for those who don't see it.
 #[component]

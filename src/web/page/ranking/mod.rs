@@ -26,11 +26,11 @@ pub fn RankingView() -> impl IntoView {
     let state = use_state();
     let open = state.slice(Open::of);
     let work = Work::follow(state);
-    let is_server = move |row: &Ranked| open.get() == Some(Open::Machines) && row.needs_server();
-    let is_whole = |row: &Ranked| row.summary.verdict != Verdict::Offload;
-    let whole = memo(move || work.places(move |row| is_whole(row) && !is_server(row)));
-    let server = memo(move || work.places(move |row| is_whole(row) && is_server(row)));
-    let part = memo(move || work.places(|row| row.summary.verdict == Verdict::Offload));
+    let group_of = move |row: &Ranked| match row.summary.verdict {
+        Verdict::Offload => 2,
+        _ if open.get() == Some(Open::Machines) && row.needs_server() => 1,
+        _ => 0,
+    };
     let lead = move || {
         let (n, name) = (work.count(), subject(state));
         let n = state.whole(n as u64);
@@ -50,6 +50,16 @@ pub fn RankingView() -> impl IntoView {
         let (done, all) = work.progress();
         done < all
     };
+    let groups = [
+        (words!(state, ranking.whole), words!(state, ranking.whole_about), "ranking-whole"),
+        (words!(state, ranking.server), words!(state, ranking.server_about), "ranking-server"),
+        (words!(state, ranking.part), words!(state, ranking.part_about), "ranking-part"),
+    ];
+    let groups = groups.into_iter().enumerate().map(|(group, (title, about, testid))| {
+        let rows = memo(move || work.places(move |row| group_of(row) == group));
+        view! { <Group rows work open title about testid /> }
+    });
+    let groups = groups.collect_view();
     view! {
         <section class="ranking" data-testid="ranking" aria-busy=move || is_busy().to_string()>
             <p class="answer-lead" data-testid="answer" aria-live="polite">{lead}</p>
@@ -57,30 +67,7 @@ pub fn RankingView() -> impl IntoView {
             <Filters open />
             // A row of the question before would answer that.
             <div class="ranking-rows" inert=move || !work.is_current()>
-                <Group
-                    rows=whole
-                    work
-                    open
-                    title=words!(state, ranking.whole)
-                    about=words!(state, ranking.whole_about)
-                    testid="ranking-whole"
-                />
-                <Group
-                    rows=server
-                    work
-                    open
-                    title=words!(state, ranking.server)
-                    about=words!(state, ranking.server_about)
-                    testid="ranking-server"
-                />
-                <Group
-                    rows=part
-                    work
-                    open
-                    title=words!(state, ranking.part)
-                    about=words!(state, ranking.part_about)
-                    testid="ranking-part"
-                />
+                {groups}
             </div>
         </section>
     }

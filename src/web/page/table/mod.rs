@@ -75,7 +75,7 @@ pub fn Table() -> impl IntoView {
         all - lines.with(|lines| lines.iter().filter(|line| line.row.is_some()).count()).min(all)
     });
     let table = NodeRef::new();
-    let window = Window::over(table, lines, cols);
+    let window = Window::over(state.rows.pace, table, lines, cols);
     // The groups that have a line drawn.
     let drawn = memo(move || {
         let mut groups: Vec<_> = window.lines().into_iter().map(|line| line.group).collect();

@@ -9,6 +9,7 @@ use send_wrapper::SendWrapper;
 
 use super::{CellPath, Line};
 use crate::entry::AxisEntry;
+use crate::page::app::pace::RowScheduler;
 use crate::page::app::reactive::effect;
 
 /// Cells of a table that is drawn whole.
@@ -21,6 +22,7 @@ const HEIGHT: f64 = 110.0;
 /// Which lines of a table are drawn.
 #[derive(Clone, Copy)]
 pub struct Window {
+    pace: RowScheduler,
     table: NodeRef<html::Table>,
     lines: Memo<Vec<Line>>,
     cols: Memo<Vec<AxisEntry>>,
@@ -33,14 +35,16 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window over the `lines` of a `table`; follows the screen.
+    /// The window over the `lines` of a `table`; follows the screen, and tells `pace` what is on it.
     pub(super) fn over(
+        pace: RowScheduler,
         table: NodeRef<html::Table>,
         lines: Memo<Vec<Line>>,
         cols: Memo<Vec<AxisEntry>>,
     ) -> Window {
         let (near, height) = (RwSignal::new(0..STEP), RwSignal::new(HEIGHT));
-        let window = Window { table, lines, cols, near, height, looks: StoredValue::new(false) };
+        let looks = StoredValue::new(false);
+        let window = Window { pace, table, lines, cols, near, height, looks };
         let listen =
             |event| EventListener::new(&leptos::prelude::window(), event, move |_| window.look());
         let listeners = SendWrapper::new(["scroll", "resize"].map(listen));
@@ -109,6 +113,7 @@ impl Window {
         }
         let Some(table) = self.table.get_untracked() else { return };
         if untrack(move || self.is_whole()) {
+            self.pace.see(Vec::new());
             return;
         }
         let (count, drawn) = untrack(move || (self.lines.with(Vec::len), self.drawn()));
@@ -121,7 +126,12 @@ impl Window {
         }
         let height = self.height.get_untracked();
         let screen = window().inner_height().ok().and_then(|n| n.as_f64()).unwrap_or(1000.0);
-        let line = |pixels: f64| (pixels / height).max(0.0) as usize / STEP * STEP;
+        let at = |pixels: f64| (pixels / height).max(0.0) as usize;
+        let seen = at(-place.top()).min(count - 1)..(at(screen - place.top()) + 1).min(count);
+        let of = |line: &Line| line.group.iter().chain(&line.row).cloned().collect();
+        let seen = untrack(|| self.lines.with(|lines| lines[seen].iter().map(of).collect()));
+        self.pace.see(seen);
+        let line = |pixels: f64| at(pixels) / STEP * STEP;
         let first = line(-place.top() - screen).min(count.saturating_sub(1) / STEP * STEP);
         let end = line(-place.top() + 2.0 * screen) + STEP;
         let near = first..end.max(first + STEP);
