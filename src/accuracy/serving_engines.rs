@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::case::CaseHeader;
 use super::{Comparison, Figure};
 use crate::catalog::{Catalog, Model};
-use crate::engine::vllm::{KvLayout, KvSettings};
+use crate::engine::vllm::{BatchedTokens, KvLayout, KvSettings};
 use crate::engine::{
     Batch, Captures, Release, cuda_graphs, loaded, non_torch, peak, sglang_scales,
 };
@@ -127,7 +127,7 @@ impl Profile {
         }
         let settings = KvSettings {
             cache_type: if self.kv_bytes == 1 { CacheType::Fp8 } else { CacheType::F16 },
-            batched: Some(tokens),
+            batched: BatchedTokens::Most(tokens),
             speculative: self.speculative,
             cache_ranks: 1,
             stages: self.pipeline.unwrap_or(1),

@@ -61,7 +61,7 @@ impl<'a> Capacity<'a> {
         let most = self.run.max_context() / step;
         let known = self.scenario.context.div_ceil(step);
         let longest = self.largest(free, known, most, &|n| (n * step, users));
-        self.beyond(longest, most, &|n| self.headroom_placed_anew(n * step, users)) * step
+        self.beyond(longest, most, &|n| (n * step, users)) * step
     }
 
     /// The longest context in tokens per user that the expected estimate allows, at least `safe`, the
@@ -86,7 +86,7 @@ impl<'a> Capacity<'a> {
         let most = self.most_users();
         let context = self.scenario.context;
         let users = self.largest(free, self.scenario.users, most, &|n| (context, n));
-        self.beyond(users, most, &|n| self.headroom_placed_anew(context, n))
+        self.beyond(users, most, &|n| (context, n))
     }
 
     /// The longest context in tokens per user with which the model still runs with a part in RAM;
@@ -255,20 +255,6 @@ impl<'a> Capacity<'a> {
         last_true_near(from, to, near, 1, &fits)
     }
 
-    /// Free bytes by the high estimate on all devices together, with the layers placed anew;
-    /// negative if not everything fits on the devices.
-    fn headroom_placed_anew(&self, context: u64, users: u64) -> i64 {
-        let placed = self
-            .run
-            .placed_anew(context, users, Effort::OnDevices)
-            .filter(|run| !offloads(run.as_ref()));
-        let loads = placed.map(|run| run.loads(context, users));
-        match loads.filter(|loads| free(loads) >= 0) {
-            Some(loads) => loads.devices.iter().map(by_high).sum(),
-            None => -1,
-        }
-    }
-
     /// The largest number from `runs` to `most` with which the model runs with a part in RAM, where
     /// `at` says which context and users that is.
     fn most_offloaded(&self, runs: u64, most: u64, at: &dyn Fn(u64) -> (u64, u64)) -> u64 {
@@ -329,10 +315,12 @@ impl<'a> Capacity<'a> {
     /// takes; negative if the model does not run.
     fn offload_headroom(&self, context: u64, users: u64, effort: Effort) -> i64 {
         let as_it_lies = || self.run.loads(context, users);
-        // On several devices each placement that is looked at has a graph of its own, so what is
-        // stored is asked first.
+        // In a memory that devices share with their hosts the search asks what computing takes before
+        // what is stored there.
+        let hardware = self.run.hardware();
         let is_ruled_out = effort == Effort::Quick
-            && self.run.hardware().parts.len() > 1
+            && hardware.parts.len() > 1
+            && hardware.host.shared
             && self.run.placed_anew(context, users, Effort::Bound).is_none();
         let (loads, is_placed) = match self.scenario.offload {
             Offload::Auto if is_ruled_out => (as_it_lies(), false),
@@ -349,13 +337,37 @@ impl<'a> Capacity<'a> {
     }
 
     /// The largest number from `fitting` to `most` that fits if the layers are placed anew, which
-    /// is possible on several devices.
-    fn beyond(&self, fitting: u64, most: u64, left: &dyn Fn(u64) -> i64) -> u64 {
+    /// is possible on several devices; `at` says which context and users that is.
+    fn beyond(&self, fitting: u64, most: u64, at: &dyn Fn(u64) -> (u64, u64)) -> u64 {
         let several = self.run.hardware().parts.len() > 1 && self.scenario.offload == Offload::Auto;
-        match several && fitting < most {
-            true => largest_fitting(fitting.max(1), most, fitting + 1, left).max(fitting),
-            false => fitting,
+        if !several || fitting >= most {
+            return fitting;
         }
+        let placed = |n| {
+            let (context, users) = at(n);
+            self.run.placed_anew(context, users, Effort::OnDevices)
+        };
+        // What is stored says about where it ends, as for what is left in RAM.
+        let predicted = |run: &dyn Run, known: u64, guess: u64| {
+            let (context, users) = at(known.max(1));
+            let assumed = Effort::OnDevicesAssumed { context, users };
+            let is_placed = |n| {
+                let (context, users) = at(n);
+                run.placed_anew(context, users, assumed).is_some()
+            };
+            last_true_near(fitting, most, guess, guess / 64, &is_placed)
+        };
+        let mut near = predicted(self.asked(), fitting, fitting + 1);
+        if near > fitting
+            && let Some(there) = placed(near)
+        {
+            near = predicted(there.as_ref(), near, near);
+        }
+        let fits = |n| {
+            let (context, users) = at(n);
+            placed(n).is_some_and(|run| free(&run.loads(context, users)) >= 0)
+        };
+        last_true_near(fitting, most, near, 1, &fits)
     }
 
     fn asked(&self) -> &dyn Run {

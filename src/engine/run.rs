@@ -10,19 +10,26 @@ use crate::scenario::Bounds;
 pub enum Effort {
     /// By what is stored alone, as if computing took no memory: what no placement is better than.
     Bound,
-    /// As if computing took what it takes this run with that context and so many users: about what
-    /// the placement will be.
+    /// Any that is expected to fit, as if computing took what it takes this run with that context and
+    /// so many users.
     Assumed {
         /// Tokens per user.
         context: u64,
         /// Number of users.
         users: u64,
     },
-    /// With the whole model on the devices only.
+    /// With the whole model on the devices only, by the high estimates.
     OnDevices,
-    /// By halving, which finds nearly all of them.
+    /// The same as if computing took what it takes this run with that context and so many users.
+    OnDevicesAssumed {
+        /// Tokens per user.
+        context: u64,
+        /// Number of users.
+        users: u64,
+    },
+    /// Any that is expected to fit, by halving, which finds nearly all of them.
     Quick,
-    /// Where halving finds none, one by one.
+    /// One that is safe rather, and where halving finds none, one by one.
     Thorough,
 }
 

@@ -3,7 +3,8 @@
 use headroom::catalog::{Catalog, DeviceKind};
 use headroom::estimate;
 use headroom::report::{
-    BillItem, Cell, NoSpeed, Notice, Overview, Suggestion, Term, Verdict, sum_of_items,
+    BillItem, Cell, NoSpeed, Notice, Overview, PlacementReason, Suggestion, Term, Verdict,
+    sum_of_items,
 };
 use headroom::scenario::{Bounds, Engine, Offload};
 use headroom::units::{Bytes, Interval};
@@ -224,12 +225,40 @@ fn more_users_have_no_longer_context(question: &Question) -> Result<(), String> 
     let is_llama_cpp = scenario.engines.iter().any(|e| e.rules_engine() == Engine::LlamaCpp);
     let tokens = |users: u64| scenario.ubatch.next_multiple_of(users) as f64;
     let rounding = if is_llama_cpp { (tokens(users) / tokens(users + 1)).max(1.0) } else { 1.0 };
-    for (fewer, more) in contexts(cell, other) {
-        check(more as f64 <= fewer as f64 * rounding, || {
-            format!("{users}: {fewer} tokens, one more: {more}")
-        })?;
+    for (fewer, longer) in contexts(cell, other) {
+        let holds = longer as f64 <= fewer as f64 * rounding
+            || is_llama_cpp && buffers_shrink(question, &more, longer);
+        check(holds, || format!("{users}: {fewer} tokens, one more: {longer}"))?;
     }
     Ok(())
+}
+
+/// Whether llama.cpp's own buffers are smaller for `more` users than for those of `question`, where
+/// the layers lie as they do for `more` users with so long a context. Tokens of a batch are divided
+/// among the sequences, so that with some numbers of them no tensor is as large as a gap that another
+/// one left: in the layers of Gemma 4 E4B on the host, 14 users need 1.9 GB more than 15.
+fn buffers_shrink(question: &Question, more: &Question, context: u64) -> bool {
+    let longest = more.with(&[("ctx", &context)]);
+    let Some(cell) = longest.cell() else { return false };
+    let parts = || cell.placement.parts.iter();
+    let on_devices = parts().filter(|part| !part.devices.is_empty());
+    let layers: u64 =
+        on_devices.map(|part| part.layers.1 - part.layers.0 + u64::from(part.head)).sum();
+    let offload = match cell.placement.reason {
+        PlacementReason::LayersToHost => format!("ngl:{layers}"),
+        PlacementReason::ExpertsToHost => {
+            let on_host = parts().filter(|part| part.devices.is_empty());
+            format!("experts:{}", on_host.map(|part| part.experts.1).max().unwrap_or_default())
+        }
+        _ => "none".to_owned(),
+    };
+    let buffers = |question: &Question| {
+        let by_hand = question.with(&[("ctx", &context), ("offload", &offload)]);
+        let items = by_hand.cell()?.devices.iter().flat_map(|bill| bill.items.clone());
+        let compute = items.filter(|item| item.term == Term::Compute);
+        Some(compute.map(|item| item.bytes.expected).sum::<Bytes>())
+    };
+    buffers(question).zip(buffers(more)).is_some_and(|(fewer, more)| fewer > more)
 }
 
 /// The longest contexts of two cells, of each kind that both have.

@@ -19,7 +19,8 @@ use super::overhead::compute_intervals;
 use super::placement::{Placement, Split};
 use super::settings::Settings;
 use super::tensor_split::Division;
-use crate::architecture::{Architecture, tensors};
+use super::weights::{RunningSums, is_with_experts};
+use crate::architecture::{Architecture, Role, Tensor, tensors};
 use crate::bill::Line;
 use crate::engine::addons::{adapted, head_line, tower, warm_up};
 use crate::engine::model_files::{Addons, File, ModelFiles};
@@ -27,6 +28,7 @@ use crate::engine::split_by_memory::split_by_memory;
 use crate::hardware::{Hardware, Loads};
 use crate::quant::{Mix, Quant};
 use crate::report::{BillItem, Notice, Term};
+use crate::scenario::Lora;
 use crate::units::{Bytes, Interval};
 
 const SOURCE: &str = "llama.cpp b11434";
@@ -172,20 +174,16 @@ impl<'a> LlamaCppAddons<'a> {
         let architecture = self.file.architecture();
         let devices = placement.layer_devices(architecture);
         let mut widths = vec![0u64; self.hardware.parts.len() + 1];
-        for weight in &self.file.weights {
-            if let Some(adapted) = adapted(&weight.tensor, self.addons.lora_targets) {
-                let layer = weight.tensor.layer.map(u64::from);
-                let il = placement.layer_of(architecture, weight.tensor.role, layer);
-                let device = il.and_then(|il| *devices.get(il as usize)?);
-                let place = device.unwrap_or(self.hardware.parts.len());
-                if let Some(sum) = widths.get_mut(place) {
-                    *sum += adapted.values(1);
-                }
+        for (role, layer, adapted) in self.adapted() {
+            let il = placement.layer_of(architecture, role, layer);
+            let device = il.and_then(|il| *devices.get(il as usize)?);
+            let place = device.unwrap_or(self.hardware.parts.len());
+            if let Some(sum) = widths.get_mut(place) {
+                *sum += adapted;
             }
         }
         for (i, widths) in widths.into_iter().enumerate() {
-            let of = |width: u64| Bytes(widths) * lora.rank * lora.count * width;
-            let bytes = Interval { low: of(2), expected: of(4), high: of(4).scale(1.01) };
+            let bytes = lora_bytes(lora, widths);
             let device = (i < self.hardware.parts.len()).then_some(i);
             lines.at(device).push(
                 Line::fitted(Term::Lora, bytes, "adapters * rank * widths * value_bytes", SOURCE)
@@ -197,6 +195,44 @@ impl<'a> LlamaCppAddons<'a> {
                     ]),
             );
         }
+    }
+
+    /// The tensors that adapters adapt: role, layer, and values for each rank.
+    fn adapted(&self) -> impl Iterator<Item = (Role, Option<u64>, u64)> {
+        self.file.weights.iter().filter_map(|weight| {
+            let Tensor { role, layer, .. } = weight.tensor;
+            let adapted = adapted(&weight.tensor, self.addons.lora_targets)?;
+            Some((role, layer.map(u64::from), adapted.values(1)))
+        })
+    }
+
+    /// Values for each rank of the adapters in each layer; `None` without adapters.
+    pub(super) fn lora_by_layer(&self) -> Option<RunningSums> {
+        self.addons.lora?;
+        let architecture = self.file.architecture();
+        let everywhere = Placement::default();
+        let part = |(role, layer, values)| {
+            let il = everywhere.layer_of(architecture, role, layer)?;
+            Some((il, layer.is_some() && is_with_experts(role), Bytes(values)))
+        };
+        Some(RunningSums::new(architecture.layers.len() + 1, self.adapted().filter_map(part)))
+    }
+
+    /// Bytes of adapters with so many values for each rank.
+    pub(super) fn lora_bytes(&self, values: Bytes) -> Interval<Bytes> {
+        self.addons.lora.map_or_else(Interval::default, |lora| lora_bytes(lora, values.0))
+    }
+
+    /// Bytes on each device beside those of adapters, which follow the layers.
+    pub(super) fn beside_lora(
+        &self,
+        placement: &Placement,
+        settings: &Settings,
+    ) -> Vec<Interval<Bytes>> {
+        if self.is_empty() {
+            return vec![Interval::default(); self.hardware.parts.len()];
+        }
+        self.lines(placement, settings).without(Term::Lora).bytes().0
     }
 
     fn draft(&self, lines: &mut AddonLines, settings: &Settings) {
@@ -285,4 +321,10 @@ impl<'a> LlamaCppAddons<'a> {
             ]),
         );
     }
+}
+
+/// FP32 is the converter's default, and FP16 common.
+fn lora_bytes(lora: Lora, values: u64) -> Interval<Bytes> {
+    let of = |width: u64| Bytes(values) * lora.rank * lora.count * width;
+    Interval { low: of(2), expected: of(4), high: of(4).scale(1.01) }
 }

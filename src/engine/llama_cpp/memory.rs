@@ -7,11 +7,12 @@ use super::bill_lines as lines;
 use super::gguf_file::GgufFile;
 use super::key_hash::KeyHash;
 use super::kv_cache::{self, CacheRow, LayerState};
+use super::layer_division::{Beside, OnHost, Share};
 use super::overhead::{self, ComputeSpread, Overhead, Platform};
 use super::placement::{Placement, Split};
 use super::settings::Settings;
 use super::tensor_split::Division;
-use super::weights;
+use super::weights::{self, RunningSums, WeightsByLayer};
 use crate::bill::{Line, device_bill, host_bill};
 use crate::catalog::{Device, DeviceKind};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
@@ -55,6 +56,15 @@ struct LayerGroup {
     /// The device, or the devices that share the layers; `None` for the host.
     group: Option<usize>,
     count: u64,
+}
+
+/// What each layer takes of a device that it is on.
+#[derive(Clone, Debug)]
+pub(super) struct ModelByLayer {
+    weights: WeightsByLayer,
+    states: RunningSums,
+    /// The least that computing takes, without the output layer and with it.
+    pub(super) least_compute: [Interval<Bytes>; 2],
 }
 
 /// The state that every repeating layer keeps between tokens.
@@ -122,6 +132,65 @@ impl<'a> GgufOnMachine<'a> {
         states: &[LayerState],
     ) -> Loads {
         self.loads_with(placed, settings, states, None)
+    }
+
+    /// What computing takes on each device under `placement`: see [`compute_intervals`].
+    ///
+    /// [`compute_intervals`]: super::compute_intervals
+    pub(super) fn computing(
+        &self,
+        placed: &PlacedModel,
+        settings: &Settings,
+    ) -> Vec<Interval<Bytes>> {
+        self.compute(placed, settings).0
+    }
+
+    /// What each layer takes of a device that it is on, whose matrices are `divided`, given the
+    /// [`GgufOnMachine::states`].
+    pub(super) fn by_layer(
+        &self,
+        divided: &Division,
+        settings: &Settings,
+        states: &[LayerState],
+    ) -> ModelByLayer {
+        let (file, architecture) = (self.file, self.file.architecture());
+        let firsts = file.graphs.firsts(architecture);
+        let kinds = file.graphs.kinds(architecture).iter().enumerate();
+        let states = kinds.filter_map(|(il, first)| {
+            let state = states.get(firsts.binary_search(first).ok()?)?;
+            Some((il as u64, false, state.kv + state.kv_padding + state.recurrent))
+        });
+        let states = states.filter(|_| settings.kv_on_devices);
+        ModelByLayer {
+            weights: file.totals.by_layer(architecture, &file.weights, divided),
+            states: RunningSums::new(architecture.layers.len() + 1, states),
+            least_compute: overhead::least_compute(architecture, settings),
+        }
+    }
+
+    /// The load of a device with `share` of the layers, of which those `on_host` are on none. It is
+    /// that of [`GgufOnMachine::loads`] with what is `beside` the layers and `adapters` of them.
+    pub(super) fn load_of(
+        &self,
+        model: &ModelByLayer,
+        share: &Share,
+        on_host: OnHost,
+        beside: Beside,
+        adapters: Interval<Bytes>,
+    ) -> Load {
+        let Share { device, layers, .. } = share;
+        let on_host = (on_host.layers, on_host.experts);
+        let weights = model.weights.on_device(*device, layers, on_host);
+        let used = Interval::independent([
+            self.file.size.of(weights),
+            Interval::exact(model.states.of(layers, 0)),
+            beside.computing,
+            self.overheads[*device].bytes,
+            beside.addons,
+            adapters,
+        ]);
+        let part = &self.hardware.parts[*device];
+        part.load(used, part.usable)
     }
 
     fn loads_with(
@@ -384,6 +453,13 @@ impl AddonLines {
             Some(lines) => lines,
             None => &mut self.host,
         }
+    }
+
+    /// The lines but those of `term`.
+    pub(super) fn without(mut self, term: Term) -> AddonLines {
+        let all = self.devices.iter_mut().chain([&mut self.host]);
+        all.for_each(|lines| lines.retain(|line| line.term != term));
+        self
     }
 
     /// Bytes on each device and on the host.

@@ -18,6 +18,7 @@ mod graph_quirks;
 mod key_hash;
 mod kv_cache;
 mod launch;
+mod layer_division;
 mod memory;
 mod overhead;
 mod placement;

@@ -109,9 +109,19 @@ impl ComputeSpread {
     }
 }
 
+/// The least that [`compute_intervals`] gives a device without the output layer, and one with it.
+pub(super) fn least_compute(
+    architecture: &Architecture,
+    settings: &Settings,
+) -> [Interval<Bytes>; 2] {
+    let spread = ComputeSpread::new(architecture, settings, &Placement::default());
+    [None, Some(0)].map(|output| ComputeSpread { output, ..spread }.on_device(0, Bytes::ZERO))
+}
+
 /// Bytes of the f16 copy of the widest layer's cache that flash attention makes of a quantised one.
 fn unpacked(architecture: &Architecture, settings: &Settings) -> Bytes {
-    if !settings.unpacks_cache || !settings.flash_attention {
+    let is_f16 = settings.kv.k == GgmlType::F16 && settings.kv.v == GgmlType::F16;
+    if is_f16 || !settings.unpacks_cache || !settings.flash_attention {
         return Bytes::ZERO;
     }
     let values = |ty: GgmlType, width: u64| if ty == GgmlType::F16 { 0 } else { width };

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use super::layer_division::{Beside, By, Divider, OnHost, Room, Share, SharedRam};
 use super::placement::Placement;
 use super::tensor_split::Division;
 use crate::engine::run::Effort;
@@ -10,6 +11,7 @@ use crate::engine::split_by_memory::split_by_memory;
 use crate::hardware::{Load, Loads};
 use crate::report::PlacementReason;
 use crate::scenario::{Offload, SplitMode};
+use crate::sort;
 use crate::units::{Bytes, Interval};
 
 /// Layers on each device when `layers` of them are split in proportion to `shares`. As in
@@ -53,20 +55,33 @@ impl PlacementRequest<'_> {
     fn is_free(&self, memory: &[Bytes]) -> bool {
         self.shares.is_none() && memory.len() > 1
     }
+
+    /// Whether any placement will do that fits by the expected estimates.
+    fn runs_at_all(&self) -> bool {
+        matches!(self.effort, Effort::Quick | Effort::Assumed { .. })
+    }
 }
 
 /// What the loads of a placement are held to.
 #[derive(Clone, Copy)]
 struct Standard {
-    device: fn(&Load) -> bool,
+    room: Room,
     machine: fn(&Loads) -> bool,
 }
 
+impl Standard {
+    /// Whether no device is overfull.
+    fn relieves(self, loads: &Loads) -> bool {
+        loads.devices.iter().all(|load| (self.room)(load) >= 0)
+    }
+}
+
 /// The high estimates fit.
-const SAFE: Standard = Standard { device: Load::fits, machine: Loads::fit };
+const SAFE: Standard =
+    Standard { room: |load| load.safe.minus(load.used.high), machine: Loads::fit };
 /// The expected estimates fit.
 const EXPECTED: Standard =
-    Standard { device: Load::fits_expectedly, machine: Loads::fit_expectedly };
+    Standard { room: |load| load.most.minus(load.used.expected), machine: Loads::fit_expectedly };
 
 /// The sizes of the layers to place.
 #[derive(Clone, Debug)]
@@ -89,6 +104,22 @@ impl LayerSizes {
     /// Bytes of everything to place.
     fn bytes(&self) -> Bytes {
         self.layers.iter().chain(&self.experts).copied().sum::<Bytes>() + self.output
+    }
+
+    /// The sizes that there are among the layers on the host, or their experts, in any order, and that
+    /// of the last one: a copy on a device reuses the memory of the one before it.
+    pub fn distinct(&self, on_host: OnHost) -> Vec<(Bytes, Bytes)> {
+        let layers = self.layers.iter().zip(&self.experts).enumerate();
+        let on_host = layers.map_while(|(il, (layer, experts))| match il as u64 {
+            il if il < on_host.layers => Some((*layer, *experts)),
+            il if il < on_host.experts => Some((Bytes::ZERO, *experts)),
+            _ => None,
+        });
+        let mut sizes: Vec<(Bytes, Bytes)> = on_host.collect();
+        let last = sizes.last().copied();
+        sort::distinct(&mut sizes);
+        sizes.extend(last);
+        sizes
     }
 
     /// One past the last layer with routed experts.
@@ -142,14 +173,29 @@ pub trait LoadEstimator {
     /// compute.
     fn lower_bound(&self, placement: &Placement) -> Loads;
 
+    /// Returns the loads of `placement`, and what devices hold that is slow to compute.
+    fn loads_and_beside(&self, placement: &Placement) -> (Loads, Vec<Beside>);
+
+    /// Returns the least that computing takes on a device, with the output layer or without.
+    fn least_computing(&self, has_output: bool) -> Interval<Bytes>;
+
+    /// Returns the load of a device with `share` of the layers, given what it holds beside them.
+    fn load_of(&self, share: &Share, on_host: OnHost, beside: Beside) -> Load;
+
+    /// Returns a number that is the same for repeating layers that are equal.
+    fn kind(&self, il: u64) -> usize;
+
+    /// Returns a number that is the same where a device copies the same weights from the host.
+    fn copied(&self, on_host: OnHost) -> u64;
+
+    /// Returns the layer whose cache layer `il` uses: mostly its own.
+    fn cache_layer(&self, il: u64) -> u64 {
+        il
+    }
+
     /// Whether loads are as cheap as their bound.
     fn is_cheap(&self) -> bool {
         false
-    }
-
-    /// Bytes of which each device that has a layer has a copy.
-    fn copied(&self) -> Bytes {
-        Bytes::ZERO
     }
 
     /// Whether the loads of `placement` are `good`, a predicate that holds for smaller loads if it
@@ -189,13 +235,28 @@ pub fn solve(
         Offload::ExpertLayers(n) => return asked(all, u64::from(n).min(sizes.expert_layers())),
         Offload::GpuLayers(n) => return asked(u64::from(n).min(all), 0),
     }
-    let free = request.is_free(memory);
     let whole = place(request, sizes, memory, all, 0);
+    let divider = Divider::new(estimator, memory.len(), all);
+    let is_free = request.is_free(memory) && moves_layers(&whole);
+    let other = |standard| match is_free {
+        true => divided(&divider, &whole, memory, (estimator, request.is_shared), standard),
+        false if request.is_free(memory) => in_proportion(&whole, memory, estimator, standard),
+        false => None,
+    };
+    let nothing = |placement| Solution { placement, reason: PlacementReason::NothingFits };
+    if let Effort::OnDevices | Effort::OnDevicesAssumed { .. } = request.effort {
+        if estimator.satisfies(Loads::fit, &whole) {
+            return Solution { placement: whole, reason: PlacementReason::Fits };
+        }
+        let rebalanced = |placement| Solution { placement, reason: PlacementReason::Rebalanced };
+        return other(SAFE).map_or_else(|| nothing(whole.clone()), rebalanced);
+    }
     if estimator.satisfies(Loads::fit_expectedly, &whole) {
         // The engine's own split is left only for one that is safe where it is not.
-        if free
+        if request.is_free(memory)
+            && !request.runs_at_all()
             && !estimator.satisfies(Loads::fit, &whole)
-            && let Some(placement) = other_split(&whole, memory, estimator, Loads::fit)
+            && let Some(placement) = other(SAFE)
         {
             return Solution { placement, reason: PlacementReason::Rebalanced };
         }
@@ -203,146 +264,191 @@ pub fn solve(
     }
     let ram = estimator.lower_bound(&whole).host.usable;
     if sizes.bytes() > memory.iter().copied().sum::<Bytes>() + ram {
-        return Solution { placement: whole, reason: PlacementReason::NothingFits };
+        return nothing(whole);
     }
-    let other = |good| other_split(&whole, memory, estimator, good);
-    if free && let Some(placement) = other(Loads::fit).or_else(|| other(Loads::fit_expectedly)) {
+    let is_enough = request.runs_at_all();
+    let safe = if is_enough { None } else { other(SAFE) };
+    if let Some(placement) = safe.or_else(|| other(EXPECTED)) {
         return Solution { placement, reason: PlacementReason::Rebalanced };
     }
-    if request.effort == Effort::OnDevices {
-        return Solution { placement: whole, reason: PlacementReason::NothingFits };
-    }
-    // The more is on the host, the less is on the devices: the first step that relieves them also
-    // burdens the RAM least.
-    let experts = |n: u64, compute: Option<&[_]>| match compute {
-        Some(compute) => {
-            experts_to_host(request, sizes, memory, n, &Assuming { estimator, compute })
+    let search = HostSearch { request, sizes, memory, estimator, divider: &divider, is_free };
+    search.solve().unwrap_or_else(|| nothing(whole))
+}
+
+/// The compute buffers of the devices, if they are taken for known.
+type Assumed = Cell<Option<Vec<Interval<Bytes>>>>;
+
+/// Which layers, or whose experts, are left to the host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    Experts,
+    Layers,
+}
+
+impl Leaves {
+    fn on_host(self, n: u64) -> OnHost {
+        match self {
+            Leaves::Experts => OnHost { layers: 0, experts: n },
+            Leaves::Layers => OnHost { layers: n, experts: 0 },
         }
-        None => experts_to_host(request, sizes, memory, n, estimator),
-    };
-    let experts_as_asked = |n: u64| place(request, sizes, memory, all, n);
-    let layers = |n: u64| place(request, sizes, memory, all - n, 0);
-    let relieved = |standard: Standard, high: u64, on_host: OnHost<'_>, assumed: &Assumed| {
-        let relieves = |loads: &Loads| loads.devices.iter().all(standard.device);
-        // What is stored says how much has to leave the devices at least, and compute buffers, which
-        // are mostly the same wherever layers are, about how much.
-        let with = |compute: &[_], n| {
-            relieves(&Assuming { estimator, compute }.loads(&on_host(n, Some(compute))))
+    }
+
+    fn reason(self) -> PlacementReason {
+        match self {
+            Leaves::Experts => PlacementReason::ExpertsToHost,
+            Leaves::Layers => PlacementReason::LayersToHost,
+        }
+    }
+}
+
+/// The search for what has to stay on the host.
+struct HostSearch<'a, E> {
+    request: PlacementRequest<'a>,
+    sizes: &'a LayerSizes,
+    memory: &'a [Bytes],
+    estimator: &'a E,
+    divider: &'a Divider<'a, E>,
+    /// Whether layers may be divided otherwise than by the engine's rule.
+    is_free: bool,
+}
+
+impl<E: LoadEstimator> HostSearch<'_, E> {
+    fn all(&self) -> u64 {
+        self.sizes.n_layers() + 1
+    }
+
+    fn most(&self, leaves: Leaves) -> u64 {
+        match leaves {
+            Leaves::Experts => self.sizes.expert_layers(),
+            Leaves::Layers => self.all(),
+        }
+    }
+
+    /// The placement as the engine divides it; with experts on the host, by bytes.
+    fn placed(&self, leaves: Leaves, n: u64) -> Placement {
+        let OnHost { layers, experts } = leaves.on_host(n);
+        let (request, sizes, memory) = (self.request, self.sizes, self.memory);
+        let mut placement = place(request, sizes, memory, self.all() - layers, experts);
+        if leaves == Leaves::Experts && self.is_free {
+            placement.device_layers = sizes.balance(n, memory);
+        }
+        placement
+    }
+
+    /// The first placement that relieves the devices, if there is one.
+    fn relieving(&self, leaves: Leaves, n: u64, standard: Standard) -> Option<Placement> {
+        let placement = self.placed(leaves, n);
+        match self.is_free {
+            true => self.divider.divide(placement, leaves.on_host(n), standard.room),
+            false => {
+                let relieves = |loads: &Loads| standard.relieves(loads);
+                self.estimator.satisfies(relieves, &placement).then_some(placement)
+            }
+        }
+    }
+
+    /// Whether the devices are relieved if computing takes as much as is known, or nothing.
+    fn may_relieve(
+        &self,
+        leaves: Leaves,
+        n: u64,
+        standard: Standard,
+        computing: Option<&[Interval<Bytes>]>,
+    ) -> bool {
+        if self.is_free {
+            let on_host = leaves.on_host(n);
+            let by = if computing.is_some() { By::Likeness } else { By::Stored };
+            return self.divider.may_divide(on_host, standard.room, by);
+        }
+        let computing = computing.unwrap_or_default();
+        let bound = self.estimator.lower_bound(&self.placed(leaves, n));
+        standard.relieves(&with_compute(bound, computing))
+    }
+
+    fn solve(&self) -> Option<Solution> {
+        let known = [Cell::new(None), Cell::new(None)];
+        let found = |standard: Standard| {
+            let [experts, layers] = &known;
+            self.least(Leaves::Experts, standard, experts)
+                .or_else(|| self.least(Leaves::Layers, standard, layers))
         };
+        // What is safe is what is expected, too.
+        let is_enough = self.request.runs_at_all();
+        let safe = || found(SAFE).or_else(|| self.tried(Leaves::Layers, SAFE));
+        let safe = if is_enough { None } else { safe() };
+        safe.or_else(|| found(EXPECTED))
+            .or_else(|| self.tried(Leaves::Experts, EXPECTED))
+            .or_else(|| self.tried(Leaves::Layers, EXPECTED))
+    }
+
+    /// The placement with the least on the host, found by halving: the more is on the host, the less
+    /// is on the devices, and the first step that relieves them also burdens the RAM least.
+    fn least(&self, leaves: Leaves, standard: Standard, assumed: &Assumed) -> Option<Solution> {
+        let estimator = self.estimator;
+        let high = self.most(leaves);
         if high == 0 {
             return None;
         }
         let last = Cell::new(None);
         let holds = |n| {
-            let placement = on_host(n, None);
-            let holds = estimator.satisfies(relieves, &placement);
-            if holds {
-                last.set(Some(placement));
-            }
+            let placement = self.relieving(leaves, n, standard);
+            let holds = placement.is_some();
+            last.set(placement.or(last.take()));
             holds
+        };
+        let found = || {
+            let placement = last.take()?;
+            let fits = estimator.satisfies(standard.machine, &placement);
+            fits.then_some(Solution { placement, reason: leaves.reason() })
         };
         if estimator.is_cheap() {
             first_true(1, high, holds)?;
-            let placement = last.take()?;
-            return estimator.satisfies(standard.machine, &placement).then_some(placement);
+            return found();
         }
-        let least = first_true(1, high, |n| with(&[], n));
-        if memory.len() == 1 && least.is_none() {
-            return None;
-        }
-        let least = least.unwrap_or(high);
-        let placement = on_host(least, Some(&[]));
+        // What is stored says how much has to leave the devices at least, and compute buffers, which
+        // are mostly the same wherever layers are, about how much.
+        let least = first_true(1, high, |n| self.may_relieve(leaves, n, standard, None))?;
+        let placement = self.placed(leaves, least);
         let bound = estimator.lower_bound(&placement);
         // Where the least that has to leave is already too much for the RAM, no graph need be
         // placed. In a shared memory nothing leaves.
-        if let [_] = memory
-            && !request.is_shared
-            && !bound.host.fits_expectedly()
-        {
+        let is_too_much = |bound: &Loads| !self.request.is_shared && !bound.host.fits_expectedly();
+        if is_too_much(&bound) {
             return None;
         }
         let known = assumed.take();
-        let compute = known.unwrap_or_else(|| beyond(&estimator.loads(&placement), &bound));
-        // Looked for as it would be with graphs: shares of several devices are rounded, so that there
-        // may be several such numbers.
-        let near = first_true(1, high, |n| with(&compute, n)).unwrap_or(high);
-        // Where the RAM is too small for as much as that, it is for more.
-        let bound = estimator.lower_bound(&on_host(near, Some(&compute)));
+        let compute = known.unwrap_or_else(|| match self.is_free {
+            true => {
+                self.divider.learn(&placement, leaves.on_host(least));
+                Vec::new()
+            }
+            false => beyond(&estimator.loads(&placement), &bound),
+        });
+        let near = first_true(1, high, |n| self.may_relieve(leaves, n, standard, Some(&compute)));
+        let near = near.unwrap_or(high);
         assumed.set(Some(compute));
-        let is_too_much = !request.is_shared && !bound.host.fits_expectedly();
-        if is_too_much && (near == 1 || !holds(near - 1)) {
+        // Where the RAM is too small for as much as that, it is for more.
+        let bound = estimator.lower_bound(&self.placed(leaves, near));
+        if is_too_much(&bound) && (near == 1 || !holds(near - 1)) {
             return None;
         }
         first_true_near(1, high, near, holds)?;
-        let placement = last.take()?;
-        estimator.satisfies(standard.machine, &placement).then_some(placement)
-    };
-    // Where halving finds nothing, every placement that can be asked for is tried: more on the host
-    // need not relieve a device, which gets copies of weights for large batches.
-    let tried = |standard: Standard, high: u64, on_host: &dyn Fn(u64) -> Placement| {
-        let mut placements = (1..=high).filter(|_| request.effort == Effort::Thorough).map(on_host);
-        placements.find(|placement| estimator.satisfies(standard.machine, placement))
-    };
-    let to_host = |reason| move |placement| Solution { placement, reason };
-    let [experts_left, layers_left] =
-        [PlacementReason::ExpertsToHost, PlacementReason::LayersToHost].map(to_host);
-    let expert_layers = sizes.expert_layers();
-    let (with_experts, with_layers) = (Cell::new(None), Cell::new(None));
-    let found = |standard: Standard| {
-        relieved(standard, expert_layers, &experts, &with_experts)
-            .map(&experts_left)
-            .or_else(|| relieved(standard, all, &|n, _| layers(n), &with_layers).map(&layers_left))
-    };
-    found(SAFE)
-        .or_else(|| tried(SAFE, all, &layers).map(&layers_left))
-        .or_else(|| found(EXPECTED))
-        .or_else(|| tried(EXPECTED, expert_layers, &experts_as_asked).map(&experts_left))
-        .or_else(|| tried(EXPECTED, all, &layers).map(&layers_left))
-        .unwrap_or(Solution { placement: whole, reason: PlacementReason::NothingFits })
-}
-
-/// The compute buffers of the devices, if they are taken for known.
-type Assumed = Cell<Option<Vec<Interval<Bytes>>>>;
-/// A placement with so many layers, or the experts of so many, on the host; found without graphs if
-/// compute buffers are given.
-type OnHost<'a> = &'a dyn Fn(u64, Option<&[Interval<Bytes>]>) -> Placement;
-
-/// An estimator that takes the compute buffers of the devices for known, so that no graph is placed.
-struct Assuming<'a, E> {
-    estimator: &'a E,
-    compute: &'a [Interval<Bytes>],
-}
-
-impl<E: LoadEstimator> LoadEstimator for Assuming<'_, E> {
-    fn loads(&self, placement: &Placement) -> Loads {
-        with_compute(self.lower_bound(placement), self.compute)
+        found()
     }
 
-    fn lower_bound(&self, placement: &Placement) -> Loads {
-        self.estimator.lower_bound(placement)
+    /// Where halving finds nothing, every placement that can be asked for is tried: more on the host
+    /// need not relieve a device, which gets copies of weights for large batches.
+    fn tried(&self, leaves: Leaves, standard: Standard) -> Option<Solution> {
+        let high = if self.request.effort == Effort::Thorough { self.most(leaves) } else { 0 };
+        // Where the RAM is too small for the least of it, no graph need be placed.
+        let runs =
+            |n: &u64| self.estimator.lower_bound(&self.placed(leaves, *n)).host.fits_expectedly();
+        let mut placements =
+            (1..=high).filter(runs).filter_map(|n| self.relieving(leaves, n, standard));
+        let fits = |placement: &Placement| self.estimator.satisfies(standard.machine, placement);
+        let placement = placements.find(fits)?;
+        Some(Solution { placement, reason: leaves.reason() })
     }
-
-    fn copied(&self) -> Bytes {
-        self.estimator.copied()
-    }
-}
-
-/// Places the whole model on the devices but for the experts of the first `n` layers, and levels the
-/// devices out.
-fn experts_to_host(
-    request: PlacementRequest<'_>,
-    sizes: &LayerSizes,
-    memory: &[Bytes],
-    n: u64,
-    estimator: &impl LoadEstimator,
-) -> Placement {
-    let mut placement = place(request, sizes, memory, sizes.n_layers() + 1, n);
-    if request.is_free(memory) && moves_layers(&placement) {
-        placement.device_layers = sizes.balance(n, memory);
-        let safe = |loads: &Loads| loads.devices.iter().all(Load::fits);
-        placement = rebalance(placement.clone(), estimator, safe).unwrap_or(placement);
-    }
-    placement
 }
 
 /// Places `layers` of the model on the devices, with the experts of the first `host_experts` on the
@@ -371,9 +477,7 @@ pub fn place(
             (counts, Division::Nothing)
         }
         SplitMode::Auto | SplitMode::Layer => (by_layers(), Division::Layers),
-        SplitMode::Row => {
-            (by_layers(), Division::Rows(numbers(shares.as_deref().unwrap_or(memory))))
-        }
+        SplitMode::Row => (by_layers(), by_rows(shares.as_deref().unwrap_or(memory))),
         SplitMode::Tensor => {
             let equal = vec![1; devices];
             (vec![layers], Division::Tensors(shares.as_deref().map_or(equal, numbers)))
@@ -382,30 +486,53 @@ pub fn place(
     Placement { device_layers, host_expert_layers: host_experts, divided }
 }
 
+/// The division of matrices by rows over devices with `memory`.
+pub fn by_rows(memory: &[Bytes]) -> Division {
+    Division::Rows(memory.iter().map(|Bytes(bytes)| *bytes).collect())
+}
+
 /// Whether layers can be moved between devices.
 fn moves_layers(placement: &Placement) -> bool {
     matches!(placement.divided, Division::Layers | Division::Rows(_))
 }
 
-/// Returns another split of `whole` over devices with `memory` that is `good`, if there is one.
-fn other_split(
+/// Returns another division of the layers of `whole` over devices with `memory` that fits, if there
+/// is one.
+fn divided<E: LoadEstimator>(
+    divider: &Divider<'_, E>,
+    whole: &Placement,
+    memory: &[Bytes],
+    (estimator, is_shared): (&E, bool),
+    standard: Standard,
+) -> Option<Placement> {
+    let fits = |placement: &Placement| estimator.satisfies(standard.machine, placement);
+    let bound = |whole| match estimator.is_cheap() {
+        true => estimator.loads(whole),
+        false => estimator.lower_bound(whole),
+    };
+    let ram = is_shared.then(|| SharedRam::new(&bound(whole)));
+    // In a memory of its own the host takes about as much, however layers are divided.
+    let good = |loads: &Loads| is_shared || loads.host.fits_expectedly();
+    let held = (standard.room, ram);
+    let placement = divider.divide_well(whole.clone(), OnHost::default(), held, good);
+    placement.filter(fits).or_else(|| on_one_device(whole, memory).filter(fits))
+}
+
+/// Returns `whole`, whose tensors are split, in proportion to `memory`, if it fits so: equal parts
+/// overfill the smaller device.
+fn in_proportion(
     whole: &Placement,
     memory: &[Bytes],
     estimator: &impl LoadEstimator,
-    good: fn(&Loads) -> bool,
+    standard: Standard,
 ) -> Option<Placement> {
-    if moves_layers(whole) {
-        return rebalance(whole.clone(), estimator, good).or_else(|| {
-            Some(on_one_device(whole, memory)?).filter(|p| estimator.satisfies(good, p))
-        });
-    }
     let Division::Tensors(_) = whole.divided else { return None };
-    // In proportion to memory, in hundredths: equal parts overfill the smaller device.
+    // In hundredths.
     let total = memory.iter().copied().sum::<Bytes>().0.max(1);
     let part = |bytes: &Bytes| (u128::from(bytes.0) * 100 / u128::from(total)) as u64;
     let shares = memory.iter().map(part).collect();
     let placement = Placement { divided: Division::Tensors(shares), ..whole.clone() };
-    estimator.satisfies(good, &placement).then_some(placement)
+    estimator.satisfies(standard.machine, &placement).then_some(placement)
 }
 
 /// Returns `whole` on the largest device alone, if it is split by layers: a pipeline keeps several
@@ -421,40 +548,6 @@ fn on_one_device(whole: &Placement, memory: &[Bytes]) -> Option<Placement> {
     })
 }
 
-/// Moves layers from the fullest device to the emptiest until `placement` is `good`; `None` if that
-/// is impossible.
-///
-/// Compute buffers, which are slow to compute, are taken for unchanged while layers move; what is
-/// found is then held to its own, and moved on from if it is not good after all.
-fn rebalance(
-    mut placement: Placement,
-    estimator: &impl LoadEstimator,
-    good: impl Fn(&Loads) -> bool,
-) -> Option<Placement> {
-    for _ in 0..REBALANCINGS {
-        let bound = estimator.lower_bound(&placement);
-        // Wherever layers are moved to, the devices together hold them all.
-        let copies = estimator.copied() * placement.devices() as u64;
-        let sum = |of: fn(&Load) -> Bytes| bound.devices.iter().map(of).sum::<Bytes>();
-        let is_too_much = sum(|load| load.used.expected) > sum(|load| load.most) + copies;
-        if placement.divided == Division::Layers && is_too_much {
-            return None;
-        }
-        let loads = estimator.loads(&placement);
-        if good(&loads) {
-            return Some(placement);
-        }
-        let compute = beyond(&loads, &bound);
-        let estimate =
-            |placement: &Placement| with_compute(estimator.lower_bound(placement), &compute);
-        placement = level(placement, loads, estimate, &good)?;
-    }
-    good(&estimator.loads(&placement)).then_some(placement)
-}
-
-/// How often layers are moved by what was computed for where they were before.
-const REBALANCINGS: usize = 3;
-
 /// What each device's load has beyond a lower bound of it.
 fn beyond(loads: &Loads, bound: &Loads) -> Vec<Interval<Bytes>> {
     let each = loads.devices.iter().zip(&bound.devices);
@@ -465,32 +558,6 @@ fn beyond(loads: &Loads, bound: &Loads) -> Vec<Interval<Bytes>> {
 fn with_compute(mut loads: Loads, compute: &[Interval<Bytes>]) -> Loads {
     loads.devices.iter_mut().zip(compute).for_each(|(load, c)| load.used = load.used + *c);
     loads
-}
-
-/// Moves layers from the fullest device to the emptiest until the loads that `estimate` gives are
-/// `good`; `None` if that is impossible.
-fn level(
-    mut placement: Placement,
-    mut loads: Loads,
-    estimate: impl Fn(&Placement) -> Loads,
-    good: &impl Fn(&Loads) -> bool,
-) -> Option<Placement> {
-    while !good(&loads) {
-        let headroom = || loads.devices.iter().map(Load::headroom).enumerate();
-        let (fullest, least) = headroom().min_by_key(|(_, room)| *room)?;
-        let (emptiest, _) = headroom().max_by_key(|(_, room)| *room)?;
-        if fullest == emptiest || placement.device_layers[fullest] == 0 {
-            return None;
-        }
-        placement.device_layers[fullest] -= 1;
-        placement.device_layers[emptiest] += 1;
-        loads = estimate(&placement);
-        // Further moves would only pass the overflow around.
-        if loads.devices.iter().map(Load::headroom).min()? <= least {
-            return None;
-        }
-    }
-    Some(placement)
 }
 
 /// The smallest `n` in `low..=high` for which `holds`, a predicate that is false up to some point
@@ -551,6 +618,34 @@ mod tests {
 
         fn lower_bound(&self, placement: &Placement) -> Loads {
             self(placement)
+        }
+
+        fn loads_and_beside(&self, placement: &Placement) -> (Loads, Vec<Beside>) {
+            (self(placement), vec![Beside::default(); placement.device_layers.len()])
+        }
+
+        fn kind(&self, _il: u64) -> usize {
+            0
+        }
+
+        fn copied(&self, on_host: OnHost) -> u64 {
+            on_host.layers.max(on_host.experts)
+        }
+
+        fn least_computing(&self, _has_output: bool) -> Interval<Bytes> {
+            Interval::default()
+        }
+
+        fn load_of(&self, share: &Share, on_host: OnHost, _: Beside) -> Load {
+            let Share { device, layers, .. } = share;
+            // Which devices hold the layers before and after these does not matter to it.
+            let mut device_layers = vec![0; device + 1];
+            device_layers[0] += layers.start - on_host.layers;
+            device_layers[*device] += layers.end - layers.start;
+            device_layers.push(11 - layers.end);
+            let host_expert_layers = on_host.experts;
+            let placement = Placement { device_layers, host_expert_layers, ..Placement::default() };
+            self(&placement).devices[*device]
         }
     }
 

@@ -1,5 +1,7 @@
 //! A model under llama.cpp: placed, and billed at any context and number of users.
 
+use std::cell::OnceCell;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::addons::LlamaCppAddons;
@@ -7,14 +9,17 @@ use super::checks;
 use super::flags::Placed;
 use super::front_ends::{FrontEnd, physical_batch};
 use super::gguf_file::GgufFile;
+use super::graph;
 use super::kv_cache::LayerState;
-use super::memory::{GgufOnMachine, PlacedModel};
+use super::layer_division::{Beside, OnHost, Share};
+use super::memory::{GgufOnMachine, ModelByLayer, PlacedModel};
 use super::placement::Placement;
 use super::placement_solver::{
-    LayerSizes, LoadEstimator, PlacementRequest, Solution, place, solve,
+    LayerSizes, LoadEstimator, PlacementRequest, Solution, by_rows, place, solve,
 };
 use super::settings::{Settings, snapshots};
 use super::tensor_split::Division;
+use super::weights::RunningSums;
 use crate::engine::adapter::EngineAdapter;
 use crate::engine::layout::Layout;
 use crate::engine::model_files::Addons;
@@ -24,7 +29,7 @@ use crate::hardware::{Hardware, Load, Loads};
 use crate::report::{
     self, DeviceBill, HostBill, Notice, PlacementReason, SlidingWindowCache, SplitKind,
 };
-use crate::scenario::{Offload, Scenario};
+use crate::scenario::{Offload, Scenario, SplitMode};
 use crate::units::{Bytes, Interval};
 
 /// llama.cpp rounds the cells of a sequence up to a multiple of this.
@@ -49,6 +54,15 @@ struct PlacementEstimator<'a> {
     states: Vec<LayerState>,
     /// What computing is taken to need, if no graph is to be placed for it.
     assumed: Option<Compute>,
+    /// How single matrices are divided where layers may be moved.
+    divided: Division,
+    by_layer: OnceCell<ByLayer>,
+}
+
+/// What each layer takes.
+struct ByLayer {
+    model: ModelByLayer,
+    lora: Option<RunningSums>,
 }
 
 /// What computing takes on each device and on the host.
@@ -76,6 +90,30 @@ impl Compute {
     }
 }
 
+impl<'a> PlacementEstimator<'a> {
+    fn new(
+        gguf: &'a GgufOnMachine<'a>,
+        addons: &'a LlamaCppAddons<'a>,
+        (scenario, settings): (&Scenario, &'a Settings),
+        assumed: Option<Compute>,
+    ) -> PlacementEstimator<'a> {
+        let divided = match scenario.parallel.split {
+            SplitMode::Row => by_rows(&gguf.hardware.usable()),
+            _ => Division::Layers,
+        };
+        let states = gguf.states(settings);
+        let by_layer = OnceCell::new();
+        PlacementEstimator { gguf, addons, settings, states, assumed, divided, by_layer }
+    }
+
+    fn by_layer(&self) -> &ByLayer {
+        self.by_layer.get_or_init(|| ByLayer {
+            model: self.gguf.by_layer(&self.divided, self.settings, &self.states),
+            lora: self.addons.lora_by_layer(),
+        })
+    }
+}
+
 impl LoadEstimator for PlacementEstimator<'_> {
     fn loads(&self, placement: &Placement) -> Loads {
         if let Some(compute) = &self.assumed {
@@ -93,8 +131,52 @@ impl LoadEstimator for PlacementEstimator<'_> {
         self.assumed.is_some()
     }
 
-    fn copied(&self) -> Bytes {
-        self.gguf.file.totals.rotary_factors()
+    fn loads_and_beside(&self, placement: &Placement) -> (Loads, Vec<Beside>) {
+        let computing = self.gguf.computing(&self.gguf.place(placement), self.settings);
+        let addons = self.addons.beside_lora(placement, self.settings);
+        let beside = |(computing, addons)| Beside { computing, addons };
+        (self.loads(placement), computing.into_iter().zip(addons).map(beside).collect())
+    }
+
+    fn kind(&self, il: u64) -> usize {
+        let kinds = self.gguf.file.graphs.kinds(self.gguf.file.architecture());
+        kinds.get(il as usize).copied().unwrap_or_default()
+    }
+
+    fn copied(&self, on_host: OnHost) -> u64 {
+        let file = self.gguf.file;
+        let kinds = file.graphs.kinds(file.architecture());
+        let layers = on_host.layers.max(on_host.experts).min(kinds.len() as u64) as usize;
+        let firsts = kinds[..layers].iter().enumerate().filter(|(il, kind)| il == *kind).count();
+        let mut hasher = DefaultHasher::new();
+        (firsts, kinds.get(layers.wrapping_sub(1))).hash(&mut hasher);
+        (on_host.layers > kinds.len() as u64, file.sizes.distinct(on_host)).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn cache_layer(&self, il: u64) -> u64 {
+        let architecture = self.gguf.file.architecture();
+        match il < architecture.n_layers() {
+            true => graph::cache_layer(architecture, il as usize) as u64,
+            false => il,
+        }
+    }
+
+    fn least_computing(&self, has_output: bool) -> Interval<Bytes> {
+        self.by_layer().model.least_compute[usize::from(has_output)]
+    }
+
+    fn load_of(&self, share: &Share, on_host: OnHost, beside: Beside) -> Load {
+        let ByLayer { model, lora } = self.by_layer();
+        let Some(compute) = &self.assumed else {
+            let values = lora.as_ref().map(|lora| lora.of(&share.layers, on_host.experts));
+            let adapters = values.map_or_else(Interval::default, |v| self.addons.lora_bytes(v));
+            return self.gguf.load_of(model, share, on_host, beside, adapters);
+        };
+        let mut load = self.gguf.load_of(model, share, on_host, beside, Interval::default());
+        let assumed = compute.devices.get(share.device).copied().unwrap_or_default();
+        load.used = load.used + assumed;
+        load
     }
 
     fn satisfies(&self, good: impl Fn(&Loads) -> bool, placement: &Placement) -> bool {
@@ -165,13 +247,7 @@ impl<'a> LlamaCppRun<'a> {
         let settings = with_speculation(file, addons, settings);
         let addons = LlamaCppAddons::new(file, addons, hardware)?;
         let memory = hardware.usable();
-        let estimator = PlacementEstimator {
-            gguf: &gguf,
-            addons: &addons,
-            settings: &settings,
-            states: gguf.states(&settings),
-            assumed: None,
-        };
+        let estimator = PlacementEstimator::new(&gguf, &addons, (scenario, &settings), None);
         let Solution { placement, reason } =
             solve(request(scenario, hardware), &file.sizes, &memory, &estimator);
         let placed = gguf.place(&placement);
@@ -242,16 +318,14 @@ impl Run for LlamaCppRun<'_> {
         let settings = self.settings(context, users);
         let assumed = match effort {
             Effort::Bound => Some(Compute::default()),
-            Effort::Assumed { context, users } => {
+            Effort::Assumed { context, users } | Effort::OnDevicesAssumed { context, users } => {
                 let bound = self.loads_lower_bound(context, users);
                 Some(Compute::of(&self.loads(context, users), &bound))
             }
             Effort::OnDevices | Effort::Quick | Effort::Thorough => None,
         };
-        let states = gguf.states(&settings);
-        let (on, with) = (&gguf, &addons);
-        let estimator =
-            PlacementEstimator { gguf: on, addons: with, settings: &settings, states, assumed };
+        let question = (self.scenario, &settings);
+        let estimator = PlacementEstimator::new(&gguf, &addons, question, assumed);
         let memory = gguf.hardware.usable();
         let request = request(self.scenario, gguf.hardware);
         let offload = if effort == Effort::Bound { Offload::Auto } else { request.offload };
@@ -338,5 +412,77 @@ impl Run for LlamaCppRun<'_> {
 
     fn max_users(&self) -> u64 {
         self.front_end.max_users
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::engine;
+    use crate::engine::model_files::File;
+    use crate::scenario::Engine;
+
+    /// A division is searched by sums over layers: they are what the placement has, but for rounding,
+    /// wherever the layers lie.
+    #[test]
+    fn a_device_s_load_is_the_sum_over_its_layers() {
+        let catalog = Catalog::bundled();
+        let queries = [
+            // Layers of one kind, of two by turns, without caches, with borrowed ones, with adapters
+            // and projectors, with quantised and host caches; on the host, and their experts.
+            "model=qwen2.5-7b-instruct&quant=Q4_K_M&lora=64*4",
+            "model=gemma-3-27b-it&quant=Q5_K_M&mmproj=on&kv=q8_0",
+            "model=gemma-3n-e4b-it&quant=Q8_0&users=3",
+            "model=granite-4.0-h-1b&quant=Q4_K_M&ctx=65536",
+            "model=nvidia-nemotron-3-super-120b-a12b-bf16&quant=IQ4_NL",
+            "model=qwen3-30b-a3b&quant=Q4_K_M&kv_offload=off",
+            "model=deepseek-v3.2&quant=Q4_K_M&users=2",
+        ];
+        for query in queries {
+            let (scenario, _) = Scenario::from_query(&format!("{query}&hw=rtx-4090,rtx-3060*2"));
+            let hardware = Hardware::resolve(catalog, &scenario, &scenario.machines[0]).unwrap();
+            let model = catalog.model(&scenario.models[0]).unwrap();
+            let quant = scenario.quants[0];
+            let files = engine::files(catalog, Engine::LlamaCpp, model, quant, &scenario).unwrap();
+            let File::Gguf(file) = &files.file else { panic!("{query} is no GGUF") };
+            let front_end = &engine::llama_cpp::LLAMA_SERVER;
+            let run = LlamaCppRun::new(front_end, file, &files.addons, &hardware, &scenario);
+            let run = run.unwrap();
+            let settings = run.settings(scenario.context, scenario.users);
+            let question = (&scenario, &settings);
+            let estimator = PlacementEstimator::new(&run.gguf, &run.addons, question, None);
+            let layers = run.n_layers();
+            for (counts, experts) in [
+                (vec![layers / 2, layers / 4, layers + 1 - layers / 2 - layers / 4], 0),
+                (vec![3, layers - 3, 1], layers / 3),
+                (vec![5, 0, layers / 3], 0),
+                (vec![layers + 1, 0, 0], 2),
+            ] {
+                let on_host = OnHost {
+                    layers: layers + 1 - counts.iter().sum::<u64>(),
+                    experts: experts.min(file.sizes.experts.len() as u64),
+                };
+                let placement = Placement {
+                    device_layers: counts.clone(),
+                    host_expert_layers: on_host.experts,
+                    ..Placement::default()
+                };
+                let (loads, beside) = estimator.loads_and_beside(&placement);
+                let mut start = on_host.layers;
+                for (device, count) in counts.iter().enumerate() {
+                    let layers = start..start + count;
+                    start = layers.end;
+                    let has_output = *count > 0 && start == run.n_layers() + 1;
+                    let share = Share { device, layers, has_output };
+                    let load = estimator.load_of(&share, on_host, beside[device]);
+                    let whole = loads.devices[device];
+                    let off = |bytes: fn(&Load) -> Bytes| bytes(&load).0.abs_diff(bytes(&whole).0);
+                    let most = off(|load| load.used.high).max(off(|load| load.used.low));
+                    let is_same = off(|load| load.used.expected) == 0 && most <= 4;
+                    assert!(is_same, "{query}: {share:?} of {counts:?}: {load:?} {whole:?}");
+                }
+            }
+        }
     }
 }

@@ -78,6 +78,13 @@ pub fn divides_tensors(architecture: &Architecture) -> bool {
 /// Bytes of the rows of `weight` on each device, with its layer on device `home`; `None` if it is
 /// not divided.
 pub(super) fn rows(weight: &Weight, shares: &[u64], home: usize) -> Option<Vec<Bytes>> {
+    // "For small weight matrices the active device can end up without any rows": then it has all.
+    rows_anywhere(weight, shares).filter(|parts| parts.get(home).is_some_and(|p| *p > Bytes::ZERO))
+}
+
+/// Bytes of the rows of `weight` on each device, with its layer on one that has any; `None` if it is
+/// not divided.
+pub(super) fn rows_anywhere(weight: &Weight, shares: &[u64]) -> Option<Vec<Bytes>> {
     let [row, n, depth] = weight.tensor.shape.0;
     if n <= 1 || depth > 1 || !is_multiplied(weight.tensor.role) {
         return None;
@@ -97,10 +104,6 @@ pub(super) fn rows(weight: &Weight, shares: &[u64], home: usize) -> Option<Vec<B
         };
         parts.push(high.max(low) - low);
         low = high.max(low);
-    }
-    // "For small weight matrices the active device can end up without any rows": then it has all.
-    if parts.get(home).is_none_or(|rows| *rows == 0) {
-        return None;
     }
     let bytes = |rows: &u64| match rows {
         0 => Bytes::ZERO,

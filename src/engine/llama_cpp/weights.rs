@@ -3,6 +3,8 @@
 //! Rules of `llama-model.cpp`, `llama-model-loader.cpp` and the CUDA backend's `get_alloc_size`,
 //! build b11434.
 
+use std::ops::Range;
+
 use super::gguf_tensor::{HOST_ALIGNMENT, Weight, padded};
 use super::graph_quirks::Family;
 use super::placement::{Placement, Split};
@@ -46,7 +48,7 @@ fn is_with_first_layer(architecture: &Architecture, role: Role) -> bool {
 }
 
 /// Whether `--n-cpu-moe`, which matches names, keeps the tensor on the host.
-fn is_with_experts(role: Role) -> bool {
+pub(super) fn is_with_experts(role: Role) -> bool {
     role.is_expert() || role == Role::FfnDownExpsScale
 }
 
@@ -282,6 +284,59 @@ impl WeightTotals {
         split
     }
 
+    /// The weights of each layer in devices' buffers, whose matrices are `divided`.
+    pub(super) fn by_layer(
+        &self,
+        architecture: &Architecture,
+        weights: &[Weight],
+        divided: &Division,
+    ) -> WeightsByLayer {
+        let everywhere = Placement::default();
+        let layers = architecture.layers.len();
+        let part = |(role, layer, bytes): (Role, Option<u64>, Bytes)| {
+            let il = everywhere.layer_of(architecture, role, layer)?;
+            Some((il, layer.is_some() && is_with_experts(role), bytes))
+        };
+        let sums = |parts: &mut dyn Iterator<Item = (Role, Option<u64>, Bytes)>| {
+            RunningSums::new(layers + 1, parts.filter_map(part))
+        };
+        let (rotary, n_layers) = (self.rotary_factors(), layers as u64);
+        let head = self.tied.as_ref().map(|table| table.with_role(Role::Output));
+        let Division::Rows(shares) = divided else {
+            let groups = self.groups.iter().filter(|group| !is_rotary_factors(group.role));
+            let groups = groups.map(|group| (group.role, group.layer, group.on_device));
+            let head = head.map(|head| (Role::Output, None, Bytes(head.on_device())));
+            let at_home = sums(&mut groups.chain(head));
+            let (divided, small) = (Vec::new(), Vec::new());
+            return WeightsByLayer { at_home, divided, small, rotary, layers: n_layers };
+        };
+        let family = Family::of(architecture);
+        let loaded = weights.iter().filter(|w| w.is_loaded(family)).chain(&head);
+        let loaded = loaded.filter(|w| !is_rotary_factors(w.tensor.role));
+        let none = || vec![Vec::new(); shares.len()];
+        let (mut whole, mut parts, mut small) = (Vec::new(), none(), none());
+        for weight in loaded {
+            let of = |bytes| (weight.tensor.role, weight.tensor.layer.map(u64::from), bytes);
+            let on_device = Bytes(weight.on_device());
+            match tensor_split::rows_anywhere(weight, shares) {
+                None => whole.push(of(on_device)),
+                Some(rows) if rows.contains(&Bytes::ZERO) => {
+                    let at_home = |rows| if rows == Bytes::ZERO { on_device } else { rows };
+                    let each = small.iter_mut().zip(rows);
+                    each.for_each(|(small, rows)| small.push(of(at_home(rows))));
+                }
+                Some(rows) => {
+                    let each = parts.iter_mut().zip(rows);
+                    each.for_each(|(parts, bytes)| parts.push(of(bytes)));
+                }
+            }
+        }
+        let at_home = sums(&mut whole.into_iter());
+        let each = |of: Vec<Vec<_>>| of.into_iter().map(|of| sums(&mut of.into_iter())).collect();
+        let (divided, small) = (each(parts), each(small));
+        WeightsByLayer { at_home, divided, small, rotary, layers: n_layers }
+    }
+
     /// Returns the weights in one place by type, like [`bytes_by_type`].
     pub fn bytes_by_type(
         &self,
@@ -326,6 +381,83 @@ impl WeightTotals {
         self.visit(architecture, placement, |_, group, _| all += group.bytes);
         let once = self.groups.iter().map(|group| group.bytes).sum();
         (once, all - once)
+    }
+}
+
+/// Sums over layers, of which the output layer is the last; those of routed experts apart.
+#[derive(Clone, Debug)]
+pub(super) struct RunningSums {
+    plain: Vec<Bytes>,
+    experts: Vec<Bytes>,
+}
+
+impl RunningSums {
+    /// Sums `parts`: the layer, whether it is of its experts, and the bytes.
+    pub(super) fn new(
+        layers: usize,
+        parts: impl IntoIterator<Item = (u64, bool, Bytes)>,
+    ) -> RunningSums {
+        let none = vec![Bytes::ZERO; layers + 1];
+        let mut sums = RunningSums { plain: none.clone(), experts: none };
+        for (il, is_expert, bytes) in parts {
+            let of = if is_expert { &mut sums.experts } else { &mut sums.plain };
+            if let Some(sum) = of.get_mut(il as usize + 1) {
+                *sum += bytes;
+            }
+        }
+        for of in [&mut sums.plain, &mut sums.experts] {
+            let mut upto = Bytes::ZERO;
+            for sum in of {
+                upto += *sum;
+                *sum = upto;
+            }
+        }
+        sums
+    }
+
+    /// The sum over `layers`, without the experts of the first `host_experts` layers.
+    pub(super) fn of(&self, layers: &Range<u64>, host_experts: u64) -> Bytes {
+        let between = |sums: &[Bytes], start: u64, end: u64| {
+            let upto = |il: u64| sums.get(il as usize).or(sums.last()).copied().unwrap_or_default();
+            upto(end) - upto(start)
+        };
+        let Range { start, end } = *layers;
+        between(&self.plain, start, end)
+            + between(&self.experts, start.max(host_experts).min(end), end)
+    }
+}
+
+/// The weights of each layer in devices' buffers.
+#[derive(Clone, Debug)]
+pub(super) struct WeightsByLayer {
+    /// What lies where the layer does.
+    at_home: RunningSums,
+    /// Of matrices divided by rows, the part of each device.
+    divided: Vec<RunningSums>,
+    /// Of those of which some device gets no row and has all where the layer is its own, what each
+    /// device has of its layers.
+    small: Vec<RunningSums>,
+    /// Bytes that each device with a repeating layer has.
+    rotary: Bytes,
+    layers: u64,
+}
+
+impl WeightsByLayer {
+    /// Bytes on device `i` with `layers`, where those from `first` on are on devices. Rows of small
+    /// matrices of other devices' layers are not counted.
+    pub(super) fn on_device(
+        &self,
+        i: usize,
+        layers: &Range<u64>,
+        (first, host_experts): (u64, u64),
+    ) -> Bytes {
+        let has_layer = layers.start < layers.end.min(self.layers);
+        let rotary = if has_layer { self.rotary } else { Bytes::ZERO };
+        let all = first..self.layers + 1;
+        let divided = self.divided.get(i).map(|rows| rows.of(&all, host_experts));
+        let small = self.small.get(i).map(|rows| rows.of(layers, host_experts));
+        let rows = divided.unwrap_or_default() + small.unwrap_or_default();
+        self.at_home.of(layers, host_experts) + rows + rotary
     }
 }
 

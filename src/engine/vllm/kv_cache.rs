@@ -28,8 +28,8 @@ const COMPRESSED_ALIGNMENT: u64 = 576;
 pub struct Settings {
     /// The type of a cached value: 16 bits, or FP8 with `--kv-cache-dtype fp8`.
     pub cache_type: CacheType,
-    /// `max_num_batched_tokens`; `None` for whole prompts.
-    pub batched: Option<u64>,
+    /// The tokens of a step.
+    pub batched: BatchedTokens,
     /// Tokens drafted at once in speculative decoding; 0 without it.
     pub speculative: u64,
     /// Pipeline stages, each of which has a batch of its own in flight.
@@ -332,9 +332,25 @@ fn tuples(depths: &[u64]) -> u64 {
     (least.max(1)..=most.max(least).max(1)).min_by_key(|size| empty(*size)).unwrap_or(1)
 }
 
-/// The tokens of a step: `max_num_batched_tokens`, or a prompt of `context` tokens.
-pub fn batched(max_num_batched_tokens: Option<u64>, context: u64) -> u64 {
-    max_num_batched_tokens.unwrap_or(context.max(2048))
+/// The tokens of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchedTokens {
+    /// `max_num_batched_tokens`.
+    Most(u64),
+    /// A whole prompt up to contexts of 32,768 tokens, and beyond them so many: the V0 engine's default.
+    /// Source: `engine/arg_utils.py`, before `create_engine_config`.
+    PromptOr(u64),
+}
+
+impl BatchedTokens {
+    /// The tokens of a step with contexts of so many tokens.
+    pub fn at(self, context: u64) -> u64 {
+        match self {
+            BatchedTokens::Most(tokens) => tokens,
+            BatchedTokens::PromptOr(tokens) if context > 32_768 => tokens,
+            BatchedTokens::PromptOr(_) => context.max(2048),
+        }
+    }
 }
 
 impl Settings {
@@ -342,7 +358,7 @@ impl Settings {
     /// cache most logs have one batch, those of 0.26 too.
     fn in_flight(&self, context: u64, compressed: bool) -> u64 {
         let batches = if compressed { 1 } else { self.release.batches_in_flight() };
-        batched(self.batched, context).saturating_mul(batches.max(self.stages))
+        self.batched.at(context).saturating_mul(batches.max(self.stages))
     }
 }
 
@@ -354,7 +370,7 @@ mod tests {
     fn settings(release: u16) -> Settings {
         Settings {
             cache_type: CacheType::F16,
-            batched: Some(8192),
+            batched: BatchedTokens::Most(8192),
             speculative: 0,
             cache_ranks: 1,
             stages: 1,
@@ -456,7 +472,7 @@ mod tests {
         caches.extend([layer(128, 0); 20]);
         caches.extend([layer(1, 0); 2]);
         let fp8 = |release| Settings { cache_type: CacheType::Fp8, ..settings(release) };
-        let whole_prompts = Settings { batched: Some(16_384), ..fp8(22) };
+        let whole_prompts = Settings { batched: BatchedTokens::Most(16_384), ..fp8(22) };
         let tuples = KvLayout::new(&caches, whole_prompts);
         assert_eq!((tuples.block_bytes().0, tuples.groups()), (1_051_776, 5));
         // 6.66 GiB are asked for 30,000 tokens; 5.44 GiB are said to be enough for 13,528.

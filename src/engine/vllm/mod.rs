@@ -6,8 +6,7 @@
 
 mod kv_cache;
 
-use kv_cache::batched;
-pub use kv_cache::{KvLayout, Settings as KvSettings};
+pub use kv_cache::{BatchedTokens, KvLayout, Settings as KvSettings};
 
 use std::ops::Range;
 
@@ -162,7 +161,7 @@ struct VllmRun<'a> {
     base: CheckpointBase<'a>,
     ranks: Ranks,
     default_sequences: u64,
-    batched: Option<u64>,
+    batched: BatchedTokens,
     utilisation: u64,
     release: Release,
     cache_type: CacheType,
@@ -187,9 +186,9 @@ impl<'a> VllmRun<'a> {
         }
         let cache_type = cache_type(scenario.kv, CACHE_TYPES)?;
         let release = Release::of(scenario);
-        let (default_sequences, default_batched) =
-            default_batch(&hardware.parts[0], release, scenario.context);
-        let batched = scenario.max_num_batched_tokens.or(default_batched);
+        let (default_sequences, default_batched) = default_batch(&hardware.parts[0], release);
+        let asked = scenario.max_num_batched_tokens.map(BatchedTokens::Most);
+        let batched = asked.unwrap_or(default_batched);
         let architecture = checkpoint.architecture();
         let addons = CheckpointAddons::new(&Vllm, base)?;
         let speculative = base.addons.proposed();
@@ -290,7 +289,7 @@ impl<'a> VllmRun<'a> {
     /// data rank.
     fn activations(&self, context: u64, users: u64) -> (Interval<Bytes>, Interval<Bytes>) {
         let batch = Batch {
-            tokens: batched(self.batched, context),
+            tokens: self.batched.at(context),
             sequences: self.sequences(users),
             ranks: self.ranks.tensor,
             release: self.release,
@@ -372,7 +371,7 @@ impl<'a> VllmRun<'a> {
             let activations = if last { sampling } else { silent };
             let activations =
                 Line::fitted(Term::Compute, activations, "max(prefill, sampler)", SOURCE).with(&[
-                    ("max_num_batched_tokens", batched(self.batched, context)),
+                    ("max_num_batched_tokens", self.batched.at(context)),
                     ("max_num_seqs", self.sequences(users)),
                 ]);
             let graphs = match self.release.budgets_graphs() {
@@ -434,22 +433,21 @@ fn cache_ranks(
     Err(refusal.set("dcp", alike))
 }
 
-/// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device, `None` of the V0
-/// engine, which computed a prompt in one step up to contexts of 32,768 tokens and longer ones in
-/// chunks. Source: `engine/arg_utils.py`, `get_batch_defaults`, before `create_engine_config`.
-fn default_batch(part: &InstalledDevice<'_>, release: Release, context: u64) -> (u64, Option<u64>) {
+/// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
+/// `engine/arg_utils.py`, `get_batch_defaults`.
+fn default_batch(part: &InstalledDevice<'_>, release: Release) -> (u64, BatchedTokens) {
     match release {
-        Release(..=6) => return (256, (context > 32_768).then_some(512)),
-        Release(7) => return (256, (context > 32_768).then_some(2048)),
+        Release(..=6) => return (256, BatchedTokens::PromptOr(512)),
+        Release(7) => return (256, BatchedTokens::PromptOr(2048)),
         _ => {}
     }
     let memory = part.capacity.0 / GIB;
     let device = part.device;
     let small = device.id.contains("a100") || device.compute_capability() == Some(121);
     match memory {
-        160.. => (1024, Some(16_384)),
-        70.. if !small => (1024, Some(8192)),
-        _ => (256, Some(2048)),
+        160.. => (1024, BatchedTokens::Most(16_384)),
+        70.. if !small => (1024, BatchedTokens::Most(8192)),
+        _ => (256, BatchedTokens::Most(2048)),
     }
 }
 
@@ -483,7 +481,7 @@ impl Run for VllmRun<'_> {
         Layout {
             parts: self.ranks.parts(self.base.n_layers()),
             cache: CacheTypes::both(self.cache_type),
-            microbatch: batched(self.batched, self.base.scenario.context),
+            microbatch: self.batched.at(self.base.scenario.context),
             copies: self.ranks.copies(),
             expert_sharing_ranks: self.ranks.expert_sharing_ranks(),
             cache_ranks: self.cache_ranks,
