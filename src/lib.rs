@@ -32,6 +32,7 @@ mod decimal;
 pub mod economy;
 pub mod engine;
 pub mod estimate;
+pub mod float;
 pub mod hardware;
 pub mod import;
 pub mod letters;

@@ -9,6 +9,7 @@ const ROOMS: &[&str] = &[
     "letters",
     "sort",
     "decimal",
+    "float",
     "units",
     "architecture",
     "quant",

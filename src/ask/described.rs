@@ -7,6 +7,7 @@ use super::models::ModelMention;
 use super::names::NAMES;
 use super::words::{Meaning, means};
 use crate::catalog::{Catalog, CustomDevice, ModelSize};
+use crate::float;
 
 /// Words between a size and what is said of it.
 const OF_ALL: &[&str] = &[
@@ -105,7 +106,7 @@ impl Reading<'_> {
         let token = self.token(at)?;
         match token.kind {
             Kind::Size => Some((token.text.strip_suffix('b')?.to_owned(), at + 1))
-                .filter(|(number, _)| number.parse::<f64>().is_ok()),
+                .filter(|(number, _)| float::parse(number).is_some()),
             Kind::Number => {
                 let unit = self.token(at + 1)?;
                 let is_unit = BILLIONS.contains(&unit.raw.as_str());

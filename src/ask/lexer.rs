@@ -2,6 +2,7 @@
 //! `rtx3090ti` is `rtx`, `3090`, `ti`. What is typed and the names of the catalogue are split alike.
 
 use super::words;
+use crate::float;
 use crate::letters::lowercase;
 
 /// What a token is.
@@ -45,7 +46,7 @@ impl Token {
     /// The number that it is.
     pub fn number(&self) -> Option<f64> {
         match self.kind {
-            Kind::Number => self.text.parse().ok(),
+            Kind::Number => float::parse(&self.text),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::names::NAMES;
 use super::{LONGEST, ask};
 use crate::catalog::{Catalog, Device, DeviceKind};
+use crate::float;
 use crate::scenario::{DeviceCount, Machine};
 
 /// The machine that a text describes.
@@ -286,7 +287,7 @@ fn system_profiler(text: &str) -> Vec<PastedDevice> {
         (found.trim() == key).then(|| value.trim().to_owned())
     };
     let all = |key: &str| text.lines().filter_map(|line| value(line, key)).collect::<Vec<_>>();
-    let memory = all("Memory").first().and_then(|memory| memory.split(' ').next()?.parse().ok());
+    let memory = all("Memory").first().and_then(|memory| float::parse(memory.split(' ').next()?));
     let chip = all("Chip").into_iter().next();
     let models = all("Chipset Model");
     let chip = chip.or_else(|| models.iter().find(|name| name.starts_with("Apple")).cloned());

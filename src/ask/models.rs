@@ -7,6 +7,7 @@ use super::names::{Names, OPTIONS, slips};
 use super::quantity::has_unit;
 use super::words::{self, Meaning, means};
 use crate::catalog::{Catalog, Model, ModelSize};
+use crate::float;
 use crate::sort;
 
 /// Words that a name has or lacks without being another model.
@@ -761,8 +762,8 @@ pub fn billions(size: &str) -> Option<f64> {
         _ => (size, 1.0),
     };
     let number = match digits.split_once('x') {
-        Some((many, each)) => many.parse::<f64>().ok()? * each.parse::<f64>().ok()?,
-        None => digits.parse().ok()?,
+        Some((many, each)) => float::parse(many)? * float::parse(each)?,
+        None => float::parse(digits)?,
     };
     (number > 0.0).then_some(number * scale)
 }

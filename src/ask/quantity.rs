@@ -8,6 +8,7 @@ use super::lexer::{Kind, Token};
 use super::names::{NAMES, OPTIONS};
 use super::words::{Meaning, means};
 use crate::catalog::{Device, DeviceKind};
+use crate::float;
 use crate::scenario::DeviceCount;
 use crate::sort;
 
@@ -57,7 +58,7 @@ impl Reading<'_> {
         let token = self.token(at)?;
         if token.kind == Kind::Size && token.text.ends_with('m') {
             return Some((
-                token.text.trim_end_matches('m').parse::<f64>().ok()? * 1_048_576.0,
+                float::parse(token.text.trim_end_matches('m'))? * 1_048_576.0,
                 true,
                 at + 1,
             ));

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::ParseError;
 use super::notation::{Notation, words};
+use crate::float;
 
 words! {
     /// What a model is made for.
@@ -92,11 +93,10 @@ impl Notation for Span {
         let malformed = || ParseError::malformed(Span::accepted());
         let end = |text: &str| match text.trim() {
             "" => Ok(None),
-            text if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
-                let number = text.parse::<f64>().ok().filter(|number| *number <= 1e9);
+            text => {
+                let number = float::parse(text).filter(|number| *number <= 1e9);
                 number.map(Some).ok_or_else(malformed)
             }
-            _ => Err(malformed()),
         };
         let (low, high) = text.split_once(['-', '–']).ok_or_else(malformed)?;
         let span = Span { low: end(low)?, high: end(high)? };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Bounds;
+use crate::float;
 
 /// What was measured. Values are thousandths: of a token a second, or of a millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -159,10 +160,7 @@ impl Reading {
 
 /// A positive decimal fraction, in thousandths, rounded to them.
 pub(crate) fn thousandths(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let plain = |b: u8| b.is_ascii_digit() || b == b'.';
-    let number: f64 = text.parse().ok().filter(|_| text.bytes().all(plain))?;
-    let n = (number * 1e3).round();
+    let n = (float::parse(text.trim())? * 1e3).round();
     (1.0..=COUNT.max as f64).contains(&n).then_some(n as u64)
 }
 

@@ -1,5 +1,6 @@
 //! Numbers as people type them.
 
+use headroom::float;
 use headroom::scenario::{Bounds, Unit};
 
 /// Why what was typed is not used.
@@ -72,10 +73,7 @@ pub fn parse_decimal(text: &str, (min, max): (f64, f64), grouped: bool) -> Resul
     let first = groups.next().unwrap_or_default();
     let groups = grouped && !matches!(first, "" | "0") && groups.all(|group| group.len() == 3);
     let digits = digits.replace(',', if groups { "" } else { "." });
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(Refusal::NotANumber);
-    }
-    let value: f64 = digits.parse().map_err(|_| Refusal::NotANumber)?;
+    let value = float::parse(&digits).ok_or(Refusal::NotANumber)?;
     let value = value / scale;
     if min <= value && value <= max { Ok(value) } else { Err(Refusal::OutOfRange) }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{OwnError, VERSION, plain_name, versioned};
 use crate::catalog::{Device, DeviceKind};
+use crate::float;
 
 /// What is known of a device that somebody has.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,9 +63,7 @@ impl CustomDevice {
         for pair in versioned(text)?.split(':').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('.').unwrap_or((pair, ""));
             let number = |(least, most): (f64, f64)| {
-                let is_plain = value.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-                let number = value.parse::<f64>().ok().filter(|_| is_plain);
-                let number = number.filter(|number| (least..=most).contains(number));
+                let number = float::parse(value).filter(|number| (least..=most).contains(number));
                 let accepted = || format!("a number from {least} to {most}");
                 number.ok_or_else(|| OwnError::new(key, value, accepted()))
             };

@@ -10,6 +10,7 @@ use super::{OwnError, OwnModel, Spread};
 use crate::architecture::config::Config;
 use crate::architecture::{Architecture, AttentionSpan, KvSource, Mixer};
 use crate::catalog::{Catalog, Model};
+use crate::float;
 use crate::sort;
 
 /// A number of parameters, and how many of them a token uses in a mixture of experts.
@@ -127,8 +128,7 @@ impl fmt::Display for ModelSize {
 /// Thousands of parameters of a number such as `0.6B`.
 fn thousands(text: &str) -> Option<u64> {
     let digits = text.strip_suffix(['M', 'B', 'T'])?;
-    let is_plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let number: f64 = digits.parse().ok().filter(|_| is_plain)?;
+    let number = float::parse(digits)?;
     let unit = match text.as_bytes().last()? {
         b'M' => 1e3,
         b'B' => 1e6,
@@ -358,7 +358,7 @@ fn active_share(c: &Config) -> f64 {
 /// Ratio of the parameters of a model to the size in its id: `qwen2.5-72b` has 72.7 billion.
 fn named_size(id: &str, total: f64) -> Option<f64> {
     let sizes = id.split(['-', '_']).filter_map(|word| {
-        let number: f64 = word.strip_suffix('b')?.parse().ok()?;
+        let number = float::parse(word.strip_suffix('b')?)?;
         Some(total / 1e9 / number)
     });
     sizes.into_iter().next().filter(|ratio| (0.7..1.4).contains(ratio))

@@ -1,6 +1,7 @@
 //! Decimal numbers.
 
 use super::{Codec, Control};
+use crate::float;
 use crate::scenario::query::{ParseError, ProblemKind};
 
 /// A decimal number from `min` to `max`.
@@ -39,11 +40,7 @@ impl Decimal {
             Some(digits) if self.kind == Kind::Share => (digits.trim_end(), true),
             _ => (text, false),
         };
-        let plain = |b: u8| b.is_ascii_digit() || b == b'.';
-        if digits.is_empty() || digits.len() > 32 || !digits.bytes().all(plain) {
-            return None;
-        }
-        let value: f64 = digits.parse().ok()?;
+        let value = float::parse(digits).filter(|_| digits.len() <= 32)?;
         Some(if percent { value / 100.0 } else { value })
     }
 }

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{Reading, Run, thousandths};
+use crate::float;
 
 /// The totals and times of a run of requests.
 #[derive(Default)]
@@ -108,7 +109,7 @@ impl<'a> Lines<'a> {
 
     /// Returns the number that follows a label.
     pub fn number(&self, label: &str) -> Option<f64> {
-        self.values(label).find_map(|value| value.parse().ok())
+        self.values(label).find_map(float::parse)
     }
 
     /// Whether a line has the label.
