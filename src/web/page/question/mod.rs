@@ -25,6 +25,7 @@ use leptos::prelude::*;
 
 use crate::entry::AxisEntry;
 use crate::page::app::reactive::{Show, memo};
+use crate::page::app::rest::WithRest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::controls::{Controls, MORE, More};
@@ -105,7 +106,9 @@ pub fn Question() -> impl IntoView {
                 <AnyOf axis=Axis::Quant />
             </Slot>
             <Slot name="more" label=settings text=settings quiet=changed>
-                <More />
+                <WithRest>
+                    <More />
+                </WithRest>
             </Slot>
         </section>
     }
