@@ -231,7 +231,7 @@ fn build_app(app: &RustApp, folder: &Path, config: &Config, purpose: Purpose) ->
     if let Some(list) = list {
         source.extend(read(&list)?);
         let rest = made.join(format!("{name}_rest.wasm"));
-        let mut divide = command(bindgen);
+        let mut divide = command(&bindgen);
         divide.arg("divide").arg(&compiled).arg(&wasm).arg(list);
         run(divide.arg(&wasm).arg(&rest))?;
         parts.push(rest);
@@ -246,6 +246,7 @@ fn build_app(app: &RustApp, folder: &Path, config: &Config, purpose: Purpose) ->
                 .arg(&whole)
                 .arg("--output")
                 .arg(part))?;
+            run(command(&bindgen).arg("order").arg(part).arg(part))?;
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod data;
 mod divide;
+mod order;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ const USAGE: &str = "\
 xtask-bindgen bind APP FOLDER      writes the app for browsers, and the script that starts it
 xtask-bindgen divide LINKED APP LIST FIRST REST
                                    writes the two parts of an app that was linked so
+xtask-bindgen order APP ORDERED    writes it with like functions beside each other
 xtask-bindgen mark APP MARKED      writes it so that it tells which functions it ran";
 
 fn main() -> Result<()> {
@@ -36,6 +38,7 @@ fn main() -> Result<()> {
             fs::write(first, parts.0)?;
             Ok(fs::write(rest, parts.1)?)
         }
+        (Some("order"), [app, ordered]) => Ok(fs::write(ordered, order::order(&read(app)?)?)?),
         (Some("mark"), [app, marked]) => Ok(fs::write(marked, divide::mark(&read(app)?)?)?),
         _ => bail!("{USAGE}"),
     }
