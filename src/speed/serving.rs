@@ -189,7 +189,10 @@ impl SpeedModel<'_> {
 
     /// Prefill rate of a prompt of `tokens` after `depth` earlier tokens, in tokens per second.
     pub fn prefill_tps(&self, tokens: f64, depth: f64) -> Interval<f64> {
-        let seconds = self.soc_request_s() + self.prefill(tokens, depth).total();
+        let prompt = self.prefill(tokens, depth).total();
+        // A few tokens are no slower than their steps.
+        let steps = prompt.max(tokens * self.step(1.0, depth).total());
+        let seconds = steps.min(self.soc_request_s() + prompt);
         around(tokens / seconds, self.prefill_rate_factor(tokens))
     }
 
