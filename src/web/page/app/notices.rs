@@ -17,7 +17,7 @@ use headroom::scenario::{Problem, ProblemKind, Scenario};
 pub fn Notices() -> impl IntoView {
     let state = use_state();
     let of_question = memo(move || state.notices_of_question());
-    let notices = memo(move || state.notices(of_question.get()));
+    let notices = Memo::new(move |before| state.notices(before, of_question.get()));
     let more = move || match notices.with(|(_, more)| *more) {
         0 => None,
         more => Some(tr!(state, notices.more, n = state.whole(more as u64))),

@@ -66,10 +66,18 @@ impl RowScheduler {
     /// Whether rows that are not on the screen are held back: while a slider moves the next step would
     /// take them anyway.
     pub fn hold(self, holds: bool) {
+        let held = self.holds.get_value();
         self.holds.set_value(holds);
         if !holds {
+            // What follows all rows waited, too.
+            self.frame.update_value(|frame| frame.more |= held);
             self.go_on();
         }
+    }
+
+    /// Whether rows that are not on the screen are held back.
+    pub fn waits(self) -> bool {
+        self.holds.get_value() && self.seen.with_value(|seen| !seen.is_empty())
     }
 
     /// Makes the caller read again once more rows can be answered.

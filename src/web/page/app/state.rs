@@ -123,7 +123,10 @@ impl State {
         let catalog = Catalog::bundled();
         let rows = Rows::new(catalog, scenario, outline);
         let layout = memo(move || outline.with(Layout::of));
-        let answer = memo(move || {
+        let answer = Memo::new(move |before: Option<&Option<Answer>>| {
+            if let Some(before) = before.filter(|_| rows.wait()) {
+                return *before;
+            }
             rows.with_shown(&outline.read(), layout.get(), |cells| {
                 let cells =
                     cells.iter().map(|(at, answer)| (*at, answer.and_then(|a| a.as_ref().ok())));
@@ -294,8 +297,15 @@ impl State {
     }
 
     /// What the reader should know: after `known` what the table shows. The first
-    /// [`MOST_NOTICES`] of it, and how much more there is.
-    pub fn notices(self, (mut notices, more): (Vec<Notice>, usize)) -> (Vec<Notice>, usize) {
+    /// [`MOST_NOTICES`] of it, and how much more there is; what it was `before` while rows wait.
+    pub fn notices(
+        self,
+        before: Option<&(Vec<Notice>, usize)>,
+        (mut notices, more): (Vec<Notice>, usize),
+    ) -> (Vec<Notice>, usize) {
+        if let Some(before) = before.filter(|_| self.rows.wait()) {
+            return before.clone();
+        }
         let scenario = self.outline.read();
         self.rows.with_shown(&scenario, self.layout.get(), |cells| {
             let refusals = cells.iter().filter_map(|(at, answer)| {
@@ -549,6 +559,13 @@ impl Rows {
                 }
             });
         }
+    }
+
+    /// Whether rows that are not on the screen are held back, so that what follows all of them may wait
+    /// for them; followed.
+    fn wait(self) -> bool {
+        self.follow();
+        self.pace.waits()
     }
 
     /// Reads all cells that the table shows, followed.
