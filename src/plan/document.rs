@@ -5,10 +5,19 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::words::Words;
-use super::{Body, DeviceFigures, Plan, PlanInput, Stage, is_told};
+use super::{Body, DeviceFigures, Plan, PlanInput, Stage};
 use crate::catalog::Catalog;
 use crate::engine::Shell;
-use crate::scenario::{Lang, Scenario};
+use crate::quality;
+use crate::report::Cell;
+use crate::scenario::{CacheTypes, Lang, Scenario};
+
+/// What `cell`, which has its cache in `kv`, loses in quality by its format and by that, a line for
+/// each figure; nothing of what loses nothing.
+pub fn quality_lines(catalog: &Catalog, kv: CacheTypes, cell: &Cell, lang: Lang) -> Vec<String> {
+    let quality = quality::of_cell(catalog, kv, cell);
+    quality.map(|quality| Words(lang).quality_lines(cell.quant, kv, &quality)).unwrap_or_default()
+}
 
 /// A plan as it is read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,10 +86,6 @@ impl Document {
             input.figures.engine.title()
         );
         let reasons: Vec<String> = plan.why.iter().map(|reason| words.reason(reason)).collect();
-        let quant = input.figures.quant.to_string();
-        let cache = format!("KV {}", scenario.kv);
-        let notes = [(&quant, &plan.quality.weights), (&cache, &plan.quality.cache)];
-        let told = notes.into_iter().filter(|(_, note)| is_told(note));
         let sections = plan.stages.iter().filter_map(|(stage, steps)| {
             // What keeps it running is of Linux.
             if *stage == Stage::Keep && shell == Shell::PowerShell {
@@ -105,7 +110,7 @@ impl Document {
             query: input.query.clone(),
             why: reasons.join(" "),
             why_title: words.why(),
-            quality: told.flat_map(|(subject, note)| words.note(subject, note)).collect(),
+            quality: words.quality_lines(input.figures.quant, scenario.kv, &plan.quality),
             quality_title: words.quality(),
             sections: sections.collect(),
         })

@@ -15,7 +15,7 @@ mod made;
 mod reasons;
 mod words;
 
-pub use document::{Document, DocumentSection, DocumentStep};
+pub use document::{Document, DocumentSection, DocumentStep, quality_lines};
 pub use export::{report_csv, report_json, report_markdown};
 pub use input::{DeviceFigures, Figures, Growth, Larger, PlanInput};
 pub use reasons::{Reason, reasons};
@@ -24,7 +24,7 @@ use crate::catalog::{Catalog, Model};
 use crate::engine::{CheckpointSource, Command, Launch, Shell, TextFile, gguf_file};
 use crate::quality;
 use crate::quant::{Mix, Quant};
-use crate::report::{Quality, QualityNote, Verdict};
+use crate::report::{Quality, Verdict};
 use crate::scenario::{Engine, Scenario};
 use engines::{Operations, operations};
 
@@ -284,11 +284,6 @@ fn check(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
     }
     steps.extend(engine.check(a));
     steps
-}
-
-/// Whether a note says that something is lost or that it is not known.
-fn is_told(note: &QualityNote) -> bool {
-    *note != QualityNote::Reference
 }
 
 /// The shell of that name.

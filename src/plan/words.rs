@@ -1,8 +1,9 @@
 //! The sentences of a plan in each language of the page.
 
 use super::{DeviceFigures, Figures, Growth, Larger, Reason, Stage, What};
-use crate::report::{QualityBasis, QualityFigure, QualityMetric, QualityNote};
-use crate::scenario::Lang;
+use crate::quant::Quant;
+use crate::report::{Quality, QualityBasis, QualityFigure, QualityMetric, QualityNote};
+use crate::scenario::{CacheTypes, Lang};
 use crate::speed::Bottleneck;
 use crate::units::{Bytes, Interval};
 
@@ -177,8 +178,15 @@ impl Words {
         }
     }
 
+    /// What weights in `quant` and a cache in `kv` lose, a line for each figure; nothing of a reference.
+    pub fn quality_lines(self, quant: Quant, kv: CacheTypes, quality: &Quality) -> Vec<String> {
+        let notes = [(quant.to_string(), &quality.weights), (format!("KV {kv}"), &quality.cache)];
+        let told = notes.iter().filter(|(_, note)| **note != QualityNote::Reference);
+        told.flat_map(|(subject, note)| self.note(subject, note)).collect()
+    }
+
     /// A note on quality, a line for each figure.
-    pub fn note(self, subject: &str, note: &QualityNote) -> Vec<String> {
+    fn note(self, subject: &str, note: &QualityNote) -> Vec<String> {
         match note {
             QualityNote::Reference => {
                 vec![text!(
@@ -236,6 +244,16 @@ impl Words {
                 self,
                 "of one model of its size and kind: {names}",
                 "у одной модели такого размера и вида: {names}"
+            ),
+            QualityBasis::OtherSize if n == 1 => text!(
+                self,
+                "of one model of its kind, of another size: {names}",
+                "у одной модели такого вида, но другого размера: {names}"
+            ),
+            QualityBasis::OtherSize => text!(
+                self,
+                "over {n} models of its kind, of another size: {names}",
+                "по моделям такого вида, но другого размера ({n}): {names}"
             ),
             QualityBasis::AnyModel if n == 1 => text!(
                 self,

@@ -84,6 +84,9 @@ pub fn of_weights(model: &Model, size: Size, quant: Quant, bits: f64) -> Quality
                 .flat_map(|ty| similar(place, Subject::Pure, ty, &format!("pure {ty}")))
                 .collect();
         }
+        if near.is_empty() && figures.is_empty() {
+            near = of_other_size(size, &name);
+        }
         figures.extend(near);
     }
     note(figures)
@@ -212,6 +215,21 @@ fn similar(
     METRICS.iter().filter_map(of_metric).map(figure).collect()
 }
 
+/// The ranges over models of that kind in the nearest size band that has any; of two as near in the one
+/// of smaller models, which lose more.
+fn of_other_size(size: Size, name: &str) -> Vec<QualityFigure> {
+    let (kind, own) = place(size);
+    let bands = FIGURES.dense_bands.len().max(FIGURES.moe_bands.len()) as u8;
+    let mut others: Vec<u8> = (0..=bands).filter(|band| *band != own).collect();
+    others.sort_by_key(|band| band.abs_diff(own));
+    let near = |band| similar(Some((kind, band)), Subject::Weights, name, name);
+    let mut figures = others.into_iter().map(near).find(|near| !near.is_empty()).unwrap_or_default();
+    for figure in &mut figures {
+        figure.basis = QualityBasis::OtherSize;
+    }
+    figures
+}
+
 /// The ranges over mixes of about `bits` bits per weight.
 fn of_bits(place: Option<(Kind, u8)>, bits: f64) -> Vec<QualityFigure> {
     let between = FIGURES.bits.windows(2).find(|pair| (pair[0]..pair[1]).contains(&bits));
@@ -273,6 +291,10 @@ mod tests {
         // A mixture of that size in a format of its bits only.
         let bits = figures(weights("deepseek-v3", "Q3_K_M", 3.9));
         assert_eq!(bits[0].format, "3.8 to 4.3 bits per weight");
+        // Of models as large nobody measured it.
+        let smaller = figures(weights("qwen2.5-72b-instruct", "Q8_0", 8.5));
+        assert_eq!(smaller[0].basis, QualityBasis::OtherSize);
+        assert!(smaller[0].value.high < 0.5 && smaller[0].models.len() >= 3, "{smaller:?}");
     }
 
     #[test]

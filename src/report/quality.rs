@@ -67,6 +67,8 @@ pub enum QualityBasis {
     Model,
     /// Those of models of its size band and kind, dense or with experts.
     Similar,
+    /// Those of models of its kind in the size band nearest to its own that has any.
+    OtherSize,
     /// Those of any models that were measured.
     AnyModel,
 }

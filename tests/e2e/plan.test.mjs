@@ -43,8 +43,22 @@ pageTest("follows the question, the language and the shell", {}, async (headroom
 pageTest("a step says what it costs in quality when it is looked at", {}, async (headroom) => {
   await headroom.open("?model=qwen3-32b&hw=rtx-4090&quant=Q8_0");
   await headroom.part("step").first().hover();
-  await headroom.part("step-note").first().waitFor();
-  assert.match(await headroom.words("step-note"), /perplexity|divergence|no published/u);
+  const note = headroom.part("step").getByTestId("quality-note").first();
+  await note.waitFor();
+  assert.match(await note.textContent(), /perplexity|divergence|no published/u);
+});
+
+pageTest("the open cell says what its format costs in quality", {}, async (headroom) => {
+  await headroom.open("?model=qwen3-32b&hw=rtx-4090&quant=Q4_K_M&cell=0.0.0");
+  const note = headroom.part("bill").getByTestId("quality-note");
+  await note.waitFor();
+  assert.match(await note.textContent(), /^Q4_K_M: .*perplexity/u);
+  await headroom.open("?model=qwen3-32b&hw=rtx-4090*4&quant=BF16&cell=0.0.0&kv=q4_0&lang=ru");
+  await headroom.page.getByTestId("quality-note").getByText("KV q4_0: ").waitFor();
+  await headroom.open("?model=qwen3-32b&hw=rtx-4090*4&quant=BF16&cell=0.0.0");
+  await headroom.part("bill").waitFor();
+  await headroom.page.locator("html[data-rest]").waitFor();
+  assert.equal(await headroom.part("bill").getByTestId("quality-note").count(), 0);
 });
 
 /** What a button saves: the name of the file and its bytes. */

@@ -9,7 +9,7 @@ use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, effect, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
-use crate::page::panels::plan::note::StepNote;
+use crate::page::widgets::quality_note::QualityNote;
 use headroom::report::{Cell, Verdict};
 use headroom::scenario::{Selected, SplitMode};
 use headroom::steps::{Change, Step, next_steps};
@@ -122,7 +122,10 @@ fn Offer(
     let (named, query) = (name.clone(), step.scenario.to_query());
     let cell = step.cell.clone();
     let gives = move || gives(state, &cell, is_good.get());
-    let noted = step.clone();
+    // What costs no quality has no note; one is made where a reader looks at steps.
+    let costs = |change: &Change| matches!(change, Change::Cache(_) | Change::Quant(_));
+    let noted = step.changes.iter().any(costs).then(|| (step.cell.clone(), step.scenario.kv));
+    let noted = Signal::derive(move || noted.clone().filter(|_| looked_at.get()));
     let apply = move |_| {
         let Some(at) = at.get_untracked() else { return };
         state.choose(|s| s.selected = Some(step.apply(s, at)));
@@ -139,7 +142,7 @@ fn Offer(
             >
                 <span class="step-name">{name}</span>
                 <span class="step-gives">{gives}</span>
-                <StepNote step=noted looked_at />
+                <QualityNote of=noted />
             </button>
         </li>
     }

@@ -16,6 +16,7 @@ use crate::page::panels::plan::PlanPanel;
 use crate::page::panels::serving::ServingPanel;
 use crate::page::panels::speed::SpeedSection;
 use crate::page::widgets::icons::VerdictIcon;
+use crate::page::widgets::quality_note::QualityNote;
 use headroom::report::{Cell, Verdict};
 use headroom::scenario::CellTab;
 
@@ -145,6 +146,7 @@ fn RowHeader(cell: Memo<Option<Cell>>) -> impl IntoView {
         let headroom = cell.with(|cell| cell.as_ref().map(|cell| cell.headroom_bytes))?;
         (verdict.get() == Some(Verdict::No)).then(|| state.amount(headroom))
     };
+    let lossy = Signal::derive(move || Some((cell.get()?, state.scenario.with(|s| s.kv))));
     let accuracy = move || {
         let engine = cell.with(|cell| cell.as_ref().map(|cell| cell.engine));
         Some(accuracy::of_cell(state, engine, false))
@@ -164,6 +166,7 @@ fn RowHeader(cell: Memo<Option<Cell>>) -> impl IntoView {
                     {words!(state, accuracy.link)}
                 </AccuracyLink>
             </p>
+            <p class="bill-under"><QualityNote of=lossy /></p>
             <p class="bill-verdict" data-verdict=move || verdict.get().map(text::verdict_key)>
                 {move || verdict.get().map(|verdict| view! { <VerdictIcon verdict /> })}
                 <span>{move || verdict.get().map(|v| text::verdict(state, v))}</span>

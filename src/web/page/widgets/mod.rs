@@ -4,5 +4,6 @@ pub mod chart;
 pub mod combobox;
 pub mod field;
 pub mod icons;
+pub mod quality_note;
 pub mod saves;
 pub mod term;

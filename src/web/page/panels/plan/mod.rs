@@ -1,6 +1,5 @@
 //! The plan of the open cell: how to get it, start it, check it, keep it and grow it.
 
-pub mod note;
 mod step;
 
 use gloo::timers::callback::Timeout;
