@@ -6,7 +6,7 @@ use super::command;
 use super::devices::DeviceMention;
 use super::drivers::{self, Chip};
 use super::lexer::{self, Kind, Token};
-use super::models::ModelMention;
+use super::models::{ModelMention, OTHERS};
 use super::names::{Entry, NAMES, Names};
 use super::quantity::{has_unit, trimmed};
 use super::quants::with_quants;
@@ -793,7 +793,21 @@ impl Reading<'_> {
             let before = at.checked_sub(1);
             let before = before.filter(|at| !is_number(at)).or_else(|| before?.checked_sub(1));
             let named = before.filter(|before| !self.is_read[*before] && !self.is_known(*before));
-            if let Some(named) = named.filter(|_| is_size && mention.note.is_none()) {
+            // light-r1, dolphin mixtral, mixtral dolphin: made of it, and another one.
+            let is_tune = |at: &usize| {
+                !self.is_read[*at] && OTHERS.contains(&self.tokens[*at].text.as_str())
+            };
+            let is_part = matches!(self.tokens[at].gap, ' ' | '-');
+            let joined = at.checked_sub(1).filter(|before| {
+                self.tokens[at].gap == '-' && named == Some(*before) && !self.is_owner(*before)
+            });
+            let is_joined = |next: &Token| matches!(next.gap, ' ' | '-');
+            let behind = Some(mention.tokens.end)
+                .filter(|behind| self.token(*behind).is_some_and(is_joined) && is_tune(behind));
+            let tune = joined.or(before.filter(|at| is_part && is_tune(at))).or(behind);
+            if let Some(named) = named.filter(|_| is_size).or(tune)
+                && mention.note.is_none()
+            {
                 mention.note = Some(format!("not in the catalogue: {}", self.tokens[named].raw));
             }
             // As good as GPT-4, which is not what is run.

@@ -98,8 +98,9 @@ const NEEDS_MORE: &[&str] = &[
 /// Of these, what nothing else is written as.
 const MEANS_NOTHING_ELSE: &[&str] = &["phi", "mamba", "falcon", "jais"];
 
-/// Names of what the catalogue has not, which are no slips in those that it has.
-const OTHERS: &[&str] = &[
+/// Names of what the catalogue has not, which are no slips in those that it has; by those of a
+/// fine-tune its base is named too, which is another model.
+pub const OTHERS: &[&str] = &[
     "llava",
     "claude",
     "gemini",
@@ -123,6 +124,73 @@ const OTHERS: &[&str] = &[
     "phixtral",
     "llada",
     "smolvlm",
+    "dolphin",
+    "openhermes",
+    "neuralhermes",
+    "deephermes",
+    "nous",
+    "airoboros",
+    "tulu",
+    "samantha",
+    "euryale",
+    "magnum",
+    "cydonia",
+    "rocinante",
+    "lumimaid",
+    "noromaid",
+    "fimbulvetr",
+    "stheno",
+    "lunaris",
+    "behemoth",
+    "anubis",
+    "miqu",
+    "goliath",
+    "xwin",
+    "mythomax",
+    "wizardlm",
+    "wizardcoder",
+    "wizardmath",
+    "openchat",
+    "starling",
+    "capybara",
+    "deepcoder",
+    "deepswe",
+    "openthinker",
+    "bespoke",
+    "elyza",
+    "swallow",
+    "sauerkraut",
+    "sauerkrautlm",
+    "athene",
+    "tess",
+    "smaug",
+    "eva",
+    "platypus",
+    "synthia",
+    "pygmalion",
+    "rombos",
+    "dracarys",
+    "reflection",
+    "cogito",
+    "skyfall",
+    "valkyrie",
+    "gutenberg",
+    "pantheon",
+    "violet",
+    "chatqa",
+    "meditron",
+    "biomistral",
+    "opencoder",
+    "arcee",
+    "virtuoso",
+    "shisa",
+    "nekomata",
+    "xlam",
+    "fusechat",
+    "nemomix",
+    "unslopnemo",
+    "mistoria",
+    "qwopus",
 ];
 
 /// Kinds of models that a family need not have, which no device and no sentence has.
@@ -222,6 +290,17 @@ impl Names {
         self.heads.word(&words::canonical(both.clone(), &both, false)).filter(|head| head.len() > 5)
     }
 
+    /// The family that is meant by a kind of it and a version alone: small 3.2.
+    fn implied_head(&self, kind: &Token, version: &Token) -> Option<&str> {
+        let is_kind = matches!(kind.text.as_str(), "small" | "medium" | "large");
+        let is_version = version.text.contains('.') && matches!(version.gap, ' ' | '-');
+        let family = self.heads.word("mistral").filter(|_| is_kind && is_version)?;
+        let of = self.model_words.get(family)?;
+        let both = self.model_words.get(&kind.text)?.iter().copied();
+        let both: Vec<usize> = both.filter(|at| of.binary_search(at).is_ok()).collect();
+        self.of_version(&both, version).map(|_| family)
+    }
+
     /// The model that is named from the token `at` on.
     pub fn model_at(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
         let first = &tokens[at];
@@ -231,8 +310,10 @@ impl Names {
         let start = if sized { at + 1 } else { at };
         let head = tokens.get(start).and_then(|token| self.head(token));
         let parted = head.is_none().then(|| self.parted_head(tokens, start)).flatten();
-        let behind = start + if parted.is_some() { 2 } else { 1 };
-        let Some(head) = head.or(parted) else {
+        let implied = tokens.get(start).filter(|_| head.is_none() && parted.is_none());
+        let implied = implied.and_then(|kind| self.implied_head(kind, tokens.get(start + 1)?));
+        let behind = start + usize::from(implied.is_none()) + usize::from(parted.is_some());
+        let Some(head) = head.or(parted).or(implied) else {
             // A family of which nothing was released: claude.
             let never = || self.never_at(tokens, at, start, start + 1);
             if tokens.get(start).is_some_and(|token| token.kind == Kind::Word)
@@ -374,6 +455,19 @@ impl Names {
                 options: self.nearest_sizes(found, &used, &missing),
                 note: Some(note),
             });
+        }
+        // devstral:24b, mistral-small:24b: of another version, as devstral-small-2, the tag says so.
+        let is_plain = |at: &usize| {
+            self.models[*at].words.windows(2).all(|pair| {
+                !KINDS.contains(&pair[0].text.as_str())
+                    || pair[1].kind != Kind::Number
+                    || pair[1].text.len() > 3
+                    || pair[1].text.starts_with('0')
+                    || used.iter().any(|used| used.text == pair[1].text)
+            })
+        };
+        if is_tag && found.iter().any(is_plain) {
+            found.retain(is_plain);
         }
         let options = self.chosen(found, &used);
         let note = version.map(|version| format!("no such version: {version}"));

@@ -458,7 +458,8 @@ impl Reading<'_> {
             self.part(mention, 1);
             return true;
         }
-        if let Some(mac) = self.mac_at(end, Some(gb)) {
+        let place = self.skip(end, &["ram", "озу", "на", "в", "on", "in", "a", "the"]);
+        if let Some(mac) = self.mac_at(place, Some(gb)) {
             return self.take_mac(mac);
         }
         let (mut is_ram, mut is_vram) = (false, false);
@@ -516,10 +517,16 @@ impl Reading<'_> {
             }
             stop += 1;
         }
-        // RAM 64 GB.
+        // RAM 64 GB, GPU memory 0.6/20.0 GB.
+        let is_used = self.tokens[self.at].gap == '/';
+        let before = self.at.checked_sub(if is_used { 2 } else { 1 });
         let said = |meaning| {
-            self.at.checked_sub(1).is_some_and(|before| {
-                self.means(before, meaning) && !matches!(self.tokens[self.at].gap, ',' | '+' | ';')
+            before.is_some_and(|before| {
+                let is_cards = before > 0
+                    && self.means(before, Meaning::Memory)
+                    && self.means(before - 1, Meaning::Card);
+                let is_said = self.means(before, meaning) || is_cards && meaning == Meaning::Vram;
+                is_said && !matches!(self.tokens[self.at].gap, ',' | '+' | ';')
             })
         };
         is_ram |= !is_vram && said(Meaning::Ram);

@@ -120,7 +120,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (
         Card,
         "gpu gpus card cards videocard graphics видеокарт* карт карта карте карту карты карточк* \
-        картах картами видюх* гпу видях* видео graphicscard accelerator ускорител*",
+        картах картами видюх* гпу видях* видео дискрет* graphicscard accelerator ускорител*",
     ),
     (
         Machine,
@@ -163,7 +163,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
     (
         Need,
-        "need needed needs take require required requires buy get нужн* надо требует* купить брать взять потребу* \
+        "need needed needs take require required requires buy get нужен нужн* надо требует* купить брать взять потребу* \
         собрать понадоб* нужно треб* minimum min минимум минимальн*",
     ),
     (
@@ -192,7 +192,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (
         Filler,
-        "hosting way latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
+        "dedicated выделенн* hosting way latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
         with w by and is are am be been was do does did doing can could will would should shall may \
         might if so then than but just only also too very any some all one im id ive ill dont \
         want wanna like please pls plz thanks hi hello hey guys anyone about around approx approximately \
@@ -250,7 +250,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("flash", "flesh flash"),
     ("air", "eyr eir"),
     ("small", "smol small smoll"),
-    ("large", "lardzh larg"),
+    ("large", "lardzh larg larzh ladzh"),
     ("exp", "eksp eksperimental"),
     ("lite", "layt"),
     ("distill", "distil distill distillyat"),
@@ -286,6 +286,10 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("claude", "klod"),
     ("gemini", "dzhemini dzheminay"),
     ("jetson", "dzhetson zhetson"),
+    ("thor", "tor"),
+    ("dolphin", "delfin dolfin"),
+    ("exaone", "ekzaon eksaon"),
+    ("medium", "medium midium"),
     ("raspberry", "raspberi rasberi rasberri rasberry razberi"),
     ("pi", "pay"),
     ("macbook", "makbuk makbook macbuk mbp mba"),
