@@ -95,10 +95,11 @@ const fn latin(letter: char) -> Option<&'static str> {
 
 /// Latin letters for the Cyrillic ones as they sound; in a word of both scripts the letters of the one
 /// that has fewer are those that they look like: кодеcтраль, qwеn.
-fn transliterate(raw: &str) -> String {
+pub fn transliterate(raw: &str) -> String {
     let all = raw.chars().filter(|letter| letter.is_alphabetic()).count();
     let ascii = raw.bytes().filter(u8::is_ascii_alphabetic).count();
-    let sounds = |letter: char| ['р', 'в', 'н', 'с', 'х'].into_iter().find(|c| alike(*c) == Some(letter));
+    let sounds =
+        |letter: char| ['р', 'в', 'н', 'с', 'х'].into_iter().find(|c| alike(*c) == Some(letter));
     let mut out = String::with_capacity(raw.len());
     for letter in raw.chars() {
         let letter = match 2 * ascii > all {
@@ -230,7 +231,11 @@ pub fn split(text: &str) -> Vec<Token> {
             || at(i).is_ascii_digit();
         let value = match kind {
             Kind::Number => value,
-            _ => match by_a_number(&raw).filter(|letter| numbers || *letter == "x") {
+            // H100 in Cyrillic letters, but gemma 3n too.
+            _ => match by_a_number(&raw)
+                .filter(|letter| numbers || *letter == "x")
+                .filter(|letter| *letter != "h" || at(i).is_ascii_digit())
+            {
                 Some(letter) => letter.to_owned(),
                 None => {
                     let raw = without_ending(&raw).unwrap_or(&raw);

@@ -1,5 +1,6 @@
 //! The models that a text names.
 
+use super::Lack;
 use super::described::size_of;
 use super::filters::narrowing;
 use super::lexer::{self, Kind, Token};
@@ -114,6 +115,9 @@ pub const OTHERS: &[&str] = &[
     "groq",
     "cerebras",
     "yandexgpt",
+    "ruadapt",
+    "ruadaptqwen",
+    "vihr",
     "saiga",
     "vikhr",
     "rugpt",
@@ -208,6 +212,7 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("devstral-small-1.1-24b", "devstral-small-2507"),
     ("magistral-small-1-24b", "magistral-small-2506"),
     ("magistral-small-1.1-24b", "magistral-small-2507"),
+    ("gigachat-3.1-lightning-10b", "gigachat3.1-10b-a1.8b-bf16"),
 ];
 
 /// What the name of another kind of a family costs: Devstral Small where Devstral was said.
@@ -239,7 +244,7 @@ pub struct ModelMention {
     /// The models that it can be, best first; one, if it is clear.
     pub options: Vec<&'static str>,
     /// Why there is no such model.
-    pub note: Option<String>,
+    pub note: Option<Lack>,
     /// The size that was told, where no model is named or none is what was named.
     pub size: Option<ModelSize>,
 }
@@ -292,9 +297,13 @@ impl Names {
 
     /// The family that is meant by a kind of it and a version alone: small 3.2.
     fn implied_head(&self, kind: &Token, version: &Token) -> Option<&str> {
-        let is_kind = matches!(kind.text.as_str(), "small" | "medium" | "large");
+        let family = match kind.text.as_str() {
+            "small" | "medium" | "large" => "mistral",
+            "air" => "glm",
+            _ => return None,
+        };
         let is_version = version.text.contains('.') && matches!(version.gap, ' ' | '-');
-        let family = self.heads.word("mistral").filter(|_| is_kind && is_version)?;
+        let family = self.heads.word(family).filter(|_| is_version)?;
         let of = self.model_words.get(family)?;
         let both = self.model_words.get(&kind.text)?.iter().copied();
         let both: Vec<usize> = both.filter(|at| of.binary_search(at).is_ok()).collect();
@@ -448,7 +457,7 @@ impl Names {
         }
         let tokens = at..next;
         if let Some(missing) = missing {
-            let note = format!("no such size: {}", missing.text);
+            let note = Lack::Size(missing.text.clone());
             return Some(ModelMention {
                 size: size_of(std::slice::from_ref(&missing)),
                 tokens,
@@ -470,8 +479,7 @@ impl Names {
             found.retain(is_plain);
         }
         let options = self.chosen(found, &used);
-        let note = version.map(|version| format!("no such version: {version}"));
-        let note = note.or(kind.map(|kind| format!("no such kind: {kind}")));
+        let note = version.map(Lack::Version).or(kind.map(Lack::Kind));
         Some(ModelMention { tokens, options, note, size: None })
     }
 
@@ -504,7 +512,8 @@ impl Names {
             |size: &str| with(size).map(|(both, word)| (both, Token { kind: Kind::Size, ..word }));
         let has_size = used.iter().any(|word| word.kind == Kind::Size);
         // `в` is no `v`.
-        let is_preposition = !token.is_glued && !token.raw.is_ascii() && token.text.len() < 2;
+        let is_preposition =
+            !token.is_glued && !token.raw.is_ascii() && token.text.len() < 2 && token.raw != "р";
         match token.kind {
             Kind::Quant => None,
             Kind::Word if is_preposition => None,
@@ -606,7 +615,7 @@ impl Names {
             sort::by_key(&mut options, |id| !has(id));
         }
         options.truncate(OPTIONS);
-        let note = format!("{} was never released: {}", never.name, never.why);
+        let note = Lack::NeverReleased { name: never.name.clone(), why: never.why.clone() };
         let size = size_of(&tokens[at..next]);
         Some(ModelMention { tokens: at..next, options, note: Some(note), size })
     }
