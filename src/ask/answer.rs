@@ -11,7 +11,7 @@ use super::names::NAMES;
 use super::pattern::layers_on_cpu;
 use super::quants::with_quants;
 use super::words::{Meaning, meanings, means};
-use super::{Asked, Choice, Understood};
+use super::{Asked, Choice, Lack, Understood};
 use crate::catalog::{Catalog, DeviceKind};
 use crate::quant::{Format, Quant};
 use crate::scenario::{Bounds, Engine, SETTINGS, Scenario, setting};
@@ -233,7 +233,7 @@ impl Reading<'_> {
         span: Range<usize>,
         key: &str,
         options: Vec<String>,
-        note: Option<String>,
+        note: Option<Lack>,
     ) {
         let choice =
             Choice { key: key.to_owned(), text: self.text[span.clone()].to_owned(), options, note };
@@ -327,7 +327,14 @@ impl Reading<'_> {
             // The fastest model is a model.
             let is_other = meaning == Speed
                 && narrowing(&self.tokens[at].raw).any(|narrowing| *narrowing == ("sort", "speed"));
-            !self.is_read.get(at).copied().unwrap_or(true) && self.means(at, meaning) && !is_other
+            // Model Name: MacBook Pro.
+            let is_label = meaning == Model
+                && (self.text[self.tokens[at].end..].starts_with(':')
+                    || self.token(at + 1).is_some_and(|next| next.is("name")));
+            !self.is_read.get(at).copied().unwrap_or(true)
+                && self.means(at, meaning)
+                && !is_other
+                && !is_label
         };
         let span = |from: usize, to: usize| self.span(from..to + 1);
         let mut found: Option<(&'static str, Range<usize>)> = None;
@@ -422,7 +429,14 @@ impl Reading<'_> {
             }
             (Some(which), _, Some(fit)) => Some((missing, span(which.min(fit), fit.max(which)))),
             // I need a model for code.
-            (None, Some(need), _) if !has_model && first(Model).is_some_and(|at| at > need) => {
+            (None, Some(need), _)
+                if !has_model
+                    && first(Model).is_some_and(|model| {
+                        // A machine for models is a machine.
+                        let first = first(Machine).filter(|at| (need..model).contains(at));
+                        model > need && first.is_none()
+                    }) =>
+            {
                 Some(("models", span(need, need)))
             }
             (None, Some(need), _) if has_model && !has_machine => {

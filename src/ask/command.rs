@@ -80,13 +80,21 @@ const FLAGS: &[(&str, Effect)] = &[
         "-ctkd --cache-type-k-draft --spec-draft-type-k -ctvd --cache-type-v-draft --spec-draft-type-v",
         Set("draft_kv"),
     ),
-    ("-fa --flash-attn OLLAMA_FLASH_ATTENTION LLAMA_ARG_FLASH_ATTN", Set("fa")),
+    (
+        "-fa --flash-attn --flashattention --flash-attention OLLAMA_FLASH_ATTENTION LLAMA_ARG_FLASH_ATTN",
+        Set("fa"),
+    ),
     ("-ub --ubatch-size", Set("ubatch")),
     ("-b --batch-size --batchsize", Set("batch")),
     ("-ngl --n-gpu-layers --gpu-layers --gpulayers LLAMA_ARG_N_GPU_LAYERS", GpuLayers),
     ("-ncmoe --n-cpu-moe --moecpu", ExpertLayers),
     ("-cmoe --cpu-moe", Experts),
     ("-ot --override-tensor", Tensors),
+    (
+        "-n --predict --n-predict --max-tokens --max-new-tokens --n-gen --output-len --random-output-len",
+        Set("output"),
+    ),
+    ("-p --n-prompt --input-len --random-input-len", Set("prompt")),
     ("--dtype", Type),
     (
         "-t --threads -tb --threads-batch --host --port --temp --top-p --top-k --min-p --seed \
@@ -122,7 +130,7 @@ const FLAGS: &[(&str, Effect)] = &[
     ("-ctxcp --ctx-checkpoints --swa-checkpoints", Set("checkpoints")),
     (
         "-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q \
-      -mu --model-url --load-format",
+      -mu --model-url --load-format --include",
         Name,
     ),
     (

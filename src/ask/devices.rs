@@ -57,6 +57,7 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("gmktec evo x2", "strix-halo-395"),
     ("evo x2", "strix-halo-395"),
     ("bosgame m5", "strix-halo-395"),
+    ("flow z13", "strix-halo-395"),
     ("beelink gtr9", "strix-halo-395"),
     ("project digits", "dgx-spark-gb10"),
     ("nvidia thor", "jetson-agx-thor-t5000"),
@@ -197,8 +198,10 @@ impl Names {
         while let Some(token) = tokens.get(end) {
             // Ryzen AI Max+ 395.
             let is_plus = token.gap == '+' && tokens[end - 1].is("max");
-            let is_drivers =
-                token.gap == ',' && tokens.get(end + 1).is_some_and(|unit| unit.text == "mib");
+            let is_drivers = token.gap == ','
+                && tokens
+                    .get(end + 1)
+                    .is_some_and(|unit| matches!(unit.text.as_str(), "mib" | "mb"));
             if matches!(token.gap, ',' | ';' | '+' | '\n' | '&') && !is_plus && !is_drivers {
                 break;
             }
@@ -336,9 +339,18 @@ impl Names {
             mention.options.truncate(1);
             return Some(mention);
         }
+        // 1650 laptop, where there is only the 1650 Ti's.
+        let is_used = |word: &str| used.iter().any(|used| used == word);
+        if is_used("laptop") && !is_used("ti") && device.id.contains("-ti-") {
+            mention.has_usual = false;
+            mention.options.truncate(1);
+        }
         // 5090 Ti, Xavier NX: another device, that is not in the catalogue.
         let is_variant = |token: &&Token| {
             VARIANTS.contains(&token.text.as_str()) && matches!(token.gap, ' ' | '-')
+                || device.kind == DeviceKind::Cpu
+                    && token.is_glued
+                    && matches!(token.text.as_str(), "h" | "hx" | "hs" | "hk" | "u" | "p" | "hq")
         };
         if tokens.get(end).filter(is_variant).is_some() {
             let memory = is_memory(tokens, end + 1).map_or(0, |_| 2);
@@ -499,10 +511,14 @@ impl Names {
     pub fn laptop(&self, mention: &DeviceMention) -> Option<DeviceMention> {
         let words =
             &self.devices.iter().find(|name| name.device.id == mention.options[0].id)?.words;
+        // Of the 5090 D the 5090.
+        let words: Vec<&str> =
+            words.iter().map(String::as_str).filter(|word| !matches!(*word, "d" | "2")).collect();
         let tokens = lexer::of_name(&format!("{} laptop", words.join(" ")));
         let mut found = self.device_at(&tokens, 0, None)?;
         found.options.retain(|device| {
             device.id.contains("laptop")
+                && (words.contains(&"ti") || !device.id.contains("-ti-"))
                 && mention.memory_gb.is_none_or(|gb| has_memory(device, gb))
         });
         found.has_usual |= found.options.len() == 1;

@@ -86,7 +86,8 @@ impl Names {
                 || token.kind == Kind::Code
                     && matches!(token.text.as_str(), "e5" | "v2" | "v3" | "v4")
                 || token.number().is_some_and(|number| {
-                    number < 20.0 || number % 1000.0 == 0.0 && number < 10_000.0
+                    number.fract() == 0.0
+                        && (number < 20.0 || number % 1000.0 == 0.0 && number < 10_000.0)
                 });
             if !is_part || end > at && matches!(token.gap, ',' | ';' | '+' | '\n') {
                 break;
@@ -95,7 +96,10 @@ impl Names {
         }
         // A processor, not a family: Core i7-13700.
         let goes_on = tokens.get(end).is_some_and(|next| {
-            next.kind == Kind::Number && next.text.len() > 2 && next.gap != '@'
+            next.kind == Kind::Number
+                && next.text.len() > 2
+                && !next.text.contains('.')
+                && next.gap != '@'
         });
         if goes_on {
             return None;

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::grammar::Reading;
+use super::grammar::{COUNTS, Reading};
 use super::lexer::Kind;
 use super::models::billions;
 use super::quantity::trimmed;
@@ -19,7 +19,7 @@ const NARROWING: &[(&str, &str, &str)] = &[
         "kind",
         "code",
         "coding code coder coders programming copilot autocomplete refactoring копилот* кодинг* код кода \
-        коду кодом кодить кодер* программирован* автодополнен* вайбкодинг* vibecoding",
+        коду кодом кодить кодер* программирован* автодополнен* вайбкодинг* vibecoding питон*",
     ),
     (
         "kind",
@@ -40,7 +40,7 @@ const NARROWING: &[(&str, &str, &str)] = &[
     (
         "sort",
         "release",
-        "newest latest recent freshest новейш* новую новая новые новый свежая свежую свежие свеж* последняя последнюю последние",
+        "newest latest recent freshest новейш* новую новая новые новый новых свежая свежую свежие свеж* последняя последнюю последние",
     ),
     ("sort", "speed", "fastest quickest быстрая быструю быстрые быстрейш* шустрая шуструю"),
     (
@@ -257,9 +257,20 @@ impl Reading<'_> {
             ("RUB", "rub rubles roubles руб рублей рубля р деревянных"),
         ];
         let at = self.at;
-        let Some(number) = self.token(at).and_then(|token| token.number()) else { return false };
+        // Two thousand, half a million.
+        let is_scale = self.means(at, Meaning::Million) && self.tokens[at].raw.chars().count() > 3;
+        let said = |word: &str| match word {
+            "полмиллиона" => Some(500_000.0),
+            "полтора" => Some(1.5),
+            _ if is_scale => Some(1.0),
+            _ => COUNTS.iter().find(|(count, _)| *count == word).map(|(_, count)| *count),
+        };
+        let (token, scale) = (&self.tokens[at], at + usize::from(!is_scale));
+        let is_scaled = self.means(scale, Meaning::Million) || self.means(scale, Meaning::Thousand);
+        let word = said(&token.raw).filter(|_| is_scaled || token.raw == "полмиллиона");
+        let Some(number) = token.number().or(word) else { return false };
         let sign = |c: Option<char>| SIGNS.iter().find(|(sign, _)| Some(*sign) == c);
-        let (mut value, mut end) = (number, at + 1);
+        let (mut value, mut end) = (number, at + usize::from(!is_scale));
         // 150 000
         let is_rest = |at: usize| {
             self.token(at).is_some_and(|next| {
@@ -277,6 +288,9 @@ impl Reading<'_> {
             value *= 1e6;
             end += 1;
         }
+        if end == at {
+            return false;
+        }
         let behind = self.text[self.tokens[end - 1].end..].trim_start().chars().next();
         let before = self.text[..self.tokens[at].start].trim_end().chars().next_back();
         let word = self.token(end).and_then(|next| {
@@ -286,6 +300,14 @@ impl Reading<'_> {
         let word = word.filter(|_| {
             self.tokens[end].raw.chars().count() > 1 || self.tokens[end].is_glued || value >= 1000.0
         });
+        // Of roubles 400 thousand.
+        let named = at.checked_sub(1).filter(|before| !self.is_read[*before]).and_then(|before| {
+            let raw = self.tokens[before].raw.as_str();
+            let of =
+                |words: &&str| raw.len() > 2 && words.split_whitespace().any(|word| word == raw);
+            CURRENCIES.iter().find(|(_, words)| of(words)).map(|(currency, _)| *currency)
+        });
+        let named = named.filter(|_| word.is_none());
         let between =
             ["of", "is", "до", "в", "up", "to", "около", "under", "around", "about", "мой"];
         let is_between = |at: &usize| between.contains(&self.tokens[*at].raw.as_str());
@@ -306,7 +328,8 @@ impl Reading<'_> {
             })
             && !(0..at).any(|before| self.means(before, Meaning::Context));
         let is_budget = said.is_some() || is_up_to;
-        let currency = sign(before).or(sign(behind)).map(|(_, currency)| *currency).or(word);
+        let currency =
+            sign(before).or(sign(behind)).map(|(_, currency)| *currency).or(word).or(named);
         if currency.is_none() && !is_budget || number <= 0.0 {
             return false;
         }
@@ -334,7 +357,7 @@ impl Reading<'_> {
         let is_russian = said
             .or(at.checked_sub(1).filter(|_| is_up_to))
             .is_some_and(|said| !self.tokens[said].raw.is_ascii());
-        if let Some(said) = said {
+        for said in said.into_iter().chain(named.and(at.checked_sub(1))) {
             self.is_read[said] = true;
         }
         let span = self.take(end);
@@ -405,6 +428,10 @@ impl Reading<'_> {
             return;
         }
         let typed = lowercase(self.text[part.text.clone()].trim());
+        // In Latin letters: а100.
+        let words = self.tokens.iter().filter(|token| part.text.contains(&token.start));
+        let words: Vec<&str> = words.map(|token| token.text.as_str()).collect();
+        let typed = if typed.is_ascii() { typed } else { words.join(" ") };
         let device = part.mention.options[0];
         let has_digit = |word: &&str| word.bytes().any(|b| b.is_ascii_digit());
         let first = typed.split_whitespace().find(has_digit).unwrap_or(&typed);

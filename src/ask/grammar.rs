@@ -6,12 +6,12 @@ use super::command;
 use super::devices::DeviceMention;
 use super::drivers::{self, Chip};
 use super::lexer::{self, Kind, Token};
-use super::models::ModelMention;
+use super::models::{ModelMention, OTHERS};
 use super::names::{Entry, NAMES, Names};
 use super::quantity::{has_unit, trimmed};
 use super::quants::with_quants;
 use super::words::{Meaning, means};
-use super::{Asked, Choice};
+use super::{Asked, Choice, Lack};
 use crate::catalog::DeviceKind;
 use crate::scenario::Engine;
 
@@ -100,6 +100,12 @@ pub const COUNTS: &[(&str, f64)] = &[
     ("пару", 2.0),
     ("паре", 2.0),
     ("двойке", 2.0),
+    ("двойной", 2.0),
+    ("двойная", 2.0),
+    ("двойные", 2.0),
+    ("dva", 2.0),
+    ("dve", 2.0),
+    ("dvuh", 2.0),
     ("три", 3.0),
     ("трех", 3.0),
     ("трёх", 3.0),
@@ -710,7 +716,9 @@ impl Reading<'_> {
             (Meaning::Users, value) if value > 4096.0 || is_scaled => return false,
             _ => {}
         }
-        if self.rate(end).is_some() {
+        // Users on 2 L40S.
+        let is_count = key == "users" && self.tokens[number].gap == ' ';
+        if self.rate(end).is_some() || is_count && self.device(number + 1, None).is_some() {
             return false;
         }
         if self.means(end, Meaning::Tokens) {
@@ -778,6 +786,13 @@ impl Reading<'_> {
             return true;
         }
         let model = NAMES.model_at(&self.tokens, at);
+        // mistralai_Magistral-Small-2507: whose it is.
+        let named = model.as_ref().map(|model| model.tokens.end).filter(|end| *end < at + 3);
+        let named = named.filter(|end| self.token(*end).is_some_and(|next| next.gap == '_'));
+        if let Some(end) = named.filter(|end| NAMES.model_at(&self.tokens, *end).is_some()) {
+            self.take(end);
+            return true;
+        }
         let device = self.device(at, None);
         let length = |tokens: &Range<usize>| tokens.end - tokens.start;
         let model = model.filter(|model| {
@@ -793,8 +808,21 @@ impl Reading<'_> {
             let before = at.checked_sub(1);
             let before = before.filter(|at| !is_number(at)).or_else(|| before?.checked_sub(1));
             let named = before.filter(|before| !self.is_read[*before] && !self.is_known(*before));
-            if let Some(named) = named.filter(|_| is_size && mention.note.is_none()) {
-                mention.note = Some(format!("not in the catalogue: {}", self.tokens[named].raw));
+            // light-r1, dolphin mixtral, mixtral dolphin: made of it, and another one.
+            let is_tune =
+                |at: &usize| !self.is_read[*at] && OTHERS.contains(&self.tokens[*at].text.as_str());
+            let is_part = matches!(self.tokens[at].gap, ' ' | '-');
+            let joined = at.checked_sub(1).filter(|before| {
+                self.tokens[at].gap == '-' && named == Some(*before) && !self.is_owner(*before)
+            });
+            let is_joined = |next: &Token| matches!(next.gap, ' ' | '-');
+            let behind = Some(mention.tokens.end)
+                .filter(|behind| self.token(*behind).is_some_and(is_joined) && is_tune(behind));
+            let tune = joined.or(before.filter(|at| is_part && is_tune(at))).or(behind);
+            if let Some(named) = named.filter(|_| is_size).or(tune)
+                && mention.note.is_none()
+            {
+                mention.note = Some(Lack::Model(self.tokens[named].raw.clone()));
             }
             // As good as GPT-4, which is not what is run.
             let is_measure = mention.note.is_some()
@@ -805,8 +833,23 @@ impl Reading<'_> {
                 )
                 || mention.note.is_some()
                     && self.token(mention.tokens.end).is_some_and(|next| {
-                        matches!(next.raw.as_str(), "level" | "class" | "quality" | "alternative")
+                        matches!(
+                            next.raw.as_str(),
+                            "level" | "class" | "quality" | "alternative" | "уровня" | "класса"
+                        )
                     });
+            // Nous Hermes 2 Mixtral: made of Mixtral.
+            let is_name = |last: &ModelMention| {
+                let between = last.tokens.end..at;
+                (last.options.len() > 1 || last.note.is_some())
+                    && is_part
+                    && between.len() < 2
+                    && between.clone().all(|at| is_number(&at))
+            };
+            if let Some((span, last, _)) = self.models.pop_if(|(_, last, _)| is_name(last)) {
+                mention.note = Some(Lack::Model(self.text[span].to_owned()));
+                mention.tokens.start = last.tokens.start;
+            }
             if is_measure {
                 self.take(mention.tokens.end);
             } else {

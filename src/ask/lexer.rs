@@ -93,15 +93,33 @@ const fn latin(letter: char) -> Option<&'static str> {
     })
 }
 
-fn transliterate(raw: &str) -> String {
+/// Latin letters for the Cyrillic ones as they sound; in a word of both scripts the letters of the one
+/// that has fewer are those that they look like: кодеcтраль, qwеn.
+pub fn transliterate(raw: &str) -> String {
+    let all = raw.chars().filter(|letter| letter.is_alphabetic()).count();
+    let ascii = raw.bytes().filter(u8::is_ascii_alphabetic).count();
+    let sounds =
+        |letter: char| ['р', 'в', 'н', 'с', 'х'].into_iter().find(|c| alike(*c) == Some(letter));
     let mut out = String::with_capacity(raw.len());
     for letter in raw.chars() {
+        let letter = match 2 * ascii > all {
+            _ if ascii == 0 || ascii == all => letter,
+            true => alike(letter).unwrap_or(letter),
+            false => sounds(letter).unwrap_or(letter),
+        };
         match latin(letter) {
             Some(letters) => out.push_str(letters),
             None => out.push(letter),
         }
     }
     out
+}
+
+/// A name in Latin letters without its Russian ending: qwenом, macа.
+fn without_ending(raw: &str) -> Option<&str> {
+    let stem = raw.trim_end_matches(|letter| latin(letter).is_some());
+    let ending = raw[stem.len()..].chars().count();
+    (stem.len() > 2 && stem.is_ascii() && (1..4).contains(&ending)).then_some(stem)
 }
 
 /// A letter of a script that is written without spaces.
@@ -213,11 +231,16 @@ pub fn split(text: &str) -> Vec<Token> {
             || at(i).is_ascii_digit();
         let value = match kind {
             Kind::Number => value,
-            _ => match by_a_number(&raw).filter(|letter| numbers || *letter == "x") {
+            // H100 in Cyrillic letters, but gemma 3n too.
+            _ => match by_a_number(&raw)
+                .filter(|letter| numbers || *letter == "x")
+                .filter(|letter| *letter != "h" || at(i).is_ascii_digit())
+            {
                 Some(letter) => letter.to_owned(),
                 None => {
+                    let raw = without_ending(&raw).unwrap_or(&raw);
                     let is_cyrillic = raw.chars().any(|c| latin(c).is_some());
-                    words::canonical(transliterate(&raw), &raw, is_cyrillic)
+                    words::canonical(transliterate(raw), raw, is_cyrillic)
                 }
             },
         };
@@ -255,6 +278,10 @@ pub fn join(parts: Vec<Token>) -> Vec<Token> {
     out
 }
 
+fn is_glued_number(token: Option<&Token>) -> bool {
+    token.is_some_and(|token| token.is_glued && token.kind == Kind::Number)
+}
+
 fn joined(parts: &[Token], i: usize) -> (Kind, usize) {
     let glued = |n: usize| parts.get(i + n).filter(|part| part.is_glued);
     let is_word = |n: usize, words: &[&str]| {
@@ -270,6 +297,8 @@ fn joined(parts: &[Token], i: usize) -> (Kind, usize) {
             let next = parts.get(i + 1).filter(|next| matches!(next.gap, ' ' | '-'));
             // A used one: 3090 б/у.
             let next = next.filter(|_| parts.get(i + 2).is_none_or(|then| then.raw != "у"));
+            // Eight of B300.
+            let next = next.filter(|_| !is_glued_number(parts.get(i + 2)));
             match next.is_some_and(|next| next.is("b") || next.is("billion")) {
                 true => (Kind::Size, 2),
                 false => (Kind::Number, 1),

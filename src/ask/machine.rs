@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::Lack;
 use super::devices::{DeviceMention, is_bin};
 use super::grammar::{Added, COUNTS, Part, PendingMemory, Reading};
 use super::lexer::{Kind, Token};
@@ -104,6 +105,20 @@ impl Reading<'_> {
             // The 13th generation is no thirteenth.
             is_near && mention.options[0].kind != DeviceKind::Cpu
         });
+        // Two 4060 Ti: is a third worth it?
+        let is_verb = at.checked_sub(1).is_some_and(|before| {
+            ["добав", "купить", "докуп", "взять", "add"]
+                .iter()
+                .any(|verb| self.tokens[before].raw.starts_with(verb))
+        });
+        if let (Added::To(nth), None, true, [.., last]) =
+            (added, &mention, is_verb, self.parts.as_mut_slice())
+            && last.count < nth
+        {
+            last.count = nth;
+            self.take(at + 1);
+            return true;
+        }
         let Some(mention) = mention else { return false };
         let known = self.parts.len();
         self.is_read[at..next].fill(true);
@@ -215,7 +230,14 @@ impl Reading<'_> {
                 self.means(before, Meaning::Ram) || told == Some(self.tokens[before].end)
             });
             if self.means(end, Meaning::Ram) || is_said {
-                let end = if is_said { end } else { end + 1 };
+                let rate = self.transfers_at(end);
+                let end = match rate {
+                    Some((transfers, behind)) => {
+                        self.transfers = Some((self.span(end..behind), transfers));
+                        behind
+                    }
+                    None => end + usize::from(!is_said),
+                };
                 self.set(end, "ram", format!("{}GiB", trimmed(gb * f64::from(count))));
                 return true;
             }
@@ -290,7 +312,11 @@ impl Reading<'_> {
         let number = number.or_else(|| {
             let word = &self.token(end)?.raw;
             let (_, number) = COUNTS.iter().find(|(known, _)| known == word)?;
-            is_pieces(end + 1).then_some(*number)
+            // 3090 две штуки; RTX 8000 две, ...
+            let is_last =
+                self.token(end + 1).is_none_or(|next| matches!(next.gap, ',' | ';' | '?'));
+            let is_counted = is_pieces(end + 1) || is_last && self.tokens[end].gap == ' ';
+            is_counted.then_some(*number)
         });
         let number = number.filter(|n| n.fract() == 0.0 && (1.0..=128.0).contains(n));
         if let Some(number) = number {
@@ -299,7 +325,8 @@ impl Reading<'_> {
             let then_device = times
                 && !self.tokens[at].is_glued
                 && (self.device(at, None).is_some() || has_unit(&self.tokens, at));
-            if !then_device && (times || self.tokens[at].gap == '*' || is_pieces) {
+            let is_word = self.tokens[at].kind == Kind::Word;
+            if !then_device && (times || self.tokens[at].gap == '*' || is_pieces || is_word) {
                 count = number as u32;
                 end = at + 1 + usize::from(is_pieces);
             }
@@ -325,7 +352,8 @@ impl Reading<'_> {
         });
         // [Radeon RX 7900 XT/7900 XTX]: a chip, of which these are made; 3090/4090 are two.
         let between = self.parts.last().map(|part| part.text.end..self.tokens[self.at].start);
-        let is_slash = between.and_then(|gap| self.text.get(gap)).is_some_and(|gap| gap == "/");
+        let is_slash =
+            between.clone().and_then(|gap| self.text.get(gap)).is_some_and(|gap| gap == "/");
         let before = &self.text[..self.tokens[self.at].start];
         let is_inside = before.rfind('[') > before.rfind(']');
         let text = self.take(end);
@@ -340,7 +368,16 @@ impl Reading<'_> {
             }
             return;
         }
-        let is_alternative = is_alternative || is_slash;
+        // It runs on a 4090. Would a 5090 be faster?
+        let is_asked = between
+            .as_ref()
+            .and_then(|gap| self.text.get(gap.clone()))
+            .is_some_and(|gap| [". ", "? ", "! ", ", а на "].iter().any(|end| gap.contains(end)));
+        let is_apart = is_asked
+            && number.is_none()
+            && device.kind != DeviceKind::Cpu
+            && self.parts.last().is_some_and(|last| !last.is_cpu());
+        let is_alternative = is_alternative || is_slash || is_apart;
         self.parts.push(Part { text, count, number, mention, is_alternative, added: None });
     }
 
@@ -489,8 +526,35 @@ impl Reading<'_> {
 
     pub(super) fn name_machines(&mut self) -> bool {
         self.add_up();
-        let parts = std::mem::take(&mut self.parts);
-        let cards = self.cards.take();
+        // MacBook Pro, chip M4 Max; 4x L4 g6.12xlarge.
+        let mut parts = std::mem::take(&mut self.parts);
+        self.macs.retain(|(_, options)| {
+            let is_it = |part: &Part| options.contains(&part.mention.options[0].id);
+            options.len() < 2 || !parts.iter().any(is_it)
+        });
+        // Ryzen AI Max+ 395 w/ Radeon 8060S: one machine by both of its names.
+        let mut last: Option<String> = None;
+        parts.retain(|part| {
+            let device = part.mention.options[0];
+            let is_again = last.as_ref() == Some(&device.id)
+                && device.kind == DeviceKind::Unified
+                && part.mention.memory_gb.is_none()
+                && part.count == 1
+                && !part.is_alternative;
+            last = Some(device.id.clone());
+            !is_again
+        });
+        for (_, options) in &self.macs {
+            let [only] = options.as_slice() else { continue };
+            let Some(instance) = Catalog::bundled().instance(only) else { continue };
+            let is_its = |part: &Part| {
+                part.count == instance.count && part.mention.options[0].id == instance.device
+            };
+            parts.retain(|part| !is_its(part));
+        }
+        // Two cards, a 3090 and a 3060.
+        let gpus = parts.iter().filter(|part| !part.is_cpu()).count();
+        let cards = self.cards.take().filter(|(_, cards)| gpus < 2 || *cards as usize != gpus);
         let has_gpu = parts.iter().any(|part| part.mention.options[0].kind != DeviceKind::Cpu);
         let (mut machines, mut spans): (Vec<Vec<DeviceCount>>, Vec<Range<usize>>) =
             (Vec::new(), Vec::new());
@@ -503,16 +567,26 @@ impl Reading<'_> {
             parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);
         let mut unified_gb = unified.and_then(|part| part.mention.memory_gb);
         let mut left = Vec::new();
-        // 2x 3090, 48 GB: the memory of both.
+        let is_laptop = self.is_laptop();
+        // 2x 3090, 48 GB: the memory of both; 6700 XT, 12 GB: its own.
         let all_gb = parts.iter().map(|part| {
             let count = part.count.max(cards.as_ref().map_or(1, |(_, cards)| *cards));
-            Some(f64::from(count) * part.mention.options[0].memory_gb?)
+            let laptop = NAMES.laptop(&part.mention).filter(|_| is_laptop);
+            let mention = laptop.as_ref().unwrap_or(&part.mention);
+            Some(f64::from(count) * mention.options[0].memory_gb?)
         });
-        let all_gb = all_gb
-            .sum::<Option<f64>>()
-            .filter(|_| has_gpu && (parts.len() > 1 || parts.iter().any(|part| part.count > 1)));
+        let is_several = parts.len() > 1 || parts.iter().any(|part| part.count > 1);
+        let all_gb = all_gb.sum::<Option<f64>>().filter(|_| has_gpu);
+        let is_told = parts.iter().any(|part| part.mention.memory_gb.is_some());
         for memory in pending {
-            if all_gb.is_some_and(|gb| (gb - memory.gb).abs() < 0.5) {
+            let at = self.tokens.iter().position(|token| token.start == memory.text.start);
+            let joins = ["и", "and", "with", "с", "plus", "плюс", "w"];
+            let is_added = at.is_some_and(|at| {
+                let before = at.checked_sub(1).map_or("", |before| &self.tokens[before].raw);
+                self.tokens[at].gap == '+' || joins.contains(&before)
+            });
+            let is_own = is_several || unified.is_none() && !is_told && !is_added;
+            if is_own && all_gb.is_some_and(|gb| (gb - memory.gb).abs() < 0.5) {
                 continue;
             }
             let fits = unified.filter(|_| unified_gb.is_none()).is_some_and(|part| {
@@ -523,7 +597,6 @@ impl Reading<'_> {
             });
             if fits { unified_gb = Some(memory.gb) } else { left.push(memory) }
         }
-        let is_laptop = self.is_laptop();
         for (place, mut part) in parts.into_iter().enumerate() {
             if let Some(mention) = is_laptop.then(|| NAMES.laptop(&part.mention)).flatten() {
                 part.mention = mention;
@@ -552,8 +625,7 @@ impl Reading<'_> {
                 (a / b.max(1.0) - 1.0).abs() > 0.2
             });
             let mut choices: Vec<String> = Vec::new();
-            let note = (options.len() == 1 && !part.mention.has_usual)
-                .then(|| "not in the catalogue; this is the nearest".to_owned());
+            let note = (options.len() == 1 && !part.mention.has_usual).then_some(Lack::Device);
             if options.len() > 1 && (differs || !part.mention.has_usual) || note.is_some() {
                 choices = options.iter().map(|device| written(device, gb).to_string()).collect();
             } else if gb.is_none() && first.memory_options_gb.len() > 1 {
@@ -633,7 +705,8 @@ impl Reading<'_> {
             if is_ram && memory.gb < 2.0 {
                 self.unused.push(memory.text);
             } else if is_ram || is_hosts(memory.gb) {
-                self.understood.push((memory.text, "ram", format!("{}GiB", trimmed(memory.gb))));
+                // Of 32 GB systems tell 31.9.
+                self.understood.push((memory.text, "ram", format!("{:.0}GiB", memory.gb.round())));
             } else {
                 vram.push(memory);
             }
@@ -747,7 +820,7 @@ impl Reading<'_> {
             |device: &&Device| DeviceCount { count, ..DeviceCount::one(&device.id) }.to_string();
         let options: Vec<String> = devices.iter().map(written).take(OPTIONS + 4).collect();
         if options.is_empty() {
-            self.choose(memory.text, "hw", options, Some("no card has so much memory".to_owned()));
+            self.choose(memory.text, "hw", options, Some(Lack::Memory));
             return false;
         }
         self.choose(memory.text, "hw", options, None);

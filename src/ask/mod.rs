@@ -82,7 +82,32 @@ pub struct Choice {
     pub options: Vec<String>,
     /// Why there is no value that is just what was typed, such as a model that was never released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
+    pub note: Option<Lack>,
+}
+
+/// What the catalogue lacks of what was typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lack {
+    /// A model that goes by this word, such as a fine-tune of one that it has.
+    Model(String),
+    /// A model of the family with this size.
+    Size(String),
+    /// A model of the family with this version.
+    Version(String),
+    /// A model of the family of this kind, such as `omni`.
+    Kind(String),
+    /// Anything: no such model was released.
+    NeverReleased {
+        /// The model's name.
+        name: String,
+        /// The reason, in English.
+        why: String,
+    },
+    /// The device: what is offered is the nearest.
+    Device,
+    /// A device with so much memory.
+    Memory,
 }
 
 /// The most of a text that is read, in bytes.

@@ -1,5 +1,6 @@
 //! The models that a text names.
 
+use super::Lack;
 use super::described::size_of;
 use super::filters::narrowing;
 use super::lexer::{self, Kind, Token};
@@ -98,8 +99,9 @@ const NEEDS_MORE: &[&str] = &[
 /// Of these, what nothing else is written as.
 const MEANS_NOTHING_ELSE: &[&str] = &["phi", "mamba", "falcon", "jais"];
 
-/// Names of what the catalogue has not, which are no slips in those that it has.
-const OTHERS: &[&str] = &[
+/// Names of what the catalogue has not, which are no slips in those that it has; by those of a
+/// fine-tune its base is named too, which is another model.
+pub const OTHERS: &[&str] = &[
     "llava",
     "claude",
     "gemini",
@@ -113,6 +115,9 @@ const OTHERS: &[&str] = &[
     "groq",
     "cerebras",
     "yandexgpt",
+    "ruadapt",
+    "ruadaptqwen",
+    "vihr",
     "saiga",
     "vikhr",
     "rugpt",
@@ -123,6 +128,73 @@ const OTHERS: &[&str] = &[
     "phixtral",
     "llada",
     "smolvlm",
+    "dolphin",
+    "openhermes",
+    "neuralhermes",
+    "deephermes",
+    "nous",
+    "airoboros",
+    "tulu",
+    "samantha",
+    "euryale",
+    "magnum",
+    "cydonia",
+    "rocinante",
+    "lumimaid",
+    "noromaid",
+    "fimbulvetr",
+    "stheno",
+    "lunaris",
+    "behemoth",
+    "anubis",
+    "miqu",
+    "goliath",
+    "xwin",
+    "mythomax",
+    "wizardlm",
+    "wizardcoder",
+    "wizardmath",
+    "openchat",
+    "starling",
+    "capybara",
+    "deepcoder",
+    "deepswe",
+    "openthinker",
+    "bespoke",
+    "elyza",
+    "swallow",
+    "sauerkraut",
+    "sauerkrautlm",
+    "athene",
+    "tess",
+    "smaug",
+    "eva",
+    "platypus",
+    "synthia",
+    "pygmalion",
+    "rombos",
+    "dracarys",
+    "reflection",
+    "cogito",
+    "skyfall",
+    "valkyrie",
+    "gutenberg",
+    "pantheon",
+    "violet",
+    "chatqa",
+    "meditron",
+    "biomistral",
+    "opencoder",
+    "arcee",
+    "virtuoso",
+    "shisa",
+    "nekomata",
+    "xlam",
+    "fusechat",
+    "nemomix",
+    "unslopnemo",
+    "mistoria",
+    "qwopus",
 ];
 
 /// Kinds of models that a family need not have, which no device and no sentence has.
@@ -140,6 +212,7 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("devstral-small-1.1-24b", "devstral-small-2507"),
     ("magistral-small-1-24b", "magistral-small-2506"),
     ("magistral-small-1.1-24b", "magistral-small-2507"),
+    ("gigachat-3.1-lightning-10b", "gigachat3.1-10b-a1.8b-bf16"),
 ];
 
 /// What the name of another kind of a family costs: Devstral Small where Devstral was said.
@@ -171,7 +244,7 @@ pub struct ModelMention {
     /// The models that it can be, best first; one, if it is clear.
     pub options: Vec<&'static str>,
     /// Why there is no such model.
-    pub note: Option<String>,
+    pub note: Option<Lack>,
     /// The size that was told, where no model is named or none is what was named.
     pub size: Option<ModelSize>,
 }
@@ -222,6 +295,21 @@ impl Names {
         self.heads.word(&words::canonical(both.clone(), &both, false)).filter(|head| head.len() > 5)
     }
 
+    /// The family that is meant by a kind of it and a version alone: small 3.2.
+    fn implied_head(&self, kind: &Token, version: &Token) -> Option<&str> {
+        let family = match kind.text.as_str() {
+            "small" | "medium" | "large" => "mistral",
+            "air" => "glm",
+            _ => return None,
+        };
+        let is_version = version.text.contains('.') && matches!(version.gap, ' ' | '-');
+        let family = self.heads.word(family).filter(|_| is_version)?;
+        let of = self.model_words.get(family)?;
+        let both = self.model_words.get(&kind.text)?.iter().copied();
+        let both: Vec<usize> = both.filter(|at| of.binary_search(at).is_ok()).collect();
+        self.of_version(&both, version).map(|_| family)
+    }
+
     /// The model that is named from the token `at` on.
     pub fn model_at(&self, tokens: &[Token], at: usize) -> Option<ModelMention> {
         let first = &tokens[at];
@@ -231,8 +319,10 @@ impl Names {
         let start = if sized { at + 1 } else { at };
         let head = tokens.get(start).and_then(|token| self.head(token));
         let parted = head.is_none().then(|| self.parted_head(tokens, start)).flatten();
-        let behind = start + if parted.is_some() { 2 } else { 1 };
-        let Some(head) = head.or(parted) else {
+        let implied = tokens.get(start).filter(|_| head.is_none() && parted.is_none());
+        let implied = implied.and_then(|kind| self.implied_head(kind, tokens.get(start + 1)?));
+        let behind = start + usize::from(implied.is_none()) + usize::from(parted.is_some());
+        let Some(head) = head.or(parted).or(implied) else {
             // A family of which nothing was released: claude.
             let never = || self.never_at(tokens, at, start, start + 1);
             if tokens.get(start).is_some_and(|token| token.kind == Kind::Word)
@@ -367,7 +457,7 @@ impl Names {
         }
         let tokens = at..next;
         if let Some(missing) = missing {
-            let note = format!("no such size: {}", missing.text);
+            let note = Lack::Size(missing.text.clone());
             return Some(ModelMention {
                 size: size_of(std::slice::from_ref(&missing)),
                 tokens,
@@ -375,9 +465,21 @@ impl Names {
                 note: Some(note),
             });
         }
+        // devstral:24b, mistral-small:24b: of another version, as devstral-small-2, the tag says so.
+        let is_plain = |at: &usize| {
+            self.models[*at].words.windows(2).all(|pair| {
+                !KINDS.contains(&pair[0].text.as_str())
+                    || pair[1].kind != Kind::Number
+                    || pair[1].text.len() > 3
+                    || pair[1].text.starts_with('0')
+                    || used.iter().any(|used| used.text == pair[1].text)
+            })
+        };
+        if is_tag && found.iter().any(is_plain) {
+            found.retain(is_plain);
+        }
         let options = self.chosen(found, &used);
-        let note = version.map(|version| format!("no such version: {version}"));
-        let note = note.or(kind.map(|kind| format!("no such kind: {kind}")));
+        let note = version.map(Lack::Version).or(kind.map(Lack::Kind));
         Some(ModelMention { tokens, options, note, size: None })
     }
 
@@ -410,7 +512,8 @@ impl Names {
             |size: &str| with(size).map(|(both, word)| (both, Token { kind: Kind::Size, ..word }));
         let has_size = used.iter().any(|word| word.kind == Kind::Size);
         // `в` is no `v`.
-        let is_preposition = !token.is_glued && !token.raw.is_ascii() && token.text.len() < 2;
+        let is_preposition =
+            !token.is_glued && !token.raw.is_ascii() && token.text.len() < 2 && token.raw != "р";
         match token.kind {
             Kind::Quant => None,
             Kind::Word if is_preposition => None,
@@ -512,7 +615,7 @@ impl Names {
             sort::by_key(&mut options, |id| !has(id));
         }
         options.truncate(OPTIONS);
-        let note = format!("{} was never released: {}", never.name, never.why);
+        let note = Lack::NeverReleased { name: never.name.clone(), why: never.why.clone() };
         let size = size_of(&tokens[at..next]);
         Some(ModelMention { tokens: at..next, options, note: Some(note), size })
     }

@@ -209,6 +209,22 @@ impl Reading<'_> {
             self.set(end, "ctx", whole);
             return true;
         }
+        // What 15k are paid for is told of what is had.
+        let is_paid = self.at.checked_sub(1).is_some_and(|before| self.tokens[before].raw == "за");
+        if is_paid && is_scaled && !self.means(next, Meaning::Tokens) {
+            let span = self.take(next);
+            self.unused.push(span);
+            return true;
+        }
+        // At least 5 tokens: a second.
+        if self.means(next, Meaning::Tokens) && self.is_unit(next) && (1.0..=50.0).contains(&value)
+        {
+            let is_word = self.tokens[next].raw.chars().count() > 3;
+            if is_word && !is_scaled && word.is_none() {
+                self.set(next + 1, "min_tps", trimmed(value));
+                return true;
+            }
+        }
         if self.means(next, Meaning::Tokens) && self.is_unit(next) && (is_scaled || value >= 64.0) {
             let mut end = next + 1;
             let of = self.skip(end, &["of"]);
@@ -223,12 +239,18 @@ impl Reading<'_> {
             return true;
         }
         // 15360MiB, as drivers tell the memory of a device that is named.
-        if self.token(next).is_some_and(|unit| unit.is("mib")) && value >= 1024.0 {
+        if self.token(next).is_some_and(|unit| unit.is("mib") || unit.is("mb")) && value >= 1024.0 {
             if self.parts.is_empty() && self.macs.is_empty() {
                 return self.memory((value / 1024.0).round(), next + 1);
             }
             self.take(next + 1);
             return true;
+        }
+        // 5700G with 64 GB.
+        let is_name = self.token(next).is_some_and(|unit| unit.raw == "g" && unit.is_glued)
+            && self.device(self.at, None).is_some_and(|mention| mention.tokens.end > next);
+        if is_name {
+            return false;
         }
         for (unit, scale) in [(Meaning::Gigabytes, 1.0), (Meaning::Terabytes, 1024.0)] {
             if self.means(next, unit) && self.is_unit(next) && !is_scaled {
@@ -338,7 +360,7 @@ impl Reading<'_> {
 
     /// The generation and the megatransfers a second that are named from here on, and the token after
     /// them.
-    fn transfers_at(&self, at: usize) -> Option<([u32; 2], usize)> {
+    pub(super) fn transfers_at(&self, at: usize) -> Option<([u32; 2], usize)> {
         if !self.token(at).is_some_and(|token| token.is("ddr") || token.raw == "ддр") {
             return None;
         }
@@ -458,7 +480,8 @@ impl Reading<'_> {
             self.part(mention, 1);
             return true;
         }
-        if let Some(mac) = self.mac_at(end, Some(gb)) {
+        let place = self.skip(end, &["ram", "озу", "на", "в", "on", "in", "a", "the"]);
+        if let Some(mac) = self.mac_at(place, Some(gb)) {
             return self.take_mac(mac);
         }
         let (mut is_ram, mut is_vram) = (false, false);
@@ -516,10 +539,16 @@ impl Reading<'_> {
             }
             stop += 1;
         }
-        // RAM 64 GB.
+        // RAM 64 GB, GPU memory 0.6/20.0 GB.
+        let is_used = self.tokens[self.at].gap == '/';
+        let before = self.at.checked_sub(if is_used { 2 } else { 1 });
         let said = |meaning| {
-            self.at.checked_sub(1).is_some_and(|before| {
-                self.means(before, meaning) && !matches!(self.tokens[self.at].gap, ',' | '+' | ';')
+            before.is_some_and(|before| {
+                let is_cards = before > 0
+                    && self.means(before, Meaning::Memory)
+                    && self.means(before - 1, Meaning::Card);
+                let is_said = self.means(before, meaning) || is_cards && meaning == Meaning::Vram;
+                is_said && !matches!(self.tokens[self.at].gap, ',' | '+' | ';')
             })
         };
         is_ram |= !is_vram && said(Meaning::Ram);

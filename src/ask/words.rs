@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use super::lexer::transliterate;
 use super::table::Table;
 
 /// What a word stands for.
@@ -107,10 +108,10 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (
         Users,
         "team user users people person persons client clients customers concurrent concurrently \
-        concurrency parallel simultaneous simultaneously employees developers devs engineers \
-        students colleagues sessions streams slots requests пользовател* юзер* человек* людей \
+        concurrency parallel simultaneous simultaneously employees developers devs dev engineers \
+        students colleagues operators agents seats sessions streams slots requests пользовател* юзер* человек* людей \
         клиент* сотрудник* разработчик* программист* студент* одновременн* параллельн* запросов \
-        запроса сессий сессии потоков",
+        запроса сессий сессии потоков потока оператор* менеджер* аналитик* юрист* врачей коллег*",
     ),
     (Gigabytes, "gb gib gig gigs giga gigabyte gigabytes g гб гиг* г гигабайт* gbs"),
     (Terabytes, "tb tib terabyte тб терабайт*"),
@@ -120,7 +121,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (
         Card,
         "gpu gpus card cards videocard graphics видеокарт* карт карта карте карту карты карточк* \
-        картах картами видюх* гпу видях* видео graphicscard accelerator ускорител*",
+        картах картами видюх* гпу видях* видео дискрет* graphicscard accelerator ускорител*",
     ),
     (
         Machine,
@@ -163,7 +164,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
     (
         Need,
-        "need needed needs take require required requires buy get нужн* надо требует* купить брать взять потребу* \
+        "need needed needs take require required requires buy get нужен нужн* надо требует* купить брать взять потребу* \
         собрать понадоб* нужно треб* minimum min минимум минимальн*",
     ),
     (
@@ -172,7 +173,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         помещ* потян* тян* хват* запуст* запуск* пойд* пойти заработ* работ* крут* развернуть \
         поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
     ),
-    (Or, "or than vs versus или против либо compare comparing compared сравн* between"),
+    (Or, "or ili than vs versus или против либо compare comparing compared сравн* between"),
     (
         Node,
         "node nodes servers machines boxes hosts rigs ноды нод нода нодах узл* сервера серверов серверах серваков машины",
@@ -188,11 +189,11 @@ const MEANINGS: &[(Meaning, &str)] = &[
         Address,
         "https http www huggingface hf co ollama com resolve main blob tree library gguf \
         safetensors unsloth bartowski mradermacher thebloke community ggml org lmstudio \
-        redhatai neuralmagic modelscope models raw gg docker podman repo file weights checkpoint openai",
+        redhatai neuralmagic modelscope models raw gg docker podman repo file weights checkpoint openai cohere кохере",
     ),
     (
         Filler,
-        "hosting way latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
+        "na li pod dlya dedicated выделенн* hosting way latest phone ghz mhz th nd rd st gpus i ii me my mine we our you your he it its the a an this that these those of on in at to for from \
         with w by and is are am be been was do does did doing can could will would should shall may \
         might if so then than but just only also too very any some all one im id ive ill dont \
         want wanna like please pls plz thanks hi hello hey guys anyone about around approx approximately \
@@ -243,18 +244,24 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("hunyuan", "hunyuan hunyan"),
     ("granite", "granit"),
     ("devstral", "devstral"),
-    ("command", "komand kommand"),
+    ("command", "komand kommand komandr kommandr"),
+    ("saiga", "sayga"),
     ("coder", "koder kodr koud"),
     ("scout", "skaut"),
     ("maverick", "maverik"),
     ("flash", "flesh flash"),
     ("air", "eyr eir"),
     ("small", "smol small smoll"),
-    ("large", "lardzh larg"),
+    ("large", "lardzh larg larzh ladzh"),
     ("exp", "eksp eksperimental"),
     ("lite", "layt"),
     ("distill", "distil distill distillyat"),
     ("instruct", "instrukt inst instr"),
+    ("next", "nekst"),
+    ("guard", "gard"),
+    ("mxfp", "mhfp"),
+    ("vision", "vizhn vizhen vizhin"),
+    ("vulkan", "vulkan"),
     ("thinking", "tinking sinking"),
     ("rtx", "rth rtks rtkh pth"),
     ("gtx", "gth gtks gth"),
@@ -286,7 +293,11 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("claude", "klod"),
     ("gemini", "dzhemini dzheminay"),
     ("jetson", "dzhetson zhetson"),
-    ("raspberry", "raspberi rasberi rasberri rasberry razberi"),
+    ("thor", "tor"),
+    ("dolphin", "delfin dolfin"),
+    ("exaone", "ekzaon eksaon"),
+    ("medium", "medium midium"),
+    ("raspberry", "raspberi rasberi rasberri rasberry razberi malink"),
     ("pi", "pay"),
     ("macbook", "makbuk makbook macbuk mbp mba"),
     ("studio", "studi studio studios studiya"),
@@ -319,6 +330,15 @@ static MEANT: LazyLock<Table<Vec<Meaning>>> = LazyLock::new(|| {
         for word in words.split_whitespace() {
             table.or_insert(word, Vec::new()).push(*meaning);
         }
+    }
+    // Russian in Latin letters, where English has no such word: skolko, vlezet.
+    let russian: Vec<(String, Vec<Meaning>)> = table
+        .iter()
+        .filter(|(word, _)| !word.is_ascii() && word.len() > 7)
+        .map(|(word, meanings)| (transliterate(word), meanings.clone()))
+        .collect();
+    for (word, meanings) in russian {
+        table.or_insert(&word, meanings);
     }
     table
 });

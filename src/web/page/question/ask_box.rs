@@ -19,7 +19,7 @@ use crate::page::question::from_hub::FromHub;
 use crate::page::question::read_files::DropFiles;
 use crate::page::question::this_computer::takes_output;
 use crate::page::widgets::icons::RemoveButton;
-use headroom::ask::{Asked, Choice, Understood, ask};
+use headroom::ask::{Asked, Choice, Lack, Understood, ask};
 use headroom::quant::Quant;
 use headroom::scenario::Machine;
 
@@ -268,9 +268,34 @@ fn Options(choice: Choice, choose: Callback<String>) -> impl IntoView {
     view! {
         <div class="ask-choice">
             <p>{move || tr!(state, ask.which, text = text.clone())}</p>
-            {note.map(|note| view! { <p class="field-note" lang="en">{note}</p> })}
+            {note.map(|note| view! { <Why note /> })}
             <ul class="chips">{options.into_iter().map(option).collect_view()}</ul>
         </div>
+    }
+}
+
+/// What the catalogue lacks of a part.
+#[component]
+fn Why(note: Lack) -> impl IntoView {
+    let state = use_state();
+    // The catalogue's own words are English.
+    let why = match &note {
+        Lack::NeverReleased { why, .. } => Some(why.clone()),
+        _ => None,
+    };
+    let said = move || match &note {
+        Lack::Model(name) => tr!(state, ask.no_model, name = name.as_str()),
+        Lack::Size(name) => tr!(state, ask.no_size, name = name.as_str()),
+        Lack::Version(name) => tr!(state, ask.no_version, name = name.as_str()),
+        Lack::Kind(name) => tr!(state, ask.no_kind, name = name.as_str()),
+        Lack::NeverReleased { name, .. } => tr!(state, notices.never_released, id = name.as_str()),
+        Lack::Device => tr!(state, ask.no_device).to_owned(),
+        Lack::Memory => tr!(state, ask.no_memory).to_owned(),
+    };
+    view! {
+        <p class="field-note" data-testid="ask-why">
+            {said} {why.map(|why| view! { <span lang="en">" " {why}</span> })}
+        </p>
     }
 }
 
