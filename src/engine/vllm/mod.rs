@@ -434,7 +434,8 @@ fn cache_ranks(
 }
 
 /// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
-/// `engine/arg_utils.py`, `get_batch_defaults`.
+/// `engine/arg_utils.py`, `get_batch_defaults`; 16,384 tokens since github.com/vllm-project/vllm/pull/51726
+/// of August 2026.
 fn default_batch(part: &InstalledDevice<'_>, release: Release) -> (u64, BatchedTokens) {
     match release {
         Release(..=6) => return (256, BatchedTokens::PromptOr(512)),
@@ -445,7 +446,7 @@ fn default_batch(part: &InstalledDevice<'_>, release: Release) -> (u64, BatchedT
     let device = part.device;
     let small = device.id.contains("a100") || device.compute_capability() == Some(121);
     match memory {
-        160.. => (1024, BatchedTokens::Most(16_384)),
+        160.. if release >= Release(28) => (1024, BatchedTokens::Most(16_384)),
         70.. if !small => (1024, BatchedTokens::Most(8192)),
         _ => (256, BatchedTokens::Most(2048)),
     }
