@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
 use super::checkpoint::activation::{
-    Batch, Captures, HOST_PROCESSES, cuda_graphs, non_torch, peak,
+    Batch, Captures, HOST_PROCESSES, HOST_PROCESSES_EAGER, cuda_graphs, non_torch, peak,
 };
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::loaded_weights::of_rank;
@@ -379,9 +379,11 @@ impl<'a> VllmRun<'a> {
                 false => Interval::exact(self.graphs.expected),
             };
             let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
-            let outside = match part.device.is_nvidia_soc() {
-                true => non_torch(self.ranks.group()) + HOST_PROCESSES,
-                false => non_torch(self.ranks.group()),
+            let outside = non_torch(self.ranks.group());
+            let outside = match (part.device.is_nvidia_soc(), self.base.scenario.eager) {
+                (true, false) => outside + HOST_PROCESSES,
+                (true, true) => outside + HOST_PROCESSES_EAGER,
+                (false, _) => outside,
             };
             let rest = Line::fitted(Term::Overhead, outside, "measured", SOURCE);
             DeviceLines {
