@@ -228,17 +228,23 @@ impl TensorRtRun<'_> {
         (kv.sum(), caches.iter().map(state).sum())
     }
 
-    /// The activation peak on a rank with this many sequences of its own.
+    /// The activation peak on a rank with this many sequences of its own: of a batch of prompts, or the
+    /// logits of each sequence, in 16 bits and in FP32 (`modules/logits_processor.py`). At most both,
+    /// since a captured graph keeps what it has. A log with 4,096 sequences and 23,552 tokens leaves
+    /// 52.51 GiB (github.com/NVIDIA/TensorRT-LLM/issues/6294).
     fn activations(&self, users: u64) -> Interval<Bytes> {
         let scenario = self.base.scenario;
+        let architecture = self.base.architecture();
         let batch = Batch {
             tokens: scenario.max_num_batched_tokens.unwrap_or(8192),
-            sequences: scenario.max_num_seqs.unwrap_or(users),
+            sequences: 0,
             ranks: self.ranks.tensor,
             release: Release::CURRENT,
         };
-        let peak = peak(self.base.architecture(), batch);
-        Interval { high: peak.high.scale(1.5), ..peak }
+        let Interval { low, expected, high } = peak(architecture, batch);
+        let sequences = scenario.max_num_seqs.unwrap_or(users);
+        let logits = Bytes(6 * architecture.vocab_size) * sequences;
+        Interval { low: low.max(logits), expected: expected.max(logits), high: high + logits }
     }
 
     /// Cache of the MTP layers, in blocks like that of the model's own layers.

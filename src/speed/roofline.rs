@@ -191,10 +191,12 @@ const REFERENCE_POWER: f64 = 1.5e-9;
 /// measurements of engines: nccl-tests print 19 microseconds for two ranks (NVIDIA/nccl-tests#150)
 /// and 75 for sixteen (NVIDIA/nccl#1453).
 const NETWORK_S: f64 = 40e-6;
-/// The same between llama.cpp's servers, by the only report: DeepSeek-V4-Flash on two DGX Sparks with
-/// every tensor divided over RDMA took 26 ms a token more than foreseen without, for 86 of them
-/// (llama.cpp#26610).
-const RPC_S: f64 = 300e-6;
+/// Additional seconds of a layer with compressed attention in a step of llama.cpp, which makes hundreds
+/// of small operations of it: 43 of them take 26 ms of DeepSeek-V4-Flash on two DGX Sparks
+/// (llama.cpp#26610) and 31 on a Radeon 8060S through ROCm (kyuz0/amd-strix-halo-toolboxes, August 2026).
+const COMPRESSED_LAYER_S: f64 = 0.65e-3;
+/// The same through Vulkan, where they take 83 ms, and Metal.
+const COMPRESSED_LAYER_SHADERS_S: f64 = 1.9e-3;
 /// Bytes moved to dequantise a weight to 16 bits: 2 written, 2 read again.
 const DEQUANTISING_BYTES: f64 = 4.0;
 /// Share of a link's rate achieved by a copy between host and device.
@@ -265,7 +267,15 @@ impl Stage<'_> {
             + costs.latent_layer * work.latent_layers;
         let clock = self.chip.clock_hz.map_or(1.0, |hz| hz / REFERENCE_CLOCK_HZ);
         let dequantised = if numerics.dequantised { costs.dequantised_layer } else { 1.0 };
+        let compressed = match self.calibration.backend {
+            Backend::Cpu => 0.0,
+            Backend::Vulkan | Backend::Metal => COMPRESSED_LAYER_SHADERS_S,
+            _ => COMPRESSED_LAYER_S,
+        };
+        let llama_cpp = self.calibration.engines.contains(&Engine::LlamaCpp);
+        let compressed = if llama_cpp { compressed * work.compressed_layers } else { 0.0 };
         costs.layer_us * 1e-6 * dequantised * layers * clock.powf(-costs.clock_exponent)
+            + compressed
     }
 
     /// Seconds of reading the weights that `batch` tokens need.
@@ -353,12 +363,7 @@ impl Stage<'_> {
         let layers = self.work.layers;
         let bytes = 2.0 * 2.0 * tokens * self.work.hidden * 2.0 * (self.width - 1.0) / self.width;
         let rate = self.calibration.step.link_share * self.chip.link;
-        let rpc = self.calibration.engines.contains(&Engine::LlamaCpp);
-        let network = match self.network {
-            true if rpc => 2.0 * RPC_S,
-            true => 2.0 * NETWORK_S,
-            false => 0.0,
-        };
+        let network = if self.network { 2.0 * NETWORK_S } else { 0.0 };
         layers * (reduce_us * 1e-6 * self.width.log2() + network + bytes / rate)
     }
 

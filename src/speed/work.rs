@@ -19,6 +19,8 @@ pub struct Work {
     pub recurrent_layers: f64,
     /// Layers with multi-head latent attention.
     pub latent_layers: f64,
+    /// Layers with compressed attention.
+    pub compressed_layers: f64,
     /// Bytes of the weights read by every step: all but embedding tables and routed experts.
     pub dense_bytes: f64,
     /// Bytes of all routed experts.
@@ -242,6 +244,7 @@ impl Work {
         self.moe_layers += other.moe_layers;
         self.recurrent_layers += other.recurrent_layers;
         self.latent_layers += other.latent_layers;
+        self.compressed_layers += other.compressed_layers;
         self.dense_bytes += other.dense_bytes;
         self.expert_bytes += other.expert_bytes;
         self.expert_share = self.expert_share.max(other.expert_share);
@@ -266,6 +269,7 @@ impl Work {
             moe_layers: self.moe_layers * share,
             recurrent_layers: self.recurrent_layers * share,
             latent_layers: self.latent_layers * share,
+            compressed_layers: self.compressed_layers * share,
             dense_bytes: self.dense_bytes * share,
             expert_bytes: self.expert_bytes * share,
             expert_share: self.expert_share,
@@ -350,6 +354,7 @@ impl Work {
     }
 
     fn add_compressed(&mut self, c: &Compressed, window: Option<f64>, types: CacheBytes) {
+        self.compressed_layers += 1.0;
         let (heads, head) = (c.heads as f64, c.head_dim as f64);
         let cache = |tokens_per_entry, window| Cache {
             entry_bytes: head * types.key,

@@ -14,12 +14,16 @@ use crate::units::{Bytes, Interval};
 /// patches of 16 (`tools/mtmd/clip.cpp`).
 const WARM_UP_PATCHES: f64 = 92.0 * 92.0;
 
-/// Tokens of the largest image (Qwen-VL's processor), which a serving engine's profiling run takes.
-/// Towers of fixed resolution get as many images as fill the batch.
-const PROFILED_TOKENS: u64 = 16_384;
-
-/// Patches of that image, four a token.
-const PROFILED_PATCHES: f64 = 4.0 * PROFILED_TOKENS as f64;
+/// Tokens of the largest image that a serving engine's profiling run takes, and the patches of a token:
+/// of one resolution (Gemma), of up to 1540 pixels (Mistral), or Qwen-VL's.
+fn profiled_image(architecture: &Architecture) -> (u64, u64) {
+    match architecture.gguf_arch.as_deref().unwrap_or_default() {
+        "gemma3" | "gemma3n" => (256, 16),
+        "gemma4" => (280, 9),
+        "mistral3" | "mistral4" => (3_025, 4),
+        _ => (16_384, 4),
+    }
+}
 
 /// FP32 values alive per patch and unit of width at the widest point: the inner width and three
 /// hidden vectors. The buffers of 248.10 MiB at width 1152, 223.30 at 1024 and 161.31 at 768 give
@@ -87,24 +91,24 @@ pub fn warm_up(parameters: u64) -> Interval<Bytes> {
 
 /// Peak of a serving engine's encoder in its profiling run, in 16 bits, with the pixels in FP32.
 ///
-/// The run takes as many images as fill `batched` tokens (`max_num_batched_tokens`), and at least one:
-/// four of them at 65,536 (`compute_mm_encoder_budget`).
+/// The run takes as many images as fill `batched` tokens (`max_num_batched_tokens`), and at least one
+/// (`compute_mm_encoder_budget`).
 ///
 /// For a Qwen3.6-35B-A3B start whose peak is the encoder's, vLLM printed 1.54 GiB; this gives 1.32.
 /// Engines without flattened attention, and small images, are far from it.
-pub fn profiled(parameters: u64, batched: u64) -> Interval<Bytes> {
-    let images = (batched / PROFILED_TOKENS).max(1);
-    Interval::around(encoder(parameters, PROFILED_PATCHES * images as f64), 0.15, 2.2)
+pub fn profiled(architecture: &Architecture, batched: u64) -> Interval<Bytes> {
+    let (tokens, patches) = profiled_image(architecture);
+    let patches = (batched / tokens).max(1) * tokens * patches;
+    Interval::around(encoder(architecture.extras.vision, patches as f64), 0.15, 2.2)
 }
 
 /// Peak of an encoder that runs only when an image arrives: nothing before, expected for one of
-/// 1472 x 1472 pixels, and for the largest image the expected value of [`profiled`].
-pub fn on_demand(parameters: u64) -> Interval<Bytes> {
-    Interval {
-        low: Bytes::ZERO,
-        expected: encoder(parameters, WARM_UP_PATCHES),
-        high: encoder(parameters, PROFILED_PATCHES),
-    }
+/// 1472 x 1472 pixels, and at most for the largest image.
+pub fn on_demand(architecture: &Architecture) -> Interval<Bytes> {
+    let (tokens, patches) = profiled_image(architecture);
+    let most = (tokens * patches) as f64;
+    let of = |patches| encoder(architecture.extras.vision, patches);
+    Interval { low: Bytes::ZERO, expected: of(WARM_UP_PATCHES.min(most)), high: of(most) }
 }
 
 fn encoder(parameters: u64, patches: f64) -> Bytes {
@@ -115,6 +119,7 @@ fn encoder(parameters: u64, patches: f64) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::architecture::Extras;
 
     /// Parameters, and MiB as printed by llama.cpp (`load_hparams: model size`,
     /// `alloc_compute_meta`): Qwen3.6-27B, Qwen3.5-2B, Qwen2.5-VL-7B, Qwen3-VL-30B-A3B.
@@ -146,9 +151,11 @@ mod tests {
     fn a_larger_tower_never_needs_less() {
         let mut before = Bytes::ZERO;
         for parameters in [1_000_000, 50_000_000, 450_000_000, 5_600_000_000] {
+            let extras = Extras { vision: parameters, ..Extras::default() };
+            let architecture = Architecture { extras, ..Architecture::default() };
             let now = tower(parameters, ProjectorType::F16).expected
                 + warm_up(parameters).expected
-                + profiled(parameters, 8192).expected;
+                + profiled(&architecture, 8192).expected;
             assert!(now > before);
             before = now;
         }

@@ -235,16 +235,19 @@ impl<'a> CheckpointAddons<'a> {
         );
         let computes = on_device.lines.iter().filter(|line| line.term == Term::Compute);
         let computed = computes.map(|line| line.bytes).sum::<Interval<Bytes>>();
+        let inputs = on_device.lines.iter().flat_map(|line| &line.inputs);
+        let mut inputs = inputs.filter(|(name, _)| *name == "max_num_batched_tokens");
         // The towers run before the model, which reuses their memory.
         let (peak, source) = match distribution {
             Distribution::Ranks(_) => {
-                let batched = self.base.scenario.max_num_batched_tokens.unwrap_or(0);
+                let batched = inputs.next().map(|(_, tokens)| *tokens as u64);
+                let batched = batched.or(self.base.scenario.max_num_batched_tokens).unwrap_or(0);
                 (
-                    profiled(parameters, batched),
+                    profiled(self.architecture(), batched),
                     "vLLM profile_run, calibrated on one multimodal profile",
                 )
             }
-            _ => (on_demand(parameters), "an image of 1472 x 1472 pixels, estimated"),
+            _ => (on_demand(self.architecture()), "an image of 1472 x 1472 pixels, estimated"),
         };
         let beyond = Interval::ordered(
             peak.low - computed.low,

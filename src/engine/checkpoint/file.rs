@@ -50,6 +50,12 @@ impl<'a> Checkpoint<'a> {
     /// Returns the checkpoint of `model` in `quant`; `None` if `quant` is a mix that exists only in
     /// GGUF files.
     pub fn new(model: &'a Model, quant: Quant) -> Option<Checkpoint<'a>> {
+        // Of a model that is released in 4 bits, INT4 is what people call the release (Kimi-K2-Thinking
+        // and later: a scale for each 32 weights of the experts).
+        let native = model.native_format();
+        let is_native =
+            quant == Quant::Format(Format::W4a16) && native == Quant::Format(Format::Int4Experts);
+        let quant = if is_native { native } else { quant };
         let width = match quant.scheme() {
             Quant::Format(format) => return Some(Checkpoint::quantised(model, quant, format)),
             Quant::Gguf(Mix::F32) => 4,

@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
 use super::checkpoint::activation::{
-    Batch, Captures, HOST_PROCESSES, cuda_graphs, non_torch, peak,
+    Batch, Captures, HOST_PROCESSES, HOST_PROCESSES_EAGER, cuda_graphs, non_torch, peak,
 };
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::loaded_weights::of_rank;
@@ -379,9 +379,11 @@ impl<'a> VllmRun<'a> {
                 false => Interval::exact(self.graphs.expected),
             };
             let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
-            let outside = match part.device.is_nvidia_soc() {
-                true => non_torch(self.ranks.group()) + HOST_PROCESSES,
-                false => non_torch(self.ranks.group()),
+            let outside = non_torch(self.ranks.group());
+            let outside = match (part.device.is_nvidia_soc(), self.base.scenario.eager) {
+                (true, false) => outside + HOST_PROCESSES,
+                (true, true) => outside + HOST_PROCESSES_EAGER,
+                (false, _) => outside,
             };
             let rest = Line::fitted(Term::Overhead, outside, "measured", SOURCE);
             DeviceLines {
@@ -434,7 +436,8 @@ fn cache_ranks(
 }
 
 /// Defaults of `max_num_seqs` and `max_num_batched_tokens` of `vllm serve` by device. Source:
-/// `engine/arg_utils.py`, `get_batch_defaults`.
+/// `engine/arg_utils.py`, `get_batch_defaults`; 16,384 tokens since github.com/vllm-project/vllm/pull/51726
+/// of August 2026.
 fn default_batch(part: &InstalledDevice<'_>, release: Release) -> (u64, BatchedTokens) {
     match release {
         Release(..=6) => return (256, BatchedTokens::PromptOr(512)),
@@ -445,7 +448,7 @@ fn default_batch(part: &InstalledDevice<'_>, release: Release) -> (u64, BatchedT
     let device = part.device;
     let small = device.id.contains("a100") || device.compute_capability() == Some(121);
     match memory {
-        160.. => (1024, BatchedTokens::Most(16_384)),
+        160.. if release >= Release(28) => (1024, BatchedTokens::Most(16_384)),
         70.. if !small => (1024, BatchedTokens::Most(8192)),
         _ => (256, BatchedTokens::Most(2048)),
     }
