@@ -337,24 +337,30 @@ impl WeightTotals {
         WeightsByLayer { at_home, divided, small, rotary, layers: n_layers }
     }
 
-    /// Returns the weights in one place by type, like [`bytes_by_type`].
+    /// Returns the weights on each device, and last those on the host, by type, largest first; without
+    /// a tied output's copy.
     pub fn bytes_by_type(
         &self,
         architecture: &Architecture,
         weights: &[Weight],
         placement: &Placement,
-        device: Option<usize>,
-    ) -> Vec<(GgmlType, Bytes)> {
-        if placement.divides_weights() {
-            return bytes_by_type(architecture, weights, placement, device);
-        }
-        let mut sums = Vec::new();
-        self.visit(architecture, placement, |place, group, bytes| {
-            if place == device {
-                add(&mut sums, group.ty, bytes);
+    ) -> Vec<Vec<(GgmlType, Bytes)>> {
+        let host = placement.devices();
+        let mut sums = vec![Vec::new(); host + 1];
+        let mut count = |place: Option<usize>, ty, bytes| {
+            if let Some(sums) = sums.get_mut(place.unwrap_or(host)) {
+                add(sums, ty, bytes);
             }
-        });
-        largest_first(sums)
+        };
+        match placement.divides_weights() {
+            true => visit_buffers(architecture, weights, placement, |place, weight, bytes| {
+                count(place, weight.ty, bytes);
+            }),
+            false => self.visit(architecture, placement, |place, group, bytes| {
+                count(place, group.ty, bytes);
+            }),
+        }
+        sums.into_iter().map(largest_first).collect()
     }
 
     /// Returns the copies of a tied embedding table, like [`tied_output`].
@@ -544,23 +550,6 @@ pub fn model_bytes(
         None => split.host += bytes,
     });
     split
-}
-
-/// Returns the weights on `device` (`None` for the host) by type, largest first, without a tied
-/// output's copy.
-pub fn bytes_by_type(
-    architecture: &Architecture,
-    weights: &[Weight],
-    placement: &Placement,
-    device: Option<usize>,
-) -> Vec<(GgmlType, Bytes)> {
-    let mut sums = Vec::new();
-    visit_buffers(architecture, weights, placement, |place, weight, bytes| {
-        if place == device {
-            add(&mut sums, weight.ty, bytes);
-        }
-    });
-    largest_first(sums)
 }
 
 /// Bytes of the copy of an embedding table tied to the output head, in the place of the output
