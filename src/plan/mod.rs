@@ -275,10 +275,7 @@ fn get(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
 /// What to expect, and how to measure it.
 fn check(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
     let figures = a.figures();
-    let mut steps = Vec::new();
-    if !figures.devices.is_empty() {
-        steps.push(PlanStep::says(What::ExpectMemory(figures.devices.clone())));
-    }
+    let mut steps = vec![PlanStep::says(What::ExpectMemory(figures.devices.clone()))];
     if figures.decode_tps.is_some() {
         steps.push(PlanStep::says(What::ExpectSpeed));
     }

@@ -78,7 +78,12 @@ impl Words {
     }
 
     fn gib(self, bytes: Bytes) -> String {
-        let n = self.number((bytes.to_gib() * 10.0).round() / 10.0);
+        let gib = bytes.to_gib();
+        if gib > 0.0 && gib < 0.1 {
+            let n = self.number((gib * 1024.0).round());
+            return text!(self, "{n} MiB", "{n} МиБ");
+        }
+        let n = self.number((gib * 10.0).round() / 10.0);
         text!(self, "{n} GiB", "{n} ГиБ")
     }
 
@@ -335,13 +340,13 @@ impl Words {
             What::ExpectSpeed => self.speed(figures),
             What::MeasureAndPaste => text!(
                 self,
-                "Measure it, and paste the output into the page under \u{201c}measured\u{201d}: it then says how far it was off:",
-                "Измерить и вставить вывод на странице в «измерено»: она покажет, насколько ошиблась:"
+                "Measure it, and paste the output into the page under Speed, \u{201c}Measured it yourself?\u{201d}: it then says how far it was off:",
+                "Измерить и вставить вывод на странице в «Скорость», «Измерили сами?»: она покажет, насколько ошиблась:"
             ),
             What::Measure => text!(
                 self,
-                "Measure it, and type the tokens/s into the page under \u{201c}measured\u{201d}:",
-                "Измерить и вписать ток/с на странице в «измерено»:"
+                "Measure it, and type the tokens/s into the page under Speed, \u{201c}Measured it yourself?\u{201d}:",
+                "Измерить и вписать ток/с на странице в «Скорость», «Измерили сами?»:"
             ),
             What::SystemdUnit(unit) => text!(
                 self,

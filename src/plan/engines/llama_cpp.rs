@@ -19,14 +19,18 @@ impl Operations for LlamaCpp {
             Some(published) => Command::new(command).with("-hf").word(published),
             None => Command::new(command).with("-m").word(gguf_file(a.model, a.figures().quant)),
         };
-        let (prompt, output) = (a.scenario.serving.prompt, a.scenario.serving.output);
+        /// Tokens that are generated, as by default.
+        const GENERATED: u64 = 128;
+        let context = a.scenario.context;
+        let (prompt, output) = a.scenario.serving.within(context);
         let bench = bench_flags(&a.figures().flags);
-        let depth = match a.scenario.context.saturating_sub(128) {
+        // What is before a test comes on top of it: together they are no more than the plan has room for.
+        let depth = match context.saturating_sub(prompt.max(GENERATED)) {
             0 => "0".to_owned(),
             full => format!("0,{full}"),
         };
         let single = model("llama-bench").flags(&bench).with("-p").word(prompt.to_string());
-        let single = single.with("-n 128 -d").word(depth);
+        let single = single.with("-n").word(GENERATED.to_string()).with("-d").word(depth);
         let mut commands = vec![single];
         if a.scenario.users > 1 {
             let users = a.scenario.users.to_string();
