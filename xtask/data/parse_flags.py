@@ -13,8 +13,9 @@ SOURCES    folder with the Python files of vLLM, SGLang and ExLlamaV3, as --unpa
            as vLLM does where it builds its documentation.
 
 mlx-lm and Transformers are those that are installed. Programs of llama.cpp are asked where they are on
-PATH: they print their version, or their help, only once all arguments before are read. KoboldCpp is no
-package: HEADROOM_KOBOLDCPP names koboldcpp.py.
+PATH: they print their version, or their help, only once all arguments before are read; llama-quantize
+misses the file only then. A build without RPC has no --rpc. KoboldCpp is no package: HEADROOM_KOBOLDCPP
+names koboldcpp.py.
 """
 
 import abc
@@ -289,18 +290,29 @@ def transformers(_):
     return lambda arguments: typer.main.get_command(app).make_context("serve", list(arguments))
 
 
-def llama_cpp(program, ends):
+def llama_cpp(program, ends, read=""):
+    """Asks by ending the arguments with what only prints, or by files that are missed once `read`."""
+    def ask(path, arguments):
+        # A file that an argument names is opened as it is read.
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "text.txt").write_text("text")
+            done = subprocess.run([path, *arguments, *ends], cwd=folder, capture_output=True, text=True,
+                                  timeout=60)
+        said = done.stdout + done.stderr
+        return None if (read in said if read else done.returncode == 0) else said
+
     def asks(_):
         path = shutil.which(program)
 
         def run(arguments):
-            # A file that an argument names is opened as it is read.
-            with tempfile.TemporaryDirectory() as folder:
-                pathlib.Path(folder, "text.txt").write_text("text")
-                done = subprocess.run([path, *arguments, ends], cwd=folder, capture_output=True,
-                                      text=True, timeout=60)
-            if done.returncode != 0:
-                raise SystemExit(done.stderr.strip()[-300:])
+            said = ask(path, arguments)
+            # This is read before the rest is, and that is in some builds only.
+            for flag, reason in (("--imatrix", "failed to load imatrix"), ("--rpc", "RPC not supported in this build")):
+                if said and reason in said and flag in arguments:
+                    at = arguments.index(flag)
+                    said = ask(path, arguments[:at] + arguments[at + 2:])
+            if said is not None:
+                raise SystemExit(said.strip()[-300:])
         return run if path else None
     return asks
 
@@ -314,9 +326,10 @@ ENGINES = {
     ("koboldcpp",): koboldcpp,
     ("transformers", "serve"): transformers,
     **{(f"mlx_lm.{name}",): mlx(f"mlx_lm.{name}") for name in ("server", "generate", "convert", "benchmark")},
-    **{(name,): llama_cpp(name, "--version")
+    **{(name,): llama_cpp(name, ["--version"])
        for name in ("llama-server", "llama-batched-bench", "llama-imatrix")},
-    ("llama-bench",): llama_cpp("llama-bench", "-h"),
+    ("llama-bench",): llama_cpp("llama-bench", ["-h"]),
+    ("llama-quantize",): llama_cpp("llama-quantize", [], "failed to quantize model"),
 }
 
 
