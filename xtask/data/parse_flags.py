@@ -15,7 +15,7 @@ SOURCES    folder with the Python files of vLLM, SGLang and ExLlamaV3, as --unpa
 mlx-lm and Transformers are those that are installed. Programs of llama.cpp are asked where they are on
 PATH: they print their version, or their help, only once all arguments before are read; llama-quantize
 misses the file only then. A build without RPC has no --rpc. KoboldCpp is no package: HEADROOM_KOBOLDCPP
-names koboldcpp.py.
+names koboldcpp.py, as HEADROOM_LLAMA_CPP names the folder of convert_hf_to_gguf.py.
 """
 
 import abc
@@ -212,6 +212,11 @@ def exllamav3(sources):
     return written_in(os.path.join(sources, "exllamav3", "conversion", "convert_model.py"))
 
 
+def converter(_):
+    folder = os.environ.get("HEADROOM_LLAMA_CPP")
+    return written_in(os.path.join(folder, "convert_hf_to_gguf.py")) if folder else None
+
+
 def koboldcpp(_):
     path = os.environ.get("HEADROOM_KOBOLDCPP")
     return written_in(path) if path else None
@@ -323,6 +328,7 @@ ENGINES = {
     ("python", "-m", "sglang.launch_server"): sglang,
     ("python", "-m", "sglang.benchmark.serving"): sglang_bench,
     ("python", "convert.py"): exllamav3,
+    ("python", "convert_hf_to_gguf.py"): converter,
     ("koboldcpp",): koboldcpp,
     ("transformers", "serve"): transformers,
     **{(f"mlx_lm.{name}",): mlx(f"mlx_lm.{name}") for name in ("server", "generate", "convert", "benchmark")},
