@@ -372,6 +372,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_measured_is_what_is_started() {
+        for (query, wanted) in [
+            (
+                "model=qwen3-30b-a3b&hw=rtx-3060&quant=Q4_K_M&kv=q8_0&ctx=16k",
+                "-ngl 49 --n-cpu-moe 21 -fa on -ctk q8_0 -ctv q8_0 -p 1024 -n 128 -d 0,15360",
+            ),
+            (
+                "model=qwen3-30b-a3b&hw=rtx-3060&quant=Q4_K_M&kv=q8_0&ctx=16k&engine=ik_llama.cpp",
+                "-ngl 49 --n-cpu-moe 21 -fa 1 -ctk q8_0 -ctv q8_0 -p 1024 -n 128",
+            ),
+            (
+                "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&backend=cpu&kv_offload=off&ctx=1k",
+                "-dev none -fa on -nkvo 1 -p 512 -n 128 -d 0,512",
+            ),
+        ] {
+            let plan = Plan::new(Catalog::bundled(), &input(query)).unwrap();
+            let typed: Vec<String> = plan.commands().map(|c| c.in_shell(Shell::Bash)).collect();
+            assert!(typed.iter().any(|line| line.ends_with(wanted)), "{wanted}: {typed:#?}");
+        }
+    }
+
+    #[test]
     fn the_paragraph_adds_up_to_the_answer() {
         let (scenario, _) = Scenario::from_query("model=qwen3-32b&hw=rtx-4090&quant=Q8_0&ctx=32k");
         let (_, cell) = estimate::alone(Catalog::bundled(), &scenario, FIRST).unwrap();

@@ -79,11 +79,7 @@ impl Words {
 
     fn gib(self, bytes: Bytes) -> String {
         let gib = bytes.to_gib();
-        if gib > 0.0 && gib < 0.1 {
-            let n = self.number((gib * 1024.0).round());
-            return text!(self, "{n} MiB", "{n} МиБ");
-        }
-        let n = self.number((gib * 10.0).round() / 10.0);
+        let n = self.number(if gib < 0.1 { gib } else { (gib * 10.0).round() / 10.0 });
         text!(self, "{n} GiB", "{n} ГиБ")
     }
 

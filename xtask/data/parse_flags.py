@@ -312,7 +312,9 @@ def llama_cpp(program, ends, read=""):
         def run(arguments):
             said = ask(path, arguments)
             # This is read before the rest is, and that is in some builds only.
-            for flag, reason in (("--imatrix", "failed to load imatrix"), ("--rpc", "RPC not supported in this build")):
+            for flag, reason in (("--imatrix", "failed to load imatrix"),
+                                 ("--rpc", "RPC not supported in this build"),
+                                 ("--rpc", "invalid parameter for argument: --rpc")):
                 if said and reason in said and flag in arguments:
                     at = arguments.index(flag)
                     said = ask(path, arguments[:at] + arguments[at + 2:])

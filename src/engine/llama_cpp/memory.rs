@@ -73,8 +73,6 @@ struct Held {
     /// The state that every repeating layer keeps between tokens.
     states: Vec<LayerState>,
     rows: Vec<Option<CacheRow>>,
-    /// Weights on each device, and last on the host.
-    by_type: Vec<Vec<(GgmlType, Bytes)>>,
     tied: Split,
 }
 
@@ -280,15 +278,16 @@ impl<'a> GgufOnMachine<'a> {
     ) -> (Vec<DeviceBill>, HostBill) {
         let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let (compute, host_compute) = self.compute(placed, settings);
-        let (totals, placement) = (&self.file.totals, &placed.placement);
         let held = Held {
             states: kv_cache::layer_states(architecture, settings),
             rows: kv_cache::cache_rows(architecture, settings),
-            by_type: totals.bytes_by_type(architecture, weights, placement),
-            tied: totals.tied_output(architecture, weights, placement),
+            tied: self.file.totals.tied_output(architecture, weights, &placed.placement),
         };
+        let mut by_type =
+            weights::bytes_by_type(architecture, weights, &placed.placement).into_iter();
         let devices = self.hardware.parts.iter().enumerate().map(|(i, part)| {
-            let mut items = self.items(placed, settings, &held, Some(i), compute[i]);
+            let mut items =
+                self.items(placed, settings, &held, (Some(i), by_type.next()), compute[i]);
             if !placed.placement.leaves_out(i) {
                 items.push(lines::overhead(&self.overheads[i]));
                 items.extend(lines::kept(&self.overheads[i]));
@@ -300,7 +299,7 @@ impl<'a> GgufOnMachine<'a> {
             device_bill(part, (part.usable, used), part.basis, layers, items)
         });
         let devices = devices.collect();
-        let mut items = self.items(placed, settings, &held, None, host_compute);
+        let mut items = self.items(placed, settings, &held, (None, by_type.next()), host_compute);
         items.extend(addons.take(None));
         let host = &self.hardware.host;
         let used = sum_with(&items, host.system);
@@ -402,12 +401,10 @@ impl<'a> GgufOnMachine<'a> {
         placed: &PlacedModel,
         settings: &Settings,
         held: &Held,
-        device: Option<usize>,
+        (device, by_type): (Option<usize>, Option<Vec<(GgmlType, Bytes)>>),
         compute: Interval<Bytes>,
     ) -> Vec<BillItem> {
         let (architecture, placement) = (self.file.architecture(), &placed.placement);
-        let by_type = device.map_or(held.by_type.last(), |device| held.by_type.get(device));
-        let by_type = by_type.map(Vec::as_slice).unwrap_or_default();
         let tied = device.map_or(held.tied.host, |device| held.tied.devices[device]);
         let cached: Vec<usize> = match (device, settings.kv_on_devices) {
             (Some(device), true) => {
@@ -430,7 +427,7 @@ impl<'a> GgufOnMachine<'a> {
             None => 1,
         };
         let items = [
-            lines::weights(by_type, &self.file.size),
+            lines::weights(&by_type.unwrap_or_default(), &self.file.size),
             lines::tied_output(tied, &self.file.size),
             lines::kv_cache(&states, &rows, padding, settings.kv),
             lines::recurrent_state(&states, settings.n_parallel),

@@ -60,19 +60,21 @@ impl Operations for LlamaCpp {
 }
 
 /// The flags of `llama-server` that `llama-bench` has too, as it writes them.
-fn bench_flags(flags: &[String]) -> Vec<String> {
-    let both = ["-ngl", "--n-cpu-moe", "-sm", "-mg", "-ts", "-fa", "-ctk", "-ub", "-b"];
-    let kept = flags.iter().filter(|flag| {
+pub(super) fn bench_flags(flags: &[String]) -> Vec<String> {
+    let both = ["-ngl", "--n-cpu-moe", "--rpc", "-sm", "-mg", "-ts", "-fa", "-ctk", "-ub", "-b"];
+    let own = |flag: &String| {
         let name = flag.split(' ').next().unwrap_or_default();
-        // It has no name for this type.
-        both.contains(&name) && !(name == "-ctk" && flag.contains(" f32"))
-    });
-    // It takes several values for a comma.
-    let own = kept.map(|flag| match flag.starts_with("-ts ") {
-        true => flag.replace(',', "/"),
-        false => flag.clone(),
-    });
-    own.collect()
+        match flag.as_str() {
+            "--device none" => Some("-dev none".to_owned()),
+            "--no-kv-offload" => Some("-nkvo 1".to_owned()),
+            // It has no name for this type.
+            flag if name == "-ctk" && flag.contains(" f32") => None,
+            // It takes several values for a comma.
+            flag if name == "-ts" => Some(flag.replace(',', "/")),
+            flag => both.contains(&name).then(|| flag.to_owned()),
+        }
+    };
+    flags.iter().filter_map(own).collect()
 }
 
 /// The flags of `llama-server` that `llama-batched-bench` has too.
