@@ -336,13 +336,13 @@ impl Words {
             What::ExpectSpeed => self.speed(figures),
             What::MeasureAndPaste => text!(
                 self,
-                "Measure it, and paste the output into the page under \u{201c}Measured it yourself?\u{201d}: it then says how far it was off:",
-                "Измерить и вставить вывод на странице в «Измерили сами?»: она покажет, насколько ошиблась:"
+                "Measure it, and paste the output into the page under \u{201c}measured\u{201d}: it then says how far it was off:",
+                "Измерить и вставить вывод на странице в «измерено»: она покажет, насколько ошиблась:"
             ),
             What::Measure => text!(
                 self,
-                "Measure it, and type the tokens/s into the page under \u{201c}Measured it yourself?\u{201d}:",
-                "Измерить и вписать ток/с на странице в «Измерили сами?»:"
+                "Measure it, and type the tokens/s into the page under \u{201c}measured\u{201d}:",
+                "Измерить и вписать ток/с на странице в «измерено»:"
             ),
             What::SystemdUnit(unit) => text!(
                 self,

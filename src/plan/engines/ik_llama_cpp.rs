@@ -15,15 +15,11 @@ impl Operations for IkLlamaCpp {
     fn check(&self, a: &Answered<'_>) -> Vec<PlanStep> {
         let file = gguf_file(a.model, a.figures().quant);
         let prompt = a.scenario.serving.prompt.to_string();
-        // Its own `llama-bench` has no tests behind a context, takes 0 or 1 for this, and no devices.
-        let flags =
-            bench_flags(&a.figures().flags).into_iter().filter_map(|flag| match flag.as_str() {
-                "-fa on" => Some("-fa 1".to_owned()),
-                "-fa off" => Some("-fa 0".to_owned()),
-                "-dev none" => None,
-                _ => Some(flag),
-            });
-        let flags: Vec<String> = flags.collect();
+        // Its own `llama-bench` has no tests behind a context, and takes 0 or 1 for this.
+        let mut flags = bench_flags(&a.figures().flags);
+        for flag in &mut flags {
+            *flag = flag.replace("-fa on", "-fa 1").replace("-fa off", "-fa 0");
+        }
         let bench = Command::new("llama-bench -m").word(file).flags(&flags).with("-p").word(prompt);
         vec![PlanStep::run(What::MeasureAndPaste, [bench.with("-n 128")])]
     }

@@ -71,7 +71,7 @@ pub(super) fn bench_flags(flags: &[String]) -> Vec<String> {
             flag if name == "-ctk" && flag.contains(" f32") => None,
             // It takes several values for a comma.
             flag if name == "-ts" => Some(flag.replace(',', "/")),
-            flag => both.contains(&name).then(|| flag.to_owned()),
+            _ => both.contains(&name).then(|| flag.clone()),
         }
     };
     flags.iter().filter_map(own).collect()
