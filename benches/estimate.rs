@@ -1,5 +1,5 @@
-//! What an answer costs: one cell, the first visit's table, one table of all models, and models x devices
-//! x quantisations.
+//! What an answer costs: one cell, the first visit's table, one table of all models, models x devices
+//! x quantisations, and the search for the next steps of a cell.
 //!
 //! `cargo bench --bench estimate`. The page's budget is one frame for what changes at once. Its last
 //! lines set the whole catalogue at six quantisations, with speed and targets, against it: at first,
@@ -11,6 +11,9 @@
 
 #[path = "../tests/laws/mixed.rs"]
 mod mixed;
+#[path = "../tests/laws/questions.rs"]
+#[allow(dead_code)]
+mod questions;
 
 use std::time::Instant;
 
@@ -22,7 +25,8 @@ use headroom::engine::llama_cpp::{placed_graphs, placed_tensors};
 use headroom::estimate::{self, Files, MAX_CELLS, report, row};
 use headroom::quant::{Mix, Quant};
 use headroom::ranking::{self, Prepared, Ranking, rank};
-use headroom::scenario::{DeviceCount, Machine, Scenario};
+use headroom::scenario::{DeviceCount, Machine, Scenario, Selected};
+use headroom::steps::next_steps;
 
 fn main() {
     // Decoding the catalogue is a cost of its own.
@@ -30,6 +34,7 @@ fn main() {
     divan::main();
     budgets();
     rankings();
+    steps();
     batch();
 }
 
@@ -109,6 +114,39 @@ fn rankings() {
             rows.len(),
             all - order
         );
+    }
+}
+
+/// The search for the next steps of random cells, each with nothing found out before.
+fn steps() {
+    const CELLS: usize = 1000;
+    const BUDGET_MS: f64 = 20.0;
+    let (catalog, first) =
+        (Catalog::bundled(), Selected { model: 0, machine: 0, quant: 0, engine: 0 });
+    let drawn = (0..).map(|number| questions::drawn(15, number));
+    let drawn = drawn.map(|question| (question.query(), question.scenario()));
+    // What an engine refuses has no cell.
+    let cells = drawn.filter(|(_, asked)| estimate::alone(catalog, asked, first).is_some());
+    let mut took: Vec<(f64, u64, String)> = cells
+        .take(CELLS)
+        .map(|(query, asked)| {
+            let (start, tensors) = (Instant::now(), placed_tensors());
+            black_box(next_steps(catalog, &asked, first));
+            (start.elapsed().as_secs_f64() * 1e3, placed_tensors() - tensors, query)
+        })
+        .collect();
+    took.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ms = |at: usize| took[at].0;
+    let over = took.iter().filter(|(ms, ..)| *ms > BUDGET_MS).count();
+    println!(
+        "next steps of {CELLS} random cells: median {:.2} ms, 90th {:.1} ms, 99th {:.1} ms; {over} \
+         over {BUDGET_MS} ms",
+        ms(CELLS / 2),
+        ms(CELLS * 9 / 10),
+        ms(CELLS * 99 / 100)
+    );
+    for (ms, tensors, query) in took.iter().rev().take(3) {
+        println!("  {ms:.0} ms, {tensors} tensors: {query}");
     }
 }
 

@@ -30,7 +30,8 @@ usage:
   headroom estimate QUERY         answer one question; JSON to standard output
   headroom estimate QUERY --model-file PATH
                                   of a model read from its files, given one by one: GGUF (all files of a
-                                  split one), config.json, model.safetensors.index.json, .safetensors
+                                  split one), config.json, model.safetensors.index.json, .safetensors;
+                                  so do `plan`, `steps` and `check`
   headroom estimate --batch FILE  one question a line (- for standard input), one JSON object a line;
                                   an object with `error` for a line that is not UTF-8
   headroom estimate QUERY --summary
@@ -75,7 +76,9 @@ fn main() -> ExitCode {
         ["rank", query, "--top", top] if top.parse::<usize>().is_ok() => {
             rank(query, top.parse().unwrap_or_default(), &mut out)
         }
-        ["steps", query] if !query.starts_with("--") => steps(query, &mut out),
+        ["steps", query, files @ ..] if !query.starts_with("--") && are_model_files(files) => {
+            question(query, &paths(files)).and_then(|(scenario, _)| steps(&scenario, &mut out))
+        }
         ["estimate", "--batch", file] => {
             let prepared = Prepared::new(Catalog::bundled());
             batch(file, |query| answer_with(&prepared, query), &mut out)
@@ -96,19 +99,21 @@ fn main() -> ExitCode {
                 }
             }
         }
-        ["estimate", query, files @ ..]
-            if !query.starts_with("--")
-                && files.chunks(2).all(is_model_file)
-                && !files.is_empty() =>
-        {
-            estimate_files(query, files.chunks(2).filter_map(|pair| pair.get(1)), &mut out)
-        }
         ["estimate", query] if !query.starts_with("--") => single(&answer(query), &mut out),
+        ["estimate", query, files @ ..] if !query.starts_with("--") && are_model_files(files) => {
+            question(query, &paths(files)).and_then(|(scenario, problems)| {
+                single(&ranking::report(Catalog::bundled(), &scenario, problems), &mut out)
+            })
+        }
         ["ask", "--batch", file] => batch(file, ask, &mut out),
         ["ask", text] if !text.starts_with("--") => single(&ask(text), &mut out),
         ["read", files @ ..] if !files.is_empty() => read_files(files, &mut out),
         ["machine", file] => machine(file, &mut out),
-        ["check", query, file] if !query.starts_with("--") => check(query, file, &mut out),
+        ["check", query, file, files @ ..]
+            if !query.starts_with("--") && are_model_files(files) =>
+        {
+            question(query, &paths(files)).and_then(|(scenario, _)| check(scenario, file, &mut out))
+        }
         ["tensors", model, quant] => gguf_tensors(model, quant, &mut out),
         ["models"] => list(Catalog::bundled().models.iter().map(|m| m.id.as_str()), &mut out),
         ["devices"] => list(Catalog::bundled().devices.iter().map(|d| d.id.as_str()), &mut out),
@@ -191,23 +196,27 @@ fn machine(file: &str, out: &mut impl Write) -> io::Result<()> {
     single(&machine, out)
 }
 
-fn is_model_file(pair: &[&str]) -> bool {
-    matches!(pair, ["--model-file", path] if !path.is_empty())
+/// Whether `words` are the files of a model, each as `--model-file PATH`.
+fn are_model_files(words: &[&str]) -> bool {
+    words.chunks(2).all(|pair| matches!(pair, ["--model-file", path] if !path.is_empty()))
 }
 
-/// Answers `query` for the model in `files`: in place of the models of the example, or beside those
-/// that it names.
-fn estimate_files<'a>(
-    query: &str,
-    files: impl Iterator<Item = &'a &'a str>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let catalog = Catalog::bundled();
-    let Imported { custom, quant, remarks, .. } = import_model(files)?;
+/// The paths of words that are the files of a model.
+fn paths<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    words.chunks(2).filter_map(|pair| pair.get(1).copied()).collect()
+}
+
+/// Reads a question, with the model in `files`, if there are any, in place of the models of the
+/// example, or beside those that it names.
+fn question(query: &str, files: &[&str]) -> io::Result<(Scenario, Vec<Problem>)> {
+    let (mut scenario, problems) = Scenario::from_query(query);
+    if files.is_empty() {
+        return Ok((scenario, problems));
+    }
+    let Imported { custom, quant, remarks, .. } = import_model(files.iter())?;
     for remark in remarks {
         eprintln!("headroom: {}: {remark}", custom.name);
     }
-    let (mut scenario, problems) = Scenario::from_query(query);
     let example = Scenario::default();
     if scenario.models == example.models {
         scenario.models.clear();
@@ -216,7 +225,7 @@ fn estimate_files<'a>(
     if let Some(quant) = quant.filter(|_| scenario.quants == example.quants) {
         scenario.quants = vec![quant];
     }
-    single(&ranking::report(catalog, &scenario, problems), out)
+    Ok((scenario, problems))
 }
 
 /// The model in `files`.
@@ -340,14 +349,16 @@ fn ranked_row(prepared: &Prepared<'_>, row: &Ranked) -> Option<serde_json::Value
 
 /// How a plan is written.
 #[derive(Default)]
-struct PlanOptions {
+struct PlanOptions<'a> {
     is_json: bool,
     shell: Shell,
     lang: Option<Lang>,
+    /// The files of the model that it is about.
+    files: Vec<&'a str>,
 }
 
-impl PlanOptions {
-    fn parse(words: &[&str]) -> Result<PlanOptions, String> {
+impl<'a> PlanOptions<'a> {
+    fn parse(words: &[&'a str]) -> Result<PlanOptions<'a>, String> {
         let mut options = PlanOptions::default();
         let (pairs, rest) = words.as_chunks::<2>();
         if let [option] = rest {
@@ -367,8 +378,10 @@ impl PlanOptions {
                 ("--lang", "en") => options.lang = Some(Lang::En),
                 ("--lang", "ru") => options.lang = Some(Lang::Ru),
                 ("--lang", _) => return refused("`en` or `ru`"),
+                ("--model-file", "") => return refused("a path"),
+                ("--model-file", path) => options.files.push(path),
                 _ => {
-                    let known = "`--format`, `--shell` and `--lang`";
+                    let known = "`--format`, `--shell`, `--lang` and `--model-file`";
                     return Err(format!("`{option}` is none of {known}"));
                 }
             }
@@ -378,8 +391,8 @@ impl PlanOptions {
 }
 
 /// Prints the plan of the cell that the question has open, else of its first cell that runs.
-fn plan_of(query: &str, options: &PlanOptions, out: &mut impl Write) -> io::Result<()> {
-    let (scenario, problems) = Scenario::from_query(query);
+fn plan_of(query: &str, options: &PlanOptions<'_>, out: &mut impl Write) -> io::Result<()> {
+    let (scenario, problems) = question(query, &options.files)?;
     for Problem { field, value, accepted, .. } in problems {
         eprintln!("headroom: `{field}={value}` is not used; accepted: {accepted}");
     }
@@ -416,7 +429,7 @@ fn text_of(file: &str) -> io::Result<String> {
 }
 
 /// Holds the cell that the question names, or its first one, against what a benchmark printed.
-fn check(query: &str, file: &str, out: &mut impl Write) -> io::Result<()> {
+fn check(mut scenario: Scenario, file: &str, out: &mut impl Write) -> io::Result<()> {
     let wrong = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
     let Pasted { model, readings, .. } = paste::parse(&text_of(file)?).map_err(|error| {
         wrong(match error {
@@ -426,7 +439,6 @@ fn check(query: &str, file: &str, out: &mut impl Write) -> io::Result<()> {
             PasteError::NoReadings(_) => format!("{file} has no figure that can be used"),
         })
     })?;
-    let (mut scenario, _) = Scenario::from_query(query);
     let at = scenario.selected.or_else(|| places(&scenario).next());
     let asked = at.and_then(|at| Some((at, estimate::alone(Catalog::bundled(), &scenario, at)?)));
     let no_cell = || wrong("the question has no such cell, or its engine refuses it".to_owned());
@@ -469,11 +481,10 @@ fn places(scenario: &Scenario) -> impl Iterator<Item = Selected> + use<> {
 }
 
 /// Prints the next steps of every cell of the question.
-fn steps(query: &str, out: &mut impl Write) -> io::Result<()> {
-    let (scenario, _) = Scenario::from_query(query);
+fn steps(scenario: &Scenario, out: &mut impl Write) -> io::Result<()> {
     let mut answers = Vec::new();
-    for at in places(&scenario) {
-        let steps = next_steps(Catalog::bundled(), &scenario, at);
+    for at in places(scenario) {
+        let steps = next_steps(Catalog::bundled(), scenario, at);
         let steps = steps.iter().map(|step| {
             let Step { scenario, cell, .. } = step;
             json!({

@@ -137,7 +137,7 @@ fn a_wrong_option_of_a_plan_is_named_with_what_is_accepted() {
         (["--shell", "zsh"].as_slice(), "`--shell` takes `bash` or `powershell`, and not `zsh`"),
         (&["--lang"], "`--lang` needs a value"),
         (&["--lang", "de"], "`--lang` takes `en` or `ru`, and not `de`"),
-        (&["--for", "me"], "`--for` is none of `--format`, `--shell` and `--lang`"),
+        (&["--for", "me"], "`--for` is none of `--format`, `--shell`, `--lang` and `--model-file`"),
     ] {
         let output = headroom(program().args(["plan", query]).args(options), b"");
         assert_eq!(output.status.code(), Some(2));
@@ -231,6 +231,17 @@ fn a_model_is_read_from_its_file_and_answered_like_any_other() {
         let answers = [&answer["cells"], &answer["rows"], &answer[0]["steps"]];
         let some = answers.iter().any(|list| list.as_array().is_some_and(|l| !l.is_empty()));
         assert!(some, "{args:?}: {answer}");
+    }
+    // And by its file, in what follows an answer.
+    let bench = TempFile::new("bench.txt", b"| model | test | t/s |\n| a | tg128 | 50 |\n");
+    for args in [
+        &["plan", query, "--lang", "ru", "--model-file", path][..],
+        &["steps", "hw=rtx-3060-12gb&quant=BF16&ctx=8k", "--model-file", path],
+        &["check", query, bench.path(), "--model-file", path],
+    ] {
+        let output = run(args);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains(id), "{args:?}: {said}");
     }
     let output = run(&["read", path]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();

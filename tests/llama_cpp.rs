@@ -14,8 +14,10 @@ use headroom::engine::llama_cpp::KvTypes;
 use headroom::engine::llama_cpp::{
     self, Placement, Settings, Split, Weight, compute, compute_intervals, layer_states, model_bytes,
 };
+use headroom::estimate;
 use headroom::quant::{GgmlType, Mix, MixContext};
-use headroom::scenario::LogitsBuffer;
+use headroom::scenario::{LogitsBuffer, Scenario};
+use headroom::units::Bytes;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -279,4 +281,23 @@ fn compute_buffers_are_within_the_bars() {
     assert!(flash.share_within(0.0) >= 0.99);
     assert!(plain.share_within(0.0) >= 0.99);
     assert_eq!((flash.share_within(0.05), plain.share_within(0.05)), (1.0, 1.0));
+}
+
+/// What `llama-server -m FILE -c 4096 -np 1 -fa on -lv 4` of b11434, built for the processor, said that
+/// it had allocated: the file has the shape of Qwen3-0.6B and random weights in F16.
+#[test]
+fn a_model_on_a_processor_takes_what_a_server_allocated() {
+    let log = include_str!("data/llama-server-cpu.txt");
+    let logged = |of: &str| {
+        let line = log.lines().find(|line| line.contains(of)).unwrap();
+        line.rsplit("= ").next().and_then(|size| size.strip_suffix(" MiB")).unwrap().trim()
+    };
+    let query = "model=qwen3-0.6b&hw=cpu-epyc-genoa-12ch&quant=F16&ctx=4096";
+    let (scenario, problems) = Scenario::from_query(query);
+    assert_eq!(problems, []);
+    let cell = estimate::report(Catalog::bundled(), &scenario, Vec::new()).cells.remove(0);
+    let mib = |bytes: Bytes| format!("{:.2}", bytes.0 as f64 / f64::from(1 << 20));
+    assert_eq!(mib(cell.loaded_bytes), logged("model buffer"));
+    assert_eq!(mib(cell.kv_bytes), logged("KV buffer"));
+    assert_eq!(mib(cell.compute_bytes.expected), logged("compute buffer"));
 }

@@ -135,6 +135,16 @@ pub fn row_with<'a>(
 /// Returns the question of the cell at `at` of `scenario` alone, in the format that it is answered
 /// in, and its answer; `None` if there is no such cell or it has none.
 pub fn alone(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<(Scenario, Cell)> {
+    alone_with(&FileStore::default(), catalog, scenario, at)
+}
+
+/// Answers as [`alone`] does, with the files of `store`.
+pub fn alone_with<'a>(
+    store: &FileStore<'a>,
+    catalog: &'a Catalog,
+    scenario: &Scenario,
+    at: Selected,
+) -> Option<(Scenario, Cell)> {
     let engine = *scenario.engines.get(at.engine)?;
     let quant = format_in(scenario, engine, *scenario.quants.get(at.quant)?);
     let ask = Scenario {
@@ -146,7 +156,7 @@ pub fn alone(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Option<(Sc
         unused: Vec::new(),
         ..scenario.clone()
     };
-    let cell = row(catalog, &ask, &ask.models[0]).pop()?.ok()?;
+    let cell = row_with(store, catalog, &ask, &ask.models[0]).pop()?.ok()?;
     Some((ask, cell))
 }
 

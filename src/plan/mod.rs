@@ -275,10 +275,7 @@ fn get(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
 /// What to expect, and how to measure it.
 fn check(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
     let figures = a.figures();
-    let mut steps = Vec::new();
-    if !figures.devices.is_empty() {
-        steps.push(PlanStep::says(What::ExpectMemory(figures.devices.clone())));
-    }
+    let mut steps = vec![PlanStep::says(What::ExpectMemory(figures.devices.clone()))];
     if figures.decode_tps.is_some() {
         steps.push(PlanStep::says(What::ExpectSpeed));
     }
@@ -366,6 +363,28 @@ mod tests {
                     assert!(tools.iter().any(|tool| typed.starts_with(tool)), "{typed}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_measured_is_what_is_started() {
+        for (query, wanted) in [
+            (
+                "model=qwen3-30b-a3b&hw=rtx-3060&quant=Q4_K_M&kv=q8_0&ctx=16k",
+                "-ngl 49 --n-cpu-moe 21 -fa on -ctk q8_0 -ctv q8_0 -p 1024 -n 128 -d 0,15360",
+            ),
+            (
+                "model=qwen3-30b-a3b&hw=rtx-3060&quant=Q4_K_M&kv=q8_0&ctx=16k&engine=ik_llama.cpp",
+                "-ngl 49 --n-cpu-moe 21 -fa 1 -ctk q8_0 -ctv q8_0 -p 1024 -n 128",
+            ),
+            (
+                "model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M&backend=cpu&kv_offload=off&ctx=1k",
+                "-dev none -fa on -nkvo 1 -p 512 -n 128 -d 0,512",
+            ),
+        ] {
+            let plan = Plan::new(Catalog::bundled(), &input(query)).unwrap();
+            let typed: Vec<String> = plan.commands().map(|c| c.in_shell(Shell::Bash)).collect();
+            assert!(typed.iter().any(|line| line.ends_with(wanted)), "{wanted}: {typed:#?}");
         }
     }
 

@@ -79,7 +79,8 @@ impl Words {
     }
 
     fn gib(self, bytes: Bytes) -> String {
-        let n = self.number((bytes.to_gib() * 10.0).round() / 10.0);
+        let gib = bytes.to_gib();
+        let n = self.number(if gib < 0.1 { gib } else { (gib * 10.0).round() / 10.0 });
         text!(self, "{n} GiB", "{n} ГиБ")
     }
 

@@ -151,8 +151,10 @@ pub fn unbeaten(steps: Vec<Step>) -> Vec<Step> {
 /// Returns every step that makes the cell at `at` of `scenario` better, of which [`next_steps`]
 /// offers those that are [`unbeaten`].
 pub fn candidates(catalog: &Catalog, scenario: &Scenario, at: Selected) -> Vec<Step> {
-    let Some((ask, cell)) = estimate::alone(catalog, scenario, at) else { return Vec::new() };
-    let search = Search { catalog, store: FileStore::default(), ask, cell };
+    let store = FileStore::default();
+    let asked = estimate::alone_with(&store, catalog, scenario, at);
+    let Some((ask, cell)) = asked else { return Vec::new() };
+    let search = Search { catalog, store, ask, cell };
     match runs_whole(&search.cell) {
         true => search.better(),
         false => search.whole(),

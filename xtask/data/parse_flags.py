@@ -13,8 +13,9 @@ SOURCES    folder with the Python files of vLLM, SGLang and ExLlamaV3, as --unpa
            as vLLM does where it builds its documentation.
 
 mlx-lm and Transformers are those that are installed. Programs of llama.cpp are asked where they are on
-PATH: they print their version, or their help, only once all arguments before are read. KoboldCpp is no
-package: HEADROOM_KOBOLDCPP names koboldcpp.py.
+PATH: they print their version, or their help, only once all arguments before are read; llama-quantize
+misses the file only then. A build without RPC has no --rpc. KoboldCpp is no package: HEADROOM_KOBOLDCPP
+names koboldcpp.py, as HEADROOM_LLAMA_CPP names the folder of convert_hf_to_gguf.py.
 """
 
 import abc
@@ -211,6 +212,11 @@ def exllamav3(sources):
     return written_in(os.path.join(sources, "exllamav3", "conversion", "convert_model.py"))
 
 
+def converter(_):
+    folder = os.environ.get("HEADROOM_LLAMA_CPP")
+    return written_in(os.path.join(folder, "convert_hf_to_gguf.py")) if folder else None
+
+
 def koboldcpp(_):
     path = os.environ.get("HEADROOM_KOBOLDCPP")
     return written_in(path) if path else None
@@ -289,18 +295,31 @@ def transformers(_):
     return lambda arguments: typer.main.get_command(app).make_context("serve", list(arguments))
 
 
-def llama_cpp(program, ends):
+def llama_cpp(program, ends, read=""):
+    """Asks by ending the arguments with what only prints, or by files that are missed once `read`."""
+    def ask(path, arguments):
+        # A file that an argument names is opened as it is read.
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "text.txt").write_text("text")
+            done = subprocess.run([path, *arguments, *ends], cwd=folder, capture_output=True, text=True,
+                                  timeout=60)
+        said = done.stdout + done.stderr
+        return None if (read in said if read else done.returncode == 0) else said
+
     def asks(_):
         path = shutil.which(program)
 
         def run(arguments):
-            # A file that an argument names is opened as it is read.
-            with tempfile.TemporaryDirectory() as folder:
-                pathlib.Path(folder, "text.txt").write_text("text")
-                done = subprocess.run([path, *arguments, ends], cwd=folder, capture_output=True,
-                                      text=True, timeout=60)
-            if done.returncode != 0:
-                raise SystemExit(done.stderr.strip()[-300:])
+            said = ask(path, arguments)
+            # This is read before the rest is, and that is in some builds only.
+            for flag, reason in (("--imatrix", "failed to load imatrix"),
+                                 ("--rpc", "RPC not supported in this build"),
+                                 ("--rpc", "invalid parameter for argument: --rpc")):
+                if said and reason in said and flag in arguments:
+                    at = arguments.index(flag)
+                    said = ask(path, arguments[:at] + arguments[at + 2:])
+            if said is not None:
+                raise SystemExit(said.strip()[-300:])
         return run if path else None
     return asks
 
@@ -311,12 +330,14 @@ ENGINES = {
     ("python", "-m", "sglang.launch_server"): sglang,
     ("python", "-m", "sglang.benchmark.serving"): sglang_bench,
     ("python", "convert.py"): exllamav3,
+    ("python", "convert_hf_to_gguf.py"): converter,
     ("koboldcpp",): koboldcpp,
     ("transformers", "serve"): transformers,
     **{(f"mlx_lm.{name}",): mlx(f"mlx_lm.{name}") for name in ("server", "generate", "convert", "benchmark")},
-    **{(name,): llama_cpp(name, "--version")
+    **{(name,): llama_cpp(name, ["--version"])
        for name in ("llama-server", "llama-batched-bench", "llama-imatrix")},
-    ("llama-bench",): llama_cpp("llama-bench", "-h"),
+    ("llama-bench",): llama_cpp("llama-bench", ["-h"]),
+    ("llama-quantize",): llama_cpp("llama-quantize", [], "failed to quantize model"),
 }
 
 

@@ -16,6 +16,7 @@ use super::weights::{self, RunningSums, WeightsByLayer};
 use crate::bill::{Line, device_bill, host_bill};
 use crate::catalog::{Device, DeviceKind};
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
+use crate::quant::GgmlType;
 use crate::report::{
     BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term, sum_of_items, sum_with,
 };
@@ -67,10 +68,12 @@ pub(super) struct ModelByLayer {
     pub(super) least_compute: [Interval<Bytes>; 2],
 }
 
-/// The state that every repeating layer keeps between tokens.
-struct Caches {
+/// What the bills of all places are made of, found out once.
+struct Held {
+    /// The state that every repeating layer keeps between tokens.
     states: Vec<LayerState>,
     rows: Vec<Option<CacheRow>>,
+    tied: Split,
 }
 
 impl<'a> GgufOnMachine<'a> {
@@ -273,14 +276,18 @@ impl<'a> GgufOnMachine<'a> {
         settings: &Settings,
         mut addons: AddonLines,
     ) -> (Vec<DeviceBill>, HostBill) {
-        let architecture = self.file.architecture();
+        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
         let (compute, host_compute) = self.compute(placed, settings);
-        let caches = Caches {
+        let held = Held {
             states: kv_cache::layer_states(architecture, settings),
             rows: kv_cache::cache_rows(architecture, settings),
+            tied: self.file.totals.tied_output(architecture, weights, &placed.placement),
         };
+        let mut by_type =
+            weights::bytes_by_type(architecture, weights, &placed.placement).into_iter();
         let devices = self.hardware.parts.iter().enumerate().map(|(i, part)| {
-            let mut items = self.items(placed, settings, &caches, Some(i), compute[i]);
+            let mut items =
+                self.items(placed, settings, &held, (Some(i), by_type.next()), compute[i]);
             if !placed.placement.leaves_out(i) {
                 items.push(lines::overhead(&self.overheads[i]));
                 items.extend(lines::kept(&self.overheads[i]));
@@ -292,7 +299,7 @@ impl<'a> GgufOnMachine<'a> {
             device_bill(part, (part.usable, used), part.basis, layers, items)
         });
         let devices = devices.collect();
-        let mut items = self.items(placed, settings, &caches, None, host_compute);
+        let mut items = self.items(placed, settings, &held, (None, by_type.next()), host_compute);
         items.extend(addons.take(None));
         let host = &self.hardware.host;
         let used = sum_with(&items, host.system);
@@ -393,29 +400,25 @@ impl<'a> GgufOnMachine<'a> {
         &self,
         placed: &PlacedModel,
         settings: &Settings,
-        caches: &Caches,
-        device: Option<usize>,
+        held: &Held,
+        (device, by_type): (Option<usize>, Option<Vec<(GgmlType, Bytes)>>),
         compute: Interval<Bytes>,
     ) -> Vec<BillItem> {
-        let (architecture, weights) = (self.file.architecture(), &self.file.weights);
-        let placement = &placed.placement;
-        let totals = &self.file.totals;
-        let by_type = totals.bytes_by_type(architecture, weights, placement, device);
-        let tied = totals.tied_output(architecture, weights, placement);
-        let tied = device.map_or(tied.host, |device| tied.devices[device]);
+        let (architecture, placement) = (self.file.architecture(), &placed.placement);
+        let tied = device.map_or(held.tied.host, |device| held.tied.devices[device]);
         let cached: Vec<usize> = match (device, settings.kv_on_devices) {
             (Some(device), true) => {
                 self.layers(placement, Some(placement.group_of(device))).collect()
             }
             (Some(_), false) => Vec::new(),
             (None, true) => self.layers(placement, None).collect(),
-            (None, false) => (0..caches.states.len()).collect(),
+            (None, false) => (0..held.states.len()).collect(),
         };
         let layers = || cached.iter().copied();
         let states: Vec<LayerState> =
-            layers().map(|il| placed.part(il, device).of_state(caches.states[il])).collect();
+            layers().map(|il| placed.part(il, device).of_state(held.states[il])).collect();
         let rows: Vec<_> = layers()
-            .map(|il| caches.rows[il].map(|row| placed.part(il, device).of_row(row)))
+            .map(|il| held.rows[il].map(|row| placed.part(il, device).of_row(row)))
             .collect();
         let padding = states.iter().map(|state| state.kv_padding).sum();
         let padding = if device.is_some() { padding } else { Bytes::ZERO };
@@ -424,7 +427,7 @@ impl<'a> GgufOnMachine<'a> {
             None => 1,
         };
         let items = [
-            lines::weights(&by_type, &self.file.size),
+            lines::weights(&by_type.unwrap_or_default(), &self.file.size),
             lines::tied_output(tied, &self.file.size),
             lines::kv_cache(&states, &rows, padding, settings.kv),
             lines::recurrent_state(&states, settings.n_parallel),

@@ -44,7 +44,7 @@ pub use overhead::{DriverCopies, Overhead, Platform, compute_intervals, runtime_
 pub use placement::{Placement, Split, has_window, mtp_layers};
 pub use settings::{MAX_SEQUENCES, Settings, snapshots};
 pub use tensor_split::{Division, divides_tensors};
-pub use weights::{WeightTotals, bytes_by_type, cache_parts, loaded, model_bytes, tied_output};
+pub use weights::{WeightTotals, cache_parts, loaded, model_bytes, tied_output};
 
 /// The build whose rules are applied.
 pub const VERSION: &str = "b11434 (October 2026)";

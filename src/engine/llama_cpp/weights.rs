@@ -155,7 +155,6 @@ struct WeightGroup {
     /// Role of the first weight.
     role: Role,
     layer: Option<u64>,
-    ty: GgmlType,
     /// What equals in its weights: the type and all that determines their place.
     key: (GgmlType, bool, (bool, bool)),
     bytes: Bytes,
@@ -189,10 +188,7 @@ impl WeightTotals {
                     group.on_host += on_host;
                     group.on_device += on_device;
                 }
-                None => {
-                    let ty = weight.ty;
-                    groups.push(WeightGroup { role, layer, ty, key, bytes, on_host, on_device });
-                }
+                None => groups.push(WeightGroup { role, layer, key, bytes, on_host, on_device }),
             }
         }
         let mut upto = vec![LayerSums::default(); architecture.layers.len() + 1];
@@ -337,26 +333,6 @@ impl WeightTotals {
         WeightsByLayer { at_home, divided, small, rotary, layers: n_layers }
     }
 
-    /// Returns the weights in one place by type, like [`bytes_by_type`].
-    pub fn bytes_by_type(
-        &self,
-        architecture: &Architecture,
-        weights: &[Weight],
-        placement: &Placement,
-        device: Option<usize>,
-    ) -> Vec<(GgmlType, Bytes)> {
-        if placement.divides_weights() {
-            return bytes_by_type(architecture, weights, placement, device);
-        }
-        let mut sums = Vec::new();
-        self.visit(architecture, placement, |place, group, bytes| {
-            if place == device {
-                add(&mut sums, group.ty, bytes);
-            }
-        });
-        largest_first(sums)
-    }
-
     /// Returns the copies of a tied embedding table, like [`tied_output`].
     pub fn tied_output(
         &self,
@@ -484,11 +460,6 @@ fn add(sums: &mut Vec<(GgmlType, Bytes)>, ty: GgmlType, bytes: Bytes) {
     }
 }
 
-fn largest_first(mut sums: Vec<(GgmlType, Bytes)>) -> Vec<(GgmlType, Bytes)> {
-    sort::by_key(&mut sums, |(_, bytes)| std::cmp::Reverse(*bytes));
-    sums
-}
-
 /// Divides individual weights between devices, if the placement requires it.
 struct WeightSplitter<'a> {
     placement: &'a Placement,
@@ -546,21 +517,24 @@ pub fn model_bytes(
     split
 }
 
-/// Returns the weights on `device` (`None` for the host) by type, largest first, without a tied
-/// output's copy.
+/// Returns the weights on each device, and last those on the host, by type, largest first; without a
+/// tied output's copy.
 pub fn bytes_by_type(
     architecture: &Architecture,
     weights: &[Weight],
     placement: &Placement,
-    device: Option<usize>,
-) -> Vec<(GgmlType, Bytes)> {
-    let mut sums = Vec::new();
+) -> Vec<Vec<(GgmlType, Bytes)>> {
+    let host = placement.devices();
+    let mut sums = vec![Vec::new(); host + 1];
     visit_buffers(architecture, weights, placement, |place, weight, bytes| {
-        if place == device {
-            add(&mut sums, weight.ty, bytes);
+        if let Some(sums) = sums.get_mut(place.unwrap_or(host)) {
+            add(sums, weight.ty, bytes);
         }
     });
-    largest_first(sums)
+    for sums in &mut sums {
+        sort::by_key(sums, |(_, bytes)| std::cmp::Reverse(*bytes));
+    }
+    sums
 }
 
 /// Bytes of the copy of an embedding table tied to the output head, in the place of the output

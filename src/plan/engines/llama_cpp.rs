@@ -19,14 +19,18 @@ impl Operations for LlamaCpp {
             Some(published) => Command::new(command).with("-hf").word(published),
             None => Command::new(command).with("-m").word(gguf_file(a.model, a.figures().quant)),
         };
-        let (prompt, output) = (a.scenario.serving.prompt, a.scenario.serving.output);
+        /// Tokens that are generated, as by default.
+        const GENERATED: u64 = 128;
+        let context = a.scenario.context;
+        let (prompt, output) = a.scenario.serving.within(context);
         let bench = bench_flags(&a.figures().flags);
-        let depth = match a.scenario.context.saturating_sub(128) {
+        // What is before a test comes on top of it: together they are no more than the plan has room for.
+        let depth = match context.saturating_sub(prompt.max(GENERATED)) {
             0 => "0".to_owned(),
             full => format!("0,{full}"),
         };
         let single = model("llama-bench").flags(&bench).with("-p").word(prompt.to_string());
-        let single = single.with("-n 128 -d").word(depth);
+        let single = single.with("-n").word(GENERATED.to_string()).with("-d").word(depth);
         let mut commands = vec![single];
         if a.scenario.users > 1 {
             let users = a.scenario.users.to_string();
@@ -56,19 +60,21 @@ impl Operations for LlamaCpp {
 }
 
 /// The flags of `llama-server` that `llama-bench` has too, as it writes them.
-fn bench_flags(flags: &[String]) -> Vec<String> {
-    let both = ["-ngl", "--n-cpu-moe", "-sm", "-mg", "-ts", "-fa", "-ctk", "-ub", "-b"];
-    let kept = flags.iter().filter(|flag| {
+pub(super) fn bench_flags(flags: &[String]) -> Vec<String> {
+    let both = ["-ngl", "--n-cpu-moe", "--rpc", "-sm", "-mg", "-ts", "-fa", "-ctk", "-ub", "-b"];
+    let own = |flag: &String| {
         let name = flag.split(' ').next().unwrap_or_default();
-        // It has no name for this type.
-        both.contains(&name) && !(name == "-ctk" && flag.contains(" f32"))
-    });
-    // It takes several values for a comma.
-    let own = kept.map(|flag| match flag.starts_with("-ts ") {
-        true => flag.replace(',', "/"),
-        false => flag.clone(),
-    });
-    own.collect()
+        match flag.as_str() {
+            "--device none" => Some("-dev none".to_owned()),
+            "--no-kv-offload" => Some("-nkvo 1".to_owned()),
+            // It has no name for this type.
+            flag if name == "-ctk" && flag.contains(" f32") => None,
+            // It takes several values for a comma.
+            flag if name == "-ts" => Some(flag.replace(',', "/")),
+            _ => both.contains(&name).then(|| flag.clone()),
+        }
+    };
+    flags.iter().filter_map(own).collect()
 }
 
 /// The flags of `llama-server` that `llama-batched-bench` has too.

@@ -101,21 +101,21 @@ build: 3bcd40b3 (4567)";
 
     #[test]
     fn what_a_plan_of_a_processor_has_measured_is_read() {
-        // `llama-bench -m Tiny-Llama-Test-F16.gguf -fa on -p 1024 -n 128 -d 0,3968` of 0c1e570, built
-        // for the processor.
+        // `llama-bench -m Made-for-a-test-F16.gguf -fa on -p 1024 -n 128 -d 0,1024` of b11434, built for
+        // the processor: a model of Qwen3-0.6B's shape with random weights, on two cores.
         let printed = "\
 | model                          |       size |     params | backend    | threads |  fa |            test |                  t/s |
 | ------------------------------ | ---------: | ---------: | ---------- | ------: | --: | --------------: | -------------------: |
-| llama ?B F16                   |   4.76 MiB |     2.49 M | CPU        |       2 |   1 |          pp1024 |     1210.89 ± 149.21 |
-| llama ?B F16                   |   4.76 MiB |     2.49 M | CPU        |       2 |   1 |           tg128 |       205.56 ± 33.40 |
-| llama ?B F16                   |   4.76 MiB |     2.49 M | CPU        |       2 |   1 |  pp1024 @ d3968 |       424.65 ± 40.23 |
-| llama ?B F16                   |   4.76 MiB |     2.49 M | CPU        |       2 |   1 |   tg128 @ d3968 |        16.04 ± 10.23 |
+| qwen3 0.6B F16                 |   1.11 GiB |   596.05 M | CPU        |       2 |   1 |          pp1024 |        34.33 ± 22.76 |
+| qwen3 0.6B F16                 |   1.11 GiB |   596.05 M | CPU        |       2 |   1 |           tg128 |         18.39 ± 1.21 |
+| qwen3 0.6B F16                 |   1.11 GiB |   596.05 M | CPU        |       2 |   1 |  pp1024 @ d1024 |         38.88 ± 1.26 |
+| qwen3 0.6B F16                 |   1.11 GiB |   596.05 M | CPU        |       2 |   1 |   tg128 @ d1024 |         12.37 ± 1.82 |
 
-build: 0c1e570 (1)";
-        assert_eq!(parse(printed).unwrap().model.as_deref(), Some("llama ?B F16"));
+build: unknown (11434)";
+        assert_eq!(parse(printed).unwrap().model.as_deref(), Some("qwen3 0.6B F16"));
         assert_eq!(
             readings(printed),
-            ["pp1024:1210.89", "tg:205.56", "pp1024@3968:424.65", "tg@3968:16.04"]
+            ["pp1024:34.33", "tg:18.39", "pp1024@1024:38.88", "tg@1024:12.37"]
         );
     }
 
