@@ -527,7 +527,7 @@ export type Quality = {
 };
 
 /** Whose figures they are. */
-export type QualityBasis = ("model" | "similar" | "any_model");
+export type QualityBasis = ("model" | "similar" | "other_size" | "any_model");
 
 /** Published figures of one metric. */
 export type QualityFigure = {
