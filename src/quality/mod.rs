@@ -223,7 +223,8 @@ fn of_other_size(size: Size, name: &str) -> Vec<QualityFigure> {
     let mut others: Vec<u8> = (0..=bands).filter(|band| *band != own).collect();
     others.sort_by_key(|band| band.abs_diff(own));
     let near = |band| similar(Some((kind, band)), Subject::Weights, name, name);
-    let mut figures = others.into_iter().map(near).find(|near| !near.is_empty()).unwrap_or_default();
+    let mut figures =
+        others.into_iter().map(near).find(|near| !near.is_empty()).unwrap_or_default();
     for figure in &mut figures {
         figure.basis = QualityBasis::OtherSize;
     }
