@@ -190,9 +190,14 @@ impl SpeedModel<'_> {
     /// Prefill rate of a prompt of `tokens` after `depth` earlier tokens, in tokens per second.
     pub fn prefill_tps(&self, tokens: f64, depth: f64) -> Interval<f64> {
         let prompt = self.prefill(tokens, depth).total();
-        // A few tokens are no slower than their steps.
-        let steps = prompt.max(tokens * self.step(1.0, depth).total());
-        let seconds = steps.min(self.soc_request_s() + prompt);
+        let seconds = match self.soc_request_s() {
+            // A few tokens are no slower than their steps.
+            request if request > 0.0 => {
+                let steps = prompt.max(tokens * self.step(1.0, depth).total());
+                steps.min(request + prompt)
+            }
+            _ => prompt,
+        };
         around(tokens / seconds, self.prefill_rate_factor(tokens))
     }
 
