@@ -179,23 +179,16 @@ impl Words {
         }
     }
 
-    /// What weights in `quant` and a cache in `kv` lose, a line for each figure; nothing of a reference.
+    /// What weights in `quant` and a cache in `kv` lose, a line for each figure.
     pub fn quality_lines(self, quant: Quant, kv: CacheTypes, quality: &Quality) -> Vec<String> {
         let notes = [(quant.to_string(), &quality.weights), (format!("KV {kv}"), &quality.cache)];
-        let told = notes.iter().filter(|(_, note)| **note != QualityNote::Reference);
-        told.flat_map(|(subject, note)| self.note(subject, note)).collect()
+        notes.iter().flat_map(|(subject, note)| self.note(subject, note)).collect()
     }
 
-    /// A note on quality, a line for each figure.
+    /// A note on quality, a line for each figure; nothing of a reference.
     fn note(self, subject: &str, note: &QualityNote) -> Vec<String> {
         match note {
-            QualityNote::Reference => {
-                vec![text!(
-                    self,
-                    "{subject}: no loss, it is the reference.",
-                    "{subject}: без потерь, это эталон."
-                )]
-            }
+            QualityNote::Reference => Vec::new(),
             QualityNote::NoData => vec![text!(
                 self,
                 "{subject}: no published measurement that compares.",
