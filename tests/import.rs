@@ -3,7 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use headroom::architecture::Shape;
-use headroom::catalog::{Catalog, Model};
+use headroom::catalog::{Catalog, Model, check};
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::import::{
     FIRST, ImportError, Imported, MOST_READ, MetaValue, Part, Step, combine, read, write_header,
@@ -66,13 +66,24 @@ fn meta(model: &Model) -> Vec<(String, MetaValue)> {
 
 /// The GGUF file of a model in a mix, as far as its header goes, and its size.
 fn gguf(model: &Model, mix: Mix) -> Option<(Vec<u8>, u64, u64)> {
+    gguf_with(model, mix, |_| ())
+}
+
+/// As [`gguf`], with metadata that `change` changed.
+fn gguf_with(
+    model: &Model,
+    mix: Mix,
+    change: impl FnOnce(&mut Vec<(String, MetaValue)>),
+) -> Option<(Vec<u8>, u64, u64)> {
     let file = GgufFile::new(model, mix, false).ok()?;
     let tensors: Vec<(String, Shape, u32, u64)> = file
         .weights
         .iter()
         .map(|w| (w.tensor.gguf_name(), w.tensor.shape, w.ty as u32, w.bytes().0))
         .collect();
-    let (bytes, size) = write_header(&meta(model), &tensors);
+    let mut meta = meta(model);
+    change(&mut meta);
+    let (bytes, size) = write_header(&meta, &tensors);
     Some((bytes, size, file.bytes().0))
 }
 
@@ -124,6 +135,33 @@ fn a_model_that_the_catalogue_has_not_is_read_by_its_relatives() {
     assert_eq!(imported.custom.config.num_hidden_layers, known.config().num_hidden_layers - 4);
     let own = catalog.model(&imported.custom.to_id()).unwrap();
     assert_eq!(GgufFile::new(own, Mix::Q5_K_M, false).unwrap().bytes().0, expected);
+}
+
+#[test]
+fn layers_that_no_model_has_are_not_made() {
+    // A million layers are a few bytes in a file, and were minutes of work.
+    let known = Catalog::bundled().model("deepseek-v2-lite").unwrap();
+    for (field, layers, drafts) in
+        [("num_hidden_layers", 1 << 20, 0), ("num_nextn_predict_layers", 27, 1 << 20)]
+    {
+        let mut config = known.config().clone();
+        config.num_hidden_layers = layers;
+        config.num_nextn_predict_layers = drafts;
+        assert_eq!(check(&config).unwrap_err().field, field);
+    }
+    // What the tensors say is enough.
+    let lying = MetaValue::Whole((1 << 20) + 27);
+    let (name, (bytes, size, _)) = (
+        "lite-Q4_K_M.gguf",
+        gguf_with(known, Mix::Q4_K_M, |meta| {
+            meta.iter_mut()
+                .filter(|(key, _)| key.ends_with("block_count"))
+                .for_each(|(_, value)| *value = lying.clone());
+        })
+        .unwrap(),
+    );
+    let imported = import(&[(name, bytes, size)]).unwrap();
+    assert_eq!(imported.custom.config.num_hidden_layers, 27);
 }
 
 #[test]
@@ -399,6 +437,7 @@ fn bad_files_are_refused_with_what_is_wrong() {
         ("config.json", CONFIGS[0].1.replace("layers\": 32", "layers\": 0").into(), "1 on"),
         ("config.json", CONFIGS[0].1.replace("layers\": 32", "layers\": 1e300").into(), "0 to"),
         ("config.json", CONFIGS[0].1.replace("layers\": 32", "layers\": \"x\"").into(), "0 to"),
+        ("config.json", CONFIGS[0].1.replace("layers\": 32", "layers\": 1025").into(), "0 to 1024"),
         (
             "config.json",
             CONFIGS[0].1.replace("value_heads\": 8", "value_heads\": 7").into(),

@@ -21,7 +21,9 @@ use crate::quant::{BuildName, Format, Mix, Publisher, Quant};
 use crate::units::Bytes;
 
 pub use api::ApiPrice;
-pub use own::{Custom, CustomDevice, FileTypes, ModelSize, OwnError, OwnModel, Spread, check};
+pub use own::{
+    Custom, CustomDevice, FileTypes, ModelSize, OwnError, OwnModel, Spread, check, most,
+};
 pub use record::{DeviceKind, Included, LeftOut};
 
 use kept::Kept;

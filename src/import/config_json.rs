@@ -5,10 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{ImportError, Imported, Remark, model_name};
 use crate::architecture::config::{Config, QkNormType, RopeFactors};
-use crate::catalog::{Catalog, Custom, Model, check};
-
-/// The most that a field may be, as in links.
-const MOST: u64 = 1 << 21;
+use crate::catalog::{Catalog, Custom, Model, check, most};
 
 /// A `config.json`, with that of its text model where it has several.
 struct Fields<'a> {
@@ -38,8 +35,11 @@ impl<'a> Fields<'a> {
         self.text.and_then(of).or_else(|| of(self.whole))
     }
 
-    fn number_up_to(&self, names: &[&str], most: u64) -> Result<Option<u64>, ImportError> {
+    /// The number under the first of `names` that has a value, which is no more than may be of the
+    /// first.
+    fn number(&self, names: &[&str]) -> Result<Option<u64>, ImportError> {
         let Some((name, value)) = self.get(names) else { return Ok(None) };
+        let most = most(names[0]);
         let whole = value.as_u64().or_else(|| {
             // 1e6 and 4096.0 are whole.
             let number = value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0 && *n < 1e15)?;
@@ -52,10 +52,6 @@ impl<'a> Fields<'a> {
                 Err(ImportError::new(self.file, name, value, accepted))
             }
         }
-    }
-
-    fn number(&self, names: &[&str]) -> Result<Option<u64>, ImportError> {
-        self.number_up_to(names, MOST)
     }
 
     /// A number that a model cannot be without.
@@ -123,7 +119,7 @@ pub(super) fn model(
     config.vocab_size = fields.needed(&["vocab_size", "padded_vocab_size"])?;
     let positions =
         &["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length"];
-    config.max_position_embeddings = fields.number_up_to(positions, 1 << 40)?;
+    config.max_position_embeddings = fields.number(positions)?;
     let mut is_known = relative.is_some();
     if let Some(tied) = fields.switch(&["tie_word_embeddings"]) {
         config.tie_word_embeddings = tied;
@@ -301,7 +297,9 @@ fn feed_forward(fields: &Fields<'_>, config: &mut Config) -> Result<(), ImportEr
     let shared =
         fields.number(&["n_shared_experts", "num_shared_experts", "moe_num_shared_experts"])?;
     let whole = fields.number(&["shared_expert_intermediate_size"])?;
-    let shared = shared.map(|n| n.saturating_mul(config.moe_intermediate_size).min(MOST));
+    let shared = shared.map(|n| {
+        n.saturating_mul(config.moe_intermediate_size).min(most("shared_expert_intermediate_size"))
+    });
     if let Some(width) = whole.or(shared) {
         config.shared_expert_intermediate_size = width;
     }
@@ -316,7 +314,7 @@ fn pattern(
     assumed: &mut Vec<String>,
 ) -> Result<(), ImportError> {
     let layers = config.num_hidden_layers as usize;
-    let window = fields.number_up_to(&["sliding_window", "sliding_window_size"], 1 << 40)?;
+    let window = fields.number(&["sliding_window", "sliding_window_size"])?;
     let is_used = fields.switch(&["use_sliding_window"]).unwrap_or(true);
     if let Some((name, Value::Array(kinds))) = fields.get(&["layer_types"]) {
         if kinds.len() < layers {

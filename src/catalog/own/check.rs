@@ -1,6 +1,6 @@
 //! Whether a configuration that somebody gives is that of a model that can exist.
 
-use super::OwnError;
+use super::{OwnError, most};
 use crate::architecture::config::Config;
 use crate::architecture::{Architecture, tensors};
 
@@ -19,6 +19,15 @@ pub fn check(config: &Config) -> Result<(), OwnError> {
         ("num_hidden_layers", c.num_hidden_layers),
         ("vocab_size", c.vocab_size),
     ])?;
+    // Each is made below.
+    for (field, layers) in [
+        ("num_hidden_layers", c.num_hidden_layers),
+        ("num_nextn_predict_layers", c.num_nextn_predict_layers),
+    ] {
+        if layers > most(field) {
+            return Err(OwnError::new(field, layers, format!("at most {}", most(field))));
+        }
+    }
     for i in 0..c.num_hidden_layers as usize {
         mixer(c, i)?;
         feed_forward(c, i)?;

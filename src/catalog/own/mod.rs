@@ -15,6 +15,7 @@ use std::fmt;
 pub use check::check;
 pub use device::CustomDevice;
 pub use notation::{Custom, FileTypes};
+pub use pairs::most;
 pub use size::ModelSize;
 
 use super::{Catalog, Device, Model};

@@ -22,9 +22,10 @@ pub(super) fn read<'de>(
     Config::deserialize(Pairs { pairs, at: None }).map_err(|Wrong(error)| error)
 }
 
-/// Most that a field may be: dimensions, whose products are to be sizes that exist; positions; and
-/// numbers of parameters.
-fn most(field: &str) -> u64 {
+/// The most that a field of a configuration may be, in a link as in a file: dimensions, whose
+/// products are to be sizes that exist; positions; numbers of parameters; and layers, each of which is
+/// made.
+pub fn most(field: &str) -> u64 {
     match field {
         "max_position_embeddings" | "sliding_window" => 1 << 40,
         "vision_params" | "engram_params" | "extra_params" | "mtp_params" | "per_layer_extra" => {
