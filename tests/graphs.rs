@@ -109,9 +109,10 @@ fn placements_of_one_class_have_the_same_buffers() {
         let layers = architecture.n_layers();
         let settings = Settings {
             n_ctx: 8192,
-            n_parallel: 1 + (i as u64 % 3),
+            n_parallel: [1, 2, 3, 16, 200, 1, 2][i % 7],
             n_ubatch: [512, 64][i % 2],
             flash_attention: i % 5 > 0,
+            logits: [LogitsBuffer::Server, LogitsBuffer::Batch][i / 2 % 2],
             ..PLAIN
         };
         let part = |device_layers: Vec<u64>, host_expert_layers| Placement {
@@ -192,6 +193,7 @@ fn a_graph_without_repetitions_takes_the_same_memory() {
                 n_ubatch: [512, 64, 1024][i % 3],
                 kv: KvTypes::both([GgmlType::F16, GgmlType::Q8_0][i % 2]),
                 flash_attention: of_streams(&model.id) || i % 5 > 0,
+                logits: [LogitsBuffer::Server, LogitsBuffer::Batch][i / 3 % 2],
                 ..PLAIN
             };
             for placement in &placements {

@@ -41,14 +41,18 @@ impl fmt::Debug for GraphCache {
     }
 }
 
-/// The copies of each input, and the quantisation and importance matrix of weights that are copied.
-type Copied = (u64, Option<(Quant, bool)>);
+/// What a class depends on beside the placement: the copies of each input, the quantisation and
+/// importance matrix of weights that are copied, and whether there are many outputs.
+type Beside = (u64, Option<(Quant, bool)>, bool);
+
+/// The most outputs of a batch with which the last layers may be one more or fewer: with more of
+/// them what they take may lie where the layers took turns.
+const FEW_OUTPUTS: u64 = 4;
 
 #[derive(Default)]
 struct Known {
-    /// The class of each placement that was asked for, as an index, by what else it depends on: the
-    /// copies of inputs, and the types of weights that a device may get copies of.
-    placements: HashMap<Copied, HashMap<Placement, usize, KeyHash>, KeyHash>,
+    /// The class of each placement that was asked for, as an index.
+    placements: HashMap<Beside, HashMap<Placement, usize, KeyHash>, KeyHash>,
     classes: HashMap<Class, usize, KeyHash>,
     /// For each class, graphs by the shape of the batch, without the number of cells.
     graphs: Vec<HashMap<Batch, Vec<Graph>, KeyHash>>,
@@ -64,8 +68,10 @@ struct Known {
 /// What the graphs of a placement depend on, beside the batch.
 ///
 /// Not the number of layers: the allocator reuses the memory of a layer for the next one, so that a
-/// run of layers in one place takes as much as each kind of layer in it once. `tests/graphs.rs`
-/// holds that against graphs of each placement of the catalogue's models.
+/// run of layers in one place takes as much as each kind of layer in it once. Two layers may take
+/// turns, as those of GPT-NeoX, whose blocks read what the layer read beside them: what the outputs
+/// take, where there are many, depends on which of them is the last. `tests/graphs.rs` holds that
+/// against graphs of each placement of the catalogue's models.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Class {
     copies: u64,
@@ -77,6 +83,8 @@ struct Class {
     outside: u64,
     /// Layers in a row that are in one place.
     runs: Vec<Run>,
+    /// Whether there are many outputs, and the last of these have an odd number of layers.
+    is_odd: bool,
 }
 
 const ENDS: usize = 8;
@@ -154,7 +162,8 @@ impl GraphCache {
         }
         let Known { placements, classes, graphs, count, varied, weights: hashes } = &mut *known;
         let copied = placement.copies_weights(architecture).then_some(types);
-        let placements = placements.entry((copies, copied)).or_default();
+        let has_many_outputs = batch.outputs > FEW_OUTPUTS;
+        let placements = placements.entry((copies, copied, has_many_outputs)).or_default();
         let index = placements.get(placement).copied().unwrap_or_else(|| {
             let hashes = match copied {
                 Some(_) => {
@@ -162,7 +171,9 @@ impl GraphCache {
                 }
                 None => &Vec::new(),
             };
-            let class = class(architecture, self.kinds(architecture), hashes, placement, copies);
+            let mut class =
+                class(architecture, self.kinds(architecture), hashes, placement, copies);
+            class.is_odd &= has_many_outputs;
             let index = *classes.entry(class).or_insert(graphs.len());
             if index == graphs.len() {
                 graphs.push(HashMap::default());
@@ -229,9 +240,11 @@ fn class(
     // Of layers that differ otherwise, equal weights are not the same.
     let copied = |il: usize| (kinds[il], weights.get(il + 1).copied().unwrap_or_default());
     let layers: Vec<usize> = (0..kinds.len()).collect();
+    let mut is_odd = false;
     let runs = layers.chunk_by(|a, b| place(*a) == place(*b)).map(|run| {
         let (device, has_host_experts) = place(run[0]);
         let layers: Vec<LayerKind> = run.iter().map(|il| layer(*il)).collect();
+        is_odd = layers.len() % 2 == 1;
         // With indexers layers have inputs of their own, which add up; between Mamba layers the
         // copies of differing weights leave gaps that depend on them all.
         let most = if varied { layers.len() } else { ENDS };
@@ -252,7 +265,7 @@ fn class(
         }
         Run { device, has_host_experts, ends, pairs, copied }
     });
-    let runs = runs.collect();
+    let runs: Vec<Run> = runs.collect();
     Class {
         copies,
         devices: placement.device_layers.len(),
@@ -260,6 +273,7 @@ fn class(
         output: placement.output(architecture),
         outside: weights.first().copied().unwrap_or_default(),
         runs,
+        is_odd,
     }
 }
 

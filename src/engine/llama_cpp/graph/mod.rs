@@ -39,6 +39,9 @@ const I64: u8 = 8;
 const TURNS: usize = 2;
 /// How often on several devices, which get copies of what all layers read.
 const TURNS_ON_SEVERAL: usize = 3;
+/// How often where more than half of the tokens become logits, which may need a gap as large as
+/// layers leave when they have taken turns for longer.
+const TURNS_BEFORE_OUTPUTS: usize = 8;
 /// Maximum length of a repeating block of layers.
 const MAX_BLOCK: usize = 12;
 
@@ -269,7 +272,11 @@ impl<'a> Builder<'a> {
         if self.holds_memory_for_every_layer() || !is_settled {
             return layers;
         }
-        let turns = if devices > 1 { TURNS_ON_SEVERAL } else { TURNS };
+        let turns = match devices {
+            _ if 2 * self.batch.outputs > self.batch.tokens => TURNS_BEFORE_OUTPUTS,
+            0 | 1 => TURNS,
+            _ => TURNS_ON_SEVERAL,
+        };
         let mut built: Vec<usize> = Vec::new();
         for il in layers {
             built.push(il);
