@@ -542,7 +542,9 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
         let kv_type = values.to_string();
         notices.push(Notice::QuantisedValuesNeedFlashAttention { kv_type });
     }
-    for model in scenario.models.iter().filter_map(|id| catalog.model(id)) {
+    let models = scenario.models.iter().filter_map(|id| catalog.model(id));
+    let models: Vec<&Model> = models.collect();
+    for model in &models {
         if let Some(trained) = model.architecture().max_context
             && scenario.context > trained
         {
@@ -551,11 +553,9 @@ pub fn advisories(catalog: &Catalog, scenario: &Scenario) -> Vec<Notice> {
         }
         notices.extend(described(model));
     }
-    let models = scenario.models.iter().filter_map(|id| catalog.model(id));
     let resolve = |machine| Hardware::resolve(catalog, scenario, machine).ok();
     let devices: Vec<usize> =
         scenario.machines.iter().filter_map(resolve).map(|h| h.parts.len()).collect();
-    let models: Vec<&Model> = models.collect();
     notices.extend(engine::adjustments(scenario, &models, &devices));
     notices
 }

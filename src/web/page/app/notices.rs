@@ -16,7 +16,8 @@ use headroom::scenario::{Problem, ProblemKind, Scenario};
 #[component]
 pub fn Notices() -> impl IntoView {
     let state = use_state();
-    let of_question = memo(move || state.notices_of_question());
+    let unknown = memo(move || state.unknown());
+    let of_question = memo(move || state.notices_of_question(unknown.get()));
     let notices = Memo::new(move |before| state.notices(before, of_question.get()));
     let more = move || match notices.with(|(_, more)| *more) {
         0 => None,

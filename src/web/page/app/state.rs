@@ -276,9 +276,18 @@ impl State {
         self.outline.with(|s| self.rows.cell(s, at))
     }
 
-    /// What the reader should know of the question itself. Of what was not understood only the
-    /// first [`MOST_NOTICES`], and how much more there is.
-    pub fn notices_of_question(self) -> (Vec<Notice>, usize) {
+    /// The models and devices that nobody knows, the first [`MOST_NOTICES`], and how many there are:
+    /// looked for anew where another is named, not at each step of a slider.
+    pub fn unknown(self) -> (Vec<Notice>, usize) {
+        self.outline.with(|scenario| estimate::unknown(self.catalog, scenario, MOST_NOTICES))
+    }
+
+    /// What the reader should know of the question itself, beside what is unknown in it. Of what was
+    /// not understood only the first [`MOST_NOTICES`], and how much more there is.
+    pub fn notices_of_question(
+        self,
+        (unknown, unknowns): (Vec<Notice>, usize),
+    ) -> (Vec<Notice>, usize) {
         let scenario = self.scenario.read();
         let mut notices: Vec<Notice> =
             estimate::Answered::of(&scenario).notice().into_iter().collect();
@@ -288,7 +297,6 @@ impl State {
         let problems = self.problems.read();
         let problems = problems.iter().filter(kept).take(MOST_NOTICES).cloned();
         let problems: Vec<Notice> = problems.map(Notice::Query).collect();
-        let (unknown, unknowns) = estimate::unknown(self.catalog, &scenario, MOST_NOTICES);
         let more = scenario.unused.len().saturating_sub(problems.len()) + unknowns - unknown.len();
         notices.extend(problems);
         notices.extend(unknown);
