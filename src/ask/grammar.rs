@@ -274,6 +274,7 @@ impl Reading<'_> {
             || self.sizes()
             || self.year()
             || self.ram_transfers()
+            || self.images()
             || self.batch()
             || self.keyed()
             || self.figures()
@@ -368,6 +369,22 @@ impl Reading<'_> {
         match found.max_by_key(|(end, _)| *end) {
             Some((end, engine)) => {
                 self.set(end, "engine", engine.name().to_owned());
+                // vLLM 0.11, v0.11.2: its release, of which the first two numbers count.
+                let at = self.at + usize::from(self.token(self.at).is_some_and(|t| t.is("v")));
+                let release = self.token(at).filter(|next| {
+                    let is_share = ["util", "gpu", "mem"].iter().any(|word| {
+                        self.token(at + 1).is_some_and(|behind| behind.raw.starts_with(word))
+                    });
+                    engine == Engine::Vllm && next.text.starts_with("0.") && !is_share
+                });
+                let minor = release.and_then(|next| next.text.split('.').nth(1)?.parse().ok());
+                let is_setting = |minor: &u64| (6..=33).contains(minor);
+                if let Some(minor) = minor.filter(is_setting) {
+                    let is_patch = self
+                        .token(at + 1)
+                        .is_some_and(|patch| patch.gap == '.' && patch.kind == Kind::Number);
+                    self.set(at + 1 + usize::from(is_patch), "vllm", format!("0.{minor}"));
+                }
                 true
             }
             None => false,
@@ -471,6 +488,10 @@ impl Reading<'_> {
             |at: usize| self.token(at).is_some_and(|t| matches!(t.raw.as_str(), "split" | "mode"));
         let row =
             |at: usize| self.token(at).is_some_and(|t| matches!(t.raw.as_str(), "row" | "rows"));
+        if word == "rowsplit" {
+            self.set(at + 1, "split", "row".to_owned());
+            return true;
+        }
         if row(at) && split(at + 1) || split(at) && (row(at + 1) || split(at + 1) && row(at + 2)) {
             let end = at + if row(at + 2) { 3 } else { 2 };
             self.set(end, "split", "row".to_owned());

@@ -319,7 +319,16 @@ impl Reading<'_> {
             is_counted.then_some(*number)
         });
         let number = number.filter(|n| n.fract() == 0.0 && (1.0..=128.0).contains(n));
-        if let Some(number) = number {
+        // H200 8x, and no device behind it: 3090 2x 4090.
+        let is_times_behind = !times
+            && number.is_some()
+            && self.token(end + 1).is_some_and(|next| next.is("x") && next.is_glued)
+            && self.token(end + 2).is_none_or(|next| next.number().is_none())
+            && self.device(end + 2, None).is_none();
+        if let Some(number) = number.filter(|_| is_times_behind) {
+            count = number as u32;
+            end += 2;
+        } else if let Some(number) = number {
             let at = end + usize::from(times);
             let is_pieces = is_pieces(at + 1);
             let then_device = times
@@ -766,15 +775,25 @@ impl Reading<'_> {
     /// The speed of the RAM, where its platform is not named otherwise.
     pub(super) fn name_ram_speed(&mut self, is_machine_named: bool) {
         let Some((span, [_, transfers])) = self.transfers.take() else { return };
-        let is_own = self.understood.iter().filter(|(_, key, _)| *key == "hw").any(|(.., hw)| {
-            let mut devices = hw.split([',', ';']);
-            devices.any(|id| {
-                let device = Catalog::bundled().device(id.split(['@', '*']).next().unwrap_or(id));
-                device.is_none_or(|device| device.kind != DeviceKind::Discrete)
-            })
-        });
-        if !is_own || !is_machine_named {
-            let channels = self.channels().unwrap_or(2);
+        let machines = self.understood.iter().filter(|(_, key, _)| *key == "hw");
+        let devices = machines.flat_map(|(.., hw)| hw.split([',', ';']));
+        let id = |written: &str| written.split(['@', '*']).next().map(str::to_owned);
+        let own: Vec<Option<&Device>> = devices
+            .map(|written| Catalog::bundled().device(&id(written)?))
+            .filter(|device| device.is_none_or(|device| device.kind != DeviceKind::Discrete))
+            .collect();
+        // A processor has its channels, whatever memory is put in them; of several it is open whose it is.
+        let channels = match own.as_slice() {
+            [Some(processor)] if is_machine_named => {
+                let (channels, _) =
+                    processor.memory_type.split_once("-channel").unwrap_or_default();
+                channels.parse().ok()
+            }
+            [] => Some(2),
+            _ if !is_machine_named => Some(2),
+            _ => None,
+        };
+        if let Some(channels) = self.channels().filter(|_| channels.is_some()).or(channels) {
             self.understood.push((span, "ram_speed", format!("{channels}*{transfers}")));
         }
     }

@@ -358,6 +358,23 @@ impl Reading<'_> {
         true
     }
 
+    /// How many pictures a prompt has, of a model that was named: with 4 images, 2 картинки.
+    pub(super) fn images(&mut self) -> bool {
+        let at = self.at;
+        let number = self.token(at).filter(|token| !token.is_glued).and_then(Token::number);
+        let number = number.filter(|n| n.fract() == 0.0 && (1.0..=1024.0).contains(n));
+        let is_of_images = self.token(at + 1).is_some_and(|next| {
+            ["image", "picture", "photo", "screenshot", "картин", "изображени", "фото", "скриншот"]
+                .iter()
+                .any(|word| next.raw.starts_with(word))
+        });
+        let Some(number) = number.filter(|_| is_of_images && !self.models.is_empty()) else {
+            return false;
+        };
+        self.set(at + 2, "images", trimmed(number));
+        true
+    }
+
     /// The generation and the megatransfers a second that are named from here on, and the token after
     /// them.
     pub(super) fn transfers_at(&self, at: usize) -> Option<([u32; 2], usize)> {

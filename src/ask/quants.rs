@@ -35,6 +35,11 @@ const SHORTHANDS: &[(&str, &str)] = &[
     ("udq4", "UD-Q4_K_XL"),
     ("udq5", "UD-Q5_K_XL"),
     ("udq6", "UD-Q6_K_XL"),
+    ("dynamicq2", "UD-Q2_K_XL"),
+    ("dynamicq3", "UD-Q3_K_XL"),
+    ("dynamicq4", "UD-Q4_K_XL"),
+    ("dynamicq5", "UD-Q5_K_XL"),
+    ("dynamicq6", "UD-Q6_K_XL"),
     ("fp16", "F16"),
     ("float16", "F16"),
     ("bfloat16", "BF16"),
@@ -112,7 +117,7 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
         // Behind a space only what completes a mix: q4 k m.
         let is_apart = n > 0 && !part.is_glued && part.gap == ' ';
         let completes = matches!(key.as_str(), "awq" | "gptq") && part.text == "int"
-            || key == "ud" && matches!(part.text.as_str(), "q" | "iq")
+            || matches!(key.as_str(), "ud" | "dynamic") && matches!(part.text.as_str(), "q" | "iq")
             || matches!(
                 part.text.as_str(),
                 "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit"

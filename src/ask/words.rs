@@ -219,7 +219,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         думаю собираюсь такой такая такую такое стоит имею имеем миллиард* купил посчитай посчитать \
         вопрос интересно вижу нету чистом идёт идет иметь дай дайте покажи show calculate calc estimate \
         param* парам* silicon newer новее socket sockets выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean \
-        getting получаю worth add adding better let let's doable expect possibly имею* имеющ* добавить \
+        getting получаю уровня класса level worth add adding better let let's doable expect possibly имею* имеющ* добавить \
         добавлю мощнее лучше жрет жрёт ради чё че скока ии норм",
     ),
 ];
