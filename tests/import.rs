@@ -149,7 +149,7 @@ fn layers_that_no_model_has_are_not_made() {
         config.num_nextn_predict_layers = drafts;
         assert_eq!(check(&config).unwrap_err().field, field);
     }
-    // What the tensors say is enough.
+    // A wrong count does not keep the file from being read: its tensors tell the layers.
     let lying = MetaValue::Whole((1 << 20) + 27);
     let (name, (bytes, size, _)) = (
         "lite-Q4_K_M.gguf",

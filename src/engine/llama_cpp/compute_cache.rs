@@ -45,8 +45,8 @@ impl fmt::Debug for GraphCache {
 /// importance matrix of weights that are copied, and whether there are many outputs.
 type Beside = (u64, Option<(Quant, bool)>, bool);
 
-/// The most outputs of a batch with which the last layers may be one more or fewer: with more of
-/// them what they take may lie where the layers took turns.
+/// With up to so many outputs of a batch, one layer more on the last device changes no buffer. The
+/// memory of more outputs may lie where two layers took turns, so that an odd number differs.
 const FEW_OUTPUTS: u64 = 4;
 
 #[derive(Default)]
@@ -68,10 +68,10 @@ struct Known {
 /// What the graphs of a placement depend on, beside the batch.
 ///
 /// Not the number of layers: the allocator reuses the memory of a layer for the next one, so that a
-/// run of layers in one place takes as much as each kind of layer in it once. Two layers may take
-/// turns, as those of GPT-NeoX, whose blocks read what the layer read beside them: what the outputs
-/// take, where there are many, depends on which of them is the last. `tests/graphs.rs` holds that
-/// against graphs of each placement of the catalogue's models.
+/// run of layers in one place takes as much as each kind of layer in it once. But the residual stream
+/// may alternate between two places, as in GPT-NeoX: where many outputs go depends on which of the
+/// two the last layer used. `tests/graphs.rs` holds both against graphs of each placement of the
+/// catalogue's models.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Class {
     copies: u64,
@@ -83,7 +83,7 @@ struct Class {
     outside: u64,
     /// Layers in a row that are in one place.
     runs: Vec<Run>,
-    /// Whether there are many outputs, and the last of these have an odd number of layers.
+    /// Whether the last of these has an odd number of layers, where there are many outputs.
     is_odd: bool,
 }
 
