@@ -36,6 +36,7 @@ pub mod float;
 pub mod hardware;
 pub mod import;
 pub mod letters;
+pub mod memory_log;
 pub mod plan;
 pub mod quality;
 pub mod quant;

@@ -13,6 +13,7 @@ use headroom::engine::Shell;
 use headroom::engine::llama_cpp::GgufFile;
 use headroom::estimate::{self, FileStore};
 use headroom::import::{self, Imported, Part};
+use headroom::memory_log::MemoryLog;
 use headroom::plan::{self, Document, PlanInput};
 use headroom::quant::Mix;
 use headroom::ranking::{self, Prepared, Ranked, Ranking};
@@ -46,7 +47,8 @@ usage:
   headroom steps QUERY            what to change so that each cell fits or is better, as JSON
   headroom check QUERY FILE       by how much the first cell, or the one that `cell=` of the query names,
                                   was off what llama-bench, llama-batched-bench, `vllm bench serve` or
-                                  SGLang's benchmark printed (- for standard input), as JSON
+                                  SGLang's benchmark printed, or what an engine logged of its memory
+                                  (- for standard input), as JSON
   headroom ask TEXT               turn free text, English or Russian, into a QUERY; JSON with what was
                                   understood, what can mean several things, and what was ignored
   headroom ask --batch FILE       one text a line, one JSON object a line
@@ -428,21 +430,30 @@ fn text_of(file: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Holds the cell that the question names, or its first one, against what a benchmark printed.
+/// Holds the cell that the question names, or its first one, against what a benchmark printed, or an
+/// engine that logged its memory.
 fn check(mut scenario: Scenario, file: &str, out: &mut impl Write) -> io::Result<()> {
     let wrong = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
-    let Pasted { model, readings, .. } = paste::parse(&text_of(file)?).map_err(|error| {
-        wrong(match error {
-            PasteError::Empty => format!("{file} is empty"),
-            PasteError::TooLong => format!("{file} is longer than the output of any benchmark"),
-            PasteError::UnknownFormat => format!("{file} is the output of no benchmark known here"),
-            PasteError::NoReadings(_) => format!("{file} has no figure that can be used"),
-        })
-    })?;
+    let text = text_of(file)?;
     let at = scenario.selected.or_else(|| places(&scenario).next());
     let asked = at.and_then(|at| Some((at, estimate::alone(Catalog::bundled(), &scenario, at)?)));
     let no_cell = || wrong("the question has no such cell, or its engine refuses it".to_owned());
     let (at, (ask, cell)) = asked.ok_or_else(no_cell)?;
+    let parsed = paste::parse(&text);
+    let log = parsed.is_err().then(|| MemoryLog::read(&text)).flatten();
+    if let Some(log) = log {
+        return single(&json!({ "memory": log.beside(&cell) }), out);
+    }
+    let Pasted { model, readings, .. } = parsed.map_err(|error| {
+        wrong(match error {
+            PasteError::Empty => format!("{file} is empty"),
+            PasteError::TooLong => format!("{file} is longer than the output of any benchmark"),
+            PasteError::UnknownFormat => {
+                format!("{file} is the output of no benchmark known here, and reports no memory")
+            }
+            PasteError::NoReadings(_) => format!("{file} has no figure that can be used"),
+        })
+    })?;
     let measurement = Measurement {
         machine: ask.machines[0].clone(),
         engine: cell.engine,

@@ -269,3 +269,26 @@ fn what_a_program_printed_is_a_machine() {
     let nothing = TempFile::new("nothing.txt", b"hello");
     assert!(!run(&["machine", nothing.path()]).status.success());
 }
+
+#[test]
+fn the_memory_that_an_engine_logged_is_set_beside_the_estimate() {
+    let log = "load_tensors:        CUDA0 model buffer size =  4403.49 MiB\n\
+               llama_kv_cache:      CUDA0 KV buffer size =  1024.00 MiB\n\
+               sched_reserve:      CUDA0 compute buffer size =   500.00 MiB\n";
+    let file = TempFile::new("server.log", log.as_bytes());
+    let query = "model=llama-3.1-8b-instruct&hw=rtx-4090&quant=Q4_K_M&ctx=8k";
+    let output = run(&["check", query, file.path()]);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let parts: Vec<(&str, &str)> = said["memory"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["place"].as_str().unwrap(), line["part"].as_str().unwrap()))
+        .collect();
+    assert_eq!(parts, [("devices", "weights"), ("devices", "cache"), ("devices", "compute")]);
+    assert_eq!(said["memory"][1]["logged"], 1_u64 << 30);
+    assert_eq!(said["memory"][1]["estimated"]["expected"], 1_u64 << 30);
+    let nothing = TempFile::new("nothing.log", b"srv  llama_server: loading model\n");
+    let output = run(&["check", query, nothing.path()]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("reports no memory"));
+}

@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "ask",
     "speed",
     "report",
+    "memory_log",
     "quality",
     "hardware",
     "bill",

@@ -3,10 +3,14 @@
 //! `cargo fuzz run NAME` runs one of [`TARGETS`] under libFuzzer; `tests/laws` runs them all for a
 //! bounded time, on the same corpus.
 
+use std::sync::LazyLock;
+
 use headroom::ask::{ask as asked, pasted_machine};
 use headroom::catalog::Catalog;
 use headroom::estimate;
 use headroom::import::{FIRST, HubFiles, MOST_READ, Repository, Step, combine, read};
+use headroom::memory_log::MemoryLog;
+use headroom::report::Cell;
 use headroom::scenario::{Engine, Scenario};
 use headroom::speed::paste::parse;
 
@@ -55,10 +59,18 @@ pub fn answer(bytes: &[u8]) {
     assert!(report.cells.len() <= MOST_CELLS, "{}", report.cells.len());
 }
 
-/// Reads a benchmark's output.
+/// Reads a benchmark's output, and as the log of an engine, which is set beside an answer.
 pub fn paste(bytes: &[u8]) {
-    if let Ok(pasted) = parse(&String::from_utf8_lossy(bytes)) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(pasted) = parse(&text) {
         assert!(!pasted.readings.is_empty() && pasted.readings.iter().all(|r| r.is_accepted()));
+    }
+    if let Some(log) = MemoryLog::read(&text) {
+        static CELL: LazyLock<Cell> = LazyLock::new(|| {
+            let (scenario, _) = Scenario::from_query("model=qwen3-8b&hw=rtx-4090&quant=Q4_K_M");
+            estimate::report(Catalog::bundled(), &scenario, Vec::new()).cells.remove(0)
+        });
+        assert!(log.beside(&CELL).iter().all(|line| line.ratio().is_none_or(f64::is_finite)));
     }
 }
 

@@ -115,6 +115,9 @@ pub enum What {
     SetInApp(Vec<(&'static str, String)>),
     /// What each device is expected to hold.
     ExpectMemory(Vec<DeviceFigures>),
+    /// Its log reports what it allocates, with this flag if it is not empty, and can be pasted into the
+    /// page.
+    LogsMemory(&'static str),
     /// What is expected of the speed.
     ExpectSpeed,
     /// Measure; the output can be pasted into the page.
@@ -276,6 +279,7 @@ fn get(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
 fn check(engine: &dyn Operations, a: &Answered<'_>) -> Vec<PlanStep> {
     let figures = a.figures();
     let mut steps = vec![PlanStep::says(What::ExpectMemory(figures.devices.clone()))];
+    steps.extend(engine.memory_log_flag().map(|flag| PlanStep::says(What::LogsMemory(flag))));
     if figures.decode_tps.is_some() {
         steps.push(PlanStep::says(What::ExpectSpeed));
     }

@@ -344,6 +344,16 @@ impl Words {
                 )
             }
             What::ExpectMemory(devices) => self.memory(devices, figures.in_ram),
+            What::LogsMemory("") => text!(
+                self,
+                "Its log reports this as it starts: pasted into the page under \u{201c}measured\u{201d}, it is set beside the estimate.",
+                "Об этом говорит журнал при запуске: вставленный на странице в «измерено», он сравнивается с оценкой."
+            ),
+            What::LogsMemory(flag) => text!(
+                self,
+                "With {flag} its log reports this as it starts: pasted into the page under \u{201c}measured\u{201d}, it is set beside the estimate.",
+                "С {flag} об этом говорит журнал при запуске: вставленный на странице в «измерено», он сравнивается с оценкой."
+            ),
             What::ExpectSpeed => self.speed(figures),
             What::MeasureAndPaste => text!(
                 self,

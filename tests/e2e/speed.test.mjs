@@ -102,6 +102,25 @@ pageTest("own measurements correct the estimate and stay in the link", {}, async
   assert.doesNotMatch(headroom.query, /measured/);
 });
 
+pageTest("a log's memory is set beside the estimate, and follows the question", {}, async (headroom) => {
+  await headroom.open("?model=llama-3.1-8b-instruct&hw=rtx-4090&quant=Q4_K_M&ctx=8192&tab=speed");
+  await headroom.page.locator("[data-testid=measure] > summary").click();
+  const log = [
+    "load_tensors:        CUDA0 model buffer size =  4403.49 MiB",
+    "llama_kv_cache:      CUDA0 KV buffer size =  1024.00 MiB",
+    "sched_reserve:      CUDA0 compute buffer size =   500.00 MiB",
+  ];
+  await headroom.part("measure-text").fill(log.join("\n"));
+  await headroom.part("measure-use").click();
+  const lines = headroom.part("measured-memory").locator("li");
+  assert.equal(await lines.count(), 3);
+  assert.match(await lines.nth(1).innerText(), /^KV cache \(devices\): 1\.00 GiB in the log, 1\.00 GiB estimated, 0 %$/u);
+  await headroom.setContext("16384");
+  await lines.nth(1).filter({ hasText: "2.00 GiB estimated, -50 %" }).waitFor();
+  assert.doesNotMatch(headroom.query, /measured/u);
+  await assertAccessible(headroom);
+});
+
 pageTest("a cell says from where to where, and marks what is not calibrated", {}, async (headroom) => {
   const query = "?model=qwen3-32b&hw=rtx-3090*2;mi300x&quant=Q4_K_M";
   await headroom.open(query);

@@ -24,6 +24,10 @@ impl Operations for IkLlamaCpp {
         vec![PlanStep::run(What::MeasureAndPaste, [bench.with("-n 128")])]
     }
 
+    fn memory_log_flag(&self) -> Option<&'static str> {
+        Some("")
+    }
+
     fn server(&self, a: &Answered<'_>) -> Option<Server> {
         Some(Server {
             name: "ik-llama-server",

@@ -15,6 +15,10 @@ impl Operations for KoboldCpp {
         bench.into_iter().map(|bench| PlanStep::run(What::Measure, [bench])).collect()
     }
 
+    fn memory_log_flag(&self) -> Option<&'static str> {
+        Some("")
+    }
+
     fn server(&self, a: &Answered<'_>) -> Option<Server> {
         Some(Server {
             name: "koboldcpp",

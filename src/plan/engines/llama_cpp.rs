@@ -41,6 +41,10 @@ impl Operations for LlamaCpp {
         vec![PlanStep::run(What::MeasureAndPaste, commands)]
     }
 
+    fn memory_log_flag(&self) -> Option<&'static str> {
+        Some("-lv 4")
+    }
+
     fn server(&self, a: &Answered<'_>) -> Option<Server> {
         Some(Server {
             name: "llama-server",

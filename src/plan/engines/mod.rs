@@ -33,6 +33,12 @@ pub(super) trait Operations: Sync {
     /// How to measure what it does.
     fn check(&self, a: &Answered<'_>) -> Vec<PlanStep>;
 
+    /// The flag with which its log reports the memory that it allocates, as
+    /// [`MemoryLog`](crate::memory_log::MemoryLog) reads it; empty if it does so without one.
+    fn memory_log_flag(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Its server, to be kept running.
     fn server(&self, a: &Answered<'_>) -> Option<Server>;
 

@@ -32,6 +32,10 @@ impl Operations for Ollama {
         vec![PlanStep::run(What::Measure, [Command::new("ollama ps"), measured])]
     }
 
+    fn memory_log_flag(&self) -> Option<&'static str> {
+        Some("")
+    }
+
     fn server(&self, a: &Answered<'_>) -> Option<Server> {
         Some(Server {
             name: "ollama",

@@ -21,6 +21,10 @@ impl Operations for Sglang {
         vec![PlanStep::run(What::MeasureAndPaste, [bench])]
     }
 
+    fn memory_log_flag(&self) -> Option<&'static str> {
+        Some("")
+    }
+
     fn server(&self, a: &Answered<'_>) -> Option<Server> {
         Some(Server {
             name: "sglang",

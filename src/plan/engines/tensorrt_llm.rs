@@ -15,6 +15,10 @@ impl Operations for TensorRtLlm {
         vec![PlanStep::run(What::MeasureAndPaste, [vllm_bench(a, source.name(), &[])])]
     }
 
+    fn memory_log_flag(&self) -> Option<&'static str> {
+        Some("")
+    }
+
     fn server(&self, a: &Answered<'_>) -> Option<Server> {
         Some(Server {
             name: "trtllm",

@@ -20,6 +20,10 @@ impl Operations for Vllm {
         vec![PlanStep::run(What::MeasureAndPaste, [bench])]
     }
 
+    fn memory_log_flag(&self) -> Option<&'static str> {
+        Some("")
+    }
+
     fn server(&self, a: &Answered<'_>) -> Option<Server> {
         Some(Server {
             name: "vllm",

@@ -1,5 +1,5 @@
-//! A measurement of one's own: a rate typed in or a benchmark's output pasted, and by how much the
-//! estimate was off.
+//! A measurement of one's own: a rate typed in, a benchmark's output or an engine's log pasted, and by
+//! how much the estimate was off.
 
 use leptos::prelude::*;
 
@@ -7,17 +7,20 @@ use crate::edit;
 use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{Show, memo};
 use crate::page::app::state::{State, use_state};
-use crate::page::app::text::{tr, words};
-use headroom::report::Cell;
+use crate::page::app::text::{self, tr, words};
+use headroom::memory_log::{LoggedPart, LoggedPlace, MemoryComparison, MemoryLog};
+use headroom::report::{Cell, Term};
 use headroom::scenario::{Bounds, Engine, Measurement, Reading};
 use headroom::speed::Correction;
 use headroom::speed::paste::{self, PasteError, Pasted, Tool};
+use headroom::units::Bytes;
 
 /// What was last done with the field.
 #[derive(Clone, Debug, PartialEq)]
 enum Outcome {
     Nothing,
     Used(Vec<Reading>, Option<String>),
+    Compared(MemoryLog),
     Refused(PasteError),
     TooMany,
 }
@@ -31,8 +34,8 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
     let correction =
         memo(move || cell.with(|cell| cell.as_ref()?.speed.speed_basis.as_ref()?.measured));
     let use_it = move |_| {
-        let read = read(&text.get_untracked());
-        outcome.set(match read {
+        let pasted = text.get_untracked();
+        outcome.set(match read(&pasted) {
             Ok(Pasted { readings, model, .. }) => match save(state, readings.clone()) {
                 true => {
                     text.set(String::new());
@@ -40,7 +43,10 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
                 }
                 false => Outcome::TooMany,
             },
-            Err(error) => Outcome::Refused(error),
+            Err(error) => match MemoryLog::read(&pasted) {
+                Some(log) => Outcome::Compared(log),
+                None => Outcome::Refused(error),
+            },
         });
     };
     let forget = move |_| {
@@ -70,7 +76,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
         list.map(|list| tr!(state, measure.kept, list = list))
     };
     let said = move || match outcome.get() {
-        Outcome::Nothing => String::new(),
+        Outcome::Nothing | Outcome::Compared(_) => String::new(),
         Outcome::Used(readings, model) => {
             let list: Vec<String> = readings.iter().map(Reading::to_string).collect();
             let list = list.join(", ");
@@ -83,6 +89,13 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
         Outcome::TooMany => {
             tr!(state, measure.too_many, most = state.whole(Bounds::MEASURED.max))
         }
+    };
+    // What the log reports follows the question, as what is estimated does.
+    let compared = move || {
+        let Outcome::Compared(log) = outcome.get() else { return None };
+        let lines = cell.with(|cell| cell.as_ref().map(|cell| log.beside(cell)))?;
+        let lines = lines.iter().map(|line| view! { <li>{memory_text(state, line)}</li> });
+        Some(view! { <ul data-testid="measured-memory">{lines.collect_view()}</ul> })
     };
     view! {
         <details class="aside" data-testid="measure" open=move || correction.get().is_some()>
@@ -123,6 +136,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
             <p class="field-note" id="measure-note" role="status" data-testid="measure-note">
                 {said}
             </p>
+            {compared}
             <button type="button" class="button" data-testid="measure-use" on:click=use_it>
                 {words!(state, measure.use_it)}
             </button>
@@ -175,6 +189,37 @@ fn deviation_text(state: State, correction: Correction) -> String {
     });
     let said: Vec<String> = steps.into_iter().chain(prompts).collect();
     said.join(" ")
+}
+
+/// What a log reports beside what is estimated.
+fn memory_text(state: State, compared: &MemoryComparison) -> String {
+    let part = match compared.part {
+        LoggedPart::Weights => text::term(state, Term::Weights),
+        LoggedPart::Cache => text::term(state, Term::KvCache),
+        LoggedPart::Compute => text::term(state, Term::Compute),
+        LoggedPart::Total => tr!(state, measure.total),
+        LoggedPart::Pool => tr!(state, measure.pool),
+    };
+    let place = match compared.place {
+        LoggedPlace::Devices => tr!(state, measure.on_devices),
+        LoggedPlace::EachDevice => tr!(state, measure.on_each),
+        LoggedPlace::Host => tr!(state, measure.in_ram),
+    };
+    // Tenths of a per cent; without what turns a nought into a minus.
+    let off = ((compared.ratio().unwrap_or(1.0) - 1.0) * 1000.0).round() / 10.0 + 0.0;
+    let sign = if off > 0.0 { "+" } else { "" };
+    let off = format!("{sign}{}", state.number(Style::Plain, off));
+    let amount = |bytes: Bytes| state.amount(Bytes::minus(bytes, Bytes::ZERO));
+    let (logged, estimated) = (amount(compared.logged), amount(compared.estimated.expected));
+    tr!(
+        state,
+        measure.memory,
+        part = part,
+        place = place,
+        logged = logged,
+        estimated = estimated,
+        off = off
+    )
 }
 
 /// How much longer or faster, of a `ratio` from 1 on: in per cent up to twice as much, else how
