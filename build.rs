@@ -23,6 +23,7 @@ mod quality;
 #[path = "src/catalog/record.rs"]
 mod record;
 use decimal::Decimal;
+use quality::{Kind, Metric, Subject};
 
 mod architecture {
     pub(crate) use super::config;
@@ -31,7 +32,7 @@ mod architecture {
 fn main() {
     encode("calibration", &read::<calibration::Table>("src/speed/calibration.json"));
 
-    encode("quality", &read::<quality::Figures>("src/quality/figures.json"));
+    encode("quality", &quality_columns(read("src/quality/figures.json")));
 
     let mut models: record::Models = read("src/catalog/data/models.json");
     for model in &models.models {
@@ -134,6 +135,86 @@ fn check_sources(id: &str, indexes: &[u32], table: &[String]) {
             "{id} refers to source {index} of {}",
             table.len()
         );
+    }
+}
+
+/// The contents of `src/quality/figures.json`: see `src/quality/record.rs`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QualityFigures {
+    bits: Vec<f64>,
+    dense_bands: Vec<f64>,
+    moe_bands: Vec<f64>,
+    texts: Vec<String>,
+    methods: Vec<String>,
+    sources: Vec<String>,
+    models: Vec<String>,
+    measured: Vec<QualityOfModel>,
+    similar: Vec<QualityRange>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QualityOfModel {
+    model: String,
+    figures: Vec<QualityOwn>,
+}
+
+/// Name, what was measured and of what; lowest, median and highest; count, text, method and source.
+#[derive(Deserialize)]
+struct QualityOwn(Subject, String, Metric, f64, f64, f64, u32, u16, u16, u16);
+
+/// Kind and size band; the same as of one model, with the models before the count and no method.
+#[derive(Deserialize)]
+struct QualityRange(Kind, u8, Subject, String, Metric, f64, f64, f64, Vec<u16>, u32, u16, u16);
+
+/// Turns the figures into columns.
+fn quality_columns(rows: QualityFigures) -> quality::Figures {
+    let own = || rows.measured.iter().flat_map(|of| &of.figures);
+    let all_names = own().map(|row| &row.1).chain(rows.similar.iter().map(|row| &row.3));
+    let names: Vec<String> = all_names.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let name = |of: &String| {
+        let place = names.binary_search(of).expect("all are in the table");
+        u8::try_from(place).expect("there are few names")
+    };
+    let spread = |low: f64, high: f64| (low != high).then_some((Decimal(low), Decimal(high)));
+    quality::Figures {
+        own: quality::Columns {
+            subject: own().map(|row| row.0).collect(),
+            name: own().map(|row| name(&row.1)).collect(),
+            metric: own().map(|row| row.2).collect(),
+            median: own().map(|row| Decimal(row.4)).collect(),
+            spread: own().map(|row| spread(row.3, row.5)).collect(),
+            count: own().map(|row| row.6).collect(),
+            text: own().map(|row| row.7).collect(),
+            source: own().map(|row| row.9).collect(),
+        },
+        method: own().map(|row| row.8).collect(),
+        similar: quality::Columns {
+            subject: rows.similar.iter().map(|row| row.2).collect(),
+            name: rows.similar.iter().map(|row| name(&row.3)).collect(),
+            metric: rows.similar.iter().map(|row| row.4).collect(),
+            median: rows.similar.iter().map(|row| Decimal(row.6)).collect(),
+            spread: rows.similar.iter().map(|row| spread(row.5, row.7)).collect(),
+            count: rows.similar.iter().map(|row| row.9).collect(),
+            text: rows.similar.iter().map(|row| row.10).collect(),
+            source: rows.similar.iter().map(|row| row.11).collect(),
+        },
+        place: rows.similar.iter().map(|row| (row.0, row.1)).collect(),
+        of_models: rows.similar.iter().map(|row| row.8.clone()).collect(),
+        measured: rows
+            .measured
+            .iter()
+            .map(|of| (of.model.clone(), of.figures.len() as u32))
+            .collect(),
+        bits: rows.bits,
+        dense_bands: rows.dense_bands,
+        moe_bands: rows.moe_bands,
+        texts: rows.texts,
+        methods: rows.methods,
+        sources: rows.sources,
+        models: rows.models,
+        names,
     }
 }
 

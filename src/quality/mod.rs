@@ -16,7 +16,7 @@ use crate::quant::{Build, BuildName, Mix, Quant};
 use crate::report::{Cell, Quality, QualityBasis, QualityFigure, QualityMetric, QualityNote};
 use crate::scenario::{CacheTypes, Engine};
 use crate::units::Interval;
-use record::{Figures, Kind, Measured, Metric, Range, Subject};
+use record::{Columns, Figures, Kind, Metric, Subject};
 
 /// The metrics, the one that tells most first.
 const METRICS: [Metric; 4] =
@@ -160,26 +160,49 @@ fn measured(
     name: &str,
     named: Option<String>,
 ) -> Vec<QualityFigure> {
-    let own = FIGURES.measured.iter().find(|own| own.model.eq_ignore_ascii_case(&model.hf_id));
-    let is_it = |f: &&Measured| f.subject == subject && f.name == name;
-    let own: Vec<&Measured> = own.iter().flat_map(|own| &own.figures).filter(is_it).collect();
-    let best = |metric: Metric| {
-        let of_metric = own.iter().filter(|figure| figure.metric == metric);
+    let mut first = 0;
+    let own = FIGURES.measured.iter().find_map(|(of, count)| {
+        let rows = first..first + *count as usize;
+        first = rows.end;
+        of.eq_ignore_ascii_case(&model.hf_id).then_some(rows)
+    });
+    let rows = &FIGURES.own;
+    let own: Vec<usize> =
+        own.into_iter().flatten().filter(|row| rows.is_of(*row, subject, name)).collect();
+    let best = |metric: &Metric| {
+        let of_metric = own.iter().filter(|row| rows.metric[**row] == *metric);
         // The first of those with the most figures.
-        of_metric.rev().max_by_key(|figure| figure.count)
+        of_metric.rev().max_by_key(|row| rows.count[**row])
     };
-    let figure = |f: &&Measured| QualityFigure {
-        format: named.clone().unwrap_or_else(|| name.to_owned()),
-        basis: QualityBasis::Model,
-        models: Vec::new(),
-        metric: f.metric.into(),
-        value: Interval { low: f.low, expected: f.median, high: f.high },
-        count: f.count,
-        data: text(&FIGURES.texts, f.text),
-        method: text(&FIGURES.methods, f.method),
-        source: text(&FIGURES.sources, f.source),
+    let figure = |row: &usize| QualityFigure {
+        method: text(&FIGURES.methods, FIGURES.method[*row]),
+        ..rows.figure(*row, named.as_deref().unwrap_or(name), QualityBasis::Model)
     };
-    METRICS.iter().filter_map(|metric| best(*metric)).map(figure).collect()
+    METRICS.iter().filter_map(best).map(figure).collect()
+}
+
+impl Columns {
+    /// Whether the figure in `row` is of `name`, a name of `subject`.
+    fn is_of(&self, row: usize, subject: Subject, name: &str) -> bool {
+        self.subject[row] == subject && FIGURES.names[usize::from(self.name[row])] == name
+    }
+
+    /// The figure in `row`, of what is called `format`.
+    fn figure(&self, row: usize, format: &str, basis: QualityBasis) -> QualityFigure {
+        let median = self.median[row];
+        let (low, high) = self.spread[row].unwrap_or((median, median));
+        QualityFigure {
+            format: format.to_owned(),
+            basis,
+            models: Vec::new(),
+            metric: self.metric[row].into(),
+            value: Interval { low, expected: median, high }.map(f64::from),
+            count: self.count[row],
+            data: text(&FIGURES.texts, self.text[row]),
+            method: String::new(),
+            source: text(&FIGURES.sources, self.source[row]),
+        }
+    }
 }
 
 /// The ranges over models at a place, or over any where there is none; `named` says what they are
@@ -190,27 +213,22 @@ fn similar(
     name: &str,
     named: &str,
 ) -> Vec<QualityFigure> {
-    let (kind, band) = place.unwrap_or((Kind::Any, 0));
+    let place = place.unwrap_or((Kind::Any, 0));
+    let rows = &FIGURES.similar;
     let of_metric = |metric: &Metric| {
-        FIGURES.similar.iter().find(|range| {
-            (range.kind, range.band, range.subject) == (kind, band, subject)
-                && range.name == name
-                && range.metric == *metric
+        (0..FIGURES.place.len()).find(|row| {
+            FIGURES.place[*row] == place
+                && rows.is_of(*row, subject, name)
+                && rows.metric[*row] == *metric
         })
     };
-    let figure = |range: &Range| QualityFigure {
-        format: named.to_owned(),
-        basis: match kind {
-            Kind::Any => QualityBasis::AnyModel,
-            Kind::Dense | Kind::Moe => QualityBasis::Similar,
-        },
-        models: range.models.iter().map(|at| text(&FIGURES.models, *at)).collect(),
-        metric: range.metric.into(),
-        value: Interval { low: range.low, expected: range.median, high: range.high },
-        count: range.count,
-        data: text(&FIGURES.texts, range.text),
-        method: String::new(),
-        source: text(&FIGURES.sources, range.source),
+    let basis = match place.0 {
+        Kind::Any => QualityBasis::AnyModel,
+        Kind::Dense | Kind::Moe => QualityBasis::Similar,
+    };
+    let figure = |row: usize| QualityFigure {
+        models: FIGURES.of_models[row].iter().map(|at| text(&FIGURES.models, *at)).collect(),
+        ..rows.figure(row, named, basis)
     };
     METRICS.iter().filter_map(of_metric).map(figure).collect()
 }
@@ -325,20 +343,23 @@ mod tests {
 
     #[test]
     fn the_figures_are_sane() {
-        let is_ordered = |low: f64, median: f64, high: f64| low <= median && median <= high;
-        for own in &FIGURES.measured {
-            assert!(Catalog::bundled().model(&own.model).is_some(), "{}", own.model);
-            for f in &own.figures {
-                assert!(is_ordered(f.low, f.median, f.high), "{}: {f:?}", own.model);
-                assert!(!text(&FIGURES.sources, f.source).is_empty());
+        let are_sane = |rows: &Columns| {
+            for row in 0..rows.median.len() {
+                let figure = rows.figure(row, "", QualityBasis::Model);
+                let Interval { low, expected, high } = figure.value;
+                assert!(low <= expected && expected <= high, "{figure:?}");
+                assert!(!figure.source.is_empty() && !figure.data.is_empty(), "{figure:?}");
             }
+        };
+        are_sane(&FIGURES.own);
+        are_sane(&FIGURES.similar);
+        for (model, _) in &FIGURES.measured {
+            assert!(Catalog::bundled().model(model).is_some(), "{model}");
         }
-        for range in &FIGURES.similar {
-            assert!(is_ordered(range.low, range.median, range.high), "{range:?}");
-            assert!(
-                !range.models.is_empty() && range.count as usize >= range.models.len(),
-                "{range:?}"
-            );
+        let own: u32 = FIGURES.measured.iter().map(|(_, count)| count).sum();
+        assert_eq!(own as usize, FIGURES.own.median.len());
+        for (models, count) in FIGURES.of_models.iter().zip(&FIGURES.similar.count) {
+            assert!(!models.is_empty() && *count as usize >= models.len(), "{models:?}");
         }
         // Fewer bits never cost less in a range over the same kind of models.
         let q = |name| similar(Some((Kind::Dense, 1)), Subject::Weights, name, name);

@@ -1,12 +1,12 @@
-//! The form of `figures.json`, which `build.rs` checks and encodes.
+//! The figures of `figures.json` as `build.rs` checks and encodes them: a column for each field, since
+//! alike values in a row pack into half of what they take among others.
 
 use serde::{Deserialize, Serialize};
 
-use super::decimal;
+use super::decimal::Decimal;
 
-/// What quantisation was measured to cost.
+/// What quantisation was measured to cost. Indexes are places in the tables.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Figures {
     /// Bits per weight between which mixes are pooled, from the fewest.
     pub bits: Vec<f64>,
@@ -14,6 +14,8 @@ pub struct Figures {
     pub dense_bands: Vec<f64>,
     /// Those of mixtures of experts.
     pub moe_bands: Vec<f64>,
+    /// Names of formats, ggml types and cache types, and the fewest bits per weight of ranges.
+    pub names: Vec<String>,
     /// Texts, windows and benchmarks.
     pub texts: Vec<String>,
     /// Makers, engines and methods.
@@ -22,80 +24,40 @@ pub struct Figures {
     pub sources: Vec<String>,
     /// Names of the models of the ranges.
     pub models: Vec<String>,
-    /// Figures of models of the catalogue.
-    pub measured: Vec<OfModel>,
+    /// Hugging Face ids of models of the catalogue, each with how many figures are of it.
+    pub measured: Vec<(String, u32)>,
+    /// The figures of these models, in their order.
+    pub own: Columns,
+    /// The maker, engine or method of each of them.
+    pub method: Vec<u16>,
     /// Ranges over models of one size band and kind.
-    pub similar: Vec<Range>,
+    pub similar: Columns,
+    /// The kind and the size band of the models of each of them.
+    pub place: Vec<(Kind, u8)>,
+    /// The models of each of them.
+    pub of_models: Vec<Vec<u16>>,
 }
 
-/// The figures of a model.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OfModel {
-    /// Hugging Face id.
-    pub model: String,
-    /// Its figures.
-    pub figures: Vec<Measured>,
-}
-
-/// What was measured of a model. Indexes are places in the tables of [`Figures`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Measured {
+/// Figures, or ranges over models, field by field.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Columns {
     /// What `name` is a name of.
-    pub subject: Subject,
-    /// Name of a format, a ggml type or a cache type.
-    pub name: String,
+    pub subject: Vec<Subject>,
+    /// A name.
+    pub name: Vec<u8>,
     /// What was measured.
-    pub metric: Metric,
-    /// The lowest of the figures.
-    #[serde(with = "decimal")]
-    pub low: f64,
-    /// Their median.
-    #[serde(with = "decimal")]
-    pub median: f64,
-    /// The highest.
-    #[serde(with = "decimal")]
-    pub high: f64,
+    pub metric: Vec<Metric>,
+    /// The median of the figures.
+    pub median: Vec<Decimal>,
+    /// The lowest and the highest, where they are not the same; of benchmarks in ranges, the 10th and the
+    /// 90th percentile.
+    pub spread: Vec<Option<(Decimal, Decimal)>>,
     /// How many figures.
-    pub count: u32,
+    pub count: Vec<u32>,
     /// The text, window or benchmarks.
-    pub text: u16,
-    /// The maker, engine or method.
-    pub method: u16,
+    pub text: Vec<u16>,
     /// Where they were published.
-    pub source: u16,
-}
-
-/// What was measured of several models.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Range {
-    /// The kind of the models.
-    pub kind: Kind,
-    /// The size band of the models.
-    pub band: u8,
-    /// What `name` is a name of.
-    pub subject: Subject,
-    /// Name of a format, a ggml type or a cache type, or the fewest bits per weight.
-    pub name: String,
-    /// What was measured.
-    pub metric: Metric,
-    /// The lowest of the models; of benchmarks, the 10th percentile of all figures.
-    #[serde(with = "decimal")]
-    pub low: f64,
-    /// Their median.
-    #[serde(with = "decimal")]
-    pub median: f64,
-    /// The highest, or the 90th percentile.
-    #[serde(with = "decimal")]
-    pub high: f64,
-    /// The models.
-    pub models: Vec<u16>,
-    /// How many figures.
-    pub count: u32,
-    /// The text and window.
-    pub text: u16,
-    /// Where they were published.
-    pub source: u16,
+    pub source: Vec<u16>,
 }
 
 /// What the name of a figure's subject is a name of.

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use headroom::advice::{Cause, Pool, Reason, difference, pool};
@@ -31,7 +31,7 @@ pub fn Differences(cell: Memo<Option<Cell>>) -> impl IntoView {
         let others = others.get();
         let open = others.len() <= 2;
         let one = |other: &Cell| against(state, &this, other, open);
-        Some(others.iter().map(one).collect_view())
+        Some(others.iter().map(one).collect_any())
     };
     view! {
         {move || own().map(|words| view! { <p class="pool" data-testid="pool">{words}</p> })}
@@ -69,7 +69,7 @@ fn against(state: State, this: &Cell, other: &Cell, open: bool) -> impl IntoView
             </li>
         }
     };
-    let lines = reasons.iter().map(line).collect_view();
+    let lines = reasons.iter().map(line).collect_any();
     let pool = pool_words(state, other);
     view! {
         <details

@@ -6,7 +6,7 @@ use leptos::web_sys::Element;
 use send_wrapper::SendWrapper;
 
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::reactive::{For, Show, effect, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
 use crate::page::widgets::quality_note::QualityNote;

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::edit;
 use crate::entry::shorten;
-use crate::page::app::reactive::memo;
+use crate::page::app::reactive::{CollectAny, For, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::from_hub::FromHub;
@@ -114,7 +114,7 @@ fn NoticeLine(notice: Notice) -> impl IntoView {
                                 </button>
                             }
                         })
-                        .collect_view()
+                        .collect_any()
                 }}
             </div>
             {from_hub}

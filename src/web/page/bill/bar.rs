@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::page::app::reactive::CollectAny;
+
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
 use crate::page::bill::Place;
@@ -58,7 +60,7 @@ fn draw(state: State, place: &Place) -> impl IntoView + use<> {
     view! {
         <div class="bar" role="img" aria-label=words(state, place)>
             <div class="bar-vessel" style:inline-size=percent(usable)>{free}</div>
-            <div class="bar-stack">{place.drawn().map(segment).collect_view()}</div>
+            <div class="bar-stack">{place.drawn().map(segment).collect_any()}</div>
             <div
                 class="bar-doubt"
                 class:bar-sure={ used.low == used.high }
@@ -67,7 +69,7 @@ fn draw(state: State, place: &Place) -> impl IntoView + use<> {
             ></div>
             <div class="bar-brim" style:inset-inline-start=percent(usable)></div>
             <div class="ruler">
-                {state.units.get().ruler(length).into_iter().map(mark).collect_view()}
+                {state.units.get().ruler(length).into_iter().map(mark).collect_any()}
             </div>
         </div>
     }

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use crate::formula::{self, Piece, pieces};
 use crate::page::answer::differences::Differences;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, For, Show, memo};
 use crate::page::app::state::{Quantity, State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::bar::Bar;
@@ -361,7 +361,7 @@ fn in_words(state: State, item: &BillItem) -> impl IntoView + use<> {
         Piece::Name(name) => name_in_words(state, name).into_any(),
         Piece::Sign(sign) => sign.replace('*', "×").into_any(),
     };
-    pieces(&item.formula).into_iter().map(piece).collect_view()
+    pieces(&item.formula).into_iter().map(piece).collect_any()
 }
 
 /// The formula with the numbers put in; what is no number stays a name.
@@ -374,7 +374,7 @@ fn with_numbers(state: State, item: &BillItem) -> impl IntoView + use<> {
         },
         Piece::Sign(sign) => sign.replace('*', "×").into_any(),
     };
-    pieces(&item.formula).into_iter().map(piece).collect_view()
+    pieces(&item.formula).into_iter().map(piece).collect_any()
 }
 
 fn name_in_words(state: State, name: &str) -> impl IntoView + use<> {

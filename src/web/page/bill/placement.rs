@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use headroom::report::{Cell, DuplicateKind, Placement, PlacementPart, PlacementReason, SplitKind};
@@ -39,7 +39,7 @@ pub fn PlacementSection(
                             .unwrap_or_default()
                             .into_iter()
                             .map(|(place, what)| view! { <dt>{place}</dt> <dd>{what}</dd> })
-                            .collect_view()
+                            .collect_any()
                     }}
                 </dl>
                 {move || {
@@ -47,7 +47,7 @@ pub fn PlacementSection(
                         .unwrap_or_default()
                         .into_iter()
                         .map(|remark| view! { <p class="placement-remark">{remark}</p> })
-                        .collect_view()
+                        .collect_any()
                 }}
             </section>
         </Show>

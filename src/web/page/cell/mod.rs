@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys;
 
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::bill::Bill;
@@ -106,7 +106,7 @@ fn Tabs(tab: Memo<CellTab>) -> impl IntoView {
             aria-label=words!(state, bill.region)
             on:keydown=on_key
         >
-            {CellTab::ALL.iter().enumerate().map(button).collect_view()}
+            {CellTab::ALL.iter().enumerate().map(button).collect_any()}
         </div>
     }
 }

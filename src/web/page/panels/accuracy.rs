@@ -10,7 +10,7 @@ use leptos::task::spawn_local;
 
 use crate::page::app::browser;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::Show;
+use crate::page::app::reactive::{CollectAny, Show};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::widgets::field::Select;
@@ -409,7 +409,7 @@ fn LeftOut(shown: Shown) -> impl IntoView {
                                     </li>
                                 }
                             })
-                            .collect_view()
+                            .collect_any()
                     }}
                 </ul>
             </section>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::state::use_state;
 use crate::page::app::text::{tr, words};
 use crate::page::bill::figures;
@@ -86,12 +86,12 @@ pub fn MoneyPanel(
                         testid="currency-select"
                     />
                     <Show when=has_rate>{setting(RATE).map(field)}</Show>
-                    {fields.into_iter().map(field).collect_view()}
+                    {fields.into_iter().map(field).collect_any()}
                 </div>
                 <h3>{words!(state, money.sources)}</h3>
                 <dl class="money-sources" data-testid="money-sources">
                     {move || inputs.with(|inputs| {
-                        inputs.iter().flatten().filter_map(source).collect_view()
+                        inputs.iter().flatten().filter_map(source).collect_any()
                     })}
                 </dl>
             </details>

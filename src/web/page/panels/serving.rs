@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::page::app::reactive::memo;
+use crate::page::app::reactive::{CollectAny, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::bill::figures;
@@ -224,7 +224,7 @@ fn UsersSlider(cell: Memo<Option<Cell>>) -> impl IntoView {
                     }
                 />
                 <div class="slider-scale" aria-hidden="true">
-                    {(0..=Bounds::USERS.max.ilog2()).step_by(2).map(mark).collect_view()}
+                    {(0..=Bounds::USERS.max.ilog2()).step_by(2).map(mark).collect_any()}
                 </div>
             </div>
         </div>

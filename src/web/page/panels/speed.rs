@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::bill::figures::{between, rate};
@@ -126,7 +126,7 @@ pub fn SpeedSection(cell: Memo<Option<Cell>>) -> impl IntoView {
             </Show>
             <Show when=move || basis.with(Option::is_some)>
                 <dl class="facts speed-facts">
-                    {move || facts.get().into_iter().map(fact).collect_view()}
+                    {move || facts.get().into_iter().map(fact).collect_any()}
                 </dl>
                 <div class="speed-basis" data-testid="speed-basis">
                     {move || basis.get().map(|basis| in_sentences(state, &basis))}
@@ -145,7 +145,7 @@ fn fact(Fact { name, about, value, notes, key, raw }: Fact) -> impl IntoView {
             {notes
                 .into_iter()
                 .map(|note| view! { <dd class="facts-note">{note}</dd> })
-                .collect_view()}
+                .collect_any()}
         </div>
     }
 }

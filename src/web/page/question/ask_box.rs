@@ -11,7 +11,7 @@ use send_wrapper::SendWrapper;
 
 use crate::edit;
 use crate::page::app::browser;
-use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::reactive::{CollectAny, For, Show, effect, memo};
 use crate::page::app::rest::Rest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
@@ -269,7 +269,7 @@ fn Options(choice: Choice, choose: Callback<String>) -> impl IntoView {
         <div class="ask-choice">
             <p>{move || tr!(state, ask.which, text = text.clone())}</p>
             {note.map(|note| view! { <Why note /> })}
-            <ul class="chips">{options.into_iter().map(option).collect_view()}</ul>
+            <ul class="chips">{options.into_iter().map(option).collect_any()}</ul>
         </div>
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::edit;
 use crate::entry::{self, AxisEntry};
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{For, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::widgets::field::Select;

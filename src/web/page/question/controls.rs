@@ -3,7 +3,7 @@
 use headroom::scenario::{Bounds, Group, setting};
 use leptos::prelude::*;
 
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::state::use_state;
 use crate::page::app::text::{tr, words};
 use crate::page::question::kv_fields::CacheTypeField;
@@ -51,7 +51,7 @@ pub fn Controls() -> impl IntoView {
     };
     view! {
         <div class="uses" role="group" aria-label=words!(state, sentence.use_label)>
-            {USES.into_iter().map(preset).collect_view()}
+            {USES.into_iter().map(preset).collect_any()}
         </div>
         <div class="group controls">
             <Context />
@@ -103,7 +103,7 @@ fn Context() -> impl IntoView {
                     }
                 />
                 <div class="slider-scale" aria-hidden="true">
-                    {scale::marks().map(mark).collect_view()}
+                    {scale::marks().map(mark).collect_any()}
                 </div>
             </div>
         </div>

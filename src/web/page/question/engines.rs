@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::page::app::reactive::CollectAny;
+
 use crate::edit;
 use crate::page::app::state::use_state;
 use crate::page::app::text::words;
@@ -40,7 +42,7 @@ pub fn Engines() -> impl IntoView {
         >
             <h2 class="group-title" id="engines-title">{words!(state, engines.title)}</h2>
             <div class="group-body toggles">
-                {Engine::ALL.iter().map(|engine| one(*engine)).collect_view()}
+                {Engine::ALL.iter().map(|engine| one(*engine)).collect_any()}
             </div>
         </div>
     }

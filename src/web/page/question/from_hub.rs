@@ -2,6 +2,8 @@
 //! another host, and only when the reader presses for them.
 
 use leptos::prelude::*;
+
+use crate::page::app::reactive::CollectAny;
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::JsValue;
 use serde::Deserialize;
@@ -116,8 +118,8 @@ pub fn FromHub(
         }
     };
     let options = move || match progress.get() {
-        Progress::Several(options) => options.into_iter().map(option).collect_view(),
-        _ => Vec::new(),
+        Progress::Several(options) => options.into_iter().map(option).collect_any(),
+        _ => ().into_any(),
     };
     view! {
         <div class="from-hub" data-testid="hub">

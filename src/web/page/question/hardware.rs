@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::entry::AxisEntry;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{For, Show, memo};
 use crate::page::app::rest::WithRest;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};

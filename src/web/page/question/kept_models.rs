@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::edit;
 use crate::page::app::browser;
-use crate::page::app::reactive::Show;
+use crate::page::app::reactive::{For, Show};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::words;
 use crate::page::widgets::icons::RemoveButton;

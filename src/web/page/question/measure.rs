@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::edit;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use headroom::memory_log::{LoggedPart, LoggedPlace, MemoryComparison, MemoryLog};
@@ -95,7 +95,7 @@ pub fn Measure(cell: Memo<Option<Cell>>) -> impl IntoView {
         let Outcome::Compared(log) = outcome.get() else { return None };
         let lines = cell.with(|cell| cell.as_ref().map(|cell| log.beside(cell)))?;
         let lines = lines.iter().map(|line| view! { <li>{memory_text(state, line)}</li> });
-        Some(view! { <ul data-testid="measured-memory">{lines.collect_view()}</ul> })
+        Some(view! { <ul data-testid="measured-memory">{lines.collect_any()}</ul> })
     };
     view! {
         <details class="aside" data-testid="measure" open=move || correction.get().is_some()>

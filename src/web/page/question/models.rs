@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::page::app::reactive::For;
+
 use crate::edit;
 use crate::page::app::numbers::Style;
 use crate::page::app::rest::WithRest;

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::edit;
 use crate::number::Refusal;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::effect;
+use crate::page::app::reactive::{CollectAny, effect};
 use crate::page::app::state::use_state;
 use crate::page::app::text::{follow, tr, words};
 use crate::page::widgets::field::{NumberField, Select};
@@ -144,7 +144,7 @@ pub fn OwnDevice(
                     />
                 </label>
                 {memory}
-                {figures.into_iter().collect_view()}
+                {figures.collect_any()}
                 <Select
                     label=words!(state, own_device.vendor)
                     options=Signal::derive(move || {

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::page::app::reactive::For;
+
 use crate::edit;
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};

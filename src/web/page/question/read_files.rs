@@ -12,7 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::edit;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::Show;
+use crate::page::app::reactive::{CollectAny, Show};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use crate::page::question::from_hub::Refusal;
@@ -150,7 +150,7 @@ pub fn ReadFiles() -> impl IntoView {
         <ul class="field-note" data-testid="import-remarks">
             {move || {
                 let line = |said: &Remark| view! { <li>{remark(state, said)}</li> };
-                imported::remarks().iter().map(line).collect_view()
+                imported::remarks().iter().map(line).collect_any()
             }}
         </ul>
     }

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use crate::edit;
 use crate::number;
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::tr;
 use crate::page::question::addon_fields::{DraftFields, LoraFields};
@@ -63,9 +63,9 @@ pub fn Fields(
     let field = |setting: &'static Setting| view! { <Field key=setting.key /> };
     let has_switches = !switches.is_empty();
     view! {
-        {others.into_iter().map(field).collect_view()}
+        {others.into_iter().map(field).collect_any()}
         {has_switches.then(|| view! {
-            <div class="more-switches">{switches.into_iter().map(field).collect_view()}</div>
+            <div class="more-switches">{switches.into_iter().map(field).collect_any()}</div>
         })}
     }
 }

@@ -6,7 +6,7 @@ use leptos::task::spawn_local;
 
 use crate::edit;
 use crate::page::app::browser;
-use crate::page::app::reactive::Show;
+use crate::page::app::reactive::{For, Show};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{tr, words};
 use headroom::ask::{PastedDevice, PastedMachine, pasted_machine};

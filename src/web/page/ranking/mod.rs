@@ -5,7 +5,7 @@ mod work;
 use leptos::prelude::*;
 
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, For, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::panels::speed::CellSpeed;
@@ -59,7 +59,7 @@ pub fn RankingView() -> impl IntoView {
         let rows = memo(move || work.places(move |row| group_of(row) == group));
         view! { <Group rows work open title about testid /> }
     });
-    let groups = groups.collect_view();
+    let groups = groups.collect_any();
     view! {
         <section class="ranking" data-testid="ranking" aria-busy=move || is_busy().to_string()>
             <p class="answer-lead" data-testid="answer" aria-live="polite">{lead}</p>
@@ -108,7 +108,7 @@ fn Filters(open: Memo<Option<Open>>) -> impl IntoView {
                     </Show>
                 </summary>
                 <div class="ranking-filters">
-                    {move || keys().iter().map(|key| view! { <Field key /> }).collect_view()}
+                    {move || keys().iter().map(|key| view! { <Field key /> }).collect_any()}
                 </div>
             </details>
         </div>

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use crate::edit;
 use crate::entry::{self, AxisEntry};
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, For, Show, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr, words};
 use crate::page::panels::speed::{self, CellSpeed, MarkNote, SpeedFilter};
@@ -466,7 +466,7 @@ fn Copies(spot: CellPath, cols: Memo<Vec<AxisEntry>>) -> impl IntoView {
     };
     view! {
         <ul class="copies-list" data-title=words!(state, table.side_by_side)>
-            {move || copies.get().into_iter().map(one).collect_view()}
+            {move || copies.get().into_iter().map(one).collect_any()}
         </ul>
     }
 }

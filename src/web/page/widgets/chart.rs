@@ -6,7 +6,7 @@ use leptos::wasm_bindgen::{JsCast as _, JsValue};
 use leptos::web_sys;
 
 use crate::chart::{self, Axis, Point, SIDE};
-use crate::page::app::reactive::memo;
+use crate::page::app::reactive::{CollectAny, memo};
 use crate::page::app::state::use_state;
 use crate::page::app::text::words;
 use crate::page::widgets::saves::{PNG, SVG, Saves};
@@ -245,7 +245,7 @@ fn legend(plot: &Plot) -> AnyView {
     };
     let many = plot.series.len() > 1;
     let entries = plot.series.iter().rev().filter(|_| many).map(entry);
-    entries.collect_view().into_any()
+    entries.collect_any()
 }
 
 /// Everything that stays where it is while the read-out moves.
@@ -309,8 +309,8 @@ fn draw(plot: &Plot) -> AnyView {
         }
     });
     view! {
-        {plot.x_ticks.iter().map(x_mark).collect_view()}
-        {plot.y_ticks.iter().map(y_mark).collect_view()}
+        {plot.x_ticks.iter().map(x_mark).collect_any()}
+        {plot.y_ticks.iter().map(y_mark).collect_any()}
         <svg
             class="chart-shapes"
             width="100%"
@@ -318,10 +318,10 @@ fn draw(plot: &Plot) -> AnyView {
             viewBox=format!("0 0 {SIDE} {SIDE}")
             preserveAspectRatio="none"
         >
-            {plot.series.iter().map(paths).collect_view()}
+            {plot.series.iter().map(paths).collect_any()}
         </svg>
         <rect class="chart-frame" width="100%" height="100%" />
-        {plot.levels.iter().map(level).collect_view()}
+        {plot.levels.iter().map(level).collect_any()}
         {mark}
         {ends(plot)}
     }
@@ -340,7 +340,7 @@ fn dots(plot: &Plot, at: usize) -> AnyView {
         let y = height(plot, if series.look == Look::Stack { point.to } else { point.y });
         Some(view! { <circle class="chart-dot" cx=x.clone() cy=y r="3.5" /> })
     };
-    lines.chain(stack).filter_map(dot).collect_view().into_any()
+    lines.chain(stack).filter_map(dot).collect_any()
 }
 
 /// The names of the series at their right ends.
@@ -363,7 +363,7 @@ fn ends(plot: &Plot) -> AnyView {
         let y = percent(1.0 - place);
         view! { <text class="chart-text chart-end" x="100%" y=y dx="8" dy="4">{name}</text> }
     };
-    ends.into_iter().zip(places).map(label).collect_view().into_any()
+    ends.into_iter().zip(places).map(label).collect_any()
 }
 
 /// The line and dots that show which point is read out.
@@ -392,13 +392,13 @@ fn table(plot: &Plot) -> AnyView {
             }
         };
         let current = (i == asked).then_some("true");
-        view! { <tr aria-current=current>{row.iter().enumerate().map(cell).collect_view()}</tr> }
+        view! { <tr aria-current=current>{row.iter().enumerate().map(cell).collect_any()}</tr> }
     };
     view! {
         <thead>
-            <tr>{plot.columns.iter().map(head).collect_view()}</tr>
+            <tr>{plot.columns.iter().map(head).collect_any()}</tr>
         </thead>
-        <tbody>{plot.rows.iter().enumerate().map(row).collect_view()}</tbody>
+        <tbody>{plot.rows.iter().enumerate().map(row).collect_any()}</tbody>
     }
     .into_any()
 }

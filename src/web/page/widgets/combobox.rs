@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::page::app::reactive::{effect, memo};
+use crate::page::app::reactive::{For, effect, memo};
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::web_sys;

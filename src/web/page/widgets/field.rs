@@ -4,7 +4,7 @@ use headroom::scenario::Bounds;
 use leptos::prelude::*;
 
 use crate::number::Refusal;
-use crate::page::app::reactive::Show;
+use crate::page::app::reactive::{For, Show};
 use crate::page::app::state::use_state;
 use crate::page::app::text::{tr, words};
 use crate::page::widgets::icons::{Minus, Plus};

@@ -1,6 +1,8 @@
 //! Buttons that save what is shown as a file.
 
 use leptos::prelude::*;
+
+use crate::page::app::reactive::CollectAny;
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::JsValue;
 
@@ -58,7 +60,7 @@ pub fn Saves(
     view! {
         <p class="saves" data-testid=format!("saves-{name}")>
             <span>{words!(state, save.label)}</span>
-            {forms.iter().map(button).collect_view()}
+            {forms.iter().map(button).collect_any()}
         </p>
     }
 }

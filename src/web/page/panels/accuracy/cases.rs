@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use super::{Shown, amount, name, percent, sentence};
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::text::{tr, words};
 use headroom::accuracy::table::Row;
 
@@ -45,7 +45,7 @@ pub fn Cases(shown: Shown) -> impl IntoView {
         at.into_iter()
             .filter_map(|at| shown.part(|part| part.rows.get(at).cloned()))
             .map(|row| case(shown, &row))
-            .collect_view()
+            .collect_any()
     };
     view! {
         <section class="cases">

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::{Shown, amount, name, percent};
 use crate::chart::{Axis, SIDE};
 use crate::page::app::numbers::Style;
-use crate::page::app::reactive::{Show, memo};
+use crate::page::app::reactive::{CollectAny, Show, memo};
 use crate::page::app::text::{tr, words};
 use crate::page::widgets::chart::{self, Hit};
 use headroom::accuracy::Figure;
@@ -144,7 +144,7 @@ pub fn Scatter(shown: Shown) -> impl IntoView {
             }
         };
         view! {
-            {dots.axis.decimal_ticks(TICKS).iter().map(mark).collect_view()}
+            {dots.axis.decimal_ticks(TICKS).iter().map(mark).collect_any()}
             <svg
                 class="chart-shapes"
                 width="100%"

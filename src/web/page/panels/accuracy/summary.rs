@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::page::app::reactive::CollectAny;
+
 use super::{Shown, name, percent};
 use crate::page::app::text::{tr, words};
 use headroom::accuracy::Summary;
@@ -84,7 +86,7 @@ pub fn Summaries(shown: Shown) -> impl IntoView {
                         {head(Order::Width, words!(state, accuracy.width))}
                     </tr>
                 </thead>
-                <tbody>{move || rows().into_iter().map(|group| row(shown, &group)).collect_view()}</tbody>
+                <tbody>{move || rows().into_iter().map(|group| row(shown, &group)).collect_any()}</tbody>
             </table>
         </div>
     }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
 use send_wrapper::SendWrapper;
 
-use crate::page::app::reactive::{Show, effect, memo};
+use crate::page::app::reactive::{CollectAny, Show, effect, memo};
 use crate::page::app::state::{to_lang, use_state};
 use crate::page::app::text::words;
 use crate::page::widgets::saves::{JSON, MARKDOWN, Saves};
@@ -84,13 +84,13 @@ pub fn PlanPanel(
                                     </button>
                                 }
                             })
-                            .collect_view()}
+                            .collect_any()}
                     </p>
                     <p class="plan-why" data-testid="plan-why">{of(|d| &d.why)}</p>
                     <Show when=move || document.with(|d| d.as_ref().is_some_and(|d| !d.quality.is_empty()))>
                         <h3>{of(|d| &d.quality_title)}</h3>
                         <ul class="plan-quality" data-testid="plan-quality">
-                            {move || quality().into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}
+                            {move || quality().into_iter().map(|line| view! { <li>{line}</li> }).collect_any()}
                         </ul>
                     </Show>
                     {move || {
@@ -105,12 +105,12 @@ pub fn PlanPanel(
                                                 .steps
                                                 .into_iter()
                                                 .map(|step| view! { <PlanStep step /> })
-                                                .collect_view()}
+                                                .collect_any()}
                                         </ol>
                                     </section>
                                 }
                             })
-                            .collect_view()
+                            .collect_any()
                     }}
                     <Saves forms=&[MARKDOWN, JSON] name="plan" what=saved />
                 </Show>
