@@ -41,12 +41,16 @@ fn main() {
     }
     encode("left_out", &models.left_out);
     encode("never_released", &models.never_released);
-    let builds: record::Builds = read("src/catalog/data/builds.json");
+    let mut builds: record::Builds = read("src/catalog/data/builds.json");
     for model in &builds.models {
         for file in &model.files {
             check_sources(&model.model, &[u32::from(file.source)], &builds.sources);
         }
     }
+    // In the order of the models, so that nobody has to look for them.
+    let place = |of: &record::ModelBuilds| models.models.iter().position(|m| m.id == of.model);
+    builds.models.retain(|of| place(of).is_some());
+    builds.models.sort_by_key(place);
     encode("builds", &builds);
     build_names(&read("src/quant/builds.json"));
     let instances: record::Instances = read("src/catalog/data/instances.json");

@@ -1,6 +1,6 @@
 //! Decoding of the encoded data into the catalogue.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::record::{self, ApiPrices, Builds, Devices, Instances, LeftOut, Models};
@@ -11,12 +11,13 @@ use crate::units::Bytes;
 /// Decodes the catalogue that `build.rs` encoded.
 pub(super) fn bundled() -> Catalog {
     let models: Models = decode(include_bytes!(concat!(env!("OUT_DIR"), "/models.postcard")));
-    let mut builds = builds();
+    let mut builds = builds().into_iter().peekable();
     let devices: Devices = decode(include_bytes!(concat!(env!("OUT_DIR"), "/devices.postcard")));
     let mut catalog = Catalog { generated: models.generated, ..Catalog::default() };
     let (mut all, mut taken) = (Vec::new(), BTreeSet::new());
     for record in models.models {
-        let files = builds.remove(&record.id).unwrap_or_default();
+        let files =
+            builds.next_if(|(of, _)| *of == record.id).map_or_else(Vec::new, |(_, files)| files);
         let model = Model { builds: files, ..model(record, &models.sources, &taken) };
         taken.insert(model.id.clone());
         all.push(model);
@@ -27,8 +28,9 @@ pub(super) fn bundled() -> Catalog {
     catalog
 }
 
-/// Returns the published files by the Hugging Face ids of their models.
-fn builds() -> BTreeMap<String, Vec<PublishedFile>> {
+/// Returns the published files of each model that has any, with its Hugging Face id, in the order of the
+/// models.
+fn builds() -> Vec<(String, Vec<PublishedFile>)> {
     let Builds { sources, publishers, names, models } =
         decode(include_bytes!(concat!(env!("OUT_DIR"), "/builds.postcard")));
     let publishers: Vec<_> = publishers.iter().map(|name| Publisher::parse(name)).collect();

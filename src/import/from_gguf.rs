@@ -10,6 +10,7 @@ use crate::architecture::config::{Config, QkNormType};
 use crate::architecture::{Architecture, Group, Role, Shape, Tensor, tensors};
 use crate::catalog::{Catalog, Custom, FileTypes, Model, ModelSize, check};
 use crate::quant::{Mix, Quant, StoredType};
+use crate::sort;
 
 /// Share of the bytes that may belong to tensors which the architecture has not.
 const MOST_UNKNOWN: f64 = 0.02;
@@ -129,7 +130,7 @@ fn relatives<'a>(catalog: &'a Catalog, arch: &str, header: &GgufHeader) -> Vec<&
             && model.architecture().gguf_arch.as_deref() == Some(arch)
     };
     let mut models: Vec<&Model> = catalog.models.iter().filter(of_arch).collect();
-    models.sort_by_key(|model| {
+    sort::by_key(&mut models, |model| {
         let c = model.config();
         let off = c.hidden_size.abs_diff(hidden).saturating_mul(16)
             + c.num_hidden_layers.abs_diff(layers).saturating_mul(64);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{ImportError, MOST_READ, Part, Step};
 use crate::architecture::Shape;
 use crate::quant::StoredType;
+use crate::sort;
 
 /// Most pairs and tensors of a file; the largest models have a few thousand tensors.
 const MOST_ENTRIES: u64 = 1 << 17;
@@ -268,7 +269,7 @@ impl<'a> Cursor<'a> {
         data: u64,
     ) -> Result<Vec<GgufTensor>, Stop> {
         let mut offsets: Vec<u64> = infos.iter().map(|(.., offset)| *offset).collect();
-        offsets.sort_unstable();
+        sort::by(&mut offsets, u64::cmp);
         let mut end = 0u64;
         let mut tensors = Vec::with_capacity(infos.len());
         for (name, shape, id, offset) in infos {
@@ -327,7 +328,7 @@ pub(super) fn join(
             }
         };
     };
-    files.sort_by_key(|(_, header)| header.split.map_or(0, |(_, no)| no));
+    sort::by_key(&mut files, |(_, header)| header.split.map_or(0, |(_, no)| no));
     let numbers: Vec<u64> =
         files.iter().filter_map(|(_, header)| header.split.map(|(_, no)| no)).collect();
     let missing = (0..count.min(MOST_ENTRIES)).find(|no| !numbers.contains(no));

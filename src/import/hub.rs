@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{ImportError, MOST_JSON};
+use crate::sort;
 
 /// The host of the repositories.
 const HOST: &str = "https://huggingface.co";
@@ -274,7 +275,7 @@ impl Repository {
             },
             1 => Ok(HubFiles::Files(models.swap_remove(0).1)),
             _ => {
-                models.sort_by_key(|(_, parts)| size(parts));
+                sort::by_key(&mut models, |(_, parts)| size(parts));
                 let options = models.iter().take(MOST_FILES).map(|(whole, parts)| {
                     let file = Some(self.path_of(&parts[0]).to_owned());
                     let revision = Some(self.revision().to_owned());

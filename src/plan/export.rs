@@ -61,8 +61,12 @@ pub fn report_json(report: &Report) -> String {
         Err(_) => Value::String(text),
     };
     let row = |cell: &Cell| {
-        let pairs = COLUMNS.iter().map(|(name, of)| ((*name).to_owned(), value(of(cell))));
-        Value::Object(pairs.collect())
+        // Gathered at once they would be sorted first, by code of its own.
+        let mut pairs = serde_json::Map::new();
+        for (name, of) in COLUMNS {
+            pairs.insert((*name).to_owned(), value(of(cell)));
+        }
+        Value::Object(pairs)
     };
     format!("{:#}\n", Value::Array(report.cells.iter().map(row).collect()))
 }

@@ -7,6 +7,9 @@ use crate::scenario::{CacheTypes, Lang};
 use crate::speed::Bottleneck;
 use crate::units::{Bytes, Interval};
 
+/// Where Hugging Face lists the quantisations of a model, whose id follows.
+const HUB_QUANTISED: &str = "https://huggingface.co/models?other=base_model:quantized:";
+
 /// Writes in one language.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words(pub Lang);
@@ -280,8 +283,8 @@ impl Words {
             What::Download(name) => text!(self, "Download {name}:", "Скачать {name}:"),
             What::DownloadOriginal(name) => text!(
                 self,
-                "No published file of this format is known here. To make one, download {name} as released:",
-                "Опубликованный файл в этом формате здесь не известен. Чтобы сделать его, скачать {name} в исходном виде:"
+                "No published file of this format is known here; what others have made is listed at {HUB_QUANTISED}{name}. To make one, download {name} as released:",
+                "Опубликованный файл в этом формате здесь не известен; сделанное другими перечислено на {HUB_QUANTISED}{name}. Чтобы сделать его, скачать {name} в исходном виде:"
             ),
             What::Convert => text!(
                 self,

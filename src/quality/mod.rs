@@ -15,6 +15,7 @@ use crate::decimal;
 use crate::quant::{Build, BuildName, Mix, Quant};
 use crate::report::{Cell, Quality, QualityBasis, QualityFigure, QualityMetric, QualityNote};
 use crate::scenario::{CacheTypes, Engine};
+use crate::sort;
 use crate::units::Interval;
 use record::{Columns, Figures, Kind, Metric, Subject};
 
@@ -239,7 +240,7 @@ fn of_other_size(size: Size, name: &str) -> Vec<QualityFigure> {
     let (kind, own) = place(size);
     let bands = FIGURES.dense_bands.len().max(FIGURES.moe_bands.len()) as u8;
     let mut others: Vec<u8> = (0..=bands).filter(|band| *band != own).collect();
-    others.sort_by_key(|band| band.abs_diff(own));
+    sort::by_key(&mut others, |band| band.abs_diff(own));
     let near = |band| similar(Some((kind, band)), Subject::Weights, name, name);
     let mut figures =
         others.into_iter().map(near).find(|near| !near.is_empty()).unwrap_or_default();

@@ -11,6 +11,7 @@
 use crate::engine::checkpoint::Release;
 use crate::engine::layer_cache::{LayerCache, State};
 use crate::scenario::CacheType;
+use crate::sort;
 use crate::units::Bytes;
 
 /// Tokens in a block of a model without recurrent layers.
@@ -288,8 +289,7 @@ fn compressed_groups(caches: &[LayerCache], settings: Settings) -> (Vec<Group>, 
         aligned(entries * entry(cache)) + aligned(entries * index(cache))
     };
     let mut ratios: Vec<u64> = compressed().map(|cache| cache.ratio).collect();
-    ratios.sort_unstable();
-    ratios.dedup();
+    sort::distinct(&mut ratios);
     let windows = caches.iter().filter_map(|cache| Some((cache, cache.window?)));
     let block_bytes = match settings.release.packs_tuples() {
         false => compressed().map(page).sum::<u64>().max(1),

@@ -1,5 +1,5 @@
-//! Memos, effects and conditions that add little to the page: Leptos makes each of its own type, with
-//! code of its own for making, running and dropping it; these are one for each type of value.
+//! Memos, effects, conditions and lists that add little to the page: Leptos makes each of its own type,
+//! with code of its own for making, running and dropping it; these are one for each type of value.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::sync::Arc;
@@ -61,6 +61,7 @@ where
 {
     type Items = Box<dyn Fn() -> Vec<Item> + Send + Sync>;
     type Item = (u64, Box<dyn FnOnce() -> AnyView + Send>);
+    #[allow(clippy::disallowed_methods)]
     fn boxed(each: Items) -> AnyView {
         let view = |(_, view): Item| view();
         view! { <leptos::prelude::For each key=|item: &Item| item.0 children=view /> }.into_any()
