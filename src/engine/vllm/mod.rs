@@ -168,6 +168,8 @@ struct VllmRun<'a> {
     /// Ranks among which the tokens of a cache are divided.
     cache_ranks: u64,
     graphs: Interval<Bytes>,
+    /// Whether they are part of the budget.
+    counts_graphs: bool,
     /// Layout of the cache on each pipeline stage.
     kv: Vec<KvLayout>,
     /// Layout of the cache including MTP layers, if they are loaded.
@@ -243,6 +245,7 @@ impl<'a> VllmRun<'a> {
             cache_type,
             cache_ranks,
             graphs,
+            counts_graphs: release.counts_graphs(architecture),
             kv,
             kv_with_mtp,
             addons,
@@ -304,8 +307,8 @@ impl<'a> VllmRun<'a> {
     fn budget(&self, part: &InstalledDevice<'_>) -> Bytes {
         let visible = visible(part);
         let budget = visible.scale(self.utilisation as f64 / 1000.0);
-        // Older releases capture graphs on top of the budget, whatever they take.
-        let on_top = match self.release.budgets_graphs() {
+        // Some releases capture graphs on top of the budget, whatever they take.
+        let on_top = match self.counts_graphs {
             true => Bytes::ZERO,
             false => self.graphs.expected,
         };
@@ -374,7 +377,7 @@ impl<'a> VllmRun<'a> {
                     ("max_num_batched_tokens", self.batched.at(context)),
                     ("max_num_seqs", self.sequences(users)),
                 ]);
-            let graphs = match self.release.budgets_graphs() {
+            let graphs = match self.counts_graphs {
                 true => self.graphs,
                 false => Interval::exact(self.graphs.expected),
             };
