@@ -272,7 +272,7 @@ mod tests {
     fn the_second_runner_counts_tokens_of_each_sequence() {
         let of = |sequences, release| {
             let batch = Batch { tokens: 8192, sequences, ranks: 1, release: Release(release) };
-            peak(&Architecture { layers: vec![Layer::default()], ..model(248_320, 5120) }, batch)
+            peak(&model(248_320, 5120), batch)
         };
         let counts = of(1024, 29).low.to_gib() - of(256, 29).low.to_gib();
         assert!(counts > 17.0 * 49.0 / 1024.0 - 0.1, "{counts}");

@@ -177,6 +177,8 @@ struct VllmRun<'a> {
     addons: CheckpointAddons<'a>,
     /// Weights on each used device.
     weights: Vec<Interval<Bytes>>,
+    /// Whether the pool has a block for each recurrent state by the high estimates, too.
+    has_state_blocks: bool,
 }
 
 impl<'a> VllmRun<'a> {
@@ -235,7 +237,7 @@ impl<'a> VllmRun<'a> {
             release,
         };
         let graphs = cuda_graphs(architecture, captures);
-        let run = VllmRun {
+        let mut run = VllmRun {
             base,
             ranks,
             default_sequences,
@@ -250,22 +252,25 @@ impl<'a> VllmRun<'a> {
             kv_with_mtp,
             addons,
             weights,
+            has_state_blocks: true,
         };
-        run.check_state_blocks()?;
+        run.has_state_blocks = run.check_state_blocks()?;
         Ok(run)
     }
 
-    /// Checks that the pool has a block for the recurrent state of each sequence that the engine
-    /// prepares for, where it holds a sequence at all, however short: the engine refuses to capture
-    /// CUDA graphs of decoding with fewer. Source: `config/compilation.py`.
+    /// Checks that the pool is expected to have a block for the recurrent state of each sequence that
+    /// the engine prepares for, where it holds a sequence at all, however short: the engine refuses to
+    /// capture CUDA graphs of decoding with fewer. Returns whether it has by the high estimates, too.
+    /// Source: `config/compilation.py`.
     ///
     /// # Errors
-    /// There are fewer blocks than sequences.
-    fn check_state_blocks(&self) -> Result<(), Refusal> {
+    /// Fewer blocks than sequences are expected.
+    fn check_state_blocks(&self) -> Result<bool, Refusal> {
         let scenario = self.base.scenario;
         if scenario.eager || !self.release.checks_state_blocks() {
-            return Ok(());
+            return Ok(true);
         }
+        let mut all_have = true;
         let sequences = scenario.max_num_seqs.unwrap_or(self.default_sequences);
         for (i, on_device) in self.device_lines(scenario.context, 1).iter().enumerate() {
             let layout = self.ranks.stage(i).and_then(|stage| self.kv.get(stage));
@@ -279,8 +284,9 @@ impl<'a> VllmRun<'a> {
                 let starts = if safe > 0 { safe } else { expected };
                 return Err(Refusal::of(rule, "seqs", sequences).set("seqs", starts));
             }
+            all_have &= safe >= sequences;
         }
-        Ok(())
+        Ok(all_have)
     }
 
     /// `max_num_seqs` for as many users of each data rank: raised where they are more.
@@ -549,6 +555,10 @@ impl Run for VllmRun<'_> {
 
     fn queues(&self) -> bool {
         true
+    }
+
+    fn starts_for_certain(&self) -> bool {
+        self.has_state_blocks
     }
 
     fn max_users(&self) -> u64 {
