@@ -235,6 +235,24 @@ pub fn non_torch(ranks: u64) -> Interval<Bytes> {
     }
 }
 
+/// What ROCm takes outside PyTorch on a rank in addition to [`non_torch`]: its libraries' workspaces and
+/// RCCL's buffers. Logs are short of 0.8 and 1.2 GiB on one MI300X and MI355X, of 2.1 and 3.2 on four
+/// (Muse-Glimmer-30B in vLLM's recipes), of 1.8 on two MI300X (MiniMax-M2.5) and 1.2 on two RX 7900 XT
+/// (github.com/vllm-project/vllm/issues/49064).
+pub fn rocm(ranks: u64) -> Interval<Bytes> {
+    let mib = |low, expected, high| Interval {
+        low: Bytes::mib(low),
+        expected: Bytes::mib(expected),
+        high: Bytes::mib(high),
+    };
+    match ranks {
+        ..=1 => mib(200, 960, 1_600),
+        2 => mib(400, 1_500, 2_400),
+        3..=4 => mib(600, 2_600, 4_000),
+        _ => mib(600, 2_600, 6_000),
+    }
+}
+
 /// Memory of the host that vLLM takes for its own on a device without memory of its own (NVIDIA's
 /// systems on a chip).
 ///

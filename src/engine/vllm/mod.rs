@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
 use super::checkpoint::activation::{
-    Batch, Captures, HOST_PROCESSES, HOST_PROCESSES_EAGER, cuda_graphs, non_torch, peak,
+    Batch, Captures, HOST_PROCESSES, HOST_PROCESSES_EAGER, cuda_graphs, non_torch, peak, rocm,
 };
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::loaded_weights::of_rank;
@@ -389,6 +389,10 @@ impl<'a> VllmRun<'a> {
             };
             let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
             let outside = non_torch(self.ranks.group());
+            let outside = match part.device.vendor.as_str() {
+                "AMD" => outside + rocm(self.ranks.group()),
+                _ => outside,
+            };
             let outside = match (part.device.is_nvidia_soc(), self.base.scenario.eager) {
                 (true, false) => outside + HOST_PROCESSES,
                 (true, true) => outside + HOST_PROCESSES_EAGER,
