@@ -53,6 +53,22 @@ fn a_standard_mix_reaches_to_files_published_under_its_name() {
     assert!(weights(&exact).exact);
 }
 
+/// Its experts come in MXFP4: mixes of more bits leave them so, those of fewer do not.
+#[test]
+fn no_mix_widens_the_experts_of_deepseek_v4() {
+    let gb =
+        |quant| file_gb(&format!("model=deepseek-v4-flash&hw=apple-m3-ultra@512&quant={quant}"));
+    // The other matrices in 16 bits are what unsloth calls lossless.
+    assert_near(gb("F16"), 161.9, 0.001);
+    for quant in ["Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M"] {
+        assert_near(gb(quant), 150.0, 0.04);
+    }
+    assert!(gb("Q3_K_M") < 0.9 * gb("Q4_K_M"));
+    // As unsloth published it, and by its name alone.
+    assert_near(file_gb("model=deepseek-v4-flash-0731&hw=h200*2&quant=UD-Q8_K_XL"), 161.9, 0.001);
+    assert!((145.0..175.0).contains(&gb("UD-Q8_K_XL")));
+}
+
 #[test]
 fn gpt_oss_keeps_its_experts() {
     let query = "model=gpt-oss-120b&hw=rtx-3090*2&ram=128GiB";

@@ -413,6 +413,35 @@ fn users_of_a_paged_cache_take_what_they_send_and_wait_beyond() {
     assert!(shared.kv_bytes.0 < fifty.kv_bytes.0 / 3, "{:?}", shared.kv_bytes);
 }
 
+/// Ollama leaves a GPU that shares the RAM to who asks for it, but for AMD's largest.
+#[test]
+fn ollama_uses_integrated_gpus_only_when_asked() {
+    let devices = |query: &str| {
+        only_cell(&format!("model=qwen3-8b&quant=Q4_K_M&ctx=4096&{query}")).devices.len()
+    };
+    assert_eq!(devices("hw=radeon-780m&engine=ollama"), 0);
+    assert_eq!(devices("hw=radeon-780m&engine=ollama&backend=rocm"), 1);
+    assert_eq!(devices("hw=arc-140v&engine=ollama"), 0);
+    assert_eq!(devices("hw=radeon-780m&engine=llama.cpp"), 1);
+    assert_eq!(devices("hw=strix-halo-395&engine=ollama"), 1);
+}
+
+/// vLLM asks for a block for the state of each sequence before it starts.
+#[test]
+fn states_that_may_lack_a_block_are_tight() {
+    let query = "model=qwen3.8-27b&hw=rtx-pro-6000-blackwell-server&engine=vllm&quant=BF16&ctx=8192&util=0.9";
+    let (rule, nearest) = refusal(&format!("{query}&seqs=1024"));
+    let RefusalReason::StateBlocks { blocks } = rule else { panic!("{rule:?}") };
+    let safe: u64 = nearest.unwrap().strip_prefix("seqs=").unwrap().parse().unwrap();
+    let cell = |seqs: u64| only_cell(&format!("{query}&seqs={seqs}"));
+    // Fewer sequences take less themselves, so that more blocks are left.
+    assert!(safe + 32 < blocks, "{safe} {blocks}");
+    assert_eq!(cell(safe).verdict, Verdict::Fits);
+    let tight = cell(blocks);
+    assert_eq!((tight.verdict, tight.max_context, tight.max_users), (Verdict::Tight, 0, 0));
+    assert!(tight.expected_max_context >= 8192);
+}
+
 #[test]
 fn usual_formats_are_the_native_one_and_those_of_the_engine() {
     let of = |engine, model: &str| {

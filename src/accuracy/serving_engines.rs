@@ -84,8 +84,12 @@ impl Profile {
 
     fn vllm(&self, model: &Model, checkpoint: &Checkpoint<'_>) -> Vec<Comparison> {
         // A log without a version is assumed to be from the time of its model.
-        let recent = model.release.as_str() >= "2026-03";
-        let release = Release(self.release.unwrap_or(if recent { 33 } else { 16 }));
+        let of_its_time = match model.release.as_str() {
+            month if month >= "2026-08" => Release::CURRENT,
+            month if month >= "2026-03" => Release::FIRST_RUNNER,
+            _ => Release(16),
+        };
+        let release = self.release.map_or(of_its_time, Release);
         let memory = self.visible_bytes.or_else(|| self.header.named_memory());
         let large = memory.is_some_and(|bytes| bytes > 70 * GIB) && self.capability != Some(80);
         // The defaults of the V1 engine, and of V0 before it.
@@ -123,7 +127,9 @@ impl Profile {
             out.extend(self.printed(Figure::Consumed, name, weights + outside));
         }
         if plain && !self.batch_unknown {
-            out.extend(self.budget(release, weights + outside + activations, graphs));
+            let counts = release.counts_graphs(architecture);
+            let inside = if counts { graphs } else { Interval::default() };
+            out.extend(self.budget(weights + outside + activations, inside));
         }
         let settings = KvSettings {
             cache_type: if self.kv_bytes == 1 { CacheType::Fp8 } else { CacheType::F16 },
@@ -145,12 +151,7 @@ impl Profile {
 
     /// Compares the memory needed before the first token is cached: the sum of the printed figures,
     /// or the budget without the pool.
-    fn budget(
-        &self,
-        release: Release,
-        needed: Interval<Bytes>,
-        graphs: Interval<Bytes>,
-    ) -> Option<Comparison> {
+    fn budget(&self, needed: Interval<Bytes>, graphs: Interval<Bytes>) -> Option<Comparison> {
         let get = |name: &str| self.measured.get(name).copied();
         let parts = ["weights", "non_torch_memory", "peak_activation"].map(get);
         if let [Some(weights), Some(outside), Some(activations)] = parts {
@@ -158,9 +159,8 @@ impl Profile {
             return Some(self.figure(Figure::Total, needed, measured, 3.0 * PRINTED));
         }
         let budget = self.utilisation? * self.visible_bytes? as f64;
-        let inside = if release.budgets_graphs() { graphs } else { Interval::default() };
         let measured = budget - get("kv_cache_memory")?;
-        Some(self.figure(Figure::Total, needed + inside, measured, 0.3 * GIB as f64))
+        Some(self.figure(Figure::Total, needed + graphs, measured, 0.3 * GIB as f64))
     }
 
     /// Compares the tokens and blocks of the printed pool.

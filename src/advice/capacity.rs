@@ -57,6 +57,9 @@ impl<'a> Capacity<'a> {
     /// The longest context in tokens per user at which the verdict is `fits` with `users` users; 0
     /// if there is none.
     pub fn max_context_for(&self, users: u64) -> u64 {
+        if !self.run.starts_for_certain() {
+            return 0;
+        }
         let step = self.run.context_step().max(1);
         let most = self.run.max_context() / step;
         let known = self.scenario.context.div_ceil(step);
@@ -83,6 +86,12 @@ impl<'a> Capacity<'a> {
 
     /// The most users at the requested context for whom the verdict is `fits`; 0 if there are none.
     pub fn max_users(&self) -> u64 {
+        if self.run.starts_for_certain() { self.most_held() } else { 0 }
+    }
+
+    /// The most users at the requested context whose sequences memory holds by the high estimates, if
+    /// the engine starts.
+    fn most_held(&self) -> u64 {
         let most = self.most_users();
         let context = self.scenario.context;
         let users = self.largest(free, self.scenario.users, most, &|n| (context, n));
@@ -402,7 +411,7 @@ impl Seated {
         if !run.queues() {
             return all;
         }
-        let most = Capacity::new(scenario, run, &all.loads, all.verdict).max_users().max(1);
+        let most = Capacity::new(scenario, run, &all.loads, all.verdict).most_held().max(1);
         if scenario.users <= most { Seated { most, ..all } } else { with(most) }
     }
 }

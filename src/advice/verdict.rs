@@ -12,7 +12,7 @@ pub fn verdict(run: &dyn Run, loads: &Loads) -> Verdict {
     if loads.devices.is_empty() {
         return if loads.host.fits() { Verdict::Fits } else { Verdict::Tight };
     }
-    match (run.offloads(), loads.fit()) {
+    match (run.offloads(), loads.fit() && run.starts_for_certain()) {
         (false, true) => Verdict::Fits,
         (false, false) => Verdict::Tight,
         (true, _) => Verdict::Offload,

@@ -263,6 +263,18 @@ impl Device {
         self.vendor == "NVIDIA" && self.segment == "soc"
     }
 
+    /// Whether Ollama leaves it aside unless it is told otherwise (`OLLAMA_IGPU_ENABLE`): GPUs of AMD and
+    /// Intel that share the RAM, but for AMD's largest, which it drives by ROCm. Source:
+    /// `integratedGPUAllowedByDefault` in `discover/runner.go`, from 0.30 on; the same in 0.34, whose
+    /// makers declined to allow more (github.com/ollama/ollama/pull/16701).
+    pub fn is_left_aside_by_ollama(&self) -> bool {
+        let is_allowed = self.compute_target.as_deref().is_some_and(|t| t.contains("gfx1151"));
+        self.kind == DeviceKind::Unified
+            && self.segment != "datacenter"
+            && matches!(self.vendor.as_str(), "AMD" | "Intel")
+            && !is_allowed
+    }
+
     /// The compute capability of an NVIDIA device times ten: 89 for 8.9.
     pub fn compute_capability(&self) -> Option<u32> {
         let (major, minor) = self.compute_target.as_deref()?.split_once('.')?;

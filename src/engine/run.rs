@@ -124,6 +124,11 @@ pub trait Run {
         false
     }
 
+    /// Whether the engine starts by the high estimates too, whatever is asked of it then.
+    fn starts_for_certain(&self) -> bool {
+        true
+    }
+
     /// The longest context, in tokens per user, that the engine can be set to.
     fn max_context(&self) -> u64 {
         Bounds::CONTEXT.max

@@ -250,7 +250,7 @@ impl<'a> SglangRun<'a> {
             tokens: self.defaults.chunk,
             sequences: self.base.scenario.max_num_seqs.unwrap_or(users),
             ranks: self.ranks.tensor,
-            release: Release::CURRENT,
+            release: Release::FIRST_RUNNER,
         };
         peak(self.base.architecture(), batch)
     }

@@ -239,7 +239,7 @@ impl TensorRtRun<'_> {
             tokens: scenario.max_num_batched_tokens.unwrap_or(8192),
             sequences: 0,
             ranks: self.ranks.tensor,
-            release: Release::CURRENT,
+            release: Release::FIRST_RUNNER,
         };
         let Interval { low, expected, high } = peak(architecture, batch);
         let sequences = scenario.max_num_seqs.unwrap_or(users);

@@ -112,6 +112,10 @@ impl Run for Widened<'_> {
         self.run.queues()
     }
 
+    fn starts_for_certain(&self) -> bool {
+        self.run.starts_for_certain()
+    }
+
     fn max_context(&self) -> u64 {
         self.run.max_context()
     }

@@ -32,7 +32,8 @@ pub struct Hardware<'a> {
     pub backend: Option<GpuBackend>,
     /// Power that each device is limited to, in watts.
     pub power_cap_w: Option<f64>,
-    /// The machine as llama.cpp sees it where it is asked to use no device: its host alone.
+    /// The machine without its devices, where llama.cpp is asked to use none, or where Ollama uses none
+    /// of them by itself.
     pub host_only: Option<Box<Hardware<'a>>>,
     /// The machines of a cloud that it consists of, and how many of each; empty if it is named by
     /// its devices.
@@ -179,7 +180,12 @@ impl<'a> Hardware<'a> {
         let backend = scenario.backend;
         let host_only = None;
         let mut hardware = Hardware { parts, host, backend, power_cap_w, host_only, instances };
-        if backend == Some(GpuBackend::Cpu) && !hardware.parts.is_empty() {
+        let aside = || hardware.parts.iter().all(|part| part.device.is_left_aside_by_ollama());
+        let may_use_none = match backend {
+            Some(asked) => asked == GpuBackend::Cpu,
+            None => aside(),
+        };
+        if may_use_none && !hardware.parts.is_empty() {
             hardware.host_only = Some(Box::new(hardware.without_devices()));
         }
         Ok(hardware)

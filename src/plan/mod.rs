@@ -522,10 +522,14 @@ mod tests {
             })
         };
         for (hardware, asked) in [
-            ("radeon-780m", true),
-            ("arc-140v", true),
+            ("radeon-780m&backend=rocm", true),
+            ("radeon-780m&backend=vulkan", true),
+            ("arc-140v&backend=vulkan", true),
             ("strix-halo-395", false),
+            ("strix-halo-395&backend=vulkan", true),
             ("rtx-4090", false),
+            // It is not used.
+            ("radeon-780m", false),
         ] {
             assert_eq!(allows(hardware), asked, "{hardware}");
         }

@@ -4,11 +4,12 @@
 //! The profiling run sends `max_num_batched_tokens` tokens through the model and then samples for
 //! `max_num_seqs` sequences; the larger of the two peaks stays reserved. The sampler's peak is a
 //! number of bytes per logit: up to release 0.16 it sorted the logits in PyTorch, later releases
-//! use Triton and FlashInfer. The coefficients are fitted by `xtask/data/fit_memory.py`, which
+//! use Triton and FlashInfer. The second model runner needs fewer, but keeps counts of each
+//! sequence's tokens beside them. The coefficients are fitted by `xtask/data/fit_memory.py`, which
 //! prints the residuals.
 
 use super::loaded_weights::Release;
-use crate::architecture::{Architecture, Mixer};
+use crate::architecture::{Architecture, Layer, Mixer};
 use crate::units::{Bytes, Interval, MIB};
 
 /// The settings that determine the activation peak.
@@ -28,7 +29,7 @@ pub struct Batch {
 pub fn peak(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
     let prefill = prefill(architecture, batch);
     let sampler = sampler(architecture, batch);
-    match sampler.expected >= prefill.expected {
+    let peak = match sampler.expected >= prefill.expected {
         true => Interval {
             low: sampler.low,
             expected: sampler.expected,
@@ -39,6 +40,20 @@ pub fn peak(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
             expected: prefill.expected,
             high: prefill.high.max(sampler.high),
         },
+    };
+    peak + Interval::exact(token_counts(architecture, batch))
+}
+
+/// What the second model runner keeps to penalise repeated tokens, whether or not a request asks for
+/// it: a 32-bit count and a bit for each sequence and token of the vocabulary. Source:
+/// `v1/worker/gpu/sample/penalties.py`, `PenaltiesState`.
+fn token_counts(architecture: &Architecture, batch: Batch) -> Bytes {
+    match batch.release.has_second_runner(architecture) {
+        true => {
+            Bytes(4 * (architecture.vocab_size + architecture.vocab_size.div_ceil(32)))
+                * batch.sequences
+        }
+        false => Bytes::ZERO,
     }
 }
 
@@ -78,7 +93,10 @@ fn sampler(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
     let sequences = batch.sequences.min(batch.tokens);
     let logits = sequences.saturating_mul(architecture.vocab_size) as f64;
     let hidden = Bytes(2 * architecture.hidden_size).scale(batch.tokens as f64);
-    let (low, expected, high) = batch.release.bytes_a_logit();
+    let (low, expected, high) = match batch.release.has_second_runner(architecture) {
+        true => SECOND_RUNNER_LOGIT,
+        false => batch.release.bytes_a_logit(),
+    };
     let of = |bytes: f64| Bytes((logits * bytes) as u64) + hidden;
     Interval { low: of(low), expected: of(expected), high: of(high) }
 }
@@ -86,7 +104,38 @@ fn sampler(architecture: &Architecture, batch: Batch) -> Interval<Bytes> {
 /// Lowest and highest ratio of the measured to the computed prefill peak.
 const PREFILL: (f64, f64) = (0.6, 1.65);
 
+/// Bytes of the second runner's sampler per logit: the model's 16 bits and a copy in FP32, which is
+/// changed in place, or another copy where it cannot be (`v1/worker/gpu/sample/sampler.py`). Between 256
+/// and 1,024 sequences of Qwen3.8-27B the pool of 0.29 shrinks by 17 blocks of 49 MiB, which the counts of
+/// tokens explain alone: sampling stays below the prefill's 1.9 GiB, so that it takes at most 7.6
+/// (a log of an RTX PRO 6000: 652 and 635 blocks).
+const SECOND_RUNNER_LOGIT: (f64, f64, f64) = (6.0, 7.0, 10.0);
+
 impl Release {
+    /// The last release in which the first model runner serves all models. Other engines sample like
+    /// it.
+    pub const FIRST_RUNNER: Release = Release(24);
+
+    /// Whether the second model runner serves a model like `architecture`: dense models without
+    /// recurrent layers since 0.25 (github.com/vllm-project/vllm/pull/44443), all since 0.29
+    /// (github.com/vllm-project/vllm/pull/53183).
+    pub fn has_second_runner(self, architecture: &Architecture) -> bool {
+        let is_plain = |layer: &Layer| {
+            let attends =
+                matches!(layer.mixer, Mixer::Attention(_) | Mixer::Mla(_) | Mixer::Compressed(_));
+            attends && layer.ffn.moe().is_none()
+        };
+        self.0 >= 29 || self.0 >= 25 && architecture.layers.iter().all(is_plain)
+    }
+
+    /// Whether CUDA graphs are part of the budget of a model like `architecture` instead of on top of
+    /// it: since 0.21, but the second runner estimates them since 0.29 only. Gemma-4-31B on 0.26 has 0.89
+    /// GiB more for its cache by the second runner than by the first
+    /// (github.com/vllm-project/vllm/issues/50159).
+    pub fn counts_graphs(self, architecture: &Architecture) -> bool {
+        self.budgets_graphs() && (self.0 >= 29 || !self.has_second_runner(architecture))
+    }
+
     /// Bytes of the sampler's peak per logit: low, expected, high.
     ///
     /// Up to 0.16: 38.3 (16 profiles, residuals within 3 %). Later: read off the difference between
@@ -186,6 +235,24 @@ pub fn non_torch(ranks: u64) -> Interval<Bytes> {
     }
 }
 
+/// What ROCm takes outside PyTorch on a rank in addition to [`non_torch`]: its libraries' workspaces and
+/// RCCL's buffers. Logs are short of 0.8 and 1.2 GiB on one MI300X and MI355X, of 2.1 and 3.2 on four
+/// (Muse-Glimmer-30B in vLLM's recipes), of 1.8 on two MI300X (MiniMax-M2.5) and 1.2 on two RX 7900 XT
+/// (github.com/vllm-project/vllm/issues/49064).
+pub fn rocm(ranks: u64) -> Interval<Bytes> {
+    let mib = |low, expected, high| Interval {
+        low: Bytes::mib(low),
+        expected: Bytes::mib(expected),
+        high: Bytes::mib(high),
+    };
+    match ranks {
+        ..=1 => mib(200, 960, 1_600),
+        2 => mib(400, 1_500, 2_400),
+        3..=4 => mib(600, 2_600, 4_000),
+        _ => mib(600, 2_600, 6_000),
+    }
+}
+
 /// Memory of the host that vLLM takes for its own on a device without memory of its own (NVIDIA's
 /// systems on a chip).
 ///
@@ -216,6 +283,18 @@ mod tests {
         let batch = Batch { tokens: 8192, sequences: 1024, ranks: 1, release: Release(11) };
         let peak = peak(&model(151_936, 5120), batch);
         assert!((peak.expected.to_gib() - 5.64).abs() < 0.06, "{}", peak.expected.to_gib());
+    }
+
+    /// Qwen3.8-27B on vLLM 0.29: 652 blocks of 49 MiB with 256 sequences, 635 with 1,024.
+    #[test]
+    fn the_second_runner_counts_tokens_of_each_sequence() {
+        let of = |sequences, release| {
+            let batch = Batch { tokens: 8192, sequences, ranks: 1, release: Release(release) };
+            peak(&model(248_320, 5120), batch)
+        };
+        let counts = of(1024, 29).low.to_gib() - of(256, 29).low.to_gib();
+        assert!(counts > 17.0 * 49.0 / 1024.0 - 0.1, "{counts}");
+        assert!(of(1024, 29).expected < of(1024, 24).expected);
     }
 
     #[test]

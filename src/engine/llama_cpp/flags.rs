@@ -131,16 +131,6 @@ fn tensor_split(placed: Placed<'_>) -> Option<String> {
     }
 }
 
-/// Whether Ollama leaves `device` aside unless it is told otherwise: GPUs of AMD and Intel that share
-/// the RAM, but for AMD's largest (`integratedGPUAllowedByDefault` in `discover/runner.go`, from 0.30
-/// on).
-fn is_left_aside_by_ollama(device: &Device) -> bool {
-    let is_allowed = device.compute_target.as_deref().is_some_and(|t| t.contains("gfx1151"));
-    device.kind == DeviceKind::Unified
-        && matches!(device.vendor.as_str(), "AMD" | "Intel")
-        && !is_allowed
-}
-
 /// Environment variables of Ollama. The number of offloaded layers is an option of the model.
 pub fn ollama(placed: Placed<'_>) -> Vec<String> {
     let Placed { scenario, placement, architecture, devices, .. } = placed;
@@ -148,7 +138,13 @@ pub fn ollama(placed: Placed<'_>) -> Vec<String> {
         format!("OLLAMA_CONTEXT_LENGTH={}", scenario.context),
         format!("OLLAMA_NUM_PARALLEL={}", scenario.users),
     ];
-    if devices.iter().any(|part| is_left_aside_by_ollama(part.device)) {
+    // Of those that it uses by itself it drives none by Vulkan.
+    let by_vulkan = scenario.backend == Some(GpuBackend::Vulkan);
+    let is_aside = |device: &Device| {
+        let is_integrated = device.kind == DeviceKind::Unified && device.vendor == "AMD";
+        device.is_left_aside_by_ollama() || by_vulkan && is_integrated
+    };
+    if devices.iter().any(|part| is_aside(part.device)) {
         out.push("OLLAMA_IGPU_ENABLE=1".to_owned());
     }
     if scenario.kv.key.is_quantised() {

@@ -61,6 +61,9 @@ pub struct FrontEnd {
     /// Whether the cache of a draft has types of its own, not those of the model's.
     pub(super) draft_types: bool,
     keeps_prompts: bool,
+    /// Whether a GPU that shares the RAM is used only where a backend is asked for: see
+    /// [`is_left_aside_by_ollama`](crate::catalog::Device::is_left_aside_by_ollama).
+    pub(super) leaves_integrated_gpus_aside: bool,
     flags: fn(Placed<'_>) -> Vec<String>,
     addon_flags: fn(&Addons<'_>) -> Vec<String>,
     launch: fn(&Model, Quant, &[String]) -> Launch,
@@ -91,6 +94,7 @@ const DEFAULTS: FrontEnd = FrontEnd {
     draft: true,
     draft_types: true,
     keeps_prompts: true,
+    leaves_integrated_gpus_aside: false,
     flags: flags::llama_server,
     addon_flags: flags::llama_server_addons,
     launch: launch::llama_server,
@@ -108,6 +112,7 @@ pub static OLLAMA: FrontEnd = FrontEnd {
     mtp: false,
     draft: false,
     keeps_prompts: false,
+    leaves_integrated_gpus_aside: true,
     flags: flags::ollama,
     addon_flags: flags::ollama_addons,
     launch: launch::ollama,

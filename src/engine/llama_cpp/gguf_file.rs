@@ -165,8 +165,13 @@ impl<'a> GgufFile<'a> {
     }
 }
 
-/// The architecture whose experts come in MXFP4.
+/// The architecture whose experts no publisher requantises.
 const KEEPS_EXPERTS: &str = "gpt-oss";
+
+/// The architectures whose experts come in MXFP4, which the converter takes over. Mixes of more bits
+/// leave them as they are: `UD-Q8_K_XL` of DeepSeek-V4-Flash-0731 has 162 GB, `UD-Q4_K_XL` 155
+/// (huggingface.co/unsloth/DeepSeek-V4-Flash-0731-GGUF).
+const COME_IN_MXFP4: &[&str] = &[KEEPS_EXPERTS, "deepseek4", "kimi-k3"];
 
 /// The name of the architecture of `model` in GGUF files.
 ///
@@ -186,7 +191,8 @@ pub(super) fn least_bytes(model: &Model, mix: Mix) -> Bytes {
         return Bytes::ZERO;
     }
     let mut smallest = mix.smallest_type();
-    if model.architecture().gguf_arch.as_deref() == Some(KEEPS_EXPERTS) {
+    let name = model.architecture().gguf_arch.as_deref();
+    if name.is_some_and(|name| COME_IN_MXFP4.contains(&name)) {
         smallest = smallest.smaller(GgmlType::MXFP4);
     }
     let family = Family::of(model.architecture());
@@ -208,15 +214,15 @@ fn weights(model: &Model, mix: Mix, imatrix: bool) -> Result<Vec<Weight>, Notice
     let tensors = model.tensors().iter().filter(|tensor| tensor.in_gguf);
     let tensors: Vec<Tensor> = tensors.copied().collect();
     let types = mix.types(MixContext::new(model.architecture(), imatrix), &tensors);
-    // gpt-oss comes with experts in MXFP4, which the converter takes over, and no publisher
-    // requantises.
-    let keeps_experts = name == KEEPS_EXPERTS;
-    let weight = |(tensor, ty): (Tensor, GgmlType)| match keeps_experts
-        && tensor.role.is_expert()
-        && tensor.shape.rank() == 3
-    {
-        true => Weight::new(tensor, GgmlType::MXFP4),
-        false => Weight::new(tensor, ty),
+    let come_in_mxfp4 = COME_IN_MXFP4.contains(&name);
+    let weight = |(tensor, ty): (Tensor, GgmlType)| {
+        let is_stack = tensor.role.is_expert() && tensor.shape.rank() == 3;
+        let ty = match come_in_mxfp4 && is_stack {
+            true if name == KEEPS_EXPERTS => GgmlType::MXFP4,
+            true => ty.smaller(GgmlType::MXFP4),
+            false => ty,
+        };
+        Weight::new(tensor, ty)
     };
     Ok(tensors.into_iter().zip(types).map(weight).collect())
 }

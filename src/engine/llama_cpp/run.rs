@@ -236,7 +236,9 @@ impl<'a> LlamaCppRun<'a> {
         scenario: &'a Scenario,
     ) -> Result<LlamaCppRun<'a>, Notice> {
         let refused = |refusal: Refusal| refusal.notice(front_end.engine(), file.model);
-        let hardware = hardware.host_only.as_deref().unwrap_or(hardware);
+        let uses_host = hardware.backend.is_some() || front_end.leaves_integrated_gpus_aside;
+        let host_only = hardware.host_only.as_deref().filter(|_| uses_host);
+        let hardware = host_only.unwrap_or(hardware);
         checks::check(front_end, scenario).map_err(refused)?;
         checks::check_model(scenario, file.model).map_err(refused)?;
         let architecture = file.architecture();

@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::adapter::EngineAdapter;
 use super::addons::LoraMemory;
 use super::checkpoint::activation::{
-    Batch, Captures, HOST_PROCESSES, HOST_PROCESSES_EAGER, cuda_graphs, non_torch, peak,
+    Batch, Captures, HOST_PROCESSES, HOST_PROCESSES_EAGER, cuda_graphs, non_torch, peak, rocm,
 };
 use super::checkpoint::addons::{CheckpointAddons, Distribution};
 use super::checkpoint::loaded_weights::of_rank;
@@ -168,6 +168,8 @@ struct VllmRun<'a> {
     /// Ranks among which the tokens of a cache are divided.
     cache_ranks: u64,
     graphs: Interval<Bytes>,
+    /// Whether they are part of the budget.
+    counts_graphs: bool,
     /// Layout of the cache on each pipeline stage.
     kv: Vec<KvLayout>,
     /// Layout of the cache including MTP layers, if they are loaded.
@@ -175,6 +177,8 @@ struct VllmRun<'a> {
     addons: CheckpointAddons<'a>,
     /// Weights on each used device.
     weights: Vec<Interval<Bytes>>,
+    /// Whether the pool has a block for each recurrent state by the high estimates, too.
+    has_state_blocks: bool,
 }
 
 impl<'a> VllmRun<'a> {
@@ -233,7 +237,7 @@ impl<'a> VllmRun<'a> {
             release,
         };
         let graphs = cuda_graphs(architecture, captures);
-        let run = VllmRun {
+        let mut run = VllmRun {
             base,
             ranks,
             default_sequences,
@@ -243,26 +247,30 @@ impl<'a> VllmRun<'a> {
             cache_type,
             cache_ranks,
             graphs,
+            counts_graphs: release.counts_graphs(architecture),
             kv,
             kv_with_mtp,
             addons,
             weights,
+            has_state_blocks: true,
         };
-        run.check_state_blocks()?;
+        run.has_state_blocks = run.check_state_blocks()?;
         Ok(run)
     }
 
-    /// Checks that the pool has a block for the recurrent state of each sequence that the engine
-    /// prepares for, where it holds a sequence at all, however short: the engine refuses to capture
-    /// CUDA graphs of decoding with fewer. Source: `config/compilation.py`.
+    /// Checks that the pool is expected to have a block for the recurrent state of each sequence that
+    /// the engine prepares for, where it holds a sequence at all, however short: the engine refuses to
+    /// capture CUDA graphs of decoding with fewer. Returns whether it has by the high estimates, too.
+    /// Source: `config/compilation.py`.
     ///
     /// # Errors
-    /// There are fewer blocks than sequences.
-    fn check_state_blocks(&self) -> Result<(), Refusal> {
+    /// Fewer blocks than sequences are expected.
+    fn check_state_blocks(&self) -> Result<bool, Refusal> {
         let scenario = self.base.scenario;
         if scenario.eager || !self.release.checks_state_blocks() {
-            return Ok(());
+            return Ok(true);
         }
+        let mut all_have = true;
         let sequences = scenario.max_num_seqs.unwrap_or(self.default_sequences);
         for (i, on_device) in self.device_lines(scenario.context, 1).iter().enumerate() {
             let layout = self.ranks.stage(i).and_then(|stage| self.kv.get(stage));
@@ -276,8 +284,9 @@ impl<'a> VllmRun<'a> {
                 let starts = if safe > 0 { safe } else { expected };
                 return Err(Refusal::of(rule, "seqs", sequences).set("seqs", starts));
             }
+            all_have &= safe >= sequences;
         }
-        Ok(())
+        Ok(all_have)
     }
 
     /// `max_num_seqs` for as many users of each data rank: raised where they are more.
@@ -304,8 +313,8 @@ impl<'a> VllmRun<'a> {
     fn budget(&self, part: &InstalledDevice<'_>) -> Bytes {
         let visible = visible(part);
         let budget = visible.scale(self.utilisation as f64 / 1000.0);
-        // Older releases capture graphs on top of the budget, whatever they take.
-        let on_top = match self.release.budgets_graphs() {
+        // Some releases capture graphs on top of the budget, whatever they take.
+        let on_top = match self.counts_graphs {
             true => Bytes::ZERO,
             false => self.graphs.expected,
         };
@@ -374,12 +383,16 @@ impl<'a> VllmRun<'a> {
                     ("max_num_batched_tokens", self.batched.at(context)),
                     ("max_num_seqs", self.sequences(users)),
                 ]);
-            let graphs = match self.release.budgets_graphs() {
+            let graphs = match self.counts_graphs {
                 true => self.graphs,
                 false => Interval::exact(self.graphs.expected),
             };
             let graphs = Line::fitted(Term::CudaGraphs, graphs, "measured", SOURCE);
             let outside = non_torch(self.ranks.group());
+            let outside = match part.device.vendor.as_str() {
+                "AMD" => outside + rocm(self.ranks.group()),
+                _ => outside,
+            };
             let outside = match (part.device.is_nvidia_soc(), self.base.scenario.eager) {
                 (true, false) => outside + HOST_PROCESSES,
                 (true, true) => outside + HOST_PROCESSES_EAGER,
@@ -546,6 +559,10 @@ impl Run for VllmRun<'_> {
 
     fn queues(&self) -> bool {
         true
+    }
+
+    fn starts_for_certain(&self) -> bool {
+        self.has_state_blocks
     }
 
     fn max_users(&self) -> u64 {
