@@ -91,6 +91,7 @@ impl Reading<'_> {
             let asks = is_hardware.then_some("hardware").or(is_models.then_some("models"));
             asks.map(|asks| (asks, first))
         });
+        self.choose_between(command);
         self.answer(asks, is_model_named, is_machine_named, ignored)
     }
 
@@ -225,6 +226,27 @@ impl Reading<'_> {
         let device = Catalog::bundled().device(value);
         if device.is_some_and(|device| device.kind == DeviceKind::Discrete) {
             *value = format!("{value}*{}", Bounds::DEVICES.clamp(ranks));
+        }
+    }
+
+    /// Several values of what a question has one of are to be chosen from: 16k or 32k. Of flags the
+    /// last is what a program takes.
+    fn choose_between(&mut self, command: &Command) {
+        let is_one = |key: &str| !matches!(key, "model" | "hw" | "quant" | "engine" | "offload");
+        let told: Vec<(Range<usize>, &'static str, String)> = self.understood.clone();
+        for (at, (span, key, value)) in
+            told.iter().enumerate().filter(|(_, (_, key, _))| is_one(key))
+        {
+            let is_flag = command.found.iter().any(|(known, ..)| known == span);
+            let first = told[..at].iter().any(|(_, known, _)| known == key);
+            let mut others =
+                told[at..].iter().filter(|(_, known, other)| known == key && other != value);
+            let Some(other) = others.next().filter(|_| !is_flag && !first) else { continue };
+            let mut options = vec![value.clone(), other.2.clone()];
+            options.extend(others.map(|(.., value)| value.clone()));
+            let whole = span.start.min(other.0.start)..span.end.max(other.0.end);
+            self.choose(whole, key, options, None);
+            self.understood.retain(|(known, k, _)| k != key || known == span);
         }
     }
 
