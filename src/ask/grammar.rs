@@ -278,6 +278,7 @@ impl Reading<'_> {
             || self.batch()
             || self.keyed()
             || self.figures()
+            || self.either()
             || self.counted_device()
             || self.sized()
             || self.quantity()
@@ -428,8 +429,9 @@ impl Reading<'_> {
 
     /// The KV cache and its type, in either order.
     pub(super) fn cache(&mut self) -> bool {
-        let is_quant = |at: usize| self.token(at).is_some_and(|token| token.kind == Kind::Quant);
-        let type_of = |at: usize| match self.token(at)?.text.as_str() {
+        let is_quant =
+            |of: &Self, at: usize| of.token(at).is_some_and(|token| token.kind == Kind::Quant);
+        let type_of = |of: &Self, at: usize| match of.token(at)?.text.as_str() {
             "FP8" | "FP8-block" => Some("fp8"),
             "F16" => Some("f16"),
             "BF16" => Some("bf16"),
@@ -448,9 +450,17 @@ impl Reading<'_> {
             }
             (at > start).then_some(at)
         };
-        let (value, end) = if is_quant(self.at) {
-            match (type_of(self.at), words(self.at + 1)) {
+        let (value, end) = if is_quant(self, self.at) {
+            match (type_of(self, self.at), words(self.at + 1)) {
                 (Some(value), Some(end)) => (value, end),
+                // Q8 or f16 cache.
+                (Some(value), None)
+                    if self.means(self.at + 1, Meaning::Or)
+                        && is_quant(self, self.at + 2)
+                        && words(self.at + 3).is_some() =>
+                {
+                    (value, self.at + 1)
+                }
                 _ => return false,
             }
         } else {
@@ -463,13 +473,19 @@ impl Reading<'_> {
                 .token(end)
                 .and_then(Token::number)
                 .filter(|_| self.means(end + 1, Meaning::Bits));
-            match (type_of(end), bits) {
-                (Some(value), _) if is_quant(end) => (value, end + 1),
+            match (type_of(self, end), bits) {
+                (Some(value), _) if is_quant(self, end) => (value, end + 1),
                 (_, Some(bits)) => (if bits > 6.0 { "q8_0" } else { "q4_0" }, end + 2),
                 _ => return false,
             }
         };
         self.set(end, "kv", value.to_owned());
+        // The cache in q8 or f16.
+        let other = self.at + usize::from(self.means(self.at, Meaning::Or));
+        let is_other = other > self.at || self.token(other).is_some_and(|next| next.gap == '/');
+        if let Some(value) = type_of(self, other).filter(|_| is_other && is_quant(self, other)) {
+            self.set(other + 1, "kv", value.to_owned());
+        }
         true
     }
 

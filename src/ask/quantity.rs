@@ -305,6 +305,41 @@ impl Reading<'_> {
         false
     }
 
+    /// A number that has the unit of the one it is compared with: 10 or 50 users, 16 vs 32k.
+    pub(super) fn either(&mut self) -> bool {
+        let at = self.at;
+        let is_or = self.means(at + 1, Meaning::Or);
+        let next = at + 1 + usize::from(is_or);
+        let is_slash = self.token(next).is_some_and(|token| token.gap == '/')
+            && !self.means(next + 1, Meaning::Gigabytes);
+        let number = |at: usize| self.token(at).and_then(Token::number).filter(|n| *n > 0.0);
+        let (Some(first), Some(second)) = (number(at), number(next)) else { return false };
+        let is_bare = !self.tokens[at].is_glued && self.device(at, None).is_none();
+        if !(is_or || is_slash) || !is_bare || !has_unit(&self.tokens, next) {
+            return false;
+        }
+        let (known, memories) = (self.understood.len(), self.memory.len());
+        self.at = next;
+        if !self.quantity() {
+            self.at = at;
+            return false;
+        }
+        let (span, share) = (self.span(at..at + 1), first / second);
+        if let [.., last] = &self.memory[memories..] {
+            let gb = last.gb * share;
+            self.memory.insert(memories, PendingMemory { text: span, gb, count: 1 });
+        } else if let [(_, key, value)] = &self.understood[known..] {
+            let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+            let Some(number) = float::parse(&value[..digits]) else { return true };
+            let other = (*key, format!("{}{}", trimmed(number * share), &value[digits..]));
+            self.understood.insert(known, (span, other.0, other.1));
+        } else {
+            return true;
+        }
+        self.is_read[at..next].fill(true);
+        true
+    }
+
     fn is_time(&self, at: usize) -> bool {
         let starts =
             ["sec", "min", "hour", "day", "month", "сек", "мин", "час", "день", "сут", "мес"];
