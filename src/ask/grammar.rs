@@ -822,6 +822,10 @@ impl Reading<'_> {
             self.take(at + 1);
             return true;
         }
+        if let Some(mention) = self.again() {
+            self.model(mention);
+            return true;
+        }
         let model = NAMES.model_at(&self.tokens, at);
         // mistralai_Magistral-Small-2507: whose it is.
         let named = model.as_ref().map(|model| model.tokens.end).filter(|end| *end < at + 3);
@@ -899,6 +903,38 @@ impl Reading<'_> {
             return true;
         }
         false
+    }
+
+    /// Another model of the family that was named, by what tells it: llama 3.1 8b vs 70b, glm 4.6 or
+    /// air.
+    fn again(&self) -> Option<ModelMention> {
+        let at = self.at;
+        let (_, last, _) = self.models.last()?;
+        let token = &self.tokens[at];
+        let is_size = token.kind == Kind::Size;
+        let between = at.checked_sub(1).filter(|before| *before == last.tokens.end);
+        let is_joined = match between {
+            Some(or) => {
+                self.means(or, Meaning::Or)
+                    || is_size && matches!(self.tokens[or].raw.as_str(), "and" | "и")
+            }
+            None => at == last.tokens.end && is_size && matches!(token.gap, '/' | ','),
+        };
+        let is_other = token.number().is_some_and(|number| number >= 10.0)
+            || has_unit(&self.tokens, at)
+            || self.device(at, None).is_some();
+        if !is_joined || is_other || !is_size && NAMES.model_at(&self.tokens, at).is_some() {
+            return None;
+        }
+        (1..=last.tokens.len()).rev().find_map(|shared| {
+            let mut tokens = self.tokens[last.tokens.start..][..shared].to_vec();
+            tokens.extend(self.tokens[at..].iter().take(4).cloned());
+            (tokens[shared].is_glued, tokens[shared].gap) = (false, ' ');
+            let found = NAMES.model_at(&tokens, 0)?;
+            let end = (at + found.tokens.end).checked_sub(shared).filter(|end| *end > at)?;
+            let is_told = found.note.is_none() && found.options != last.options;
+            is_told.then_some(ModelMention { tokens: at..end, ..found })
+        })
     }
 
     /// Takes a model, or a draft model if it is called so.
