@@ -233,20 +233,25 @@ impl Reading<'_> {
     /// last is what a program takes.
     fn choose_between(&mut self, command: &Command) {
         let is_one = |key: &str| !matches!(key, "model" | "hw" | "quant" | "engine" | "offload");
-        let told: Vec<(Range<usize>, &'static str, String)> = self.understood.clone();
-        for (at, (span, key, value)) in
-            told.iter().enumerate().filter(|(_, (_, key, _))| is_one(key))
-        {
-            let is_flag = command.found.iter().any(|(known, ..)| known == span);
-            let first = told[..at].iter().any(|(_, known, _)| known == key);
-            let mut others =
-                told[at..].iter().filter(|(_, known, other)| known == key && other != value);
-            let Some(other) = others.next().filter(|_| !is_flag && !first) else { continue };
-            let mut options = vec![value.clone(), other.2.clone()];
-            options.extend(others.map(|(.., value)| value.clone()));
-            let whole = span.start.min(other.0.start)..span.end.max(other.0.end);
-            self.choose(whole, key, options, None);
-            self.understood.retain(|(known, k, _)| k != key || known == span);
+        let is_flag = |key: &str| command.found.iter().any(|(_, known, _)| *known == key);
+        let mut told = self.understood.clone();
+        sort::by_key(&mut told, |(span, ..)| span.start);
+        told.retain(|(_, key, _)| is_one(key) && !is_flag(key));
+        while let Some((span, key, _)) = told.first().cloned() {
+            let (of_key, others): (Vec<_>, Vec<_>) =
+                told.into_iter().partition(|(_, known, _)| *known == key);
+            told = others;
+            let mut options: Vec<String> = Vec::new();
+            for (.., value) in &of_key {
+                if !options.contains(value) {
+                    options.push(value.clone());
+                }
+            }
+            let end = of_key.last().map_or(span.end, |(last, ..)| last.end);
+            if options.len() > 1 {
+                self.understood.retain(|part| part.1 != key || *part == of_key[0]);
+                self.choose(span.start..end, key, options, None);
+            }
         }
     }
 

@@ -201,7 +201,7 @@ pub fn read(text: &str) -> Asked {
     }
     drivers::blank(&mut blanked);
     let blanked = String::from_utf8(blanked).unwrap_or_default();
-    let tokens = with_quants(lexer::split(&blanked));
+    let tokens = lexer::spoken(with_quants(lexer::split(&blanked)));
     let is_read = vec![false; tokens.len()];
     let mut reading = Reading {
         text,

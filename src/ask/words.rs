@@ -307,6 +307,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("exllama", "ekslam eksllam"),
     ("hermes", "germes"),
     ("nx", "nh"),
+    ("h", "eych eich"),
     ("tensor", "tenzor"),
     ("ollama", "ollam olama olam ollamma"),
     ("sglang", "sglang"),
