@@ -62,7 +62,7 @@ const FLAGS: &[(&str, Effect)] = &[
         Set("ctx"),
     ),
     ("-np --parallel --n-parallel OLLAMA_NUM_PARALLEL LLAMA_ARG_N_PARALLEL", Set("users")),
-    ("--max-num-seqs --max-running-requests --max-batch-size", Set("seqs")),
+    ("--max-num-seqs --max-num-seq --max-running-requests --max-batch-size", Set("seqs")),
     ("--max-num-batched-tokens --chunked-prefill-size --max-num-tokens", Set("batched")),
     (
         "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction",
@@ -200,9 +200,11 @@ pub fn read(text: &str) -> Command {
             Some((name, value)) => (name, Some(value)),
             None => (word, None),
         };
-        // max_model_len=8192 in Python, max_model_len: 8192 in YAML.
+        // max_model_len=8192 in Python, max_model_len: 8192 in YAML, max-model-len 8192 as told. A batch
+        // size that is told may be one of users.
         let argument = name.trim_end_matches(':').replace('_', "-");
-        let argument = effect(&format!("--{argument}")).filter(|_| name.contains('_'));
+        let is_written = name.contains('_') || name.contains('-') && name != "batch-size";
+        let argument = effect(&format!("--{argument}")).filter(|_| is_written);
         // What is only spoken of has no value behind it.
         let is_told = inline.is_some()
             || name.ends_with(':')

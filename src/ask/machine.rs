@@ -162,7 +162,9 @@ impl Reading<'_> {
             && at > 0
             && self.tokens[at - 1].kind == Kind::Word
             && !self.tokens[at - 1].is("x");
+        let is_percent = self.token(at + 1).is_some_and(|next| next.gap == '%');
         if is_glued
+            || is_percent
             || !(1.0..=128.0).contains(&count)
             || count.fract() != 0.0
             || token.text.contains('.')

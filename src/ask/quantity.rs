@@ -478,7 +478,8 @@ impl Reading<'_> {
         let is_sticks = is_number(at)
             && self.tokens[at].gap == '('
             && self.token(at + 1).is_some_and(|token| token.is("x"))
-            && is_number(at + 2);
+            && is_number(at + 2)
+            && self.device(at + 2, None).is_none();
         let end = at + 3 + usize::from(self.means(at + 3, Meaning::Gigabytes));
         if is_sticks { end } else { at }
     }

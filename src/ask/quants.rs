@@ -8,6 +8,8 @@ use crate::quant::Quant;
 
 /// Shorthands of quantisations, without what stands between their parts.
 const SHORTHANDS: &[(&str, &str)] = &[
+    ("tq1", "TQ1_0"),
+    ("tq2", "TQ2_0"),
     ("q2", "Q2_K"),
     ("q3", "Q3_K_M"),
     ("q3k", "Q3_K_M"),
@@ -35,11 +37,6 @@ const SHORTHANDS: &[(&str, &str)] = &[
     ("udq4", "UD-Q4_K_XL"),
     ("udq5", "UD-Q5_K_XL"),
     ("udq6", "UD-Q6_K_XL"),
-    ("dynamicq2", "UD-Q2_K_XL"),
-    ("dynamicq3", "UD-Q3_K_XL"),
-    ("dynamicq4", "UD-Q4_K_XL"),
-    ("dynamicq5", "UD-Q5_K_XL"),
-    ("dynamicq6", "UD-Q6_K_XL"),
     ("fp16", "F16"),
     ("float16", "F16"),
     ("bfloat16", "BF16"),
@@ -60,6 +57,7 @@ const SHORTHANDS: &[(&str, &str)] = &[
     ("bnb4bit", "NF4"),
     ("bnbnf4", "NF4"),
     ("bnb8bit", "BNB-INT8"),
+    ("bnb", "NF4"),
     ("bitsandbytes", "NF4"),
 ];
 
@@ -117,7 +115,7 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
         // Behind a space only what completes a mix: q4 k m.
         let is_apart = n > 0 && !part.is_glued && part.gap == ' ';
         let completes = matches!(key.as_str(), "awq" | "gptq") && part.text == "int"
-            || matches!(key.as_str(), "ud" | "dynamic") && matches!(part.text.as_str(), "q" | "iq")
+            || key == "ud" && matches!(part.text.as_str(), "q" | "iq")
             || matches!(
                 part.text.as_str(),
                 "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit"
@@ -132,7 +130,9 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
         if is_apart && !completes {
             break;
         }
-        key.extend(part.text.chars().filter(char::is_ascii_alphanumeric));
+        // Unsloth's dynamic quants are called UD.
+        let text = if part.text == "dynamic" { "ud" } else { &part.text };
+        key.extend(text.chars().filter(char::is_ascii_alphanumeric));
         if let Some(name) = QUANTS.get(&key) {
             let next = parts.get(at + n + 1);
             // A word that goes on is another word.
@@ -144,6 +144,6 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
     }
     found.filter(|(_, length)| {
         let is_word = *length == 1 && first.kind == Kind::Word;
-        !is_word || matches!(first.text.as_str(), "awq" | "gptq" | "bitsandbytes")
+        !is_word || matches!(first.text.as_str(), "awq" | "gptq" | "bnb" | "bitsandbytes")
     })
 }
