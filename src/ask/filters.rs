@@ -24,9 +24,9 @@ const NARROWING: &[(&str, &str, &str)] = &[
     (
         "kind",
         "vision",
-        "vision visual vl vlm vlms multimodal image images picture pictures photos screenshots ocr \
-        картин* распознав* изображен* мультимодальн* фото фотограф* скриншот* зрени* визуальн* вижн",
+        "vision visual vl vlm vlms multimodal ocr распознав* мультимодальн* зрени* визуальн* вижн",
     ),
+    ("kind", "vision", PICTURES),
     ("kind", "audio", "audio speech voice asr transcription аудио речь речи голос* озвучк*"),
     ("kind", "reasoning", "reasoning reasoner reasoners thinking ризонинг* рассужд* думающ*"),
     (
@@ -67,6 +67,18 @@ const NARROWING: &[(&str, &str, &str)] = &[
     ("vendor", "amd", "amd radeon амд радеон"),
     ("vendor", "intel", "intel интел"),
 ];
+
+/// Words for pictures.
+const PICTURES: &str = "image images picture pictures photo photos screenshot screenshots картин* \
+    изображен* фото фотограф* скриншот*";
+
+/// Whether the word, as typed, is one for pictures.
+pub fn is_picture(raw: &str) -> bool {
+    PICTURES.split_whitespace().any(|word| match word.strip_suffix('*') {
+        Some(start) => raw.starts_with(start),
+        None => raw == word,
+    })
+}
 
 /// Words between `which` and what it asks about.
 const BETWEEN: &[&str] = &[

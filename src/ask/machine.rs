@@ -779,9 +779,8 @@ impl Reading<'_> {
         let Some((span, [_, transfers])) = self.transfers.take() else { return };
         let machines = self.understood.iter().filter(|(_, key, _)| *key == "hw");
         let devices = machines.flat_map(|(.., hw)| hw.split([',', ';']));
-        let id = |written: &str| written.split(['@', '*']).next().map(str::to_owned);
         let own: Vec<Option<&Device>> = devices
-            .map(|written| Catalog::bundled().device(&id(written)?))
+            .map(|written| Catalog::bundled().device(written.split(['@', '*']).next()?))
             .filter(|device| device.is_none_or(|device| device.kind != DeviceKind::Discrete))
             .collect();
         // A processor has its channels, whatever memory is put in them; of several it is open whose it is.
@@ -791,9 +790,7 @@ impl Reading<'_> {
                     processor.memory_type.split_once("-channel").unwrap_or_default();
                 channels.parse().ok()
             }
-            [] => Some(2),
-            _ if !is_machine_named => Some(2),
-            _ => None,
+            all => (all.is_empty() || !is_machine_named).then_some(2),
         };
         if let Some(channels) = self.channels().filter(|_| channels.is_some()).or(channels) {
             self.understood.push((span, "ram_speed", format!("{channels}*{transfers}")));

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::devices::DeviceMention;
+use super::filters::is_picture;
 use super::grammar::{COUNTS, PendingMemory, Reading};
 use super::lexer::{Kind, Token};
 use super::names::{NAMES, OPTIONS};
@@ -398,11 +399,7 @@ impl Reading<'_> {
         let at = self.at;
         let number = self.token(at).filter(|token| !token.is_glued).and_then(Token::number);
         let number = number.filter(|n| n.fract() == 0.0 && (1.0..=1024.0).contains(n));
-        let is_of_images = self.token(at + 1).is_some_and(|next| {
-            ["image", "picture", "photo", "screenshot", "картин", "изображени", "фото", "скриншот"]
-                .iter()
-                .any(|word| next.raw.starts_with(word))
-        });
+        let is_of_images = self.token(at + 1).is_some_and(|next| is_picture(&next.raw));
         let Some(number) = number.filter(|_| is_of_images && !self.models.is_empty()) else {
             return false;
         };

@@ -131,7 +131,7 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
             break;
         }
         // Unsloth's dynamic quants are called UD.
-        let text = if part.text == "dynamic" { "ud" } else { &part.text };
+        let text = if n == 0 && part.text == "dynamic" { "ud" } else { &part.text };
         key.extend(text.chars().filter(char::is_ascii_alphanumeric));
         if let Some(name) = QUANTS.get(&key) {
             let next = parts.get(at + n + 1);
