@@ -114,6 +114,7 @@ impl Reading<'_> {
             // 13th, 16-Core, 2.50GHz.
             let is_counted = token.kind == Kind::Number
                 && (self.means(at + 1, Meaning::Cores)
+                    || self.is_channel(at + 1)
                     || self
                         .token(at + 1)
                         .is_some_and(|next| matches!(next.text.as_str(), "th" | "ghz" | "mhz")));
@@ -127,7 +128,12 @@ impl Reading<'_> {
                             "opengl" | "llvm" | "drm" | "cuda" | "rocm"
                         )
                 });
-            if self.is_read[at] || self.is_known(at) || is_counted || is_release {
+            if self.is_read[at]
+                || self.is_known(at)
+                || self.is_channel(at)
+                || is_counted
+                || is_release
+            {
                 continue;
             }
             match spans.last_mut() {

@@ -32,6 +32,25 @@ const COMPARES: &[&str] = &[
     "перейти",
 ];
 
+/// Words between a Mac, its chip and its memory.
+const BESIDE: &[&str] = &[
+    "with",
+    "w",
+    "с",
+    "на",
+    "on",
+    "apple",
+    "of",
+    "base",
+    "базовый",
+    "базовом",
+    "базовая",
+    "model",
+    "модель",
+    "version",
+    "версия",
+];
+
 impl Reading<'_> {
     pub(super) fn device(&self, at: usize, memory: Option<f64>) -> Option<DeviceMention> {
         let token = self.token(at)?;
@@ -460,12 +479,15 @@ impl Reading<'_> {
             {
                 memory = number;
                 end += usize::from(self.means(end + 1, Meaning::Gigabytes));
-            } else if !(matches!(
-                token.raw.as_str(),
-                "with" | "w" | "с" | "на" | "on" | "apple" | "of" | "base" | "базовый" | "базовом"
-            ) && self.token(end + 1).is_some_and(|next| {
-                next.number().is_some() || next.kind == Kind::Code && next.text.starts_with('m')
-            })) && !(memory.is_some()
+            } else if self.means(end + 1, Meaning::Cores) && token.number().is_some() {
+                // 40-core GPU: which bin of the chip it is.
+                let is_of = |meaning| self.means(end + 2, meaning);
+                end += 1 + usize::from(is_of(Meaning::Card) || is_of(Meaning::Cpu));
+            } else if !self.token(self.skip(end, BESIDE)).is_some_and(|next| {
+                self.skip(end, BESIDE) > end
+                    && (next.number().is_some()
+                        || next.kind == Kind::Code && next.text.starts_with('m'))
+            }) && !(memory.is_some()
                 && (self.means(end, Meaning::Ram) || self.means(end, Meaning::Memory)))
             {
                 break;
@@ -537,6 +559,7 @@ impl Reading<'_> {
 
     pub(super) fn name_machines(&mut self) -> bool {
         self.add_up();
+        self.name_bins();
         // MacBook Pro, chip M4 Max; 4x L4 g6.12xlarge.
         let mut parts = std::mem::take(&mut self.parts);
         self.macs.retain(|(_, options)| {
@@ -562,6 +585,44 @@ impl Reading<'_> {
                 part.count == instance.count && part.mention.options[0].id == instance.device
             };
             parts.retain(|part| !is_its(part));
+        }
+        // The memory of a processor that is named: 3970X, quad channel DDR4 3200.
+        if parts.iter().filter(|part| part.is_cpu()).count() > 1
+            && let Some(at) = parts.iter().position(|part| {
+                part.mention.options[0].id.starts_with("cpu-ddr") && !part.is_alternative
+            })
+        {
+            let part = parts.remove(at);
+            let mut numbers = part.mention.options[0]
+                .id
+                .split('-')
+                .filter_map(|word| word.trim_start_matches("ddr").parse::<u32>().ok());
+            if let (Some(generation), Some(rate)) = (numbers.next(), numbers.next()) {
+                self.transfers.get_or_insert((part.text, [generation, rate]));
+            }
+        }
+        // Beside a card a processor that the catalogue has not, i7-12700H, says nothing, and neither do
+        // the graphics of one: Core Ultra 9 185H, RTX 4070.
+        let is_card = |part: &Part| part.mention.options[0].kind == DeviceKind::Discrete;
+        if parts.iter().any(is_card) && !parts.iter().any(|part| part.is_alternative) {
+            let is_idle = |part: &Part| {
+                let device = part.mention.options[0];
+                let is_other = part.mention.options.len() == 1 && !part.mention.has_usual;
+                let named = self.text[part.text.clone()].to_ascii_lowercase();
+                let is_processor = ["ryzen", "core"].iter().any(|word| named.contains(word));
+                let is_graphics = ["radeon-", "arc-", "iris-"].iter().any(|start| {
+                    device.kind == DeviceKind::Unified && device.id.starts_with(start)
+                });
+                part.is_cpu() && is_other || is_graphics && is_processor
+            };
+            let (idle, named): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(is_idle);
+            for part in idle {
+                match part.mention.memory_gb {
+                    Some(gb) => self.memory.push(PendingMemory { text: part.text, gb, count: 1 }),
+                    None => self.unused.push(part.text),
+                }
+            }
+            parts = named;
         }
         // Two cards, a 3090 and a 3060.
         let gpus = parts.iter().filter(|part| !part.is_cpu()).count();
@@ -765,6 +826,38 @@ impl Reading<'_> {
         is_named
     }
 
+    /// Of Apple's chips those with the cores that are told: M3 Ultra, 60-core GPU.
+    fn name_bins(&mut self) {
+        let of_gpu =
+            |at: &usize| self.means(at + 1, Meaning::Cores) && !self.means(at + 2, Meaning::Cpu);
+        let cores = (0..self.tokens.len()).filter(of_gpu);
+        let cores: Vec<f64> = cores.filter_map(|at| self.tokens[at].number()).collect();
+        for number in cores {
+            let with_cores = |id: &str| {
+                let chip = id.split(['@', '*']).next().unwrap_or(id);
+                let end = format!("-{number}c");
+                let bin = format!("{}{end}", chip.trim_end_matches(&end));
+                let is_sold = chip.starts_with("apple-");
+                let device = Catalog::bundled().device(&bin).filter(|_| is_sold)?;
+                Some((device, format!("{bin}{}", &id[chip.len()..])))
+            };
+            for part in &mut self.parts {
+                let bins = part.mention.options.iter().filter_map(|device| with_cores(&device.id));
+                let bins: Vec<&Device> = bins.map(|(device, _)| device).collect();
+                if let [bin, ..] = bins.as_slice() {
+                    (part.mention.options, part.mention.has_usual) = (vec![*bin], true);
+                }
+            }
+            for (_, options) in &mut self.macs {
+                let bins = options.iter().filter_map(|id| with_cores(id));
+                let bins: Vec<String> = bins.map(|(_, written)| written).collect();
+                if !bins.is_empty() {
+                    *options = bins;
+                }
+            }
+        }
+    }
+
     /// It is said that the machine is a laptop, beside the name of its device.
     fn is_laptop(&self) -> bool {
         let says = |words: &[&str]| {
@@ -797,12 +890,16 @@ impl Reading<'_> {
         }
     }
 
+    /// A word for channels of the RAM.
+    pub(super) fn is_channel(&self, at: usize) -> bool {
+        self.token(at).is_some_and(|token| {
+            ["channel", "канал"].iter().any(|word| token.raw.starts_with(word))
+        })
+    }
+
     /// Channels of the RAM: quad channel, 8-channel, двухканал.
     fn channels(&self) -> Option<u32> {
-        let named = self
-            .tokens
-            .iter()
-            .position(|token| ["channel", "канал"].iter().any(|word| token.raw.starts_with(word)));
+        let named = (0..self.tokens.len()).find(|at| self.is_channel(*at));
         let before = &self.tokens[named?.checked_sub(1)?];
         let word = COUNTS.iter().find(|(word, _)| *word == before.raw).map(|(_, n)| *n);
         before.number().or(word).map(|n| n as u32).filter(|n| (1..=24).contains(n))

@@ -58,11 +58,9 @@ impl Reading<'_> {
     pub(super) fn amount(&self, at: usize) -> Option<(f64, bool, usize)> {
         let token = self.token(at)?;
         if token.kind == Kind::Size && token.text.ends_with('m') {
-            return Some((
-                float::parse(token.text.trim_end_matches('m'))? * 1_048_576.0,
-                true,
-                at + 1,
-            ));
+            // The 780M is a device.
+            let millions = float::parse(token.text.trim_end_matches('m'))?;
+            return (millions <= 16.0).then_some((millions * 1_048_576.0, true, at + 1));
         }
         let number = token.number()?;
         if self.means(at + 1, Meaning::Thousand) && self.is_unit(at + 1) && number <= MOST_THOUSANDS
@@ -159,6 +157,10 @@ impl Reading<'_> {
                 .map(|(_, n)| (*n, false, self.at + 1))
         });
         let Some((value, is_scaled, next)) = self.amount(self.at).or(word) else { return false };
+        // Of a whole, and no count.
+        if self.token(next).is_some_and(|unit| unit.gap == '%') {
+            return false;
+        }
         let whole = (value.round() as u64).to_string();
         // 15-20 t/s: at least the first.
         let range = self.token(next).filter(|last| matches!(last.gap, '-' | '–'));

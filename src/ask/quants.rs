@@ -8,8 +8,6 @@ use crate::quant::Quant;
 
 /// Shorthands of quantisations, without what stands between their parts.
 const SHORTHANDS: &[(&str, &str)] = &[
-    ("tq1", "TQ1_0"),
-    ("tq2", "TQ2_0"),
     ("q2", "Q2_K"),
     ("q3", "Q3_K_M"),
     ("q3k", "Q3_K_M"),
