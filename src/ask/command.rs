@@ -39,6 +39,10 @@ enum Effect {
     Type,
     /// Takes a value that no figure depends on.
     Other,
+    /// The rank of LoRA adapters.
+    Rank,
+    /// How many LoRA adapters there are.
+    Adapters,
     /// A draft model.
     Draft,
     /// The value is a name that is read as one.
@@ -48,8 +52,8 @@ enum Effect {
 }
 
 use Effect::{
-    Draft, Drafter, ExpertLayers, Experts, Gibibytes, GpuLayers, Keys, Mebibytes, Name, Off, On,
-    Other, ProjectorFile, Set, Switch, Tensors, TotalContext, Type, Values,
+    Adapters, Draft, Drafter, ExpertLayers, Experts, Gibibytes, GpuLayers, Keys, Mebibytes, Name,
+    Off, On, Other, ProjectorFile, Rank, Set, Switch, Tensors, TotalContext, Type, Values,
 };
 
 /// Flags of llama.cpp, Ollama, KoboldCpp, LM Studio, vLLM, SGLang, TensorRT-LLM and MLX; `_` is read
@@ -127,6 +131,8 @@ const FLAGS: &[(&str, Effect)] = &[
     ),
     ("-cram --cache-ram", Mebibytes("cache_ram")),
     ("--kv-offloading-size", Gibibytes("pinned")),
+    ("--max-lora-rank", Rank),
+    ("--max-loras --max-loras-per-batch", Adapters),
     ("-ctxcp --ctx-checkpoints --swa-checkpoints", Set("checkpoints")),
     (
         "-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q \
@@ -135,7 +141,7 @@ const FLAGS: &[(&str, Effect)] = &[
     ),
     (
         "--no-mmap --mlock --jinja -cnv --no-warmup --trust-remote-code --verbose -v --log-disable \
-      --cont-batching -cb --metrics --enable-prefix-caching --enable-auto-tool-choice --rm -it -d \
+      --enable-lora --cont-batching -cb --metrics --enable-prefix-caching --enable-auto-tool-choice --rm -it -d \
       --usecublas --enable-chunked-prefill --no-webui --embeddings --enable-dp-attention",
         Switch,
     ),
@@ -185,6 +191,7 @@ pub fn read(text: &str) -> Command {
     let (mut keys, mut values): (Option<String>, Option<String>) = (None, None);
     let (mut layers, mut total, mut cache): (_, _, Option<Range<usize>>) = (None, None, None);
     let mut experts = false;
+    let (mut rank, mut adapters, mut lora) = (None, None, None);
     let mut drafts_itself: Option<Range<usize>> = None;
     let mut at = 0;
     while at < words.len() {
@@ -298,6 +305,8 @@ pub fn read(text: &str) -> Command {
                 let start = cache.as_ref().map_or(whole.start, |cache| cache.start);
                 cache = Some(start..whole.end);
             }
+            Rank => (rank, lora) = (Some(value.to_owned()), Some(whole.clone())),
+            Adapters => (adapters, lora) = (Some(value.to_owned()), Some(whole.clone())),
             GpuLayers => layers = Some((whole.clone(), value.to_owned())),
             ExpertLayers => {
                 experts = true;
@@ -356,6 +365,11 @@ pub fn read(text: &str) -> Command {
             Some((_, key, _)) => *key = "mtp",
             None => command.found.push((span, "mtp", "3".to_owned())),
         }
+    }
+    // vLLM's rank where it is not told is 16, and there is one.
+    if let Some(span) = lora {
+        let many = adapters.map_or(String::new(), |many| format!("*{many}"));
+        command.found.push((span, "lora", rank.unwrap_or_else(|| "16".to_owned()) + &many));
     }
     if let Some(cache) = cache {
         let f16 = || "f16".to_owned();

@@ -342,13 +342,27 @@ impl Reading<'_> {
         let is_budget = said.is_some() || is_up_to;
         let currency =
             sign(before).or(sign(behind)).map(|(_, currency)| *currency).or(word).or(named);
-        if currency.is_none() && !is_budget || number <= 0.0 {
-            return false;
-        }
         // $2/hr, 150 руб в час.
         let unit = end + usize::from(word.is_some());
         let is_per = self.means(unit, Meaning::Per);
         let hour = unit + usize::from(is_per);
+        // $0.30/kWh, 6 рублей за кВт·ч.
+        let is_energy = self.token(hour).is_some_and(|next| {
+            ["kwh", "kilowatt", "квт", "киловатт"].iter().any(|start| next.raw.starts_with(start))
+                && (is_per || next.gap == '/')
+        });
+        if is_energy && number > 0.0 {
+            let end = self.skip(hour + 1, &["h", "hour", "ч", "час"]);
+            let span = self.take(end);
+            if let Some(currency) = currency.filter(|currency| *currency != "USD") {
+                self.understood.push((span.clone(), "cur", currency.to_owned()));
+            }
+            self.understood.push((span, "kwh", trimmed(value)));
+            return true;
+        }
+        if currency.is_none() && !is_budget || number <= 0.0 {
+            return false;
+        }
         let is_hour = self.token(hour).is_some_and(|next| {
             let is_hour = matches!(next.raw.as_str(), "h" | "hr" | "hour" | "ч" | "час");
             is_hour && (is_per || next.gap == '/')

@@ -270,7 +270,9 @@ impl Reading<'_> {
             || self.slice()
             || self.cache()
             || self.switches()
+            || self.busy()
             || self.money()
+            || self.lora()
             || self.sizes()
             || self.year()
             || self.ram_transfers()
@@ -616,6 +618,17 @@ impl Reading<'_> {
         false
     }
 
+    /// The setting of the prompt that is told at `at`: one that all share is a prefix.
+    pub(super) fn prompt_key(&self, at: usize) -> &'static str {
+        let is = |at: Option<usize>, words: &[&str]| {
+            let raw = at.and_then(|at| self.token(at)).map_or("", |token| token.raw.as_str());
+            words.iter().any(|word| raw.starts_with(word))
+        };
+        let shared = ["system", "shared", "common", "систем", "общи", "общего", "общим"];
+        let is_shared = is(at.checked_sub(1), &shared) || is(Some(at), &["prefix", "префикс"]);
+        if is_shared { "prefix" } else { "prompt" }
+    }
+
     /// A word and the number that it is of: context 32k, users: 10, RAM 64.
     pub(super) fn keyed(&mut self) -> bool {
         // tp 4, ngl 99, as in flags.
@@ -645,6 +658,26 @@ impl Reading<'_> {
             None => self.at,
         };
         let flag = flag.or(split);
+        let flag = flag.filter(|flag| *flag != "mtp" || self.tokens[self.at].gap == ' ');
+        // MTP with 2 tokens; without a number it is not said how many.
+        let last = match flag {
+            Some("mtp") => self.skip(last + 1, &["with", "of", "n", "на", "с", "по", "is"]) - 1,
+            _ => last,
+        };
+        let is_drafted = flag == Some("mtp");
+        let number = self.token(last + 1).and_then(Token::number).filter(|n| *n <= 16.0);
+        let is_other = self.device(last + 2, None).is_some() || has_unit(&self.tokens, last + 1);
+        let is_told = number.is_some() && (self.means(last + 2, Meaning::Tokens) || !is_other);
+        if is_drafted && !is_told {
+            let before = self.at.checked_sub(1);
+            let is_off = before.is_some_and(|before| self.means(before, Meaning::Without));
+            let span = self.span(self.at..self.at + 1);
+            self.set(self.at + 1, "mtp", if is_off { "0" } else { "1" }.to_owned());
+            if !is_off {
+                self.choose(span, "mtp", ["1", "2", "3"].map(str::to_owned).to_vec(), None);
+            }
+            return true;
+        }
         let share = self.token(self.at + 1).and_then(Token::number);
         if let Some(share) = share.filter(|n| *n > 0.0 && *n < 1.0)
             && matches!(self.tokens[self.at].text.as_str(), "util" | "utilization")
@@ -663,7 +696,9 @@ impl Reading<'_> {
                 "offload" => format!("ngl:{value}"),
                 _ => trimmed(value),
             };
-            self.set(last + 2, key, value);
+            let end = last + 2;
+            let is_tokens = key == "mtp" && self.means(end, Meaning::Tokens);
+            self.set(end + usize::from(is_tokens), key, value);
             return true;
         }
         let keys = [
@@ -683,6 +718,7 @@ impl Reading<'_> {
         {
             return false;
         }
+        let key = if key == "prompt" { self.prompt_key(self.at) } else { key };
         let fillers: &[&str] = &[
             "of",
             "is",

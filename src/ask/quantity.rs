@@ -275,14 +275,16 @@ impl Reading<'_> {
         if self.means(next, Meaning::Millisecond) {
             // Time to first token 500 ms.
             let before = self.at.saturating_sub(6)..self.at;
-            let first = before.rev().find(|at| {
-                let raw = &self.tokens[*at].raw;
-                raw == "ttft" || raw == "first" || raw.starts_with("перв")
+            let is_next = |raw: &str| matches!(raw, "tpot" | "itl" | "tbt" | "inter" | "next");
+            let told = before.rev().find(|at| {
+                let raw = self.tokens[*at].raw.as_str();
+                raw == "ttft" || raw == "first" || raw.starts_with("перв") || is_next(raw)
             });
-            if let Some(first) = first {
-                self.is_read[first] = true;
+            if let Some(told) = told {
+                self.is_read[told] = true;
             }
-            let key = if first.is_some() { "ttft" } else { "tpot" };
+            let is_first = told.is_some_and(|told| !is_next(&self.tokens[told].raw));
+            let key = if is_first { "ttft" } else { "tpot" };
             self.set(next + 1, key, format!("{}ms", trimmed(value)));
             return true;
         }
@@ -340,6 +342,71 @@ impl Reading<'_> {
             return true;
         }
         self.is_read[at..next].fill(true);
+        true
+    }
+
+    /// How much of the time the machine is busy: 24/7, 8 hours a day.
+    pub(super) fn busy(&mut self) -> bool {
+        let at = self.at;
+        let number = |at: usize| self.token(at).and_then(Token::number);
+        let is_always = number(at) == Some(24.0)
+            && number(at + 1) == Some(7.0)
+            && self.tokens[at + 1].gap == '/'
+            || self.tokens[at].raw.starts_with("круглосуточн");
+        if is_always {
+            let end = at + 1 + usize::from(number(at).is_some());
+            self.set(end, "duty", "1".to_owned());
+            return true;
+        }
+        let is = |at: usize, starts: &[&str]| {
+            self.token(at).is_some_and(|token| starts.iter().any(|s| token.raw.starts_with(s)))
+        };
+        let per = at + 2 + usize::from(self.means(at + 2, Meaning::Per));
+        let hours = number(at).filter(|n| (1.0..=24.0).contains(n));
+        let is_told = is(at + 1, &["hour", "час"]) && is(per, &["day", "daily", "день", "сутки"]);
+        let Some(hours) = hours.filter(|_| is_told) else { return false };
+        self.set(per + 1, "duty", trimmed((hours / 24.0 * 100.0).round() / 100.0));
+        true
+    }
+
+    /// LoRA adapters and their rank: lora rank 32, 10 LoRAs r=16, 4 лоры ранга 64.
+    pub(super) fn lora(&mut self) -> bool {
+        const LORAS: &[&str] = &["lora", "loras", "лора", "лору", "лоры", "лорой", "лор"];
+        let is = |at: usize, words: &[&str]| {
+            self.token(at).is_some_and(|token| words.contains(&token.raw.as_str()))
+        };
+        let number = |at: usize| {
+            let number = self.token(at).and_then(Token::number);
+            number.filter(|n| n.fract() == 0.0 && (1.0..=1024.0).contains(n))
+        };
+        let rank_at = |at: usize| {
+            let word =
+                self.skip(at, &["adapter", "adapters", "адаптер", "адаптера", "of", "with", "с"]);
+            let of = self.skip(word + 1, &["of", "is", "up", "to"]);
+            is(word, &["rank", "ranks", "r", "ранг", "ранга", "рангом"])
+                .then_some(of)
+                .filter(|at| number(*at).is_some())
+        };
+        let count = number(self.at).filter(|_| is(self.at + 1, LORAS));
+        let name = self.at + usize::from(count.is_some());
+        let (rank, end) = match rank_at(self.at).filter(|at| is(at + 1, LORAS)) {
+            Some(rank) => (number(rank), rank + 2),
+            None if is(name, LORAS) => match rank_at(name + 1) {
+                Some(rank) => (number(rank), rank + 1),
+                None => (None, name + 1),
+            },
+            None => return false,
+        };
+        if rank.is_none() && count.is_none() {
+            return false;
+        }
+        let span = self.span(self.at..end);
+        let many = count.filter(|n| *n > 1.0).map_or(String::new(), |n| format!("*{n}"));
+        let written = |rank: f64| format!("{rank}{many}");
+        self.set(end, "lora", written(rank.unwrap_or(16.0)));
+        if rank.is_none() {
+            self.choose(span, "lora", [16.0, 32.0, 64.0].map(written).to_vec(), None);
+        }
         true
     }
 
@@ -433,9 +500,11 @@ impl Reading<'_> {
         let side = |reading: &Self, at: usize| -> Option<(&'static str, usize)> {
             let at = if reading.means(at, Meaning::Tokens) { at + 1 } else { at };
             let at = reading.skip(at, &["of", "for", "the", "for", "на"]);
+            // 10k system prompt.
+            let at = reading.skip(at, &["system", "shared", "common", "системный", "общий"]);
             let is_prompt = reading.means(at, Meaning::Prompt) && reading.token(at)?.raw != "в";
             if is_prompt {
-                return Some(("prompt", at + 1));
+                return Some((reading.prompt_key(at), at + 1));
             }
             reading.means(at, Meaning::Output).then_some(("output", at + 1))
         };

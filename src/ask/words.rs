@@ -107,7 +107,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (Million, "m м mln million млн миллион*"),
     (
         Users,
-        "team user users people person persons client clients customers concurrent concurrently \
+        "team user users чел people person persons client clients customers concurrent concurrently \
         concurrency parallel simultaneous simultaneously employees developers devs dev engineers \
         students colleagues operators agents seats sessions streams slots requests пользовател* юзер* человек* людей \
         клиент* сотрудник* разработчик* программист* студент* одновременн* параллельн* запросов \
@@ -145,7 +145,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         Speed,
         "speed fast faster quick quickly slow скорост* быстр* throughput latency performance производительност* tps шустр*",
     ),
-    (Prompt, "prompt prompts input in промпт* вход* входн* пп промт*"),
+    (Prompt, "prompt prompts prefix префикс* input in промпт* вход* входн* пп промт*"),
     (
         Output,
         "output out answer answers generation generated response responses reply ответ* выход* \
@@ -158,7 +158,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     (Without, "no without без not non only wo"),
     (
         Which,
-        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* самая самую самый самые cheapest smallest newest latest fastest quickest smartest biggest largest \
+        "what which whats best highest чем чём какой какая какое какие каком какую каких каким что чего лучш* самая самую самый самые cheapest smallest newest latest fastest quickest smartest biggest largest \
         подскажите посоветуйте посоветуй recommend suggest",
     ),
     (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
@@ -169,8 +169,8 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (
         Fit,
-        "fit fits fitting run runs running handle host serve serving enough work works usable влез* влаз* помест* \
-        помещ* потян* тян* хват* запуст* запуск* пойд* пойти заработ* работ* крут* развернуть \
+        "fit fits fitting deploy deploying support supports run runs running handle host serve serving enough work works usable влез* влаз* помест* \
+        помещ* потян* тян* хват* запуст* запуск* пойд* пойти заработ* работ* крут* развернуть подойд* осил* справ* сдюж* \
         поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
     ),
     (Or, "or ili than vs versus или против либо compare comparing compared сравн* between"),
@@ -203,7 +203,8 @@ const MEANINGS: &[(Meaning, &str)] = &[
         try plan planning looking look local locally home homelab inside full fully entire entirely \
         size length len long total tokens new old used second time same at once real life version variant \
         single gen llm open source weights instance instances box system os linux windows ubuntu macos \
-        inference chat chatting coding rag agent agents agentic work office team company small startup \
+        inference chat chatting coding rag below rent rental renting hour hours monthly month аренд* арендова* час часов \
+        электричеств* electricity cost costs cheap agent agents agentic work office team company small startup \
         python python3 m run rm ipc serve server start entry api import usr bin sudo bash env export \
         true false exec localhost port minutes make max need how what which where who why \
         и в во на с со у к ко по за до от из о об для при под над без не ни да нет же ли бы то это эта этот \
