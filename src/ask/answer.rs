@@ -373,7 +373,12 @@ impl Reading<'_> {
         let mut found: Option<(&'static str, Range<usize>)> = None;
         let length = self.tokens.len();
         // The minimum quant is asked for too.
-        let is_least = |at: usize| free(at, Need) && at + 1 < length && free(at + 1, Quant);
+        let is_least = |at: usize| {
+            let is_card =
+                self.tokens[at].raw.starts_with("миним") || self.tokens[at].raw.starts_with("min");
+            let asked = |at| free(at, Quant) || is_card && (free(at, Card) || free(at, Machine));
+            free(at, Need) && at + 1 < length && asked(at + 1)
+        };
         let starts: Vec<usize> = (0..length)
             .filter(|at| free(*at, Which) || free(*at, HowMuch) || is_least(*at))
             .collect();

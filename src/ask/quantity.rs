@@ -177,8 +177,10 @@ impl Reading<'_> {
             self.take_rate(end, value);
             return true;
         }
+        // 5090, prefix caching.
+        let is_card = !is_scaled && value >= 256.0 && self.device(self.at, None).is_some();
         let both =
-            if is_scaled || value >= 1.0 { self.prompt_and_answer(value, next) } else { None };
+            if value >= 1.0 && !is_card { self.prompt_and_answer(value, next) } else { None };
         if let Some(end) = both {
             self.at = end;
             return true;
@@ -483,16 +485,18 @@ impl Reading<'_> {
             return None;
         }
         let generation = self.token(at + 1).filter(|next| next.is_glued).and_then(Token::number)?;
-        let rate = self.token(at + 2)?;
+        // DDR5 (4 sticks @ 4800), DDR4 RAM at 3200.
+        let is = |at: usize, words: &[&str]| {
+            self.token(at).is_some_and(|token| words.iter().any(|w| token.raw.starts_with(w)))
+        };
+        let sticks = 2 * usize::from(is(at + 3, &["stick", "dimm", "планк", "плашк", "модул"]));
+        let beside = self.skip(at + 2 + sticks, &["ram", "memory", "at", "озу", "памяти", "на"]);
+        let rate = self.token(beside)?;
         let number = rate.number().filter(|n| n.fract() == 0.0 && (1333.0..12_000.0).contains(n));
         let number = number.filter(|_| matches!(rate.gap, ' ' | '-' | '@'))?;
-        let unit =
-            self.token(at + 3).is_some_and(|unit| matches!(unit.raw.as_str(), "mhz" | "мгц"));
-        let is_rate = self.token(at + 3).is_some_and(|unit| unit.is("mt"));
-        Some((
-            [generation as u32, number as u32],
-            at + 3 + usize::from(unit) + 2 * usize::from(is_rate),
-        ))
+        let unit = |words: &[&str]| is(beside + 1, words);
+        let units = usize::from(unit(&["mhz", "мгц"])) + 2 * usize::from(unit(&["mt"]));
+        Some(([generation as u32, number as u32], beside + 1 + units))
     }
 
     /// 1024 + 512 tokens, 2k in 500 out: the end of what was read.

@@ -204,7 +204,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         size length len long total tokens new old used second time same at once real life version variant \
         single gen llm open source weights instance instances box system os linux windows ubuntu macos \
         inference chat chatting coding rag below rent rental renting hour hours monthly month аренд* арендова* час часов \
-        электричеств* electricity cost costs cheap agent agents agentic work office team company small startup \
+        электричеств* electricity cost costs ttft tpot itl system shared common системн* agent agents agentic work office team company small startup \
         python python3 m run rm ipc serve server start entry api import usr bin sudo bash env export \
         true false exec localhost port minutes make max need how what which where who why \
         и в во на с со у к ко по за до от из о об для при под над без не ни да нет же ли бы то это эта этот \
