@@ -205,7 +205,7 @@ pub fn read(text: &str) -> Command {
             && word[1..].starts_with(|c: char| c == '-' || c.is_ascii_alphabetic());
         let (name, inline) = match word.split_once('=') {
             Some((name, value)) => (name, Some(value)),
-            None => (word, None),
+            None => (word.trim_end_matches(['?', ',', ';']), None),
         };
         // max_model_len=8192 in Python, max_model_len: 8192 in YAML, max-model-len 8192 as told. A batch
         // size that is told may be one of users.
@@ -308,11 +308,11 @@ pub fn read(text: &str) -> Command {
             Rank => (rank, lora) = (Some(value.to_owned()), Some(whole.clone())),
             Adapters => (adapters, lora) = (Some(value.to_owned()), Some(whole.clone())),
             GpuLayers => layers = Some((whole.clone(), value.to_owned())),
-            ExpertLayers => {
+            ExpertLayers if !value.is_empty() => {
                 experts = true;
                 set("offload", &format!("experts:{value}"));
             }
-            Experts => {
+            Experts | ExpertLayers => {
                 experts = true;
                 set("offload", "experts");
             }

@@ -270,7 +270,7 @@ impl Reading<'_> {
         ];
         let at = self.at;
         // Two thousand, half a million.
-        let is_scale = self.means(at, Meaning::Million) && self.tokens[at].raw.chars().count() > 3;
+        let is_scale = self.means(at, Meaning::Million) && self.tokens[at].raw.chars().count() > 2;
         let said = |word: &str| match word {
             "полмиллиона" => Some(500_000.0),
             "полтора" => Some(1.5),

@@ -38,6 +38,7 @@ const ENGINES: &[(&str, Engine)] = &[
     ("ikllama", Engine::IkLlamaCpp),
     ("vllm serve", Engine::Vllm),
     ("vllm vllm openai", Engine::Vllm),
+    ("vllm openai", Engine::Vllm),
     ("vllm entrypoints openai api server", Engine::Vllm),
     ("vllm", Engine::Vllm),
     ("sglang launch server", Engine::Sglang),
@@ -175,7 +176,7 @@ pub struct Reading<'a> {
     /// The place in a list of the device that comes next.
     pub number: Option<u32>,
     /// Generation of the RAM and its megatransfers a second.
-    pub transfers: Option<(Range<usize>, [u32; 2])>,
+    pub transfers: Vec<(Range<usize>, [u32; 2])>,
     pub vram: Vec<PendingMemory>,
     pub memory: Vec<PendingMemory>,
     pub bits: Vec<(Range<usize>, f64)>,
@@ -214,7 +215,7 @@ pub fn read(text: &str) -> Asked {
         parts: Vec::new(),
         chips: Vec::new(),
         number: None,
-        transfers: None,
+        transfers: Vec::new(),
         vram: Vec::new(),
         memory: Vec::new(),
         bits: Vec::new(),
@@ -431,62 +432,62 @@ impl Reading<'_> {
 
     /// The KV cache and its type, in either order.
     pub(super) fn cache(&mut self) -> bool {
-        let is_quant =
-            |of: &Self, at: usize| of.token(at).is_some_and(|token| token.kind == Kind::Quant);
-        let type_of = |of: &Self, at: usize| match of.token(at)?.text.as_str() {
-            "FP8" | "FP8-block" => Some("fp8"),
-            "F16" => Some("f16"),
-            "BF16" => Some("bf16"),
-            "Q8_0" | "INT8" => Some("q8_0"),
-            "Q4_0" | "Q4_K_M" | "W4A16" => Some("q4_0"),
-            "Q4_1" => Some("q4_1"),
-            "Q5_0" | "Q5_K_M" => Some("q5_0"),
-            "Q5_1" => Some("q5_1"),
-            "IQ4_NL" => Some("iq4_nl"),
-            _ => None,
+        // A type, or its bits, and the token behind it.
+        let type_at = |of: &Self, at: usize| {
+            let token = of.token(at)?;
+            let bits = token.number().filter(|_| of.means(at + 1, Meaning::Bits));
+            if let Some(bits) = bits {
+                return Some((if bits > 6.0 { "q8_0" } else { "q4_0" }, at + 2));
+            }
+            let value = match token.text.as_str() {
+                _ if token.kind != Kind::Quant => return None,
+                "FP8" | "FP8-block" => "fp8",
+                "F16" => "f16",
+                "BF16" => "bf16",
+                "Q8_0" | "INT8" => "q8_0",
+                "Q6_K" => "q6_0",
+                "Q4_0" | "Q4_K_M" | "W4A16" => "q4_0",
+                "Q4_1" => "q4_1",
+                "Q5_0" | "Q5_K_M" => "q5_0",
+                "Q5_1" => "q5_1",
+                "IQ4_NL" => "iq4_nl",
+                _ => return None,
+            };
+            Some((value, at + 1))
         };
-        let words = |mut at: usize| {
+        let words = |of: &Self, mut at: usize| {
             let start = at;
-            while self.means(at, Meaning::Cache) || at > start && self.means(at, Meaning::Quant) {
+            while of.means(at, Meaning::Cache) || at > start && of.means(at, Meaning::Quant) {
                 at += 1;
             }
             (at > start).then_some(at)
         };
-        let (value, end) = if is_quant(self, self.at) {
-            match (type_of(self, self.at), words(self.at + 1)) {
-                (Some(value), Some(end)) => (value, end),
-                // Q8 or f16 cache.
-                (Some(value), None)
-                    if self.means(self.at + 1, Meaning::Or)
-                        && is_quant(self, self.at + 2)
-                        && words(self.at + 3).is_some() =>
-                {
-                    (value, self.at + 1)
-                }
-                _ => return false,
+        let is_typed = self.tokens[self.at].kind == Kind::Quant;
+        let first = type_at(self, self.at).filter(|_| is_typed);
+        let (value, end) = if let Some((value, behind)) = first {
+            // Q8 or f16 cache.
+            let is_or = self.means(behind, Meaning::Or);
+            let other = type_at(self, behind + 1).filter(|_| is_or);
+            match words(self, behind) {
+                Some(end) => (value, end),
+                None if other.is_some_and(|(_, end)| words(self, end).is_some()) => (value, behind),
+                None => return false,
             }
         } else {
-            let Some(end) = words(self.at) else { return false };
+            let Some(end) = words(self, self.at) else { return false };
             let end = self.skip(
                 end,
                 &["type", "dtype", "in", "at", "is", "to", "as", "with", "в", "на", "до", "тип"],
             );
-            let bits = self
-                .token(end)
-                .and_then(Token::number)
-                .filter(|_| self.means(end + 1, Meaning::Bits));
-            match (type_of(self, end), bits) {
-                (Some(value), _) if is_quant(self, end) => (value, end + 1),
-                (_, Some(bits)) => (if bits > 6.0 { "q8_0" } else { "q4_0" }, end + 2),
-                _ => return false,
-            }
+            let Some(told) = type_at(self, end) else { return false };
+            told
         };
         self.set(end, "kv", value.to_owned());
         // The cache in q8 or f16.
         let other = self.at + usize::from(self.means(self.at, Meaning::Or));
         let is_other = other > self.at || self.token(other).is_some_and(|next| next.gap == '/');
-        if let Some(value) = type_of(self, other).filter(|_| is_other && is_quant(self, other)) {
-            self.set(other + 1, "kv", value.to_owned());
+        if let Some((value, end)) = type_at(self, other).filter(|_| is_other) {
+            self.set(end, "kv", value.to_owned());
         }
         true
     }

@@ -247,14 +247,14 @@ impl Reading<'_> {
                 end += 1;
             }
             let is_said = self.at.checked_sub(1).is_some_and(|before| {
-                let told = self.transfers.as_ref().map(|(span, _)| span.end);
+                let told = self.transfers.last().map(|(span, _)| span.end);
                 self.means(before, Meaning::Ram) || told == Some(self.tokens[before].end)
             });
             if self.means(end, Meaning::Ram) || is_said {
                 let rate = self.transfers_at(end);
                 let end = match rate {
                     Some((transfers, behind)) => {
-                        self.transfers = Some((self.span(end..behind), transfers));
+                        self.transfers.push((self.span(end..behind), transfers));
                         behind
                     }
                     None => end + usize::from(!is_said),
@@ -383,7 +383,7 @@ impl Reading<'_> {
         // [Radeon RX 7900 XT/7900 XTX]: a chip, of which these are made; 3090/4090 are two.
         let between = self.parts.last().map(|part| part.text.end..self.tokens[self.at].start);
         let is_slash =
-            between.clone().and_then(|gap| self.text.get(gap)).is_some_and(|gap| gap == "/");
+            between.clone().and_then(|gap| self.text.get(gap)).is_some_and(|gap| gap.trim() == "/");
         let before = &self.text[..self.tokens[self.at].start];
         let is_inside = before.rfind('[') > before.rfind(']');
         let text = self.take(end);
@@ -407,7 +407,8 @@ impl Reading<'_> {
             && number.is_none()
             && device.kind != DeviceKind::Cpu
             && self.parts.last().is_some_and(|last| !last.is_cpu());
-        let is_alternative = is_alternative || is_slash || is_apart;
+        let is_both = is_slash && between.is_some_and(|between| between.len() == 1);
+        let is_alternative = is_alternative || is_both || is_apart;
         self.parts.push(Part { text, count, number, mention, is_alternative, added: None });
     }
 
@@ -598,7 +599,7 @@ impl Reading<'_> {
                 .split('-')
                 .filter_map(|word| word.trim_start_matches("ddr").parse::<u32>().ok());
             if let (Some(generation), Some(rate)) = (numbers.next(), numbers.next()) {
-                self.transfers.get_or_insert((part.text, [generation, rate]));
+                self.transfers.push((part.text, [generation, rate]));
             }
         }
         // Beside a card a processor that the catalogue has not, i7-12700H, says nothing, and neither do
@@ -639,6 +640,10 @@ impl Reading<'_> {
             parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);
         let mut unified_gb = unified.and_then(|part| part.mention.memory_gb);
         let mut left = Vec::new();
+        let has_gb = |device: &Device, gb: f64| {
+            device.memory_gb.is_some_and(|memory| (memory - gb).abs() < 0.5)
+        };
+        let mut own_gb = None;
         let is_laptop = self.is_laptop();
         // 2x 3090, 48 GB: the memory of both; 6700 XT, 12 GB: its own.
         let all_gb = parts.iter().map(|part| {
@@ -658,6 +663,17 @@ impl Reading<'_> {
                 self.tokens[at].gap == '+' || joins.contains(&before)
             });
             let is_own = is_several || unified.is_none() && !is_told && !is_added;
+            // My 3080 has only 10 GB: which of those that are called so.
+            let same = |device: &&Device| has_gb(device, memory.gb);
+            if let [part] = parts.as_slice()
+                && is_own
+                && !is_several
+                && part.mention.options.len() > 1
+                && part.mention.options.iter().any(same)
+            {
+                own_gb = Some(memory.gb);
+                continue;
+            }
             if is_own && all_gb.is_some_and(|gb| (gb - memory.gb).abs() < 0.5) {
                 continue;
             }
@@ -672,6 +688,10 @@ impl Reading<'_> {
         for (place, mut part) in parts.into_iter().enumerate() {
             if let Some(mention) = is_laptop.then(|| NAMES.laptop(&part.mention)).flatten() {
                 part.mention = mention;
+            }
+            if let Some(gb) = own_gb {
+                part.mention.options.retain(|device| has_gb(device, gb));
+                part.mention.has_usual |= part.mention.options.len() == 1;
             }
             let count = match &cards {
                 Some((_, cards)) if part.count == 1 => *cards,
@@ -812,7 +832,7 @@ impl Reading<'_> {
             });
             is_named = true;
             // CPU only, DDR5-6000.
-            let told = self.transfers.as_ref().map(|(_, [generation, transfers])| {
+            let told = self.transfers.last().map(|(_, [generation, transfers])| {
                 format!("cpu-ddr{generation}-{transfers}-dual")
             });
             match told.filter(|told| options.contains(told)) {
@@ -869,7 +889,6 @@ impl Reading<'_> {
 
     /// The speed of the RAM, where its platform is not named otherwise.
     pub(super) fn name_ram_speed(&mut self, is_machine_named: bool) {
-        let Some((span, [_, transfers])) = self.transfers.take() else { return };
         let machines = self.understood.iter().filter(|(_, key, _)| *key == "hw");
         let devices = machines.flat_map(|(.., hw)| hw.split([',', ';']));
         let own: Vec<Option<&Device>> = devices
@@ -885,8 +904,10 @@ impl Reading<'_> {
             }
             all => (all.is_empty() || !is_machine_named).then_some(2),
         };
-        if let Some(channels) = self.channels().filter(|_| channels.is_some()).or(channels) {
-            self.understood.push((span, "ram_speed", format!("{channels}*{transfers}")));
+        let channels = self.channels().filter(|_| channels.is_some()).or(channels);
+        for (span, [_, transfers]) in std::mem::take(&mut self.transfers) {
+            let speed = channels.map(|channels| format!("{channels}*{transfers}"));
+            self.understood.extend(speed.map(|speed| (span, "ram_speed", speed)));
         }
     }
 

@@ -315,8 +315,14 @@ impl Reading<'_> {
     /// A number that has the unit of the one it is compared with: 10 or 50 users, 16 vs 32k.
     pub(super) fn either(&mut self) -> bool {
         let at = self.at;
-        let is_or = self.means(at + 1, Meaning::Or);
-        let next = at + 1 + usize::from(is_or);
+        // 128 instead of 64 GB is 128.
+        let instead = self.skip(at + 1, &["вместо", "instead", "rather", "а", "не"]);
+        let is_instead = instead > at + 1;
+        let is_or = is_instead || self.means(at + 1, Meaning::Or);
+        let next = match is_instead {
+            true => self.skip(instead, &["of", "than"]),
+            false => at + 1 + usize::from(is_or),
+        };
         let is_slash = self.token(next).is_some_and(|token| token.gap == '/')
             && !self.means(next + 1, Meaning::Gigabytes);
         let number = |at: usize| self.token(at).and_then(Token::number).filter(|n| *n > 0.0);
@@ -334,11 +340,13 @@ impl Reading<'_> {
         let (span, share) = (self.span(at..at + 1), first / second);
         if let [.., last] = &self.memory[memories..] {
             let gb = last.gb * share;
+            self.memory.truncate(if is_instead { memories } else { self.memory.len() });
             self.memory.insert(memories, PendingMemory { text: span, gb, count: 1 });
         } else if let [(_, key, value)] = &self.understood[known..] {
             let digits = value.bytes().take_while(u8::is_ascii_digit).count();
             let Some(number) = float::parse(&value[..digits]) else { return true };
             let other = (*key, format!("{}{}", trimmed(number * share), &value[digits..]));
+            self.understood.truncate(if is_instead { known } else { self.understood.len() });
             self.understood.insert(known, (span, other.0, other.1));
         } else {
             return true;
@@ -461,7 +469,7 @@ impl Reading<'_> {
     pub(super) fn ram_transfers(&mut self) -> bool {
         let Some((transfers, end)) = self.transfers_at(self.at) else { return false };
         let span = self.take(end);
-        self.transfers = Some((span, transfers));
+        self.transfers.push((span, transfers));
         true
     }
 
@@ -632,7 +640,7 @@ impl Reading<'_> {
                 stop += 1;
                 // DDR5-6000
                 if let Some((transfers, end)) = self.transfers_at(stop - 1) {
-                    self.transfers = Some((self.span(stop - 1..end), transfers));
+                    self.transfers.push((self.span(stop - 1..end), transfers));
                     stop = end;
                     continue;
                 }

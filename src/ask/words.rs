@@ -104,7 +104,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (Tokens, "token tokens tok toks токен* ток т t tk"),
     (Thousand, "k к тыс тысяч* thousand"),
-    (Million, "m м mln million млн миллион*"),
+    (Million, "m м mln million млн миллион* лям лямов ляма"),
     (
         Users,
         "team user users чел people person persons client clients customers concurrent concurrently \
