@@ -404,7 +404,10 @@ impl Names {
                 || device.kind == DeviceKind::Cpu
                     && token.is_glued
                     && !is_single
-                    && matches!(token.text.as_str(), "h" | "hx" | "hs" | "hk" | "u" | "p" | "hq")
+                    && matches!(
+                        token.text.as_str(),
+                        "h" | "hx" | "hs" | "hk" | "u" | "p" | "hq" | "x"
+                    )
         };
         if tokens.get(end).filter(is_variant).is_some() {
             let memory = is_memory(tokens, end + 1).map_or(0, |_| 2);

@@ -349,7 +349,7 @@ impl Reading<'_> {
         // $0.30/kWh, 6 рублей за кВт·ч.
         let is_energy = self.token(hour).is_some_and(|next| {
             ["kwh", "kilowatt", "квт", "киловатт"].iter().any(|start| next.raw.starts_with(start))
-                && (is_per || next.gap == '/')
+                && (is_per || next.gap == '/' || currency.is_some())
         });
         if is_energy && number > 0.0 {
             let end = self.skip(hour + 1, &["h", "hour", "ч", "час"]);

@@ -282,6 +282,7 @@ impl Reading<'_> {
             || self.keyed()
             || self.figures()
             || self.either()
+            || self.bare_ram()
             || self.counted_device()
             || self.sized()
             || self.quantity()
@@ -640,8 +641,25 @@ impl Reading<'_> {
             "ngl" => Some("offload"),
             "ubatch" => Some("ubatch"),
             "mtp" => Some("mtp"),
+            "seqs" => Some("seqs"),
+            "ncmoe" => Some("experts"),
+            "prefill" if self.at > 0 && self.tokens[self.at - 1].is("chunked") => Some("batched"),
             _ => None,
         };
+        // Tensor split 3,1.
+        let is_split = self.tokens[self.at].is("tensor")
+            && self.token(self.at + 1).is_some_and(|next| next.is("split"));
+        if is_split {
+            let number = |at: usize| self.token(at).is_some_and(|next| next.number().is_some());
+            let first = self.at + 2;
+            let last = (first..)
+                .take_while(|at| number(*at) && (*at == first || self.tokens[*at].gap == ','));
+            if let Some(last) = last.last() {
+                let parts = self.text[self.span(first..last + 1)].replace(' ', "");
+                self.set(last + 1, "ts", parts);
+                return true;
+            }
+        }
         let parallel = self.token(self.at + 1).is_some_and(|next| {
             next.raw.starts_with("parallel") || next.raw.starts_with("параллел")
         });
@@ -695,8 +713,10 @@ impl Reading<'_> {
             let value = match key {
                 "offload" if value >= 99.0 => "none".to_owned(),
                 "offload" => format!("ngl:{value}"),
+                "experts" => format!("experts:{value}"),
                 _ => trimmed(value),
             };
+            let key = if key == "experts" { "offload" } else { key };
             let end = last + 2;
             let is_tokens = key == "mtp" && self.means(end, Meaning::Tokens);
             self.set(end + usize::from(is_tokens), key, value);

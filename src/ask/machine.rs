@@ -32,6 +32,10 @@ const COMPARES: &[&str] = &[
     "перейти",
 ];
 
+/// Words between two machines of which one is set against the other.
+const BETTER: &[&str] =
+    &["faster", "slower", "better", "worse", "быстрее", "медленнее", "лучше", "хуже", "мощнее"];
+
 /// Words between a Mac, its chip and its memory.
 const BESIDE: &[&str] = &[
     "with",
@@ -271,6 +275,24 @@ impl Reading<'_> {
             self.part(mention, count);
             return true;
         }
+        // Dual 7702: a server's processors by their number.
+        let is_number = self.token(next).is_some_and(|token| token.number().is_some());
+        let named =
+            ["epyc", "xeon"].iter().filter(|_| is_number && count == 2).find_map(|series| {
+                let series = Token {
+                    text: (*series).to_owned(),
+                    raw: (*series).to_owned(),
+                    kind: Kind::Word,
+                    ..self.tokens[next].clone()
+                };
+                let mut number = self.tokens[next].clone();
+                (number.gap, number.is_glued) = (' ', false);
+                NAMES.device_at(&[series, number], 0, None).filter(|found| found.tokens.end == 2)
+            });
+        if let Some(mention) = named.filter(|mention| mention.has_usual) {
+            self.part(DeviceMention { tokens: next..next + 1, ..mention }, count);
+            return true;
+        }
         match instance.or_else(|| self.mac_at(next, None)) {
             Some((tokens, options)) => {
                 let many = |option: &String| match count {
@@ -374,7 +396,8 @@ impl Reading<'_> {
             let has_or = self.tokens.iter().any(|token| {
                 let is_or = token.kind == Kind::Word && means(&token.raw, Meaning::Or);
                 let compares = COMPARES.iter().any(|start| token.raw.starts_with(start));
-                (is_or || compares)
+                let is_better = BETTER.contains(&token.raw.as_str());
+                (is_or || is_better || compares)
                     && (between.contains(&token.start)
                         || compares && !self.text[between.clone()].contains('+'))
             });
@@ -658,10 +681,12 @@ impl Reading<'_> {
         for memory in pending {
             let at = self.tokens.iter().position(|token| token.start == memory.text.start);
             let joins = ["и", "and", "with", "с", "plus", "плюс", "w"];
-            let is_added = at.is_some_and(|at| {
-                let before = at.checked_sub(1).map_or("", |before| &self.tokens[before].raw);
-                self.tokens[at].gap == '+' || joins.contains(&before)
-            });
+            let before = at.and_then(|at| self.token(at.checked_sub(1)?));
+            let before = before.map_or("", |before| &before.raw);
+            // A 3070 for laptops, with 8 GB.
+            let is_with = matches!(before, "с" | "with" | "w") && !is_several;
+            let is_added = at.is_some_and(|at| self.tokens[at].gap == '+')
+                || joins.contains(&before) && !is_with;
             let is_own = is_several || unified.is_none() && !is_told && !is_added;
             // My 3080 has only 10 GB: which of those that are called so.
             let same = |device: &&Device| has_gb(device, memory.gb);

@@ -103,7 +103,12 @@ impl Reading<'_> {
 
     /// Takes a rate up to `end` as the least that is wanted; not one that somebody says he has.
     fn take_rate(&mut self, end: usize, value: f64) {
-        if self.is_had(self.at) {
+        let is_now = |at: Option<usize>| {
+            at.and_then(|at| self.token(at)).is_some_and(|token| {
+                matches!(token.raw.as_str(), "now" | "currently" | "atm" | "сейчас" | "щас")
+            })
+        };
+        if self.is_had(self.at) || is_now(Some(end)) || is_now(self.at.checked_sub(1)) {
             let span = self.take(end);
             self.unused.push(span);
             return;
@@ -297,7 +302,8 @@ impl Reading<'_> {
             self.set(next + 1, "ttft", format!("{}s", trimmed(value)));
             return true;
         }
-        if self.means(next, Meaning::Card) && (1.0..=128.0).contains(&value) && !is_scaled {
+        let is_cards = self.means(next, Meaning::Card) && !is_apart;
+        if is_cards && (1.0..=128.0).contains(&value) && !is_scaled {
             let span = self.take(next + 1);
             self.cards = Some((span, value as u32));
             return true;
@@ -371,6 +377,15 @@ impl Reading<'_> {
         let is = |at: usize, starts: &[&str]| {
             self.token(at).is_some_and(|token| starts.iter().any(|s| token.raw.starts_with(s)))
         };
+        // Over 3 years, за 5 лет.
+        let before = at.checked_sub(1).map_or("", |before| self.tokens[before].raw.as_str());
+        let years = number(at).filter(|n| (1.0..=50.0).contains(n));
+        let is_span = matches!(before, "over" | "за" | "на" | "in");
+        if let Some(years) = years.filter(|_| is_span && is(at + 1, &["year", "год", "лет"]))
+        {
+            self.set(at + 2, "years", trimmed(years));
+            return true;
+        }
         let per = at + 2 + usize::from(self.means(at + 2, Meaning::Per));
         let hours = number(at).filter(|n| (1.0..=24.0).contains(n));
         let is_told = is(at + 1, &["hour", "час"]) && is(per, &["day", "daily", "день", "сутки"]);
@@ -463,6 +478,22 @@ impl Reading<'_> {
         let span = self.take(end);
         self.bits.push((span, bits));
         true
+    }
+
+    /// RAM by its size alone behind a device: 4090 + 128.
+    pub(super) fn bare_ram(&mut self) -> bool {
+        const SIZES: &[f64] =
+            &[16.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 384.0, 512.0, 768.0, 1024.0];
+        let at = self.at;
+        let size = self.token(at).filter(|token| token.gap == '+').and_then(Token::number);
+        let Some(size) = size.filter(|size| SIZES.contains(size)) else { return false };
+        let before = at.checked_sub(1).map(|before| self.tokens[before].end);
+        let is_behind = self.parts.last().is_some_and(|part| Some(part.text.end) == before);
+        let is_other = has_unit(&self.tokens, at) || self.device(at + 1, None).is_some();
+        if !is_behind || is_other || self.amount(at).is_some_and(|(_, is_scaled, _)| is_scaled) {
+            return false;
+        }
+        self.memory(size, at + 1)
     }
 
     /// The speed of the RAM: DDR5-6000, DDR4 3200 MHz.

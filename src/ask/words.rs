@@ -145,14 +145,14 @@ const MEANINGS: &[(Meaning, &str)] = &[
         Speed,
         "speed fast faster quick quickly slow скорост* быстр* throughput latency performance производительност* tps шустр*",
     ),
-    (Prompt, "prompt prompts prefix префикс* input in промпт* вход* входн* пп промт*"),
+    (Prompt, "prompt prompts isl prefix префикс* input in промпт* вход* входн* пп промт*"),
     (
         Output,
-        "output out answer answers generation generated response responses reply ответ* выход* \
+        "output osl out answer answers generation generated response responses reply ответ* выход* \
         генераци* completion",
     ),
     (Layers, "layers layer слоев слоёв слоя слои"),
-    (Experts, "experts expert moe эксперт*"),
+    (Experts, "experts expert moe мое эксперт*"),
     (Offload, "offload offloading offloaded оффлоад* выгруз* spill выгрузк*"),
     (Draft, "draft drafter speculative драфт* спекулятивн*"),
     (Without, "no without без not non only wo"),
@@ -201,7 +201,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         via into onto as has have had having got get give tell know think wondering whether question help \
         good decent ok okay fine comfortably well enough actually really currently maybe possibly going go gonna trying \
         try plan planning looking look local locally home homelab inside full fully entire entirely \
-        size length len long total tokens new old used second time same at once real life version variant \
+        size length len long total tokens chunked new old used second time same at once real life version variant \
         single gen llm open source weights instance instances box system os linux windows ubuntu macos \
         inference chat chatting coding rag below rent rental renting hour hours monthly month аренд* арендова* час часов \
         электричеств* electricity cost costs ttft tpot itl system shared common системн* agent agents agentic work office team company small startup \
