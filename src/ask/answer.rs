@@ -436,7 +436,9 @@ impl Reading<'_> {
             let is_for = self
                 .token(card + 1)
                 .is_some_and(|next| matches!(next.raw.as_str(), "for" | "под" | "для"));
-            if is_for {
+            // A GPU under $1 an hour.
+            let is_rented = self.understood.iter().any(|(_, key, _)| *key == "rent");
+            if is_for || is_rented {
                 return true;
             }
             let before = card.checked_sub(1).map(|before| self.tokens[before].raw.as_str());

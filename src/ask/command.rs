@@ -207,9 +207,10 @@ pub fn read(text: &str) -> Command {
             Some((name, value)) => (name, Some(value)),
             None => (word.trim_end_matches(['?', ',', ';']), None),
         };
-        // max_model_len=8192 in Python, max_model_len: 8192 in YAML, max-model-len 8192 as told. A batch
+        // max_model_len=8192 in Python, in quotes in JSON, max_model_len: 8192 in YAML, max-model-len 8192 as told. A batch
         // size that is told may be one of users.
-        let argument = name.trim_end_matches(':').replace('_', "-");
+        let name = name.trim_start_matches(['{', '"']);
+        let argument = name.trim_end_matches([':', '"']).replace('_', "-");
         let is_written = name.contains('_') || name.contains('-') && name != "batch-size";
         let argument = effect(&format!("--{argument}")).filter(|_| is_written);
         // What is only spoken of has no value behind it.
@@ -251,7 +252,7 @@ pub fn read(text: &str) -> Command {
             }
             _ => ("", span.end),
         };
-        let value = value.trim_matches(['"', '\'', '\\', ',', ')']);
+        let value = value.trim_matches(['"', '\'', '\\', ',', ')', '}']);
         let whole = span.start..end;
         let Some(effect) = effect else {
             command.ignored.push(whole.clone());

@@ -395,7 +395,10 @@ impl Names {
             && tokens.get(end).is_some_and(|token| token.is_glued && token.is("p"));
         mention.tokens.end += usize::from(is_single);
         // A laptop is no variant of what only laptops have.
-        let is_own = |token: &Token| token.is("laptop") && device.kind == DeviceKind::Unified;
+        let is_mobile =
+            |word: &str| word.ends_with('m') && word.starts_with(|c: char| c.is_ascii_digit());
+        let is_only = device.kind == DeviceKind::Unified || device.id.split('-').any(is_mobile);
+        let is_own = |token: &Token| token.is("laptop") && is_only;
         // 5090 Ti, Xavier NX: another device, that is not in the catalogue.
         let is_variant = |token: &&Token| {
             VARIANTS.contains(&token.text.as_str())

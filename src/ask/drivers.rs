@@ -150,6 +150,15 @@ impl Reading<'_> {
                 return true;
             }
         }
+        // 1. NVIDIA GeForce RTX 4090
+        let next = self.at + 1;
+        let item = self.tokens[self.at].number().filter(|n| n.fract() == 0.0 && *n >= 1.0);
+        let is_item = self.token(next).is_some_and(|next| next.gap == '.' && !next.is_glued);
+        if let Some(item) = item.filter(|_| is_item && self.device(next, None).is_some()) {
+            self.take(next);
+            self.number = Some(item as u32 - 1);
+            return true;
+        }
         let Some(number) = self.token(self.at + 1).and_then(Token::number) else { return false };
         let is_behind = self.token(self.at + 2).is_some_and(|next| matches!(next.gap, ':' | '='));
         if !is_list(&self.tokens[self.at])

@@ -33,8 +33,24 @@ const COMPARES: &[&str] = &[
 ];
 
 /// Words between two machines of which one is set against the other.
-const BETTER: &[&str] =
-    &["faster", "slower", "better", "worse", "быстрее", "медленнее", "лучше", "хуже", "мощнее"];
+const BETTER: &[&str] = &[
+    "beat",
+    "beats",
+    "outperform",
+    "outperforms",
+    "обгонит",
+    "обойдет",
+    "обойдёт",
+    "faster",
+    "slower",
+    "better",
+    "worse",
+    "быстрее",
+    "медленнее",
+    "лучше",
+    "хуже",
+    "мощнее",
+];
 
 /// Words between a Mac, its chip and its memory.
 const BESIDE: &[&str] = &[
@@ -215,7 +231,7 @@ impl Reading<'_> {
                 break;
             }
         }
-        if self.token(next).is_none_or(|token| matches!(token.gap, ',' | ';' | '+' | '[')) {
+        if self.token(next).is_none_or(|token| matches!(token.gap, ',' | ';' | '+' | '[' | ':')) {
             return false;
         }
         let count = count as u32;
@@ -590,6 +606,15 @@ impl Reading<'_> {
             let is_it = |part: &Part| options.contains(&part.mention.options[0].id);
             options.len() < 2 || !parts.iter().any(is_it)
         });
+        // DGX A100 (8x A100 80GB): what it is made of.
+        for at in (1..parts.len()).rev() {
+            let (before, part) = (&parts[at - 1], &parts[at]);
+            let is_inside = self.text[..part.text.start].trim_end().ends_with('(');
+            let is_same = before.mention.options[0].id == part.mention.options[0].id;
+            if is_inside && is_same && before.count == 1 {
+                parts.remove(at - 1);
+            }
+        }
         // Ryzen AI Max+ 395 w/ Radeon 8060S: one machine by both of its names.
         let mut last: Option<String> = None;
         parts.retain(|part| {

@@ -109,7 +109,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         Users,
         "team user users чел people person persons client clients customers concurrent concurrently \
         concurrency parallel simultaneous simultaneously employees developers devs dev engineers \
-        students colleagues operators agents seats sessions streams slots requests пользовател* юзер* человек* людей \
+        students colleagues coworkers coworker staff operators agents seats sessions streams slots requests пользовател* юзер* человек* людей рабочих мест \
         клиент* сотрудник* разработчик* программист* студент* одновременн* параллельн* запросов \
         запроса сессий сессии потоков потока оператор* менеджер* аналитик* юрист* врачей коллег*",
     ),
@@ -221,7 +221,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         вопрос интересно вижу нету чистом идёт идет иметь дай дайте покажи show calculate calc estimate \
         param* парам* silicon newer новее socket sockets выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean \
         getting получаю уровня класса level worth add adding better let let's doable expect possibly имею* имеющ* добавить \
-        добавлю мощнее лучше жрет жрёт ради чё че скока ии норм",
+        добавлю мощнее лучше жрет жрёт ради чё че скока ии норм самое",
     ),
 ];
 
