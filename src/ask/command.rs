@@ -243,7 +243,8 @@ pub fn read(text: &str) -> Command {
             (Some(value), _) => (value, span.end),
             (None, Some((place, value))) if takes_value && !is_switch => {
                 // What follows an unknown flag in plain text belongs to the text.
-                if effect.is_none() && !name.starts_with("--") && name.len() > 3 {
+                let is_text = !name.starts_with("--") && name.len() > 3;
+                if effect.is_none() && (is_text || value.contains("://")) {
                     ("", span.end)
                 } else {
                     at += 1;

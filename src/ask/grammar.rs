@@ -704,7 +704,9 @@ impl Reading<'_> {
             self.set(self.at + 2, "util", trimmed(share));
             return true;
         }
-        let value = self.token(last + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
+        let is_near = |token: &&Token| !matches!(token.gap, ',' | ';' | '\n');
+        let value = self.token(last + 1).filter(is_near).and_then(Token::number);
+        let value = value.filter(|n| n.fract() == 0.0);
         if split.is_some() && value.is_none() {
             self.take(self.at + 2);
             return true;

@@ -841,7 +841,16 @@ impl Reading<'_> {
             };
             NAMES.devices(has).is_empty()
         };
+        // 24 GB or a 32 GB card: of cards both.
+        let is_either = |memory: &PendingMemory, card: &PendingMemory| {
+            let between = self.text.get(memory.text.end..card.text.start).unwrap_or_default();
+            means(between.trim(), Meaning::Or)
+        };
         for memory in left {
+            if let Some(at) = vram.iter().position(|card| is_either(&memory, card)) {
+                vram.insert(at, memory);
+                continue;
+            }
             let is_ram = is_named || self.is_cpu_only.is_some() || !vram.is_empty();
             // A desktop that takes 1 GB is no machine with that.
             if is_ram && memory.gb < 2.0 {

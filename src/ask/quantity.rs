@@ -302,6 +302,10 @@ impl Reading<'_> {
             self.set(next + 1, "ttft", format!("{}s", trimmed(value)));
             return true;
         }
+        if self.token(next).is_some_and(|unit| unit.is("seqs")) && !is_apart {
+            self.set(next + 1, "seqs", whole);
+            return true;
+        }
         let is_cards = self.means(next, Meaning::Card) && !is_apart;
         if is_cards && (1.0..=128.0).contains(&value) && !is_scaled {
             let span = self.take(next + 1);
@@ -513,6 +517,12 @@ impl Reading<'_> {
         let Some(number) = number.filter(|_| is_of_images && !self.models.is_empty()) else {
             return false;
         };
+        // 20 images a minute are not there at once.
+        if self.means(at + 2, Meaning::Per) && self.is_time(at + 3) {
+            let span = self.take(at + 4);
+            self.unused.push(span);
+            return true;
+        }
         self.set(at + 2, "images", trimmed(number));
         true
     }

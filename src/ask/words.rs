@@ -161,7 +161,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         "what which whats best highest чем чём какой какая какое какие каком какую каких каким что чего лучш* самая самую самый самые cheapest smallest newest latest fastest quickest smartest biggest largest \
         подскажите посоветуйте посоветуй recommend suggest",
     ),
-    (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
+    (HowMuch, "how many much max maximum longest сколько скольки* максимальн* макс насколько"),
     (
         Need,
         "need needed needs take require required requires buy get нужен нужн* надо требует* купить брать взять потребу* \
@@ -171,7 +171,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         Fit,
         "fit fits fitting deploy deploying support supports run runs running handle host serve serving enough work works usable влез* влаз* помест* \
         помещ* потян* тян* хват* запуст* запуск* пойд* пойти заработ* работ* крут* развернуть подойд* осил* справ* сдюж* \
-        поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
+        поднять вместит* вместиш* вмещ* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
     ),
     (Or, "or ili than vs versus или против либо compare comparing compared сравн* between"),
     (
