@@ -739,8 +739,9 @@ impl Reading<'_> {
             if let Some(mention) = is_laptop.then(|| NAMES.laptop(&part.mention)).flatten() {
                 part.mention = mention;
             }
-            if let Some(gb) = own_gb {
-                part.mention.options.retain(|device| has_gb(device, gb));
+            let has_own = |device: &&Device| own_gb.is_some_and(|gb| has_gb(device, gb));
+            if part.mention.options.iter().any(has_own) {
+                part.mention.options.retain(has_own);
                 part.mention.has_usual |= part.mention.options.len() == 1;
             }
             let count = match &cards {
