@@ -136,15 +136,15 @@ impl Reading<'_> {
             matches!(token.text.as_str(), "gpu" | "device" | "cuda" | "rocm" | "vulkan" | "card")
         };
         // GPU 0,1,2,3: NVIDIA H20, as PyTorch lists them.
-        let list = self.text[self.tokens[self.at].end..].trim_start();
-        let list = list.split(':').next().filter(|list| list.contains(','));
-        let count = list.map_or(0, |list| list.split(',').count());
-        let is_numbers = |list: &str| {
-            list.split(',').all(|number| number.len() < 4 && number.parse::<u8>().is_ok())
-        };
-        if list.is_some_and(is_numbers) && is_list(&self.tokens[self.at]) {
-            let behind = (self.at..self.tokens.len()).find(|at| self.tokens[*at].gap == ':');
-            if let Some((behind, name)) = behind.and_then(|at| Some((at, self.device(at, None)?))) {
+        if is_list(&self.tokens[self.at]) {
+            let list = self.text[self.tokens[self.at].end..].trim_start();
+            let list = list.split(':').next().filter(|list| list.contains(','));
+            let is_number = |number: &str| number.len() < 4 && number.parse::<u8>().is_ok();
+            let behind = list.filter(|list| list.split(',').all(is_number)).and_then(|list| {
+                let at = (self.at..self.tokens.len()).find(|at| self.tokens[*at].gap == ':')?;
+                Some((at, list.split(',').count(), self.device(at, None)?))
+            });
+            if let Some((behind, count, name)) = behind {
                 self.take(behind);
                 self.part(name, count as u32);
                 return true;
