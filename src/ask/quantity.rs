@@ -325,6 +325,9 @@ impl Reading<'_> {
     /// A number that has the unit of the one it is compared with: 10 or 50 users, 16 vs 32k.
     pub(super) fn either(&mut self) -> bool {
         let at = self.at;
+        if self.tokens[at].kind != Kind::Number {
+            return false;
+        }
         // 128 instead of 64 GB is 128.
         let instead = self.skip(at + 1, &["вместо", "instead", "rather", "а", "не"]);
         let is_instead = instead > at + 1;
@@ -381,6 +384,9 @@ impl Reading<'_> {
         let is = |at: usize, starts: &[&str]| {
             self.token(at).is_some_and(|token| starts.iter().any(|s| token.raw.starts_with(s)))
         };
+        if self.tokens[at].kind != Kind::Number {
+            return false;
+        }
         // Over 3 years, за 5 лет.
         let before = at.checked_sub(1).map_or("", |before| self.tokens[before].raw.as_str());
         let years = number(at).filter(|n| (1.0..=50.0).contains(n));
