@@ -91,6 +91,7 @@ impl Reading<'_> {
             let asks = is_hardware.then_some("hardware").or(is_models.then_some("models"));
             asks.map(|asks| (asks, first))
         });
+        self.choose_between(command);
         self.answer(asks, is_model_named, is_machine_named, ignored)
     }
 
@@ -113,6 +114,7 @@ impl Reading<'_> {
             // 13th, 16-Core, 2.50GHz.
             let is_counted = token.kind == Kind::Number
                 && (self.means(at + 1, Meaning::Cores)
+                    || self.is_channel(at + 1)
                     || self
                         .token(at + 1)
                         .is_some_and(|next| matches!(next.text.as_str(), "th" | "ghz" | "mhz")));
@@ -126,7 +128,12 @@ impl Reading<'_> {
                             "opengl" | "llvm" | "drm" | "cuda" | "rocm"
                         )
                 });
-            if self.is_read[at] || self.is_known(at) || is_counted || is_release {
+            if self.is_read[at]
+                || self.is_known(at)
+                || self.is_channel(at)
+                || is_counted
+                || is_release
+            {
                 continue;
             }
             match spans.last_mut() {
@@ -225,6 +232,32 @@ impl Reading<'_> {
         let device = Catalog::bundled().device(value);
         if device.is_some_and(|device| device.kind == DeviceKind::Discrete) {
             *value = format!("{value}*{}", Bounds::DEVICES.clamp(ranks));
+        }
+    }
+
+    /// Several values of what a question has one of are to be chosen from: 16k or 32k. Of flags the
+    /// last is what a program takes.
+    fn choose_between(&mut self, command: &Command) {
+        let is_one = |key: &str| !matches!(key, "model" | "hw" | "quant" | "engine" | "offload");
+        let is_flag = |key: &str| command.found.iter().any(|(_, known, _)| *known == key);
+        let mut told = self.understood.clone();
+        sort::by_key(&mut told, |(span, ..)| span.start);
+        told.retain(|(_, key, _)| is_one(key) && !is_flag(key));
+        while let Some((span, key, _)) = told.first().cloned() {
+            let (of_key, others): (Vec<_>, Vec<_>) =
+                told.into_iter().partition(|(_, known, _)| *known == key);
+            told = others;
+            let mut options: Vec<String> = Vec::new();
+            for (.., value) in &of_key {
+                if !options.contains(value) {
+                    options.push(value.clone());
+                }
+            }
+            let end = of_key.last().map_or(span.end, |(last, ..)| last.end);
+            if options.len() > 1 {
+                self.understood.retain(|part| part.1 != key || *part == of_key[0]);
+                self.choose(span.start..end, key, options, None);
+            }
         }
     }
 
@@ -340,7 +373,12 @@ impl Reading<'_> {
         let mut found: Option<(&'static str, Range<usize>)> = None;
         let length = self.tokens.len();
         // The minimum quant is asked for too.
-        let is_least = |at: usize| free(at, Need) && at + 1 < length && free(at + 1, Quant);
+        let is_least = |at: usize| {
+            let is_card =
+                self.tokens[at].raw.starts_with("миним") || self.tokens[at].raw.starts_with("min");
+            let asked = |at| free(at, Quant) || is_card && (free(at, Card) || free(at, Machine));
+            free(at, Need) && at + 1 < length && asked(at + 1)
+        };
         let starts: Vec<usize> = (0..length)
             .filter(|at| free(*at, Which) || free(*at, HowMuch) || is_least(*at))
             .collect();
@@ -398,7 +436,9 @@ impl Reading<'_> {
             let is_for = self
                 .token(card + 1)
                 .is_some_and(|next| matches!(next.raw.as_str(), "for" | "под" | "для"));
-            if is_for {
+            // A GPU under $1 an hour.
+            let is_rented = self.understood.iter().any(|(_, key, _)| *key == "rent");
+            if is_for || is_rented {
                 return true;
             }
             let before = card.checked_sub(1).map(|before| self.tokens[before].raw.as_str());

@@ -39,6 +39,10 @@ enum Effect {
     Type,
     /// Takes a value that no figure depends on.
     Other,
+    /// The rank of LoRA adapters.
+    Rank,
+    /// How many LoRA adapters there are.
+    Adapters,
     /// A draft model.
     Draft,
     /// The value is a name that is read as one.
@@ -48,8 +52,8 @@ enum Effect {
 }
 
 use Effect::{
-    Draft, Drafter, ExpertLayers, Experts, Gibibytes, GpuLayers, Keys, Mebibytes, Name, Off, On,
-    Other, ProjectorFile, Set, Switch, Tensors, TotalContext, Type, Values,
+    Adapters, Draft, Drafter, ExpertLayers, Experts, Gibibytes, GpuLayers, Keys, Mebibytes, Name,
+    Off, On, Other, ProjectorFile, Rank, Set, Switch, Tensors, TotalContext, Type, Values,
 };
 
 /// Flags of llama.cpp, Ollama, KoboldCpp, LM Studio, vLLM, SGLang, TensorRT-LLM and MLX; `_` is read
@@ -62,7 +66,7 @@ const FLAGS: &[(&str, Effect)] = &[
         Set("ctx"),
     ),
     ("-np --parallel --n-parallel OLLAMA_NUM_PARALLEL LLAMA_ARG_N_PARALLEL", Set("users")),
-    ("--max-num-seqs --max-running-requests --max-batch-size", Set("seqs")),
+    ("--max-num-seqs --max-num-seq --max-running-requests --max-batch-size", Set("seqs")),
     ("--max-num-batched-tokens --chunked-prefill-size --max-num-tokens", Set("batched")),
     (
         "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction",
@@ -127,6 +131,8 @@ const FLAGS: &[(&str, Effect)] = &[
     ),
     ("-cram --cache-ram", Mebibytes("cache_ram")),
     ("--kv-offloading-size", Gibibytes("pinned")),
+    ("--max-lora-rank", Rank),
+    ("--max-loras --max-loras-per-batch", Adapters),
     ("-ctxcp --ctx-checkpoints --swa-checkpoints", Set("checkpoints")),
     (
         "-m --model -hf -hfr --hf-repo --hf -hff --hf-file --model-path --quantization -q \
@@ -135,7 +141,7 @@ const FLAGS: &[(&str, Effect)] = &[
     ),
     (
         "--no-mmap --mlock --jinja -cnv --no-warmup --trust-remote-code --verbose -v --log-disable \
-      --cont-batching -cb --metrics --enable-prefix-caching --enable-auto-tool-choice --rm -it -d \
+      --enable-lora --cont-batching -cb --metrics --enable-prefix-caching --enable-auto-tool-choice --rm -it -d \
       --usecublas --enable-chunked-prefill --no-webui --embeddings --enable-dp-attention",
         Switch,
     ),
@@ -185,6 +191,7 @@ pub fn read(text: &str) -> Command {
     let (mut keys, mut values): (Option<String>, Option<String>) = (None, None);
     let (mut layers, mut total, mut cache): (_, _, Option<Range<usize>>) = (None, None, None);
     let mut experts = false;
+    let (mut rank, mut adapters, mut lora) = (None, None, None);
     let mut drafts_itself: Option<Range<usize>> = None;
     let mut at = 0;
     while at < words.len() {
@@ -198,11 +205,14 @@ pub fn read(text: &str) -> Command {
             && word[1..].starts_with(|c: char| c == '-' || c.is_ascii_alphabetic());
         let (name, inline) = match word.split_once('=') {
             Some((name, value)) => (name, Some(value)),
-            None => (word, None),
+            None => (word.trim_end_matches(['?', ',', ';']), None),
         };
-        // max_model_len=8192 in Python, max_model_len: 8192 in YAML.
-        let argument = name.trim_end_matches(':').replace('_', "-");
-        let argument = effect(&format!("--{argument}")).filter(|_| name.contains('_'));
+        // max_model_len=8192 in Python, in quotes in JSON, max_model_len: 8192 in YAML, max-model-len 8192 as told. A batch
+        // size that is told may be one of users.
+        let name = name.trim_start_matches(['{', '"']);
+        let argument = name.trim_end_matches([':', '"']).replace('_', "-");
+        let is_written = name.contains('_') || name.contains('-') && name != "batch-size";
+        let argument = effect(&format!("--{argument}")).filter(|_| is_written);
         // What is only spoken of has no value behind it.
         let is_told = inline.is_some()
             || name.ends_with(':')
@@ -233,7 +243,8 @@ pub fn read(text: &str) -> Command {
             (Some(value), _) => (value, span.end),
             (None, Some((place, value))) if takes_value && !is_switch => {
                 // What follows an unknown flag in plain text belongs to the text.
-                if effect.is_none() && !name.starts_with("--") && name.len() > 3 {
+                let is_text = !name.starts_with("--") && name.len() > 3;
+                if effect.is_none() && (is_text || value.contains("://")) {
                     ("", span.end)
                 } else {
                     at += 1;
@@ -242,7 +253,7 @@ pub fn read(text: &str) -> Command {
             }
             _ => ("", span.end),
         };
-        let value = value.trim_matches(['"', '\'', '\\', ',', ')']);
+        let value = value.trim_matches(['"', '\'', '\\', ',', ')', '}']);
         let whole = span.start..end;
         let Some(effect) = effect else {
             command.ignored.push(whole.clone());
@@ -296,12 +307,14 @@ pub fn read(text: &str) -> Command {
                 let start = cache.as_ref().map_or(whole.start, |cache| cache.start);
                 cache = Some(start..whole.end);
             }
+            Rank => (rank, lora) = (Some(value.to_owned()), Some(whole.clone())),
+            Adapters => (adapters, lora) = (Some(value.to_owned()), Some(whole.clone())),
             GpuLayers => layers = Some((whole.clone(), value.to_owned())),
-            ExpertLayers => {
+            ExpertLayers if !value.is_empty() => {
                 experts = true;
                 set("offload", &format!("experts:{value}"));
             }
-            Experts => {
+            Experts | ExpertLayers => {
                 experts = true;
                 set("offload", "experts");
             }
@@ -354,6 +367,11 @@ pub fn read(text: &str) -> Command {
             Some((_, key, _)) => *key = "mtp",
             None => command.found.push((span, "mtp", "3".to_owned())),
         }
+    }
+    // vLLM's rank where it is not told is 16, and there is one.
+    if let Some(span) = lora {
+        let many = adapters.map_or(String::new(), |many| format!("*{many}"));
+        command.found.push((span, "lora", rank.unwrap_or_else(|| "16".to_owned()) + &many));
     }
     if let Some(cache) = cache {
         let f16 = || "f16".to_owned();

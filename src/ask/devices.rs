@@ -73,6 +73,38 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("hawk point", "radeon-780m"),
     ("780m", "radeon-780m"),
     ("lunar lake", "arc-140v"),
+    ("core ultra 9 288v", "arc-140v"),
+    ("core ultra 7 268v", "arc-140v"),
+    ("core ultra 7 266v", "arc-140v"),
+    ("core ultra 7 258v", "arc-140v"),
+    ("core ultra 7 256v", "arc-140v"),
+    ("core ultra 5 238v", "arc-130v"),
+    ("core ultra 5 236v", "arc-130v"),
+    ("core ultra 5 228v", "arc-130v"),
+    ("core ultra 5 226v", "arc-130v"),
+    ("core ultra 7 255h", "arc-140t"),
+    ("core ultra 5 235h", "arc-130t"),
+    ("core ultra 7 165h", "arc-igpu-meteor-lake"),
+    ("core ultra 5 135h", "arc-igpu-meteor-lake"),
+    ("core ultra 5 125h", "arc-igpu-meteor-lake"),
+    ("ryzen 7 8745hs", "radeon-780m"),
+    ("ryzen 7 8745h", "radeon-780m"),
+    ("ryzen 7 8840hs", "radeon-780m"),
+    ("ryzen 7 8840u", "radeon-780m"),
+    ("ryzen 7 7840h", "radeon-780m"),
+    ("ryzen 7 7735u", "radeon-680m"),
+    ("ryzen 9 8945hs", "radeon-780m"),
+    ("ryzen 5 8645hs", "radeon-760m"),
+    ("ryzen 5 8640u", "radeon-760m"),
+    ("ryzen 5 7640hs", "radeon-760m"),
+    ("ryzen 5 7640u", "radeon-760m"),
+    ("ryzen 9 6900hs", "radeon-680m"),
+    ("ryzen 7 6800hs", "radeon-680m"),
+    ("ryzen 7 5700u", "radeon-vega-8"),
+    ("ryzen 7 5800h", "radeon-vega-8"),
+    ("ryzen 7 5800u", "radeon-vega-8"),
+    ("ryzen 7 5825u", "radeon-vega-8"),
+    ("ryzen 7 4800h", "radeon-vega-8"),
     ("nvidia thor", "jetson-agx-thor-t5000"),
     ("a6000 ada", "rtx-6000-ada"),
 ];
@@ -358,12 +390,27 @@ impl Names {
             mention.has_usual = false;
             mention.options.truncate(1);
         }
+        // EPYC 7302P is a 7302 for one socket.
+        let is_single = device.id.starts_with("cpu-epyc")
+            && tokens.get(end).is_some_and(|token| token.is_glued && token.is("p"));
+        mention.tokens.end += usize::from(is_single);
+        // A laptop is no variant of what only laptops have.
+        let is_mobile =
+            |word: &str| word.ends_with('m') && word.starts_with(|c: char| c.is_ascii_digit());
+        let is_only = device.kind == DeviceKind::Unified || device.id.split('-').any(is_mobile);
+        let is_own = |token: &Token| token.is("laptop") && is_only;
         // 5090 Ti, Xavier NX: another device, that is not in the catalogue.
         let is_variant = |token: &&Token| {
-            VARIANTS.contains(&token.text.as_str()) && matches!(token.gap, ' ' | '-')
+            VARIANTS.contains(&token.text.as_str())
+                && matches!(token.gap, ' ' | '-')
+                && !is_own(token)
                 || device.kind == DeviceKind::Cpu
                     && token.is_glued
-                    && matches!(token.text.as_str(), "h" | "hx" | "hs" | "hk" | "u" | "p" | "hq")
+                    && !is_single
+                    && matches!(
+                        token.text.as_str(),
+                        "h" | "hx" | "hs" | "hk" | "u" | "p" | "hq" | "x"
+                    )
         };
         if tokens.get(end).filter(is_variant).is_some() {
             let memory = is_memory(tokens, end + 1).map_or(0, |_| 2);
@@ -420,10 +467,11 @@ impl Names {
             digits > 2 || digits > 0 && digits < word.len() && !is_series
         };
         let long = |word: &&String| word.bytes().filter(u8::is_ascii_digit).count() > 2;
+        // A Core Ultra is told by its number.
+        let is_core = used.iter().any(|word| word == "core");
         let is_word = |word: &String| {
-            !word.bytes().any(|b| b.is_ascii_digit())
-                && !OPTIONAL.contains(&word.as_str())
-                && word.len() > 2
+            let is_series = OPTIONAL.contains(&word.as_str()) || is_core && word == "ultra";
+            !word.bytes().any(|b| b.is_ascii_digit()) && !is_series && word.len() > 2
         };
         // Snapdragon X Plus is not told by its last word.
         let is_tier = |word: &String| matches!(word.as_str(), "plus" | "elite" | "extreme");

@@ -135,6 +135,30 @@ impl Reading<'_> {
         let is_list = |token: &Token| {
             matches!(token.text.as_str(), "gpu" | "device" | "cuda" | "rocm" | "vulkan" | "card")
         };
+        // GPU 0,1,2,3: NVIDIA H20, as PyTorch lists them.
+        if is_list(&self.tokens[self.at]) {
+            let list = self.text[self.tokens[self.at].end..].trim_start();
+            let list = list.split(':').next().filter(|list| list.contains(','));
+            let is_number = |number: &str| number.len() < 4 && number.parse::<u8>().is_ok();
+            let behind = list.filter(|list| list.split(',').all(is_number)).and_then(|list| {
+                let at = (self.at..self.tokens.len()).find(|at| self.tokens[*at].gap == ':')?;
+                Some((at, list.split(',').count(), self.device(at, None)?))
+            });
+            if let Some((behind, count, name)) = behind {
+                self.take(behind);
+                self.part(name, count as u32);
+                return true;
+            }
+        }
+        // 1. NVIDIA GeForce RTX 4090
+        let next = self.at + 1;
+        let item = self.tokens[self.at].number().filter(|n| n.fract() == 0.0 && *n >= 1.0);
+        let is_item = self.token(next).is_some_and(|next| next.gap == '.' && !next.is_glued);
+        if let Some(item) = item.filter(|_| is_item && self.device(next, None).is_some()) {
+            self.take(next);
+            self.number = Some(item as u32 - 1);
+            return true;
+        }
         let Some(number) = self.token(self.at + 1).and_then(Token::number) else { return false };
         let is_behind = self.token(self.at + 2).is_some_and(|next| matches!(next.gap, ':' | '='));
         if !is_list(&self.tokens[self.at])

@@ -4,6 +4,7 @@
 use super::devices::DeviceMention;
 use super::lexer::{Kind, Token};
 use super::names::{Names, OPTIONS};
+use super::quantity::has_unit;
 use crate::catalog::{Device, DeviceKind};
 
 /// Families of server processors: what the id of each of their devices begins with, and ends with.
@@ -99,7 +100,8 @@ impl Names {
             next.kind == Kind::Number
                 && next.text.len() > 2
                 && !next.text.contains('.')
-                && next.gap != '@'
+                && matches!(next.gap, ' ' | '-')
+                && !has_unit(tokens, end)
         });
         if goes_on {
             return None;

@@ -24,9 +24,9 @@ const NARROWING: &[(&str, &str, &str)] = &[
     (
         "kind",
         "vision",
-        "vision visual vl vlm vlms multimodal image images picture pictures photos screenshots ocr \
-        картин* распознав* изображен* мультимодальн* фото фотограф* скриншот* зрени* визуальн* вижн",
+        "vision visual vl vlm vlms multimodal ocr распознав* мультимодальн* зрени* визуальн* вижн",
     ),
+    ("kind", "vision", PICTURES),
     ("kind", "audio", "audio speech voice asr transcription аудио речь речи голос* озвучк*"),
     ("kind", "reasoning", "reasoning reasoner reasoners thinking ризонинг* рассужд* думающ*"),
     (
@@ -67,6 +67,18 @@ const NARROWING: &[(&str, &str, &str)] = &[
     ("vendor", "amd", "amd radeon амд радеон"),
     ("vendor", "intel", "intel интел"),
 ];
+
+/// Words for pictures.
+const PICTURES: &str = "image images picture pictures photo photos screenshot screenshots картин* \
+    изображен* фото фотограф* скриншот*";
+
+/// Whether the word, as typed, is one for pictures.
+pub fn is_picture(raw: &str) -> bool {
+    PICTURES.split_whitespace().any(|word| match word.strip_suffix('*') {
+        Some(start) => raw.starts_with(start),
+        None => raw == word,
+    })
+}
 
 /// Words between `which` and what it asks about.
 const BETWEEN: &[&str] = &[
@@ -258,7 +270,7 @@ impl Reading<'_> {
         ];
         let at = self.at;
         // Two thousand, half a million.
-        let is_scale = self.means(at, Meaning::Million) && self.tokens[at].raw.chars().count() > 3;
+        let is_scale = self.means(at, Meaning::Million) && self.tokens[at].raw.chars().count() > 2;
         let said = |word: &str| match word {
             "полмиллиона" => Some(500_000.0),
             "полтора" => Some(1.5),
@@ -330,13 +342,27 @@ impl Reading<'_> {
         let is_budget = said.is_some() || is_up_to;
         let currency =
             sign(before).or(sign(behind)).map(|(_, currency)| *currency).or(word).or(named);
-        if currency.is_none() && !is_budget || number <= 0.0 {
-            return false;
-        }
         // $2/hr, 150 руб в час.
         let unit = end + usize::from(word.is_some());
         let is_per = self.means(unit, Meaning::Per);
         let hour = unit + usize::from(is_per);
+        // $0.30/kWh, 6 рублей за кВт·ч.
+        let is_energy = self.token(hour).is_some_and(|next| {
+            ["kwh", "kilowatt", "квт", "киловатт"].iter().any(|start| next.raw.starts_with(start))
+                && (is_per || next.gap == '/' || currency.is_some())
+        });
+        if is_energy && number > 0.0 {
+            let end = self.skip(hour + 1, &["h", "hour", "ч", "час"]);
+            let span = self.take(end);
+            if let Some(currency) = currency.filter(|currency| *currency != "USD") {
+                self.understood.push((span.clone(), "cur", currency.to_owned()));
+            }
+            self.understood.push((span, "kwh", trimmed(value)));
+            return true;
+        }
+        if currency.is_none() && !is_budget || number <= 0.0 {
+            return false;
+        }
         let is_hour = self.token(hour).is_some_and(|next| {
             let is_hour = matches!(next.raw.as_str(), "h" | "hr" | "hour" | "ч" | "час");
             is_hour && (is_per || next.gap == '/')

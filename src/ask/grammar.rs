@@ -38,6 +38,7 @@ const ENGINES: &[(&str, Engine)] = &[
     ("ikllama", Engine::IkLlamaCpp),
     ("vllm serve", Engine::Vllm),
     ("vllm vllm openai", Engine::Vllm),
+    ("vllm openai", Engine::Vllm),
     ("vllm entrypoints openai api server", Engine::Vllm),
     ("vllm", Engine::Vllm),
     ("sglang launch server", Engine::Sglang),
@@ -175,7 +176,7 @@ pub struct Reading<'a> {
     /// The place in a list of the device that comes next.
     pub number: Option<u32>,
     /// Generation of the RAM and its megatransfers a second.
-    pub transfers: Option<(Range<usize>, [u32; 2])>,
+    pub transfers: Vec<(Range<usize>, [u32; 2])>,
     pub vram: Vec<PendingMemory>,
     pub memory: Vec<PendingMemory>,
     pub bits: Vec<(Range<usize>, f64)>,
@@ -201,7 +202,7 @@ pub fn read(text: &str) -> Asked {
     }
     drivers::blank(&mut blanked);
     let blanked = String::from_utf8(blanked).unwrap_or_default();
-    let tokens = with_quants(lexer::split(&blanked));
+    let tokens = lexer::spoken(with_quants(lexer::split(&blanked)));
     let is_read = vec![false; tokens.len()];
     let mut reading = Reading {
         text,
@@ -214,7 +215,7 @@ pub fn read(text: &str) -> Asked {
         parts: Vec::new(),
         chips: Vec::new(),
         number: None,
-        transfers: None,
+        transfers: Vec::new(),
         vram: Vec::new(),
         memory: Vec::new(),
         bits: Vec::new(),
@@ -270,7 +271,9 @@ impl Reading<'_> {
             || self.slice()
             || self.cache()
             || self.switches()
+            || self.busy()
             || self.money()
+            || self.lora()
             || self.sizes()
             || self.year()
             || self.ram_transfers()
@@ -278,6 +281,8 @@ impl Reading<'_> {
             || self.batch()
             || self.keyed()
             || self.figures()
+            || self.either()
+            || self.bare_ram()
             || self.counted_device()
             || self.sized()
             || self.quantity()
@@ -428,48 +433,63 @@ impl Reading<'_> {
 
     /// The KV cache and its type, in either order.
     pub(super) fn cache(&mut self) -> bool {
-        let is_quant = |at: usize| self.token(at).is_some_and(|token| token.kind == Kind::Quant);
-        let type_of = |at: usize| match self.token(at)?.text.as_str() {
-            "FP8" | "FP8-block" => Some("fp8"),
-            "F16" => Some("f16"),
-            "BF16" => Some("bf16"),
-            "Q8_0" | "INT8" => Some("q8_0"),
-            "Q4_0" | "Q4_K_M" | "W4A16" => Some("q4_0"),
-            "Q4_1" => Some("q4_1"),
-            "Q5_0" | "Q5_K_M" => Some("q5_0"),
-            "Q5_1" => Some("q5_1"),
-            "IQ4_NL" => Some("iq4_nl"),
-            _ => None,
+        // A type, or its bits, and the token behind it.
+        let type_at = |of: &Self, at: usize| {
+            let token = of.token(at)?;
+            let bits = token.number().filter(|_| of.means(at + 1, Meaning::Bits));
+            if let Some(bits) = bits {
+                return Some((if bits > 6.0 { "q8_0" } else { "q4_0" }, at + 2));
+            }
+            let value = match token.text.as_str() {
+                _ if token.kind != Kind::Quant => return None,
+                "FP8" | "FP8-block" => "fp8",
+                "F16" => "f16",
+                "BF16" => "bf16",
+                "Q8_0" | "INT8" => "q8_0",
+                "Q6_K" => "q6_0",
+                "Q4_0" | "Q4_K_M" | "W4A16" => "q4_0",
+                "Q4_1" => "q4_1",
+                "Q5_0" | "Q5_K_M" => "q5_0",
+                "Q5_1" => "q5_1",
+                "IQ4_NL" => "iq4_nl",
+                _ => return None,
+            };
+            Some((value, at + 1))
         };
-        let words = |mut at: usize| {
+        let words = |of: &Self, mut at: usize| {
             let start = at;
-            while self.means(at, Meaning::Cache) || at > start && self.means(at, Meaning::Quant) {
+            while of.means(at, Meaning::Cache) || at > start && of.means(at, Meaning::Quant) {
                 at += 1;
             }
             (at > start).then_some(at)
         };
-        let (value, end) = if is_quant(self.at) {
-            match (type_of(self.at), words(self.at + 1)) {
-                (Some(value), Some(end)) => (value, end),
-                _ => return false,
+        let is_typed = self.tokens[self.at].kind == Kind::Quant;
+        let first = type_at(self, self.at).filter(|_| is_typed);
+        let (value, end) = if let Some((value, behind)) = first {
+            // Q8 or f16 cache.
+            let is_or = self.means(behind, Meaning::Or);
+            let other = type_at(self, behind + 1).filter(|_| is_or);
+            match words(self, behind) {
+                Some(end) => (value, end),
+                None if other.is_some_and(|(_, end)| words(self, end).is_some()) => (value, behind),
+                None => return false,
             }
         } else {
-            let Some(end) = words(self.at) else { return false };
+            let Some(end) = words(self, self.at) else { return false };
             let end = self.skip(
                 end,
                 &["type", "dtype", "in", "at", "is", "to", "as", "with", "в", "на", "до", "тип"],
             );
-            let bits = self
-                .token(end)
-                .and_then(Token::number)
-                .filter(|_| self.means(end + 1, Meaning::Bits));
-            match (type_of(end), bits) {
-                (Some(value), _) if is_quant(end) => (value, end + 1),
-                (_, Some(bits)) => (if bits > 6.0 { "q8_0" } else { "q4_0" }, end + 2),
-                _ => return false,
-            }
+            let Some(told) = type_at(self, end) else { return false };
+            told
         };
         self.set(end, "kv", value.to_owned());
+        // The cache in q8 or f16.
+        let other = self.at + usize::from(self.means(self.at, Meaning::Or));
+        let is_other = other > self.at || self.token(other).is_some_and(|next| next.gap == '/');
+        if let Some((value, end)) = type_at(self, other).filter(|_| is_other) {
+            self.set(end, "kv", value.to_owned());
+        }
         true
     }
 
@@ -600,6 +620,17 @@ impl Reading<'_> {
         false
     }
 
+    /// The setting of the prompt that is told at `at`: one that all share is a prefix.
+    pub(super) fn prompt_key(&self, at: usize) -> &'static str {
+        let is = |at: Option<usize>, words: &[&str]| {
+            let raw = at.and_then(|at| self.token(at)).map_or("", |token| token.raw.as_str());
+            words.iter().any(|word| raw.starts_with(word))
+        };
+        let shared = ["system", "shared", "common", "систем", "общи", "общего", "общим"];
+        let is_shared = is(at.checked_sub(1), &shared) || is(Some(at), &["prefix", "префикс"]);
+        if is_shared { "prefix" } else { "prompt" }
+    }
+
     /// A word and the number that it is of: context 32k, users: 10, RAM 64.
     pub(super) fn keyed(&mut self) -> bool {
         // tp 4, ngl 99, as in flags.
@@ -610,8 +641,25 @@ impl Reading<'_> {
             "ngl" => Some("offload"),
             "ubatch" => Some("ubatch"),
             "mtp" => Some("mtp"),
+            "seqs" => Some("seqs"),
+            "ncmoe" => Some("experts"),
+            "prefill" if self.at > 0 && self.tokens[self.at - 1].is("chunked") => Some("batched"),
             _ => None,
         };
+        // Tensor split 3,1.
+        let is_split = self.tokens[self.at].is("tensor")
+            && self.token(self.at + 1).is_some_and(|next| next.is("split"));
+        if is_split {
+            let number = |at: usize| self.token(at).is_some_and(|next| next.number().is_some());
+            let first = self.at + 2;
+            let last = (first..)
+                .take_while(|at| number(*at) && (*at == first || self.tokens[*at].gap == ','));
+            if let Some(last) = last.last() {
+                let parts = self.text[self.span(first..last + 1)].replace(' ', "");
+                self.set(last + 1, "ts", parts);
+                return true;
+            }
+        }
         let parallel = self.token(self.at + 1).is_some_and(|next| {
             next.raw.starts_with("parallel") || next.raw.starts_with("параллел")
         });
@@ -629,6 +677,26 @@ impl Reading<'_> {
             None => self.at,
         };
         let flag = flag.or(split);
+        let flag = flag.filter(|flag| *flag != "mtp" || self.tokens[self.at].gap == ' ');
+        // MTP with 2 tokens; without a number it is not said how many.
+        let last = match flag {
+            Some("mtp") => self.skip(last + 1, &["with", "of", "n", "на", "с", "по", "is"]) - 1,
+            _ => last,
+        };
+        let is_drafted = flag == Some("mtp");
+        let number = self.token(last + 1).and_then(Token::number).filter(|n| *n <= 16.0);
+        let is_other = self.device(last + 2, None).is_some() || has_unit(&self.tokens, last + 1);
+        let is_told = number.is_some() && (self.means(last + 2, Meaning::Tokens) || !is_other);
+        if is_drafted && !is_told {
+            let before = self.at.checked_sub(1);
+            let is_off = before.is_some_and(|before| self.means(before, Meaning::Without));
+            let span = self.span(self.at..self.at + 1);
+            self.set(self.at + 1, "mtp", if is_off { "0" } else { "1" }.to_owned());
+            if !is_off {
+                self.choose(span, "mtp", ["1", "2", "3"].map(str::to_owned).to_vec(), None);
+            }
+            return true;
+        }
         let share = self.token(self.at + 1).and_then(Token::number);
         if let Some(share) = share.filter(|n| *n > 0.0 && *n < 1.0)
             && matches!(self.tokens[self.at].text.as_str(), "util" | "utilization")
@@ -636,7 +704,9 @@ impl Reading<'_> {
             self.set(self.at + 2, "util", trimmed(share));
             return true;
         }
-        let value = self.token(last + 1).and_then(Token::number).filter(|n| n.fract() == 0.0);
+        let is_near = |token: &&Token| !matches!(token.gap, ',' | ';' | '\n');
+        let value = self.token(last + 1).filter(is_near).and_then(Token::number);
+        let value = value.filter(|n| n.fract() == 0.0);
         if split.is_some() && value.is_none() {
             self.take(self.at + 2);
             return true;
@@ -645,9 +715,13 @@ impl Reading<'_> {
             let value = match key {
                 "offload" if value >= 99.0 => "none".to_owned(),
                 "offload" => format!("ngl:{value}"),
+                "experts" => format!("experts:{value}"),
                 _ => trimmed(value),
             };
-            self.set(last + 2, key, value);
+            let key = if key == "experts" { "offload" } else { key };
+            let end = last + 2;
+            let is_tokens = key == "mtp" && self.means(end, Meaning::Tokens);
+            self.set(end + usize::from(is_tokens), key, value);
             return true;
         }
         let keys = [
@@ -667,6 +741,7 @@ impl Reading<'_> {
         {
             return false;
         }
+        let key = if key == "prompt" { self.prompt_key(self.at) } else { key };
         let fillers: &[&str] = &[
             "of",
             "is",
@@ -806,6 +881,10 @@ impl Reading<'_> {
             self.take(at + 1);
             return true;
         }
+        if let Some(mention) = self.again() {
+            self.model(mention);
+            return true;
+        }
         let model = NAMES.model_at(&self.tokens, at);
         // mistralai_Magistral-Small-2507: whose it is.
         let named = model.as_ref().map(|model| model.tokens.end).filter(|end| *end < at + 3);
@@ -883,6 +962,38 @@ impl Reading<'_> {
             return true;
         }
         false
+    }
+
+    /// Another model of the family that was named, by what tells it: llama 3.1 8b vs 70b, glm 4.6 or
+    /// air.
+    fn again(&self) -> Option<ModelMention> {
+        let at = self.at;
+        let (_, last, _) = self.models.last()?;
+        let token = &self.tokens[at];
+        let is_size = token.kind == Kind::Size;
+        let between = at.checked_sub(1).filter(|before| *before == last.tokens.end);
+        let is_joined = match between {
+            Some(or) => {
+                self.means(or, Meaning::Or)
+                    || is_size && matches!(self.tokens[or].raw.as_str(), "and" | "и")
+            }
+            None => at == last.tokens.end && is_size && matches!(token.gap, '/' | ','),
+        };
+        let is_other = token.number().is_some_and(|number| number >= 10.0)
+            || has_unit(&self.tokens, at)
+            || self.device(at, None).is_some();
+        if !is_joined || is_other || !is_size && NAMES.model_at(&self.tokens, at).is_some() {
+            return None;
+        }
+        (1..=last.tokens.len()).rev().find_map(|shared| {
+            let mut tokens = self.tokens[last.tokens.start..][..shared].to_vec();
+            tokens.extend(self.tokens[at..].iter().take(4).cloned());
+            (tokens[shared].is_glued, tokens[shared].gap) = (false, ' ');
+            let found = NAMES.model_at(&tokens, 0)?;
+            let end = (at + found.tokens.end).checked_sub(shared).filter(|end| *end > at)?;
+            let is_told = found.note.is_none() && found.options != last.options;
+            is_told.then_some(ModelMention { tokens: at..end, ..found })
+        })
     }
 
     /// Takes a model, or a draft model if it is called so.

@@ -278,6 +278,58 @@ pub fn join(parts: Vec<Token>) -> Vec<Token> {
     out
 }
 
+/// Tens by the beginnings of their names, by which cards are called: тридцать девяносто, thirty ninety.
+const TENS: &[(&str, u32)] = &[
+    ("десять", 10),
+    ("шестнадцат", 16),
+    ("двадцат", 20),
+    ("тридцат", 30),
+    ("сорок", 40),
+    ("пятьдесят", 50),
+    ("пятидесят", 50),
+    ("шестьдесят", 60),
+    ("шестидесят", 60),
+    ("семьдесят", 70),
+    ("семидесят", 70),
+    ("восемьдесят", 80),
+    ("восьмидесят", 80),
+    ("девяност", 90),
+    ("ten", 10),
+    ("sixteen", 16),
+    ("twenty", 20),
+    ("thirty", 30),
+    ("forty", 40),
+    ("fifty", 50),
+    ("sixty", 60),
+    ("seventy", 70),
+    ("eighty", 80),
+    ("ninety", 90),
+];
+
+/// Numbers of cards that are spelt out, as digits.
+pub fn spoken(tokens: Vec<Token>) -> Vec<Token> {
+    let tens = |token: &Token| {
+        let known = TENS.iter().find(|(start, _)| match start.is_ascii() {
+            true => token.raw == *start,
+            false => token.raw.starts_with(start),
+        });
+        known.filter(|_| token.kind == Kind::Word).map(|(_, tens)| *tens)
+    };
+    let mut out: Vec<Token> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        let last = out.last_mut().filter(|_| matches!(token.gap, ' ' | '-'));
+        match last.and_then(|last| Some((tens(last)?, last))).zip(tens(&token)) {
+            Some(((first, last), second @ 50..)) => {
+                last.text = format!("{first}{second}");
+                last.raw = format!("{} {}", last.raw, token.raw);
+                (last.kind, last.end) = (Kind::Number, token.end);
+            }
+            _ => out.push(token),
+        }
+    }
+    out
+}
+
 fn is_glued_number(token: Option<&Token>) -> bool {
     token.is_some_and(|token| token.is_glued && token.kind == Kind::Number)
 }

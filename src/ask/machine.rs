@@ -32,6 +32,45 @@ const COMPARES: &[&str] = &[
     "перейти",
 ];
 
+/// Words between two machines of which one is set against the other.
+const BETTER: &[&str] = &[
+    "beat",
+    "beats",
+    "outperform",
+    "outperforms",
+    "обгонит",
+    "обойдет",
+    "обойдёт",
+    "faster",
+    "slower",
+    "better",
+    "worse",
+    "быстрее",
+    "медленнее",
+    "лучше",
+    "хуже",
+    "мощнее",
+];
+
+/// Words between a Mac, its chip and its memory.
+const BESIDE: &[&str] = &[
+    "with",
+    "w",
+    "с",
+    "на",
+    "on",
+    "apple",
+    "of",
+    "base",
+    "базовый",
+    "базовом",
+    "базовая",
+    "model",
+    "модель",
+    "version",
+    "версия",
+];
+
 impl Reading<'_> {
     pub(super) fn device(&self, at: usize, memory: Option<f64>) -> Option<DeviceMention> {
         let token = self.token(at)?;
@@ -162,7 +201,9 @@ impl Reading<'_> {
             && at > 0
             && self.tokens[at - 1].kind == Kind::Word
             && !self.tokens[at - 1].is("x");
+        let is_percent = self.token(at + 1).is_some_and(|next| next.gap == '%');
         if is_glued
+            || is_percent
             || !(1.0..=128.0).contains(&count)
             || count.fract() != 0.0
             || token.text.contains('.')
@@ -190,7 +231,7 @@ impl Reading<'_> {
                 break;
             }
         }
-        if self.token(next).is_none_or(|token| matches!(token.gap, ',' | ';' | '+' | '[')) {
+        if self.token(next).is_none_or(|token| matches!(token.gap, ',' | ';' | '+' | '[' | ':')) {
             return false;
         }
         let count = count as u32;
@@ -226,14 +267,14 @@ impl Reading<'_> {
                 end += 1;
             }
             let is_said = self.at.checked_sub(1).is_some_and(|before| {
-                let told = self.transfers.as_ref().map(|(span, _)| span.end);
+                let told = self.transfers.last().map(|(span, _)| span.end);
                 self.means(before, Meaning::Ram) || told == Some(self.tokens[before].end)
             });
             if self.means(end, Meaning::Ram) || is_said {
                 let rate = self.transfers_at(end);
                 let end = match rate {
                     Some((transfers, behind)) => {
-                        self.transfers = Some((self.span(end..behind), transfers));
+                        self.transfers.push((self.span(end..behind), transfers));
                         behind
                     }
                     None => end + usize::from(!is_said),
@@ -248,6 +289,24 @@ impl Reading<'_> {
         let instance = self.instance_at(next);
         if let Some(mention) = self.device(next, None).filter(|_| instance.is_none()) {
             self.part(mention, count);
+            return true;
+        }
+        // Dual 7702: a server's processors by their number.
+        let is_number = self.token(next).is_some_and(|token| token.number().is_some());
+        let named =
+            ["epyc", "xeon"].iter().filter(|_| is_number && count == 2).find_map(|series| {
+                let series = Token {
+                    text: (*series).to_owned(),
+                    raw: (*series).to_owned(),
+                    kind: Kind::Word,
+                    ..self.tokens[next].clone()
+                };
+                let mut number = self.tokens[next].clone();
+                (number.gap, number.is_glued) = (' ', false);
+                NAMES.device_at(&[series, number], 0, None).filter(|found| found.tokens.end == 2)
+            });
+        if let Some(mention) = named.filter(|mention| mention.has_usual) {
+            self.part(DeviceMention { tokens: next..next + 1, ..mention }, count);
             return true;
         }
         match instance.or_else(|| self.mac_at(next, None)) {
@@ -353,7 +412,8 @@ impl Reading<'_> {
             let has_or = self.tokens.iter().any(|token| {
                 let is_or = token.kind == Kind::Word && means(&token.raw, Meaning::Or);
                 let compares = COMPARES.iter().any(|start| token.raw.starts_with(start));
-                (is_or || compares)
+                let is_better = BETTER.contains(&token.raw.as_str());
+                (is_or || is_better || compares)
                     && (between.contains(&token.start)
                         || compares && !self.text[between.clone()].contains('+'))
             });
@@ -362,7 +422,7 @@ impl Reading<'_> {
         // [Radeon RX 7900 XT/7900 XTX]: a chip, of which these are made; 3090/4090 are two.
         let between = self.parts.last().map(|part| part.text.end..self.tokens[self.at].start);
         let is_slash =
-            between.clone().and_then(|gap| self.text.get(gap)).is_some_and(|gap| gap == "/");
+            between.clone().and_then(|gap| self.text.get(gap)).is_some_and(|gap| gap.trim() == "/");
         let before = &self.text[..self.tokens[self.at].start];
         let is_inside = before.rfind('[') > before.rfind(']');
         let text = self.take(end);
@@ -386,7 +446,8 @@ impl Reading<'_> {
             && number.is_none()
             && device.kind != DeviceKind::Cpu
             && self.parts.last().is_some_and(|last| !last.is_cpu());
-        let is_alternative = is_alternative || is_slash || is_apart;
+        let is_both = is_slash && between.is_some_and(|between| between.len() == 1);
+        let is_alternative = is_alternative || is_both || is_apart;
         self.parts.push(Part { text, count, number, mention, is_alternative, added: None });
     }
 
@@ -458,12 +519,15 @@ impl Reading<'_> {
             {
                 memory = number;
                 end += usize::from(self.means(end + 1, Meaning::Gigabytes));
-            } else if !(matches!(
-                token.raw.as_str(),
-                "with" | "w" | "с" | "на" | "on" | "apple" | "of" | "base" | "базовый" | "базовом"
-            ) && self.token(end + 1).is_some_and(|next| {
-                next.number().is_some() || next.kind == Kind::Code && next.text.starts_with('m')
-            })) && !(memory.is_some()
+            } else if self.means(end + 1, Meaning::Cores) && token.number().is_some() {
+                // 40-core GPU: which bin of the chip it is.
+                let is_of = |meaning| self.means(end + 2, meaning);
+                end += 1 + usize::from(is_of(Meaning::Card) || is_of(Meaning::Cpu));
+            } else if !self.token(self.skip(end, BESIDE)).is_some_and(|next| {
+                self.skip(end, BESIDE) > end
+                    && (next.number().is_some()
+                        || next.kind == Kind::Code && next.text.starts_with('m'))
+            }) && !(memory.is_some()
                 && (self.means(end, Meaning::Ram) || self.means(end, Meaning::Memory)))
             {
                 break;
@@ -535,12 +599,22 @@ impl Reading<'_> {
 
     pub(super) fn name_machines(&mut self) -> bool {
         self.add_up();
+        self.name_bins();
         // MacBook Pro, chip M4 Max; 4x L4 g6.12xlarge.
         let mut parts = std::mem::take(&mut self.parts);
         self.macs.retain(|(_, options)| {
             let is_it = |part: &Part| options.contains(&part.mention.options[0].id);
             options.len() < 2 || !parts.iter().any(is_it)
         });
+        // DGX A100 (8x A100 80GB): what it is made of.
+        for at in (1..parts.len()).rev() {
+            let (before, part) = (&parts[at - 1], &parts[at]);
+            let is_inside = self.text[..part.text.start].trim_end().ends_with('(');
+            let is_same = before.mention.options[0].id == part.mention.options[0].id;
+            if is_inside && is_same && before.count == 1 {
+                parts.remove(at - 1);
+            }
+        }
         // Ryzen AI Max+ 395 w/ Radeon 8060S: one machine by both of its names.
         let mut last: Option<String> = None;
         parts.retain(|part| {
@@ -561,6 +635,44 @@ impl Reading<'_> {
             };
             parts.retain(|part| !is_its(part));
         }
+        // The memory of a processor that is named: 3970X, quad channel DDR4 3200.
+        if parts.iter().filter(|part| part.is_cpu()).count() > 1
+            && let Some(at) = parts.iter().position(|part| {
+                part.mention.options[0].id.starts_with("cpu-ddr") && !part.is_alternative
+            })
+        {
+            let part = parts.remove(at);
+            let mut numbers = part.mention.options[0]
+                .id
+                .split('-')
+                .filter_map(|word| word.trim_start_matches("ddr").parse::<u32>().ok());
+            if let (Some(generation), Some(rate)) = (numbers.next(), numbers.next()) {
+                self.transfers.push((part.text, [generation, rate]));
+            }
+        }
+        // Beside a card a processor that the catalogue has not, i7-12700H, says nothing, and neither do
+        // the graphics of one: Core Ultra 9 185H, RTX 4070.
+        let is_card = |part: &Part| part.mention.options[0].kind == DeviceKind::Discrete;
+        if parts.iter().any(is_card) && !parts.iter().any(|part| part.is_alternative) {
+            let is_idle = |part: &Part| {
+                let device = part.mention.options[0];
+                let is_other = part.mention.options.len() == 1 && !part.mention.has_usual;
+                let named = self.text[part.text.clone()].to_ascii_lowercase();
+                let is_processor = ["ryzen", "core"].iter().any(|word| named.contains(word));
+                let is_graphics = ["radeon-", "arc-", "iris-"].iter().any(|start| {
+                    device.kind == DeviceKind::Unified && device.id.starts_with(start)
+                });
+                part.is_cpu() && is_other || is_graphics && is_processor
+            };
+            let (idle, named): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(is_idle);
+            for part in idle {
+                match part.mention.memory_gb {
+                    Some(gb) => self.memory.push(PendingMemory { text: part.text, gb, count: 1 }),
+                    None => self.unused.push(part.text),
+                }
+            }
+            parts = named;
+        }
         // Two cards, a 3090 and a 3060.
         let gpus = parts.iter().filter(|part| !part.is_cpu()).count();
         let cards = self.cards.take().filter(|(_, cards)| gpus < 2 || *cards as usize != gpus);
@@ -576,6 +688,10 @@ impl Reading<'_> {
             parts.first().filter(|part| part.mention.options[0].kind == DeviceKind::Unified);
         let mut unified_gb = unified.and_then(|part| part.mention.memory_gb);
         let mut left = Vec::new();
+        let has_gb = |device: &Device, gb: f64| {
+            device.memory_gb.is_some_and(|memory| (memory - gb).abs() < 0.5)
+        };
+        let mut own_gb = None;
         let is_laptop = self.is_laptop();
         // 2x 3090, 48 GB: the memory of both; 6700 XT, 12 GB: its own.
         let all_gb = parts.iter().map(|part| {
@@ -590,11 +706,24 @@ impl Reading<'_> {
         for memory in pending {
             let at = self.tokens.iter().position(|token| token.start == memory.text.start);
             let joins = ["и", "and", "with", "с", "plus", "плюс", "w"];
-            let is_added = at.is_some_and(|at| {
-                let before = at.checked_sub(1).map_or("", |before| &self.tokens[before].raw);
-                self.tokens[at].gap == '+' || joins.contains(&before)
-            });
+            let before = at.and_then(|at| self.token(at.checked_sub(1)?));
+            let before = before.map_or("", |before| &before.raw);
+            // A 3070 for laptops, with 8 GB.
+            let is_with = matches!(before, "с" | "with" | "w") && !is_several;
+            let is_added = at.is_some_and(|at| self.tokens[at].gap == '+')
+                || joins.contains(&before) && !is_with;
             let is_own = is_several || unified.is_none() && !is_told && !is_added;
+            // My 3080 has only 10 GB: which of those that are called so.
+            let same = |device: &&Device| has_gb(device, memory.gb);
+            if let [part] = parts.as_slice()
+                && is_own
+                && !is_several
+                && part.mention.options.len() > 1
+                && part.mention.options.iter().any(same)
+            {
+                own_gb = Some(memory.gb);
+                continue;
+            }
             if is_own && all_gb.is_some_and(|gb| (gb - memory.gb).abs() < 0.5) {
                 continue;
             }
@@ -609,6 +738,11 @@ impl Reading<'_> {
         for (place, mut part) in parts.into_iter().enumerate() {
             if let Some(mention) = is_laptop.then(|| NAMES.laptop(&part.mention)).flatten() {
                 part.mention = mention;
+            }
+            let has_own = |device: &&Device| own_gb.is_some_and(|gb| has_gb(device, gb));
+            if part.mention.options.iter().any(has_own) {
+                part.mention.options.retain(has_own);
+                part.mention.has_usual |= part.mention.options.len() == 1;
             }
             let count = match &cards {
                 Some((_, cards)) if part.count == 1 => *cards,
@@ -708,7 +842,16 @@ impl Reading<'_> {
             };
             NAMES.devices(has).is_empty()
         };
+        // 24 GB or a 32 GB card: of cards both.
+        let is_either = |memory: &PendingMemory, card: &PendingMemory| {
+            let between = self.text.get(memory.text.end..card.text.start).unwrap_or_default();
+            means(between.trim(), Meaning::Or)
+        };
         for memory in left {
+            if let Some(at) = vram.iter().position(|card| is_either(&memory, card)) {
+                vram.insert(at, memory);
+                continue;
+            }
             let is_ram = is_named || self.is_cpu_only.is_some() || !vram.is_empty();
             // A desktop that takes 1 GB is no machine with that.
             if is_ram && memory.gb < 2.0 {
@@ -749,7 +892,7 @@ impl Reading<'_> {
             });
             is_named = true;
             // CPU only, DDR5-6000.
-            let told = self.transfers.as_ref().map(|(_, [generation, transfers])| {
+            let told = self.transfers.last().map(|(_, [generation, transfers])| {
                 format!("cpu-ddr{generation}-{transfers}-dual")
             });
             match told.filter(|told| options.contains(told)) {
@@ -763,6 +906,38 @@ impl Reading<'_> {
         is_named
     }
 
+    /// Of Apple's chips those with the cores that are told: M3 Ultra, 60-core GPU.
+    fn name_bins(&mut self) {
+        let of_gpu =
+            |at: &usize| self.means(at + 1, Meaning::Cores) && !self.means(at + 2, Meaning::Cpu);
+        let cores = (0..self.tokens.len()).filter(of_gpu);
+        let cores: Vec<f64> = cores.filter_map(|at| self.tokens[at].number()).collect();
+        for number in cores {
+            let with_cores = |id: &str| {
+                let chip = id.split(['@', '*']).next().unwrap_or(id);
+                let end = format!("-{number}c");
+                let bin = format!("{}{end}", chip.trim_end_matches(&end));
+                let is_sold = chip.starts_with("apple-");
+                let device = Catalog::bundled().device(&bin).filter(|_| is_sold)?;
+                Some((device, format!("{bin}{}", &id[chip.len()..])))
+            };
+            for part in &mut self.parts {
+                let bins = part.mention.options.iter().filter_map(|device| with_cores(&device.id));
+                let bins: Vec<&Device> = bins.map(|(device, _)| device).collect();
+                if let [bin, ..] = bins.as_slice() {
+                    (part.mention.options, part.mention.has_usual) = (vec![*bin], true);
+                }
+            }
+            for (_, options) in &mut self.macs {
+                let bins = options.iter().filter_map(|id| with_cores(id));
+                let bins: Vec<String> = bins.map(|(_, written)| written).collect();
+                if !bins.is_empty() {
+                    *options = bins;
+                }
+            }
+        }
+    }
+
     /// It is said that the machine is a laptop, beside the name of its device.
     fn is_laptop(&self) -> bool {
         let says = |words: &[&str]| {
@@ -774,12 +949,10 @@ impl Reading<'_> {
 
     /// The speed of the RAM, where its platform is not named otherwise.
     pub(super) fn name_ram_speed(&mut self, is_machine_named: bool) {
-        let Some((span, [_, transfers])) = self.transfers.take() else { return };
         let machines = self.understood.iter().filter(|(_, key, _)| *key == "hw");
         let devices = machines.flat_map(|(.., hw)| hw.split([',', ';']));
-        let id = |written: &str| written.split(['@', '*']).next().map(str::to_owned);
         let own: Vec<Option<&Device>> = devices
-            .map(|written| Catalog::bundled().device(&id(written)?))
+            .map(|written| Catalog::bundled().device(written.split(['@', '*']).next()?))
             .filter(|device| device.is_none_or(|device| device.kind != DeviceKind::Discrete))
             .collect();
         // A processor has its channels, whatever memory is put in them; of several it is open whose it is.
@@ -789,21 +962,25 @@ impl Reading<'_> {
                     processor.memory_type.split_once("-channel").unwrap_or_default();
                 channels.parse().ok()
             }
-            [] => Some(2),
-            _ if !is_machine_named => Some(2),
-            _ => None,
+            all => (all.is_empty() || !is_machine_named).then_some(2),
         };
-        if let Some(channels) = self.channels().filter(|_| channels.is_some()).or(channels) {
-            self.understood.push((span, "ram_speed", format!("{channels}*{transfers}")));
+        let channels = self.channels().filter(|_| channels.is_some()).or(channels);
+        for (span, [_, transfers]) in std::mem::take(&mut self.transfers) {
+            let speed = channels.map(|channels| format!("{channels}*{transfers}"));
+            self.understood.extend(speed.map(|speed| (span, "ram_speed", speed)));
         }
+    }
+
+    /// A word for channels of the RAM.
+    pub(super) fn is_channel(&self, at: usize) -> bool {
+        self.token(at).is_some_and(|token| {
+            ["channel", "канал"].iter().any(|word| token.raw.starts_with(word))
+        })
     }
 
     /// Channels of the RAM: quad channel, 8-channel, двухканал.
     fn channels(&self) -> Option<u32> {
-        let named = self
-            .tokens
-            .iter()
-            .position(|token| ["channel", "канал"].iter().any(|word| token.raw.starts_with(word)));
+        let named = (0..self.tokens.len()).find(|at| self.is_channel(*at));
         let before = &self.tokens[named?.checked_sub(1)?];
         let word = COUNTS.iter().find(|(word, _)| *word == before.raw).map(|(_, n)| *n);
         before.number().or(word).map(|n| n as u32).filter(|n| (1..=24).contains(n))

@@ -91,7 +91,7 @@ impl Names {
                 }
             }
         }
-        for word in ["pro", "orin", "thor", "xavier", "ai"] {
+        for word in ["pro", "orin", "thor", "xavier", "ai", "gold", "platinum"] {
             first_words.or_insert(word, ());
         }
         let never = Catalog::never_released().iter().enumerate();

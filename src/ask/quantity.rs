@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::devices::DeviceMention;
+use super::filters::is_picture;
 use super::grammar::{COUNTS, PendingMemory, Reading};
 use super::lexer::{Kind, Token};
 use super::names::{NAMES, OPTIONS};
@@ -57,11 +58,9 @@ impl Reading<'_> {
     pub(super) fn amount(&self, at: usize) -> Option<(f64, bool, usize)> {
         let token = self.token(at)?;
         if token.kind == Kind::Size && token.text.ends_with('m') {
-            return Some((
-                float::parse(token.text.trim_end_matches('m'))? * 1_048_576.0,
-                true,
-                at + 1,
-            ));
+            // The 780M is a device.
+            let millions = float::parse(token.text.trim_end_matches('m'))?;
+            return (millions <= 16.0).then_some((millions * 1_048_576.0, true, at + 1));
         }
         let number = token.number()?;
         if self.means(at + 1, Meaning::Thousand) && self.is_unit(at + 1) && number <= MOST_THOUSANDS
@@ -104,7 +103,12 @@ impl Reading<'_> {
 
     /// Takes a rate up to `end` as the least that is wanted; not one that somebody says he has.
     fn take_rate(&mut self, end: usize, value: f64) {
-        if self.is_had(self.at) {
+        let is_now = |at: Option<usize>| {
+            at.and_then(|at| self.token(at)).is_some_and(|token| {
+                matches!(token.raw.as_str(), "now" | "currently" | "atm" | "сейчас" | "щас")
+            })
+        };
+        if self.is_had(self.at) || is_now(Some(end)) || is_now(self.at.checked_sub(1)) {
             let span = self.take(end);
             self.unused.push(span);
             return;
@@ -158,6 +162,10 @@ impl Reading<'_> {
                 .map(|(_, n)| (*n, false, self.at + 1))
         });
         let Some((value, is_scaled, next)) = self.amount(self.at).or(word) else { return false };
+        // Of a whole, and no count.
+        if self.token(next).is_some_and(|unit| unit.gap == '%') {
+            return false;
+        }
         let whole = (value.round() as u64).to_string();
         // 15-20 t/s: at least the first.
         let range = self.token(next).filter(|last| matches!(last.gap, '-' | '–'));
@@ -174,8 +182,10 @@ impl Reading<'_> {
             self.take_rate(end, value);
             return true;
         }
+        // 5090, prefix caching.
+        let is_card = !is_scaled && value >= 256.0 && self.device(self.at, None).is_some();
         let both =
-            if is_scaled || value >= 1.0 { self.prompt_and_answer(value, next) } else { None };
+            if value >= 1.0 && !is_card { self.prompt_and_answer(value, next) } else { None };
         if let Some(end) = both {
             self.at = end;
             return true;
@@ -272,14 +282,16 @@ impl Reading<'_> {
         if self.means(next, Meaning::Millisecond) {
             // Time to first token 500 ms.
             let before = self.at.saturating_sub(6)..self.at;
-            let first = before.rev().find(|at| {
-                let raw = &self.tokens[*at].raw;
-                raw == "ttft" || raw == "first" || raw.starts_with("перв")
+            let is_next = |raw: &str| matches!(raw, "tpot" | "itl" | "tbt" | "inter" | "next");
+            let told = before.rev().find(|at| {
+                let raw = self.tokens[*at].raw.as_str();
+                raw == "ttft" || raw == "first" || raw.starts_with("перв") || is_next(raw)
             });
-            if let Some(first) = first {
-                self.is_read[first] = true;
+            if let Some(told) = told {
+                self.is_read[told] = true;
             }
-            let key = if first.is_some() { "ttft" } else { "tpot" };
+            let is_first = told.is_some_and(|told| !is_next(&self.tokens[told].raw));
+            let key = if is_first { "ttft" } else { "tpot" };
             self.set(next + 1, key, format!("{}ms", trimmed(value)));
             return true;
         }
@@ -290,7 +302,12 @@ impl Reading<'_> {
             self.set(next + 1, "ttft", format!("{}s", trimmed(value)));
             return true;
         }
-        if self.means(next, Meaning::Card) && (1.0..=128.0).contains(&value) && !is_scaled {
+        if self.token(next).is_some_and(|unit| unit.is("seqs")) && !is_apart {
+            self.set(next + 1, "seqs", whole);
+            return true;
+        }
+        let is_cards = self.means(next, Meaning::Card) && !is_apart;
+        if is_cards && (1.0..=128.0).contains(&value) && !is_scaled {
             let span = self.take(next + 1);
             self.cards = Some((span, value as u32));
             return true;
@@ -303,6 +320,129 @@ impl Reading<'_> {
             return true;
         }
         false
+    }
+
+    /// A number that has the unit of the one it is compared with: 10 or 50 users, 16 vs 32k.
+    pub(super) fn either(&mut self) -> bool {
+        let at = self.at;
+        if self.tokens[at].kind != Kind::Number {
+            return false;
+        }
+        // 128 instead of 64 GB is 128.
+        let instead = self.skip(at + 1, &["вместо", "instead", "rather", "а", "не"]);
+        let is_instead = instead > at + 1;
+        let is_or = is_instead || self.means(at + 1, Meaning::Or);
+        let next = match is_instead {
+            true => self.skip(instead, &["of", "than"]),
+            false => at + 1 + usize::from(is_or),
+        };
+        let is_slash = self.token(next).is_some_and(|token| token.gap == '/')
+            && !self.means(next + 1, Meaning::Gigabytes);
+        let number = |at: usize| self.token(at).and_then(Token::number).filter(|n| *n > 0.0);
+        let (Some(first), Some(second)) = (number(at), number(next)) else { return false };
+        let is_bare = !self.tokens[at].is_glued && self.device(at, None).is_none();
+        if !(is_or || is_slash) || !is_bare || !has_unit(&self.tokens, next) {
+            return false;
+        }
+        let (known, memories) = (self.understood.len(), self.memory.len());
+        self.at = next;
+        if !self.quantity() {
+            self.at = at;
+            return false;
+        }
+        let (span, share) = (self.span(at..at + 1), first / second);
+        if let [.., last] = &self.memory[memories..] {
+            let gb = last.gb * share;
+            self.memory.truncate(if is_instead { memories } else { self.memory.len() });
+            self.memory.insert(memories, PendingMemory { text: span, gb, count: 1 });
+        } else if let [(_, key, value)] = &self.understood[known..] {
+            let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+            let Some(number) = float::parse(&value[..digits]) else { return true };
+            let other = (*key, format!("{}{}", trimmed(number * share), &value[digits..]));
+            self.understood.truncate(if is_instead { known } else { self.understood.len() });
+            self.understood.insert(known, (span, other.0, other.1));
+        } else {
+            return true;
+        }
+        self.is_read[at..next].fill(true);
+        true
+    }
+
+    /// How much of the time the machine is busy: 24/7, 8 hours a day.
+    pub(super) fn busy(&mut self) -> bool {
+        let at = self.at;
+        let number = |at: usize| self.token(at).and_then(Token::number);
+        let is_always = number(at) == Some(24.0)
+            && number(at + 1) == Some(7.0)
+            && self.tokens[at + 1].gap == '/'
+            || self.tokens[at].raw.starts_with("круглосуточн");
+        if is_always {
+            let end = at + 1 + usize::from(number(at).is_some());
+            self.set(end, "duty", "1".to_owned());
+            return true;
+        }
+        let is = |at: usize, starts: &[&str]| {
+            self.token(at).is_some_and(|token| starts.iter().any(|s| token.raw.starts_with(s)))
+        };
+        if self.tokens[at].kind != Kind::Number {
+            return false;
+        }
+        // Over 3 years, за 5 лет.
+        let before = at.checked_sub(1).map_or("", |before| self.tokens[before].raw.as_str());
+        let years = number(at).filter(|n| (1.0..=50.0).contains(n));
+        let is_span = matches!(before, "over" | "за" | "на" | "in");
+        if let Some(years) = years.filter(|_| is_span && is(at + 1, &["year", "год", "лет"]))
+        {
+            self.set(at + 2, "years", trimmed(years));
+            return true;
+        }
+        let per = at + 2 + usize::from(self.means(at + 2, Meaning::Per));
+        let hours = number(at).filter(|n| (1.0..=24.0).contains(n));
+        let is_told = is(at + 1, &["hour", "час"]) && is(per, &["day", "daily", "день", "сутки"]);
+        let Some(hours) = hours.filter(|_| is_told) else { return false };
+        self.set(per + 1, "duty", trimmed((hours / 24.0 * 100.0).round() / 100.0));
+        true
+    }
+
+    /// LoRA adapters and their rank: lora rank 32, 10 LoRAs r=16, 4 лоры ранга 64.
+    pub(super) fn lora(&mut self) -> bool {
+        const LORAS: &[&str] = &["lora", "loras", "лора", "лору", "лоры", "лорой", "лор"];
+        let is = |at: usize, words: &[&str]| {
+            self.token(at).is_some_and(|token| words.contains(&token.raw.as_str()))
+        };
+        let number = |at: usize| {
+            let number = self.token(at).and_then(Token::number);
+            number.filter(|n| n.fract() == 0.0 && (1.0..=1024.0).contains(n))
+        };
+        let rank_at = |at: usize| {
+            let word =
+                self.skip(at, &["adapter", "adapters", "адаптер", "адаптера", "of", "with", "с"]);
+            let of = self.skip(word + 1, &["of", "is", "up", "to"]);
+            is(word, &["rank", "ranks", "r", "ранг", "ранга", "рангом"])
+                .then_some(of)
+                .filter(|at| number(*at).is_some())
+        };
+        let count = number(self.at).filter(|_| is(self.at + 1, LORAS));
+        let name = self.at + usize::from(count.is_some());
+        let (rank, end) = match rank_at(self.at).filter(|at| is(at + 1, LORAS)) {
+            Some(rank) => (number(rank), rank + 2),
+            None if is(name, LORAS) => match rank_at(name + 1) {
+                Some(rank) => (number(rank), rank + 1),
+                None => (None, name + 1),
+            },
+            None => return false,
+        };
+        if rank.is_none() && count.is_none() {
+            return false;
+        }
+        let span = self.span(self.at..end);
+        let many = count.filter(|n| *n > 1.0).map_or(String::new(), |n| format!("*{n}"));
+        let written = |rank: f64| format!("{rank}{many}");
+        self.set(end, "lora", written(rank.unwrap_or(16.0)));
+        if rank.is_none() {
+            self.choose(span, "lora", [16.0, 32.0, 64.0].map(written).to_vec(), None);
+        }
+        true
     }
 
     fn is_time(&self, at: usize) -> bool {
@@ -350,11 +490,27 @@ impl Reading<'_> {
         true
     }
 
+    /// RAM by its size alone behind a device: 4090 + 128.
+    pub(super) fn bare_ram(&mut self) -> bool {
+        const SIZES: &[f64] =
+            &[16.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 384.0, 512.0, 768.0, 1024.0];
+        let at = self.at;
+        let size = self.token(at).filter(|token| token.gap == '+').and_then(Token::number);
+        let Some(size) = size.filter(|size| SIZES.contains(size)) else { return false };
+        let before = at.checked_sub(1).map(|before| self.tokens[before].end);
+        let is_behind = self.parts.last().is_some_and(|part| Some(part.text.end) == before);
+        let is_other = has_unit(&self.tokens, at) || self.device(at + 1, None).is_some();
+        if !is_behind || is_other || self.amount(at).is_some_and(|(_, is_scaled, _)| is_scaled) {
+            return false;
+        }
+        self.memory(size, at + 1)
+    }
+
     /// The speed of the RAM: DDR5-6000, DDR4 3200 MHz.
     pub(super) fn ram_transfers(&mut self) -> bool {
         let Some((transfers, end)) = self.transfers_at(self.at) else { return false };
         let span = self.take(end);
-        self.transfers = Some((span, transfers));
+        self.transfers.push((span, transfers));
         true
     }
 
@@ -363,14 +519,16 @@ impl Reading<'_> {
         let at = self.at;
         let number = self.token(at).filter(|token| !token.is_glued).and_then(Token::number);
         let number = number.filter(|n| n.fract() == 0.0 && (1.0..=1024.0).contains(n));
-        let is_of_images = self.token(at + 1).is_some_and(|next| {
-            ["image", "picture", "photo", "screenshot", "картин", "изображени", "фото", "скриншот"]
-                .iter()
-                .any(|word| next.raw.starts_with(word))
-        });
+        let is_of_images = self.token(at + 1).is_some_and(|next| is_picture(&next.raw));
         let Some(number) = number.filter(|_| is_of_images && !self.models.is_empty()) else {
             return false;
         };
+        // 20 images a minute are not there at once.
+        if self.means(at + 2, Meaning::Per) && self.is_time(at + 3) {
+            let span = self.take(at + 4);
+            self.unused.push(span);
+            return true;
+        }
         self.set(at + 2, "images", trimmed(number));
         true
     }
@@ -382,16 +540,18 @@ impl Reading<'_> {
             return None;
         }
         let generation = self.token(at + 1).filter(|next| next.is_glued).and_then(Token::number)?;
-        let rate = self.token(at + 2)?;
+        // DDR5 (4 sticks @ 4800), DDR4 RAM at 3200.
+        let is = |at: usize, words: &[&str]| {
+            self.token(at).is_some_and(|token| words.iter().any(|w| token.raw.starts_with(w)))
+        };
+        let sticks = 2 * usize::from(is(at + 3, &["stick", "dimm", "планк", "плашк", "модул"]));
+        let beside = self.skip(at + 2 + sticks, &["ram", "memory", "at", "озу", "памяти", "на"]);
+        let rate = self.token(beside)?;
         let number = rate.number().filter(|n| n.fract() == 0.0 && (1333.0..12_000.0).contains(n));
         let number = number.filter(|_| matches!(rate.gap, ' ' | '-' | '@'))?;
-        let unit =
-            self.token(at + 3).is_some_and(|unit| matches!(unit.raw.as_str(), "mhz" | "мгц"));
-        let is_rate = self.token(at + 3).is_some_and(|unit| unit.is("mt"));
-        Some((
-            [generation as u32, number as u32],
-            at + 3 + usize::from(unit) + 2 * usize::from(is_rate),
-        ))
+        let unit = |words: &[&str]| is(beside + 1, words);
+        let units = usize::from(unit(&["mhz", "мгц"])) + 2 * usize::from(unit(&["mt"]));
+        Some(([generation as u32, number as u32], beside + 1 + units))
     }
 
     /// 1024 + 512 tokens, 2k in 500 out: the end of what was read.
@@ -399,9 +559,11 @@ impl Reading<'_> {
         let side = |reading: &Self, at: usize| -> Option<(&'static str, usize)> {
             let at = if reading.means(at, Meaning::Tokens) { at + 1 } else { at };
             let at = reading.skip(at, &["of", "for", "the", "for", "на"]);
+            // 10k system prompt.
+            let at = reading.skip(at, &["system", "shared", "common", "системный", "общий"]);
             let is_prompt = reading.means(at, Meaning::Prompt) && reading.token(at)?.raw != "в";
             if is_prompt {
-                return Some(("prompt", at + 1));
+                return Some((reading.prompt_key(at), at + 1));
             }
             reading.means(at, Meaning::Output).then_some(("output", at + 1))
         };
@@ -443,7 +605,8 @@ impl Reading<'_> {
         let is_sticks = is_number(at)
             && self.tokens[at].gap == '('
             && self.token(at + 1).is_some_and(|token| token.is("x"))
-            && is_number(at + 2);
+            && is_number(at + 2)
+            && self.device(at + 2, None).is_none();
         let end = at + 3 + usize::from(self.means(at + 3, Meaning::Gigabytes));
         if is_sticks { end } else { at }
     }
@@ -524,7 +687,7 @@ impl Reading<'_> {
                 stop += 1;
                 // DDR5-6000
                 if let Some((transfers, end)) = self.transfers_at(stop - 1) {
-                    self.transfers = Some((self.span(stop - 1..end), transfers));
+                    self.transfers.push((self.span(stop - 1..end), transfers));
                     stop = end;
                     continue;
                 }

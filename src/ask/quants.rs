@@ -35,11 +35,6 @@ const SHORTHANDS: &[(&str, &str)] = &[
     ("udq4", "UD-Q4_K_XL"),
     ("udq5", "UD-Q5_K_XL"),
     ("udq6", "UD-Q6_K_XL"),
-    ("dynamicq2", "UD-Q2_K_XL"),
-    ("dynamicq3", "UD-Q3_K_XL"),
-    ("dynamicq4", "UD-Q4_K_XL"),
-    ("dynamicq5", "UD-Q5_K_XL"),
-    ("dynamicq6", "UD-Q6_K_XL"),
     ("fp16", "F16"),
     ("float16", "F16"),
     ("bfloat16", "BF16"),
@@ -60,6 +55,7 @@ const SHORTHANDS: &[(&str, &str)] = &[
     ("bnb4bit", "NF4"),
     ("bnbnf4", "NF4"),
     ("bnb8bit", "BNB-INT8"),
+    ("bnb", "NF4"),
     ("bitsandbytes", "NF4"),
 ];
 
@@ -117,7 +113,7 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
         // Behind a space only what completes a mix: q4 k m.
         let is_apart = n > 0 && !part.is_glued && part.gap == ' ';
         let completes = matches!(key.as_str(), "awq" | "gptq") && part.text == "int"
-            || matches!(key.as_str(), "ud" | "dynamic") && matches!(part.text.as_str(), "q" | "iq")
+            || key == "ud" && matches!(part.text.as_str(), "q" | "iq")
             || matches!(
                 part.text.as_str(),
                 "k" | "m" | "s" | "l" | "xs" | "xxs" | "nl" | "xl" | "bpw" | "bit"
@@ -132,7 +128,9 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
         if is_apart && !completes {
             break;
         }
-        key.extend(part.text.chars().filter(char::is_ascii_alphanumeric));
+        // Unsloth's dynamic quants are called UD.
+        let text = if n == 0 && part.text == "dynamic" { "ud" } else { &part.text };
+        key.extend(text.chars().filter(char::is_ascii_alphanumeric));
         if let Some(name) = QUANTS.get(&key) {
             let next = parts.get(at + n + 1);
             // A word that goes on is another word.
@@ -144,6 +142,6 @@ fn quant_at(parts: &[Token], at: usize) -> Option<(String, usize)> {
     }
     found.filter(|(_, length)| {
         let is_word = *length == 1 && first.kind == Kind::Word;
-        !is_word || matches!(first.text.as_str(), "awq" | "gptq" | "bitsandbytes")
+        !is_word || matches!(first.text.as_str(), "awq" | "gptq" | "bnb" | "bitsandbytes")
     })
 }

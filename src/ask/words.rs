@@ -104,12 +104,12 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (Tokens, "token tokens tok toks токен* ток т t tk"),
     (Thousand, "k к тыс тысяч* thousand"),
-    (Million, "m м mln million млн миллион*"),
+    (Million, "m м mln million млн миллион* лям лямов ляма"),
     (
         Users,
-        "team user users people person persons client clients customers concurrent concurrently \
+        "team user users чел people person persons client clients customers concurrent concurrently \
         concurrency parallel simultaneous simultaneously employees developers devs dev engineers \
-        students colleagues operators agents seats sessions streams slots requests пользовател* юзер* человек* людей \
+        students colleagues coworkers coworker staff operators agents seats sessions streams slots requests пользовател* юзер* человек* людей рабочих мест \
         клиент* сотрудник* разработчик* программист* студент* одновременн* параллельн* запросов \
         запроса сессий сессии потоков потока оператор* менеджер* аналитик* юрист* врачей коллег*",
     ),
@@ -145,23 +145,23 @@ const MEANINGS: &[(Meaning, &str)] = &[
         Speed,
         "speed fast faster quick quickly slow скорост* быстр* throughput latency performance производительност* tps шустр*",
     ),
-    (Prompt, "prompt prompts input in промпт* вход* входн* пп промт*"),
+    (Prompt, "prompt prompts isl prefix префикс* input in промпт* вход* входн* пп промт*"),
     (
         Output,
-        "output out answer answers generation generated response responses reply ответ* выход* \
+        "output osl out answer answers generation generated response responses reply ответ* выход* \
         генераци* completion",
     ),
     (Layers, "layers layer слоев слоёв слоя слои"),
-    (Experts, "experts expert moe эксперт*"),
+    (Experts, "experts expert moe мое эксперт*"),
     (Offload, "offload offloading offloaded оффлоад* выгруз* spill выгрузк*"),
     (Draft, "draft drafter speculative драфт* спекулятивн*"),
     (Without, "no without без not non only wo"),
     (
         Which,
-        "what which whats best чем чём какой какая какое какие каком какую каких каким что чего лучш* самая самую самый самые cheapest smallest newest latest fastest quickest smartest biggest largest \
+        "what which whats best highest чем чём какой какая какое какие каком какую каких каким что чего лучш* самая самую самый самые cheapest smallest newest latest fastest quickest smartest biggest largest \
         подскажите посоветуйте посоветуй recommend suggest",
     ),
-    (HowMuch, "how many much max maximum longest сколько максимальн* макс насколько"),
+    (HowMuch, "how many much max maximum longest сколько скольки* максимальн* макс насколько"),
     (
         Need,
         "need needed needs take require required requires buy get нужен нужн* надо требует* купить брать взять потребу* \
@@ -169,9 +169,9 @@ const MEANINGS: &[(Meaning, &str)] = &[
     ),
     (
         Fit,
-        "fit fits fitting run runs running handle host serve serving enough work works usable влез* влаз* помест* \
-        помещ* потян* тян* хват* запуст* запуск* пойд* пойти заработ* работ* крут* развернуть \
-        поднять вмест* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
+        "fit fits fitting deploy deploying support supports run runs running handle host serve serving enough work works usable влез* влаз* помест* \
+        помещ* потян* тян* хват* запуст* запуск* пойд* пойти заработ* работ* крут* развернуть подойд* осил* справ* сдюж* \
+        поднять вместит* вместиш* вмещ* вывез* вытян* завед* завест* гонять load loaded possible realistic поставить",
     ),
     (Or, "or ili than vs versus или против либо compare comparing compared сравн* between"),
     (
@@ -201,9 +201,10 @@ const MEANINGS: &[(Meaning, &str)] = &[
         via into onto as has have had having got get give tell know think wondering whether question help \
         good decent ok okay fine comfortably well enough actually really currently maybe possibly going go gonna trying \
         try plan planning looking look local locally home homelab inside full fully entire entirely \
-        size length len long total tokens new old used second time same at once real life version variant \
+        size length len long total tokens chunked new old used second time same at once real life version variant \
         single gen llm open source weights instance instances box system os linux windows ubuntu macos \
-        inference chat chatting coding rag agent agents agentic work office team company small startup \
+        inference chat chatting coding rag below rent rental renting hour hours monthly month аренд* арендова* час часов \
+        электричеств* electricity cost costs ttft tpot itl system shared common системн* agent agents agentic work office team company small startup \
         python python3 m run rm ipc serve server start entry api import usr bin sudo bash env export \
         true false exec localhost port minutes make max need how what which where who why \
         и в во на с со у к ко по за до от из о об для при под над без не ни да нет же ли бы то это эта этот \
@@ -220,7 +221,7 @@ const MEANINGS: &[(Meaning, &str)] = &[
         вопрос интересно вижу нету чистом идёт идет иметь дай дайте покажи show calculate calc estimate \
         param* парам* silicon newer новее socket sockets выдаст выдаёт даст покажет it'll enough smoothly properly decently company's comfortably reasonable reasonably mean \
         getting получаю уровня класса level worth add adding better let let's doable expect possibly имею* имеющ* добавить \
-        добавлю мощнее лучше жрет жрёт ради чё че скока ии норм",
+        добавлю мощнее лучше жрет жрёт ради чё че скока ии норм самое",
     ),
 ];
 
@@ -307,6 +308,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("exllama", "ekslam eksllam"),
     ("hermes", "germes"),
     ("nx", "nh"),
+    ("h", "eych eich"),
     ("tensor", "tenzor"),
     ("ollama", "ollam olama olam ollamma"),
     ("sglang", "sglang"),
