@@ -90,6 +90,9 @@ const MENDED: &[&str] = &[
     // Layers of the same kinds leave other gaps in another order.
     "model=ai21-jamba2-mini&hw=rtx-2080-ti*6&quant=UD-IQ4_NL_XL&engine=llama.cpp",
     "model=e5-mistral-7b-instruct&hw=rtx-3070-laptop*32&quant=UD-Q4_K_L&engine=lmstudio",
+    // The search did not know how far real models lie from a hypothetical shape.
+    "model=size:30B-A3B&hw=gtx-1060-3gb,rtx-4090-48gb-mod*6&quant=IQ4_NL&engine=llama.cpp&ctx=32768&fa=off&unified=on",
+    "model=size:72B&hw=instinct-mi25,rtx-6000-ada*7,apple-m2-max*2&quant=Q3_K_L&engine=llama.cpp&ctx=1048576",
 ];
 
 #[test]

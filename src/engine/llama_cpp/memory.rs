@@ -14,7 +14,8 @@ use super::settings::Settings;
 use super::tensor_split::Division;
 use super::weights::{self, RunningSums, WeightsByLayer};
 use crate::bill::{Line, device_bill, host_bill};
-use crate::catalog::{Device, DeviceKind};
+use crate::catalog::{Device, DeviceKind, Spread};
+use crate::engine::widened::widen;
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::quant::GgmlType;
 use crate::report::{
@@ -185,8 +186,8 @@ impl<'a> GgufOnMachine<'a> {
         let on_host = (on_host.layers, on_host.experts);
         let weights = model.weights.on_device(*device, layers, on_host);
         let used = Interval::independent([
-            self.file.size.of(weights),
-            Interval::exact(model.states.of(layers, 0)),
+            self.stored(weights),
+            self.cached(model.states.of(layers, 0)),
             beside.computing,
             self.overheads[*device].bytes,
             beside.addons,
@@ -194,6 +195,21 @@ impl<'a> GgufOnMachine<'a> {
         ]);
         let part = &self.hardware.parts[*device];
         part.load(used, part.usable)
+    }
+
+    /// `bytes` of weights, as far as the file and the shape of the model are known.
+    fn stored(&self, bytes: Bytes) -> Interval<Bytes> {
+        self.spread().of_weights(self.file.size.of(bytes))
+    }
+
+    /// `bytes` of KV cache and recurrent state, as far as the shape of the model is known.
+    fn cached(&self, bytes: Bytes) -> Interval<Bytes> {
+        self.spread().of_cache(Interval::exact(bytes))
+    }
+
+    /// How far real models lie from the shape, if that is hypothetical.
+    fn spread(&self) -> Spread {
+        self.file.model.own().and_then(|own| own.spread).unwrap_or_default()
     }
 
     fn loads_with(
@@ -217,8 +233,8 @@ impl<'a> GgufOnMachine<'a> {
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
                 let used = Interval::independent([
-                    self.file.size.of(placed.model.devices[i]),
-                    Interval::exact(kept(Some(i))),
+                    self.stored(placed.model.devices[i]),
+                    self.cached(kept(Some(i))),
                     compute(i),
                     self.overhead(placed, i),
                 ]);
@@ -227,8 +243,8 @@ impl<'a> GgufOnMachine<'a> {
             })
             .collect();
         let host = Interval::independent([
-            self.file.size.of(placed.model.host),
-            Interval::exact(kept(None)),
+            self.stored(placed.model.host),
+            self.cached(kept(None)),
             spread.on_host(buffers.map_or(Bytes::ZERO, |split| split.host)),
             self.hardware.host.system,
         ]);
@@ -433,7 +449,10 @@ impl<'a> GgufOnMachine<'a> {
             lines::recurrent_state(&states, settings.n_parallel),
             lines::compute(compute, settings, copies),
         ];
-        items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
+        let items = items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO);
+        let mut items: Vec<BillItem> = items.collect();
+        widen(&mut items, &self.spread());
+        items
     }
 }
 
