@@ -46,7 +46,7 @@ pub struct Share {
 pub type Room = fn(&Load) -> i64;
 
 /// Divisions that are looked at with a graph of their own before the search gives up.
-const GRAPHS: usize = 6;
+const GRAPHS: usize = 16;
 
 /// How often the room that every device is left with is halved: to 1 in 4,096 of a device's memory.
 const HALVINGS: usize = 12;
