@@ -259,18 +259,19 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         good: impl Fn(&Loads) -> bool,
     ) -> Option<Placement> {
         let place = |counts| Placement { device_layers: counts, ..first.clone() };
-        let by = |ram: Option<SharedRam>, by| {
-            let left = ram.map(|ram| ram.left(by));
-            Rooms { left, ..Rooms::new(self, on_host, room, by) }
-        };
+        let with = |left, by| Rooms { left, ..Rooms::new(self, on_host, room, by) };
+        let by = |ram: Option<SharedRam>, by| with(ram.map(|ram| ram.left(by)), by);
         let stored = by(ram, By::Stored);
         if self.estimator.is_cheap() {
             let is_first = stored.has_room(&first);
             return if is_first { Some(first) } else { stored.level().map(place) };
         }
         stored.fill(0).ok()?;
-        let level = |ram| {
-            let likely = by(ram, By::Likeness).level();
+        let level = |ram: Option<SharedRam>| {
+            // What the host takes is told by one division, what each device does is not: where the
+            // RAM is too small, others are looked for that leave as much of it as that.
+            let in_likely_ram = || with(Some(ram?.left(By::Likeness)), By::Proof).level();
+            let likely = by(ram, By::Likeness).level().or_else(in_likely_ram);
             likely.or_else(|| by(ram, By::Proof).level()).map(place)
         };
         let mut placement = match by(ram, By::Proof).has_room(&first) {
