@@ -7,8 +7,10 @@
 //! the kinds of layers on a device, wherever the cuts are, so a graph or two tell it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
 
+use super::key_hash::KeyHash;
 use super::placement::Placement;
 use super::placement_solver::LoadEstimator;
 use crate::hardware::{Load, Loads};
@@ -335,15 +337,18 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
     }
 }
 
+/// Where layers end, and what computing takes with them.
+type Run = (u64, Interval<Bytes>);
+
 /// The rooms of devices, if computing takes what is known of it.
 struct Rooms<'a, E> {
     divider: &'a Divider<'a, E>,
     on_host: OnHost,
     room: Room,
     by: By,
-    /// What computing takes with layers for which it is known, and whether they are on the first
-    /// device.
-    exact: Vec<(bool, Range<u64>, Interval<Bytes>)>,
+    /// What computing takes with layers for which it is known: by the first of them and whether they
+    /// are on the first device, where they end, and what it takes.
+    exact: HashMap<(bool, u64), Vec<Run>, KeyHash>,
     /// The least that it took with these kinds, and no others.
     sets: Vec<(Kinds, Interval<Bytes>)>,
     /// The least that it took with each kind, and maybe others.
@@ -367,7 +372,7 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             on_host,
             room,
             by,
-            exact: Vec::new(),
+            exact: HashMap::default(),
             sets: Vec::new(),
             kinds: Vec::new(),
             addons: vec![Default::default(); divider.devices],
@@ -390,7 +395,9 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         for Known { on_host: other, share, kinds, beside, .. } in alike {
             let Beside { computing, addons } = *beside;
             if *other == on_host {
-                rooms.exact.push((share.device == 0, share.layers.clone(), computing));
+                let Range { start, end } = share.layers;
+                let run = rooms.exact.entry((share.device == 0, start)).or_default();
+                run.push((end, computing));
             }
             match rooms.sets.iter_mut().find(|(set, _)| set.is_like(kinds)) {
                 Some((_, least)) => smaller(least, computing),
@@ -442,9 +449,9 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
     /// is known.
     fn room(&self, share: &Share, computing: Interval<Bytes>) -> i64 {
         let Share { device, layers, .. } = share;
-        let mut exact = self.exact.iter();
-        let exact = exact.find(|(is_first, run, _)| *is_first == (*device == 0) && run == layers);
-        let computing = exact.map_or(computing, |(_, _, computing)| *computing);
+        let mut exact = self.known_from(*device, layers.start).iter();
+        let exact = exact.find(|(end, _)| *end == layers.end);
+        let computing = exact.map_or(computing, |(_, computing)| *computing);
         let least = self.divider.estimator.least_computing(share.has_output);
         let computing = if computing.high < least.high { least } else { computing };
         let addons = self.addons[*device][usize::from(share.has_output)];
@@ -452,6 +459,11 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         let load = self.divider.estimator.load_of(share, self.on_host, beside);
         let left = self.left.map_or(i64::MAX, |left| left.minus(load.used.expected));
         (self.room)(&load).min(left)
+    }
+
+    /// Where layers on `device` from `start` on end for which it is known what computing takes.
+    fn known_from(&self, device: usize, start: u64) -> &[Run] {
+        self.exact.get(&(device == 0, start)).map_or(&[], Vec::as_slice)
     }
 
     fn has_room(&self, placement: &Placement) -> bool {
@@ -497,7 +509,9 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         let mut short = Short { next: i64::MIN };
         for device in 0..devices {
             let limit = stop.filter(|stop| *stop > start).unwrap_or(layers).min(layers);
-            let (end, room, next) = self.reach(device, start..limit, least);
+            // Devices of a kind mostly hold the same number of layers.
+            let near = filled.counts.last().map_or(0, |count| start + count);
+            let (end, room, next) = self.reach(device, start..limit, near, least);
             let room = if end > start { room } else { self.empty(device, start) };
             short.next = short.next.max(next);
             if room < least {
@@ -511,23 +525,19 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
     }
 
     /// Where the first of `layers` end that leave `device` `least` bytes, the room with these, and that
-    /// with one more.
-    fn reach(&self, device: usize, layers: Range<u64>, least: i64) -> (u64, i64, i64) {
+    /// with one more. They are looked for around `near`.
+    fn reach(&self, device: usize, layers: Range<u64>, near: u64, least: i64) -> (u64, i64, i64) {
         let Range { start, end: limit } = layers;
         let room =
             |end: u64, computing| self.room(&self.divider.share(device, start..end), computing);
         let (mut end, mut left, mut next) = (start, i64::MAX, i64::MIN);
         // What is known counts for more and for fewer layers, too.
         let (mut most, mut surely) = (limit, None);
-        for (is_first, run, computing) in &self.exact {
-            if *is_first == (device == 0)
-                && run.start == start
-                && !run.is_empty()
-                && run.end <= limit
-            {
-                match room(run.end, *computing) {
-                    left if left >= least => surely = surely.max(Some((run.end, left))),
-                    left if run.end <= most => (most, next) = (run.end - 1, left),
+        for (known, computing) in self.known_from(device, start) {
+            if *known > start && *known <= limit {
+                match room(*known, *computing) {
+                    left if left >= least => surely = surely.max(Some((*known, left))),
+                    left if *known <= most => (most, next) = (*known - 1, left),
                     _ => {}
                 }
             }
@@ -545,12 +555,24 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
                 upto = same.min(most);
             }
             let computing = self.computing(&kinds);
-            let there = room(upto, computing);
-            if there >= least {
-                (end, left) = (upto, there);
-                continue;
+            // As many as hold, and one more that does not, end the search here.
+            let mut is_short = false;
+            for middle in [near, near + 1] {
+                if middle > end && middle < upto && !is_short {
+                    match room(middle, computing) {
+                        there if there >= least => (end, left) = (middle, there),
+                        there => (upto, next, is_short) = (middle, there, true),
+                    }
+                }
             }
-            next = there;
+            if !is_short {
+                let there = room(upto, computing);
+                if there >= least {
+                    (end, left) = (upto, there);
+                    continue;
+                }
+                next = there;
+            }
             while end + 1 < upto {
                 let middle = end.midpoint(upto);
                 match room(middle, computing) {

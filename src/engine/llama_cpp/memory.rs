@@ -22,7 +22,7 @@ use crate::report::{
     BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term, sum_of_items, sum_with,
 };
 use crate::scenario::{Engine, GpuBackend};
-use crate::units::{Bytes, Interval};
+use crate::units::{Bytes, Interval, fraction};
 
 /// A model at one quantisation on a machine.
 #[derive(Clone, Debug)]
@@ -230,14 +230,20 @@ impl<'a> GgufOnMachine<'a> {
                 false => spread.on_device(group, buffer),
             }
         };
+        // Many devices hold the same.
+        let mut before = None;
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
-                let used = Interval::independent([
-                    self.stored(placed.model.devices[i]),
-                    self.cached(kept(Some(i))),
-                    compute(i),
-                    self.overhead(placed, i),
-                ]);
+                let (model, kept) = (placed.model.devices[i], kept(Some(i)));
+                let others = [compute(i), self.overhead(placed, i)];
+                let used = match before {
+                    Some((same, used)) if same == (model, kept, others) => used,
+                    _ => {
+                        let own = [self.stored(model), self.cached(kept)];
+                        Interval::independent(own.into_iter().chain(others))
+                    }
+                };
+                before = Some(((model, kept, others), used));
                 let part = &self.hardware.parts[i];
                 part.load(used, part.usable)
             })
@@ -503,8 +509,7 @@ struct CachePart(u64, u64);
 
 impl CachePart {
     fn of(self, n: u64) -> u64 {
-        let part = u128::from(n) * u128::from(self.0) / u128::from(self.1.max(1));
-        u64::try_from(part).unwrap_or(u64::MAX)
+        if self.0 == self.1 { n } else { fraction(n, self.0, self.1) }
     }
 
     fn of_state(self, state: LayerState) -> LayerState {
