@@ -4,7 +4,8 @@
 //! with as many layers as leave it some room finds a division with that room wherever there is one,
 //! since fewer layers never take more; halving finds the most room. What is stored is a sum over
 //! layers. Only what computing takes needs a graph, one for all devices of a division. It follows from
-//! the kinds of layers on a device, wherever the cuts are, so a graph or two tell it.
+//! the kinds of layers on a device, wherever the cuts are, so a graph or two tell it; in sparse
+//! attention, whose layers hold memory before they are computed, from their number, too.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -350,17 +351,32 @@ struct Rooms<'a, E> {
     /// are on the first device, where they end, and what it takes.
     exact: HashMap<(bool, u64), Vec<Run>, KeyHash>,
     /// The least that it took with these kinds, and no others.
-    sets: Vec<(Kinds, Interval<Bytes>)>,
+    sets: Vec<(Kinds, Took)>,
     /// The least that it took with each kind, and maybe others.
-    kinds: Vec<(Kind, Interval<Bytes>)>,
+    kinds: Vec<(Kind, Took)>,
     /// Add-ons of each device, without the output layer and with it.
     addons: Vec<[Interval<Bytes>; 2]>,
+    /// See [`LoadEstimator::computes_by_layer`].
+    computes_by_layer: bool,
     /// What is left to each device of a RAM that it shares with its host.
     left: Option<Bytes>,
 }
 
-fn smaller(a: &mut Interval<Bytes>, b: Interval<Bytes>) {
-    if b.expected < a.expected {
+/// What computing took with so many layers.
+#[derive(Clone, Copy, Default)]
+struct Took {
+    computing: Interval<Bytes>,
+    layers: u64,
+}
+
+impl Took {
+    fn is_more_than(self, other: Took) -> bool {
+        self.computing.expected > other.computing.expected
+    }
+}
+
+fn smaller(a: &mut Took, b: Took) {
+    if a.is_more_than(b) {
         *a = b;
     }
 }
@@ -376,6 +392,7 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             sets: Vec::new(),
             kinds: Vec::new(),
             addons: vec![Default::default(); divider.devices],
+            computes_by_layer: divider.estimator.computes_by_layer(),
             left: None,
         };
         let all = divider.known.borrow();
@@ -399,14 +416,15 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
                 let run = rooms.exact.entry((share.device == 0, start)).or_default();
                 run.push((end, computing));
             }
+            let took = Took { computing, layers: share.layers.end - share.layers.start };
             match rooms.sets.iter_mut().find(|(set, _)| set.is_like(kinds)) {
-                Some((_, least)) => smaller(least, computing),
-                None => rooms.sets.push((kinds.clone(), computing)),
+                Some((_, least)) => smaller(least, took),
+                None => rooms.sets.push((kinds.clone(), took)),
             }
             for kind in &kinds.0 {
                 match rooms.kinds.iter_mut().find(|(one, _)| one == kind) {
-                    Some((_, least)) => smaller(least, computing),
-                    None => rooms.kinds.push((*kind, computing)),
+                    Some((_, least)) => smaller(least, took),
+                    None => rooms.kinds.push((*kind, took)),
                 }
             }
             let [without, with] = &mut rooms.addons[share.device];
@@ -425,24 +443,36 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
 
     /// What computing is taken to take on a device with these kinds: what it took with them, or else
     /// with each of them and others; for a proof, at least what it took with some of them alone.
-    fn computing(&self, kinds: &Kinds) -> Interval<Bytes> {
-        let most = |each: &mut dyn Iterator<Item = Interval<Bytes>>| {
-            each.max_by_key(|computing| computing.expected).unwrap_or_default()
+    fn took(&self, kinds: &Kinds) -> Took {
+        let most = |each: &mut dyn Iterator<Item = Took>| {
+            each.max_by_key(|took| took.computing.expected).unwrap_or_default()
         };
         let same = self.sets.iter().find(|(set, _)| set.is_like(kinds));
         match (self.by, same) {
-            (By::Stored, _) => Interval::default(),
+            (By::Stored, _) => Took::default(),
             (By::Proof, _) => {
                 let some = self.sets.iter().filter(|(set, _)| set.is_within(kinds));
-                let least = |bytes: Bytes| bytes.scale(1.0 - ELSEWHERE);
-                most(&mut some.map(|(_, computing)| computing.map(least)))
+                let Took { computing, layers } = most(&mut some.map(|(_, took)| *took));
+                Took { computing: computing.map(|bytes| bytes.scale(1.0 - ELSEWHERE)), layers }
             }
-            (By::Likeness, Some((_, computing))) => *computing,
+            (By::Likeness, Some((_, took))) => *took,
             (By::Likeness, None) => {
                 let known = self.kinds.iter().filter(|(kind, _)| kinds.0.contains(kind));
-                most(&mut known.map(|(_, computing)| *computing))
+                most(&mut known.map(|(_, took)| *took))
             }
         }
+    }
+
+    /// What computing is taken to take with so many layers, given what it `took` with others.
+    fn computing(&self, took: Took, layers: u64) -> Interval<Bytes> {
+        let Took { computing, layers: then } = took;
+        if !self.computes_by_layer || layers == then || then == 0 {
+            return computing;
+        }
+        let ratio = layers as f64 / then as f64;
+        // Part of it is the same for any number of layers.
+        let ratio = if self.by == By::Proof { ratio.min(1.0) } else { ratio };
+        computing.map(|bytes| bytes.scale(ratio))
     }
 
     /// The room of a device with `share` of the layers, if computing takes as much as that; unless it
@@ -468,8 +498,9 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
 
     fn has_room(&self, placement: &Placement) -> bool {
         self.divider.shares(placement).all(|share| {
-            let kinds = self.divider.kinds(&share, self.on_host);
-            self.room(&share, self.computing(&kinds)) >= 0
+            let took = self.took(&self.divider.kinds(&share, self.on_host));
+            let layers = share.layers.end - share.layers.start;
+            self.room(&share, self.computing(took, layers)) >= 0
         })
     }
 
@@ -480,8 +511,8 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
 
     /// The room of a device without layers.
     fn empty(&self, device: usize, start: u64) -> i64 {
-        let computing = self.computing(&self.divider.no_kinds(device));
-        self.room(&self.divider.share(device, start..start), computing)
+        let took = self.took(&self.divider.no_kinds(device));
+        self.room(&self.divider.share(device, start..start), self.computing(took, 0))
     }
 
     /// Layers on each device that leave it `least` bytes.
@@ -554,19 +585,20 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
                 kinds.add(kind);
                 upto = same.min(most);
             }
-            let computing = self.computing(&kinds);
+            let took = self.took(&kinds);
+            let room = |end: u64| room(end, self.computing(took, end - start));
             // As many as hold, and one more that does not, end the search here.
             let mut is_short = false;
             for middle in [near, near + 1] {
                 if middle > end && middle < upto && !is_short {
-                    match room(middle, computing) {
+                    match room(middle) {
                         there if there >= least => (end, left) = (middle, there),
                         there => (upto, next, is_short) = (middle, there, true),
                     }
                 }
             }
             if !is_short {
-                let there = room(upto, computing);
+                let there = room(upto);
                 if there >= least {
                     (end, left) = (upto, there);
                     continue;
@@ -575,7 +607,7 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             }
             while end + 1 < upto {
                 let middle = end.midpoint(upto);
-                match room(middle, computing) {
+                match room(middle) {
                     there if there >= least => (end, left) = (middle, there),
                     there => (upto, next) = (middle, there),
                 }
