@@ -338,7 +338,7 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
     }
 }
 
-/// Where layers end, and what computing takes with them.
+/// Where layers end, or how many they are, and what computing takes with them.
 type Run = (u64, Interval<Bytes>);
 
 /// The rooms of devices, if computing takes what is known of it.
@@ -362,22 +362,52 @@ struct Rooms<'a, E> {
     left: Option<Bytes>,
 }
 
-/// What computing took with so many layers.
+/// What computing took with some layers.
 #[derive(Clone, Copy, Default)]
 struct Took {
-    computing: Interval<Bytes>,
-    layers: u64,
+    least: Interval<Bytes>,
+    /// Its least with the fewest layers, and with the most.
+    few: Run,
+    many: Run,
 }
 
 impl Took {
-    fn is_more_than(self, other: Took) -> bool {
-        self.computing.expected > other.computing.expected
+    fn new(computing: Interval<Bytes>, layers: u64) -> Took {
+        Took { least: computing, few: (layers, computing), many: (layers, computing) }
     }
-}
 
-fn smaller(a: &mut Took, b: Took) {
-    if a.is_more_than(b) {
-        *a = b;
+    fn add(&mut self, computing: Interval<Bytes>, layers: u64) {
+        let is_less = |than: Interval<Bytes>| computing.expected < than.expected;
+        if is_less(self.least) {
+            self.least = computing;
+        }
+        if layers < self.few.0 || layers == self.few.0 && is_less(self.few.1) {
+            self.few = (layers, computing);
+        }
+        if layers > self.many.0 || layers == self.many.0 && is_less(self.many.1) {
+            self.many = (layers, computing);
+        }
+    }
+
+    /// What it takes with so many layers, of which each takes the same: on the line through the fewest
+    /// and the most. If these are one, in proportion; for a `bound` no more than with more layers.
+    fn with(self, layers: u64, is_bound: bool) -> Interval<Bytes> {
+        let (few, many) = (self.few, self.many);
+        if few.0 == many.0 {
+            let ratio = if few.0 == 0 { 1.0 } else { layers as f64 / few.0 as f64 };
+            let ratio = if is_bound { ratio.min(1.0) } else { ratio };
+            return few.1.map(|bytes| bytes.scale(ratio));
+        }
+        let at = (layers as f64 - few.0 as f64) / (many.0 - few.0) as f64;
+        let along = |few: Bytes, many: Bytes| {
+            let (few, many) = (few.0 as f64, many.0 as f64);
+            Bytes((few + (many - few) * at) as u64)
+        };
+        Interval {
+            low: along(few.1.low, many.1.low),
+            expected: along(few.1.expected, many.1.expected),
+            high: along(few.1.high, many.1.high),
+        }
     }
 }
 
@@ -416,15 +446,15 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
                 let run = rooms.exact.entry((share.device == 0, start)).or_default();
                 run.push((end, computing));
             }
-            let took = Took { computing, layers: share.layers.end - share.layers.start };
+            let layers = share.layers.end - share.layers.start;
             match rooms.sets.iter_mut().find(|(set, _)| set.is_like(kinds)) {
-                Some((_, least)) => smaller(least, took),
-                None => rooms.sets.push((kinds.clone(), took)),
+                Some((_, took)) => took.add(computing, layers),
+                None => rooms.sets.push((kinds.clone(), Took::new(computing, layers))),
             }
             for kind in &kinds.0 {
                 match rooms.kinds.iter_mut().find(|(one, _)| one == kind) {
-                    Some((_, least)) => smaller(least, took),
-                    None => rooms.kinds.push((*kind, took)),
+                    Some((_, took)) => took.add(computing, layers),
+                    None => rooms.kinds.push((*kind, Took::new(computing, layers))),
                 }
             }
             let [without, with] = &mut rooms.addons[share.device];
@@ -445,15 +475,14 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
     /// with each of them and others; for a proof, at least what it took with some of them alone.
     fn took(&self, kinds: &Kinds) -> Took {
         let most = |each: &mut dyn Iterator<Item = Took>| {
-            each.max_by_key(|took| took.computing.expected).unwrap_or_default()
+            each.max_by_key(|took| took.least.expected).unwrap_or_default()
         };
         let same = self.sets.iter().find(|(set, _)| set.is_like(kinds));
         match (self.by, same) {
             (By::Stored, _) => Took::default(),
             (By::Proof, _) => {
                 let some = self.sets.iter().filter(|(set, _)| set.is_within(kinds));
-                let Took { computing, layers } = most(&mut some.map(|(_, took)| *took));
-                Took { computing: computing.map(|bytes| bytes.scale(1.0 - ELSEWHERE)), layers }
+                most(&mut some.map(|(_, took)| *took))
             }
             (By::Likeness, Some((_, took))) => *took,
             (By::Likeness, None) => {
@@ -463,16 +492,17 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         }
     }
 
-    /// What computing is taken to take with so many layers, given what it `took` with others.
+    /// What computing is taken to take with so many layers, given what it `took`.
     fn computing(&self, took: Took, layers: u64) -> Interval<Bytes> {
-        let Took { computing, layers: then } = took;
-        if !self.computes_by_layer || layers == then || then == 0 {
-            return computing;
+        let is_bound = self.by == By::Proof;
+        let computing = match self.computes_by_layer {
+            true => took.with(layers, is_bound),
+            false => took.least,
+        };
+        match is_bound {
+            true => computing.map(|bytes| bytes.scale(1.0 - ELSEWHERE)),
+            false => computing,
         }
-        let ratio = layers as f64 / then as f64;
-        // Part of it is the same for any number of layers.
-        let ratio = if self.by == By::Proof { ratio.min(1.0) } else { ratio };
-        computing.map(|bytes| bytes.scale(ratio))
     }
 
     /// The room of a device with `share` of the layers, if computing takes as much as that; unless it
