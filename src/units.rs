@@ -228,7 +228,8 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_as_the_standard_library_does() {
-        let near = [0.0, 0.25, 0.5, 1.5, 2.5, 1e9 + 0.5, 4_503_599_627_370_495.5, 1e18, 1e300];
+        let near: [f64; 9] =
+            [0.0, 0.25, 0.5, 1.5, 2.5, 1e9 + 0.5, 4_503_599_627_370_495.5, 1e18, 1e300];
         let all = near.iter().flat_map(|x| [x.next_down(), *x, x.next_up(), -*x]);
         for x in all.chain([f64::NAN, f64::INFINITY]) {
             assert_eq!(rounded(x), x.round().max(0.0) as u64, "{x}");
