@@ -55,7 +55,7 @@ impl Bytes {
     pub fn scale(self, ratio: f64) -> Bytes {
         match self.0 {
             0 => Bytes::ZERO,
-            bytes => Bytes((bytes as f64 * ratio).round().max(0.0) as u64),
+            bytes => Bytes(rounded(bytes as f64 * ratio)),
         }
     }
 
@@ -103,6 +103,24 @@ impl Div<u64> for Bytes {
 impl Sum for Bytes {
     fn sum<I: Iterator<Item = Bytes>>(values: I) -> Bytes {
         values.fold(Bytes::ZERO, Add::add)
+    }
+}
+
+/// The whole number nearest to `x`, the larger of two; 0 for what is negative or no number. Searches
+/// round more than anything else, and [`f64::round`] is a call on processors of the oldest kind.
+fn rounded(x: f64) -> u64 {
+    let whole = x as u64;
+    if x - whole as f64 >= 0.5 { whole.saturating_add(1) } else { whole }
+}
+
+/// `n * part / whole` without overflow, rounded down.
+pub fn fraction(n: u64, part: u64, whole: u64) -> u64 {
+    match n.checked_mul(part) {
+        Some(product) => product / whole.max(1),
+        None => {
+            let wide = u128::from(n) * u128::from(part) / u128::from(whole.max(1));
+            u64::try_from(wide).unwrap_or(u64::MAX)
+        }
     }
 }
 
@@ -160,7 +178,7 @@ impl Interval<Bytes> {
         };
         let (expected, low, high) = values.into_iter().fold((Bytes::ZERO, 0.0, 0.0), sum);
         let spread = |square: f64| match square > 0.0 {
-            true => Bytes(square.sqrt().round() as u64),
+            true => Bytes(rounded(square.sqrt())),
             false => Bytes::ZERO,
         };
         Interval { low: expected - spread(low), expected, high: expected + spread(high) }
@@ -206,6 +224,23 @@ mod tests {
         assert_eq!(Bytes(1) - Bytes(2), Bytes::ZERO);
         assert_eq!(Bytes(u64::MAX) * 2, Bytes(u64::MAX));
         assert_eq!(Bytes(1).minus(Bytes(3)), -2);
+    }
+
+    #[test]
+    fn numbers_are_rounded_as_the_standard_library_does() {
+        let near: [f64; 9] =
+            [0.0, 0.25, 0.5, 1.5, 2.5, 1e9 + 0.5, 4_503_599_627_370_495.5, 1e18, 1e300];
+        let all = near.iter().flat_map(|x| [x.next_down(), *x, x.next_up(), -*x]);
+        for x in all.chain([f64::NAN, f64::INFINITY]) {
+            assert_eq!(rounded(x), x.round().max(0.0) as u64, "{x}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_does_not_overflow() {
+        assert_eq!(fraction(7, 2, 3), 4);
+        assert_eq!(fraction(u64::MAX, 3, 4), u64::MAX / 4 * 3 + 2);
+        assert_eq!(fraction(5, 1, 0), 5);
     }
 
     #[test]

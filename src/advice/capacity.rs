@@ -19,6 +19,26 @@ pub struct Copies {
     pub devices: u64,
 }
 
+/// The contexts that differ in memory: up to the longest one, which need not fill its last step.
+#[derive(Clone, Copy)]
+struct ContextSteps {
+    /// Tokens of a step.
+    each: u64,
+    longest: u64,
+}
+
+impl ContextSteps {
+    /// Number of steps of the longest context.
+    fn most(self) -> u64 {
+        self.longest.div_ceil(self.each)
+    }
+
+    /// Tokens of a context of `n` steps.
+    fn tokens(self, n: u64) -> u64 {
+        n.saturating_mul(self.each).min(self.longest)
+    }
+}
+
 /// A run whose context and users can be varied.
 pub struct Capacity<'a> {
     scenario: &'a Scenario,
@@ -60,21 +80,21 @@ impl<'a> Capacity<'a> {
         if !self.run.starts_for_certain() {
             return 0;
         }
-        let step = self.run.context_step().max(1);
-        let most = self.run.max_context() / step;
-        let known = self.scenario.context.div_ceil(step);
-        let longest = self.largest(free, known, most, &|n| (n * step, users));
-        self.beyond(longest, most, &|n| (n * step, users)) * step
+        let steps = self.context_steps();
+        let known = self.scenario.context.div_ceil(steps.each);
+        let at = |n| (steps.tokens(n), users);
+        let longest = self.largest(free, known, steps.most(), &at);
+        steps.tokens(self.beyond(longest, steps.most(), &at))
     }
 
     /// The longest context in tokens per user that the expected estimate allows, at least `safe`, the
     /// longest at which the verdict is `fits`.
     pub fn expected_max_context(&self, safe: u64) -> u64 {
         let users = if self.run.queues() { 1 } else { self.scenario.users };
-        let step = self.run.context_step().max(1);
-        let known = (safe / step).max(self.scenario.context.div_ceil(step));
-        let most = self.run.max_context() / step;
-        (self.largest(expected_free, known, most, &|n| (n * step, users)) * step).max(safe)
+        let steps = self.context_steps();
+        let known = safe.max(self.scenario.context).div_ceil(steps.each);
+        let at = |n| (steps.tokens(n), users);
+        steps.tokens(self.largest(expected_free, known, steps.most(), &at)).max(safe)
     }
 
     /// The most users at the requested context that the expected estimate allows, at least `safe`.
@@ -102,10 +122,10 @@ impl<'a> Capacity<'a> {
     /// `None` unless that is the verdict.
     pub fn offload_max_context(&self) -> Option<u64> {
         let Scenario { context, users, .. } = *self.scenario;
-        let step = self.run.context_step().max(1);
-        let most = self.run.max_context() / step;
-        let known = (context / step).max(1);
-        let longest = || self.most_offloaded(known, most, &|n| (n * step, users)) * step;
+        let steps = self.context_steps();
+        let known = (context / steps.each).max(1);
+        let at = |n| (steps.tokens(n), users);
+        let longest = || steps.tokens(self.most_offloaded(known, steps.most(), &at));
         (self.verdict == Verdict::Offload).then(|| longest().max(context))
     }
 
@@ -116,6 +136,10 @@ impl<'a> Capacity<'a> {
         let most = || self.most_users().max(users);
         (self.verdict == Verdict::Offload)
             .then(|| self.most_offloaded(users, most(), &|n| (context, n)))
+    }
+
+    fn context_steps(&self) -> ContextSteps {
+        ContextSteps { each: self.run.context_step().max(1), longest: self.run.max_context() }
     }
 
     fn most_users(&self) -> u64 {

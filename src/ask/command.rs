@@ -207,8 +207,8 @@ pub fn read(text: &str) -> Command {
             Some((name, value)) => (name, Some(value)),
             None => (word.trim_end_matches(['?', ',', ';']), None),
         };
-        // max_model_len=8192 in Python, in quotes in JSON, max_model_len: 8192 in YAML, max-model-len 8192 as told. A batch
-        // size that is told may be one of users.
+        // max_model_len=8192 in Python, in quotes in JSON, max_model_len: 8192 in YAML, max-model-len
+        // 8192 as told. A batch size that is told may be one of users.
         let name = name.trim_start_matches(['{', '"']);
         let argument = name.trim_end_matches([':', '"']).replace('_', "-");
         let is_written = name.contains('_') || name.contains('-') && name != "batch-size";

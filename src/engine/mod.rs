@@ -152,9 +152,10 @@ pub fn run<'a>(
         return Err(refusal.set(key, CacheType::F16).notice(engine, files.model()));
     }
     let run = adapter(engine).run(files, hardware, scenario)?;
-    Ok(match files.model().own().and_then(|own| own.spread) {
-        Some(spread) => Box::new(Widened { run, spread }),
-        None => run,
+    Ok(match (&files.file, files.model().own().and_then(|own| own.spread)) {
+        (File::Checkpoint(_), Some(spread)) => Box::new(Widened { run, spread }),
+        // A search for a placement has to know the widths itself.
+        (File::Gguf(_), _) | (_, None) => run,
     })
 }
 

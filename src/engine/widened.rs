@@ -20,26 +20,23 @@ impl Widened<'_> {
     fn again<'b>(&self, run: Box<dyn Run + 'b>) -> Box<dyn Run + 'b> {
         Box::new(Widened { run, spread: self.spread })
     }
+}
 
-    /// Widens the lines of a bill, and returns what they add up to.
-    fn widen(&self, items: &mut [BillItem]) -> Interval<Bytes> {
-        let Spread { weights, cache, .. } = self.spread;
-        for item in items.iter_mut() {
-            let (low, high) = match item.term {
-                Term::Weights | Term::TiedOutput => weights,
-                Term::KvCache | Term::RecurrentState => cache,
-                _ => continue,
-            };
-            if (low, high) == (1.0, 1.0) {
-                continue;
-            }
-            let Interval { low: least, expected, high: most } = item.bytes;
-            item.bytes = Interval { low: least.scale(low), expected, high: most.scale(high) };
+/// Widens the lines of a bill, and returns what they add up to.
+pub(super) fn widen(items: &mut [BillItem], spread: &Spread) -> Interval<Bytes> {
+    for item in items.iter_mut() {
+        let bytes = match item.term {
+            Term::Weights | Term::TiedOutput => spread.of_weights(item.bytes),
+            Term::KvCache | Term::RecurrentState => spread.of_cache(item.bytes),
+            _ => item.bytes,
+        };
+        if bytes != item.bytes {
+            item.bytes = bytes;
             item.exact = false;
             item.source.push_str("; as wide as real models of this size are apart");
         }
-        sum_of_items(items)
     }
+    sum_of_items(items)
 }
 
 impl Run for Widened<'_> {
@@ -50,9 +47,9 @@ impl Run for Widened<'_> {
     fn bills(&self, context: u64, users: u64) -> (Vec<DeviceBill>, HostBill) {
         let (mut devices, mut host) = self.run.bills(context, users);
         for bill in &mut devices {
-            bill.used_bytes = self.widen(&mut bill.items);
+            bill.used_bytes = widen(&mut bill.items, &self.spread);
         }
-        host.used_bytes = self.widen(&mut host.items);
+        host.used_bytes = widen(&mut host.items, &self.spread);
         (devices, host)
     }
 

@@ -90,6 +90,18 @@ const MENDED: &[&str] = &[
     // Layers of the same kinds leave other gaps in another order.
     "model=ai21-jamba2-mini&hw=rtx-2080-ti*6&quant=UD-IQ4_NL_XL&engine=llama.cpp",
     "model=e5-mistral-7b-instruct&hw=rtx-3070-laptop*32&quant=UD-Q4_K_L&engine=lmstudio",
+    // The search did not know how far real models lie from a hypothetical shape.
+    "model=size:30B-A3B&hw=gtx-1060-3gb,rtx-4090-48gb-mod*6&quant=IQ4_NL&engine=llama.cpp&ctx=32768&fa=off&unified=on",
+    "model=size:72B&hw=instinct-mi25,rtx-6000-ada*7,apple-m2-max*2&quant=Q3_K_L&engine=llama.cpp&ctx=1048576",
+    // Six divisions were looked at, each with copies of other layers' caches.
+    "model=gemma-3n-e4b-it&hw=a100-sxm-80gb*6&quant=UD-Q5_K_XL&engine=lmstudio",
+    "model=gemma-4-e2b-it&hw=rtx-pro-2000-blackwell*4&quant=Q3_K_L&engine=llama.cpp&users=3",
+    // Only the RAM was too small for the division found.
+    "model=step-3.5-flash&hw=radeon-pro-w7800-48gb*5,rtx-3050-laptop-4gb*3,apple-m5-max-32c&quant=Q3_K_L&engine=llama.cpp",
+    // Sparse attention computes in memory for every layer.
+    "model=minimax-m3&hw=h200-sxm*7&quant=IQ3_XXS&engine=ik_llama.cpp&ctx=16384",
+    // The longest context ended with the last whole block.
+    "model=falcon-h1-1.5b-instruct&hw=instinct-mi455x&quant=FP8&engine=vllm&ctx=8192",
 ];
 
 #[test]

@@ -20,6 +20,7 @@ pub use size::ModelSize;
 
 use super::{Catalog, Device, Model};
 use crate::architecture::config::Config;
+use crate::units::{Bytes, Interval};
 
 /// The longest id that is read, in bytes.
 pub const LONGEST_ID: usize = 16 << 10;
@@ -37,6 +38,33 @@ pub struct Spread {
     pub cache: (f64, f64),
     /// Bytes that a decoded token reads, of which its time is made.
     pub read: (f64, f64),
+}
+
+impl Default for Spread {
+    /// That of a shape which is known.
+    fn default() -> Spread {
+        Spread { weights: (1.0, 1.0), cache: (1.0, 1.0), read: (1.0, 1.0) }
+    }
+}
+
+impl Spread {
+    /// `bytes` of weights, as wide as those of real models.
+    pub fn of_weights(&self, bytes: Interval<Bytes>) -> Interval<Bytes> {
+        widened(bytes, self.weights)
+    }
+
+    /// `bytes` of KV cache or recurrent state, as wide as those of real models.
+    pub fn of_cache(&self, bytes: Interval<Bytes>) -> Interval<Bytes> {
+        widened(bytes, self.cache)
+    }
+}
+
+/// `bytes` with its bounds at the ratios `low` and `high` of them.
+fn widened(bytes: Interval<Bytes>, (low, high): (f64, f64)) -> Interval<Bytes> {
+    match (low, high) == (1.0, 1.0) {
+        true => bytes,
+        false => Interval { low: bytes.low.scale(low), high: bytes.high.scale(high), ..bytes },
+    }
 }
 
 /// What a model is that is not in the catalogue.

@@ -171,9 +171,8 @@ impl GraphCache {
                 }
                 None => &Vec::new(),
             };
-            let mut class =
-                class(architecture, self.kinds(architecture), hashes, placement, copies);
-            class.is_odd &= has_many_outputs;
+            let of = (placement, copies, has_many_outputs);
+            let class = class(architecture, self.kinds(architecture), hashes, of);
             let index = *classes.entry(class).or_insert(graphs.len());
             if index == graphs.len() {
                 graphs.push(HashMap::default());
@@ -218,13 +217,13 @@ fn hash_weights(architecture: &Architecture, weights: &[Weight]) -> Vec<u64> {
     hashers.into_iter().map(|hasher| hasher.finish()).collect()
 }
 
-/// The class of `placement`. `weights` are the hashes of weights that may be copied, if any.
+/// The class of `placement` with `copies` of each input, of a batch that may have many outputs.
+/// `weights` are the hashes of weights that may be copied, if any.
 fn class(
     architecture: &Architecture,
     kinds: &[usize],
     weights: &[u64],
-    placement: &Placement,
-    copies: u64,
+    (placement, copies, has_many_outputs): (&Placement, u64, bool),
 ) -> Class {
     let mut mixers = architecture.layers.iter().map(|layer| &layer.mixer);
     let varied = mixers.any(|mixer| {
@@ -240,11 +239,11 @@ fn class(
     // Of layers that differ otherwise, equal weights are not the same.
     let copied = |il: usize| (kinds[il], weights.get(il + 1).copied().unwrap_or_default());
     let layers: Vec<usize> = (0..kinds.len()).collect();
-    let mut is_odd = false;
-    let runs = layers.chunk_by(|a, b| place(*a) == place(*b)).map(|run| {
+    let in_place = || layers.chunk_by(|a, b| place(*a) == place(*b));
+    let is_odd = has_many_outputs && in_place().last().is_some_and(|run| run.len() % 2 == 1);
+    let runs = in_place().map(|run| {
         let (device, has_host_experts) = place(run[0]);
         let layers: Vec<LayerKind> = run.iter().map(|il| layer(*il)).collect();
-        is_odd = layers.len() % 2 == 1;
         // With indexers layers have inputs of their own, which add up; between Mamba layers the
         // copies of differing weights leave gaps that depend on them all.
         let most = if varied { layers.len() } else { ENDS };
@@ -265,14 +264,13 @@ fn class(
         }
         Run { device, has_host_experts, ends, pairs, copied }
     });
-    let runs: Vec<Run> = runs.collect();
     Class {
         copies,
         devices: placement.device_layers.len(),
         divided: placement.divided.clone(),
         output: placement.output(architecture),
         outside: weights.first().copied().unwrap_or_default(),
-        runs,
+        runs: runs.collect(),
         is_odd,
     }
 }

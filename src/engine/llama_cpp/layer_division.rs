@@ -4,11 +4,14 @@
 //! with as many layers as leave it some room finds a division with that room wherever there is one,
 //! since fewer layers never take more; halving finds the most room. What is stored is a sum over
 //! layers. Only what computing takes needs a graph, one for all devices of a division. It follows from
-//! the kinds of layers on a device, wherever the cuts are, so a graph or two tell it.
+//! the kinds of layers on a device, wherever the cuts are, so a graph or two tell it; in sparse
+//! attention, whose layers hold memory before they are computed, from their number, too.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
 
+use super::key_hash::KeyHash;
 use super::placement::Placement;
 use super::placement_solver::LoadEstimator;
 use crate::hardware::{Load, Loads};
@@ -46,7 +49,7 @@ pub struct Share {
 pub type Room = fn(&Load) -> i64;
 
 /// Divisions that are looked at with a graph of their own before the search gives up.
-const GRAPHS: usize = 6;
+const GRAPHS: usize = 16;
 
 /// How often the room that every device is left with is halved: to 1 in 4,096 of a device's memory.
 const HALVINGS: usize = 12;
@@ -259,18 +262,19 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
         good: impl Fn(&Loads) -> bool,
     ) -> Option<Placement> {
         let place = |counts| Placement { device_layers: counts, ..first.clone() };
-        let by = |ram: Option<SharedRam>, by| {
-            let left = ram.map(|ram| ram.left(by));
-            Rooms { left, ..Rooms::new(self, on_host, room, by) }
-        };
+        let with = |left, by| Rooms { left, ..Rooms::new(self, on_host, room, by) };
+        let by = |ram: Option<SharedRam>, by| with(ram.map(|ram| ram.left(by)), by);
         let stored = by(ram, By::Stored);
         if self.estimator.is_cheap() {
             let is_first = stored.has_room(&first);
             return if is_first { Some(first) } else { stored.level().map(place) };
         }
         stored.fill(0).ok()?;
-        let level = |ram| {
-            let likely = by(ram, By::Likeness).level();
+        let level = |ram: Option<SharedRam>| {
+            // What the host takes is told by one division, what each device does is not: where the
+            // RAM is too small, others are looked for that leave as much of it as that.
+            let in_likely_ram = || with(Some(ram?.left(By::Likeness)), By::Proof).level();
+            let likely = by(ram, By::Likeness).level().or_else(in_likely_ram);
             likely.or_else(|| by(ram, By::Proof).level()).map(place)
         };
         let mut placement = match by(ram, By::Proof).has_room(&first) {
@@ -334,28 +338,76 @@ impl<'a, E: LoadEstimator> Divider<'a, E> {
     }
 }
 
+/// Where layers end, or how many they are, and what computing takes with them.
+type Run = (u64, Interval<Bytes>);
+
 /// The rooms of devices, if computing takes what is known of it.
 struct Rooms<'a, E> {
     divider: &'a Divider<'a, E>,
     on_host: OnHost,
     room: Room,
     by: By,
-    /// What computing takes with layers for which it is known, and whether they are on the first
-    /// device.
-    exact: Vec<(bool, Range<u64>, Interval<Bytes>)>,
+    /// What computing takes with layers for which it is known: by the first of them and whether they
+    /// are on the first device, where they end, and what it takes.
+    exact: HashMap<(bool, u64), Vec<Run>, KeyHash>,
     /// The least that it took with these kinds, and no others.
-    sets: Vec<(Kinds, Interval<Bytes>)>,
+    sets: Vec<(Kinds, Took)>,
     /// The least that it took with each kind, and maybe others.
-    kinds: Vec<(Kind, Interval<Bytes>)>,
+    kinds: Vec<(Kind, Took)>,
     /// Add-ons of each device, without the output layer and with it.
     addons: Vec<[Interval<Bytes>; 2]>,
+    /// See [`LoadEstimator::computes_by_layer`].
+    computes_by_layer: bool,
     /// What is left to each device of a RAM that it shares with its host.
     left: Option<Bytes>,
 }
 
-fn smaller(a: &mut Interval<Bytes>, b: Interval<Bytes>) {
-    if b.expected < a.expected {
-        *a = b;
+/// What computing took with some layers.
+#[derive(Clone, Copy, Default)]
+struct Took {
+    least: Interval<Bytes>,
+    /// Its least with the fewest layers, and with the most.
+    few: Run,
+    many: Run,
+}
+
+impl Took {
+    fn new(computing: Interval<Bytes>, layers: u64) -> Took {
+        Took { least: computing, few: (layers, computing), many: (layers, computing) }
+    }
+
+    fn add(&mut self, computing: Interval<Bytes>, layers: u64) {
+        let is_less = |than: Interval<Bytes>| computing.expected < than.expected;
+        if is_less(self.least) {
+            self.least = computing;
+        }
+        if layers < self.few.0 || layers == self.few.0 && is_less(self.few.1) {
+            self.few = (layers, computing);
+        }
+        if layers > self.many.0 || layers == self.many.0 && is_less(self.many.1) {
+            self.many = (layers, computing);
+        }
+    }
+
+    /// What it takes with so many layers, of which each takes the same: on the line through the fewest
+    /// and the most. If these are one, in proportion; for a `bound` no more than with more layers.
+    fn with(self, layers: u64, is_bound: bool) -> Interval<Bytes> {
+        let (few, many) = (self.few, self.many);
+        if few.0 == many.0 {
+            let ratio = if few.0 == 0 { 1.0 } else { layers as f64 / few.0 as f64 };
+            let ratio = if is_bound { ratio.min(1.0) } else { ratio };
+            return few.1.map(|bytes| bytes.scale(ratio));
+        }
+        let at = (layers as f64 - few.0 as f64) / (many.0 - few.0) as f64;
+        let along = |few: Bytes, many: Bytes| {
+            let (few, many) = (few.0 as f64, many.0 as f64);
+            Bytes((few + (many - few) * at) as u64)
+        };
+        Interval {
+            low: along(few.1.low, many.1.low),
+            expected: along(few.1.expected, many.1.expected),
+            high: along(few.1.high, many.1.high),
+        }
     }
 }
 
@@ -366,10 +418,11 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
             on_host,
             room,
             by,
-            exact: Vec::new(),
+            exact: HashMap::default(),
             sets: Vec::new(),
             kinds: Vec::new(),
             addons: vec![Default::default(); divider.devices],
+            computes_by_layer: divider.estimator.computes_by_layer(),
             left: None,
         };
         let all = divider.known.borrow();
@@ -389,16 +442,19 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         for Known { on_host: other, share, kinds, beside, .. } in alike {
             let Beside { computing, addons } = *beside;
             if *other == on_host {
-                rooms.exact.push((share.device == 0, share.layers.clone(), computing));
+                let Range { start, end } = share.layers;
+                let run = rooms.exact.entry((share.device == 0, start)).or_default();
+                run.push((end, computing));
             }
+            let layers = share.layers.end - share.layers.start;
             match rooms.sets.iter_mut().find(|(set, _)| set.is_like(kinds)) {
-                Some((_, least)) => smaller(least, computing),
-                None => rooms.sets.push((kinds.clone(), computing)),
+                Some((_, took)) => took.add(computing, layers),
+                None => rooms.sets.push((kinds.clone(), Took::new(computing, layers))),
             }
             for kind in &kinds.0 {
                 match rooms.kinds.iter_mut().find(|(one, _)| one == kind) {
-                    Some((_, least)) => smaller(least, computing),
-                    None => rooms.kinds.push((*kind, computing)),
+                    Some((_, took)) => took.add(computing, layers),
+                    None => rooms.kinds.push((*kind, Took::new(computing, layers))),
                 }
             }
             let [without, with] = &mut rooms.addons[share.device];
@@ -417,23 +473,35 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
 
     /// What computing is taken to take on a device with these kinds: what it took with them, or else
     /// with each of them and others; for a proof, at least what it took with some of them alone.
-    fn computing(&self, kinds: &Kinds) -> Interval<Bytes> {
-        let most = |each: &mut dyn Iterator<Item = Interval<Bytes>>| {
-            each.max_by_key(|computing| computing.expected).unwrap_or_default()
+    fn took(&self, kinds: &Kinds) -> Took {
+        let most = |each: &mut dyn Iterator<Item = Took>| {
+            each.max_by_key(|took| took.least.expected).unwrap_or_default()
         };
         let same = self.sets.iter().find(|(set, _)| set.is_like(kinds));
         match (self.by, same) {
-            (By::Stored, _) => Interval::default(),
+            (By::Stored, _) => Took::default(),
             (By::Proof, _) => {
                 let some = self.sets.iter().filter(|(set, _)| set.is_within(kinds));
-                let least = |bytes: Bytes| bytes.scale(1.0 - ELSEWHERE);
-                most(&mut some.map(|(_, computing)| computing.map(least)))
+                most(&mut some.map(|(_, took)| *took))
             }
-            (By::Likeness, Some((_, computing))) => *computing,
+            (By::Likeness, Some((_, took))) => *took,
             (By::Likeness, None) => {
                 let known = self.kinds.iter().filter(|(kind, _)| kinds.0.contains(kind));
-                most(&mut known.map(|(_, computing)| *computing))
+                most(&mut known.map(|(_, took)| *took))
             }
+        }
+    }
+
+    /// What computing is taken to take with so many layers, given what it `took`.
+    fn computing(&self, took: Took, layers: u64) -> Interval<Bytes> {
+        let is_bound = self.by == By::Proof;
+        let computing = match self.computes_by_layer {
+            true => took.with(layers, is_bound),
+            false => took.least,
+        };
+        match is_bound {
+            true => computing.map(|bytes| bytes.scale(1.0 - ELSEWHERE)),
+            false => computing,
         }
     }
 
@@ -441,9 +509,9 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
     /// is known.
     fn room(&self, share: &Share, computing: Interval<Bytes>) -> i64 {
         let Share { device, layers, .. } = share;
-        let mut exact = self.exact.iter();
-        let exact = exact.find(|(is_first, run, _)| *is_first == (*device == 0) && run == layers);
-        let computing = exact.map_or(computing, |(_, _, computing)| *computing);
+        let mut exact = self.known_from(*device, layers.start).iter();
+        let exact = exact.find(|(end, _)| *end == layers.end);
+        let computing = exact.map_or(computing, |(_, computing)| *computing);
         let least = self.divider.estimator.least_computing(share.has_output);
         let computing = if computing.high < least.high { least } else { computing };
         let addons = self.addons[*device][usize::from(share.has_output)];
@@ -453,10 +521,16 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         (self.room)(&load).min(left)
     }
 
+    /// Where layers on `device` from `start` on end for which it is known what computing takes.
+    fn known_from(&self, device: usize, start: u64) -> &[Run] {
+        self.exact.get(&(device == 0, start)).map_or(&[], Vec::as_slice)
+    }
+
     fn has_room(&self, placement: &Placement) -> bool {
         self.divider.shares(placement).all(|share| {
-            let kinds = self.divider.kinds(&share, self.on_host);
-            self.room(&share, self.computing(&kinds)) >= 0
+            let took = self.took(&self.divider.kinds(&share, self.on_host));
+            let layers = share.layers.end - share.layers.start;
+            self.room(&share, self.computing(took, layers)) >= 0
         })
     }
 
@@ -467,8 +541,8 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
 
     /// The room of a device without layers.
     fn empty(&self, device: usize, start: u64) -> i64 {
-        let computing = self.computing(&self.divider.no_kinds(device));
-        self.room(&self.divider.share(device, start..start), computing)
+        let took = self.took(&self.divider.no_kinds(device));
+        self.room(&self.divider.share(device, start..start), self.computing(took, 0))
     }
 
     /// Layers on each device that leave it `least` bytes.
@@ -496,7 +570,9 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
         let mut short = Short { next: i64::MIN };
         for device in 0..devices {
             let limit = stop.filter(|stop| *stop > start).unwrap_or(layers).min(layers);
-            let (end, room, next) = self.reach(device, start..limit, least);
+            // Devices of a kind mostly hold the same number of layers.
+            let near = filled.counts.last().map_or(0, |count| start + count);
+            let (end, room, next) = self.reach(device, start..limit, near, least);
             let room = if end > start { room } else { self.empty(device, start) };
             short.next = short.next.max(next);
             if room < least {
@@ -510,23 +586,19 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
     }
 
     /// Where the first of `layers` end that leave `device` `least` bytes, the room with these, and that
-    /// with one more.
-    fn reach(&self, device: usize, layers: Range<u64>, least: i64) -> (u64, i64, i64) {
+    /// with one more. They are looked for around `near`.
+    fn reach(&self, device: usize, layers: Range<u64>, near: u64, least: i64) -> (u64, i64, i64) {
         let Range { start, end: limit } = layers;
         let room =
             |end: u64, computing| self.room(&self.divider.share(device, start..end), computing);
         let (mut end, mut left, mut next) = (start, i64::MAX, i64::MIN);
         // What is known counts for more and for fewer layers, too.
         let (mut most, mut surely) = (limit, None);
-        for (is_first, run, computing) in &self.exact {
-            if *is_first == (device == 0)
-                && run.start == start
-                && !run.is_empty()
-                && run.end <= limit
-            {
-                match room(run.end, *computing) {
-                    left if left >= least => surely = surely.max(Some((run.end, left))),
-                    left if run.end <= most => (most, next) = (run.end - 1, left),
+        for (known, computing) in self.known_from(device, start) {
+            if *known > start && *known <= limit {
+                match room(*known, *computing) {
+                    left if left >= least => surely = surely.max(Some((*known, left))),
+                    left if *known <= most => (most, next) = (*known - 1, left),
                     _ => {}
                 }
             }
@@ -543,16 +615,29 @@ impl<'a, E: LoadEstimator> Rooms<'a, E> {
                 kinds.add(kind);
                 upto = same.min(most);
             }
-            let computing = self.computing(&kinds);
-            let there = room(upto, computing);
-            if there >= least {
-                (end, left) = (upto, there);
-                continue;
+            let took = self.took(&kinds);
+            let room = |end: u64| room(end, self.computing(took, end - start));
+            // As many as hold, and one more that does not, end the search here.
+            let mut is_short = false;
+            for middle in [near, near + 1] {
+                if middle > end && middle < upto && !is_short {
+                    match room(middle) {
+                        there if there >= least => (end, left) = (middle, there),
+                        there => (upto, next, is_short) = (middle, there, true),
+                    }
+                }
             }
-            next = there;
+            if !is_short {
+                let there = room(upto);
+                if there >= least {
+                    (end, left) = (upto, there);
+                    continue;
+                }
+                next = there;
+            }
             while end + 1 < upto {
                 let middle = end.midpoint(upto);
-                match room(middle, computing) {
+                match room(middle) {
                     there if there >= least => (end, left) = (middle, there),
                     there => (upto, next) = (middle, there),
                 }

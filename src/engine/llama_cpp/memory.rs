@@ -14,14 +14,15 @@ use super::settings::Settings;
 use super::tensor_split::Division;
 use super::weights::{self, RunningSums, WeightsByLayer};
 use crate::bill::{Line, device_bill, host_bill};
-use crate::catalog::{Device, DeviceKind};
+use crate::catalog::{Device, DeviceKind, Spread};
+use crate::engine::widened::widen;
 use crate::hardware::{Hardware, InstalledDevice, Load, Loads};
 use crate::quant::GgmlType;
 use crate::report::{
     BillItem, DeviceBill, Duplicate, DuplicateKind, HostBill, Notice, Term, sum_of_items, sum_with,
 };
 use crate::scenario::{Engine, GpuBackend};
-use crate::units::{Bytes, Interval};
+use crate::units::{Bytes, Interval, fraction};
 
 /// A model at one quantisation on a machine.
 #[derive(Clone, Debug)]
@@ -185,8 +186,8 @@ impl<'a> GgufOnMachine<'a> {
         let on_host = (on_host.layers, on_host.experts);
         let weights = model.weights.on_device(*device, layers, on_host);
         let used = Interval::independent([
-            self.file.size.of(weights),
-            Interval::exact(model.states.of(layers, 0)),
+            self.stored(weights),
+            self.cached(model.states.of(layers, 0)),
             beside.computing,
             self.overheads[*device].bytes,
             beside.addons,
@@ -194,6 +195,21 @@ impl<'a> GgufOnMachine<'a> {
         ]);
         let part = &self.hardware.parts[*device];
         part.load(used, part.usable)
+    }
+
+    /// `bytes` of weights, as far as the file and the shape of the model are known.
+    fn stored(&self, bytes: Bytes) -> Interval<Bytes> {
+        self.spread().of_weights(self.file.size.of(bytes))
+    }
+
+    /// `bytes` of KV cache and recurrent state, as far as the shape of the model is known.
+    fn cached(&self, bytes: Bytes) -> Interval<Bytes> {
+        self.spread().of_cache(Interval::exact(bytes))
+    }
+
+    /// How far real models lie from the shape, if that is hypothetical.
+    fn spread(&self) -> Spread {
+        self.file.model.own().and_then(|own| own.spread).unwrap_or_default()
     }
 
     fn loads_with(
@@ -214,21 +230,27 @@ impl<'a> GgufOnMachine<'a> {
                 false => spread.on_device(group, buffer),
             }
         };
+        // Many devices hold the same.
+        let mut before = None;
         let devices: Vec<Load> = (0..self.hardware.parts.len())
             .map(|i| {
-                let used = Interval::independent([
-                    self.file.size.of(placed.model.devices[i]),
-                    Interval::exact(kept(Some(i))),
-                    compute(i),
-                    self.overhead(placed, i),
-                ]);
+                let (model, kept) = (placed.model.devices[i], kept(Some(i)));
+                let others = [compute(i), self.overhead(placed, i)];
+                let used = match before {
+                    Some((same, used)) if same == (model, kept, others) => used,
+                    _ => {
+                        let own = [self.stored(model), self.cached(kept)];
+                        Interval::independent(own.into_iter().chain(others))
+                    }
+                };
+                before = Some(((model, kept, others), used));
                 let part = &self.hardware.parts[i];
                 part.load(used, part.usable)
             })
             .collect();
         let host = Interval::independent([
-            self.file.size.of(placed.model.host),
-            Interval::exact(kept(None)),
+            self.stored(placed.model.host),
+            self.cached(kept(None)),
             spread.on_host(buffers.map_or(Bytes::ZERO, |split| split.host)),
             self.hardware.host.system,
         ]);
@@ -433,7 +455,10 @@ impl<'a> GgufOnMachine<'a> {
             lines::recurrent_state(&states, settings.n_parallel),
             lines::compute(compute, settings, copies),
         ];
-        items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO).collect()
+        let items = items.into_iter().filter(|item| item.bytes.high > Bytes::ZERO);
+        let mut items: Vec<BillItem> = items.collect();
+        widen(&mut items, &self.spread());
+        items
     }
 }
 
@@ -484,8 +509,7 @@ struct CachePart(u64, u64);
 
 impl CachePart {
     fn of(self, n: u64) -> u64 {
-        let part = u128::from(n) * u128::from(self.0) / u128::from(self.1.max(1));
-        u64::try_from(part).unwrap_or(u64::MAX)
+        if self.0 == self.1 { n } else { fraction(n, self.0, self.1) }
     }
 
     fn of_state(self, state: LayerState) -> LayerState {

@@ -193,6 +193,11 @@ pub trait LoadEstimator {
         il
     }
 
+    /// Whether computing takes more the more layers a device has.
+    fn computes_by_layer(&self) -> bool {
+        false
+    }
+
     /// Whether loads are as cheap as their bound.
     fn is_cheap(&self) -> bool {
         false

@@ -162,6 +162,10 @@ impl LoadEstimator for PlacementEstimator<'_> {
         }
     }
 
+    fn computes_by_layer(&self) -> bool {
+        graph::holds_memory_for_every_layer(self.gguf.file.architecture())
+    }
+
     fn least_computing(&self, has_output: bool) -> Interval<Bytes> {
         self.by_layer().model.least_compute[usize::from(has_output)]
     }

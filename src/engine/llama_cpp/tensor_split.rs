@@ -18,7 +18,7 @@ use super::gguf_tensor::{DEVICE_ALIGNMENT, Weight, padded, row_padding};
 use crate::architecture::{
     Architecture, Attention, AttentionSpan, GatedDeltaNet, Layer, Mixer, OutputGate, Role,
 };
-use crate::units::Bytes;
+use crate::units::{Bytes, fraction};
 
 /// What is divided between devices in addition to whole layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -231,13 +231,18 @@ impl<'a> TensorSplitter<'a> {
             if part == 0 || of == 0 {
                 return Bytes::ZERO;
             }
-            let slice = (u128::from(elements) * u128::from(part) / u128::from(of)) as u64;
-            let row = match axis {
-                0 => (u128::from(shape[0]) * u128::from(part) / u128::from(of)) as u64,
-                _ => shape[0],
-            };
+            let slice = fraction(elements, part, of);
+            let row = if axis == 0 { fraction(shape[0], part, of) } else { shape[0] };
             let bytes = weight.ty.bytes(slice).saturating_add(row_padding(weight.ty, row));
             Bytes(padded(bytes, DEVICE_ALIGNMENT))
+        };
+        // Many devices have equal parts.
+        let mut before = (0, Bytes::ZERO);
+        let bytes = |part| {
+            if before.0 != part {
+                before = (part, bytes(part));
+            }
+            before.1
         };
         parts.into_iter().map(bytes).collect()
     }
@@ -339,16 +344,16 @@ fn lcm(a: u64, b: u64) -> u64 {
 /// starting with the device `rotation`.
 fn cut(n: u64, step: u64, shares: &[u64], rotation: usize) -> Vec<u64> {
     let devices = shares.len();
-    let total: u128 = shares.iter().map(|share| u128::from(*share)).sum();
+    let total: u64 = shares.iter().fold(0, |sum, share| sum.saturating_add(*share));
     let mut parts = vec![0; devices];
-    let (mut low, mut upto) = (0, 0u128);
+    let (mut low, mut upto) = (0, 0u64);
     for j in 0..devices {
         let device = (j + rotation) % devices;
-        upto += u128::from(shares[device]);
+        upto = upto.saturating_add(shares[device]);
         let high = match j + 1 == devices {
             true => n,
             false => {
-                let high = (u128::from(n) * upto / total.max(1)) as u64;
+                let high = fraction(n, upto, total);
                 high - high % step.max(1)
             }
         };

@@ -114,6 +114,15 @@ pub(super) fn kinds(architecture: &Architecture) -> Vec<usize> {
     (0..layers.len()).map(kind).collect()
 }
 
+/// Whether every layer has memory allocated before the first one is computed: blanks of sparse
+/// attention, or copies of its views of inputs.
+pub(super) fn holds_memory_for_every_layer(architecture: &Architecture) -> bool {
+    architecture.layers.iter().any(|layer| match &layer.mixer {
+        Mixer::Mla(m) => m.reach == AttentionSpan::Sparse,
+        mixer => mixer.attention().is_some_and(|a| a.indexer.is_some()),
+    })
+}
+
 /// A graph under construction.
 struct Builder<'a> {
     graph: Graph,
@@ -269,7 +278,7 @@ impl<'a> Builder<'a> {
         let leaves_gaps =
             |layer: &Layer| matches!(layer.mixer, Mixer::GatedDeltaNet(_) | Mixer::Kda(_));
         let is_settled = devices <= 1 || !self.architecture.layers.iter().any(leaves_gaps);
-        if self.holds_memory_for_every_layer() || !is_settled {
+        if holds_memory_for_every_layer(self.architecture) || !is_settled {
             return layers;
         }
         let turns = match devices {
@@ -293,15 +302,6 @@ impl<'a> Builder<'a> {
             }
         }
         built
-    }
-
-    /// Whether every layer has memory allocated before the first one is computed: blanks of sparse
-    /// attention, or copies of its views of inputs.
-    fn holds_memory_for_every_layer(&self) -> bool {
-        self.architecture.layers.iter().any(|layer| match &layer.mixer {
-            Mixer::Mla(m) => m.reach == AttentionSpan::Sparse,
-            mixer => mixer.attention().is_some_and(|a| a.indexer.is_some()),
-        })
     }
 
     /// Whether a layer reads the cache of a layer on another backend, of which it gets a copy.
