@@ -7,7 +7,7 @@ use common::{device_bytes, expected_bytes, first_cell, only_cell, refusal, repor
 use headroom::catalog::Catalog;
 use headroom::engine::Checkpoint;
 use headroom::quant::Quant;
-use headroom::report::{Cell, Notice, RefusalReason, Term, Verdict, sum_of_items};
+use headroom::report::{Cell, Notice, PlacementReason, RefusalReason, Term, Verdict, sum_of_items};
 use headroom::scenario::Engine;
 use headroom::units::{Bytes, GIB};
 use proptest::prelude::*;
@@ -424,6 +424,11 @@ fn ollama_uses_integrated_gpus_only_when_asked() {
     assert_eq!(devices("hw=arc-140v&engine=ollama"), 0);
     assert_eq!(devices("hw=radeon-780m&engine=llama.cpp"), 1);
     assert_eq!(devices("hw=strix-halo-395&engine=ollama"), 1);
+    // That is why all of it is in RAM, not that there were no GPU.
+    let reason = |query: &str| only_cell(query).placement.reason;
+    let query = "model=qwen3-8b&quant=Q4_K_M&ctx=4096&hw=radeon-780m&engine=ollama";
+    assert_eq!(reason(query), PlacementReason::LeftAside);
+    assert_eq!(reason(&format!("{query}&backend=cpu")), PlacementReason::Cpu);
 }
 
 /// vLLM asks for a block for the state of each sequence before it starts.

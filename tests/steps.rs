@@ -14,7 +14,7 @@ use headroom::catalog::Catalog;
 use headroom::engine::llama_cpp::placed_tensors;
 use headroom::estimate;
 use headroom::report::{Cell, QualityNote, Verdict};
-use headroom::scenario::{CacheType, Engine, Scenario, Selected};
+use headroom::scenario::{CacheType, Engine, GpuBackend, Scenario, Selected};
 use headroom::steps::{Change, Step, candidates, next_steps, unbeaten};
 
 const FIRST: Selected = Selected { model: 0, machine: 0, quant: 0, engine: 0 };
@@ -90,6 +90,9 @@ fn what_each_platform_can_change_is_named() {
     });
     named("model=qwen3-32b&hw=rtx-3090*2&quant=Q4_K_M&ctx=8k", |change| {
         matches!(change, Change::Split(_))
+    });
+    named("model=gpt-oss-20b&hw=radeon-780m&engine=ollama&ctx=8k&quant=MXFP4", |change| {
+        matches!(change, Change::Backend(GpuBackend::Vulkan))
     });
     // Neither one that plays an environment, nor one that only thinks; that it sees takes nothing away.
     named(

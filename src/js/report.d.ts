@@ -486,7 +486,7 @@ export type PlacementPart = {
 };
 
 /** Why a placement was chosen. */
-export type PlacementReason = ("asked" | "fits" | "rebalanced" | "experts_to_host" | "layers_to_host" | "nothing_fits" | "cpu");
+export type PlacementReason = ("asked" | "fits" | "rebalanced" | "experts_to_host" | "layers_to_host" | "nothing_fits" | "cpu" | "left_aside");
 
 /** Watts at the wall plug by activity. */
 export type PowerDraw = {

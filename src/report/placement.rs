@@ -63,8 +63,10 @@ pub enum PlacementReason {
     LayersToHost,
     /// Nothing fits: the whole model is shown on the devices.
     NothingFits,
-    /// There is no device.
+    /// There is no device, or none is asked for.
     Cpu,
+    /// The engine uses none of the devices unless it is told to.
+    LeftAside,
 }
 
 /// What is divided between devices.

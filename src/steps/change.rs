@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::quant::Quant;
 use crate::scenario::{
-    CacheType, CacheTypes, DeviceCount, Engine, ExpertParallel, Machine, Offload, Scenario,
-    Selected, SplitMode,
+    CacheType, CacheTypes, DeviceCount, Engine, ExpertParallel, GpuBackend, Machine, Offload,
+    Scenario, Selected, SplitMode,
 };
 use crate::units::Bytes;
 
@@ -35,6 +35,8 @@ pub enum Change {
     UnifiedLimit(Bytes),
     /// Attention on as many data-parallel ranks as there are devices, experts divided between them.
     DataParallel(u64),
+    /// This backend, by which the engine uses a GPU that it leaves aside.
+    Backend(GpuBackend),
     /// This engine.
     Engine(Engine),
     /// This model, by its id.
@@ -57,6 +59,7 @@ impl Change {
             Change::Split(mode) => scenario.parallel.split = *mode,
             Change::Experts(layers) => scenario.offload = Offload::ExpertLayers(*layers),
             Change::UnifiedLimit(limit) => scenario.platform.limit = Some(*limit),
+            Change::Backend(backend) => scenario.backend = Some(*backend),
             Change::DataParallel(ranks) => {
                 scenario.tensor_parallel = Some(1);
                 scenario.parallel.data = Some(*ranks);
@@ -93,6 +96,7 @@ impl Change {
             Change::UnifiedLimit(_)
             | Change::DataParallel(_)
             | Change::Split(_)
+            | Change::Backend(_)
             | Change::Ubatch(_) => 1,
             Change::Cache(_) => 2,
             Change::Context(_) => 3,
@@ -133,6 +137,7 @@ impl fmt::Display for Change {
                 )
             }
             Change::DataParallel(ranks) => write!(f, "tp=1&dp={ranks}&ep=on"),
+            Change::Backend(backend) => write!(f, "backend={}", backend.name()),
             Change::Engine(engine) => write!(f, "engine={engine}"),
             Change::Ubatch(tokens) => write!(f, "ubatch={tokens}"),
             Change::Split(mode) => write!(f, "split={}", mode.name()),

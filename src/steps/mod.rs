@@ -18,7 +18,7 @@ use crate::quant::{Format, Mix, Quant};
 use crate::ranking::{DEVICE_COUNTS, Kinds, size_class, successor};
 use crate::report::{Cell, PlacementReason, Quality, Summary, Verdict};
 use crate::scenario::{
-    Bounds, CacheType, DeviceCount, Engine, Offload, Scenario, Selected, SplitMode,
+    Bounds, CacheType, DeviceCount, Engine, GpuBackend, Offload, Scenario, Selected, SplitMode,
 };
 use crate::sort;
 use crate::units::{Bytes, GIB};
@@ -510,7 +510,11 @@ impl<'a> Search<'a> {
             && let [device] = ask.machines[0].devices.as_slice()
             && let Some(part) = hardware.parts.first()
         {
+            let is_aside = ask.backend.is_none() && part.device.is_left_aside_by_ollama();
             match part.device.kind {
+                _ if engine == Engine::Ollama && is_aside => {
+                    changes.push(Change::Backend(GpuBackend::Vulkan));
+                }
                 DeviceKind::Discrete => {
                     let more = DEVICE_COUNTS.into_iter().filter(|n| *n > device.count);
                     changes.extend(more.take(2).map(Change::Devices));

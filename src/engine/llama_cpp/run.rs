@@ -256,6 +256,10 @@ impl<'a> LlamaCppRun<'a> {
         let estimator = PlacementEstimator::new(&gguf, &addons, (scenario, &settings), None);
         let Solution { placement, reason } =
             solve(request(scenario, hardware), &file.sizes, &memory, &estimator);
+        let reason = match host_only {
+            Some(_) if hardware.backend.is_none() => PlacementReason::LeftAside,
+            _ => reason,
+        };
         let placed = gguf.place(&placement);
         Ok(LlamaCppRun { front_end, scenario, gguf, addons, placed, reason })
     }

@@ -9,6 +9,7 @@ use crate::page::app::numbers::Style;
 use crate::page::app::reactive::{For, Show, effect, memo};
 use crate::page::app::state::{State, use_state};
 use crate::page::app::text::{self, tr};
+use crate::page::question::setting::choice;
 use crate::page::widgets::quality_note::QualityNote;
 use headroom::report::{Cell, Verdict};
 use headroom::scenario::{Selected, SplitMode};
@@ -170,6 +171,9 @@ fn words_of(state: State, change: &Change, step: &Step) -> String {
             tr!(state, steps.limit, amount = amount, setting = setting)
         }
         Change::DataParallel(n) => tr!(state, steps.data_parallel, n = state.whole(*n)),
+        Change::Backend(backend) => {
+            tr!(state, steps.backend, name = choice(state, "backend", backend.name()))
+        }
         Change::Engine(engine) => engine.title().to_owned(),
         Change::Model(id) => tr!(state, steps.model, name = model(id).0),
         Change::Newer(id) => {

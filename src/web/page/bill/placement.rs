@@ -63,6 +63,7 @@ fn reason(state: State, reason: PlacementReason) -> String {
         PlacementReason::LayersToHost => tr!(state, split.reason_layers_to_host),
         PlacementReason::NothingFits => tr!(state, split.reason_nothing_fits),
         PlacementReason::Cpu => tr!(state, split.reason_cpu),
+        PlacementReason::LeftAside => tr!(state, split.reason_left_aside),
     }
     .to_owned()
 }

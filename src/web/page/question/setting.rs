@@ -324,7 +324,7 @@ fn unset_words(state: State, unset: Unset) -> String {
 }
 
 /// One of the words that the setting `key` can have, for people.
-fn choice(state: State, key: &str, word: &str) -> String {
+pub fn choice(state: State, key: &str, word: &str) -> String {
     let display = |desktop: Display, name: &str| {
         format!("{name}, {}", state.quantity(desktop.bytes().expected))
     };
