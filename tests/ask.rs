@@ -342,6 +342,13 @@ fn shuffled() -> impl Strategy<Value = String> {
         .prop_map(|words| words.join(" "))
 }
 
+#[test]
+fn what_a_question_cannot_have_is_no_choice() {
+    let asked = ask("qwen3-32b 25753026560 20к");
+    assert_is_a_question(&asked);
+    assert!(asked.choices.is_empty(), "{asked:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

@@ -240,9 +240,13 @@ impl Reading<'_> {
     fn choose_between(&mut self, command: &Command) {
         let is_one = |key: &str| !matches!(key, "model" | "hw" | "quant" | "engine" | "offload");
         let is_flag = |key: &str| command.found.iter().any(|(_, known, _)| *known == key);
+        // What a question cannot have is no choice.
+        let is_accepted = |key: &str, value: &str| {
+            setting(key).is_some_and(|of| of.set(&mut Scenario::default(), value).is_ok())
+        };
         let mut told = self.understood.clone();
         sort::by_key(&mut told, |(span, ..)| span.start);
-        told.retain(|(_, key, _)| is_one(key) && !is_flag(key));
+        told.retain(|(_, key, value)| is_one(key) && !is_flag(key) && is_accepted(key, value));
         while let Some((span, key, _)) = told.first().cloned() {
             let (of_key, others): (Vec<_>, Vec<_>) =
                 told.into_iter().partition(|(_, known, _)| *known == key);
