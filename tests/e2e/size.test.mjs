@@ -13,7 +13,7 @@ const BUDGET = {
   wasm: 386_000,
   woff2: 80_000,
   "late js": 3_000,
-  "late wasm": 602_000,
+  "late wasm": 603_000,
 };
 
 test("every kind of file is within its budget", () => {
