@@ -378,8 +378,7 @@ impl Reading<'_> {
         let length = self.tokens.len();
         // The minimum quant is asked for too.
         let is_least = |at: usize| {
-            let is_card =
-                self.tokens[at].raw.starts_with("миним") || self.tokens[at].raw.starts_with("min");
+            let is_card = self.begins(at, &["миним", "min"]);
             let asked = |at| free(at, Quant) || is_card && (free(at, Card) || free(at, Machine));
             free(at, Need) && at + 1 < length && asked(at + 1)
         };

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::grammar::{COUNTS, Reading};
-use super::lexer::Kind;
+use super::lexer::{Kind, Token};
 use super::models::billions;
 use super::quantity::trimmed;
 use super::table::Table;
@@ -347,10 +347,9 @@ impl Reading<'_> {
         let is_per = self.means(unit, Meaning::Per);
         let hour = unit + usize::from(is_per);
         // $0.30/kWh, 6 рублей за кВт·ч.
-        let is_energy = self.token(hour).is_some_and(|next| {
-            ["kwh", "kilowatt", "квт", "киловатт"].iter().any(|start| next.raw.starts_with(start))
-                && (is_per || next.gap == '/' || currency.is_some())
-        });
+        let is_told = |token: &Token| is_per || token.gap == '/' || currency.is_some();
+        let is_energy = self.begins(hour, &["kwh", "kilowatt", "квт", "киловатт"])
+            && self.token(hour).is_some_and(is_told);
         if is_energy && number > 0.0 {
             let end = self.skip(hour + 1, &["h", "hour", "ч", "час"]);
             let span = self.take(end);
@@ -495,8 +494,8 @@ impl Reading<'_> {
         !self.understood.is_empty()
             || !self.choices.is_empty()
             || !self.filters.iter().all(is_money)
-            || self.tokens.iter().enumerate().any(|(at, token)| {
-                ["budget", "бюджет"].iter().any(|word| token.raw.starts_with(word))
+            || (0..self.tokens.len()).any(|at| {
+                self.begins(at, &["budget", "бюджет"])
                     || [Card, Fit, Machine, Model, Need, Which].iter().any(|m| self.means(at, *m))
             })
     }

@@ -242,6 +242,11 @@ impl Reading<'_> {
         self.token(at).is_some_and(|token| token.kind == Kind::Word && means(&token.raw, meaning))
     }
 
+    /// Whether the word at `at`, as typed, begins with one of `starts`.
+    pub(super) fn begins(&self, at: usize, starts: &[&str]) -> bool {
+        self.token(at).is_some_and(|token| starts.iter().any(|start| token.raw.starts_with(start)))
+    }
+
     pub(super) fn span(&self, tokens: Range<usize>) -> Range<usize> {
         let end = tokens.end.max(tokens.start + 1) - 1;
         self.tokens[tokens.start].start..self.tokens[end].end
@@ -377,9 +382,7 @@ impl Reading<'_> {
                 // vLLM 0.11, v0.11.2: its release, of which the first two numbers count.
                 let at = self.at + usize::from(self.token(self.at).is_some_and(|t| t.is("v")));
                 let release = self.token(at).filter(|next| {
-                    let is_share = ["util", "gpu", "mem"].iter().any(|word| {
-                        self.token(at + 1).is_some_and(|behind| behind.raw.starts_with(word))
-                    });
+                    let is_share = self.begins(at + 1, &["util", "gpu", "mem"]);
                     engine == Engine::Vllm && next.text.starts_with("0.") && !is_share
                 });
                 let minor = release.and_then(|next| next.text.split('.').nth(1)?.parse().ok());
@@ -622,13 +625,13 @@ impl Reading<'_> {
 
     /// The setting of the prompt that is told at `at`: one that all share is a prefix.
     pub(super) fn prompt_key(&self, at: usize) -> &'static str {
-        let is = |at: Option<usize>, words: &[&str]| {
-            let raw = at.and_then(|at| self.token(at)).map_or("", |token| token.raw.as_str());
-            words.iter().any(|word| raw.starts_with(word))
-        };
         let shared = ["system", "shared", "common", "систем", "общи", "общего", "общим"];
-        let is_shared = is(at.checked_sub(1), &shared) || is(Some(at), &["prefix", "префикс"]);
-        if is_shared { "prefix" } else { "prompt" }
+        let is_shared = at > 0 && self.begins(at - 1, &shared);
+        if is_shared || self.begins(at, &["prefix", "префикс"]) {
+            "prefix"
+        } else {
+            "prompt"
+        }
     }
 
     /// A word and the number that it is of: context 32k, users: 10, RAM 64.
@@ -660,9 +663,7 @@ impl Reading<'_> {
                 return true;
             }
         }
-        let parallel = self.token(self.at + 1).is_some_and(|next| {
-            next.raw.starts_with("parallel") || next.raw.starts_with("параллел")
-        });
+        let parallel = self.begins(self.at + 1, &["parallel", "параллел"]);
         let split = match self.tokens[self.at].text.as_str() {
             "tensor" => Some("tp"),
             "pipeline" => Some("pp"),

@@ -973,9 +973,7 @@ impl Reading<'_> {
 
     /// A word for channels of the RAM.
     pub(super) fn is_channel(&self, at: usize) -> bool {
-        self.token(at).is_some_and(|token| {
-            ["channel", "канал"].iter().any(|word| token.raw.starts_with(word))
-        })
+        self.begins(at, &["channel", "канал"])
     }
 
     /// Channels of the RAM: quad channel, 8-channel, двухканал.

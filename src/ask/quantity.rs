@@ -375,15 +375,12 @@ impl Reading<'_> {
         let is_always = number(at) == Some(24.0)
             && number(at + 1) == Some(7.0)
             && self.tokens[at + 1].gap == '/'
-            || self.tokens[at].raw.starts_with("круглосуточн");
+            || self.begins(at, &["круглосуточн"]);
         if is_always {
             let end = at + 1 + usize::from(number(at).is_some());
             self.set(end, "duty", "1".to_owned());
             return true;
         }
-        let is = |at: usize, starts: &[&str]| {
-            self.token(at).is_some_and(|token| starts.iter().any(|s| token.raw.starts_with(s)))
-        };
         if self.tokens[at].kind != Kind::Number {
             return false;
         }
@@ -391,14 +388,16 @@ impl Reading<'_> {
         let before = at.checked_sub(1).map_or("", |before| self.tokens[before].raw.as_str());
         let years = number(at).filter(|n| (1.0..=50.0).contains(n));
         let is_span = matches!(before, "over" | "за" | "на" | "in");
-        if let Some(years) = years.filter(|_| is_span && is(at + 1, &["year", "год", "лет"]))
+        if let Some(years) =
+            years.filter(|_| is_span && self.begins(at + 1, &["year", "год", "лет"]))
         {
             self.set(at + 2, "years", trimmed(years));
             return true;
         }
         let per = at + 2 + usize::from(self.means(at + 2, Meaning::Per));
         let hours = number(at).filter(|n| (1.0..=24.0).contains(n));
-        let is_told = is(at + 1, &["hour", "час"]) && is(per, &["day", "daily", "день", "сутки"]);
+        let is_told = self.begins(at + 1, &["hour", "час"])
+            && self.begins(per, &["day", "daily", "день", "сутки"]);
         let Some(hours) = hours.filter(|_| is_told) else { return false };
         self.set(per + 1, "duty", trimmed((hours / 24.0 * 100.0).round() / 100.0));
         true
@@ -448,7 +447,7 @@ impl Reading<'_> {
     fn is_time(&self, at: usize) -> bool {
         let starts =
             ["sec", "min", "hour", "day", "month", "сек", "мин", "час", "день", "сут", "мес"];
-        self.token(at).is_some_and(|unit| starts.iter().any(|start| unit.raw.starts_with(start)))
+        self.begins(at, &starts)
     }
 
     /// What a card is limited to: limited to 250 W, power limit 300 watts, 250w each.
@@ -457,13 +456,7 @@ impl Reading<'_> {
             let is_letter = unit.raw == "w" && unit.is_glued;
             is_letter || matches!(unit.raw.as_str(), "вт" | "ватт" | "watt" | "watts")
         });
-        let is_limit = |at: usize| {
-            self.token(at).is_some_and(|token| {
-                ["limit", "cap", "лимит", "огранич"]
-                    .iter()
-                    .any(|start| token.raw.starts_with(start))
-            })
-        };
+        let is_limit = |at| self.begins(at, &["limit", "cap", "лимит", "огранич"]);
         let around = self.at.saturating_sub(4)..next + 3;
         if !is_watts || !(10.0..=3000.0).contains(&value) || !around.clone().any(is_limit) {
             return false;
@@ -541,15 +534,13 @@ impl Reading<'_> {
         }
         let generation = self.token(at + 1).filter(|next| next.is_glued).and_then(Token::number)?;
         // DDR5 (4 sticks @ 4800), DDR4 RAM at 3200.
-        let is = |at: usize, words: &[&str]| {
-            self.token(at).is_some_and(|token| words.iter().any(|w| token.raw.starts_with(w)))
-        };
-        let sticks = 2 * usize::from(is(at + 3, &["stick", "dimm", "планк", "плашк", "модул"]));
+        let sticks =
+            2 * usize::from(self.begins(at + 3, &["stick", "dimm", "планк", "плашк", "модул"]));
         let beside = self.skip(at + 2 + sticks, &["ram", "memory", "at", "озу", "памяти", "на"]);
         let rate = self.token(beside)?;
         let number = rate.number().filter(|n| n.fract() == 0.0 && (1333.0..12_000.0).contains(n));
         let number = number.filter(|_| matches!(rate.gap, ' ' | '-' | '@'))?;
-        let unit = |words: &[&str]| is(beside + 1, words);
+        let unit = |words: &[&str]| self.begins(beside + 1, words);
         let units = usize::from(unit(&["mhz", "мгц"])) + 2 * usize::from(unit(&["mt"]));
         Some(([generation as u32, number as u32], beside + 1 + units))
     }
