@@ -157,6 +157,11 @@ impl<T: Copy> Interval<T> {
 }
 
 impl Interval<Bytes> {
+    /// Between `low` and `high` mebibytes (2^20 bytes each), `expected` of them.
+    pub fn mib(low: u64, expected: u64, high: u64) -> Interval<Bytes> {
+        Interval { low, expected, high }.map(Bytes::mib)
+    }
+
     /// This interval with another one that it contains taken out again, bound by bound.
     #[must_use]
     pub fn minus(self, part: Interval<Bytes>) -> Interval<Bytes> {

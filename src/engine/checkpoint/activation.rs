@@ -222,11 +222,7 @@ fn captures(largest: u64) -> u64 {
 
 /// Memory outside PyTorch on one rank: communicators and attention workspaces.
 pub fn non_torch(ranks: u64) -> Interval<Bytes> {
-    let mib = |low, expected, high| Interval {
-        low: Bytes::mib(low),
-        expected: Bytes::mib(expected),
-        high: Bytes::mib(high),
-    };
+    let mib = Interval::mib;
     match ranks {
         ..=1 => mib(10, 90, 170),
         2 => mib(200, 580, 1_024),
@@ -240,11 +236,7 @@ pub fn non_torch(ranks: u64) -> Interval<Bytes> {
 /// (Muse-Glimmer-30B in vLLM's recipes), of 1.8 on two MI300X (MiniMax-M2.5) and 1.2 on two RX 7900 XT
 /// (github.com/vllm-project/vllm/issues/49064).
 pub fn rocm(ranks: u64) -> Interval<Bytes> {
-    let mib = |low, expected, high| Interval {
-        low: Bytes::mib(low),
-        expected: Bytes::mib(expected),
-        high: Bytes::mib(high),
-    };
+    let mib = Interval::mib;
     match ranks {
         ..=1 => mib(200, 960, 1_600),
         2 => mib(400, 1_500, 2_400),

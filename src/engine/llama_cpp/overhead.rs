@@ -161,11 +161,7 @@ impl DriverCopies {
 
 /// Memory of the driver, its kernels and libraries on a device with `capacity` bytes.
 pub fn runtime_overhead(platform: Platform, capacity: Bytes, unpacked: DriverCopies) -> Overhead {
-    let mib = |low, expected, high| Interval {
-        low: Bytes::mib(low),
-        expected: Bytes::mib(expected),
-        high: Bytes::mib(high),
-    };
+    let mib = Interval::mib;
     let (bytes, source) = match platform {
         Platform::Cuda => (
             cuda_context(capacity),
