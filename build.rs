@@ -181,29 +181,21 @@ fn quality_columns(rows: QualityFigures) -> quality::Figures {
         let place = names.binary_search(of).expect("all are in the table");
         u8::try_from(place).expect("there are few names")
     };
-    let spread = |low: f64, high: f64| (low != high).then_some((Decimal(low), Decimal(high)));
+    let mut own_columns = quality::Columns::default();
+    for QualityOwn(subject, of, metric, low, median, high, count, text, _, source) in own() {
+        let figure = (*subject, name(of), *metric, [*low, *median, *high], *count);
+        add_figure(&mut own_columns, figure, (*text, *source));
+    }
+    let mut similar = quality::Columns::default();
+    for row in &rows.similar {
+        let QualityRange(.., subject, of, metric, low, median, high, _, count, text, source) = row;
+        let figure = (*subject, name(of), *metric, [*low, *median, *high], *count);
+        add_figure(&mut similar, figure, (*text, *source));
+    }
     quality::Figures {
-        own: quality::Columns {
-            subject: own().map(|row| row.0).collect(),
-            name: own().map(|row| name(&row.1)).collect(),
-            metric: own().map(|row| row.2).collect(),
-            median: own().map(|row| Decimal(row.4)).collect(),
-            spread: own().map(|row| spread(row.3, row.5)).collect(),
-            count: own().map(|row| row.6).collect(),
-            text: own().map(|row| row.7).collect(),
-            source: own().map(|row| row.9).collect(),
-        },
+        own: own_columns,
         method: own().map(|row| row.8).collect(),
-        similar: quality::Columns {
-            subject: rows.similar.iter().map(|row| row.2).collect(),
-            name: rows.similar.iter().map(|row| name(&row.3)).collect(),
-            metric: rows.similar.iter().map(|row| row.4).collect(),
-            median: rows.similar.iter().map(|row| Decimal(row.6)).collect(),
-            spread: rows.similar.iter().map(|row| spread(row.5, row.7)).collect(),
-            count: rows.similar.iter().map(|row| row.9).collect(),
-            text: rows.similar.iter().map(|row| row.10).collect(),
-            source: rows.similar.iter().map(|row| row.11).collect(),
-        },
+        similar,
         place: rows.similar.iter().map(|row| (row.0, row.1)).collect(),
         of_models: rows.similar.iter().map(|row| row.8.clone()).collect(),
         measured: rows
@@ -220,6 +212,23 @@ fn quality_columns(rows: QualityFigures) -> quality::Figures {
         models: rows.models,
         names,
     }
+}
+
+/// Adds what is measured of what, its lowest, median and highest, and how many figures they are of; then
+/// the text and where they were published.
+fn add_figure(
+    columns: &mut quality::Columns,
+    (subject, name, metric, [low, median, high], count): (Subject, u8, Metric, [f64; 3], u32),
+    (text, source): (u16, u16),
+) {
+    columns.subject.push(subject);
+    columns.name.push(name);
+    columns.metric.push(metric);
+    columns.median.push(Decimal(median));
+    columns.spread.push((low != high).then_some((Decimal(low), Decimal(high))));
+    columns.count.push(count);
+    columns.text.push(text);
+    columns.source.push(source);
 }
 
 /// The contents of `src/quant/builds.json`.
