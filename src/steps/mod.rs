@@ -510,9 +510,9 @@ impl<'a> Search<'a> {
             && let [device] = ask.machines[0].devices.as_slice()
             && let Some(part) = hardware.parts.first()
         {
-            let is_aside = ask.backend.is_none() && part.device.is_left_aside_by_ollama();
+            let is_left_aside = self.cell.placement.reason == PlacementReason::LeftAside;
             match part.device.kind {
-                _ if engine == Engine::Ollama && is_aside => {
+                _ if is_left_aside && ask.backend.is_none() => {
                     changes.push(Change::Backend(GpuBackend::Vulkan));
                 }
                 DeviceKind::Discrete => {
