@@ -33,14 +33,11 @@ pub struct MemoryLog {
 }
 
 /// One figure of a log: what a part of a model takes in one kind of memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct LoggedMemory {
-    /// The memory that it lies in.
-    pub place: LoggedPlace,
-    /// What it is for.
-    pub part: LoggedPart,
-    /// Bytes that the log reports.
-    pub bytes: Bytes,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LoggedMemory {
+    place: LoggedPlace,
+    part: LoggedPart,
+    bytes: Bytes,
 }
 
 /// The memory that a figure of a log is of.

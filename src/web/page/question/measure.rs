@@ -13,7 +13,6 @@ use headroom::report::{Cell, Term};
 use headroom::scenario::{Bounds, Engine, Measurement, Reading};
 use headroom::speed::Correction;
 use headroom::speed::paste::{self, PasteError, Pasted, Tool};
-use headroom::units::Bytes;
 
 /// What was last done with the field.
 #[derive(Clone, Debug, PartialEq)]
@@ -209,8 +208,8 @@ fn memory_text(state: State, compared: &MemoryComparison) -> String {
     let off = ((compared.ratio().unwrap_or(1.0) - 1.0) * 1000.0).round() / 10.0 + 0.0;
     let sign = if off > 0.0 { "+" } else { "" };
     let off = format!("{sign}{}", state.number(Style::Plain, off));
-    let amount = |bytes: Bytes| state.amount(Bytes::minus(bytes, Bytes::ZERO));
-    let (logged, estimated) = (amount(compared.logged), amount(compared.estimated.expected));
+    let logged = state.quantity(compared.logged).to_string();
+    let estimated = state.quantity(compared.estimated.expected).to_string();
     tr!(
         state,
         measure.memory,
